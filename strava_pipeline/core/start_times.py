@@ -54,6 +54,15 @@ def clock_text(at: datetime) -> str:
     return f"{at.isoformat()[:19]}Z"  # in half the time of a format with %Y, which has no leading zeros on some systems
 
 
+def offset_in(zone: str, at: datetime) -> float | None:
+    """Local minus UTC in seconds, by the clocks of a zone. None for an unknown zone."""
+    try:
+        offset = at.astimezone(ZoneInfo(zone)).utcoffset()
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):  # no name at all is a ValueError
+        return None
+    return None if offset is None else offset.total_seconds()
+
+
 def zone_label(zone: str, at: datetime) -> str | None:
     """The label of a zone, with its standard offset also in summer: (GMT+01:00) Europe/Vienna. None for an unknown zone."""
     try:

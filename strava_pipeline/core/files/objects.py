@@ -19,7 +19,7 @@ from strava_pipeline.core.files.recording import ClockBy, RecordingSummary
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
 from strava_pipeline.core.sports import VIRTUAL, sport_type
-from strava_pipeline.core.start_times import utc_text, zone_label
+from strava_pipeline.core.start_times import offset_in, utc_text, zone_label
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS
 
 _LISTED = {column.source[0] for column in ACTIVITIES_ALL.sourced if column.source}
@@ -210,6 +210,10 @@ def _local(
     clock = next((each for each in clocks if not (is_virtual and each.timezone_by is ClockBy.PLACE)), None)
     if started_at is None or clock is None or clock.utc_offset_s is None:
         return {}
+    offset = (
+        offset_in(clock.timezone, started_at) if clock.timezone else None
+    )  # a row may begin on another day than its file
+    clock = clock if offset is None else clock.model_copy(update={"utc_offset_s": offset})
     return _without_none(
         {
             "start_date_local": _zulu(_shifted(started_at, clock)),

@@ -8,9 +8,8 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 import tzfpy
@@ -27,6 +26,7 @@ from strava_pipeline.core.files.recording import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import VIRTUAL, sport_type
+from strava_pipeline.core.start_times import offset_in
 from strava_pipeline.ingest.files.fit import read_fit
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.kml import kml_of_kmz, read_kml
@@ -174,8 +174,5 @@ def zone_of(recording: Recording) -> Zone | None:
 def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | None:
     """The zone of a position; None where this machine doesn't have the zone."""
     name = tzfpy.get_tz(longitude, latitude)
-    try:
-        offset = at.astimezone(ZoneInfo(name)).utcoffset() if at is not None else None
-    except (ZoneInfoNotFoundError, ValueError):  # no name at all is a ValueError
-        return None
-    return Zone(name, offset.total_seconds() if offset is not None else None)
+    offset = offset_in(name, at or datetime(2000, 1, 1, tzinfo=UTC))
+    return None if offset is None else Zone(name, offset if at is not None else None)

@@ -246,6 +246,20 @@ def test_the_first_session_that_knows_its_clock_tells_it() -> None:
     assert row_object(full_row(), 5, recordings, None)["start_date_local"] == "2024-07-01T09:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("sport", "clock", "local"),
+    [
+        ("Ride", {"timezone": "Europe/Berlin", "timezone_by": "place", "utc_offset_s": 3600.0}, "2024-07-01T10:00:00Z"),
+        ("VirtualRide", {"timezone": "Pacific/Guadalcanal", "timezone_by": "place", "utc_offset_s": 39600.0}, None),
+        ("VirtualRide", {"timezone_by": "file", "utc_offset_s": 7200.0}, "2024-07-01T10:00:00Z"),
+    ],
+    ids=["a file of another season", "no place of this world", "the device's own clock"],
+)
+def test_a_row_starts_on_the_clock_of_its_files_place(sport: str, clock: dict[str, Any], local: str | None) -> None:
+    row = replace(full_row(), sport_type=sport)
+    assert row_object(row, 5, [session(0, **clock)], None).get("start_date_local") == local
+
+
 # --- several sessions
 
 
