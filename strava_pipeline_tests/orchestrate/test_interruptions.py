@@ -43,18 +43,13 @@ def flow(rig: Rig) -> Any:
     return rig.run("flow", flow_years(rig.settings))
 
 
-def test_a_flow_after_run_all_merges_every_year_that_was_listed(rig: Rig) -> None:
-    rig.begin_with("run_all")
+@pytest.mark.parametrize(("job", "years"), [("run_all", None), ("flow_backfill", [2026])])
+def test_a_flow_after_a_pull_of_everything_merges_every_year(rig: Rig, job: str, years: list[int] | None) -> None:
+    rig.begin_with(job, years)
     flow(rig)
     assert rig.one("SELECT count(*) FROM activities") == 30
     rig.do("enrich_all")
     rig.assert_true_to_source()
-
-
-def test_a_flow_after_a_pull_of_everything_over_one_partition_merges_the_others(rig: Rig) -> None:
-    rig.begin_with("flow_backfill", [2026])
-    flow(rig)
-    assert rig.one("SELECT count(*) FROM activities") == 30
 
 
 def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(rig: Rig) -> None:
