@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.deliveries import intake_path
-from strava_pipeline.lake.journal import body_of, segments, unread
+from strava_pipeline.lake.journal import segments, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.serve.client import SECRET, event
+from strava_pipeline_tests.serve.client import SECRET, body_of, event
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.deliveries import Sender, intake_path
 from strava_pipeline.ingest.strava.webhooks import WEBHOOKS
-from strava_pipeline.lake.journal import ROOM, Received, body_of, unread
+from strava_pipeline.lake.journal import ROOM, Received, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
@@ -34,6 +34,11 @@ EVENT: dict[str, Any] = {
 
 def event(**changes: Any) -> bytes:
     return json.dumps({**EVENT, **changes}).encode()
+
+
+def body_of(line: bytes) -> bytes:
+    """The body in a line of the inbox."""
+    return Received.model_validate_json(line).body.encode()
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import pytest
 from strava_pipeline.core.deliveries import Sender
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.bronze.deliveries import take_in
-from strava_pipeline.lake.journal import body_of, unread
+from strava_pipeline.lake.journal import unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
-from strava_pipeline_tests.serve.client import NOW, Intake, posted
+from strava_pipeline_tests.serve.client import NOW, Intake, body_of, posted
 
 SECRET = "a-secret-of-the-tests"
 KEY = {"intervals_icu": "events", "ridewithgps": "notifications"}
