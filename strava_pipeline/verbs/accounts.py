@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from strava_pipeline.verbs.dashboard_extra import check_extra
+from strava_pipeline.verbs.options import command_group
 from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from strava_pipeline.serve.dashboard.records.store import Account
     from strava_pipeline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Accounts of the dashboard of several athletes.")
+app = command_group("Accounts of the dashboard of several athletes.")
 Name = Annotated[str, typer.Argument(help="The account.", parser=str.lower)]
 For = Annotated[str | None, typer.Option("--for", metavar="ATHLETE", help="Whose pages the account sees.")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.gold.warehouse import Connection
 
 
-archive = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Compare Strava's archive of everything with the warehouse: verify.",
-)
+archive = command_group("Compare Strava's archive of everything with the warehouse: verify.")
 _LONGEST = 40  # characters of a value
 _BEFORE = 12  # of these, before a difference
 _DIFFERENT = 4

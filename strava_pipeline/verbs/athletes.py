@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
-athletes = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Several athletes, each with a folder of their own. All other commands take --athlete NAME.",
-)
+athletes = command_group("Several athletes, each with a folder of their own. All other commands take --athlete NAME.")
 Name = Annotated[str, typer.Argument(help="1 to 32 small letters, digits, - and _.", metavar="NAME")]
 
 

@@ -2,24 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from strava_pipeline.verbs.options import AnyId, Json
+from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.dashboard.rows import Values
     from strava_pipeline.settings import Settings
 
-bests = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Bests of an activity: how each was measured; and keeping an activity out of records.",
-)
-_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+bests = command_group("Bests of an activity: how each was measured; and keeping an activity out of records.")
 
 
-@bests.command(context_settings=_NEGATIVE)
+@bests.command(context_settings=NEGATIVE_IDS)
 def show(one: AnyId, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
     from strava_pipeline.core.insights.goals import clock, record_name
@@ -45,13 +38,13 @@ def show(one: AnyId, as_json: Json = False) -> None:
     )
 
 
-@bests.command(context_settings=_NEGATIVE)
+@bests.command(context_settings=NEGATIVE_IDS)
 def dismiss(one: AnyId) -> None:
     """Not a best: keep an activity out of records and of the power curve; the next one holds the place. `restore` reverses it."""
     _decide(one, dismissed=True)
 
 
-@bests.command(context_settings=_NEGATIVE)
+@bests.command(context_settings=NEGATIVE_IDS)
 def restore(one: AnyId) -> None:
     """Let an activity hold records again."""
     _decide(one, dismissed=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import AsJson, Verbose
+from strava_pipeline.verbs.options import AsJson, Verbose, command_group
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from strava_pipeline.operations.changes.deciding import Wanted
     from strava_pipeline.settings import Settings
 
-changes = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Changes at services that wait for your yes: see, approve, reject, write, and take them back.",
-)
+changes = command_group("Changes at services that wait for your yes: see, approve, reject, write, and take them back.")
 _LISTED = ("proposed", "approved", "failed", "conflicted")  # without --status; the others are counted
 _NOT_ALL_DONE = 1
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `changes list` shows them.", metavar="IDS")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from strava_pipeline.verbs.options import AnyId, Json
+from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from strava_pipeline.core.privacy import PrivacyZone
     from strava_pipeline.lake.paths import Lake
 
-export = typer.Typer(no_args_is_help=True, add_completion=False, help="An activity as a file, or all tables as files.")
-_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+export = command_group("An activity as a file, or all tables as files.")
 _FORMATS = (".gpx", ".tcx", ".csv", ".parquet")
 
 
@@ -25,7 +24,7 @@ def _group() -> None:
     """Files for other programs."""
 
 
-@export.command(context_settings=_NEGATIVE)
+@export.command(context_settings=NEGATIVE_IDS)
 def activity(
     one: AnyId,
     to: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -305,9 +305,7 @@ def _print_sports(summary: "YearSummary") -> None:
     out.print(table)
 
 
-goals = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Your goals, in goals.toml beside the data folder."
-)
+goals = command_group("Your goals, in goals.toml beside the data folder.")
 
 
 @goals.callback()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ def _senders(settings: "Settings") -> "dict[str, Sender]":
         return senders(settings, [STRAVA])
 
 
-subscription = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Strava's webhook subscription: where it sends events as they happen.",
-)
+subscription = command_group("Strava's webhook subscription: where it sends events as they happen.")
 
 
 @subscription.command()

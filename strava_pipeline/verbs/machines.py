@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from strava_pipeline.core.errors import Finding, PipelineError, ok, problem
+from strava_pipeline.verbs.options import command_group
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
 
-machines = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="The processes of several machines with one Dagster; each stays in the foreground.",
-)
+machines = command_group("The processes of several machines with one Dagster; each stays in the foreground.")
 
 Host = Annotated[str, typer.Option(help="Address to listen on; there is no password, so keep it local.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]

@@ -5,18 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.maps import Region
     from strava_pipeline.lake.paths import Lake
 
-maps = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Regions of OpenStreetMap for the dashboard's maps: add, list, remove.",
-)
+maps = command_group("Regions of OpenStreetMap for the dashboard's maps: add, list, remove.")
 Name = Annotated[str, typer.Argument(help="As `maps list` shows it.", metavar="NAME")]
 
 

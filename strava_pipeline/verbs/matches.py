@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import at_minute, counted
-from strava_pipeline.verbs.options import AnyId, Json, Verbose
+from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, Verbose, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.matches import ActivityPair, MatchedActivity, PairEvidence
     from strava_pipeline.lake.paths import Lake
 
-matches = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Activities that came from several sources: which are one, and why; joining and splitting them.",
+matches = command_group(
+    "Activities that came from several sources: which are one, and why; joining and splitting them."
 )
 _SHOWN = 20  # of a kind; --json has all
-_NEGATIVE = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
 
 
 @matches.command("list")
@@ -57,7 +54,7 @@ def list_(as_json: Json = False) -> None:
         out.print("`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` keeps them two.")
 
 
-@matches.command(context_settings=_NEGATIVE)
+@matches.command(context_settings=NEGATIVE_IDS)
 def explain(
     one: AnyId,
     other: Annotated[
@@ -104,13 +101,13 @@ def explain(
         _print_pair(pair)
 
 
-@matches.command(context_settings=_NEGATIVE)
+@matches.command(context_settings=NEGATIVE_IDS)
 def join(one: AnyId, other: Annotated[int, typer.Argument(metavar="OTHER")], verbose: Verbose = False) -> None:
     """Decide that two are one activity, whatever the evidence. The decision outlives every rebuild; `split` reverses it."""
     _decide(one, [other], joined=True, verbose=verbose)
 
 
-@matches.command(context_settings=_NEGATIVE)
+@matches.command(context_settings=NEGATIVE_IDS)
 def split(
     one: AnyId,
     other: Annotated[

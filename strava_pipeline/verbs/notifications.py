@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
+from strava_pipeline.verbs.options import command_group
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.notifications import Notification
     from strava_pipeline.lake.paths import Lake
 
-notifications = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="What you should know of: list, read, clear."
-)
+notifications = command_group("What you should know of: list, read, clear.")
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `notifications list` shows them.", metavar="IDS")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}

@@ -44,6 +44,12 @@ MoreYears = Annotated[list[str] | None, typer.Argument(help="More years.", show_
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 AnyId = Annotated[int, typer.Argument(help="Id of an activity, any of its ids.", metavar="ID")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout at the end; progress is on stderr.")]
+NEGATIVE_IDS = {"ignore_unknown_options": True}  # ids of files are negative numbers, not options
+
+
+def command_group(about: str, *, name: str | None = None) -> typer.Typer:
+    """A command that has others below it, and shows its help where none of them is named."""
+    return typer.Typer(name=name, help=about, no_args_is_help=True, add_completion=False)
 
 
 @dataclass(frozen=True)

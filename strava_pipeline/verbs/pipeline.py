@@ -23,6 +23,7 @@ from strava_pipeline.verbs.options import (
     Verbose,
     Wait,
     all_years,
+    command_group,
     context_without_run,
     grouped,
 )
@@ -282,7 +283,7 @@ def rebuild(verbose: Verbose = False) -> None:
     )
 
 
-logs = typer.Typer(no_args_is_help=True, add_completion=False, help="Logs of runs: the newest one, or remove old ones.")
+logs = command_group("Logs of runs: the newest one, or remove old ones.")
 
 
 @logs.command()

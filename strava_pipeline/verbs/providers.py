@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import at_minute, counted
-from strava_pipeline.verbs.options import HELP, NONE_ENABLED, AllowShrink, AsJson, Days, Json, PerPage, Verbose
+from strava_pipeline.verbs.options import (
+    HELP,
+    NONE_ENABLED,
+    AllowShrink,
+    AsJson,
+    Days,
+    Json,
+    PerPage,
+    Verbose,
+    command_group,
+)
 from strava_pipeline.verbs.output import ask, echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -23,9 +33,7 @@ if TYPE_CHECKING:
     from strava_pipeline.operations.provider_access import ProviderStatus
     from strava_pipeline.settings import Settings
 
-providers = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Services besides Strava: list, status, login, pull, gear."
-)
+providers = command_group("Services besides Strava: list, status, login, pull, gear.")
 PORT = 8721  # as of `auth`
 LEAST_WIDTH = 72  # columns of a terminal in which the table of services breaks no word
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import at_minute
-from strava_pipeline.verbs.options import Json, Limits, Verbose, grouped
+from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, grouped
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
-quarantine = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Activities whose detail always fails: list, retry, drop."
-)
+quarantine = command_group("Activities whose detail always fails: list, retry, drop.")
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated by spaces or commas.", metavar="IDS")]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.verbs.options import Json
+from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ def dev(
         raise typer.Exit(code)
 
 
-service = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Dagster's daemon and UI in the background, through closed terminals and reboots. With --house: of all athletes.",
+service = command_group(
+    "Dagster's daemon and UI in the background, through closed terminals and reboots. With --house: of all athletes."
 )
 
 NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]

@@ -29,6 +29,7 @@ from strava_pipeline.verbs.options import (
     Verbose,
     Years,
     all_years,
+    command_group,
     context_without_run,
     typed_years,
 )
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
     from strava_pipeline.verbs.run_job import RunOutcome
 
 
-webhooks = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Webhook events: follow them, replay some of Strava's."
-)
+webhooks = command_group("Webhook events: follow them, replay some of Strava's.")
 
 
 @webhooks.command()

@@ -25,7 +25,7 @@ from strava_pipeline.trips.activity.options import (
     status_meanings,
     trip_batches,
 )
-from strava_pipeline.verbs.options import grouped
+from strava_pipeline.verbs.options import command_group, grouped
 from strava_pipeline.verbs.output import check_private, echo, emit, write_private
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from strava_pipeline.trips.activity.rules.verdict import Verdict
 
 
-app = typer.Typer(
-    name="activity", no_args_is_help=True, add_completion=False, help="Encrypted activity trips, read-only."
-)
+app = command_group("Encrypted activity trips, read-only.", name="activity")
 
 Sketch = Annotated[
     bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Verbose
+from strava_pipeline.verbs.options import Verbose, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from strava_pipeline.trips.car.rules.config import Limits
 
 
-app = typer.Typer(name="car", no_args_is_help=True, add_completion=False, help="Car trips recognised from pings.")
+app = command_group("Car trips recognised from pings.", name="car")
 
 
 @app.command()
