@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Json, command_group
+from strava_pipeline.verbs.options import Json, command_group, own_lake
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.maps import Region
-    from strava_pipeline.lake.paths import Lake
 
 maps = command_group("Regions of OpenStreetMap for the dashboard's maps: add, list, remove.")
 Name = Annotated[str, typer.Argument(help="As `maps list` shows it.", metavar="NAME")]
@@ -25,7 +24,7 @@ def add(
     """Copy a region's file into the data folder; the dashboard's maps show its streets at once."""
     from strava_pipeline.lake.maps import add_region
 
-    lake = _lake()
+    lake = own_lake()
     name, region = add_region(lake, file)
     is_copied = not file.samefile(lake.maps / name)
     echo(f"Added {name}: {_words(region)}.{f' You may delete {file}.' if is_copied else ''}")
@@ -36,7 +35,7 @@ def list_(as_json: Json = False) -> None:
     """Show which regions there are."""
     from strava_pipeline.lake.maps import regions
 
-    found = regions(_lake())
+    found = regions(own_lake())
     if as_json:
         echo_json({"regions": {name: _shape(region) for name, region in found.items()}})
         return
@@ -51,7 +50,7 @@ def remove(name: Name) -> None:
     """Delete a region's file from the data folder."""
     from strava_pipeline.lake.maps import remove_region
 
-    remove_region(_lake(), name)
+    remove_region(own_lake(), name)
     echo(f"Removed {name}.")
 
 
@@ -64,10 +63,3 @@ def _shape(region: "Region | None") -> dict[str, Any] | None:
     from dataclasses import asdict
 
     return None if region is None else {key: value for key, value in asdict(region).items() if key != "changed_ns"}
-
-
-def _lake() -> "Lake":
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
-
-    return Lake(Settings.load().data_dir)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import at_minute, counted
-from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, Verbose, command_group
+from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, Verbose, command_group, own_lake
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def explain(
     with _snapshot() as connection:
         _present_years(connection, ids)
         found, compared = matched_activities(connection, one), activity_pairs(connection, one)
-        weighed = pair_evidence(connection, _lake(), one, other) if other is not None else None
+        weighed = pair_evidence(connection, own_lake(), one, other) if other is not None else None
     if other is not None:
         compared = [pair for pair in compared if set(pair.ids) == set(ids)]
     if as_json:
@@ -188,17 +188,10 @@ def _why_still_two(lake: "Lake", one: int, other: int) -> str:
     )
 
 
-def _lake() -> "Lake":
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
-
-    return Lake(Settings.load().data_dir)
-
-
 def _snapshot() -> Any:
     from strava_pipeline.lake.gold.publish import current_snapshot
 
-    return current_snapshot(_lake())
+    return current_snapshot(own_lake())
 
 
 def _present_years(connection: Any, ids: list[int]) -> dict[int, int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import command_group
+from strava_pipeline.verbs.options import command_group, own_lake
 from strava_pipeline.verbs.output import echo, echo_json, plain
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def list_(
     """Show the notifications that you have not read, the newest first."""
     from strava_pipeline.verbs.terminal import out
 
-    found = _known(_lake())
+    found = _known(own_lake())
     if as_json:
         echo_json({"notifications": {each.id: plain(each.shown) for each in found}})
         return
@@ -58,7 +58,7 @@ def _mark(mark: Any, ids: list[str] | None, *, all_: bool) -> None:
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.lake.notifications import mark_notifications
 
-    lake = _lake()
+    lake = own_lake()
     found = {each.id for each in _known(lake)}
     if bool(ids) == all_:
         raise MisuseError("Name the ids, as `strava-pipeline notifications list` shows them, or give --all.")
@@ -75,10 +75,3 @@ def _known(lake: "Lake") -> "list[Notification]":
     from strava_pipeline.lake.notifications import notifications as known
 
     return known(lake)
-
-
-def _lake() -> "Lake":
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
-
-    return Lake(Settings.load().data_dir)

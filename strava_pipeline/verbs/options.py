@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.run_context import RunContext
     from strava_pipeline.settings import Settings
 
@@ -111,6 +112,14 @@ def typed_years(words: list[str], known: list[int]) -> list[int]:
             param_hint="--years",
         )
     return sorted(chosen)
+
+
+def own_lake() -> "Lake":
+    """The data folder that the settings name, for commands that need no other setting."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.settings import Settings
+
+    return Lake(Settings.load().data_dir)
 
 
 def context_without_run(settings: "Settings") -> "RunContext":
