@@ -15,6 +15,7 @@ from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.sources import source_assets
+from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
@@ -58,7 +59,7 @@ def build_defs(
         settings,
         providers,
     )
-    assets = [_with_policy(asset) for asset in assets]
+    assets = [_with_policy(asset) for asset in dg.map_asset_specs(_owned, assets)]
     run = run_resource(settings, progress_of, _by_year(assets))
     of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
     return dg.Definitions(
@@ -90,6 +91,10 @@ def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:
     specs = [spec for asset in assets for spec in (asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset])]
     return frozenset(spec.key.to_user_string() for spec in specs if spec.partitions_def is not None)
+
+
+def _owned(spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(owners=[OWNER])
 
 
 def _with_policy(asset: Asset) -> Asset:

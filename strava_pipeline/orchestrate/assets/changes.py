@@ -11,7 +11,6 @@ import dagster as dg
 from strava_pipeline.operations.changes.apply_step import apply_approved, nothing_applied
 from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
-from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Run, RunSources
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
@@ -26,7 +25,6 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
-        owners=[OWNER],
         description="The changes that a person approved, written at their services: each request before it was sent, the "
         "answers, and what the service had before and after. Only a run of the job apply_changes writes.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read what came back

@@ -7,7 +7,6 @@ import dagster as dg
 from strava_pipeline.operations.copying import COPIED, SECOND_COPY, copy_after_run
 from strava_pipeline.orchestrate.job_records import COPIES
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, INSIGHTS
-from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_LAST
@@ -23,7 +22,6 @@ def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         group_name=COPIES.name,
         op_tags=STEP_LAST,
         kinds={"duckdb"},
-        owners=[OWNER],
         description="What can't be made again, and the published warehouse, in RESTIC_REPOSITORY: new and changed files of the "
         "whole folder, whatever the years of the run.",
         check_specs=[

@@ -8,7 +8,6 @@ import dagster as dg
 from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
 from strava_pipeline.orchestrate.checks import valid_spec
 from strava_pipeline.orchestrate.jobs import EXPORTS
-from strava_pipeline.orchestrate.metadata import OWNER
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_LAST
@@ -25,7 +24,6 @@ def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings
         group_name=EXPORTS.name,
         op_tags=STEP_LAST,
         kinds={"duckdb", "postgres"},
-        owners=[OWNER],
         description=f"Every table and view of the warehouse in PostgreSQL, schema {settings.export_schema}: each year that "
         "changed, of whichever year the run is.",
         check_specs=[

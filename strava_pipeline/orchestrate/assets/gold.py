@@ -51,7 +51,6 @@ from strava_pipeline.orchestrate.jobs import (
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import (
-    OWNER,
     described,
     described_tables,
     from_bronze,
@@ -97,7 +96,6 @@ def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
                 deps=[LISTING, IMPORTS_RECEIVED, EVENTS_RECEIVED, *received],
                 group_name="shards",
                 kinds={"parquet", "polars"},
-                owners=[OWNER],
                 description="The listed and the imported activities, typed, as Parquet files by local year. Fields without a "
                 "column are kept in `extra`.",
                 metadata=described("activities_all") | from_bronze("activities_all", LISTING),
@@ -215,7 +213,6 @@ def _table_spec(
         partitions_def=partitions,
         group_name=TABLES[table].group,
         kinds={"duckdb"},
-        owners=[OWNER],
         description=description or table_description(TABLES[table]),
         metadata=described(table) | lineage,
     )
@@ -229,7 +226,6 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
             deps=deps,
             group_name="tracks",
             kinds={"parquet"},
-            owners=[OWNER],
             description=f"{table_description(table)}{description}",
             metadata=described(table.name),
         )
@@ -269,7 +265,6 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         group_name="published",
         op_tags=STEP_LAST,  # with what is computed of the tracks of its run, and also where that fails
         kinds={"duckdb"},
-        owners=[OWNER],
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
         metadata=described_tables() | from_tables(CHECKED),
         check_specs=[
@@ -301,7 +296,6 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         deps=["published_warehouse"],
         group_name="insights",
         kinds={"json"},
-        owners=[OWNER],
         description="data/insights/YYYY: each group of sports day by day against its goals (goals.toml), pace and projection.",
         check_specs=[
             valid_spec(

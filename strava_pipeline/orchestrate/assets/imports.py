@@ -31,7 +31,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_files,
     provider_listing,
 )
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
@@ -44,7 +44,6 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         name=FILE_BRONZE,
         group_name="bronze",
         kinds={"file"},
-        owners=[OWNER],
         description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
         "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
         check_specs=[
@@ -63,7 +62,6 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         deps=[FILE_BRONZE],
         group_name="imports",
         kinds={"json", "parquet"},
-        owners=[OWNER],
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
         "Strava's API, so that all later steps have one kind of input.",
         op_tags=STEP_FIRST,
@@ -76,7 +74,6 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         deps=[FILE_READINGS],
         group_name="imports",
         kinds={"duckdb"},
-        owners=[OWNER],
         description=table_description(FILES),
         metadata=described(FILES.name),
         check_specs=[table_spec(FILES.name, FILES.name)],
@@ -135,6 +132,4 @@ def _received_of_providers(providers: Iterable[str]) -> Iterator[dg.AssetSpec]:
 
 
 def _received(name: str, group: str, deps: Iterable[str], description: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        name, deps=deps, group_name=group, kinds={"json", "file"}, owners=[OWNER], description=description
-    )
+    return dg.AssetSpec(name, deps=deps, group_name=group, kinds={"json", "file"}, description=description)

@@ -45,7 +45,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
     resolved,
 )
-from strava_pipeline.orchestrate.metadata import OWNER, described, described_source
+from strava_pipeline.orchestrate.metadata import described, described_source
 from strava_pipeline.orchestrate.resources import Run, RunSources
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
@@ -89,7 +89,6 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
@@ -126,7 +125,6 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         deps=["activities"],
         group_name="details",
         kinds={"json", "file"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each is saved before the next call.",
@@ -153,7 +151,6 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         deps=["activities"],
         group_name="tracks",
         kinds={"json", "file"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
@@ -179,7 +176,6 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
@@ -212,7 +208,6 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
     @dg.asset(
         group_name="profile",
         kinds={"duckdb", "json"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         description="The athlete who logged in.",
         metadata=described("athlete"),
@@ -227,7 +222,6 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
         deps=["activities"],
         group_name="profile",
         kinds={"duckdb", "json"},
-        owners=[OWNER],
         tags=MAKES_CALLS,
         description="Every bike and pair of shoes that an activity refers to.",
         metadata=described("gear"),
@@ -249,7 +243,6 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
-        owners=[OWNER],
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
@@ -287,7 +280,6 @@ def _files(
         deps=["activities", ACTIVITY_MEMBERS.name],
         group_name="provider_files",  # not bronze: which files lack is known after the matching
         kinds={"file"},
-        owners=[OWNER],
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`

@@ -10,7 +10,7 @@ import dagster as dg
 
 from strava_pipeline.core.tables import Table
 from strava_pipeline.orchestrate.checks import table_spec
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
 from strava_pipeline.settings import Settings
@@ -37,7 +37,6 @@ def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[...,
     made: Callable[..., dg.AssetsDefinition] = dg.asset(
         group_name="trips",
         kinds={"duckdb"},
-        owners=[OWNER],
         description=table_description(table),
         metadata=described(table.name),
         check_specs=[table_spec(table.name, table.name, warns=warns)],

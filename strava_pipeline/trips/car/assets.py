@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.checks import table_spec
-from strava_pipeline.orchestrate.metadata import OWNER, described, table_description
+from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
 from strava_pipeline.settings import Settings
@@ -41,7 +41,6 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         partitions_def=partitions,
         group_name="cars",
         kinds={"json", "file"},
-        owners=[OWNER],
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
         metadata=_fields(ReceivedLine),
@@ -57,7 +56,6 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         deps=[PINGS],
         group_name="cars",
         kinds={"json", "file"},
-        owners=[OWNER],
         description="What cars and routers answered at the moment of a ping. Append-only.",
         metadata=_fields(AnswerLine),
     )
@@ -72,7 +70,6 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
                 partitions_def=partitions,
                 group_name="cars",
                 kinds={"duckdb"},
-                owners=[OWNER],
                 description=table_description(TABLES[name]),
                 metadata=described(name),
             )
