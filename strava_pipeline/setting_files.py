@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 from pydantic_settings import SettingsError
 
+from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 
 T = TypeVar("T")
@@ -199,8 +200,7 @@ def replace_file(path: Path, before: str, after: str, *, is_private: bool = Fals
         aside = Path(name)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         if place.exists() and not is_private:
             aside.chmod(place.stat().st_mode & 0o777)
         aside.replace(place)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from strava_pipeline.core.durable import sync_folder
 from strava_pipeline.core.errors import (
     LoginServiceError,
     MissingSettingsError,
@@ -24,7 +25,7 @@ from strava_pipeline.file_locks import LockHeldError, exclusive
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import NotSentError
-from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, sync_private_folder, write_aside
+from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
 from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
 from strava_pipeline.private_files import NotPrivateError, read_private
 
@@ -144,7 +145,7 @@ class LoginFile(Generic[L]):
         with self.lock():
             for path in traces_of(self.path):
                 path.unlink(missing_ok=True)
-            sync_private_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from strava_pipeline.core.durable import sync_file, sync_folder
+
 
 def save_secret(path: Path, value: Mapping[str, Any]) -> None:
     """Replace the file durably: it is whole before and after, whatever happens in between. Raises OSError."""
@@ -18,7 +20,7 @@ def save_secret(path: Path, value: Mapping[str, Any]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_private_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -37,18 +39,8 @@ def write_aside(path: Path, value: Mapping[str, Any]) -> Path:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(dict(value), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
-
-
-def sync_private_folder(folder: Path) -> None:
-    """Make a rename or a deletion in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from strava_pipeline.core.durable import sync_file
+from strava_pipeline.core.durable import sync_folder as sync_folder  # all who write to the lake take it from here
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.file_locks import is_at, try_lock, wait_for_lock
 
@@ -87,8 +89,7 @@ def write_unsynced(path: Path, content: bytes | memoryview) -> None:
     try:
         with held(temporary) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
             temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -108,8 +109,7 @@ def append_line(path: Path, line: bytes) -> None:
         if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
             line = b"\n" + line  # ends a torn line
         file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_file(file)
 
 
 @contextmanager
@@ -153,15 +153,6 @@ def sweep_unfinished(folder: Path) -> None:
 
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `write_unsynced` names it
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename or a new file in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def nearest(path: Path) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_folder
 from strava_pipeline.lake.paths import Lake
@@ -124,8 +125,7 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
     try:
         with held(temporary) as file, source.open("rb") as original:
             shutil.copyfileobj(original, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
             added = read_region(temporary)
             temporary.replace(lake.maps / source.name)
     finally:

@@ -94,6 +94,7 @@ def _write_new(path: Path, body: bytes) -> None:
     """Write a file that only its owner reads, since it holds positions. MisuseError where there is one by now, which stays."""
     import os
 
+    from strava_pipeline.core.durable import sync_file
     from strava_pipeline.core.errors import MisuseError
 
     try:
@@ -103,8 +104,7 @@ def _write_new(path: Path, body: bytes) -> None:
     try:
         with os.fdopen(file, "wb") as opened:
             opened.write(body)
-            opened.flush()
-            os.fsync(opened.fileno())
+            sync_file(opened)
     except BaseException:
         path.unlink(missing_ok=True)  # ours, and not whole
         raise

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, plain, printable
 
@@ -108,8 +109,7 @@ def write_private(path: Path, parts: Iterable[bytes]) -> None:
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         aside.replace(place)
     finally:
         aside.unlink(missing_ok=True)

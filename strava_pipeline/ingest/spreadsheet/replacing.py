@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from strava_pipeline.core.durable import sync_file, sync_folder
 from strava_pipeline.core.errors import SourceError, TransientError
 from strava_pipeline.ingest.spreadsheet.files import is_open_elsewhere, read_file
 
@@ -127,7 +128,7 @@ def _write_aside(place: Path, body: bytes) -> Path:
                 os.fchown(file.fileno(), was.st_uid, was.st_gid)
             _copy_attributes(place, file.fileno())
             os.fchmod(file.fileno(), was.st_mode & 0o7777)
-            os.fsync(file.fileno())
+            sync_file(file)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
@@ -171,8 +172,7 @@ def _copied(place: Path, copy: Path) -> None:
     try:
         with place.open("rb") as source, copy.open("xb") as target:
             shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
+            sync_file(target)
         shutil.copystat(place, copy)
     except FileExistsError:
         raise
@@ -197,8 +197,4 @@ def _copies(place: Path) -> list[tuple[tuple[str, int], Path]]:
 
 def _sync(folder: Path) -> None:
     with suppress(OSError):  # a folder of another system's, where a rename is durable or nothing can make it so
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
