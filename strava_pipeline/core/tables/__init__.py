@@ -5,31 +5,76 @@ from functools import cache
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables.activities import (
-    ACTIVITIES_ALL,
-    ACTIVITY_HISTORY,
-    ACTIVITY_MATCHES,
-    ACTIVITY_MEMBERS,
-    ATHLETE,
-    FILES,
-    GEAR,
-    GOLD_ACTIVITIES,
-    IMPORTED_ACTIVITIES,
-    QUARANTINE,
+    ACTIVITIES_ALL as ACTIVITIES_ALL,
 )
-from strava_pipeline.core.tables.changes import PROPOSED_CHANGES
-from strava_pipeline.core.tables.computed import TRACK_SUMMARIES
+from strava_pipeline.core.tables.activities import (
+    ACTIVITY_HISTORY as ACTIVITY_HISTORY,
+)
+from strava_pipeline.core.tables.activities import (
+    ACTIVITY_MATCHES as ACTIVITY_MATCHES,
+)
+from strava_pipeline.core.tables.activities import (
+    ACTIVITY_MEMBERS as ACTIVITY_MEMBERS,
+)
+from strava_pipeline.core.tables.activities import (
+    ATHLETE as ATHLETE,
+)
+from strava_pipeline.core.tables.activities import (
+    FILES as FILES,
+)
+from strava_pipeline.core.tables.activities import (
+    GEAR as GEAR,
+)
+from strava_pipeline.core.tables.activities import (
+    GOLD_ACTIVITIES as GOLD_ACTIVITIES,
+)
+from strava_pipeline.core.tables.activities import (
+    IMPORTED_ACTIVITIES as IMPORTED_ACTIVITIES,
+)
+from strava_pipeline.core.tables.activities import (
+    QUARANTINE as QUARANTINE,
+)
+from strava_pipeline.core.tables.changes import PROPOSED_CHANGES as PROPOSED_CHANGES
+from strava_pipeline.core.tables.computed import TRACK_SUMMARIES as TRACK_SUMMARIES
 from strava_pipeline.core.tables.details import (
-    ACTIVITY_DETAILS,
-    CHILDREN,
-    CURVES,
-    HEAT_CELLS,
-    HEAT_TILES,
-    TRACK_CELLS,
-    TRACKS,
-    VALUE_SECONDS,
+    ACTIVITY_DETAILS as ACTIVITY_DETAILS,
 )
-from strava_pipeline.core.tables.model import Column, Kind, Table
-from strava_pipeline.core.tables.ways import ROUTE_MEMBERS, TILE_VISITS, TRACK_WAYS, WAY_CELLS
+from strava_pipeline.core.tables.details import (
+    CHILDREN as CHILDREN,
+)
+from strava_pipeline.core.tables.details import (
+    CURVES as CURVES,
+)
+from strava_pipeline.core.tables.details import (
+    HEAT_CELLS as HEAT_CELLS,
+)
+from strava_pipeline.core.tables.details import (
+    HEAT_TILES as HEAT_TILES,
+)
+from strava_pipeline.core.tables.details import (
+    TRACK_CELLS as TRACK_CELLS,
+)
+from strava_pipeline.core.tables.details import (
+    TRACKS as TRACKS,
+)
+from strava_pipeline.core.tables.details import (
+    VALUE_SECONDS as VALUE_SECONDS,
+)
+from strava_pipeline.core.tables.model import Column as Column
+from strava_pipeline.core.tables.model import Kind as Kind
+from strava_pipeline.core.tables.model import Table as Table
+from strava_pipeline.core.tables.ways import (
+    ROUTE_MEMBERS as ROUTE_MEMBERS,
+)
+from strava_pipeline.core.tables.ways import (
+    TILE_VISITS as TILE_VISITS,
+)
+from strava_pipeline.core.tables.ways import (
+    TRACK_WAYS as TRACK_WAYS,
+)
+from strava_pipeline.core.tables.ways import (
+    WAY_CELLS as WAY_CELLS,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -93,40 +138,3 @@ def _version(tables: tuple[Table, ...]) -> str:
         for table in tables
     ]
     return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()
-
-
-__all__ = [
-    "ACTIVITIES_ALL",
-    "ACTIVITY_DETAILS",
-    "ACTIVITY_HISTORY",
-    "ACTIVITY_MATCHES",
-    "ACTIVITY_MEMBERS",
-    "ATHLETE",
-    "CHILDREN",
-    "CURVES",
-    "DETAIL_TABLES",
-    "FILES",
-    "GEAR",
-    "GOLD_ACTIVITIES",
-    "HEAT_CELLS",
-    "HEAT_TILES",
-    "IMPORTED_ACTIVITIES",
-    "MADE_WITH_TRACKS",
-    "MATCH_TABLES",
-    "PARQUET_TABLES",
-    "PROPOSED_CHANGES",
-    "QUARANTINE",
-    "ROUTE_MEMBERS",
-    "TABLES",
-    "TILE_VISITS",
-    "TRACKS",
-    "TRACK_CELLS",
-    "TRACK_SUMMARIES",
-    "TRACK_WAYS",
-    "VALUE_SECONDS",
-    "WAY_CELLS",
-    "Column",
-    "Kind",
-    "Table",
-    "catalogue_version",
-]
