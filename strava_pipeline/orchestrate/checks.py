@@ -45,6 +45,11 @@ def table_spec(
     return valid_spec(asset, refuses=always | {**(refuses or {})}, warns=warned | {**(warns or {})})
 
 
+def single_check(name: str, asset: str, description: str) -> list[dg.AssetCheckSpec]:
+    """The check of an asset that has one rule alone: whether all that was asked for is there (`completeness_result`)."""
+    return [dg.AssetCheckSpec(name, asset=asset, description=description)]
+
+
 def check_result(asset: str, findings: Iterable[Finding], *, check: str = VALID) -> dg.AssetCheckResult:
     """One result of all that was found of an asset.
 

@@ -231,7 +231,6 @@ def run_records_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name="run_records",
         minimum_interval_seconds=3600,
         default_status=status,
         description="Removes Dagster's records of runs older than STRAVA_RUN_RECORDS_DAYS that nothing asks for any more.",

@@ -116,15 +116,15 @@ def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition
         name=ACTIVITIES,
         specs=[
             _table_spec(
-                ACTIVITIES,
                 "activities_all",
                 partitions,
                 [SHARDS],
                 from_layer_above("activities_all", SHARDS),
+                name=ACTIVITIES,
                 description="One row per activity, its newest version, and whether it is gone from the source (table "
                 "activities_all; views activities: those present, deleted_activities: the others).",
             ),
-            _table_spec(HISTORY, HISTORY, partitions, [ACTIVITIES], from_changes(HISTORY, SHARDS)),
+            _table_spec(HISTORY, partitions, [ACTIVITIES], from_changes(HISTORY, SHARDS)),
         ],
         check_specs=[
             table_spec(
@@ -154,10 +154,10 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
 
     @dg.multi_asset(
         specs=[
-            _table_spec(name, name, partitions, [ACTIVITIES, IMPORTS_RECEIVED], lineage.get(name, {}))
+            _table_spec(name, partitions, [ACTIVITIES, IMPORTS_RECEIVED], lineage.get(name, {}))
             for name in MATCH_TABLES
         ]
-        + [_table_spec(proposed, proposed, partitions, [ACTIVITIES, *MATCH_TABLES], {})],
+        + [_table_spec(proposed, partitions, [ACTIVITIES, *MATCH_TABLES], {})],
         check_specs=[table_spec(name, name) for name in (*MATCH_TABLES, proposed)],
         can_subset=True,
     )
@@ -173,16 +173,10 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
     @dg.multi_asset(
         specs=[
             *(
-                _table_spec(
-                    name,
-                    name,
-                    partitions,
-                    [DETAILS, IMPORTS_RECEIVED, *received],
-                    from_bronze(name, DETAILS),
-                )
+                _table_spec(name, partitions, [DETAILS, IMPORTS_RECEIVED, *received], from_bronze(name, DETAILS))
                 for name in DETAIL_TABLES
             ),
-            _table_spec(QUARANTINE.name, QUARANTINE.name, partitions, [DETAILS], {}),
+            _table_spec(QUARANTINE.name, partitions, [DETAILS], {}),
         ],
         check_specs=[
             table_spec(name, name, refuses=every_detail if name == ACTIVITY_DETAILS.name else {})
@@ -198,17 +192,17 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
 
 
 def _table_spec(
-    name: str,
     table: str,
     partitions: dg.PartitionsDefinition[Any],
     deps: Sequence[str],
     lineage: dict[str, Any],
     *,
+    name: str | None = None,
     description: str | None = None,
 ) -> dg.AssetSpec:
-    """An asset that is `table` of the warehouse, described by the catalogue."""
+    """An asset that is `table` of the warehouse, described by the catalogue; without a `name`, it has the table's."""
     return dg.AssetSpec(
-        name,
+        name or table,
         deps=deps,
         partitions_def=partitions,
         group_name=TABLES[table].group,

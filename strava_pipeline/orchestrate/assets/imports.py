@@ -15,7 +15,7 @@ import dagster as dg
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
-from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.checks import single_check, table_spec
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.jobs import (
     EVENTS,
@@ -46,11 +46,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         kinds={"file"},
         description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
         "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
-        check_specs=[
-            dg.AssetCheckSpec(
-                "all_taken_in", asset=FILE_BRONZE, description="No file of the import had to be left out."
-            )
-        ],
+        check_specs=single_check("all_taken_in", FILE_BRONZE, "No file of the import had to be left out."),
         op_tags=STEP_FIRST,  # as the two below: before what reads them in the same run, by way of `imports`
     )
     def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:

@@ -24,7 +24,7 @@ from strava_pipeline.operations.fetching_steps import (
 )
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
-from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.checks import single_check, table_spec
 from strava_pipeline.orchestrate.config import (
     CallLimits,
     DetailsConfig,
@@ -93,7 +93,7 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
-        check_specs=[dg.AssetCheckSpec("listing_complete", asset=LISTING, description=COMPLETE)],
+        check_specs=single_check("listing_complete", LISTING, COMPLETE),
     )
     def bronze_activities(
         context: dg.AssetExecutionContext, config: ListingConfig, run: Run, sources: RunSources
@@ -129,9 +129,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each is saved before the next call.",
         metadata=described_source(*DETAIL_TABLES),
-        check_specs=[
-            dg.AssetCheckSpec("details_complete", asset=DETAILS, description="No detail in scope is missing.")
-        ],
+        check_specs=single_check("details_complete", DETAILS, "No detail in scope is missing."),
     )
     def bronze_activity_details(
         context: dg.AssetExecutionContext, config: DetailsConfig, run: Run, sources: RunSources
@@ -156,9 +154,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
         metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
-        check_specs=[
-            dg.AssetCheckSpec("streams_complete", asset=STREAMS, description="No streams of these years are missing.")
-        ],
+        check_specs=single_check("streams_complete", STREAMS, "No streams of these years are missing."),
     )
     def bronze_activity_streams(
         context: dg.AssetExecutionContext, config: StreamsConfig, run: Run, sources: RunSources
@@ -181,14 +177,11 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
         metadata=_json_fields(_EVENT),
-        check_specs=[
-            dg.AssetCheckSpec(
-                EVENTS_SETTLED,
-                asset=EVENTS,
-                description="Every event was followed, and the athlete did not take this application's access away "
-                "(access_granted).",
-            )
-        ],
+        check_specs=single_check(
+            EVENTS_SETTLED,
+            EVENTS,
+            "Every event was followed, and the athlete did not take this application's access away (access_granted).",
+        ),
     )
     def webhook_events(
         context: dg.AssetExecutionContext, config: EventsConfig, run: Run, sources: RunSources
@@ -246,13 +239,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
-        check_specs=[
-            dg.AssetCheckSpec(
-                "listing_complete",
-                asset=asset,
-                description=COMPLETE,
-            )
-        ],
+        check_specs=single_check("listing_complete", asset, COMPLETE),
     )
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, sources: RunSources
@@ -283,9 +270,7 @@ def _files(
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
-        check_specs=[
-            dg.AssetCheckSpec("files_complete", asset=asset, description="No file of these years is missing.")
-        ],
+        check_specs=single_check("files_complete", asset, "No file of these years is missing."),
     )
     def files(context: dg.AssetExecutionContext, run: Run, sources: RunSources) -> Iterator[Result]:
         years, source = chosen_years(context, run), sources.source(name)

@@ -172,7 +172,6 @@ def _work(config: AthleteRunConfig, run: dg.DagsterRun) -> list[str]:
 
 def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
-        name="registry",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Keeps the partitions in step with athletes.toml.",

@@ -24,7 +24,6 @@ REST = timedelta(minutes=15)  # between an end and the next try: of another serv
 
 def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDefinition:
     @dg.sensor(
-        name="go_on",
         job_name=RUN,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,

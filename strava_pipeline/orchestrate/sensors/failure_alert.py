@@ -47,7 +47,6 @@ def failure_alert_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name="failure_alert",
         minimum_interval_seconds=30,
         default_status=status,
         description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "

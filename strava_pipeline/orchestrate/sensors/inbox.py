@@ -56,7 +56,6 @@ def inbox_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name="inbox",
         job_name=IMPORT_JOB,
         minimum_interval_seconds=30,
         default_status=status,
@@ -93,7 +92,6 @@ def inbox_sensor(
 
 def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
-        name="imported",
         jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
         minimum_interval_seconds=30,
         default_status=status,
@@ -228,7 +226,6 @@ def publishing_sensor(
     """It asks no service, so it needs no login. While it does not run, nothing is put off."""
 
     @dg.sensor(
-        name="publishing",
         job_name=MATCH_JOB,
         minimum_interval_seconds=60,
         default_status=status,

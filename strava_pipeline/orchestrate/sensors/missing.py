@@ -37,7 +37,6 @@ def catch_up_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name="catch_up",
         job_name="flow",
         minimum_interval_seconds=300,
         default_status=status,
@@ -83,7 +82,6 @@ OFTEN = timedelta(hours=1)  # a look into every detail's folder, some 0.1 s for 
 
 def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
-        name="quarantine_retry",
         job_name="enrich",
         minimum_interval_seconds=int(OFTEN.total_seconds()),
         default_status=status,
@@ -114,7 +112,6 @@ def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
 
 def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
     @dg.sensor(
-        name="new_gear",
         job_name=NEW_GEAR_JOB,
         minimum_interval_seconds=300,
         default_status=status,

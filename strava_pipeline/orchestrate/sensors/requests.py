@@ -76,7 +76,6 @@ def requests_sensor(
     names = {job.name for job in jobs}
 
     @dg.sensor(
-        name="requests",
         jobs=jobs,
         minimum_interval_seconds=INTERVAL,
         default_status=status,

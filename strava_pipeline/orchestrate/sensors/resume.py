@@ -55,7 +55,6 @@ def resume_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        name="resume",
         jobs=[job for job in asset_jobs() if job.name in RESUMABLE],
         minimum_interval_seconds=60,
         default_status=status,

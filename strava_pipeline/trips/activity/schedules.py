@@ -44,7 +44,6 @@ def sensors(settings: Settings, status: dg.DefaultSensorStatus) -> list[dg.Senso
     """The sensor of the replays."""
 
     @dg.sensor(
-        name="trip_replay",
         job_name=TRIP_REPLAY_JOB,
         minimum_interval_seconds=60,
         default_status=status,

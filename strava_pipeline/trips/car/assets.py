@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.checks import single_check, table_spec
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
@@ -44,7 +44,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
         metadata=_fields(ReceivedLine),
-        check_specs=[dg.AssetCheckSpec("all_taken", asset=PINGS, description="Every line of the inbox is in bronze.")],
+        check_specs=single_check("all_taken", PINGS, "Every line of the inbox is in bronze."),
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
         years = chosen_years(context, run)
