@@ -6,7 +6,7 @@ activities are in quarantine follows from the evidence on disk (lake/gold/quaran
 
 from dataclasses import replace
 
-from strava_pipeline.core.tables.model import Column, Kind, Table, field_of
+from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows, field_of
 
 _ID = "Strava's activity id; for other sources a negative hash of source and source id"
 
@@ -144,7 +144,7 @@ ACTIVITY_HISTORY = Table(
 )
 
 
-QUARANTINE = Table(
+QUARANTINE = activity_rows(
     "quarantine",
     "Activities whose detail, or file at a provider, failed thrice in a row while others succeeded; those deleted since too.",
     (
@@ -158,8 +158,6 @@ QUARANTINE = Table(
         Column("retry_at", Kind.INSTANT, "from when it is asked for again; NULL: by no run"),
         Column("dropped_at", Kind.INSTANT, "when a person dropped it; NULL: nobody did"),
     ),
-    parent="activities_all",
-    may_shrink=True,
     group="details",
 )
 
@@ -268,7 +266,7 @@ IMPORTED_ACTIVITIES = Table(
     ignored=ACTIVITIES_ALL.ignored,
 )
 
-ACTIVITY_MEMBERS = Table(
+ACTIVITY_MEMBERS = activity_rows(
     "activity_members",
     "Activities that are one although they have several ids: which one stands for them. Activities with one id are not here.",
     (
@@ -280,8 +278,6 @@ ACTIVITY_MEMBERS = Table(
         Column("athlete_id", Kind.BIGINT, "the athlete"),
         SOURCE,
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
 
 ACTIVITY_MATCHES = Table(

@@ -4,9 +4,9 @@ What lies as Parquet alone stands in details.py.
 """
 
 from strava_pipeline.core.tables.details import CURVES
-from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.model import Column, Kind, activity_rows
 
-TRACK_SUMMARIES = Table(
+TRACK_SUMMARIES = activity_rows(
     "track_summaries",
     "Sums of each activity out of its track, by one method for every source; NULL: the points don't tell. In the warehouse: "
     "`computed_values`.",
@@ -57,20 +57,14 @@ TRACK_SUMMARIES = Table(
             "time); NULL: there is a decoupling",
         ),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
-COMPUTED_VALUES = Table(
+COMPUTED_VALUES = activity_rows(
     "computed_values",
     "Sums of each activity that its track tells: the rows of `track_summaries`. What its source says stands before them.",
     (*TRACK_SUMMARIES.columns, Column("year", Kind.INTEGER, "the year whose file of `track_summaries` has it")),
-    parent="activities_all",
-    may_shrink=True,
 )
-TRACK_BESTS = Table(
+TRACK_BESTS = activity_rows(
     "track_bests",
     "The best of each activity out of its track: the rows of `curves`.",
     (*CURVES.columns, Column("year", Kind.INTEGER, "the year whose file of `curves` has it")),
-    parent="activities_all",
-    may_shrink=True,
 )

@@ -7,7 +7,7 @@ else. No parsing here.
 """
 
 from strava_pipeline.core.tables.activities import ATHLETE_ID, EXTRA, NESTED_STATES, SOURCE, SUMMARY_FIELDS
-from strava_pipeline.core.tables.model import Column, Kind, Table, field_of
+from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows, field_of
 
 _ACTIVITY = Column("activity_id", Kind.BIGINT, "the activity", key=True)
 _ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete")
@@ -56,13 +56,11 @@ def _child(
     ignored: frozenset[tuple[str, ...]] = frozenset(),
 ) -> Table:
     """A table of what an activity nests, keyed by the place in its list. `own`: the columns beside those that all have."""
-    return Table(
+    return activity_rows(
         name,
         description,
         (_ACTIVITY, Column(index, Kind.INTEGER, numbered, key=True), _ATHLETE, SOURCE, *own, EXTRA),
-        parent="activities_all",
         follows=True,
-        may_shrink=True,
         ignored=ignored,
         group="details",
     )
@@ -263,7 +261,7 @@ RECORDED = (ACTIVITY_SESSIONS.name, ACTIVITY_LENGTHS.name)
 """The child tables that only files fill: their rows stay, whatever Strava's detail holds."""
 
 
-TRACKS = Table(
+TRACKS = activity_rows(
     "tracks",
     "The points of every activity of which a file or streams are there, in the order of the recording.",
     (
@@ -285,10 +283,8 @@ TRACKS = Table(
         Column("moving", Kind.BOOLEAN, "in motion, as Strava judges; only its streams tell"),
         Column("grade", Kind.DOUBLE, "slope, smoothed; only Strava's streams tell", "%"),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
-CURVES = Table(
+CURVES = activity_rows(
     "curves",
     "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
     "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to 100 km (runs, walks, rides, swims).",
@@ -313,10 +309,8 @@ CURVES = Table(
             key=True,
         ),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
-VALUE_SECONDS = Table(
+VALUE_SECONDS = activity_rows(
     "value_seconds",
     "For how long each power and heart rate held in an activity, out of its track: the sum of the times between points. "
     "With `training_zones`: the time in each zone, `time_in_zones`.",
@@ -332,10 +326,8 @@ VALUE_SECONDS = Table(
             "s",
         ),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
-TRACK_CELLS = Table(
+TRACK_CELLS = activity_rows(
     "track_cells",
     "The cells of the map that each activity came through, out of its track: tiles of zoom 21, 12 to 19 m wide up to 50° north.",
     (
@@ -344,8 +336,6 @@ TRACK_CELLS = Table(
         Column("y", Kind.INTEGER, "the tile's row, from the north", key=True),
         Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=True),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
 HEAT_CELLS = Table(
     "heat_cells",

@@ -6,7 +6,7 @@ dictionary, so that a column is added in one place. No rows, no SQL beyond type 
 
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -140,6 +140,10 @@ class Table:
         return ", ".join(
             f'"{column.name}" {column.kind.value}{" NOT NULL" if column.key else ""}' for column in self.columns
         )
+
+
+activity_rows = partial(Table, parent="activities_all", may_shrink=True)
+"""A table whose rows are of an activity, and go with it."""
 
 
 def field_of(

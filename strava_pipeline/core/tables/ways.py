@@ -3,7 +3,7 @@
 Parquet by year, what of it comes into the warehouse, and the views over that. The rules are core/ways.py's and lake/routes.py's.
 """
 
-from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows
 
 _ACTIVITY = Column("activity_id", Kind.BIGINT, "the activity", key=True)
 _ATHLETE = Column("athlete_id", Kind.BIGINT, "the athlete; 0: nobody has said who")
@@ -14,7 +14,7 @@ _COLUMN = Column("x", Kind.INTEGER, "the tile's column, from 180° west", key=Tr
 _OF_ATHLETE = Column("athlete_id", Kind.BIGINT, _ATHLETE.meaning, key=True)
 _ZOOM = Column("zoom", Kind.INTEGER, "of the tile: 14 (1.6 km wide at 48° north) or 17 (200 m)", key=True)
 
-TRACK_WAYS = Table(
+TRACK_WAYS = activity_rows(
     "track_ways",
     "The way of each activity that insights count, by the positions of its track, filled in every 20 m; a step of more than a "
     "kilometre, or faster than anybody goes, is no part of it.",
@@ -27,10 +27,8 @@ TRACK_WAYS = Table(
         Column("extent_m", Kind.DOUBLE, "how far across: the diagonal of what it fits in", "m"),
         Column("cells", Kind.INTEGER, "its rows in `way_cells`"),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
-WAY_CELLS = Table(
+WAY_CELLS = activity_rows(
     "way_cells",
     "The cells of the map that each way comes through, without holes: tiles of zoom 18, 100 m wide at 48° north. Tiles of "
     "zoom 17 and 14 are theirs: `x >> 1`, `x >> 4`.",
@@ -41,8 +39,6 @@ WAY_CELLS = Table(
         _COLUMN,
         Column("first_m", Kind.INTEGER, "how far along the way it comes there first", "m"),
     ),
-    parent="activities_all",
-    may_shrink=True,
 )
 
 _ROUTE = Column("route_id", Kind.BIGINT, "the route: the first activity on it")
@@ -68,21 +64,17 @@ _MEMBER = (
     Column("variant_of", Kind.BIGINT, "of a route's first way: the route that it resembles (0.65 and more) and isn't"),
     Column("variant_similarity", Kind.DOUBLE, "its cells in common with that route's first way, as `similarity`"),
 )
-ROUTE_MEMBERS = Table(
+ROUTE_MEMBERS = activity_rows(
     "route_members",
     "The route of each way of 300 m or more. In order of their starts, each way belongs to the route whose first way it is most "
     "alike: 80 % of the cells of either, a length within 10 %, the same group of sports; or else it begins a route. In the "
     "warehouse: `activity_routes`.",
     _MEMBER,
-    parent="activities_all",
-    may_shrink=True,
 )
-ACTIVITY_ROUTES = Table(
+ACTIVITY_ROUTES = activity_rows(
     "activity_routes",
     "The route of each way: the rows of `route_members`.",
     (*_MEMBER, Column("year", Kind.INTEGER, "the year whose file of `route_members` has it")),
-    parent="activities_all",
-    may_shrink=True,
 )
 
 _VISIT = (
