@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import Protocol
 
 from strava_pipeline.ingest.budget import Pacing, RateBudget
-from strava_pipeline.ingest.calls import FetchAnswer
-from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.calls import FetchAnswer, FetchClient
 from strava_pipeline.ingest.provider import Provider
 
 
-class BudgetedProvider(Provider, Protocol):
+class BudgetedProvider(Provider, FetchClient, Protocol):
     """A client whose spec names `budget`, `details` and `streams`: its calls are counted in a budget that processes share."""
 
     @property
@@ -23,22 +22,8 @@ class BudgetedProvider(Provider, Protocol):
         ...
 
     @property
-    def clock(self) -> ServerClock:
-        """The server's time."""
-        ...
-
-    @property
     def waited(self) -> timedelta:
         """How long the client waited for limits, in the server's time."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """How messages call the service."""
-        ...
-
-    def probe(self) -> object:
-        """A call that succeeds while the service works and the login stands, whatever is wrong with single activities."""
         ...
 
     def get_detail(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
