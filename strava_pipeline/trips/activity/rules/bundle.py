@@ -5,7 +5,7 @@ track.py's and metrics.py's. No bundle shows its positions, its feedback or its 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
@@ -36,12 +36,7 @@ class Decryption:
 
     def as_json(self) -> dict[str, Any]:
         """The bundle's `decryption`."""
-        return {
-            "locations": self.locations.value,
-            "activityDistribution": self.activity_distribution.value,
-            "feedback": self.feedback.value,
-            "keyIndex": self.key_index,
-        }
+        return _exported(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +52,7 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """The bundle's `summary`."""
-        return {
-            "distanceMeters": self.distance_meters,
-            "startTime": self.start_time,
-            "endTime": self.end_time,
-            "durationSeconds": self.duration_seconds,
-            "locationCount": self.location_count,
-            "activityType": self.activity_type,
-        }
+        return _exported(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +86,9 @@ class Bundle:
 
     def as_json(self) -> dict[str, Any]:
         """The bundle as `export` writes it."""
-        return {
-            "externalId": self.external_id,
-            "platform": self.platform,
-            "status": self.status,
-            "reviewStatus": self.review_status,
-            "rejectionReason": self.rejection_reason,
-            "summary": self.summary.as_json(),
-            "extraProperties": self.extra_properties,
-            "activityDistribution": self.activity_distribution,
-            "locations": self.locations,
-            "feedback": self.feedback,
-            "diagnostic": self.diagnostic,
-            "decryption": self.decryption.as_json(),
-        }
+        found = _exported(self) | {"summary": self.summary.as_json()}
+        del found["decryption"]  # which stands behind the diagnostic
+        return found | {"diagnostic": self.diagnostic, "decryption": self.decryption.as_json()}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -148,6 +125,12 @@ class Bundle:
             feedback=feedback,
             decryption=_decryption(value, locations, mix, feedback),
         )
+
+
+def _exported(held: "Bundle | Summary | Decryption") -> dict[str, Any]:
+    """The fields by their names in an export, such as distanceMeters."""
+    words = {each.name: each.name.split("_") for each in fields(held)}
+    return {first + "".join(map(str.title, rest)): getattr(held, name) for name, (first, *rest) in words.items()}
 
 
 def entry_comment(entry: Any) -> str | None:
