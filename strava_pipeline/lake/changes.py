@@ -45,12 +45,17 @@ class ChangeDecision(Decision):
     shown: dict[str, Any]
 
 
-class _Line(BaseModel, frozen=True):
-    """A line of proposed.jsonl: a round of a change, or with `expired` the end of one."""
+class _OfRound(BaseModel, frozen=True):
+    """Something of a round of a change."""
 
     id: str
     round: int
     at: AwareDatetime
+
+
+class _Line(_OfRound):
+    """A line of proposed.jsonl: a round of a change, or with `expired` the end of one."""
+
     change: dict[str, Any] | None = None
     expired: str | None = None
 
@@ -65,19 +70,16 @@ class Exchanged(BaseModel, frozen=True):
     at: AwareDatetime | None = None
 
 
-class Intent(BaseModel, frozen=True):
+class Intent(_OfRound):
     """What is about to be sent: it is on disk before the service hears of it. `found`: the value that was read just before."""
 
-    id: str
-    round: int
-    at: AwareDatetime
     found: Any
     restore: dict[str, Any] | None = None
     before: list[Exchanged]
     requests: list[Exchanged]
 
 
-class Outcome(BaseModel, frozen=True):
+class Outcome(_OfRound):
     """What came of an attempt.
 
     Args:
@@ -88,9 +90,6 @@ class Outcome(BaseModel, frozen=True):
         restore: what an exact undo needs beside the old value.
     """
 
-    id: str
-    round: int
-    at: AwareDatetime
     result: Result | None
     message: str = ""
     landed: int = 0
