@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 app = command_group("Encrypted activity trips, read-only.", name="activity")
 
+Export = Annotated[
+    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
+]
 Sketch = Annotated[
     bool, typer.Option("--sketch", help="Add a line of the speed and a picture of the track, in metres.")
 ]
@@ -118,9 +121,7 @@ def analyze(
 @grouped
 def explain(
     *,
-    export: Annotated[
-        Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
-    ] = None,
+    export: Export = None,
     origin: ReadFrom,
     external_id: ExternalIds = None,
     format_: FormatOption = Format.TEXT,
@@ -210,9 +211,6 @@ def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
 
 
 DIFFERENCES = 4  # exit code of a comparison that found some
-Export = Annotated[
-    Path | None, typer.Argument(help="A file that `export` wrote, instead of a source.", metavar="EXPORT.json")
-]
 AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
 Exec = Annotated[
     str | None,
