@@ -35,6 +35,24 @@ def parse_json(body: bytes) -> Any:
     return json.loads(body)
 
 
+def json_if_any(body: bytes) -> Any:
+    """The value of a JSON text; None for any other, and for none."""
+    try:
+        return parse_json(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def number_in(value: Any) -> float | None:
+    """The number that a value or its text is; None as of `finite_number`."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return finite_number(value)
+
+
 def json_bytes(value: Any) -> bytes:
     """Compact JSON in UTF-8, several times as fast as `json_text`; NaN is null, other values that JSON can't hold are as
     there.

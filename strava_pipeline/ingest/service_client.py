@@ -22,7 +22,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.json_values import json_bytes, json_if_any, parse_json
 from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
@@ -197,7 +197,7 @@ class ServiceClient(LandingClient):
             else:
                 return Answer(
                     exchange.body,
-                    _json_if_any(exchange.body),
+                    json_if_any(exchange.body),
                     self.clock.now(),
                     exchange.headers,
                     exchange.status,
@@ -327,14 +327,6 @@ def _fault(check: Check, content: Any) -> str | None:
     except UnreadableRowError as error:
         return str(error)
     return said if isinstance(said, str) else None
-
-
-def _json_if_any(body: bytes) -> Any:
-    """The content of a body that is JSON; None for any other, and for none."""
-    try:
-        return parse_json(body) if body.strip() else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def _json(name: str, title: str, body: bytes) -> Any:

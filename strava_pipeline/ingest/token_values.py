@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.json_values import finite_number, parse_json
+from strava_pipeline.core.json_values import finite_number, json_if_any
 
 
 def is_token(value: object) -> bool:
@@ -39,8 +39,5 @@ def moment_of(value: object) -> datetime | None:
 
 def object_of(body: bytes) -> dict[str, Any]:
     """The JSON object in a body; {} for any other body."""
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError):
-        return {}
+    value = json_if_any(body)
     return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
-from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
 from strava_pipeline.ingest.garmin.activity_list import LISTING
@@ -21,6 +21,7 @@ from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, 
 from strava_pipeline.ingest.garmin.client import GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
+from strava_pipeline.ingest.token_values import object_of
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
 
@@ -126,11 +127,7 @@ def _file_of(change: Change) -> UploadFile:
 
 def _result(body: bytes) -> dict[str, Any]:
     """Garmin's `detailedImportResult`; empty where there is none."""
-    try:
-        content = parse_json(body)
-    except (ValueError, RecursionError):
-        return {}
-    found = content.get("detailedImportResult") if isinstance(content, dict) else None
+    found = object_of(body).get("detailedImportResult")
     return found if isinstance(found, dict) else {}
 
 

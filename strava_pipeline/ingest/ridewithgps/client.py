@@ -25,7 +25,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.json_values import json_bytes, json_if_any, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
@@ -246,7 +246,9 @@ class RideWithGpsClient(ServiceProvider):
         try:
             return self._service.get(trip_path(source_id), check=_wrong_trip)
         except (ForbiddenError, GoneError) as error:  # the trip is gone, unless something on the way said so
-            if _is_json(error.body) or (isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")):
+            if isinstance(json_if_any(error.body), dict) or (
+                isinstance(error, GoneError) and not error.body.lstrip().startswith(b"<")
+            ):
                 raise
             what = f"{error} The answer is not the service's own."
             raise TransientError(what, status=error.status, body=error.body) from None
@@ -282,13 +284,6 @@ def _wrong_trip(content: Any) -> str | None:
 def _said(content: Any) -> str | None:
     """That the service reports an error in an answer with 200; its words may hold anything and are not repeated."""
     return "it reports an error" if isinstance(content, dict) and content.get("error") else None
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        return isinstance(parse_json(body), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _results_count(contents: Sequence[Any]) -> int | None:

@@ -6,11 +6,10 @@ its web site. Each form is recognised by its values, so a trip reads the same wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.json_values import number_in
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, INDOORS, sport_type
@@ -110,13 +109,13 @@ def read_row(trip: Json) -> ProviderRow | None:
     unread: set[str] = set()  # fields with a column that hold what can't be read: they stay in `extra`
     for theirs, ours, divisor in _NUMBERS:
         if (value := given.get(theirs)) is not None:
-            if (number := _number(value)) is None:
+            if (number := number_in(value)) is None:
                 unread.add(theirs)
             else:
                 summary[ours] = number / divisor if divisor else number
     for theirs, ours in _SECONDS:
         if (value := given.get(theirs)) is not None:
-            if (number := _number(value)) is None:
+            if (number := number_in(value)) is None:
                 unread.add(theirs)
             else:
                 summary[ours] = round(number)
@@ -146,17 +145,6 @@ def _present(trip: Json) -> Json:
     return {name: value for name, value in trip.items() if value is not None}
 
 
-def _number(value: Any) -> float | None:
-    if type(value) is float and isfinite(value):
-        return value
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    return finite_number(value)
-
-
 def _of_metrics(metrics: Any) -> Json:
     """The fields of a list's entry that a detail of the web site's interface has in `metrics` alone."""
     if not isinstance(metrics, dict):
@@ -179,7 +167,7 @@ def _start_of(trip: Json) -> datetime | None:
         return _without_offset(trip, text)
     if began.utcoffset():
         return began
-    offset = _number(trip.get("utc_offset"))
+    offset = number_in(trip.get("utc_offset"))
     if offset is not None and abs(offset) <= 50_400:  # 14 hours: the line islands
         return began.astimezone(timezone(timedelta(seconds=round(offset))))
     zone = _zone(trip)
@@ -206,7 +194,7 @@ def _places(given: Json) -> dict[str, Any]:
     """Start and end as [latitude, longitude]; [] where there is none, as indoors."""
     found: dict[str, Any] = {}
     for ours, (north, east) in _PLACES.items():
-        latitude, longitude = _number(given.get(north)), _number(given.get(east))
+        latitude, longitude = number_in(given.get(north)), number_in(given.get(east))
         is_place = latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
         found[ours] = [latitude, longitude] if is_place else []
     return found

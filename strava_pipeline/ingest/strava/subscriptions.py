@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError, WrongApplicationError
+from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
@@ -131,14 +132,17 @@ def masked(callback_url: str) -> str:
 def _created(exchange: Exchange, callback: str) -> Subscription | None:
     """The new subscription; None where there is one already."""
     if exchange.status in (200, 201):
-        return _subscription(_value(exchange))
-    if any((resource, code) == (RESOURCE, "already exists") for resource, _, code in fault_codes(_value(exchange))):
+        return _subscription(json_if_any(exchange.body))
+    if any(
+        (resource, code) == (RESOURCE, "already exists")
+        for resource, _, code in fault_codes(json_if_any(exchange.body))
+    ):
         return None
     raise _refusal(exchange, callback)
 
 
 def _listed(exchange: Exchange) -> Subscription | None:
-    listed = _value(exchange)
+    listed = json_if_any(exchange.body)
     if exchange.status != 200:
         raise _refusal(exchange)
     if not isinstance(listed, list):
@@ -152,7 +156,7 @@ def _deleted(exchange: Exchange) -> None:
 
 
 def _refusal(exchange: Exchange, callback: str = "") -> PipelineError:
-    status, answer = exchange.status, _value(exchange)
+    status, answer = exchange.status, json_if_any(exchange.body)
     if (fault := application_fault(answer)) is not None:
         return WrongApplicationError(fault)
     fields = {name for resource, name, _ in fault_codes(answer) if resource == RESOURCE}
@@ -168,13 +172,6 @@ def _refusal(exchange: Exchange, callback: str = "") -> PipelineError:
         )
     named = f" (about {', '.join(sorted(filter(None, fields)))})" if any(fields) else ""
     return PipelineError(f"Strava's subscriptions answered {status}{named}; check the settings.")
-
-
-def _value(exchange: Exchange) -> Any:
-    try:
-        return json.loads(exchange.body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _subscription(value: Any) -> Subscription:

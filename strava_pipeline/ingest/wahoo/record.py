@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.json_values import number_in
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.refusals import Refusals
 from strava_pipeline.core.rows import Json
@@ -128,7 +128,7 @@ def read_row(workout: Json) -> ProviderRow | None:
 def _measures(summary: Json) -> Iterator[tuple[str, tuple[str, Any]]]:
     """Each field that can be read: its name, our name and its value. Our name is empty where it says nothing."""
     for theirs, value in summary.items():
-        if (number := _number(value)) is None:
+        if (number := number_in(value)) is None:
             continue
         if theirs in _NUMBERS:
             yield theirs, (_NUMBERS[theirs], number)
@@ -137,15 +137,6 @@ def _measures(summary: Json) -> Iterator[tuple[str, tuple[str, Any]]]:
         elif theirs in _SENSORS:
             ours, divisor = _SENSORS[theirs]
             yield theirs, (ours if number else "", number / divisor)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    return finite_number(value)
 
 
 def _start(began: datetime, zone: Any) -> dict[str, Any]:

@@ -7,13 +7,13 @@ below the API: at most one, and the callback must be on this machine and repeat 
 import asyncio
 import base64
 import binascii
-import json
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.emulator.deliveries import ask, is_local
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.ingest.strava.emulator.api import bad_request, not_found, state_of, unauthorized
@@ -213,8 +213,5 @@ async def _handshake(state: State, callback: str, token: str) -> str | None:
     status, body = await asyncio.to_thread(ask, callback, query, state.deliveries.orders.timeout)
     if status != 200:
         return "GET to callback URL does not return 200"
-    try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
-        reply = None
+    reply = json_if_any(body)
     return None if isinstance(reply, dict) and reply.get("hub.challenge") == challenge else "not verifiable"
