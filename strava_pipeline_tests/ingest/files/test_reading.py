@@ -253,3 +253,10 @@ def test_the_clock_is_the_places_and_else_the_devices(point: str, sport: str, sa
 
 def test_without_a_date_there_is_a_zone_and_no_offset() -> None:
     assert zone_at(52.52, 13.40, None) == Zone("Europe/Berlin", None)
+
+
+@pytest.mark.parametrize(("date", "longitude"), [("0001-01-01T00", -74.0), ("9999-12-31T23", 139.0)])
+def test_a_date_at_the_end_of_the_calendar_has_no_clock(date: str, longitude: float) -> None:
+    point = made.trkpt(0, 40.0, longitude).replace("2024-05-01T08", date)
+    (one,) = read_file(made.gpx(point).encode(), "", made.RECEIVED).recordings
+    assert clock_of(one) == Clock()
