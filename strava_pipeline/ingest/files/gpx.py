@@ -73,7 +73,8 @@ RECORDED = {"distance": ("distance_m", 1), "activeDuration": ("moving_s", 1000),
 PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they record nothing
 PLANS = ("route", "course", "planned")
 PLAN_LINK = re.compile(r"/(?:routes?|courses?)/\d")  # as of Strava, Garmin Connect, Ride with GPS
-SENSORS = ("heartrate", "cadence", "watts", "temperature", "speed")
+WORN = ("heartrate", "cadence", "watts", "temperature")  # sensors of which no plan tells, whatever it is called
+SENSORS = (*WORN, "speed")
 
 
 def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
@@ -87,7 +88,7 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         document.flags.add(Flag.OVER_LIMIT)
     contents.end_track(_Said())  # one that never ended
     pieces, said = contents.pieces, contents.said
-    plans = [each for each in pieces if said.is_planned or each.said.is_planned or _is_made_up(each.points)]
+    plans = [each for each in pieces if _is_planned(each, said)]
     recorded = [each for each in pieces if each not in plans and each.points["at"].count()]
     planned = contents.seen["rte"] + (len(pieces) - len(recorded) if recorded else len(plans))
     outings = list(_outings(recorded))
@@ -203,6 +204,11 @@ def _said(element: etree._Element) -> _Said:
         numbers |= {"elapsed_s": (values["end"] - values["start"]) / 1000} if {"start", "end"} <= values.keys() else {}
     sums = {name: value for name, value in numbers.items() if value is not None and value >= 0}
     return _Said({name: word for name, word in (words | {"creator": creator}).items() if word}, sums, any(marks))
+
+
+def _is_planned(piece: _Piece, file: _Said) -> bool:
+    says_so = (file.is_planned or piece.said.is_planned) and not any(piece.points[name].count() for name in WORN)
+    return says_so or _is_made_up(piece.points)
 
 
 def _is_made_up(points: pl.DataFrame) -> bool:

@@ -86,7 +86,7 @@ def _plain(content: bytes) -> bytes:
     if wide := next((each for mark, each in _WIDE.items() if content.startswith(mark)), None):
         text = content.decode(wide, errors="replace").encode(errors="replace")
     elif not _is_utf8(text):
-        text = _decoded(text).encode()
+        text = _decoded(text).encode(errors="replace")
     declared = _DECLARATION.match(text)
     return text[declared.end() if declared else 0 :].strip(b" \t\r\n\0")
 

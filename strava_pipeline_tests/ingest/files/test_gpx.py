@@ -137,6 +137,7 @@ PLANNED = {
     "waypoints": ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
     "nothing": ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
     "a type": (gpx(WALK, about="<type>Course</type>"), "route", 1),
+    "a type and a sensor": (gpx(line(*[(10, 12)] * 20, more="<hr>120</hr>"), about="<type>Course</type>"), "activity", 0),
     "a link": (gpx(trkpt(None), about='<link href="https://www.strava.com/routes/27"/>'), "route", 1),
     "a program": (gpx(WALK).replace("A Watch", "BRouter-1.7.5"), "route", 1),
     "milliseconds": (gpx(line(*[(0.18, 28)] * 40)), "route", 1),
@@ -273,10 +274,11 @@ WRITTEN = gpx(POINTS, about="<name>Überlingen</name>")
         WRITTEN.replace("UTF-8", "cp437").encode("cp437"),
         re.sub(r'(="|<ele>)(\d+)\.(\d+)("|<)', r"\1\2,\3\4", WRITTEN.replace('"1.1"', '"1"')).encode(),
         WRITTEN.replace("</name>", "<!-- here --></name>").encode(),
+        WRITTEN.replace("UTF-8", "unicode_escape").replace("</name>", r"</name><desc>\ud800</desc>").encode("latin-1"),
     ],
     ids=["bom", "leading_space", "space_and_bom", "latin_1", "utf_16", "version_1_0", "no_namespace",
          "marked_utf_8_said_utf_16", "utf_8_said_utf_16", "utf_16_said_utf_8", "latin_1_said_utf_8", "cp1252_said_utf_16",
-         "utf_8_said_latin_1", "cp437", "decimal_commas", "a_comment"],
+         "utf_8_said_latin_1", "cp437", "decimal_commas", "a_comment", "half_a_character"],
 )  # fmt: skip
 def test_however_it_is_written_it_says_the_same(content: bytes) -> None:
     one = only(content)
