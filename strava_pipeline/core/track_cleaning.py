@@ -26,6 +26,7 @@ _OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: 
 _NEIGHBOURS = 10  # heights
 ANY_SPORT = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
+_ONWARD = 0.7  # of a way that leads on lies between its ends; what jumps comes back
 STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
 
 
@@ -100,15 +101,24 @@ def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
         "longitude",
         seconds=pl.col(at).dt.epoch("us") / 1e6,
     )
-    return _with_steps(placed.drop_nulls())
+    return with_steps(placed.drop_nulls())
 
 
-def _with_steps(placed: pl.DataFrame) -> pl.DataFrame:
+def with_steps(placed: pl.DataFrame) -> pl.DataFrame:
+    """Positions with the step (m) and the gap (s) since the one before, and whether it is of a steady stretch."""
     gap = pl.col("seconds").diff()
     return placed.with_columns(
         step=_step(1, 0),
         gap=pl.when(gap.median() != 0).then(gap),  # where most have one stamp, it says nothing of speeds
-    )
+    ).with_columns(is_steady=_is_steady())
+
+
+def _is_steady() -> pl.Expr:
+    """Whether a step is one of so many that lead on, none twice as fast as another: on a motorway, by train, in a glider."""
+    step, speed = pl.col("step"), pl.col("step") / pl.col("gap")
+    even = speed.rolling_max(STRAYS) < 2 * speed.rolling_min(STRAYS)
+    ends = even & (_step(STRAYS, 0) > _ONWARD * step.rolling_sum(STRAYS))
+    return pl.any_horizontal(ends.shift(-further).fill_null(False) for further in range(STRAYS))
 
 
 def _step(before: int, after: int) -> pl.Expr:
@@ -153,10 +163,9 @@ def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
         return
     doubles = _doubles(placed, fastest)
     yield from doubles
-    placed = _with_steps(placed.filter(~pl.col("row").is_in(doubles.implode())))
-    jumps = placed.select(jump=(~is_believable(pl.col("step"), pl.col("gap"), fastest)).fill_null(False).cum_sum())[
-        "jump"
-    ]
+    placed = with_steps(placed.filter(~pl.col("row").is_in(doubles.implode())))
+    is_jump = ~is_believable(pl.col("step"), pl.col("gap"), fastest) & ~pl.col("is_steady")
+    jumps = placed.select(jump=is_jump.fill_null(False).cum_sum())["jump"]
     if not jumps.len() or not jumps.item(-1):
         return
     rows, places = placed["row"], list(placed.select("seconds", "latitude", "longitude").iter_rows())
@@ -172,7 +181,9 @@ def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
             continue
         waiting.append(piece)
         if _count(waiting) > STRAYS:
-            if _count(kept) <= STRAYS and not _leads(places[kept[-1][-1]], places[waiting[0][0]], ANY_SPORT):
+            if _count(kept[: STRAYS + 1]) <= STRAYS and not _leads(
+                places[kept[-1][-1]], places[waiting[0][0]], ANY_SPORT
+            ):
                 strays += kept  # the first positions were of another place
                 kept = []
             kept += waiting

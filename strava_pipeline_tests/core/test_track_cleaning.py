@@ -1,6 +1,7 @@
 """What of a track is believed: the same for files and streams, with a count of what is left out."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from math import nan
 from typing import Any
 
@@ -69,9 +70,12 @@ WAY = [3.0 * second for second in range(60)]
         (north(*WAY[:20], *(5000 + each for each in WAY[20:])), []),
         ({"latitude": [0.0, nan, 91.0, 47.0, 47.0], "longitude": [0.0, 11.0, 11.0, None, 11.0]}, [0, 1, 2, 3]),
         (north(*(200.0 * second for second in range(60))), []),
+        (north(*accumulate([5.0] * 100 + [14.0, 9.0] * 20)), []),
+        (north(*WAY[:20], *(60.0 + 30 * each for each in (1, 2, 3, 4, 5, 4, 3, 2)), *WAY[28:]), [*range(20, 27)]),
     ],
-    ids=["a run", "a jump", "jumps", "a start elsewhere", "an end elsewhere", "a lift taken", "no places", "a flight"],
-)
+    ids=["a run", "a jump", "jumps", "a start elsewhere", "an end elsewhere", "a lift taken", "no places", "a flight",
+         "about as fast as its sport", "there and back"],
+)  # fmt: skip
 def test_positions_that_their_neighbours_do_not_confirm_are_left_out(
     places: dict[str, list[float]], left_out: list[int]
 ) -> None:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK, Flag
-from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import GROUP_OF, sport_type
-from strava_pipeline.core.track_cleaning import ANY_SPORT, cleaned, is_believable, is_mostly_faster, steps
+from strava_pipeline.core.track_cleaning import ANY_SPORT, cleaned, is_believable, is_mostly_faster, steps, with_steps
 from strava_pipeline.core.track_summaries import fastest
 
 PER_FRAME = 50_000  # rows that are Python objects at once
@@ -137,12 +136,11 @@ class Track:
         """
         if not self.points["latitude"].count():
             return None
-        latitude, longitude = pl.col("latitude"), pl.col("longitude")
-        step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
-        gap = pl.col("at").diff().dt.total_microseconds() / 1e6
-        is_way = is_believable(step, pl.when(gap.median() != 0).then(gap), ANY_SPORT).fill_null(True) | self.is_faster
-        placed = self.points.with_columns(self.segment.alias("segment")).filter(latitude.is_not_null())
-        return float(placed.select(pl.when((pl.col("segment").diff() == 0) & is_way).then(step).sum()).item())
+        timed = self.points.select("latitude", "longitude", seconds=pl.col("at").dt.epoch("us") / 1e6)
+        placed = with_steps(timed.with_columns(self.segment.alias("segment")).filter(pl.col("latitude").is_not_null()))
+        is_way = is_believable(pl.col("step"), pl.col("gap"), ANY_SPORT).fill_null(True) | pl.col("is_steady")
+        is_within = pl.col("segment").diff() == 0
+        return float(placed.select(pl.when(is_within & (is_way | self.is_faster)).then("step").sum()).item())
 
     def distance(self) -> float | None:
         """The distance recorded in the points themselves, in metres."""

@@ -127,6 +127,13 @@ def line(*steps: tuple[float, float], more: str = "") -> str:
     return "".join(points)
 
 
+def test_a_stretch_that_is_faster_than_any_sport_is_a_way_and_a_jump_is_none() -> None:
+    motorway = line(*[(1, 30)] * 100, *[(1, 45)] * 30, *[(1, 30)] * 20, (1, 300), *[(1, 30)] * 20)
+    one = only(gpx(motorway, about="<type>motorcycling</type>"))
+    assert one.distance_m == pytest.approx(100 * 30 + 30 * 45 + 40 * 30, rel=1e-3)
+    assert (one.left_out, one.flags) == ({}, set())
+
+
 ROUTE = '<rte><rtept lat="1" lon="2"/></rte>'
 WALK = line(*[(10, 12)] * 20)
 
@@ -137,7 +144,11 @@ PLANNED = {
     "waypoints": ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
     "nothing": ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
     "a type": (gpx(WALK, about="<type>Course</type>"), "route", 1),
-    "a type and a sensor": (gpx(line(*[(10, 12)] * 20, more="<hr>120</hr>"), about="<type>Course</type>"), "activity", 0),
+    "a type and a sensor": (
+        gpx(line(*[(10, 12)] * 20, more="<hr>120</hr>"), about="<type>Course</type>"),
+        "activity",
+        0,
+    ),
     "a link": (gpx(trkpt(None), about='<link href="https://www.strava.com/routes/27"/>'), "route", 1),
     "a program": (gpx(WALK).replace("A Watch", "BRouter-1.7.5"), "route", 1),
     "milliseconds": (gpx(line(*[(0.18, 28)] * 40)), "route", 1),
