@@ -95,7 +95,7 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
     recordings = [_recording(each, said, len(outings), place, received_at) for place, each in enumerate(outings)]
     why = problem(document.flags, limits, is_kept=bool(recordings))
     points = sum(each.points.height for each in pieces)
-    is_blank = points > 0 and not any(each.points["latitude"].count() for each in pieces)
+    is_blank = points > 0 and not any(each.points["latitude"].drop_nans().count() for each in pieces)
     kind = "activity" if recordings else "empty" if is_blank else contents.kind()
     if kind == "empty" and why is None:
         why = BLANK.format(points=counted(points, "point")) if is_blank else "It holds no points."

@@ -223,7 +223,10 @@ def test_a_record_in_the_place_of_the_name_is_read_and_is_none(comment: str, nam
     assert (one.name, one.sport, one.distance_m, one.moving_s, one.elapsed_s) == (name, "walking", 250.5, 180, 210)
 
 
-@pytest.mark.parametrize("point", ["<trkpt><extensions><hr>99</hr></extensions></trkpt>", '<trkpt lat="" lon=""/>'])
+@pytest.mark.parametrize(
+    "point",
+    ["<trkpt><extensions><hr>99</hr></extensions></trkpt>", '<trkpt lat="" lon=""/>', '<trkpt lat="?" lon="?"/>'],
+)
 def test_points_without_a_position_or_a_time_are_no_route_and_what_to_export_is_said(point: str) -> None:
     found = read(gpx(point * 1114))
     assert (found.kind, found.recordings) == ("empty", ())
