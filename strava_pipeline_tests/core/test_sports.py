@@ -72,7 +72,7 @@ SAID = {  # by Strava's sport; of FIT with the sub_sport behind a slash
     "MountainBikeRide": "cycling/mountain|mountain biking|MOUNTAIN_BIKING|cycling_mountain|mtb_easy",
     "GravelRide": "cycling/gravel_cycling",
     "VirtualRide": "cycling/virtual_activity",
-    "EBikeRide": "e_touringbicycle",
+    "EBikeRide": "e_touringbicycle|cycling_ebike|e-bike_cycling",
     "EMountainBikeRide": "e_biking/e_bike_mountain",
     "Run": "running/treadmill|Running|9|treadmill|treadmill_running|generic/treadmill|Course à pied|Hardloopsessie|Corsa",
     "TrailRun": "running/trail|trail_running|trail run|TrailRun|running_trail",
