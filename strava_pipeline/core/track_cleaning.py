@@ -60,6 +60,9 @@ def _within(name: str) -> pl.Expr:
     is_value = value.is_finite() & value.is_between(low, high)
     if name == "speed":
         is_value &= (value - _INVALID_SPEED).abs() > 1e-6
+    if name == "distance":  # a 0 between distances that go on; where one begins again, less follows
+        covered = pl.when(value > 0).then(value)
+        is_value &= ~((value == 0) & (covered.backward_fill() >= covered.forward_fill()).fill_null(False))
     if name == "watts":
         is_value &= ~((value.min() == value.max()) & value.is_in(_CONSTANT))
     return pl.when(is_value).then(value).alias(name)

@@ -38,6 +38,7 @@ def north(*metres: float) -> dict[str, list[float]]:
         ("speed", [0.0, 65.535, 250.0, -1.0], [0.0, None, 250.0, None]),
         ("temperature", [127.0, -10.0], [None, -10.0]),
         ("distance", [0.0, 42_949_672.95, 10.0], [0.0, None, 10.0]),
+        ("distance", [0.0, 500.0, 0.0, 0.0, 510.0, 0.0, 20.0], [0.0, 500.0, None, None, 510.0, 0.0, 20.0]),
         ("altitude", [nan, 100.0, -32_768.0, 16_777_215.0, -500.0], [None, 100.0, None, None, None]),
         ("altitude", [0.0] * 12 + [480.0] * 30, [None] * 12 + [480.0] * 30),
         ("altitude", [480.0] * 9 + [0.0] * 40 + [470.0] * 3, [480.0] * 9 + [None] * 40 + [470.0] * 3),
@@ -47,6 +48,7 @@ def north(*metres: float) -> dict[str, list[float]]:
     ],
     ids=[
         "no strap", "watts", "a meter that is stuck", "no meter", "a sprint", "cadence", "speed", "temperature", "distance",
+        "no distance on the way, and one that begins again",
         "heights that are none", "before the first fix", "while it was lost", "a ferry", "down to the Dead Sea", "all at the sea",
     ],
 )  # fmt: skip
