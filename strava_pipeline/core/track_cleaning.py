@@ -26,8 +26,9 @@ _OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: 
 _NEIGHBOURS = 10  # heights
 ANY_SPORT = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
-_ONWARD = 0.7  # of a way that leads on lies between its ends; what jumps comes back
+_ONWARD = 0.9  # of a way that leads on lies between its ends; what jumps comes back
 STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
+_STRETCH = STRAYS + 1  # steps in a row
 
 
 def cleaned(points: pl.DataFrame, at: str, fastest: float) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -119,9 +120,9 @@ def with_steps(placed: pl.DataFrame) -> pl.DataFrame:
 def _is_steady() -> pl.Expr:
     """Whether a step is one of so many that lead on, none twice as fast as another: on a motorway, by train, in a glider."""
     step, speed = pl.col("step"), pl.col("step") / pl.col("gap")
-    even = speed.rolling_max(STRAYS) < 2 * speed.rolling_min(STRAYS)
-    ends = even & (_step(STRAYS, 0) > _ONWARD * step.rolling_sum(STRAYS))
-    return pl.any_horizontal(ends.shift(-further).fill_null(False) for further in range(STRAYS))
+    even = speed.rolling_max(_STRETCH) < 2 * speed.rolling_min(_STRETCH)
+    ends = even & (_step(_STRETCH, 0) > _ONWARD * step.rolling_sum(_STRETCH))
+    return pl.any_horizontal(ends.shift(-further).fill_null(False) for further in range(_STRETCH))
 
 
 def _step(before: int, after: int) -> pl.Expr:

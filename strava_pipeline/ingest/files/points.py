@@ -138,7 +138,10 @@ class Track:
             return None
         timed = self.points.select("latitude", "longitude", seconds=pl.col("at").dt.epoch("us") / 1e6)
         placed = with_steps(timed.with_columns(self.segment.alias("segment")).filter(pl.col("latitude").is_not_null()))
-        is_way = is_believable(pl.col("step"), pl.col("gap"), ANY_SPORT).fill_null(True) | pl.col("is_steady")
+        seconds, has_moved = pl.col("seconds"), (pl.col("step") > 0).fill_null(True)
+        since = seconds - pl.when(has_moved).then(seconds).forward_fill().shift()  # a receiver may repeat a position
+        gap = pl.when(pl.col("gap").is_not_null()).then(since)
+        is_way = is_believable(pl.col("step"), gap, ANY_SPORT).fill_null(True) | pl.col("is_steady")
         is_within = pl.col("segment").diff() == 0
         return float(placed.select(pl.when(is_within & (is_way | self.is_faster)).then("step").sum()).item())
 

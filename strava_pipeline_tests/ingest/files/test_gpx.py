@@ -134,6 +134,11 @@ def test_a_stretch_that_is_faster_than_any_sport_is_a_way_and_a_jump_is_none() -
     assert (one.left_out, one.flags) == ({}, set())
 
 
+def test_a_way_on_which_the_position_stood_still_counts_when_it_goes_on() -> None:
+    tunnel = line(*[(1, 3)] * 30, *[(1, 0)] * 60, (1, 183), *[(1, 3)] * 30)
+    assert only(gpx(tunnel)).distance_m == pytest.approx(90 + 183 + 90, rel=1e-3)
+
+
 ROUTE = '<rte><rtept lat="1" lon="2"/></rte>'
 WALK = line(*[(10, 12)] * 20)
 
