@@ -24,7 +24,7 @@ LEAP = 86_400  # s between neighbours; races and sleepless tours pause for less
 FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 HANDFUL = 60  # points, a minute by the second, that a device may have kept from another day
-NO_WAY = (1e-3, 1e-3, 10.0)  # degrees and m within which one stands still
+NO_WAY = (600_000_000, 1e-3, 1e-3, 10.0)  # µs, degrees and m within which one stands still for a moment
 WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
 BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
 BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
@@ -179,12 +179,9 @@ def _stale(frame: pl.DataFrame) -> int:
     leaps = (head.diff() > LEAP * 1_000_000).arg_true()
     first = int(leaps.item(-1)) if leaps.len() else 0
     is_few = 0 < first < frame.height - first
-    before = frame.head(first).select(
-        pl.col("latitude", "longitude", "distance").max() - pl.col("latitude", "longitude", "distance").min()
-    )
-    return (
-        first if is_few and all((way or 0.0) < least for way, least in zip(before.row(0), NO_WAY, strict=True)) else 0
-    )
+    columns = pl.col("at", "latitude", "longitude", "distance")
+    before = frame.head(first).select(columns.max() - columns.min()).row(0)
+    return first if is_few and all((way or 0) < least for way, least in zip(before, NO_WAY, strict=True)) else 0
 
 
 def _from_zero(distance: pl.Series) -> pl.Series:

@@ -45,6 +45,7 @@ KNOWN_UNREAD = {
     ".hrm": "HRM, of Polar, is not read. Export the session as TCX or GPX from Polar Flow.",
 }
 """Formats that are known and not read, and what to export instead."""
+FAULT = "This program failed to read it ({kind}). Its bytes are kept; please report this."
 _PAGE = re.compile(rb"<(!doctype html|html|head)[\s>]", re.IGNORECASE)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx, Format.KML: read_kml}
 
@@ -54,10 +55,13 @@ def read_whole(
 ) -> tuple[Reading, list[pl.DataFrame]]:
     """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
     unpacked, flags = unpack(body, limits)
-    read = read_unpacked(unpacked, flags, name, received_at, limits)
     content = hashlib.sha256(unpacked).hexdigest()
-    clocks = [clock_of(recording) for recording in read.recordings]
-    return reading_of(read, content, clocks), [recording.track for recording in read.recordings]
+    try:
+        read = read_unpacked(unpacked, flags, name, received_at, limits)
+        clocks = [clock_of(recording) for recording in read.recordings]
+        return reading_of(read, content, clocks), [recording.track for recording in read.recordings]
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not keep the others out
+        return reading_of(_unknown(FAULT.format(kind=type(error).__name__)), content, []), []
 
 
 def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:

@@ -148,12 +148,17 @@ def test_a_clock_without_a_date_takes_that_of_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "moved", "left_out"), [(11, 0, 11), (11, 1, 0), (70, 0, 0)], ids=["stale", "a way", "too many"]
+    ("before", "apart", "moved", "left_out"),
+    [(11, 1, 0, 11), (11, 1, 1, 0), (70, 1, 0, 0), (50, 60, 0, 0)],
+    ids=["stale", "a way", "too many", "an hour indoors"],
 )
-def test_points_of_another_day_before_the_rest_are_left_out(before: int, moved: int, left_out: int) -> None:
+def test_points_of_another_day_before_the_rest_are_left_out(before: int, apart: int, moved: int, left_out: int) -> None:
     """They stand still, where a device kept them of an earlier day; a way of that day is the athlete's."""
     earlier = FIT_BEGAN - 6 * DAY
-    stale = (made.message(1, made.RECORD, (253, U32, earlier + at), (5, U32, at * 300 * moved)) for at in range(before))
+    stale = (
+        made.message(1, made.RECORD, (253, U32, earlier + at * apart), (5, U32, at * 300 * moved))
+        for at in range(before)
+    )
     whole = made.fit(made.file_id(), *stale, made.records(90), made.session(0, 6 * DAY + 90, began=earlier))
     (one,) = read(whole).recordings
     assert (one.left_out.get("point", 0), one.track.height) == (left_out, 90 + before - left_out)

@@ -148,9 +148,10 @@ PLANNED = {
     "routes": (f'<gpx version="1.0">{ROUTE}{ROUTE}</gpx>', "route", 2),
     "waypoints": ('<gpx><wpt lat="1" lon="2"/></gpx>', "waypoints", 0),
     "nothing": ("<gpx><metadata><name>Nothing</name></metadata></gpx>", "empty", 0),
-    "a type": (gpx(WALK, about="<type>Course</type>"), "route", 1),
+    "a type": (gpx(WALK, about="<type>Route</type>"), "route", 1),
+    "a run in French": (gpx(WALK, about="<type>course</type>"), "activity", 0),
     "a type and a sensor": (
-        gpx(line(*[(10, 12)] * 20, more="<hr>120</hr>"), about="<type>Course</type>"),
+        gpx(line(*[(10, 12)] * 20, more="<hr>120</hr>"), about="<type>Route</type>"),
         "activity",
         0,
     ),

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from strava_pipeline.core import limits
-from strava_pipeline.core.files.recording import Clock, ClockBy, Flag
+from strava_pipeline.core.files.recording import Clock, ClockBy, Flag, Format
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.files import points
+from strava_pipeline.ingest.files import points, reading
 from strava_pipeline.ingest.files.reading import MOST_MEMBERS, Zone, clock_of, read_file, unpack, zone_at, zone_of
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import RECEIVED
@@ -227,6 +227,12 @@ def test_a_recording_has_the_zone_of_its_first_position() -> None:
     points = made.trkpt(0, "?", "?") + made.trkpt(1, 52.52, 13.40) + made.trkpt(2, 40.0, -105.0)
     (one,) = read_file(made.gpx(points).encode(), "", made.RECEIVED).recordings
     assert zone_of(one) == Zone("Europe/Berlin", 7200)
+
+
+def test_a_fault_of_a_reader_is_a_problem_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(reading.READERS, Format.GPX, lambda *_: 1 / 0)
+    found, tracks = reading.read_whole(GPX, "a.gpx", RECEIVED)
+    assert (found.recordings, tracks, found.problem) == ([], [], reading.FAULT.format(kind="ZeroDivisionError"))
 
 
 BERLIN, NOWHERE = made.trkpt(0, 52.52, 13.40), made.trkpt(0, "?", "?")
