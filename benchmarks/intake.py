@@ -17,7 +17,8 @@ from pathlib import Path
 from benchmarks.place import Place
 from benchmarks.posting import Posted
 from strava_pipeline.core.deliveries import intake_path
-from strava_pipeline.lake.journal import body_of, unread
+from strava_pipeline.lake.journal import unread
+from strava_pipeline_tests.serve.client import body_of
 
 RATE = 500  # events in a second, as the aims say
 _ROOT = Path(__file__).parent.parent
