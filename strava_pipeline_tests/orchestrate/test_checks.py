@@ -107,7 +107,7 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
     assert {name for name, one in told(rig).items() if not one.passed} == set()
     assert values(evaluated["activity_shards.valid"])["pages_in_bronze"] == 2
     assert values(evaluated["activities.valid"]) == {
-        "duplicate_keys": 0, "missing_keys": 0, "lost_rows": 0, "in_shards": 8, "in_gold": 8, "missing": 0,
+        "duplicate_keys": 0, "missing_keys": 0, "lost_rows": 0, "clocks_off_their_zone": 0, "in_shards": 8, "in_gold": 8, "missing": 0,
         "unexpected": 0, "years": YEARS, "deletions_not_marked": 0,
     }  # fmt: skip
     assert values(evaluated["activity_details.valid"])["on_disk"] == 8
