@@ -13,6 +13,7 @@ import duckdb
 from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITY_DETAILS
+from strava_pipeline.core.tables.model import Kind
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.warehouse import Connection, attach, note, notes
 from strava_pipeline.lake.paths import Lake
@@ -48,8 +49,15 @@ def changes_of_reading(lake: Lake, new: Lake, left: Sequence[str]) -> str:
         attach(both, lake.snapshot, "before", "READ_ONLY")
         table = ACTIVITY_DETAILS.stored  # all that a file says of its activity, whichever source's row is shown
         there = {name for (name,) in both.execute(_COLUMNS, {"table": table}).fetchall()}
-        names = [column.name for column in ACTIVITY_DETAILS.sourced[1:] if column.name in there]
-        differs = [f'before.source IS NOT NULL AND now."{name}" IS DISTINCT FROM before."{name}"' for name in names]
+        columns = [column for column in ACTIVITY_DETAILS.sourced[1:] if column.name in there]
+        names = [column.name for column in columns]
+        shown = (
+            'round({}."{}", 6)' if column.kind is Kind.DOUBLE else '{}."{}"' for column in columns
+        )  # sums have an order
+        differs = [
+            f"before.source IS NOT NULL AND {value.format('now', name)} IS DISTINCT FROM {value.format('before', name)}"
+            for value, name in zip(shown, names, strict=True)
+        ]
         counts = ", ".join(f"count(*) FILTER ({each})" for each in (" OR ".join(differs), *differs))
         rows = both.execute(_COUNTS.format(counts=counts, table=table), {"source": STRAVA}).fetchall()
         found = dict(zip(("came", "changed", *names), rows[0], strict=True))
