@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.core.rows import Json, Rows, frame, read_column, typed_rows
 from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, CHILDREN
@@ -254,10 +254,7 @@ def is_nothing_recorded(status: int | None, body: bytes) -> bool:
     """Whether an answer says that an activity has no streams: Strava's own 404, not that of a machine on the way."""
     if status != 404:
         return False
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError):
-        return False
+    value = json_if_any(body)
     return isinstance(value, dict) and "message" in value
 
 

@@ -285,7 +285,8 @@ def track_facts(track: pl.DataFrame) -> dict[str, Any]:
         pl.col("heartrate").max().alias("max_heartrate"),
         pl.col("watts").max().alias("max_watts"),
     ).row(0, named=True)
-    means = {name: held_mean(track.rename({"at": "recorded_at"}), column) for name, column in _MEANS.items()}
+    timed = track.rename({"at": "recorded_at"})
+    means = {name: held_mean(timed, column) for name, column in _MEANS.items()}
     return facts | {name: round(value, 3) for name, value in (extremes | means).items() if value is not None}
 
 
