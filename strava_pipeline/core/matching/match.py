@@ -108,9 +108,6 @@ class Matching:
     members: pl.DataFrame
 
 
-NOTHING_MATCHED = Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
-
-
 def find_matches(
     activities: pl.DataFrame,
     decided: Decisions,
@@ -132,7 +129,7 @@ def find_matches(
     )
     pairs = _with_decided(candidate_pairs(prepared, repeating), decided)
     if pairs.is_empty():  # as in a folder with activities of the API alone
-        return NOTHING_MATCHED
+        return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
     judged = judge_pairs(pairs, prepared, compare)
     numbers = dict(prepared.select("id", numbering_once(repeating).alias("by")).iter_rows())
     identities = Identities(

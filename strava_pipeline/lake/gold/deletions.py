@@ -132,6 +132,8 @@ def _mark_absent_at(
     with locked(lake, LOCK):
         note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
         judged = notes(connection, JUDGED)
+        if not known and judged.keys().isdisjoint(note_of.values()):
+            return report  # nothing was ever listed there, so nothing is proved
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
         due = [year for year in years if judged.get(note_of[year]) != signature[year]]
         shards = [str(path) for year in (*due, *years_sharing(connection, due)) for path in shard_files(lake, year)]

@@ -7,7 +7,7 @@ The points of imported files are compared pair by pair, and the results kept in 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,10 +25,11 @@ from strava_pipeline.core.matching.evidence import (
     compare_points,
     judge_pairs,
 )
-from strava_pipeline.core.matching.match import NOTHING_MATCHED, Decisions, Pair, find_matches, ordered_pair
+from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import FILE
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
@@ -104,22 +105,13 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     if _are_made_from(connection, lake, seen):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
-    with staging(lake) as folder:
-        has_no_pairs = not (decided.joined or decided.split or _has_others(connection))
-        found = (
-            NOTHING_MATCHED
-            if has_no_pairs
-            else find_matches(
-                _completed(_activities(connection, folder / "known.parquet"), lake, fetched),
-                decided,
-                compare,
-                sources,
-                repeating,
-            )
-        )
-        connection.execute(sql("forget_matches"))
-        for name, rows in (("members", found.members), ("matches", found.matches)):
-            connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
+    connection.execute(sql("forget_matches"))
+    if decided.joined or decided.split or not _numbers_each_once(connection, repeating):
+        with staging(lake) as folder:
+            known = _completed(_activities(connection, folder / "known.parquet"), lake, fetched)
+            found = find_matches(known, decided, compare, sources, repeating)
+            for name, rows in (("members", found.members), ("matches", found.matches)):
+                connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
     note(connection, _SEEN, seen)
     note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
     mark_changed(connection)
@@ -162,9 +154,11 @@ def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
         _note_due(connection, due.difference(years))
 
 
-def _has_others(connection: Connection) -> bool:
-    """Whether any activity is not Strava's API's: two of the API's never match by evidence."""
-    return bool(connection.execute("SELECT 1 FROM activities_all WHERE id <= 0 LIMIT 1").fetchall())
+def _numbers_each_once(connection: Connection, repeating: Sequence[str]) -> bool:
+    """Whether one source numbered all activities, and each once: then no two are one by evidence, and none is looked at."""
+    query = "SELECT DISTINCT CASE WHEN id > 0 THEN 'strava' ELSE source END FROM activities_all LIMIT 2"
+    found = {source for (source,) in connection.execute(query).fetchall()}
+    return len(found) < 2 and found.isdisjoint([FILE, *repeating])
 
 
 def _activities(connection: Connection, path: Path) -> pl.DataFrame:
