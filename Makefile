@@ -18,6 +18,7 @@ YEARS ?=
 YEAR ?=
 LOWER ?=
 HTML ?=
+DRAW ?=
 PART ?= days kills damage calendar daemon
 BOUNDS ?= lowest newest
 OTHER_DUCKDB ?= 1.5.6
@@ -29,6 +30,8 @@ ARGS ?=
 Q ?=
 export Q
 
+# A file at a time, so that what its tests share is set up once; in the order of conftest.py.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
@@ -181,7 +184,7 @@ test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
-	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 --dist loadfile --durations=20
+	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 $(BY_FILE) --durations=20
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
@@ -209,13 +212,13 @@ bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 1000
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
 test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
-	$(BIN)/python -m pytest -m samples -n auto --dist loadfile
+	$(BIN)/python -m pytest -m samples -n auto $(BY_FILE)
 
 test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: $(READY) ## All three in one go, as CI runs them: a quick red, and nothing is imported or set up three times.
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 --dist loadfile --maxfail 3 --durations=20
+test-all: $(READY) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw $(DRAW))
 
 lint: $(READY) ## Style and format.
 	$(BIN)/ruff check .

@@ -17,17 +17,15 @@ from hypothesis import HealthCheck, settings
 from strava_pipeline.core.process import collect_seldom
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.draw import OPTION, ROOMS
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.open_once import opened_once
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
 from strava_pipeline_tests.templates import Templates, tables_copied
 
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
-    from xdist.remote import Producer
-
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
-    from strava_pipeline_tests.scheduler import ByFile
 
 # Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
 sys.dont_write_bytecode = False
@@ -86,15 +84,6 @@ SOAK = (
 def pytest_xdist_auto_num_workers() -> int:
     """What `-n auto` is: one more than there are cores, for one of them always waits."""
     return (os.cpu_count() or 1) + 1
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "ByFile | None":
-    """For `--dist loadfile`; others are as xdist has them."""
-    if config.getoption("dist") != "loadfile":
-        return None
-    from strava_pipeline_tests.scheduler import ByFile
-
-    return ByFile(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -162,10 +151,11 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The working warehouse is opened once for a test, unless it is marked `closed`, or is about processes."""
-    if request.path.parent.name in OF_PROCESSES or any(
-        map(request.node.get_closest_marker, ("closed", "soak", "samples"))
-    ):
+    """The working warehouse is opened once for a test, unless it is marked `closed`, is about processes, or its room is drawn."""
+    draw = request.config.getoption(OPTION)
+    room = request.path.relative_to(Path(__file__).parent).parts[0]
+    is_closed = room in OF_PROCESSES or (draw is not None and room == ROOMS[draw % len(ROOMS)])
+    if is_closed or any(map(request.node.get_closest_marker, ("closed", "soak", "samples"))):
         yield
         return
     with opened_once():

@@ -133,7 +133,7 @@ def test_what_a_transaction_holds_is_put_on_disk_and_the_limit_of_memory_stays(
 
 @pytest.mark.closed
 def test_what_this_process_has_open_is_not_taken_for_damaged(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warehouse, "_PATIENCE", 0.1)
+    monkeypatch.setattr(warehouse, "_PATIENCE", 0)
     with closing(connect(lake.working)), pytest.raises(PipelineError, match="can't be opened") as refused:
         connect(lake.working)
     assert not isinstance(refused.value, DamagedWarehouseError)
@@ -186,7 +186,7 @@ def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(lake, 1)
-    monkeypatch.setattr(warehouse, "_PATIENCE", 0.3)
+    monkeypatch.setattr(warehouse, "_PATIENCE", 0)
     command = [sys.executable, "-c", SHELL, str(lake.working)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None

@@ -6,6 +6,7 @@ import pytest
 
 from strava_pipeline.orchestrate.house import child
 from strava_pipeline.orchestrate.house.child import run_child
+from strava_pipeline_tests.patience import PATIENCE
 
 
 def program(folder: Path, body: str) -> str:
@@ -59,14 +60,14 @@ def test_what_a_killed_command_leaves_running_ends_too_and_its_run_does_not_wait
 
 
 @pytest.mark.parametrize(
-    ("trap", "left"),
-    [("trap 'echo landed > ended; exit 130' INT", ["landed\n"]), ("trap '' INT", [])],
+    ("trap", "grace", "left"),
+    [("trap 'echo landed > ended; exit 130' INT", PATIENCE, ["landed\n"]), ("trap '' INT", 1, [])],
     ids=["it ends by itself", "it is killed"],
 )
 def test_an_interrupted_run_ends_its_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str, left: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str, grace: int, left: list[str]
 ) -> None:
-    monkeypatch.setattr(child, "GRACE", 0.3)
+    monkeypatch.setattr(child, "GRACE", grace)
 
     def interrupted(line: str) -> None:
         raise KeyboardInterrupt

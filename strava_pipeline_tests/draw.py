@@ -1,0 +1,96 @@
+"""What a landing runs: every fast test, the slow ones marked `core`, and a quarter of the other slow ones.
+
+    python -m strava_pipeline_tests.draw        prints the draw of this commit: a number, or nothing where everything is to run
+    pytest --draw 1234                          runs what that draw says
+
+The draw is the number of commits, so that four landings in turn run everything; in a shallow checkout, which can't count them, it is the
+commit's hash. A release and each commit whose hash ends in 0 run everything. In the tests of one of `ROOMS`, drawn by the same number, the
+warehouse is opened for each look, as processes do: see open_once.py.
+"""
+
+import subprocess
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUARTERS = 4
+OPTION = "--draw"
+REPORT = Path(".pytest_cache/drawn.txt")  # how many of how many tests the last draw had
+ROOMS = (
+    "ingest",
+    "lake",
+    "operations",
+    "orchestrate",
+    "providers",
+    "serve",
+    "trips",
+    "verbs",
+)  # whose tests open warehouses
+_COUNTED = pytest.StashKey[dict[str, int]]()
+_KEY = "drawn"  # of the same in what a worker of xdist hands over
+
+
+def draw_of(repository: Path) -> int | None:
+    """The draw of the commit that is checked out there; None: everything runs."""
+
+    def git(*arguments: str) -> str:
+        found = subprocess.run(["git", "-C", repository, *arguments], check=True, capture_output=True, text=True)
+        return found.stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    if commit.endswith("0") or git("tag", "--points-at", "HEAD", "v*"):
+        return None
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        return int(commit[:-1], 16) % 1000  # without its last digit, which isn't 0
+    return int(git("rev-list", "--count", "HEAD"))
+
+
+def is_drawn(test: str, marks: Collection[str], draw: int) -> bool:
+    """Whether a test with this node id and these markers runs in that draw."""
+    if "core" in marks or not {"slow", "samples"}.intersection(marks):
+        return True
+    return zlib.crc32(test.encode()) % QUARTERS == draw % QUARTERS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(OPTION, type=int, help="of the slow tests run the core and the quarter of this draw (a number)")
+
+
+@pytest.hookimpl(trylast=True)  # when each has its markers, and -m has chosen
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    draw = config.getoption(OPTION)
+    if draw is None:
+        return
+    drawn = [item for item in items if is_drawn(item.nodeid, [mark.name for mark in item.iter_markers()], draw)]
+    config.stash[_COUNTED] = {"ran": len(drawn), "of": len(items)}
+    config.hook.pytest_deselected(items=[*set(items).difference(drawn)])
+    items[:] = drawn
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells the process that started it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and _COUNTED in session.config.stash:
+        output[_KEY] = session.config.stash[_COUNTED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    if _KEY in getattr(node, "workeroutput", {}):
+        node.config.stash[_COUNTED] = node.workeroutput[_KEY]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    draw, counted = config.getoption(OPTION), config.stash.get(_COUNTED, None)
+    if draw is not None and counted is not None:
+        said = f"draw {draw}: {counted['ran']} of {counted['of']} tests, the others in the next three draws"
+        terminalreporter.write_line(said)
+        REPORT.parent.mkdir(exist_ok=True)
+        REPORT.write_text(f"{said}\n")
+
+
+if __name__ == "__main__":
+    print(draw_of(Path.cwd()) or "")
