@@ -16,7 +16,7 @@ from strava_pipeline_tests.browser.activity_list import sort_and_filter_the_list
 from strava_pipeline_tests.browser.conftest import Demo, Visit, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.core]
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))

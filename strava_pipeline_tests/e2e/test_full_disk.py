@@ -40,6 +40,7 @@ def snapshot_of(rig: Rig, disk: SmallDisk, folder: Path) -> Path:
     return inside
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     "free",
     [64 * KB, *(pytest.param(size * KB, marks=SOAK) for size in (0, 20, 300, 3000, 6000))],

@@ -167,6 +167,7 @@ class Story:
                 shutil.copytree(self.folder / name / kept, self.folder / kept)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("seed", "deaths"),
     [

@@ -92,6 +92,7 @@ def account(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield Account(subject, settings, change)
 
 
+@pytest.mark.core
 @pytest.mark.slow
 def test_a_pull_that_is_killed_goes_on_where_it_was(account: Account, tmp_path: Path) -> None:
     chance = random.Random(17)

@@ -124,6 +124,7 @@ def _started(job_name: str) -> dg.DagsterEvent:
     return dg.DagsterEvent(event_type_value="PIPELINE_START", job_name=job_name)
 
 
+@pytest.mark.core
 @pytest.mark.slow
 def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_killed(
     make_box: Callable[..., Box],

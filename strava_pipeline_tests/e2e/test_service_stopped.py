@@ -79,6 +79,7 @@ def test_while_it_starts(make_rig: Callable[..., Rig], is_first: bool) -> None:
     assert not is_held(rig.settings.dagster_home / ".dev.lock")
 
 
+@pytest.mark.core
 def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(activities=60, latency=0.3)
     port = free_port()

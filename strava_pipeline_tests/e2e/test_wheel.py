@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.core]
 
 PATIENCE = 900  # seconds; building waits for a slow line
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
