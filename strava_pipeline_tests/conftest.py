@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 from strava_pipeline.core.process import collect_seldom
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.draw import OPTION, ROOMS
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.open_once import opened_once
 from strava_pipeline_tests.small_disk import SmallDisk, small_disk
@@ -26,6 +25,8 @@ from strava_pipeline_tests.templates import Templates, tables_copied
 if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other rooms do without
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
+
+pytest_plugins = ["strava_pipeline_tests.draw"]
 
 # Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
 sys.dont_write_bytecode = False
@@ -152,10 +153,14 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def open_once(request: pytest.FixtureRequest) -> Iterator[None]:
     """The working warehouse is opened once for a test, unless it is marked `closed`, is about processes, or its room is drawn."""
-    draw = request.config.getoption(OPTION)
+    from strava_pipeline_tests.draw import is_closed  # pytest has to import its plugins itself
+
     room = request.path.relative_to(Path(__file__).parent).parts[0]
-    is_closed = room in OF_PROCESSES or (draw is not None and room == ROOMS[draw % len(ROOMS)])
-    if is_closed or any(map(request.node.get_closest_marker, ("closed", "soak", "samples"))):
+    if (
+        room in OF_PROCESSES
+        or is_closed(room, request.config)
+        or any(map(request.node.get_closest_marker, ("closed", "soak", "samples")))
+    ):
         yield
         return
     with opened_once():

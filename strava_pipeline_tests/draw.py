@@ -55,6 +55,12 @@ def is_drawn(test: str, marks: Collection[str], draw: int) -> bool:
     return zlib.crc32(test.encode()) % QUARTERS == draw % QUARTERS
 
 
+def is_closed(room: str, config: pytest.Config) -> bool:
+    """Whether in this run's draw the tests of that room open the warehouse for each look."""
+    draw = config.getoption(OPTION)
+    return draw is not None and room == ROOMS[draw % len(ROOMS)]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(OPTION, type=int, help="of the slow tests run the core and the quarter of this draw (a number)")
 
