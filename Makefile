@@ -180,7 +180,7 @@ schedule-shell: ## A shell that finds the commands.
 ##@ Develop
 
 test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples.
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal --cost
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
 test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.

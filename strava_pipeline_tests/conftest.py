@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other 
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
 
-pytest_plugins = ["strava_pipeline_tests.draw"]
+pytest_plugins = ["strava_pipeline_tests.cost", "strava_pipeline_tests.draw"]
 
 # Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
 sys.dont_write_bytecode = False
