@@ -36,6 +36,7 @@ class SharedSnapshot:
         self._lake, self._lock = lake, threading.Lock()
         self._open: tuple[File, Connection] | None = None
         self._empty: Connection | None = None
+        self._refused: tuple[File, str] | None = None  # one of another version, and what is said of it
         self._used_at = 0.0  # by the steady clock
         self._limit = ""  # of memory, as DuckDB has it by itself
         self._is_watched = self._is_resting = False
@@ -59,7 +60,7 @@ class SharedSnapshot:
             with damage_named(self._lake):
                 connection.execute(f"USE {NAME}")
                 connection.execute("SET TimeZone = 'UTC'")
-                with suppress(duckdb.CatalogException):  # of the empty one, which has the view alone
+                with suppress(duckdb.CatalogException):  # of a damaged one: see `_attached`
                     connection.execute(_COUNTED)
                 yield connection
         finally:
@@ -74,6 +75,7 @@ class SharedSnapshot:
                 connection.execute(f"ATTACH ':memory:' AS {NAME}")
                 connection.execute(f"USE {NAME}")
                 make_tables(connection)
+                connection.execute(_COUNT)
                 self._empty = connection
             return self._empty.cursor()
 
@@ -86,25 +88,27 @@ class SharedSnapshot:
                 self._open = None  # what was purged is not kept on disk by a handle
                 raise
             file = (found.st_dev, found.st_ino, found.st_mtime_ns)
+            if self._refused is not None and self._refused[0] == file:
+                raise UnusableSnapshotError(self._refused[1])
             if self._open is None or self._open[0] != file:
                 # the old one is not closed here, which would close its cursors: it goes with the last of them
-                self._open = (file, self._attached())
+                self._open = (file, self._attached(file))
             return self._open[1].cursor()
 
-    def _attached(self) -> Connection:
+    def _attached(self, file: File) -> Connection:
         connection = duckdb.connect(":memory:", config={"threads": 1})  # as `insights_snapshot`, for many small queries
         ((self._limit,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
         connection.execute(WITHOUT_CACHE)  # files of tracks are written again while this stays open
         try:
             attach(connection, self._lake.snapshot, NAME, "READ_ONLY")
             connection.execute(f"USE {NAME}")
-            with damage_named(self._lake):
-                refuse_other_version(connection)
+            refuse_other_version(connection)
         except duckdb.Error as error:
             connection.close()
             raise damaged(self._lake, error) from error
-        except UnusableSnapshotError:
+        except UnusableSnapshotError as error:
             connection.close()
+            self._refused = (file, str(error))
             raise
         with suppress(duckdb.Error):  # damage, which whoever needs the view comes upon
             connection.execute(_COUNT)

@@ -117,6 +117,10 @@ def test_what_was_published_and_can_not_be_used_is_said_with_the_command_that_ma
     assert "no activities here yet" not in home
     assert "Time zone" in words(page(site, "/settings"))
     assert site.get("/activities", headers={"HX-Request": "true", "Accept": "text/html"}).status_code == 409
+    if how == "catalogue":
+        put(lake, [activity(2, "2025-05-02T08:00")])
+        publish(lake)
+        assert [*site.get("/api/activities").json()["activities"]] == ["2", "1"], "the next one is looked at anew"
 
 
 def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
