@@ -4,22 +4,47 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from sqlalchemy import URL
 from starlette.testclient import TestClient
 
+from strava_pipeline.lake.gold import shared_snapshot, warehouse
+from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.records.database import database_of, migrate
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.templates import Templates
 
 ADDRESS = "http://127.0.0.1:8723"
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
+
+
+@cache
+def new_records() -> bytes:
+    """The file of records of a dashboard that nobody has used: to migrate one costs more than most tests."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "app.db"
+        migrate(URL.create("sqlite+pysqlite", database=str(file)), Path(folder))
+        return file.read_bytes()
+
+
+def begin_records(settings: Settings) -> None:
+    """Migrate the records, which are there already but for their first use."""
+    lake = Lake(settings.data_dir)
+    if settings.database_url is None and not lake.app_records.exists():
+        lake.state.mkdir(parents=True, exist_ok=True)
+        lake.app_records.write_bytes(new_records())
+    migrate(database_of(settings), lake.state)
 
 
 @dataclass
@@ -31,12 +56,11 @@ class Dashboard:
     link_command: str = "strava-pipeline dashboard link"
     address: str = ADDRESS
     dagster: str | None = None
-    client: str = "127.0.0.1"
     time: datetime = NOW
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        migrate(database_of(self.settings), Lake(self.settings.data_dir).state)
+        begin_records(self.settings)
         self.app: FastAPI = build_dashboard(
             self.settings,
             DashboardPipeline(self.settings),
@@ -59,7 +83,7 @@ class Dashboard:
             self.address,
             raise_server_exceptions=False,
             follow_redirects=False,
-            client=(self.client, 50_000),
+            client=("127.0.0.1", 50_000),
         )
         if logged_in:
             token = self.site.records.begin_session(self.time)
@@ -82,6 +106,28 @@ def served(settings: Settings, **more: Any) -> Iterator[Dashboard]:
         yield made
     finally:
         made.site.records.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loop() -> Iterator[None]:
+    """One event loop for all requests of clients, as a server has it; by itself each request starts a thread with another."""
+    with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_tables(templates: Templates) -> Iterator[None]:
+    """Where nothing was published, the tables without a row are those of a copied file: to make them takes 0.2 s."""
+
+    def attach_tables(connection: Connection) -> None:
+        connection.execute(f"USE memory; DETACH {NAME}")
+        attach(connection, templates.tables(warehouse._open), NAME, "READ_ONLY")
+        connection.execute(f"USE {NAME}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_snapshot, "make_tables", attach_tables)
+        yield
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard import passwords
 from strava_pipeline.serve.dashboard.athletes_app import build_house
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
-from strava_pipeline.serve.dashboard.records.database import database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Account, Role
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.serve.house_settings import house_settings
@@ -32,7 +31,7 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_routes import PLANTED, follow, way
 from strava_pipeline_tests.pmtiles import write_region
-from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS
+from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, begin_records
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -56,7 +55,7 @@ class HouseInUse:
         found = house_settings(self.settings)
         assert found is not None
         self.served = found
-        migrate(database_of(found), Lake(found.data_dir).state)
+        begin_records(found)
         self.app = self.another()
 
     def another(self) -> FastAPI:

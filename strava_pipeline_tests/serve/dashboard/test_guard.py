@@ -20,6 +20,28 @@ from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
 PASSWORD = "correct horse battery"
 CHEAP = {"argon2": PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)}  # costs stand in the hash
 PAGE = {"Accept": "text/html"}
+OWN = {"Sec-Fetch-Site": "same-origin"}
+HOSTS = {"dashboard_hosts": "rides.example.org,rides.lan,nas.lan"}
+HOME = HOSTS | {"dashboard_lan": True}
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("guard")
+    places = {"data_dir": folder / "data", "secrets_dir": folder / "secrets"}
+    return Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **places)
+
+
+@pytest.fixture(scope="module")
+def known(common: Settings) -> Dashboard:
+    """A dashboard that answers to names of HOSTS, too."""
+    return Dashboard(common.model_copy(update=HOSTS))
+
+
+@pytest.fixture(scope="module")
+def at_home(common: Settings) -> Dashboard:
+    """The same, on a home network."""
+    return Dashboard(common.model_copy(update=HOME))
 
 
 def test_without_a_login_every_route_is_closed_but_health_login_and_static_files(dashboard: Dashboard) -> None:
@@ -79,7 +101,7 @@ def attempt_refused(browser: TestClient) -> str:
         ("LOCALHOST:1", True),
         ("rides.localhost:8723", True),
         ("[::1]:8723", True),
-        ("rides.example.org", True),  # in DASHBOARD_HOSTS
+        ("rides.example.org", True),
         ("rides.example.org.", True),
         ("evil.example", False),
         ("192.168.1.20:8723", False),
@@ -91,9 +113,8 @@ def attempt_refused(browser: TestClient) -> str:
         ("", False),
     ],
 )
-def test_the_host_header_names_this_machine_or_a_host_of_the_settings(settings: Settings, host: str, may: bool) -> None:
-    made = Dashboard(settings.model_copy(update={"dashboard_hosts": "rides.example.org"}))
-    assert made.browser().get("/health", headers={"Host": host}).status_code == (200 if may else 403)
+def test_the_host_header_names_this_machine_or_a_host_of_the_settings(known: Dashboard, host: str, may: bool) -> None:
+    assert known.browser().get("/health", headers={"Host": host}).status_code == (200 if may else 403)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +130,7 @@ def test_the_host_header_names_this_machine_or_a_host_of_the_settings(settings: 
         ("[fd00::20]:8723", True),
         ("[fe80::1]:8723", True),
         ("[::ffff:192.168.1.20]:8723", True),
-        ("rides.lan:8723", True),  # in DASHBOARD_HOSTS
+        ("rides.lan:8723", True),
         ("other.lan:8723", False),
         ("nas.local", False),
         ("nas", False),
@@ -124,13 +145,17 @@ def test_the_host_header_names_this_machine_or_a_host_of_the_settings(settings: 
         ("192.168.1.20@evil.example", False),
     ],
 )
-def test_on_a_home_network_private_addresses_are_own_names_too(settings: Settings, host: str, may: bool) -> None:
-    made = Dashboard(settings.model_copy(update={"dashboard_lan": True, "dashboard_hosts": "rides.lan"}))
-    browser = made.browser()
+def test_on_a_home_network_private_addresses_are_own_names_too(at_home: Dashboard, host: str, may: bool) -> None:
+    browser = at_home.browser()
     assert browser.get("/health", headers={"Host": host}).status_code == (200 if may else 403)
     own = {"Host": host, "Origin": f"http://{host}"}
     assert browser.post("/nowhere", headers=own).status_code == (404 if may else 403)
     assert browser.post("/nowhere", headers={**own, "Origin": f"https://{host}"}).status_code == 403
+
+
+def browser_from(client: str, made: Dashboard, address: str = ADDRESS) -> TestClient:
+    """A stranger's browser at this address of the network."""
+    return TestClient(made.app, address, client=(client, 50_000), follow_redirects=False, headers=dict(OWN))
 
 
 @pytest.mark.parametrize(
@@ -153,17 +178,14 @@ def test_on_a_home_network_private_addresses_are_own_names_too(settings: Setting
     ],
 )
 def test_on_a_home_network_nobody_from_beyond_it_is_answered(
-    settings: Settings, client: str, server: str, may: bool
+    known: Dashboard, at_home: Dashboard, client: str, server: str, may: bool
 ) -> None:
-    used = settings.model_copy(update={"dashboard_lan": True, "dashboard_hosts": "nas.lan"})
-    made = Dashboard(used, client=client, address=f"http://{server}:8723")
     own = {"Host": "nas.lan", "Origin": "http://nas.lan"}
-    browser = made.browser()
-    assert browser.get("/health", headers=own).status_code == (200 if may else 403)
-    assert browser.get("/static/nowhere", headers=own).status_code == (404 if may else 403)
-    assert browser.post("/login", headers=own).status_code == 403
-    alone = Dashboard(used.model_copy(update={"dashboard_lan": False}), client=client, address=f"http://{server}:8723")
-    assert alone.browser().get("/health", headers=own).status_code == 200, "behind a proxy it is the proxy's to say"
+    beyond, behind_proxy = (browser_from(client, made, f"http://{server}:8723") for made in (at_home, known))
+    assert beyond.get("/health", headers=own).status_code == (200 if may else 403)
+    assert beyond.get("/static/nowhere", headers=own).status_code == (404 if may else 403)
+    assert beyond.post("/login", headers=own).status_code == 403
+    assert behind_proxy.get("/health", headers=own).status_code == 200, "behind a proxy it is the proxy's to say"
 
 
 @pytest.mark.parametrize("certificate", [None, Path("cert.pem")])
@@ -194,16 +216,13 @@ def test_a_client_of_the_home_network_is_slowed_by_its_own_address_whatever_it_s
     said = [{"X-Forwarded-For": f"192.168.1.{number}"} for number in range(6)]
 
     def attempts(address: str) -> list[int]:
-        browser = TestClient(made.app, ADDRESS, client=(address, 50_000), follow_redirects=False)
-        return [attempt(browser, **OWN, **headers) for headers in said]
+        browser = browser_from(address, made)
+        return [attempt(browser, **headers) for headers in said]
 
     assert attempts("192.168.1.77") == [403] * 5 + [429]
     assert attempts("::ffff:192.168.1.77") == [429] * 6
     assert attempts("fe80::77%eth0") == [403] * 5 + [429]
     assert attempts("192.168.1.78") == [403] * 5 + [429]
-
-
-OWN = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.mark.parametrize(
@@ -227,10 +246,10 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
     ],
 )
 def test_what_changes_something_comes_from_an_own_page_with_the_sessions_token(
-    dashboard: Dashboard, headers: dict[str, str], status: int
+    known: Dashboard, headers: dict[str, str], status: int
 ) -> None:
     """404: it passed the guard, and there is no such route."""
-    browser = dashboard.browser()
+    browser = known.browser()
     del browser.headers["Sec-Fetch-Site"]
     sent = {name: value.encode("latin-1") for name, value in headers.items()}
     for method in ("POST", "PATCH", "DELETE", "OPTIONS", "ODD"):
@@ -400,13 +419,13 @@ def test_a_login_leads_to_the_page_that_was_asked_for(dashboard: Dashboard) -> N
         ),
     ],
 )
-def test_a_login_leads_nowhere_else(dashboard: Dashboard, address: str) -> None:
-    browser = dashboard.browser(logged_in=False)
+def test_a_login_leads_nowhere_else(known: Dashboard, address: str) -> None:
+    browser = known.browser(logged_in=False)
     assert "set-cookie" not in browser.get("/login", params={"next": address}, headers=PAGE).headers
     browser.cookies.set(
-        f"{dashboard.site.cookie}_next", quote(address, safe=""), path="/"
+        f"{known.site.cookie}_next", quote(address, safe=""), path="/"
     )  # as another program may write it
-    link = f"/login?token={dashboard.site.records.add_link(dashboard.time)}"
+    link = f"/login?token={known.site.records.add_link(known.time)}"
     assert browser.get(link).headers["location"] == "/"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count as count_up
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -49,14 +50,20 @@ WITH_STATE = {
 """Routes whose answers follow from more than the data."""
 
 
-@pytest.fixture
-def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
-    made = new_lake(tmp_path / "data")
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
+    """A data folder to copy."""
+    made = new_lake(tmp_path_factory.mktemp("kept") / "data")
     zone = {"timezone": "(GMT+01:00) Europe/Vienna", "utc_offset": 7200.0}
     put(made, [activity(1, "2025-05-01T08:00", gear_id=None, **zone)])
     put(made, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     publish(made)
-    return made
+    return made.data_dir
+
+
+@pytest.fixture
+def lake(tmp_path: Path, published: Path) -> Lake:
+    return Lake(copytree(published, tmp_path / "data"))
 
 
 @pytest.fixture
