@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.refusals import Meaning
 from strava_pipeline.ingest.http import Exchange, Wire
@@ -29,11 +30,11 @@ from strava_pipeline.lake.bronze.answers import items_of_kind
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.provider_access import plan_providers, provider_states
-from strava_pipeline.operations.providers import gear_is_due
+from strava_pipeline.operations.providers import bring_provider_files, gear_is_due
 from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import has_trait
-from strava_pipeline.testing.worlds import World, five, five_on_pages, step
+from strava_pipeline.testing.worlds import YEARS, World, five, five_on_pages, step
 
 ERRORS: list[tuple[dict[str, Any], type[PipelineError]]] = [
     ({"kind": "status", "status": 404}, GoneError),
@@ -58,6 +59,24 @@ MEANT: dict[Meaning, type[PipelineError]] = {
     "call": ForbiddenError,
     "pause": LimitReachedError,
 }
+
+
+def interrupt(run: Callable[[], object], asked: Callable[[], list[str]], patch: pytest.MonkeyPatch) -> None:
+    """Interrupt a run during the first of the calls that `asked` tells."""
+    send = Wire.send
+
+    def interrupted(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
+        before = len(asked())
+        exchange = send(wire, method, url, **options)
+        if len(asked()) > before:
+            signal.raise_signal(signal.SIGINT)
+        return exchange
+
+    with patch.context() as sending:
+        sending.setattr(Wire, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert len(asked()) == 1
 
 
 class FailureContract:
@@ -90,48 +109,38 @@ class FailureContract:
         assert "no%2Fsuch%20ride%3F" in url or "no/such ride?" in (params or {}).values()
 
     @pytest.mark.usefixtures("interruptible")
-    @pytest.mark.parametrize("what", ["listing", "files"])
     def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
-        self, world: World, what: str, monkeypatch: pytest.MonkeyPatch
+        self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Of the listing, and of the files."""
         world.need_calls()
-        if what not in {"listing", *spec_of(world.subject.name).capabilities}:
-            pytest.skip("this provider gives no files")
         five_on_pages(world.subject)
-        if what == "files":
-            world.pull()
-        send = Wire.send
-
-        asked = world.asked if what == "listing" else world.asked_for_files
-
-        def interrupted(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
-            before = len(asked())
-            exchange = send(wire, method, url, **options)
-            if len(asked()) > before:
-                signal.raise_signal(signal.SIGINT)
-            return exchange
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Wire, "send", interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                world.pull() if what == "listing" else world.fetch_files()
-        assert len(asked()) == 1
-        if what == "listing":
-            world.pull()
-            assert len(world.names()) == 5
-        else:
-            world.fetch_files()
-            assert len(asked()) == len(set(asked())) == 5
+        interrupt(world.pull, world.asked, monkeypatch)
+        world.pull()
+        assert len(world.names()) == 5
+        if "files" not in spec_of(world.subject.name).capabilities:
+            return
+        asked = world.asked_for_files
+        interrupt(world.fetch_files, asked, monkeypatch)
+        run = world.run()
+        source = Source(world.subject.name, world.settings, run)
+        bring_provider_files(run, source, YEARS, True, ImportLimits())
+        assert len(asked()) == len(set(asked())) == 5
 
     @pytest.mark.parametrize(("mode", "years"), [("all", []), ("year", [2025]), ("year", [2024, 2025])])
-    def test_a_listing_goes_on_where_a_limit_ended_it(self, world: World, mode: str, years: list[int]) -> None:
+    def test_a_long_limit_ends_a_listing_which_a_later_run_goes_on_with(
+        self, world: World, mode: str, years: list[int]
+    ) -> None:
         world.need_calls()
         if mode == "year" and not spec_of(world.subject.name).paged:
             pytest.skip("a year is one answer")
         five_on_pages(world.subject)
         world.subject.fail(kind="status", status=429, after=1, headers={"Retry-After": "7200"})
-        stopped = world.pull(mode, *years)
+        stopped = world.pull(mode) if mode == "all" else world.listed(mode, *years)
         assert isinstance(stopped.stopped, LimitReachedError)
+        assert stopped.stopped.resumes_at - world.subject.clock.now() > timedelta(hours=1)
+        if mode == "all":
+            assert len(world.names()) == 1 + spec_of(world.subject.name).paged, "what came is kept"
         asked = len(world.asked())
         report = world.pull(mode, *years)
         assert (report.resumed, report.as_of) == (True, stopped.manifest.started_at)
@@ -151,41 +160,32 @@ class FailureContract:
         assert (report.resumed, report.as_of) == (False, None)
         assert world.names() == ["edited", *(f"ride {number}" for number in range(2, 6))]
 
-    @pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {}])
     def test_a_short_limit_is_waited_for_and_the_run_shows_until_when(
-        self, world: World, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+        self, world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         if has_trait(world.subject, "pauses_for_hours"):
             pytest.skip("it lets nothing through for hours, whatever the answer says")
         world.need_calls()
         caplog.set_level(logging.INFO)
         five(world.subject)
-        before = world.subject.clock.now()
-        world.subject.fail(kind="status", status=429, headers=headers)
-        assert world.pull().stopped is None
-        assert world.subject.clock.now() - before >= timedelta(seconds=30 if headers else 1)
-        title = spec_of(world.subject.name).title
-        shown = rf"{title} .* until 2026-03-01 12:\d\d:\d\d UTC\. Waiting \d+ (s|min)\."
-        assert any(re.fullmatch(shown, message) for message in caplog.messages), caplog.messages
-        assert len(world.names()) == 5
-
-    def test_a_long_limit_stops_the_run_which_goes_on_later(self, world: World) -> None:
-        world.need_calls()
-        five_on_pages(world.subject)
-        world.subject.fail(kind="status", status=429, after=1, headers={"Retry-After": "7200"})
-        stopped = world.pull().stopped
-        assert isinstance(stopped, LimitReachedError)
-        assert stopped.resumes_at - world.subject.clock.now() > timedelta(hours=1)
-        assert len(world.names()) == 1 + spec_of(world.subject.name).paged, "what came is kept"
-        assert world.pull().resumed
-        assert len(world.names()) == 5
+        for headers in ({"Retry-After": "30"}, {}):
+            world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{len(headers)}"})
+            caplog.clear()
+            before = world.subject.clock.now()
+            world.subject.fail(kind="status", status=429, headers=headers)
+            report = world.listed()
+            assert (report.stopped, report.rows, report.manifest.complete) == (None, 5, True)
+            assert world.subject.clock.now() - before >= timedelta(seconds=30 if headers else 1)
+            title = spec_of(world.subject.name).title
+            shown = rf"{title} .* until 2026-03-01 12:\d\d:\d\d UTC\. Waiting \d+ (s|min)\."
+            assert any(re.fullmatch(shown, message) for message in caplog.messages), caplog.messages
 
     def test_a_fault_that_the_subject_orders_hits_the_call_that_it_is_meant_for(self, world: World) -> None:
         """Of the listing, the account, gear, and the files of one activity and of any: tests of errors stand on it."""
         world.need_calls()
         subject, spec = world.subject, spec_of(world.subject.name)
         (key, *_) = five(subject)
-        world.pull()
+        world.listed()
         fault: dict[str, Any] = {"kind": "status", "status": 500, "times": 9}
         client = Source(subject.name, world.settings, world.run()).client
 
@@ -296,20 +296,17 @@ class FailureContract:
         assert pull is not None
         assert (pull.mode, pull.complete, pull.activities) == ("year" if is_by_start(name) else "all", True, 5)
 
-    def test_the_calls_of_a_provider_can_be_planned_after_its_first_listing(self, world: World) -> None:
+    def test_a_listing_and_a_day_without_news_take_the_calls_of_the_plan(self, world: World) -> None:
         five(world.subject)
-        world.pull()
+        world.subject.clock.advance(3600)
+        world.pull("all", per_page=200, matched=False)
         settings = world.settings.model_copy(update={"per_page": 2})
         plan = plan_providers(world.run(), settings, [2024, 2025])[world.subject.name]
         calls = 3 if spec_of(world.subject.name).paged else 1
         calls = (calls if is_by_start(world.subject.name) else 3) if world.by_calls else 0
-        assert (plan.listing_calls, plan.is_known) == (calls, True)
-
-    def test_a_day_without_news_takes_the_calls_of_the_plan(self, world: World) -> None:
+        assert (plan.listing_calls, plan.is_known) == (calls, True), "known from the first listing on"
         world.subject.add("2026-02-27", "a ride")
-        world.subject.clock.advance(3600)
-        for mode in ("all", "incremental"):
-            world.pull(mode, per_page=200, matched=False)
+        world.pull("incremental", per_page=200, matched=False)
         world.subject.clock.advance(24 * 3600)
         asked = len(world.subject.journal.log)
         world.listed("incremental", per_page=200)

@@ -18,7 +18,7 @@ from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.testing.subjects import GPX
 from strava_pipeline.testing.worlds import World, five
 
-POINTS = {"gpx": 3, "tcx": 3, "fit": 600}
+POINTS = {"gpx": 3, "tcx": 3, "fit": 31}
 
 
 def numbers(report: StepReport) -> Mapping[str, Any]:
@@ -48,19 +48,22 @@ class FilesContract:
         return world
 
     def test_files_of_activities_without_a_track_come_newest_first_and_once(self, files: World) -> None:
-        world = files
+        """One of them has no file."""
+        world, name = files, files.subject.name
         keys = five(world.subject)
+        world.subject.lose_file(keys[2])
         world.pull()
         before = len(world.subject.journal.log)
         report = world.fetch_files()
-        name = world.subject.name
         assert report.asset == f"bronze_{name}_files"
-        assert (numbers(report)["files_received"], report.stopped) == (5, None)
+        assert (numbers(report)["files_received"], report.stopped) == (4, None)
+        assert numbers(report)["activities_without_file"] == 1
         assert numbers(report)["calls"] == len(world.subject.journal.log) - before, "with the login's"
         assert is_complete(report)
+        assert failing_now(world.run().lake) == []
         assert world.asked_for_files() == keys[::-1]
         formats = [format_ for _, format_ in zip(keys, cycle(world.subject.formats), strict=False)]
-        given = list(zip(keys, formats, strict=True))
+        given = [pair for pair in zip(keys, formats, strict=True) if pair[0] != keys[2]]
         assert world.gold(
             "SELECT source, source_id, account IS NOT NULL, format FROM files ORDER BY source_id"
         ) == sorted((name, key, True, format_) for key, format_ in given)
@@ -70,21 +73,9 @@ class FilesContract:
             (hashed_id(name, key), name, 1) for key, format_ in given if format_ in ("fit", "tcx")
         )
         assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
-        again = world.fetch_files()
-        assert (len(world.asked_for_files()), numbers(again)["files_missing"]) == (5, 0)
-
-    def test_an_activity_without_a_file_is_asked_for_once(self, files: World) -> None:
-        world = files
-        keys = five(world.subject)
-        world.subject.lose_file(keys[2])
-        world.pull()
-        report = world.fetch_files()
-        assert (numbers(report)["files_received"], numbers(report)["activities_without_file"]) == (4, 1)
-        assert is_complete(report)
-        assert failing_now(world.run().lake) == []
         world.subject.clock.advance(60 * 86_400)
-        world.fetch_files()
-        assert world.asked_for_files() == keys[::-1]
+        again = world.fetch_files()
+        assert (world.asked_for_files(), numbers(again)["files_missing"]) == (keys[::-1], 0)
 
     def test_the_same_file_from_two_sources_is_one_activity(self, files: World, tmp_path: Path) -> None:
         world = files
@@ -103,32 +94,27 @@ class FilesContract:
         file_name = getattr(world.subject, "file_name", "{}.gpx")
         assert world.gold("SELECT source, names FROM files") == [("file", sorted([file_name.format(key), "own.gpx"]))]
 
-    def test_an_outage_is_no_activitys_fault(self, files: World) -> None:
-        world = files
-        five(world.subject)
-        world.pull()
-        world.subject.fail_file(None, kind="status", status=503, times=100)
-        world.subject.fail(kind="status", status=503, times=100)
-        with pytest.raises(TransientError):
-            world.fetch_files()
-        assert not file_answers(world.run().lake, world.subject.name)
-
-    def test_a_fault_of_all_files_costs_few_calls_a_run(self, files: World) -> None:
+    def test_a_fault_of_all_files_is_no_activitys_and_costs_few_calls_a_run(self, files: World) -> None:
+        """A refused login, an outage, and what is refused of each file."""
         world = files
         five(world.subject)
         world.subject.add("2025-01-06", "ride 6")
         world.pull()
-        world.subject.fail_file(None, kind="status", status=400, times=100)
-        report = world.fetch_files()
-        assert len(world.asked_for_files()) == 5
-        assert isinstance(report.stopped, str)
-        assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)
-
-    def test_a_refused_login_stops_the_run_and_blames_no_activity(self, files: World) -> None:
-        world = files
-        five(world.subject)
-        world.pull()
         world.subject.fail_file(None, kind="status", status=401)
         with pytest.raises(NeedsLoginError):
             world.fetch_files()
+        world.check_faults_are_met("a refused login")
+        world.subject.faults.clear()
+        world.subject.fail_file(None, kind="status", status=503, times=100)
+        world.subject.fail(kind="status", status=503, times=100)
+        with pytest.raises(TransientError):
+            world.fetch_files()
+        world.check_faults_are_met("an outage")
         assert not file_answers(world.run().lake, world.subject.name)
+        world.subject.faults.clear()
+        asked = len(world.asked_for_files())
+        world.subject.fail_file(None, kind="status", status=400, times=100)
+        report = world.fetch_files()
+        assert len(world.asked_for_files()) - asked == 5
+        assert isinstance(report.stopped, str)
+        assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)

@@ -32,10 +32,10 @@ def fit_of(day: str) -> bytes:
     began = int(datetime.fromisoformat(f"{day}T06:00:00Z").timestamp())
     ride = {"elapsed_time": 600, "moving_time": 600, "distance": 1800, "type": "Ride", "sport_type": "Ride"}
     streams = {
-        "time": range(600),
-        "latlng": [(52.0, 13.0)] * 600,
-        "distance": range(0, 1800, 3),
-        "heartrate": [120] * 600,
+        "time": range(0, 601, 20),
+        "latlng": [(52.0, 13.0)] * 31,
+        "distance": range(0, 1801, 60),
+        "heartrate": [120] * 31,
     }
     return fit_file(began, ride, streams)
 
