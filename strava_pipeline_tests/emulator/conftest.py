@@ -18,7 +18,7 @@ Start = Callable[..., Client]
 
 def config(**changes: Any) -> EmulatorConfig:
     """A small athlete without limits, at a moment that stands still."""
-    small: dict[str, Any] = {"now": NOW, "activities": 40, "years": (2022, 2026), "limits": None, "speed": 0.0}
+    small: dict[str, Any] = {"now": NOW, "activities": 16, "years": (2022, 2026), "limits": None, "speed": 0.0}
     return EmulatorConfig(**(small | changes))
 
 
@@ -35,8 +35,8 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def default_athlete() -> Iterator[Client]:
-    """The default athlete, for tests that change nothing."""
-    with Emulator(config(activities=2000, years=(2015, 2026))) as emulator:
+    """An athlete of twelve years, for tests that change nothing."""
+    with Emulator(config(activities=800, years=(2015, 2026))) as emulator:
         yield Client(emulator.url)
 
 

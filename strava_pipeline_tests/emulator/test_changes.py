@@ -298,7 +298,7 @@ def test_an_activity_that_does_not_exist_can_not_be_edited(writer: Client, ident
 
 
 def test_editing_needs_its_scope_and_hidden_activities_need_theirs_too(start: Start) -> None:
-    writer = start(activities=400)
+    writer = start(activities=100)
     hidden = next(each["id"] for each in writer.truth()["activities"] if each["visibility"] == "only_me")
     shown = writer.ids()[0]
     refused = put(writer, shown, json={"name": "x"})

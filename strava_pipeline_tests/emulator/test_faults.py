@@ -14,7 +14,7 @@ from strava_pipeline_tests.emulator.conftest import Start
 
 @pytest.fixture
 def client(start: Start) -> Client:
-    return start(limits=Limits(999, 999, 999, 999))
+    return start(activities=40, limits=Limits(999, 999, 999, 999))
 
 
 def split(received: bytes) -> tuple[bytes, bytes]:

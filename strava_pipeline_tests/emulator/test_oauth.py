@@ -136,7 +136,7 @@ def test_the_token_belongs_in_the_header_only(start: Start) -> None:
 
 
 def test_scopes_decide_what_is_seen(start: Start) -> None:
-    client = start(activities=400)
+    client = start(activities=100)
     private = [each["id"] for each in client.truth()["activities"] if each["visibility"] == "only_me"]
     everything = set(client.every_id())
     assert private

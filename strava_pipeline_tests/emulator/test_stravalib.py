@@ -57,7 +57,7 @@ def located(activity: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_stravalib_lists_and_gets_everything(start: Start) -> None:
-    client = start(activities=150)
+    client = start(activities=70)
     library = stravalib_on(client)
     truth = {each["id"]: each for each in client.truth()["activities"]}
     listed = list(library.get_activities())
