@@ -25,7 +25,7 @@ YEAR = 2025
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """Some years of an athlete, with all details and gear, and goals."""
-    with started(tmp_path_factory.mktemp("filled"), activities=160) as rig:
+    with started(tmp_path_factory.mktemp("filled"), activities=80) as rig:
         (rig.folder / "goals.toml").write_text(
             "[2025.ride]\ndistance_km = [100, 90000]\n[2025.all]\ntime_hours = 5\n[every_year.run]\ncount = 1\n"
         )

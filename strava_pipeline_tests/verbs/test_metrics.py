@@ -60,13 +60,14 @@ def settings_in(folder: Path, **more: Any) -> Settings:
     )
 
 
-@pytest.fixture
-def settings(new_lake: Callable[[Path], Lake], tmp_path: Path) -> Settings:
-    """A data folder with two activities, a drive, a request, a notification and a failed call."""
-    lake = new_lake(tmp_path / "data")
+@pytest.fixture(scope="module")
+def filled(new_lake: Callable[[Path], Lake], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to copy, with two activities, a drive, a request, a notification and a failed call among its data."""
+    folder = tmp_path_factory.mktemp("filled")
+    lake = new_lake(folder / "data")
     lake.state.mkdir()
     put(lake, [activity(1, "2026-03-01 10:00:00", name=PRIVATE), activity(2, "2026-03-04 10:00:00")])
-    found, now = settings_in(tmp_path), datetime.now(UTC)
+    found, now = settings_in(folder), datetime.now(UTC)
     drives(lake)
     publish(lake)
     counting(found, "strava")("server")
@@ -75,7 +76,13 @@ def settings(new_lake: Callable[[Path], Lake], tmp_path: Path) -> Settings:
     keep_request(lake, PullWanted(kind="pull", provider="strava"), now - timedelta(minutes=1), "a test")
     second = keep_request(lake, PullWanted(kind="pull", provider="garmin"), now, "a test")
     begin_request(lake, second.id, "a-run", now, None)
-    return found
+    return folder
+
+
+@pytest.fixture
+def settings(filled: Path, tmp_path: Path) -> Settings:
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)
 
 
 def drives(lake: Lake) -> None:
