@@ -9,7 +9,7 @@ import pytest
 from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.lake.bronze.listings import mark_listings_used
-from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.publish import publish as replace_snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.deciding import Wanted, decide
@@ -25,7 +25,7 @@ DAYS = 28  # of February: beyond that several rides begin on one day
 
 def publish_unchecked(run: RunContext) -> None:
     """What `publish_run` does, without the rules of the tables, which cost more than the rest."""
-    publish(run.lake)
+    replace_snapshot(run.lake)
     if run.run_id is not None:
         mark_listings_used(run.lake, run.run_id)
 
@@ -52,11 +52,11 @@ class Edited:
         world.pull()
         self.propose()
 
-    def propose(self, *months: str) -> None:
+    def propose(self, *months: str, publish: Callable[[RunContext], object] = publish_unchecked) -> None:
         run = self.world.run()
         with reading(run.lake) as connection:
             update_proposals(run, self.world.settings, connection, months)
-        publish_unchecked(run)
+        publish(run)
 
     def states(self) -> dict[str, ChangeState]:
         run = self.world.run()
