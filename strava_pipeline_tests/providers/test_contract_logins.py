@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -135,35 +135,56 @@ def tokens_of(source: str, settings: Settings, now: datetime) -> Tokens:
     return key_tokens.key_tokens(settings, key, wire, clock, lambda why, seconds: None)
 
 
-def renew_in_another_process(source: str, settings: Settings, now: datetime, go: Any, got: Any) -> None:
-    found = tokens_of(source, settings, now)
-    refused = found.get()
-    go.wait()
-    try:
-        got.put(found.renew(refused))
-    except PipelineError as error:
-        got.put(str(error))
+Given = tuple[str, Settings, datetime]
 
 
-def die_before_the_write(source: str, settings: Settings, now: datetime) -> None:
-    found = tokens_of(source, settings, now)
+def renew_in_another_process(logins: list[Given], go: Any, got: Any) -> None:
+    for login in logins:
+        found = tokens_of(*login)
+        refused = found.get()
+        go.wait()
+        try:
+            got.put((login[0], found.renew(refused)))
+        except PipelineError as error:
+            got.put((login[0], str(error)))
+
+
+def die_before_the_write(logins: list[Given], ended: Any) -> None:
+    """A child for each login: to start a process anew takes a second."""
     login_file.save_secret = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
-    found.get_new()
+    for login in logins:
+        child = os.fork()
+        if not child:
+            tokens_of(*login).get_new()
+            os._exit(0)
+        ended.put(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def test_processes_that_renew_a_login_at_once_renew_it_once(renewable: Renewable) -> None:
+@pytest.fixture
+def renewables(tmp_path: Path) -> Iterator[list[Renewable]]:
+    """All of them, running."""
+    with ExitStack() as stack:
+        folders = {name: tmp_path / name for name in RENEWABLE}
+        for folder in folders.values():
+            folder.mkdir()
+        yield [stack.enter_context(RENEWABLE[name](folder)) for name, folder in folders.items()]
+
+
+def test_processes_that_renew_a_login_at_once_renew_it_once(renewables: list[Renewable]) -> None:
     context = multiprocessing.get_context("spawn")
     go, got = context.Barrier(2), context.Queue()
-    given = (renewable.source, renewable.settings, renewable.now, go, got)
-    processes = [context.Process(target=renew_in_another_process, args=given) for _ in range(2)]
+    logins = [(one.source, one.settings, one.now) for one in renewables]
+    processes = [context.Process(target=renew_in_another_process, args=(logins, go, got)) for _ in range(2)]
     for process in processes:
         process.start()
-    renewed = {got.get(timeout=PATIENCE) for _ in processes}
+    renewed = {got.get(timeout=PATIENCE) for _ in processes for _ in renewables}
     for process in processes:
         process.join()
-    assert (len(renewed), renewable.count()) == (1, 1)
-    assert tokens_of(renewable.source, renewable.settings, renewable.now).get() in renewed
-    assert renewable.path.stat().st_mode & 0o777 == 0o600
+    assert sorted(source for source, _ in renewed) == sorted(one.source for one in renewables)
+    assert [one.count() for one in renewables] == [1] * len(renewables)
+    for one in renewables:
+        assert (one.source, tokens_of(one.source, one.settings, one.now).get()) in renewed
+        assert one.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
@@ -186,18 +207,24 @@ def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
     assert traces_of(renewable.path) == [renewable.path, renewable.path.with_name(f"{renewable.path.name}.lock")]
 
 
-def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(renewable: Renewable) -> None:
-    before = renewable.path.read_bytes()
-    given = (renewable.source, renewable.settings, renewable.now)
-    process = multiprocessing.get_context("spawn").Process(target=die_before_the_write, args=given)
+def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(
+    renewables: list[Renewable],
+) -> None:
+    before = [one.path.read_bytes() for one in renewables]
+    logins = [(one.source, one.settings, one.now) for one in renewables]
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=die_before_the_write, args=(logins, ended := context.Queue()))
     process.start()
+    assert [ended.get(timeout=PATIENCE) for _ in logins] == [-signal.SIGKILL] * len(logins)
     process.join()
-    assert (process.exitcode, renewable.count(), renewable.path.read_bytes()) == (-signal.SIGKILL, 1, before)
-    with exclusive(f"{renewable.path}.lock", timeout=0):
-        found = tokens_of(*given)
-    if renewable.source == "garmin_by_key":
-        assert found.get_new() != json.loads(before)["access_token"], "a key buys another one"
-    else:
-        with pytest.raises(NeedsLoginError, match="Please run strava-pipeline"):
-            found.get_new()
-        assert found.get(), "what is still valid serves on"
+    assert [one.count() for one in renewables] == [1] * len(renewables)
+    assert [one.path.read_bytes() for one in renewables] == before
+    for login, one, kept in zip(logins, renewables, before, strict=True):
+        with exclusive(f"{one.path}.lock", timeout=0):
+            found = tokens_of(*login)
+        if one.source == "garmin_by_key":
+            assert found.get_new() != json.loads(kept)["access_token"], "a key buys another one"
+        else:
+            with pytest.raises(NeedsLoginError, match="Please run strava-pipeline"):
+                found.get_new()
+            assert found.get(), "what is still valid serves on"
