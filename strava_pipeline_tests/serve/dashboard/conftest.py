@@ -130,10 +130,14 @@ def empty_tables(templates: Templates) -> Iterator[None]:
         yield
 
 
+def settings_in(folder: Path, **more: Any) -> Settings:
+    places = {"data_dir": folder / "data", "secrets_dir": folder / "secrets"}
+    return Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **places, **more)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
-    return Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **folders)
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
