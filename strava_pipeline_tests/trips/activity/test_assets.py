@@ -119,23 +119,16 @@ def test_who_never_had_trips_has_a_run_that_does_nothing(world: Trips) -> None:
     assert saved_trips(world.rig.lake, TRIP_REPLAY).height == 0
 
 
-@pytest.mark.parametrize("job", ["trips", "replay_trips"])
-def test_without_keys_a_run_fails_before_the_source_is_opened(world: Trips, job: str) -> None:
-    world.do()
-    before = world.kept(TRIP_DIAGNOSTICS)
-    world.source.unlink()  # opening it would be a SourceError
-    world.rig.settings = world.rig.settings.model_copy(update={"trips_keys_file": None})
-    with pytest.raises(MissingSettingsError, match=r"No keys .* TRIPS_KEYS_FILE"):
-        _ = world.do() if job == "trips" else world.rig.do(job)
-    assert world.kept(TRIP_DIAGNOSTICS) == before
-
-
-def test_a_source_that_is_away_fails_the_run_and_marks_nothing(world: Trips) -> None:
+def test_without_its_source_or_keys_a_run_fails_and_marks_nothing(world: Trips) -> None:
     world.do()
     before = world.kept(TRIP_DIAGNOSTICS)
     world.source.unlink()
     with pytest.raises(SourceError, match="there is no file"):
         world.do()
+    world.rig.settings = world.rig.settings.model_copy(update={"trips_keys_file": None})
+    for run in (world.do, lambda: world.rig.do("replay_trips")):
+        with pytest.raises(MissingSettingsError, match=r"No keys .* TRIPS_KEYS_FILE"):
+            run()  # before it opens the source, which would be a SourceError
     assert world.kept(TRIP_DIAGNOSTICS) == before
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -63,15 +64,27 @@ def rows(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def test_trips_cancellations_and_points_are_in_gold(log: Log) -> None:
-    run(log, days(2))
-    held = rows(log.lake)
+@pytest.fixture(scope="module")
+def whole(module_lake: Lake) -> Log:
+    """Two days in one run, to look at and to copy."""
+    made = new_log(module_lake)
+    run(made, days(2))
+    return made
+
+
+@pytest.fixture
+def again(whole: Log, tmp_path: Path) -> Log:
+    return Log(Lake(copytree(whole.lake.data_dir, tmp_path / "again")), whole.count)
+
+
+def test_trips_cancellations_and_points_are_in_gold(whole: Log) -> None:
+    held = rows(whole.lake)
     assert {name: len(found) for name, found in held.items()} == {
         "car_trips": 4,
         "car_trip_cancellations": 2,
         "car_trip_points": 40,  # nine, and the last one where it stood still
     }
-    with reading(log.lake) as connection:
+    with reading(whole.lake) as connection:
         trips = published_trips(connection, None, 2026, 10)
         assert published_trips(connection, "berta", None, 10) == []
         assert [trip["distance_km"] for trip in trips] == [8.0] * 4
@@ -81,14 +94,10 @@ def test_trips_cancellations_and_points_are_in_gold(log: Log) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, 13, 17, 30])
-def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(
-    log: Log, cut: int, new_lake: NewLake, tmp_path: Path
-) -> None:
+def test_however_the_log_is_cut_into_runs_the_rows_are_the_same(log: Log, cut: int, whole: Log) -> None:
     steps = days(2)
     run(log, steps[:cut])
     run(log, steps[cut:])
-    whole = new_log(new_lake(tmp_path / "whole"))
-    run(whole, steps)
     assert rows(log.lake) == rows(whole.lake)
     assert last_replay(log.lake).users == last_replay(whole.lake).users
     assert last_replay(log.lake).total == last_replay(whole.lake).total
@@ -122,17 +131,16 @@ def test_states_of_a_run_whose_merge_was_lost_are_not_gone_on_with(log: Log) -> 
 
 @pytest.mark.parametrize("after", [[], drive(MORNING + 3 * DAY)], ids=["nothing new", "another trip"])
 def test_trips_with_ids_of_an_older_version_get_new_ids_without_a_double(
-    log: Log, after: list[Step], new_lake: NewLake, tmp_path: Path
+    again: Log, log: Log, after: list[Step], whole: Log
 ) -> None:
-    run(log, days(2))
-    as_older_version(log.lake)
-    assert {row[0] for row in rows(log.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00Z"}
-    assert is_due(log.lake, MORNING + 3 * DAY), "the schedule replaces the ids without waiting for a ping"
-    run(log, after)
-    whole = new_log(new_lake(tmp_path / "whole"))
-    run(whole, days(2) + after)
-    assert rows(log.lake) == rows(whole.lake)
-    assert {row[0] for row in rows(log.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00.000Z"}
+    as_older_version(again.lake)
+    assert {row[0] for row in rows(again.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00Z"}
+    assert is_due(again.lake, MORNING + 3 * DAY), "the schedule replaces the ids without waiting for a ping"
+    run(again, after)
+    if after:
+        run(log, days(2) + after)
+    assert rows(again.lake) == rows(log.lake if after else whole.lake)
+    assert {row[0] for row in rows(again.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00.000Z"}
 
 
 def test_a_warehouse_with_older_ids_is_replaced_though_the_states_are_newer(log: Log) -> None:
@@ -157,16 +165,15 @@ def as_older_version(lake: Lake) -> None:
         connection.execute("UPDATE lake_meta SET key = 'car_trips' WHERE key = 'car_trips 2'")
 
 
-def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(log: Log) -> None:
-    run(log, days(2))
-    before = rows(log.lake)
-    with writing(log.lake) as connection:
-        merge(connection, log.lake)
-    assert rows(log.lake) == before
-    with reading(log.lake) as connection:
+def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(again: Log) -> None:
+    before = rows(again.lake)
+    with writing(again.lake) as connection:
+        merge(connection, again.lake)
+    assert rows(again.lake) == before
+    with reading(again.lake) as connection:
         told = revision(connection)
-    run(log, [])
-    with reading(log.lake) as connection:
+    run(again, [])
+    with reading(again.lake) as connection:
         assert revision(connection) == told
 
 
