@@ -292,10 +292,9 @@ def test_the_heart_follows_the_work() -> None:
 def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
     athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
     best: dict[int, tuple[float, int]] = {}
-    for ride in athlete.activities:
-        streams = recorded_streams(SEED, ride, 10) if ride.power_meter else None
-        if streams is None:
-            continue
+    for ride in [ride for ride in athlete.activities if ride.power_meter][::3]:
+        streams = recorded_streams(SEED, ride, 10)
+        assert streams is not None
         points = of_track(streams["time"], watts=streams["watts"])
         for width, value in curves(points, None).select("width", "value").iter_rows():
             best[int(width)] = max(best.get(int(width), (0.0, 0)), (value, ride.id))

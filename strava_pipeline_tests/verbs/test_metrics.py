@@ -296,7 +296,7 @@ def test_the_last_end_of_each_job_is_told(settings: Settings) -> None:
 
 
 ALERTS = """
-evaluation_interval: 1m
+evaluation_interval: 5m
 rule_files: [rules.yml]
 tests:
   - interval: 5m
