@@ -32,7 +32,7 @@ from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.providers.worlds import World, five
+from strava_pipeline_tests.providers.worlds import World, five, listed_to_the_end
 
 pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)
 
@@ -84,7 +84,7 @@ def state_of(world: World) -> Any:
 
 def filled(world: World) -> list[str]:
     keys = five(world.subject)
-    world.pull()
+    listed_to_the_end(world, "all")
     world.subject.clock.advance(120)
     calls(world)
     return keys

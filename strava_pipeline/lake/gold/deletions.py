@@ -111,8 +111,10 @@ def mark_absent(
     `within`: all partitions. `confirm` returns a person's decision on a shrink that would be held back, or None.
     """
     report = AbsenceReport()
+    in_gold = {source for (source,) in connection.execute("SELECT DISTINCT source FROM activities_all").fetchall()}
     for source in lake.listed_sources:  # a provider's listings prove nothing about another's activities
-        report += _mark_absent_at(source, connection, lake, years, within, confirm)
+        if source in in_gold:
+            report += _mark_absent_at(source, connection, lake, years, within, confirm)
     return report
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -34,7 +35,7 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.ingest.ridewithgps.subject import RideWithGpsSubject
 from strava_pipeline_tests.providers.subjects import GPX
-from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava, listed_to_the_end
 
 pytestmark = pytest.mark.parametrize("world", ["ridewithgps"], indirect=True)
 LATER = {"Retry-After": "7200"}
@@ -62,7 +63,7 @@ def listed_once(world: World) -> list[str]:
     """Five rides, listed a day ago; their ids."""
     keys = five(world.subject)
     world.subject.clock.advance(3600)
-    world.pull("incremental", per_page=50)
+    listed_to_the_end(world, "incremental", per_page=50)
     world.subject.clock.advance(24 * 3600)
     calls(world)
     return keys
@@ -394,28 +395,27 @@ def test_gear_that_came_before_a_listing_broke_off_is_not_asked_for_again(world:
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "status", "status": 404, "times": 9},
-        {"kind": "status", "status": 401, "times": 9},
-        {"kind": "status", "status": 403, "times": 9},
-        {"kind": "html", "status": 200, "times": 9},
-        {"kind": "body", "body": {"error": "not here any more"}, "times": 9},
-    ],
-    ids=str,
-)
-def test_without_the_web_sites_interface_only_gear_is_missing(world: World, fault: dict[str, Any]) -> None:
+def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_path: Path) -> None:
     keys = five(world.subject)
-    for path in ("/users", "/trips"):
-        world.subject.fail(path=path, exact=False, **fault)
-    run = world.run()
-    source = Source("ridewithgps", world.settings, run)
-    report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
-    assert report.complete is not None
-    assert report.complete.holds
-    assert report.metadata is not None
-    assert "gear_problem" in report.metadata
+    for number, fault in enumerate(
+        (
+            {"kind": "status", "status": 404},
+            {"kind": "status", "status": 401},
+            {"kind": "status", "status": 403},
+            {"kind": "html", "status": 200},
+            {"kind": "body", "body": {"error": "not here any more"}},
+        )
+    ):
+        world.subject.faults.clear()
+        world.settings = world.settings.model_copy(update={"data_dir": tmp_path / f"data-{number}"})
+        for path in ("/users", "/trips"):
+            world.subject.fail(path=path, exact=False, times=9, **fault)
+        run = world.run()
+        source = Source("ridewithgps", world.settings, run)
+        report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
+        assert report.complete is not None
+        assert report.complete.holds, fault
+        assert "gear_problem" in report.metadata, fault
     world.merge(run)
     assert len(world.names()) == len(keys)
     world.subject.clock.advance(3600)
@@ -532,20 +532,29 @@ def test_a_page_for_people_in_place_of_a_trip_is_no_track(world: World, status: 
         client.get_file(key)
 
 
-@pytest.mark.parametrize("suffix", ["gpx", "tcx"])
-def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World, suffix: str) -> None:
-    key = five(world.subject)[0]
+def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World) -> None:
+    given = dict(zip(five(world.subject), ("gpx", "tcx"), strict=False))
     world.pull("all", per_page=50)
     run = world.run()
-    source = Source("ridewithgps", world.settings, run)
-    body = {"gpx": GPX.format("2025-01-01").encode(), "tcx": TCX}[suffix]
-    name, at = f"{key}_derived.{suffix}", run.now()
-    land_provider_file(run.lake, source.spec.name, hashed_id(source.spec.name, key), key, "7001", name, body, at)
+    for key, suffix in given.items():
+        body = {"gpx": GPX.format("2025-01-01").encode(), "tcx": TCX}[suffix]
+        land_provider_file(
+            run.lake,
+            "ridewithgps",
+            hashed_id("ridewithgps", key),
+            key,
+            "7001",
+            f"{key}_derived.{suffix}",
+            body,
+            run.now(),
+        )
     calls(world)
     world.fetch_files()
-    assert f"/api/v1/trips/{key}.json" not in calls(world)
-    assert world.gold(f"SELECT format, names FROM files WHERE source_id = '{key}'") == [(suffix, [name])]
-    assert world.tracks()[0] == (key, "ridewithgps", 3 if suffix == "gpx" else 1)
+    assert not {f"/api/v1/trips/{key}.json" for key in given} & {*calls(world)}
+    files = f"SELECT source_id, format, names FROM files WHERE source_id IN {(*given,)} ORDER BY 1"
+    assert world.gold(files) == [(key, suffix, [f"{key}_derived.{suffix}"]) for key, suffix in given.items()]
+    points = {"gpx": 3, "tcx": 1}
+    assert world.tracks()[:2] == [(key, "ridewithgps", points[suffix]) for key, suffix in given.items()]
 
 
 TCX = b"""<?xml version="1.0"?><TrainingCenterDatabase><Activities><Activity Sport="Biking"><Lap><Track><Trackpoint>
@@ -572,6 +581,7 @@ def test_an_account_without_an_id_is_no_account(world: World, body: Any, error: 
 
 def test_an_empty_first_page_of_a_list_that_counts_trips_proves_nothing(world: World) -> None:
     listed_once(world)
+    world.merge(world.run())
     empty = {"trips": [], "meta": {"pagination": {"record_count": 5, "page_count": 1, "next_page_url": None}}}
     world.subject.fail(kind="body", body=json.loads(json.dumps(empty)), times=3)
     with pytest.raises(TransientError):
@@ -598,7 +608,7 @@ def test_a_feed_that_is_forbidden_ends_the_run(world: World) -> None:
 
 def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
     now = world.subject.clock.now()
-    athlete = Athlete(3, 40, (2025, 2025), now)
+    athlete = Athlete(3, 20, (2025, 2025), now)
     activities = [summary_of(3, 7, activity) for activity in athlete.activities]
     gear = {gear_id: f"Bike {gear_id}" for gear_id in athlete.gear_distances()}
     service = service_of(world)
