@@ -57,10 +57,32 @@ def test_a_list_that_was_written_is_approved_as_it_is_and_an_edited_or_old_one_i
     assert listed(type_in, "--month", "2026-01") == {}
 
 
+def check_refusals(one: Edited, type_in: Type) -> None:
+    """What can't be decided or done is refused with its id."""
+    first, *_ = listed(type_in)
+    cases = [
+        (["approve", "0123456789abcdef"], 2, "0123456789abcdef"),
+        (["approve"], 2, "--from FILE"),
+        (["approve", first, "--from", "x"], 2, "--from FILE"),
+        (["approve", "--from", "/nowhere"], 2, "/nowhere"),
+        (["apply", first], 1, first),
+        (["undo", first], 1, "proposed"),
+        (["show", "x"], 2, "x"),
+        (["list", "--kind", "x"], 2, "update_name"),
+    ]
+    for words, code, said in cases:
+        typed = type_in("changes", *words)
+        assert (typed.code, said in typed.err) == (code, True), words
+    typed = type_in("changes", "apply")
+    assert (typed.code, typed.out) == (0, "Nothing is approved.\n")
+    assert one.writes() == []
+
+
 @WITH_THE_TOY
-def test_all_of_a_kind_are_shown_and_approved_with_one_answer(
+def test_all_of_a_kind_are_shown_and_approved_with_one_answer_and_a_dry_run_shows_what_would_be_sent(
     one: Edited, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    check_refusals(one, type_in)
     all_names = ("approve", "--kind", "update_name", "--month", "2026-02")
     typed = type_in("changes", *all_names)
     assert (typed.code, "Nobody can be asked here" in typed.err) == (2, True)
@@ -78,6 +100,20 @@ def test_all_of_a_kind_are_shown_and_approved_with_one_answer(
         )
     lines = (one.world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
     assert len({json.loads(line)["id"] for line in lines}) == 3, "each has a decision of its own"
+    check_dry_run(one, type_in)
+
+
+def check_dry_run(one: Edited, type_in: Type) -> None:
+    """It shows the requests and writes nothing."""
+    one.world.subject.edit(one.keys[2], "somebody's own")
+    typed = type_in("changes", "apply", "--dry-run")
+    assert typed.code == 0
+    assert typed.out.count("PUT /activities/") == 2
+    assert '{"title": "Up hill 1"}' in typed.out
+    assert "another value" in typed.out
+    assert one.world.subject.secret not in typed.out + typed.err
+    assert one.writes() == []
+    assert one.by_state() == {"approved": ["Up hill 1", "Up hill 2", "Up hill 3"]}
 
 
 @WITH_THE_TOY
@@ -127,41 +163,6 @@ def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_a
     one.propose("2026-02")
     assert type_in("changes", "approve", key).code == 0
     assert listed(type_in)[key]["status"] == "approved"
-
-
-@WITH_THE_TOY
-def test_what_cannot_be_decided_or_done_is_refused_with_its_id(one: Edited, type_in: Type) -> None:
-    first, *_ = listed(type_in)
-    cases = [
-        (["approve", "0123456789abcdef"], 2, "0123456789abcdef"),
-        (["approve"], 2, "--from FILE"),
-        (["approve", first, "--from", "x"], 2, "--from FILE"),
-        (["approve", "--from", "/nowhere"], 2, "/nowhere"),
-        (["apply", first], 1, first),
-        (["undo", first], 1, "proposed"),
-        (["show", "x"], 2, "x"),
-        (["list", "--kind", "x"], 2, "update_name"),
-    ]
-    for words, code, said in cases:
-        typed = type_in("changes", *words)
-        assert (typed.code, said in typed.err) == (code, True), words
-    typed = type_in("changes", "apply")
-    assert (typed.code, typed.out) == (0, "Nothing is approved.\n")
-    assert one.writes() == []
-
-
-@WITH_THE_TOY
-def test_a_dry_run_shows_the_requests_and_writes_nothing(one: Edited, type_in: Type) -> None:
-    one.decide()
-    one.world.subject.edit(one.keys[2], "somebody's own")
-    typed = type_in("changes", "apply", "--dry-run")
-    assert typed.code == 0
-    assert typed.out.count("PUT /activities/") == 2
-    assert '{"title": "Up hill 1"}' in typed.out
-    assert "another value" in typed.out
-    assert one.world.subject.secret not in typed.out + typed.err
-    assert one.writes() == []
-    assert one.by_state() == {"approved": ["Up hill 1", "Up hill 2", "Up hill 3"]}
 
 
 @pytest.mark.slow

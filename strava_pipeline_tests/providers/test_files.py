@@ -53,7 +53,7 @@ def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -
 
 
 @WITH_THE_TOY
-def test_files_that_a_run_left_unread_are_read_without_a_call(world: World) -> None:
+def test_files_that_a_run_left_unread_are_read_without_a_call_and_lost_ones_are_fetched_again(world: World) -> None:
     keys = five(world.subject)
     world.pull()
     world.fetch_files()
@@ -63,6 +63,12 @@ def test_files_that_a_run_left_unread_are_read_without_a_call(world: World) -> N
     assert numbers(world.fetch_files(auto_files=False))["files_read"] == 5
     assert [key for key, *_ in world.tracks()] == keys
     assert len(world.asked_for_files()) == calls
+    lake = world.run().lake
+    for place in (lake.files, lake.readings, lake.tracks):
+        shutil.rmtree(place)
+    world.fetch_files()
+    assert world.asked_for_files() == keys[::-1] * 2
+    assert [key for key, *_ in world.tracks()] == keys
 
 
 @WITH_THE_TOY
@@ -91,27 +97,27 @@ def decide(world: World, activity_id: int, *, dropped: bool) -> None:
 
 @WITH_THE_TOY
 def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
-    keys = five(world.subject)
+    key = world.subject.add("2025-01-01", "a ride")
     world.pull()
-    world.subject.fail_file(keys[4], kind="status", status=500, times=3)
+    world.subject.fail_file(key, kind="status", status=500, times=3)
     world.fetch_files()
     asked = len(world.asked_for_files())
     world.fetch_files()
     assert len(world.asked_for_files()) == asked
     world.subject.clock.advance(60)
-    decide(world, hashed_id(world.subject.name, keys[4]), dropped=False)
+    decide(world, hashed_id(world.subject.name, key), dropped=False)
     world.fetch_files()
-    assert world.asked_for_files()[asked:] == [keys[4]]
+    assert world.asked_for_files()[asked:] == [key]
 
 
 @WITH_THE_TOY
 def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World) -> None:
-    keys = five(world.subject)
+    keys = [world.subject.add(f"2025-01-0{day}", f"ride {day}") for day in (1, 2)]
     world.pull()
-    world.subject.fail_file(keys[4], kind="status", status=500, times=100)
+    world.subject.fail_file(keys[1], kind="status", status=500, times=100)
     report = world.fetch_files()
-    key = hashed_id(world.subject.name, keys[4])
-    assert (numbers(report)["files_received"], numbers(report)["failed_ids"]) == (4, [str(key)])
+    key = hashed_id(world.subject.name, keys[1])
+    assert (numbers(report)["files_received"], numbers(report)["failed_ids"]) == (1, [str(key)])
     assert (numbers(report)["files_waiting_for_retry"], is_complete(report)) == (1, False)
     asked = len(world.asked_for_files())
     assert numbers(world.fetch_files())["files_waiting_for_retry"] == 1
@@ -132,7 +138,7 @@ def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World
     decide(world, key, dropped=False)
     world.subject.faults.clear()
     world.fetch_files()
-    assert world.asked_for_files()[asked:] == [keys[4]]
+    assert world.asked_for_files()[asked:] == [keys[1]]
     assert world.gold("SELECT activity_id FROM quarantine") == []
 
 
@@ -144,19 +150,6 @@ def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(w
     world.change_account()
     world.fetch_files()
     assert world.asked_for_files() == []
-
-
-@WITH_THE_TOY
-def test_a_file_whose_bytes_are_lost_is_fetched_again(world: World) -> None:
-    keys = five(world.subject)
-    world.pull()
-    world.fetch_files()
-    lake = world.run().lake
-    for place in (lake.files, lake.readings, lake.tracks):
-        shutil.rmtree(place)
-    world.fetch_files()
-    assert world.asked_for_files() == keys[::-1] * 2
-    assert [key for key, *_ in world.tracks()] == keys
 
 
 @pytest.mark.slow

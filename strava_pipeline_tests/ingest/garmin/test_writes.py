@@ -343,26 +343,27 @@ def world(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return World(garmin, settings)
 
 
-@pytest.mark.parametrize(
-    ("start", "fails", "calls"),
-    [("2026-02-20T06:00:00Z", False, 7), (None, False, 7), ("2026-01-01T06:00:00Z", False, 8), (None, True, 7)],
-    ids=["out of the list", "out of the detail", "of another day", "half done"],
-)
-def test_gold_has_the_gear_that_the_activity_has_then(
-    world: World, garmin: GarminSubject, start: str | None, fails: bool, calls: int
-) -> None:
-    key = garmin.add("2026-02-20", "To the lake")
+def test_gold_has_the_gear_that_the_activity_has_then(world: World, garmin: GarminSubject) -> None:
+    cases = {  # which activity: the start that is known of it, whether the second request fails, and the calls
+        "out of the list": ("2026-02-20T06:00:00Z", False, 7),
+        "out of the detail": (None, False, 7),
+        "of another day": ("2026-01-01T06:00:00Z", False, 8),
+        "half done": (None, True, 7),
+    }
+    keys = {name: garmin.add(f"2026-02-{day}", name) for day, name in enumerate(cases, 20)}
     world.pull()
-    wanted = replace(geared(key, BLUE, RED), start=datetime.fromisoformat(start) if start else None)
-    if fails:
-        garmin.faults.order(Fault.from_order({"path": f"{LINKS}/link/*", "kind": "status", "status": 500}, ""))
-    writer = connect_writer(world.settings, machine_clock(now=garmin.clock.now), lambda why, seconds: None)
     run = world.run()
-    state = ChangeState(wanted, round=1, state="approved", proposed_at=run.now(), since=run.now())
-    report = apply_at(run, "garmin", lambda: writer, [state], most=None)
-    assert report.results == {"conflicted" if fails else "applied": 1}
-    assert writer.calls == calls
-    (outcome,) = attempts_of(run.lake, wanted.id).outcomes.values()
-    assert ("earlier gear was unlinked" in outcome.message) is fails
+    for name, (start, fails, calls) in cases.items():
+        wanted = replace(geared(keys[name], BLUE, RED), start=datetime.fromisoformat(start) if start else None)
+        if fails:
+            garmin.faults.order(Fault.from_order({"path": f"{LINKS}/link/*", "kind": "status", "status": 500}, ""))
+        writer = connect_writer(world.settings, machine_clock(now=garmin.clock.now), lambda why, seconds: None)
+        state = ChangeState(wanted, round=1, state="approved", proposed_at=run.now(), since=run.now())
+        report = apply_at(run, "garmin", lambda writer=writer: writer, [state], most=None)
+        assert report.results == {"conflicted" if fails else "applied": 1}, name
+        assert writer.calls == calls, name
+        (outcome,) = attempts_of(run.lake, wanted.id).outcomes.values()
+        assert ("earlier gear was unlinked" in outcome.message) is fails, name
     world.merge(run)
-    assert world.gold("SELECT name, gear_id FROM activities") == [("To the lake", None if fails else RED)]
+    gear = world.gold("SELECT name, gear_id FROM activities ORDER BY start_date")
+    assert gear == [(name, None if fails else RED) for name, (_, fails, _) in cases.items()]
