@@ -260,11 +260,11 @@ def test_an_activity_without_an_instant_has_its_local_start_alone(world: World) 
 
 def test_a_quiet_day_is_one_call_and_a_year_too(world: World) -> None:
     world.subject.add("2025-06-01", "a ride")
-    world.pull("year", 2025)
+    world.listed("year", 2025)
     assert queries(world) == ["oldest=2024-12-30&newest=2026-01-04"]
-    world.pull()
+    world.listed()
     asked = len(world.subject.journal.log)
-    world.pull("incremental")
+    world.listed("incremental")
     assert len(world.subject.journal.log) - asked == 1
     assert queries(world)[-1].endswith("&newest=2199-12-31")
 
@@ -296,7 +296,7 @@ def test_everything_is_listed_by_calendar_year_and_gaps_are_skipped(world: World
 
 def test_the_oldest_partition_holds_what_is_older(world: World) -> None:
     world.subject.add("2024-06-01", "a ride")
-    world.pull("year", 2024)
+    world.listed("year", 2024)
     assert queries(world) == [
         "oldest=2024-01-01&newest=2025-01-04",
         "oldest=2023-01-01&newest=2024-01-01T00%3A00%3A00",
@@ -305,7 +305,7 @@ def test_the_oldest_partition_holds_what_is_older(world: World) -> None:
 
 
 def test_an_account_without_an_activity_costs_two_calls(world: World) -> None:
-    assert world.pull().manifest.complete
+    assert world.listed().manifest.complete
     assert len(world.subject.journal.log) == 2
 
 
@@ -335,12 +335,12 @@ def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
 def test_what_is_withheld_in_a_year_that_is_not_listed_stays_counted(world: World) -> None:
     for year in (2024, 2025, 2026):
         service(world).add_stub(f"9{year}", f"{year}-01-15T08:00:00")
-    world.pull("year", 2024, 2025, 2026)
+    world.listed("year", 2024, 2025, 2026)
     assert provider_states(world.settings)["intervals_icu"].withheld == 3
     for year in (2024, 2025, 2026):
         del service(world).activities[f"9{year}"]
     world.subject.clock.advance(3600)
-    world.pull("year", 2024, 2026)
+    world.listed("year", 2024, 2026)
     assert provider_states(world.settings)["intervals_icu"].withheld == 1
 
 
@@ -397,7 +397,7 @@ def test_a_401_refuses_the_login_and_a_403_one_call_but_where_it_asks_whose_logi
     for status, kind in ((401, NeedsLoginError), (403, ForbiddenError)):
         world.subject.fail(kind="status", status=status)
         with pytest.raises(kind, match=check):
-            world.pull()
+            world.listed()
     own = "/api/v1/athlete/0/activities"
     world.subject.fail(path=own, kind="status", status=403, times=2)
     with pytest.raises(NeedsLoginError, match=check):
@@ -409,7 +409,7 @@ def test_a_401_refuses_the_login_and_a_403_one_call_but_where_it_asks_whose_logi
 def test_another_athletes_id_is_a_refused_login(world: World) -> None:
     world.settings = world.settings.model_copy(update={"intervals_athlete_id": "i5"})
     with pytest.raises(ForbiddenError, match="INTERVALS_ATHLETE_ID"):
-        world.pull()
+        world.listed()
 
 
 def test_a_429_without_a_pause_is_repeated_five_times(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -417,13 +417,13 @@ def test_a_429_without_a_pause_is_repeated_five_times(world: World, caplog: pyte
     world.subject.add("2025-01-01", "a ride")
     before = world.subject.clock.now()
     world.subject.fail(kind="status", status=429, times=5)
-    assert world.pull("year", 2025).rows == 1
+    assert world.listed("year", 2025).rows == 1
     assert timedelta(seconds=31) <= world.subject.clock.now() - before < timedelta(seconds=70), (
         "1, 2, 4, 8, 16 s and more"
     )
     world.subject.fail(kind="status", status=429, times=6)
     asked = len(world.asked())
-    assert isinstance(world.pull("year", 2025).stopped, LimitReachedError)
+    assert isinstance(world.listed("year", 2025).stopped, LimitReachedError)
     assert len(world.asked()) - asked == 6
 
 

@@ -428,7 +428,7 @@ def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_
 def test_without_gear_the_gear_of_trips_is_not_asked_for(world: World) -> None:
     five(world.subject)
     service_of(world).gear.clear()
-    world.pull("incremental", per_page=50)
+    world.listed("incremental", per_page=50)
     assert sorted(calls(world)) == sorted([WHO, LEGACY_USER, LIST])
 
 
@@ -475,13 +475,13 @@ def test_a_service_that_is_away_is_waited_for_five_times(world: World) -> None:
     five(world.subject)
     before = world.subject.clock.now()
     world.subject.faults.order(Fault.from_order({"path": LIST, "kind": "status", "status": 503, "times": 5}, ""))
-    assert world.pull(per_page=50).rows == 5
+    assert world.listed(per_page=50).rows == 5
     assert world.subject.clock.now() - before >= timedelta(seconds=30 * (1 + 2 + 4 + 8 + 16))
     world.subject.clock.advance(3601)
     calls(world)
     world.subject.fail(kind="status", status=503, times=99, headers={"Retry-After": "3"})
     with pytest.raises(TransientError):
-        world.pull(per_page=50)
+        world.listed(per_page=50)
     assert calls(world).count(LIST) == 6
 
 
