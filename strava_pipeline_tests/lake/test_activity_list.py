@@ -138,7 +138,7 @@ def test_pages_hold_each_activity_once_in_every_order_and_what_lacks_the_value_l
         seen: list[int] = []
         after: After | None = None
         for _ in range(20):
-            page = activity_page(published, selection, limit=9, after=after)
+            page = activity_page(published, selection, limit=19, after=after)
             assert page.totals["activities"] == len(rows)
             seen += page.activities
             if page.next is None:

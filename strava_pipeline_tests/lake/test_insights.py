@@ -166,22 +166,18 @@ def test_splits_that_are_some_metres_short_are_no_faster_for_it(lake: Lake) -> N
     )
 
 
-@pytest.mark.parametrize("value", [3e12, 1e300, float("inf"), -1.0])
-def test_what_nobody_can_do_is_not_measured(lake: Lake, value: float) -> None:
-    odd = {
-        "distance": value,
-        "total_elevation_gain": value,
-        "suffer_score": value,
-        "moving_time": 2**62,
-        "elapsed_time": 2**62,
-    }
-    put(lake, [activity(number, f"2022-06-0{number}T08:00", **odd) for number in (1, 2, 3)])
-    written(lake, [2022])
+def test_what_nobody_can_do_is_not_measured(lake: Lake) -> None:
+    for year, value in enumerate((3e12, 1e300, float("inf"), -1.0), start=2019):
+        odd = dict.fromkeys(("distance", "total_elevation_gain", "suffer_score"), value)
+        odd |= dict.fromkeys(("moving_time", "elapsed_time"), 2**62)
+        put(lake, [activity(10 * year + day, f"{year}-06-0{day}T08:00", **odd) for day in (1, 2, 3)])
+    written(lake, [])
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        told = year_summary(connection, athlete, Goals(), TODAY, 2022)
-    assert (told.totals.activities, told.totals.distance_m, told.totals.moving_time_seconds) == (3, None, None)
+        for year in range(2019, 2023):
+            told = year_summary(connection, athlete, Goals(), TODAY, year).totals
+            assert (told.activities, told.distance_m, told.moving_time_seconds) == (3, None, None), year
 
 
 def test_kilometres_that_are_exact_count_as_such(lake: Lake) -> None:
@@ -212,17 +208,6 @@ def test_folders_that_are_no_years_are_left_alone(lake: Lake) -> None:
     }
 
 
-@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"2022-06-01": 5}'])
-def test_json_of_another_shape_is_told(lake: Lake, content: str) -> None:
-    put(lake, [activity(1, "2022-06-01T08:00")])
-    written(lake, [2022])
-    (lake.insights_of(2022) / "summary_activities.json").write_text(content)
-    with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals(), NOW)
-        assert athlete is not None
-        assert insight_differences(connection, lake, athlete, [2022], TODAY)
-
-
 def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
     put(lake, many(200))
     publish(lake)
@@ -235,49 +220,43 @@ def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -
     assert {each.group for each in told.paced if each.own} == {"run"}
 
 
-@pytest.mark.parametrize(("names", "expected"), [(["all"], 4), (["other"], 2), (["ride"], 1), (["Quidditch"], 1)])
-def test_what_tells_no_sport_is_other(lake: Lake, names: list[str], expected: int) -> None:
+def test_what_tells_no_sport_is_other(lake: Lake, subtests: pytest.Subtests) -> None:
     sports = ("Ride", "Quidditch", None, "Run")
-    put(
-        lake,
-        [
-            activity(number, f"2022-06-0{number}T08:00", sport_type=sport)
-            for number, sport in enumerate(sports, start=1)
-        ],
-    )
+    put(lake, [activity(day, f"2022-06-0{day}T08:00", sport_type=sport) for day, sport in enumerate(sports, start=1)])
     publish(lake)
-    with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals(), NOW)
-        assert athlete is not None
-        limit_sports(connection, names)
-        told = year_summary(connection, athlete, Goals(), TODAY, 2022, names)
-    assert told.totals.activities == expected
-    assert told.unknown_sports == ["Quidditch"], "of the whole warehouse"
+    for name, expected in (("all", 4), ("other", 2), ("ride", 1), ("Quidditch", 1)):
+        with subtests.test(sport=name), snapshot(lake) as connection:
+            athlete = athlete_of(connection, Goals(), NOW)
+            assert athlete is not None
+            limit_sports(connection, [name])
+            told = year_summary(connection, athlete, Goals(), TODAY, 2022, [name])
+            assert told.totals.activities == expected
+            assert told.unknown_sports == ["Quidditch"], "of the whole warehouse"
 
 
 SPORTS_OF_JUNE = ("Ride", "VirtualRide", "GravelRide", "EBikeRide", "Velomobile", "Run", None)
 
 
-@pytest.mark.parametrize(
-    ("sports", "expected"),
-    [
+def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, subtests: pytest.Subtests) -> None:
+    days = list(enumerate(SPORTS_OF_JUNE, start=1))
+    put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
+    for sports, expected in (
         (FILE_SPORTS, [1, 2]),
         ("ride", [1, 2, 3, 5]),
         ("Ride, Run", [1, 6]),
         ("other", [7]),
         ("swim", []),
         ("all", [1, 2, 3, 4, 5, 6, 7]),
-    ],
-)
-def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, sports: str, expected: list[int]) -> None:
-    days = list(enumerate(SPORTS_OF_JUNE, start=1))
-    put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
-    written(lake, [2022], sports=sports)
-    files = read_insights(lake, 2022)
-    assert [one for day in files["summary_activities.json"].values() for one in day["activity_ids"]] == expected
-    miles = sum(expected) * 0.62137
-    assert files["distances.json"]["distance_traveled"][-1]["y"] == pytest.approx(miles)
-    assert files["pacing.json"]["groups"]["all"]["activities"]["total"] == 7, "every sport is in pacing.json"
+    ):
+        with subtests.test(sports=sports):
+            written(lake, [2022], sports=sports)
+            files = read_insights(lake, 2022)
+            ids = [one for day in files["summary_activities.json"].values() for one in day["activity_ids"]]
+            assert ids == expected
+            miles = sum(expected) * 0.62137
+            assert files["distances.json"]["distance_traveled"][-1]["y"] == pytest.approx(miles)
+            total = files["pacing.json"]["groups"]["all"]["activities"]["total"]
+            assert total == 7, "every sport is in pacing.json"
 
 
 def test_files_follow_the_setting_and_an_edit_of_the_sport_within_its_group(lake: Lake) -> None:
@@ -328,45 +307,51 @@ def test_a_year_without_activities_that_is_asked_for_has_its_files(lake: Lake) -
     assert read_insights(lake, 2024)["pacing.json"]["groups"] == {}
 
 
-@pytest.mark.parametrize("name", ["summary_activities.json", "distances.json", "pacing.json"])
-@pytest.mark.parametrize("damage", ["gone", "torn"])
-def test_damaged_files_are_told_and_made_anew(lake: Lake, name: str, damage: str) -> None:
+@pytest.fixture
+def one_ride(lake: Lake) -> Lake:
+    """One ride, and the files of its year."""
     put(lake, [activity(1, "2022-06-01T08:00")])
     written(lake, [2022])
-    path = lake.insights_of(2022) / name
-    whole = path.read_bytes()
-    path.unlink() if damage == "gone" else path.write_bytes(whole[: len(whole) // 2])
+    return lake
+
+
+def faults_of(lake: Lake) -> dict[int, list[str]]:
+    """What is told of the files of that year."""
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
-        assert insight_differences(connection, lake, athlete, [2022], TODAY) == {
-            2022: [f"{name} is missing or damaged"]
-        }
-    assert written(lake, [2022]).written == [2022]
-    assert path.read_bytes() == whole
+        return insight_differences(connection, lake, athlete, [2022], TODAY)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
-    [
+def test_damaged_files_are_told_and_made_anew(one_ride: Lake, subtests: pytest.Subtests) -> None:
+    for path in sorted(one_ride.insights_of(2022).iterdir()):
+        whole = path.read_bytes()
+        for damage in (path.unlink, lambda path=path, whole=whole: path.write_bytes(whole[: len(whole) // 2])):
+            with subtests.test(file=path.name, damage=damage):
+                damage()
+                assert faults_of(one_ride) == {2022: [f"{path.name} is missing or damaged"]}
+                assert written(one_ride, [2022]).written == [2022]
+                assert path.read_bytes() == whole
+
+
+def test_what_is_not_as_in_the_warehouse_or_of_another_shape_is_told(one_ride: Lake, subtests: pytest.Subtests) -> None:
+    assert faults_of(one_ride) == {}
+    for name, old, new, told in (
         ("summary_activities.json", "[1]", "[9]", "activities in summary_activities.json: 1, in the warehouse 1"),
         ("summary_activities.json", "12.42739", "12.52739", "miles in summary_activities.json: 12.527"),
         ("distances.json", "12.42739", "12.32739", "miles in distances.json: 12.327"),
         ("pacing.json", '"total":1.0', '"total":2.0', "activities in pacing.json: 2.000"),
         ("pacing.json", '"total":20000.0', '"total":20001.0', "metres in pacing.json: 20001.000"),
-    ],
-)
-def test_what_is_not_as_in_the_warehouse_is_told(lake: Lake, name: str, old: str, new: str, told: str) -> None:
-    put(lake, [activity(1, "2022-06-01T08:00")])
-    written(lake, [2022])
-    path = lake.insights_of(2022) / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    with snapshot(lake) as connection:
-        athlete = athlete_of(connection, Goals(), NOW)
-        assert athlete is not None
-        assert any(told in fault for fault in insight_differences(connection, lake, athlete, [2022], TODAY)[2022])
+        *(("summary_activities.json", None, shape, "") for shape in ("[]", "null", "{}", '{"2022-06-01": 5}')),
+    ):
+        with subtests.test(file=name, new=new):
+            path = one_ride.insights_of(2022) / name
+            text = path.read_text()
+            assert (old or text) in text
+            path.write_text(text.replace(old or text, new))
+            faults = faults_of(one_ride)
+            path.write_text(text)
+            assert any(told in fault for fault in faults[2022])
 
 
 def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:

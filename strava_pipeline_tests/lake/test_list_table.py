@@ -26,32 +26,33 @@ def listed(lake: Lake, columns: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT {columns} FROM activity_list ORDER BY id").fetchall()
 
 
-@pytest.mark.parametrize(
-    ("said", "place", "is_computed"),
-    [
-        ({"start_latlng": [47.27, 11.40]}, "Innsbruck", True),
-        ({"start_latlng": [47.99, 16.999]}, "Nickelsdorf", True),  # in another cell than the town
-        ({"start_latlng": [47.27, 11.40], "location_city": " Igls "}, "Igls", False),
-        ({"start_latlng": [47.27, 11.40], "location_city": " "}, "Innsbruck", True),
-        ({"start_latlng": [47.27, 11.40], "extra": '{"locationName": "Igls"}'}, "Igls", False),
-        ({"start_latlng": [-16.43, 179.999]}, None, False),  # 68 km from the next town
-        ({"start_latlng": [78.2, 15.6]}, "Longyearbyen", True),
-        ({"start_latlng": [30.0, -40.0]}, None, False),
-        ({"start_latlng": [0.0, 0.0]}, None, False),
-        ({"start_latlng": [0.001, 0.001]}, None, False),
-        ({"start_latlng": [147.0, 411.0]}, None, False),
-        ({"start_latlng": [float("nan"), float("inf")]}, None, False),
-        ({"start_latlng": [47.0, 1e300]}, None, False),
-        ({"start_latlng": []}, None, False),
-        ({}, None, False),
-    ],
-)
-def test_a_place_is_what_a_source_says_or_else_the_nearest_town(
-    lake: Lake, said: dict[str, Any], place: str | None, is_computed: bool
-) -> None:
-    put(lake, [activity(1, "2025-05-01T08:00", **said)])
+SAID: list[
+    tuple[dict[str, Any], str | None, bool]
+] = [  # of an activity, the place that it is shown with, and whether that was computed
+    ({"start_latlng": [47.27, 11.40]}, "Innsbruck", True),
+    ({"start_latlng": [47.99, 16.999]}, "Nickelsdorf", True),  # in another cell than the town
+    ({"start_latlng": [47.27, 11.40], "location_city": " Igls "}, "Igls", False),
+    ({"start_latlng": [47.27, 11.40], "location_city": " "}, "Innsbruck", True),
+    ({"start_latlng": [47.27, 11.40], "extra": '{"locationName": "Igls"}'}, "Igls", False),
+    ({"start_latlng": [-16.43, 179.999]}, None, False),  # 68 km from the next town
+    ({"start_latlng": [78.2, 15.6]}, "Longyearbyen", True),
+    ({"start_latlng": [30.0, -40.0]}, None, False),
+    ({"start_latlng": [0.0, 0.0]}, None, False),
+    ({"start_latlng": [0.001, 0.001]}, None, False),
+    ({"start_latlng": [147.0, 411.0]}, None, False),
+    ({"start_latlng": [float("nan"), float("inf")]}, None, False),
+    ({"start_latlng": [47.0, 1e300]}, None, False),
+    ({"start_latlng": []}, None, False),
+    ({}, None, False),
+]
+
+
+def test_a_place_is_what_a_source_says_or_else_the_nearest_town(lake: Lake) -> None:
+    for day, (said, _, _) in enumerate(SAID, start=1):
+        put(lake, [activity(day, f"2025-05-{day:02d}T08:00", **said)])
     publish(lake)
-    assert listed(lake, "place, list_contains(computed, 'place')") == [(place, is_computed)]
+    shown = listed(lake, "place, list_contains(computed, 'place')")
+    assert shown == [(place, is_computed) for _, place, is_computed in SAID]
 
 
 def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake) -> None:

@@ -139,25 +139,28 @@ def test_an_update_that_dies_is_completed_by_the_next_run(
     assert (differing(older.state(), made[1]), is_all_new(older)) == ({}, True)
 
 
-def test_a_file_whose_bytes_are_lost_keeps_its_older_reading(older: Folder) -> None:
-    next(older.lake.files.rglob(f"{hash_of('lost.gpx')}*")).unlink()
-    assert "3 activities changed (end_latlng 2, distance 1, elapsed_time 1, start" in by_a_run(older)
-    assert is_all_new(older)
+def test_a_file_whose_bytes_are_lost_keeps_its_older_reading(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    take_in(folder, ["changed.gpx", "lost.gpx"])
+    publish_before(folder)
+    next(folder.lake.files.rglob(f"{hash_of('lost.gpx')}*")).unlink()
+    assert "1 activities changed (end_latlng 1, start_latlng 1)" in by_a_run(folder)
+    assert is_all_new(folder)
 
 
-@pytest.mark.parametrize("lost", ["activities_all: 1 of 2", "files: 2 of 2"])
-def test_another_loss_is_refused(tmp_path: Path, lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_loss_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FILES, "unreadable.fit", (b"no fit at all", a_gpx(minute=30)))
     folder = Folder(tmp_path)
     take_in(folder, ["changed.gpx", "unreadable.fit"])
     publish_before(folder)
-    if lost.startswith("files"):
-        shutil.rmtree(next(folder.lake.imports.glob("*")))
     before = folder.state()
-    for update in (by_a_run, by_a_rebuild):
-        with pytest.raises(PipelineError, match=f"{lost} published are not in bronze"):
-            update(folder)
-    assert folder.state() == before
+    for lost in ("activities_all: 1 of 2", "files: 2 of 2"):
+        if lost.startswith("files"):
+            shutil.rmtree(next(folder.lake.imports.glob("*")))
+        for update in (by_a_run, by_a_rebuild):
+            with pytest.raises(PipelineError, match=f"{lost} published are not in bronze"):
+                update(folder)
+        assert folder.state() == before
 
 
 def test_a_row_whose_recording_is_read_now_is_one_activity_with_it(
