@@ -57,10 +57,14 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @dataclass(frozen=True)
 class Case:
-    """What an answer to a listing is like, and which error may come of it (none: the listing goes on)."""
+    """What an answer to a listing is like, and which error may come of it (none: the listing goes on).
+
+    `then_honest`: a run follows that sees what changed meanwhile.
+    """
 
     fault: dict[str, Any]
     errors: tuple[type[PipelineError], ...] = ()
+    then_honest: bool = False
 
 
 def raw(head: str, body: str = "") -> dict[str, Any]:
@@ -73,10 +77,10 @@ def limited(pause: str) -> dict[str, Any]:
 
 BOMB = gzip.compress(MEGABYTE * 4, 9).decode("latin-1")
 CASES = {
-    "a date years ahead": Case({"kind": "date", "seconds": YEARS}),
     "a date years ago": Case({"kind": "date", "seconds": -YEARS}),
-    "a date ahead of the calendar": Case({"kind": "date", "body": "Fri, 31 Dec 9999 23:59:59 GMT"}),
-    "no date at all": Case({"kind": "date", "body": "the day before yesterday"}),
+    "no date at all": Case({"kind": "date", "body": "the day before yesterday"}, then_honest=True),
+    "a date years ahead": Case({"kind": "date", "seconds": YEARS}),
+    "a date ahead of the calendar": Case({"kind": "date", "body": "Fri, 31 Dec 9999 23:59:59 GMT"}, then_honest=True),
     "an endless body": Case(raw("200 OK\r\nContent-Length: 999999999999", BODY * 100_000), (RefusedError,)),
     "a compressed bomb": Case(raw("200 OK\r\nContent-Encoding: gzip", BOMB), (RefusedError,)),
     "a pause of a century in seconds": Case(limited("3153600000"), (LimitReachedError,)),
@@ -150,7 +154,8 @@ def check_hostile_listing(world: World, case: Case, caplog: pytest.LogCaptureFix
     assert held(world) == before
     if error is None:
         assert not case.errors or LimitReachedError in case.errors, "a pause that is borne"
-        check_honest_run(world)
+        if case.then_honest:
+            check_honest_run(world)
         return
     assert isinstance(error, case.errors), error  # nothing of the answer was kept: who comes next goes on honestly
     check_text(world, error, caplog.text, path_of(world))
@@ -246,7 +251,8 @@ def test_no_login_follows_a_redirect_to_another_host(
     assert error is not None
     check_text(world, error, caplog.text, str(status), path_of(world) if call == "listing" else "log")
     assert held(world) == before
-    check_honest_run(world)
+    if call == "listing":  # later runs follow what changed after a refusal
+        check_honest_run(world)
 
 
 NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e308", "9" * 400, "-" + "9" * 25)

@@ -77,16 +77,25 @@ def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
         return build_defs(Settings.load(_env_file=None, providers_config=config))
 
 
+@pytest.fixture(scope="module")
+def empty_instance() -> Iterator[dg.DagsterInstance]:
+    """To make one takes longer than a test."""
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
 @pytest.fixture
-def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defs: dg.Definitions) -> Iterator[Watched]:
+def watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defs: dg.Definitions, empty_instance: dg.DagsterInstance
+) -> Iterator[Watched]:
     register_toy(monkeypatch)
     folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
     settings = Settings.load(_env_file=None, **folders)
     ToySubject(new_toy()).log_in(settings)
     outcome = Outcome(at=ENDS - timedelta(hours=2), succeeded=False, message="limited", limited_until=ENDS)
     keep_outcome(Lake(settings.data_dir), "toy", "listing", outcome)
-    with dg.instance_for_test() as instance:
-        yield Watched(instance, settings, defs)
+    yield Watched(empty_instance, settings, defs)
+    empty_instance.wipe()
 
 
 def selected(request: dg.RunRequest) -> set[str]:

@@ -15,7 +15,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline_tests.providers.worlds import World, five, list_at_strava
+from strava_pipeline_tests.providers.worlds import World, five, list_at_strava, listed_to_the_end
 
 
 def listed(world: World) -> StepReport:
@@ -89,7 +89,7 @@ def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full_and_of_
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = five(world.subject)
-    world.pull()
+    listed_to_the_end(world, "all")
     world.subject.clock.advance(3600)
     world.subject.delete(keys[0])
     asked = len(world.asked())
