@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.calls import FetchReport, fetch_each
+from strava_pipeline.core.errors import TransientError
+from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline_tests.ingest.world import World
 
@@ -51,6 +52,31 @@ def test_an_answer_that_came_during_an_interrupt_is_landed_and_nothing_else_is_a
             report=report,
         )
     assert (landed, client.calls) == (ids[:1], 1)
+
+
+@pytest.mark.parametrize("failing", [OUTAGE - 1, OUTAGE])
+def test_as_many_failures_in_a_row_as_an_outage_has_are_looked_into_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    client, probes = world.connect(), list[list[int]]()
+    report, landed = FetchReport(), list[int]()
+    monkeypatch.setattr(client, "probe", lambda: probes.append([*landed]))
+
+    def get(activity_id: int, *, patient: bool) -> Answer:
+        if activity_id < failing:
+            raise TransientError("no answer")
+        return client.get_athlete()
+
+    fetch_each(
+        client,
+        get,
+        [Wanted(number) for number in range(failing + 1)],
+        land=lambda item, body, at: landed.append(item.activity_id),
+        land_failure=lambda item, *_: landed.append(-item.activity_id),
+        report=report,
+    )
+    assert probes == ([[]] if failing == OUTAGE else [])
+    assert (report.landed, sorted(report.failed)) == (1, [*range(failing)])
 
 
 def test_a_page_is_landed_before_an_interrupt_ends_the_listing(world: World) -> None:

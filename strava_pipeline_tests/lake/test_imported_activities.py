@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.activities import (
     EarlierIds,
     activities_folder,
@@ -20,6 +22,7 @@ from strava_pipeline.lake.imports.activities import (
 )
 from strava_pipeline.lake.imports.activities import imported_activities as imported_listings
 from strava_pipeline.lake.imports.manifests import Import, ImportManifest, digest_of, imports, land_import
+from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import (
@@ -121,6 +124,23 @@ def test_the_activities_of_an_import_are_listings_of_their_sources(lake: Lake) -
     assert all(each.listing.manifest.complete for each in found.values())
     assert len(names(lake)) == 1203
     assert has_activities(lake, one.name)
+
+
+def test_imports_without_an_activity_make_the_newest_year_due_until_their_files_are_merged(lake: Lake) -> None:
+    def due() -> set[int]:
+        return years_with_unmerged_imports(lake, YEARS)
+
+    imported(lake, at=NOW)
+    assert due() == {YEARS.newest}, "without a warehouse"
+    with writing(lake):
+        pass
+    assert due() == {YEARS.newest}
+    merge_imported(lake)
+    assert due() == set()
+    imported(lake, at=NOW + timedelta(hours=1))
+    assert due() == {YEARS.newest}
+    landed(lake, a_file(), at=NOW + timedelta(hours=2))
+    assert due() == set(), "one is still to be read"
 
 
 def test_what_a_killed_process_left_half_made_is_replaced(lake: Lake) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.lake.bronze.answers import land_detail
+from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import last_pull, listings, watermark
-from strava_pipeline.lake.bronze.manifests import Manifest, Window
+from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, Window
 from strava_pipeline.lake.bronze.resuming import FEW_CALLS, resumable_listing
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import ListedFields, note_sighting
@@ -243,6 +244,16 @@ def test_a_listing_of_which_a_run_used_all_serves_no_run_that_asks_for_an_unused
     for run_id in ("ended", "another"):
         assert resumable_listing(lake, ALL_TIME, run_id=run_id, at=NOW, years=YEARS) is None
         assert resumable_listing(lake, ALL_TIME, run_id=run_id, at=NOW, years=YEARS, also_used=True) is not None
+
+
+def test_a_claim_is_written_where_it_says_something_else(lake: Lake) -> None:
+    listing = listed(lake, [on(20)], at=NOW)
+    listing.claim("run", as_of=NOW)
+    for run_id, as_of, saved in (("run", NOW, 0), ("another", NOW, 1), ("another", None, 1)):
+        before = MANIFESTS.saved
+        listing.claim(run_id, as_of=as_of)
+        assert MANIFESTS.saved - before == saved
+        assert (read_listing(listing.folder).manifest.run_id, listing.manifest.as_of) == (run_id, as_of)
 
 
 def test_the_newest_pull_is_as_old_as_the_oldest_pages_that_its_run_used(lake: Lake) -> None:

@@ -16,6 +16,7 @@ from strava_pipeline.lake.requests import (
     KEPT_FOR,
     LARGEST,
     MOST_WAITING,
+    TAIL,
     MonthWanted,
     PullWanted,
     Request,
@@ -58,6 +59,20 @@ def status(lake: Lake, request: Request, now: datetime = NOW) -> str:
 def test_a_month_is_written_in_the_digits_that_file_names_have() -> None:
     with pytest.raises(ValidationError):
         MonthWanted(kind="sync_month", month="1٩99-01")
+
+
+def test_of_a_long_log_the_lines_that_are_read_whole_are_shown(lake: Lake) -> None:
+    logs, request = (
+        lake.data_dir.parent / "logs",
+        keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test"),
+    )
+    logs.mkdir()
+    begin_request(lake, request.id, "r1", NOW, "one.log")
+    for lines, first in ((TAIL // 1000, "0"), (TAIL // 1000 + 1, "2")):
+        (logs / "one.log").write_text("".join(f"{n:<999}\n" for n in range(lines)))
+        view = request_view(lake, logs, request.id, NOW)
+        assert view is not None
+        assert (view.lines[0].strip(), view.lines[-1].strip()) == (first, str(lines - 1))
 
 
 def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) -> None:

@@ -17,6 +17,8 @@ from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
 from strava_pipeline.settings import Settings
+from strava_pipeline.verbs import provider_pulls, start
+from strava_pipeline.verbs.options import all_years
 from strava_pipeline_tests.ingest.garmin import subject as garmin_subject
 from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.ingest.intervals_icu.subject import running as running_intervals
@@ -232,6 +234,26 @@ def test_a_refused_key_is_not_kept(here: Path, intervals: IntervalsIcuSubject, p
     said = piped("bad-key\n", "--service", "intervals_icu")
     assert (said.code, "intervals.icu does not accept the login. Check INTERVALS_API_KEY" in said.err) == (1, True)
     assert files(here) == {}
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_of_a_service_that_is_new_this_year_comes_first_and_the_rest_unless_that_failed(
+    here: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    settings = Settings(_env_file=None, data_dir=here / "data", first_year=2020)
+    asked: list[tuple[list[str], tuple[str, ...]]] = []
+
+    def pull(settings: Settings, of: list[str], wants: Any, **_: object) -> dict[str, Any]:
+        asked.append((of, tuple(wants)))
+        return {"intervals_icu": code}
+
+    monkeypatch.setattr(provider_pulls, "pull_and_report", pull)
+    monkeypatch.setattr(provider_pulls, "wanted", lambda settings, *, years, **_: years)
+    monkeypatch.setattr(provider_pulls, "exit_code", max)
+    names = ["intervals_icu", "spreadsheet"]
+    first = (["intervals_icu"], (str(max(all_years(settings))),))
+    assert start._pull_services(settings, names) == code
+    assert asked == ([first] if code else [first, (names, ())])
 
 
 def test_a_setting_of_the_environment_is_not_written_in_vain(

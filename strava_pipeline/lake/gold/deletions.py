@@ -175,6 +175,8 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
     judged = judged_deletions(connection)
     reported = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in event_listings(known)}
     new = {name: ids - judged.get(name, set()) for name, ids in reported.items()}
+    if not any(new.values()):
+        return
     of_years = connection.execute(
         sql("years_of_events"), {"source": STRAVA, "ids": sorted(set().union(*new.values()))}
     ).fetchall()
@@ -271,6 +273,8 @@ def _without_seen(
 
     Activities that are marked already are not looked up: whatever shows them will be merged.
     """
+    if not missing:
+        return missing
     query = "SELECT id, epoch_us(last_at), start FROM sightings ANTI JOIN deleted_activities USING (id)"
     known = {key: (last, start) for key, last, start in connection.execute(query).fetchall()}
     new = {key: min(found[number].began_at for number in numbers) for key, _, numbers in missing if key in known}
@@ -290,6 +294,8 @@ def _without_seen(
 
 
 def _missing(connection: Connection, lake: Lake, found: Sequence[Proof]) -> Missing:
+    if not found:
+        return []
     columns = {
         "number": range(len(found)),
         "activity_id": [proof.activity_id for proof in found],

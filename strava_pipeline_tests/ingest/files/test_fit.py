@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag
+from strava_pipeline.ingest.files.fit import _twelve_bits
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, U8, U16, U32
@@ -280,6 +281,7 @@ def test_heart_rates_from_a_strap_fill_points_that_have_none() -> None:
     )
     (one,) = read(content).recordings
     assert one.track["heartrate"].to_list() == [97.0, 102.5, 104.5, 106.5, None]
+    assert [*_twelve_bits((0x21, 0x43, 0x65))] == [0x321, 0x654]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -374,6 +375,9 @@ def test_the_account_is_that_of_the_rows_and_asked_for_once_a_key(garmin: Garmin
 
 def test_an_account_without_activities_is_known_by_its_days(garmin: GarminSubject, runs: Runs) -> None:
     assert runs.connect().login().account == str(garmin.garmin.account)
+    (asked,) = [path for _, _, path, _ in garmin.journal.log if "usersummary-service" in path]
+    first, last = (date.fromisoformat(day) for day in re.findall(r"\d{4}-\d\d-\d\d", asked))
+    assert (last - first, last) == (timedelta(days=1), runs.clock().now().date())
     garmin.fail(path="/usersummary-service", exact=False, kind="status", status=403)
     save_key(runs.settings, garmin.garmin.make_key(), None)
     assert runs.connect().login().account is None

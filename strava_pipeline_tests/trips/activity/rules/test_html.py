@@ -4,6 +4,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -159,6 +160,13 @@ def test_a_speed_chart_breaks_its_lines_at_gaps_and_shades_them() -> None:
     assert [line.style for line in chart.lines] == ["displacement", "displacement", "device", "device", "device"]
     assert [band.text for band in chart.bands] == ["gap of 1 min 20 s"]
     assert [tick.text for tick in chart.x_ticks] == ["0:00", "0:30", "1:00", "1:30"]
+    width, height = chart.right - chart.left, chart.floor - chart.top
+    assert [tick.at for tick in chart.x_ticks] == pytest.approx(
+        [chart.left + at / 101 * width for at in (0, 30, 60, 90)]
+    )
+    assert [tick.text for tick in chart.y_ticks] == ["0", "10", "20", "30", "40"]
+    apart = {round(low.at - high.at, 6) for low, high in pairwise(chart.y_ticks)}
+    assert (len(apart), apart < {height / 4}) == (1, True)
 
 
 @pytest.mark.parametrize("speed", [0, 35, 190, 1e9])

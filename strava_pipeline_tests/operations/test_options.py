@@ -1,0 +1,55 @@
+"""operations.options: which options yield to the daily run; and the pace of a run's calls, which says when it ends."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from strava_pipeline.operations.budgeted_source import ENOUGH, Kind, Pace
+from strava_pipeline.operations.options import (
+    CallOptions,
+    DetailsOptions,
+    EventsOptions,
+    ListingOptions,
+    StreamsOptions,
+)
+
+
+def test_what_fetches_whole_years_yields_to_the_daily_run() -> None:
+    modes = {
+        mode: ListingOptions(mode=mode).whole_years for mode in ("job", "year", "month", "incremental", "lite", "all")
+    }
+    scopes = {
+        scope: DetailsOptions(scope=scope).whole_years
+        for scope in ("job", "all", "changed", "window", "flow", "rested")
+    }
+    assert {name for name, is_whole in modes.items() if is_whole} == {"year", "all"}
+    assert {name for name, is_whole in scopes.items() if is_whole} == {"all"}
+    assert [each().whole_years for each in (CallOptions, StreamsOptions, EventsOptions)] == [False, True, True]
+    assert (ListingOptions().mode, DetailsOptions().scope) == ("job", "job")
+
+
+def test_a_calls_pace_is_by_the_servers_clock_without_waits_and_by_kind() -> None:
+    now = SimpleNamespace(seconds=100.0)
+    client: Any = SimpleNamespace(
+        clock=SimpleNamespace(monotonic=lambda: now.seconds, speed=2.0), waited=timedelta(seconds=7), calls=3
+    )
+    pace, usual = Pace(client, timedelta(seconds=99)), timedelta(seconds=99)
+
+    def passed(kind: Kind, seconds: float, waited: float, calls: int) -> None:
+        now.seconds += seconds
+        client.waited += timedelta(seconds=waited)
+        client.calls += calls
+        assert pace.per_call("detail" if kind == "page" else "page") == told["detail" if kind == "page" else "page"]
+
+    told = {"page": usual, "detail": usual}
+    with pace.calling("page"):
+        passed("page", 10.0 * ENOUGH, 4.0 * ENOUGH, ENOUGH)
+        assert pace.per_call("page") == timedelta(seconds=16)
+    told["page"] = timedelta(seconds=16)
+    with pace.calling("detail"):
+        passed("detail", ENOUGH - 1, 0, ENOUGH - 1)
+        assert pace.per_call("detail") == usual
+    with pace.calling("detail"):
+        passed("detail", 4.0, 1.0, 1)
+    assert pace.per_call("detail") == timedelta(seconds=(2 * (ENOUGH + 3) - 1) / ENOUGH)
+    assert pace.per_call("page") == timedelta(seconds=16)
