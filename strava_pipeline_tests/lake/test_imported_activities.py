@@ -310,26 +310,27 @@ def test_the_better_source_counts_whichever_year_is_merged_last(lake: Lake, year
 GONE = NOW + 3 * HOUR + SECOND  # the second page, which has nothing more, is a second behind the first
 
 
-@pytest.mark.parametrize("when", ["before all", "before the deletion", "after it"])
-def test_a_tombstone_stays_though_an_archive_has_the_activity(lake: Lake, when: str) -> None:
-    def archive(number: int) -> None:
-        imported(lake, *some(2, "Archived"), at=NOW + number * HOUR)
+def test_a_tombstone_stays_though_an_archive_has_the_activity(lake: Lake) -> None:
+    archived = some(6, "Archived")
+
+    def archive(hour: int) -> None:
+        imported(lake, *archived[hour : hour + 2], at=NOW + hour * HOUR)
         merge_all(lake)
 
-    if when == "before all":
-        archive(0)
-    listed(lake, [activity(1), activity(2)], at=NOW + 1 * HOUR)
+    archive(0)
+    listed(lake, [activity(number) for number in range(1, 7)], at=NOW + 1 * HOUR)
     merge_all(lake)
-    if when == "before the deletion":
-        archive(2)
-    listed(lake, [activity(2)], at=NOW + 3 * HOUR)
+    archive(2)
+    listed(lake, [activity(number) for number in (2, 4, 6)], at=NOW + 3 * HOUR)
     merge_all(lake)
-    if when == "after it":
-        archive(4)
+    archive(4)
     found = {row["id"]: (row["deleted_at"], row["source"], row["name"]) for row in rows(lake)}
-    assert found == {1: (GONE, "strava", "Run 1"), 2: (None, "strava", "Run 2")}
-    (version,) = [row for row in rows(lake, "activity_history") if row["activity_id"] == 1]
-    assert (version["source"], version["valid_to"]) == ("strava", GONE)
+    gone = {number: GONE if number % 2 else None for number in range(1, 7)}
+    assert found == {number: (at, "strava", f"Run {number}") for number, at in gone.items()}
+    versions = [row for row in rows(lake, "activity_history") if gone[row["activity_id"]]]
+    assert [(each["activity_id"], each["source"], each["valid_to"]) for each in versions] == [
+        (number, "strava", GONE) for number in (1, 3, 5)
+    ]
     before = rows(lake), rows(lake, "activity_history")
     rebuild(lake, YEARS, Watched())
     assert (rows(lake), rows(lake, "activity_history")) == before

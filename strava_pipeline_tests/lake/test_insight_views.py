@@ -535,11 +535,10 @@ def test_nobody_is_athlete_0(lake: Lake) -> None:
     assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
 
 
-@pytest.mark.parametrize("year", ["1889", "2107", "9999"])
-def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake, year: str) -> None:
+def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     given = [
         activity(1, "2008-05-01T08:00", suffer_score=50.0, gear_id="b1"),
-        activity(2, f"{year}-12-31T08:00", suffer_score=70.0),
+        *(activity(year, f"{year}-12-31T08:00", suffer_score=70.0) for year in (1889, 2107, 9999)),
         activity(3, "2024-05-01T08:00", suffer_score=60.0),
     ]
     put(lake, given)

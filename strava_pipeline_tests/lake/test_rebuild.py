@@ -47,6 +47,7 @@ from strava_pipeline_tests.patience import PATIENCE
 
 SOAK = pytest.mark.soak(part="kills")
 MOST_SHARDS = 5  # of a year before they are merged, in place of a month's
+Life = tuple[dict[str, Any], list[dict[str, Any]]]
 STEPS = ("write_shards", "merge_activities", "merge_details", "_put_in_place", "unmark", "sync_folder", "publish")
 
 
@@ -114,6 +115,12 @@ def shown(lake: Lake) -> list[dict[str, Any]]:
         return queried(connection, "SELECT id, name FROM activities ORDER BY id")
 
 
+@pytest.fixture(scope="module")
+def life(lived: Lake) -> Life:
+    """What it holds, and what is shown of it."""
+    return everything(lived), shown(lived)
+
+
 def ensure(lake: Lake) -> bool:
     return ensure_current(lake, YEARS, Watched())
 
@@ -155,8 +162,10 @@ LOSSES = [lose_the_file, lose_all_but_bronze, lose_the_file_and_look, update_the
 
 @pytest.mark.closed
 @pytest.mark.parametrize("lose", LOSSES)
-def test_what_was_lost_is_made_anew_and_equals_what_was_there(published: Lake, lose: Callable[[Lake], None]) -> None:
-    before, seen = everything(published), shown(published)
+def test_what_was_lost_is_made_anew_and_equals_what_was_there(
+    published: Lake, life: Life, lose: Callable[[Lake], None]
+) -> None:
+    before, seen = life
     lose(published)
     assert ensure(published)
     assert everything(published) == before
@@ -166,9 +175,9 @@ def test_what_was_lost_is_made_anew_and_equals_what_was_there(published: Lake, l
 
 @pytest.mark.parametrize("lose", [lose_nothing, lose_the_shards])
 def test_a_rebuild_on_demand_makes_all_anew_and_equals_what_was_there(
-    published: Lake, lose: Callable[[Lake], None]
+    published: Lake, life: Life, lose: Callable[[Lake], None]
 ) -> None:
-    before, seen, held = everything(published), shown(published), holdings(published, 2025)
+    (before, seen), held = life, holdings(published, 2025)
     old = [path for year in ALL for path in shard_files(published, year)]
     for path in old:
         os.utime(path, (1, 1))
@@ -200,12 +209,13 @@ def test_where_nothing_was_lost_nothing_is_done(published: Lake) -> None:
 @pytest.mark.parametrize("lose", [lose_nothing, pytest.param(update_the_tables, marks=SOAK)])
 def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
     published: Lake,
+    life: Life,
     step: str,
     lose: Callable[[Lake], None],
     again: Callable[[Lake], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, seen = everything(published), shown(published)
+    before, seen = life
     lose(published)
 
     def killed(*args: Any, **named: Any) -> None:
@@ -261,8 +271,8 @@ DEATHS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "name", "nth"), DEATHS, ids=lambda part: str(part))
-def test_a_kill_at_any_moment_loses_nothing(published: Lake, module: str, name: str, nth: int) -> None:
-    before, seen = everything(published), shown(published)
+def test_a_kill_at_any_moment_loses_nothing(published: Lake, life: Life, module: str, name: str, nth: int) -> None:
+    before, seen = life
     command = [sys.executable, "-c", DIE, str(published.data_dir), module, name, str(nth)]
     assert subprocess.run(command, check=False, timeout=PATIENCE, env=os.environ).returncode == -signal.SIGKILL
     assert shown(published) == seen
@@ -344,8 +354,10 @@ def lose_a_detail_behind_new_ones(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_listings, lose_a_detail, lose_a_detail_behind_new_ones])
-def test_a_loss_is_refused_and_the_old_warehouse_works_on(published: Lake, lose: Callable[[Lake], None]) -> None:
-    before, seen = everything(published), shown(published)
+def test_a_loss_is_refused_and_the_old_warehouse_works_on(
+    published: Lake, life: Life, lose: Callable[[Lake], None]
+) -> None:
+    before, seen = life
     lose(published)
     with pytest.raises(PipelineError, match="published are not in bronze"):
         rebuild(published, YEARS, Watched())
@@ -382,8 +394,8 @@ def test_a_page_that_is_lost_takes_nothing_of_its_listing_s_shard_with_it(lake: 
     assert [row["id"] for row in rows(lake)] == [1, 2, 3]
 
 
-def test_a_file_that_a_rebuild_of_another_version_left_is_no_hindrance(published: Lake) -> None:
-    before = everything(published)
+def test_a_file_that_a_rebuild_of_another_version_left_is_no_hindrance(published: Lake, life: Life) -> None:
+    before, _ = life
     for content in (b"", b"garbage" * 1000):
         published.remade.working.write_bytes(content)
         assert ensure(published)
@@ -393,8 +405,8 @@ def test_a_file_that_a_rebuild_of_another_version_left_is_no_hindrance(published
     assert everything(published) == before
 
 
-def test_the_log_of_the_old_file_is_never_played_into_the_new_one(published: Lake) -> None:
-    before = everything(published)
+def test_the_log_of_the_old_file_is_never_played_into_the_new_one(published: Lake, life: Life) -> None:
+    before, _ = life
     wal = published.working.with_name("strava.duckdb.wal")
     shutil.rmtree(published.working.parent)
     published.working.parent.mkdir()

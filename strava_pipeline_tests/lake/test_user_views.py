@@ -156,9 +156,8 @@ def test_files_that_are_broken_or_reach_too_far_are_left_out_whole(
     assert contents(merged) == ["strava.duckdb", "working"]
 
 
-@pytest.mark.parametrize("text", ["", "\ufeff", "  \n", "-- nothing yet\n", ";;"])
-def test_a_file_without_a_statement_is_no_fault(merged: Lake, text: str) -> None:
-    put(merged, a=text)
+def test_a_file_without_a_statement_is_no_fault(merged: Lake) -> None:
+    put(merged, a="", b="\ufeff", c="  \n", d="-- nothing yet\n", e=";;")
     assert publish(merged)
     assert without(merged) == {}
 

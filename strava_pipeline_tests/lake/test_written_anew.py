@@ -122,8 +122,8 @@ def told(lake: Lake) -> list[Any]:
         return [sorted(connection.execute(query).fetchall(), key=repr) for query in LEFT]
 
 
-def test_what_was_deleted_is_in_no_file_and_all_else_is_there(held: Lake) -> None:
-    before, modes = told(held), [path.stat().st_mode for path in (held.working, held.snapshot)]
+def test_what_was_deleted_is_in_no_file_and_all_else_is_there(held: Lake, before: list[Any]) -> None:
+    modes = [path.stat().st_mode for path in (held.working, held.snapshot)]
     assert not is_published(held)
     assert hits(held).keys() >= FILES, "in free blocks of the one file, in rows of the other"
     assert publish(held)
@@ -142,6 +142,12 @@ def test_what_was_deleted_is_in_no_file_and_all_else_is_there(held: Lake) -> Non
     assert held.working.stat().st_ino == number
 
 
+@pytest.fixture(scope="module")
+def before(made: Lake) -> list[Any]:
+    """What is left of it."""
+    return told(made)
+
+
 def dies(*_: Any) -> None:
     raise KeyboardInterrupt
 
@@ -157,9 +163,8 @@ def dies_after(step: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.parametrize("step", ["write_anew", "_sync_tables", "_replace_snapshot"])
 @pytest.mark.parametrize("how", ["before", "after"])
 def test_whoever_publishes_next_goes_on_where_a_process_died(
-    held: Lake, monkeypatch: pytest.MonkeyPatch, step: str, how: str
+    held: Lake, before: list[Any], monkeypatch: pytest.MonkeyPatch, step: str, how: str
 ) -> None:
-    before = told(held)
     with monkeypatch.context() as patch:
         patch.setattr(module, step, dies if how == "before" else dies_after(getattr(module, step)))
         with pytest.raises(KeyboardInterrupt):
