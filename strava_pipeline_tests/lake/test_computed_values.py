@@ -14,6 +14,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, reading, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import write_track
+from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_track_measures import START, measured
 
@@ -39,10 +40,11 @@ def climbed(lake: Lake, activity_id: int, *columns: str) -> None:
     write_track(lake, 2025, activity_id, ME, "file", [points], f"file:{activity_id}:")
 
 
-@pytest.fixture
-def silent(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def made(module_lake: Lake) -> Lake:
     """Rides with tracks: of 1 nothing is said, of 2 all, of 3 that its power is estimated; of 4 only the altitude
     was recorded; of 5 there is no track."""
+    lake = module_lake
     put(
         lake,
         [
@@ -59,6 +61,12 @@ def silent(lake: Lake) -> Lake:
     climbed(lake, 4, "recorded_at", "altitude")
     measured(lake, 2025)
     return lake
+
+
+@pytest.fixture
+def silent(made: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(made, untouched)
 
 
 def read(lake: Lake, query: str) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.documents import REPO, queries_in
+from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
 START = datetime(2025, 5, 1, 6, tzinfo=UTC)
@@ -36,8 +37,10 @@ def tracked(lake: Lake, activity_id: int, watts: float, year: int = 2025, second
     write_track(lake, year, activity_id, 77, "file", [points], f"file:{activity_id}:{origin}")
 
 
-@pytest.fixture
-def recorded(lake: Lake) -> Lake:
+@pytest.fixture(scope="module")
+def made(module_lake: Lake) -> Lake:
+    """Four activities with tracks of two years, of which one is measured."""
+    lake = module_lake
     put(
         lake,
         [
@@ -51,6 +54,12 @@ def recorded(lake: Lake) -> Lake:
         tracked(lake, activity_id, watts, year)
     measured(lake, 2025)
     return lake
+
+
+@pytest.fixture
+def recorded(made: Lake, untouched: Lake) -> Lake:
+    """A copy of it."""
+    return copied(made, untouched)
 
 
 def measured(lake: Lake, *years: int) -> dict[int, list[int]]:
