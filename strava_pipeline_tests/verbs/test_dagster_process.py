@@ -160,7 +160,8 @@ def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(
 
 
 def test_an_interrupt_while_a_module_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "slow_to_load.py").write_text("import signal\nprint('loading', flush=True)\nsignal.pause()\n")
+    forever = "while True: time.sleep(0.01)"  # in signal.pause() an interrupt that came just before it is not noticed
+    (tmp_path / "slow_to_load.py").write_text(f"import time\nprint('loading', flush=True)\n{forever}\n")
     with subprocess.Popen(
         [sys.executable, "-m", *quiet_module("slow_to_load")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
