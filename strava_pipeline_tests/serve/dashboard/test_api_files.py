@@ -94,7 +94,7 @@ def test_half_a_file_is_removed_also_after_a_kill(site: TestClient, settings: Se
 def test_a_body_that_breaks_off_or_stalls_is_given_up(
     site: TestClient, dashboard: Dashboard, folder: Path, monkeypatch: pytest.MonkeyPatch, last: Any, status: int
 ) -> None:
-    monkeypatch.setattr(api_files, "PATIENCE", 0.05)
+    monkeypatch.setattr(api_files, "PATIENCE", 1)
     request = site.build_request("PUT", "/api/files/a", headers={"Content-Length": "2"})
     messages = [{"type": "http.request", "body": b"x", "more_body": True}, last]
     answers: list[Any] = []
