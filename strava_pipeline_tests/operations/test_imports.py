@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from strava_pipeline_tests.imports import a_gpx, an_archive, tracks
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
+FEW: dict[str, Any] = {"activities": 12, "years": (2025, 2026), "settings": {"first_year": 2025}}
+NESTED = ("activity_details", "activity_laps", "activity_sessions", "activity_history", "gear")
 ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id"
 
 
@@ -41,40 +44,76 @@ def test_an_archive_alone_is_a_whole_warehouse(make_rig: Make) -> None:
     assert with_track <= recorded
     assert made.made_of_files == len(with_track)
     assert rig.calls()["by_endpoint"] == {}
+    local = dict(rig.gold("SELECT id, start_date_local FROM activities WHERE start_date_local IS NOT NULL"))
+    assert len(local) > 15, "follow from the place"
+    assert {key: f"{at:%Y-%m-%dT%H:%M:%S}Z" for key, at in local.items()} == {
+        key: truth[key]["start_date_local"] for key in local
+    }
 
 
-def test_local_starts_follow_from_the_place(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
-    rig.import_files(an_archive(rig))
-    truth = {item["id"]: item["start_date_local"] for item in rig.truth()}
-    local = rig.gold("SELECT id, start_date_local FROM activities WHERE start_date_local IS NOT NULL")
-    assert len(local) > 15
-    assert {key: f"{at:%Y-%m-%dT%H:%M:%S}Z" for key, at in local} == {key: truth[key] for key, _ in local}
+def everything(rig: Rig) -> Any:
+    """All that an archive tells, but for the moments at which it came."""
+    rows = {table: f"FROM {table} ORDER BY ALL" for table in NESTED}
+    return rig.golds({"activities_all": ROWS, **rows}), tracks(rig)
 
 
-def test_unpacked_and_packed_archives_are_the_same_activities(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    path = an_archive(rig)
+def test_an_archive_that_comes_again_or_is_read_again_is_the_same(make_rig: Make, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False, **FEW)
+    path = an_archive(rig, missing=1, unlisted=1)
     rig.import_files(path)
-    before = rig.gold(ROWS)
+    looks = {table: f"FROM {table} ORDER BY ALL" for table in ("activities_all", *NESTED, "files")}
+    before = everything(rig)
+    assert all(before[0].values())
+
+    for each in sorted(rig.lake.readings.rglob("*"), reverse=True):
+        each.unlink() if each.is_file() else each.rmdir()
+    rig.import_files(path)
+    assert everything(rig) == before, "a lost reading is made again"
+
+    (listed,) = rig.gold("SELECT sha256 FROM files WHERE role = 'list'")
+    (stored,) = rig.lake.files.rglob(f"{listed[0]}*")
+    stored.write_bytes(b"rubbish")
+    with pytest.raises(PipelineError, match="missing or damaged"):
+        rig.do("rebuild")
+    assert rig.import_files(path).landed.healed == 1
+    whole = rig.golds(looks), tracks(rig)
+    shutil.rmtree(rig.lake.tracks)
+    rig.do("rebuild")
+    assert (rig.golds(looks), tracks(rig)) == whole, "from bronze"
+    assert everything(rig) == before
+
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path / "unpacked")
     rig.import_files(tmp_path / "unpacked")
-    assert rig.gold(ROWS) == before
+    assert rig.gold(ROWS) == before[0]["activities_all"]
+
+    text = (tmp_path / "unpacked" / "activities.csv").read_text()
+    assert "Morning" in text
+    (tmp_path / "activities.csv").write_text(text.replace("Morning", "Early morning"))
+    sessions = "SELECT activity_id, count(*) FROM activity_sessions GROUP BY 1 ORDER BY 1"
+    held = rig.gold(sessions), tracks(rig)
+    rig.import_files(tmp_path / "activities.csv")
+    assert (rig.gold(sessions), tracks(rig)) == held, "a list without its files finds those that came before"
 
 
 @pytest.mark.parametrize("archive_first", [True, False])
 def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *, archive_first: bool) -> None:
-    rig = make_rig()
+    rig = make_rig(**FEW)
     path = an_archive(rig)
     if archive_first:
         rig.import_files(path)
     rig.do("flow_backfill")
     calls = rig.calls()
     if not archive_first:
+        gone = rig.one("SELECT max(id) FROM activities")
+        rig.control("delete", id=gone)
+        rig.do("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
+        deleted = rig.gold("SELECT id FROM deleted_activities")
+        assert deleted == [(gone,)]
         before = rig.gold(ROWS), rig.gold("FROM activity_details ORDER BY activity_id")
         rig.import_files(path)
         assert (rig.gold(ROWS), rig.gold("FROM activity_details ORDER BY activity_id")) == before
+        assert rig.gold("SELECT id FROM deleted_activities") == deleted, "though an archive has it"
     rig.assert_true_to_source()
     assert set(calls["details"].values()) == {1}
     assert rig.gold("SELECT DISTINCT source FROM activities_all") == [("strava",)]
@@ -89,20 +128,8 @@ def test_what_the_api_says_stands_before_what_an_archive_says(make_rig: Make, *,
     assert dict(rig.gold("SELECT source, count(*) FROM gear GROUP BY 1")).get("strava", 0) > 0
 
 
-def test_what_is_deleted_at_strava_stays_deleted_though_an_archive_has_it(make_rig: Make) -> None:
-    rig = make_rig()
-    path = an_archive(rig)
-    rig.do("flow_backfill")
-    gone = rig.one("SELECT max(id) FROM activities")
-    rig.control("delete", id=gone)
-    rig.do("reconcile", [rig.one(f"SELECT year FROM activities WHERE id = {gone}")])
-    assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
-    rig.import_files(path)
-    assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
-
-
 def test_what_only_the_archive_has_is_kept(make_rig: Make) -> None:
-    rig = make_rig()
+    rig = make_rig(**FEW)
     path = an_archive(rig)
     gone = rig.truth()[-1]["id"]
     rig.control("delete", id=gone)
@@ -112,28 +139,8 @@ def test_what_only_the_archive_has_is_kept(make_rig: Make) -> None:
     assert rig.gold("SELECT id, source FROM activities WHERE source <> 'strava'") == [(gone, "strava_archive")]
 
 
-def test_a_rebuild_from_bronze_gives_the_same(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
-    rig.import_files(an_archive(rig, missing=1, unlisted=1))
-    tables = (
-        "activities_all",
-        "activity_details",
-        "activity_laps",
-        "activity_sessions",
-        "activity_history",
-        "files",
-        "gear",
-    )
-    everything = {table: f"FROM {table} ORDER BY ALL" for table in tables}
-    before = rig.golds(everything), tracks(rig)
-    assert all(before[0].values())
-    shutil.rmtree(rig.lake.tracks)
-    rig.do("rebuild")
-    assert (rig.golds(everything), tracks(rig)) == before
-
-
 def test_a_folder_that_grows_is_asked_for_what_is_new(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "one.gpx").write_bytes(a_gpx())
@@ -152,7 +159,7 @@ def test_a_folder_that_grows_is_asked_for_what_is_new(make_rig: Make, tmp_path: 
 
 
 def test_a_file_that_was_damaged_is_read_when_its_bytes_came_again(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     (tmp_path / "run.gpx").write_bytes(a_gpx())
     rig.import_files(tmp_path / "run.gpx")
     before = rig.gold(ROWS), tracks(rig)
@@ -168,7 +175,7 @@ def test_a_file_that_was_damaged_is_read_when_its_bytes_came_again(make_rig: Mak
 
 
 def test_bytes_stay_as_they_were_received(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     plain, packed = a_gpx(), gzip.compress(a_gpx(minute=10))
     (tmp_path / "a.gpx").write_bytes(plain)
     (tmp_path / "b.gpx.gz").write_bytes(packed)
@@ -178,23 +185,8 @@ def test_bytes_stay_as_they_were_received(make_rig: Make, tmp_path: Path) -> Non
     assert plain in [gzip.decompress(body) for body in kept]
 
 
-def test_a_list_that_comes_later_without_its_files_finds_those_that_came_before(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    path = an_archive(rig)
-    rig.import_files(path)
-    before = rig.gold("SELECT activity_id, count(*) FROM activity_sessions GROUP BY 1 ORDER BY 1"), tracks(rig)
-    with zipfile.ZipFile(path) as archive:
-        text = archive.read("activities.csv").decode()
-    (tmp_path / "activities.csv").write_text(text.replace("Morning", "Early morning"))
-    rig.import_files(tmp_path / "activities.csv")
-    assert (
-        rig.gold("SELECT activity_id, count(*) FROM activity_sessions GROUP BY 1 ORDER BY 1"),
-        tracks(rig),
-    ) == before
-
-
 def test_an_edit_between_two_archives_is_a_version(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     rig.import_files(an_archive(rig))
     edited = rig.truth()[3]["id"]
     path = an_archive(rig, "export_2.zip")
@@ -215,39 +207,14 @@ def test_an_edit_between_two_archives_is_a_version(make_rig: Make, tmp_path: Pat
     assert rig.one("SELECT count(*) FROM activity_history WHERE version = 2") == 1
 
 
-def test_a_lost_reading_is_made_again(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
-    path = an_archive(rig)
-    rig.import_files(path)
-    before = rig.gold(ROWS), tracks(rig)
-    for each in sorted(rig.lake.readings.rglob("*"), reverse=True):
-        each.unlink() if each.is_file() else each.rmdir()
-    rig.import_files(path)
-    assert (rig.gold(ROWS), tracks(rig)) == before
-
-
-def test_damaged_bytes_are_told_and_healed_by_the_next_import(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
-    path = an_archive(rig)
-    rig.import_files(path)
-    (listed,) = rig.gold("SELECT sha256 FROM files WHERE role = 'list'")
-    (stored,) = rig.lake.files.rglob(f"{listed[0]}*")
-    stored.write_bytes(b"rubbish")
-    with pytest.raises(PipelineError, match="missing or damaged"):
-        rig.do("rebuild")
-    assert rig.import_files(path).landed.healed == 1
-    rig.do("rebuild")
-    assert len(rig.gold("FROM activities")) == len(rig.truth())
-
-
 def test_where_there_is_nothing_the_run_says_so(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     with pytest.raises(SourceError, match="There is no"):
         rig.import_files(rig.folder / "nowhere.zip")
 
 
 def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     (tmp_path / "future.gpx").write_bytes(a_gpx().replace(b"2025-06-01", b"2099-06-01"))
     rig.import_files(tmp_path / "future.gpx")
     ((year, start, flags),) = rig.gold("SELECT year, start_date, json_extract(extra, '$.file.flags') FROM activities")
@@ -257,7 +224,7 @@ def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> 
 
 
 def test_two_athletes_in_one_folder_keep_their_own(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     for number in (1, 2):
         config = EmulatorConfig(now=NOW, activities=12, years=(2024, 2026), seed=number, athlete_id=1000 + number)
         write_archive(config, tmp_path / "export.zip")
@@ -270,7 +237,7 @@ def test_two_athletes_in_one_folder_keep_their_own(make_rig: Make, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_list_of_another_service_is_joined_by_its_ids(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig()
+    rig = make_rig(**FEW)
     rig.do("flow_backfill")
     linked = rig.truth()[0]["id"]
     path = tmp_path / "activities.csv"
@@ -291,7 +258,7 @@ def test_a_list_of_another_service_is_joined_by_its_ids(make_rig: Make, tmp_path
 
 @pytest.mark.slow
 def test_an_export_of_another_service_is_the_same_after_a_rebuild(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     (tmp_path / "runkeeper").mkdir()
     (tmp_path / "runkeeper" / "a.gpx").write_bytes(a_gpx())
     rig.import_files(tmp_path / "runkeeper" / "a.gpx")
