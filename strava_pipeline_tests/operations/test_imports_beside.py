@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from strava_pipeline_tests.imports import an_archive, years_behind
 from strava_pipeline_tests.rig import NOW, Rig
 
 Make = Callable[..., Rig]
+FEW: dict[str, Any] = {"activities": 12, "years": (2025, 2026), "settings": {"first_year": 2025}}
 
 
 def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
@@ -55,7 +57,7 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
     ("first", "then"), [(2024, 2022), pytest.param(2022, 2024, marks=pytest.mark.soak(part="damage"))]
 )
 def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, first: int, then: int) -> None:
-    rig = make_rig(settings={"first_year": first})
+    rig = make_rig(activities=12, settings={"first_year": first})
     rig.begin_with("flow_backfill")
     rig.import_files(an_archive(rig))
     rig.settings = rig.settings.model_copy(update={"first_year": then})
@@ -73,7 +75,7 @@ def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, f
 
 
 def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    rig = make_rig(logged_in=False, **FEW)
     path = an_archive(rig)
     renamed = min(rig.truth(), key=lambda item: item["start_date"])
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "older.zip", "w") as older:
@@ -95,7 +97,7 @@ def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, t
 
 
 def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    rig = make_rig(logged_in=False, **FEW)
     path = an_archive(rig)
     rig.import_files(path)
     looks = {
@@ -118,7 +120,7 @@ def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp
 
 
 def test_gear_that_strava_no_longer_shows_keeps_the_name_of_the_archive(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     rig.import_files(an_archive(rig))
     gear_id, name = rig.gold("SELECT gear_id, name FROM gear ORDER BY 1")[0]
     land_gear(rig.lake, gear_id, json.dumps({"message": "Record Not Found"}).encode(), NOW, gone=True)

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,11 @@ from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.rig import Rig
 
 Make = Callable[..., Rig]
+FEW: dict[str, Any] = {"activities": 12, "years": (2025, 2026), "settings": {"first_year": 2025}}
 
 
 def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_follow(make_rig: Make) -> None:
-    rig = make_rig()
+    rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
     before = shown(rig)
     folder = loose_files(rig)
@@ -45,7 +47,7 @@ def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_fol
 
 
 def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_rig: Make, tmp_path: Path) -> None:
-    rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025})
+    rig = make_rig(**FEW)
     archive, folder = an_archive(rig, "export_9.zip"), loose_files(rig)
     steps: dict[str, Callable[[], object]] = {
         "api": lambda: rig.do("flow_backfill"),
@@ -70,7 +72,7 @@ def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_
 
 
 def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_none(make_rig: Make) -> None:
-    rig = make_rig()
+    rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
     before = rig.gold("FROM activities ORDER BY id"), rig.gold("FROM activities_all ORDER BY id")
     rig.import_files(an_archive(rig))
@@ -80,7 +82,7 @@ def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_non
 
 
 def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: Make) -> None:
-    rig = make_rig(activities=12)
+    rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
     rig.import_files(loose_files(rig))
     with_track = {one for one, *_ in tracks(rig)}
@@ -144,7 +146,7 @@ def test_a_file_whose_clock_leaps_by_years_is_joined_to_nothing_by_its_length(ma
 
 
 def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     for name, minute in (("one", 0), ("two", 20)):
         (rig.folder / f"{name}.gpx").write_bytes(a_gpx(minute=minute))
     rig.import_files(rig.folder / "one.gpx", rig.folder / "two.gpx")
@@ -156,7 +158,7 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
 
 @pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])
 def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, names: tuple[str, str]) -> None:
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     summary = {
         "id": 15_000_000_001,
         "name": "Cropped",
@@ -190,7 +192,7 @@ def cropped(body: bytes, first: int, last: int) -> bytes:
 @pytest.fixture
 def one_recording(make_rig: Make) -> Rig:
     """A run, a copy of it that was cut at both ends, and a cut run of somebody 22 m aside."""
-    rig = make_rig(logged_in=False)
+    rig = make_rig(logged_in=False, **FEW)
     (rig.folder / "whole.gpx").write_bytes(a_gpx(60))
     (rig.folder / "cut.gpx").write_bytes(cropped(a_gpx(60), 20, 54))
     (rig.folder / "aside.gpx").write_bytes(cropped(a_gpx(60, latitude=48.0002), 26, 50))
