@@ -109,16 +109,23 @@ def steps(points: pl.DataFrame, at: str) -> pl.DataFrame:
 
 
 def with_steps(placed: pl.DataFrame) -> pl.DataFrame:
-    """Positions with the step (m) and the gap (s) since the one before, and whether it is of a steady stretch."""
+    """Positions with the step (m) and the gap (s) since the one before."""
     gap = pl.col("seconds").diff()
-    return placed.with_columns(
-        step=_step(1, 0),
-        gap=pl.when(gap.median() != 0).then(gap),  # where most have one stamp, it says nothing of speeds
-    ).with_columns(is_steady=_is_steady())
+    gap = pl.when(gap.median() != 0).then(gap)  # where most have one stamp, it says nothing of speeds
+    return placed.with_columns(step=_step(1, 0), gap=gap)
+
+
+def is_way(placed: pl.DataFrame, gap: pl.Expr) -> pl.Expr:
+    """Whether each step of `with_steps` may have been made in `gap` (s) in any sport, or is of a steady stretch."""
+    is_made = is_believable(pl.col("step"), gap, ANY_SPORT).fill_null(True)
+    return is_made if placed.select(is_made.all()).item() else is_made | _is_steady()
 
 
 def _is_steady() -> pl.Expr:
-    """Whether a step is one of so many that lead on, none twice as fast as another: on a motorway, by train, in a glider."""
+    """Whether a step is one of so many that lead on, none twice as fast as another: on a motorway, by train, in a glider.
+
+    It costs as much as all else of a track, so it is asked for where there is a step that is too far.
+    """
     step, speed = pl.col("step"), pl.col("step") / pl.col("gap")
     even = speed.rolling_max(_STRETCH) < 2 * speed.rolling_min(_STRETCH)
     ends = even & (_step(_STRETCH, 0) > _ONWARD * step.rolling_sum(_STRETCH))
@@ -165,12 +172,14 @@ def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
     placed = steps(points, at)
     if is_mostly_faster(placed, fastest):
         return
-    doubles = _doubles(placed, fastest)
-    yield from doubles
-    placed = with_steps(placed.filter(~pl.col("row").is_in(doubles.implode())))
-    is_jump = ~is_believable(pl.col("step"), pl.col("gap"), fastest) & ~pl.col("is_steady")
-    jumps = placed.select(jump=is_jump.fill_null(False).cum_sum())["jump"]
-    if not jumps.len() or not jumps.item(-1):
+    if (doubles := _doubles(placed, fastest)).len():
+        yield from doubles
+        placed = with_steps(placed.filter(~pl.col("row").is_in(doubles.implode())))
+    is_far = ~is_believable(pl.col("step"), pl.col("gap"), fastest)
+    if not placed.select(is_far.any()).item():
+        return
+    jumps = placed.select(jump=(is_far & ~_is_steady()).fill_null(False).cum_sum())["jump"]
+    if not jumps.item(-1):
         return
     rows, places = placed["row"], list(placed.select("seconds", "latitude", "longitude").iter_rows())
     starts = [*_starts(jumps), len(places)]

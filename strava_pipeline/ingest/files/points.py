@@ -14,7 +14,7 @@ import polars as pl
 from strava_pipeline.core.files.recording import TRACK, Flag
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import GROUP_OF, sport_type
-from strava_pipeline.core.track_cleaning import ANY_SPORT, cleaned, is_believable, is_mostly_faster, steps, with_steps
+from strava_pipeline.core.track_cleaning import ANY_SPORT, cleaned, is_mostly_faster, is_way, steps, with_steps
 from strava_pipeline.core.track_summaries import fastest
 
 PER_FRAME = 50_000  # rows that are Python objects at once
@@ -141,9 +141,9 @@ class Track:
         seconds, has_moved = pl.col("seconds"), (pl.col("step") > 0).fill_null(True)
         since = seconds - pl.when(has_moved).then(seconds).forward_fill().shift()  # a receiver may repeat a position
         gap = pl.when(pl.col("gap").is_not_null()).then(since)
-        is_way = is_believable(pl.col("step"), gap, ANY_SPORT).fill_null(True) | pl.col("is_steady")
         is_within = pl.col("segment").diff() == 0
-        return float(placed.select(pl.when(is_within & (is_way | self.is_faster)).then("step").sum()).item())
+        is_counted = is_within & (is_way(placed, gap) | self.is_faster)
+        return float(placed.select(pl.when(is_counted).then("step").sum()).item())
 
     def distance(self) -> float | None:
         """The distance recorded in the points themselves, in metres."""

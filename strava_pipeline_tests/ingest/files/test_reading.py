@@ -186,7 +186,7 @@ def test_messages_of_a_fit_file_beyond_the_limit_are_not_read(monkeypatch: pytes
 def test_no_byte_makes_reading_fail(content: bytes) -> None:
     """Cut, changed, lost and doubled bytes: whatever comes out, it comes out, and no more points than were there twice."""
     dice = random.Random(20_240_501)
-    for _ in range(examples(150)):
+    for _ in range(examples(300)):
         at, many = dice.randrange(len(content)), dice.choice([1, 3, 40])
         changed = bytearray(content)
         match dice.randrange(4):
