@@ -1,8 +1,8 @@
 """What fast tests may cost, judged in the run that `make test` is: CPU seconds by module, as multiples of `import dagster`.
 
 That import is the yardstick, because it is slow where the machine is. A call may take `CALL` of it in the mean, the set-ups of a module
-`SETUPS` in one process. `OVER` names the modules that take more. It may only shrink: another one that takes `SLACK` times as much makes
-the run red, and what has become cheap is named, to be taken off.
+`SETUPS` in one process. dear_modules.txt names the modules that take more. It may only shrink: another one that takes `SLACK` times as much
+makes the run red, and what has become cheap is named, to be taken off.
 """
 
 import os
@@ -10,13 +10,14 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 OPTION = "--cost"
 CALL, SETUPS, SLACK = 0.2, 2.0, 2.0
-OVER: frozenset[str] = frozenset()
+ROOT = Path(__file__).parent
 _KEY = "cost"
 
 
@@ -71,7 +72,7 @@ class Meter:
         self._add(item, Cost(calls=_cpu() - begun, tests=1))
 
     def _add(self, item: pytest.Item, cost: Cost) -> None:
-        module = item.nodeid.partition("::")[0]
+        module = str(item.path.relative_to(ROOT))
         known = self.costs.get(module, Cost())
         self.costs[module] = Cost(known.setups + cost.setups, known.calls + cost.calls, known.tests + cost.tests)
 
@@ -86,14 +87,16 @@ class Meter:
         if "PYTEST_XDIST_WORKER" in os.environ:
             session.config.workeroutput[_KEY] = {module: [*cost] for module, cost in self.costs.items()}  # type: ignore[attr-defined]
             return
-        self.dear, self.cheap = judged(self.costs, _yardstick(), OVER)
+        self.dear, self.cheap = judged(
+            self.costs, _yardstick(), frozenset((ROOT / "dear_modules.txt").read_text().splitlines())
+        )
         if self.dear and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for line in (
             *self.dear,
-            *(f"{module} has become cheap: take it off the list in cost.py" for module in self.cheap),
+            *(f"{module} has become cheap: take it off dear_modules.txt" for module in self.cheap),
         ):
             terminalreporter.write_line(line)
 
