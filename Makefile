@@ -218,7 +218,7 @@ test-container: $(READY) ## The image, built and run in a container; skipped whe
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
 test-all: $(READY) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw $(DRAW))
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw=$(DRAW))
 
 lint: $(READY) ## Style and format.
 	$(BIN)/ruff check .

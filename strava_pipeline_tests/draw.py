@@ -1,7 +1,7 @@
 """What a landing runs: every fast test, the slow ones marked `core`, and a quarter of the other slow ones.
 
     python -m strava_pipeline_tests.draw        prints the draw of this commit: a number, or nothing where everything is to run
-    pytest --draw 1234                          runs what that draw says
+    pytest --draw=1234                          runs what that draw says, with the sign of equality
 
 The draw is the number of commits, so that four landings in turn run everything; in a shallow checkout, which can't count them, it is the
 commit's hash. A release and each commit whose hash ends in 0 run everything. In the tests of one of `ROOMS`, drawn by the same number, the
