@@ -237,8 +237,7 @@ def test_a_season_has_twelve_months_above_nothing(months: tuple[float, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("latitude", "july_over_january"),
-    [(52.0, 1.29 / 0.71), (-37.0, None), (0.0, 1.0), (None, 1.0)],
+    ("latitude", "july_over_january"), [(52.0, 1.29 / 0.71), (-37.0, None), (0.0, 1.0), (None, 1.0)]
 )
 def test_summer_is_where_the_athlete_is(latitude: float | None, july_over_january: float | None) -> None:
     months = estimate_season({}, latitude).months

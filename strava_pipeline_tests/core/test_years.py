@@ -14,11 +14,7 @@ YEARS = YearRange(2008, 2026)
 
 
 @settings(max_examples=examples(150))
-@given(
-    year=st.integers(2008, 2026),
-    second=st.integers(0, 366 * 86_400 - 1),
-    offset=st.integers(-12 * 4, 14 * 4),
-)
+@given(year=st.integers(2008, 2026), second=st.integers(0, 366 * 86_400 - 1), offset=st.integers(-12 * 4, 14 * 4))
 def test_a_year_s_window_holds_every_start_whose_local_year_it_is(year: int, second: int, offset: int) -> None:
     local = datetime(year, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
     if local.year != year:

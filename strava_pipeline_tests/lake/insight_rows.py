@@ -151,11 +151,7 @@ def week_streaks(days: Iterable[date]) -> set[tuple[date, date, int]]:
     held = sorted(set(days))
     mondays = [day - timedelta(days=day.weekday()) for day in held]
     return {
-        (
-            min(day for day in held if first <= day),
-            max(day for day in held if day < last + timedelta(days=7)),
-            length,
-        )
+        (min(day for day in held if first <= day), max(day for day in held if day < last + timedelta(days=7)), length)
         for first, last, length in streaks(mondays, 7)
     }
 

@@ -199,11 +199,7 @@ def test_choices_are_what_activities_have(published: Connection) -> None:
     assert choices["gear"]["strava:g1"] == "g1", "without a name its id"
     assert choices_of(
         published.execute("CREATE TEMP TABLE activity_list AS FROM strava.main.activity_list LIMIT 0")
-    ) == {
-        "sports": [],
-        "sources": [],
-        "gear": {},
-    }
+    ) == {"sports": [], "sources": [], "gear": {}}
 
 
 DATE, NAME = Selection(), Selection(sort="name", descending=False)

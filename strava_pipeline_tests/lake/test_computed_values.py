@@ -95,11 +95,7 @@ def test_totals_and_records_count_it(silent: Lake) -> None:
     ((time, climb, stress),) = read(
         silent, "SELECT moving_time_seconds, elevation_gain_m, training_stress FROM totals_by_year"
     )
-    assert (time, climb, stress) == (
-        pytest.approx(9200, abs=10),
-        pytest.approx(1050, abs=6),
-        pytest.approx(244, abs=1),
-    )
+    assert (time, climb, stress) == (pytest.approx(9200, abs=10), pytest.approx(1050, abs=6), pytest.approx(244, abs=1))
     best = read(silent, "SELECT record, activity_id, told_by FROM records ORDER BY record")
     assert best == [
         ("biggest_climb", 1, "computed"),

@@ -9,12 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from strava_pipeline.lake.dashboard.activities import (
-    find_activity,
-    history_of,
-    sources_of,
-    whole_activity,
-)
+from strava_pipeline.lake.dashboard.activities import find_activity, history_of, sources_of, whole_activity
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import (
@@ -338,10 +333,7 @@ def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its
     assert {
         measure: {zone: each.seconds for zone, each in of.items() if each.seconds}
         for measure, of in found.zones.items()
-    } == {
-        "watts": {5: 1202.0},
-        "heartrate": {3: 1202.0},
-    }
+    } == {"watts": {5: 1202.0}, "heartrate": {3: 1202.0}}
     assert found.zones["watts"][5].bounds == ZoneBounds(210.0, 240.0, date(2020, 1, 1))
     assert found.effort == {
         "efficiency": pytest.approx(1.4),

@@ -144,8 +144,7 @@ def test_one_whose_year_was_edited_is_not_gone_from_its_old_year(lake: Lake) -> 
 
 
 @pytest.mark.parametrize(
-    ("had", "kept", "deleted"),
-    [(40, 35, 5), (5, 0, 5), (40, 34, 6), (40, 32, 8), (40, 31, 0), (20, 14, 0), (6, 0, 0)],
+    ("had", "kept", "deleted"), [(40, 35, 5), (5, 0, 5), (40, 34, 6), (40, 32, 8), (40, 31, 0), (20, 14, 0), (6, 0, 0)]
 )
 def test_more_than_five_and_a_fifth_of_a_year_waits_for_a_person(lake: Lake, had: int, kept: int, deleted: int) -> None:
     known = [

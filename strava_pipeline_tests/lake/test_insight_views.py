@@ -87,10 +87,7 @@ def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_pow
             "('2024-01-01', NULL, 'run', [100], [100])"
         )
     meters = {1: None, 2: True, 3: False, 4: True}
-    put(
-        lake,
-        [activity(n, f"202{5 if n > 1 else 4}-05-01T08:00", device_watts=known) for n, known in meters.items()],
-    )
+    put(lake, [activity(n, f"202{5 if n > 1 else 4}-05-01T08:00", device_watts=known) for n, known in meters.items()])
     file = tmp_path / "held.parquet"
     held = pl.DataFrame({"activity_id": [1, 2, 3, 4], "seconds": [60.0] * 4})
     measured = [
@@ -332,10 +329,7 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
     given = [activity(number, f"2024-0{number}-01T08:00", sport_type="Run") for number in range(1, 6)]
     query = "SELECT record, value, activity_id, told_by, measured_by FROM {} WHERE record LIKE 'fastest%' ORDER BY record, value"
     told = told_of(lake, given, query.format("records"), track_bests=TRACKED, activity_best_efforts=EFFORTS)
-    assert told == [
-        ("fastest_1k", 240.5, 1, "track", "positions"),
-        ("fastest_400m", 63.8, 4, "track", "positions"),
-    ]
+    assert told == [("fastest_1k", 240.5, 1, "track", "positions"), ("fastest_400m", 63.8, 4, "track", "positions")]
     with reading(lake) as connection:
         apart = rows(connection, query.format("device_records"))
         every = rows(connection, query.format("activity_bests"))

@@ -48,10 +48,7 @@ with held() as connection:
 def held(lake: Lake, name: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds a lock until its standard input ends or it is killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(lake.data_dir), name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", HOLD, str(lake.data_dir), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:

@@ -237,10 +237,7 @@ def test_a_shard_that_was_made_again_is_merged_again(lake: Lake, happen: Callabl
 
 @pytest.mark.parametrize(
     ("before", "after", "year"),
-    [
-        (YearRange(2018, 2026), YearRange(2020, 2026), 2020),
-        (YearRange(2020, 2026), YearRange(2018, 2026), 2019),
-    ],
+    [(YearRange(2018, 2026), YearRange(2020, 2026), 2020), (YearRange(2020, 2026), YearRange(2018, 2026), 2019)],
 )
 def test_other_partitions_move_rows_though_the_listings_are_the_same(
     lake: Lake, before: YearRange, after: YearRange, year: int

@@ -219,18 +219,7 @@ def test_without_positions_no_column_is_left_that_may_hold_one() -> None:
     fewer = exported_tables(with_positions=False)
     assert {*TABLES} - {*fewer} == {"near_towns", "visited_tiles", "explorer_tiles"}
     words = {word for table in fewer.values() for each in table.columns for word in each.name.split("_")}
-    assert not words & {
-        "lat",
-        "lng",
-        "latlng",
-        "latitude",
-        "longitude",
-        "polyline",
-        "coordinates",
-        "x",
-        "y",
-        "address",
-    }
+    assert not words & {"lat", "lng", "latlng", "latitude", "longitude", "polyline", "coordinates", "x", "y", "address"}
     assert not [each for table in fewer.values() for each in table.columns if each.kind is Kind.JSON]
 
 

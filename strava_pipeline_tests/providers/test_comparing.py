@@ -9,11 +9,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.operations.changes.comparing import (
-    compare_months,
-    find_proposals,
-    month_states,
-)
+from strava_pipeline.operations.changes.comparing import compare_months, find_proposals, month_states
 from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava, world_of

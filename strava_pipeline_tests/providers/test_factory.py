@@ -194,9 +194,7 @@ def test_without_a_login_the_schedule_says_what_is_missing(enabled: Enabled) -> 
     assert tick(enabled) == "There is no toy_login.json yet. Ask the toy for a key."
 
 
-def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
-    enabled: Enabled,
-) -> None:
+def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(enabled: Enabled) -> None:
     ToySubject(new_toy()).log_in(enabled.settings)
     first = tick(enabled)
     assert isinstance(first, dg.RunRequest)

@@ -80,10 +80,7 @@ def test_without_a_file_the_provider_asks_a_person(
 
 @pytest.mark.parametrize(
     ("write", "fault"),
-    [
-        (lambda path: None, "is no file."),
-        (lambda path: path.write_text("{}"), "holds no key of the toy."),
-    ],
+    [(lambda path: None, "is no file."), (lambda path: path.write_text("{}"), "holds no key of the toy.")],
     ids=["missing", "of another kind"],
 )
 def test_a_file_that_is_no_login_changes_nothing(

@@ -24,12 +24,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import land_no_file, last_outcomes
 from strava_pipeline.operations import provider_access
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_access import (
-    outcome_kept,
-    plan_providers,
-    provider_states,
-    providers_health,
-)
+from strava_pipeline.operations.provider_access import outcome_kept, plan_providers, provider_states, providers_health
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import doctor, purge

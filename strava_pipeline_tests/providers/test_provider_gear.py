@@ -117,10 +117,7 @@ def test_a_link_is_shown_then_written_once_a_person_agrees(
 
 @pytest.mark.parametrize(
     ("text", "words", "what"),
-    [
-        ("", (), "No service besides Strava is enabled"),
-        (OWN, ("--link", "--json"), "choose one"),
-    ],
+    [("", (), "No service besides Strava is enabled"), (OWN, ("--link", "--json"), "choose one")],
 )
 def test_what_makes_no_sense_is_refused(
     world: World, type_in: Type, text: str, words: tuple[str, ...], what: str

@@ -116,11 +116,7 @@ def damage_pause(settings: Settings) -> None:
     ],
 )
 def test_the_status_is_the_last_operation_and_the_limit_in_force(
-    settings: Settings,
-    type_in: Type,
-    before: list[Callable[[Settings], None]],
-    shown: dict[str, Any],
-    line: str,
+    settings: Settings, type_in: Type, before: list[Callable[[Settings], None]], shown: dict[str, Any], line: str
 ) -> None:
     for do in before:
         do(settings)

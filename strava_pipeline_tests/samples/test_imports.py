@@ -192,10 +192,7 @@ def test_a_gpx_file_became_what_an_independent_reading_said(warehouse: Warehouse
 def test_a_tcx_file_became_what_an_independent_reading_said(warehouse: Warehouse, name: str) -> None:
     told, found = MEASURED[name], warehouse.of_file(name)
     (one,) = found
-    assert (one["sport_type"], one["start_date"]) == (
-        sport_type(told["activities"][0][0]),
-        instant(told["first"]),
-    )
+    assert (one["sport_type"], one["start_date"]) == (sport_type(told["activities"][0][0]), instant(told["first"]))
     assert (warehouse.points(found), warehouse.tracks[one["id"]]["heartrates"]) == (told["trackpoints"], told["hr"])
     assert warehouse.count("activity_laps", found) == told["laps"]
     assert one["moving_time"] == round(told["lap_time"])
@@ -248,10 +245,7 @@ def test_a_sport_is_strava_s_or_null_with_the_file_s_word_in_extra(warehouse: Wa
         ),
         ("gpx_test.zip", {"test_1.gpx": "activity", "test_2.gpx": "activity", "test_3.gpx": "activity"}),
         ("gpx_test_all_incorrect.zip", {"test_4.gpx": "empty", "test_5.gpx": "empty"}),
-        (
-            "gpx_test_folder.zip",
-            {f"folder/test_{number}.gpx": "activity" for number in (1, 2, 3)},
-        ),
+        ("gpx_test_folder.zip", {f"folder/test_{number}.gpx": "activity" for number in (1, 2, 3)}),
         ("gpx_test_incorrect.zip", {"test_1.gpx": "activity", "test_4.gpx": "empty"}),
         ("gpx_test_no_gpx.zip", {}),
     ],

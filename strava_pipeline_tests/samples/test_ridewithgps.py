@@ -11,15 +11,7 @@ from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.ridewithgps.changes import read_changes
-from strava_pipeline.ingest.ridewithgps.record import (
-    SPEC,
-    SPORTS,
-    gear_alone,
-    gear_of_trips,
-    read_gear,
-    read_row,
-    rows,
-)
+from strava_pipeline.ingest.ridewithgps.record import SPEC, SPORTS, gear_alone, gear_of_trips, read_gear, read_row, rows
 from strava_pipeline_tests.providers.toy_service import NOW
 
 pytestmark = pytest.mark.samples

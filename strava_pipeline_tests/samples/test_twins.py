@@ -32,13 +32,7 @@ VARIANTS = {  # one recording, spoilt in several ways for somebody's tests; one 
         {"Activity.fit", "activity-settings.fit", "activity_truncated.fit"}
         | {
             f"activity-{name}.fit"
-            for name in (
-                "settings-nodata",
-                "activity-filecrc",
-                "filecrc",
-                "settings-corruptheader",
-                "unexpected-eof",
-            )
+            for name in ("settings-nodata", "activity-filecrc", "filecrc", "settings-corruptheader", "unexpected-eof")
         }
     ),
 }

@@ -109,10 +109,7 @@ def held(
 
 
 def compared(
-    listed: list[ArchiveRow],
-    *gold: GoldActivity,
-    stand_ins: dict[int, int] | None = None,
-    athlete_id: int | None = 7,
+    listed: list[ArchiveRow], *gold: GoldActivity, stand_ins: dict[int, int] | None = None, athlete_id: int | None = 7
 ) -> Agreement:
     return compare_activities(listed, {one.activity_id: one for one in gold}, stand_ins or {}, athlete_id)
 

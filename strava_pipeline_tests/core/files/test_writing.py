@@ -46,10 +46,7 @@ MEASURED = ("latitude", "longitude", "altitude", "heartrate", "cadence", "watts"
 
 @pytest.mark.parametrize(
     ("write", "read", "columns"),
-    [
-        (gpx, read_gpx, (*MEASURED, "temperature")),
-        (tcx, read_tcx, (*MEASURED, "distance", "speed")),
-    ],
+    [(gpx, read_gpx, (*MEASURED, "temperature")), (tcx, read_tcx, (*MEASURED, "distance", "speed"))],
 )
 def test_what_is_written_reads_back_the_same(write: Any, read: Any, columns: tuple[str, ...]) -> None:
     name = 'Up & <b>"down"</b> \x00 الجبل 🚵' + "x" * 10_000

@@ -69,12 +69,7 @@ def test_a_sum_that_lacks_the_last_digits_of_a_goal_reaches_it() -> None:
 
 @pytest.mark.parametrize(
     ("projected", "step", "expected"),
-    [
-        (3077.36, 100, [3000, 3100, 3200]),
-        (3000.0, 100, [2900, 3000, 3100]),
-        (40.0, 100, [100, 200]),
-        (0.0, 100, []),
-    ],
+    [(3077.36, 100, [3000, 3100, 3200]), (3000.0, 100, [2900, 3000, 3100]), (40.0, 100, [100, 200]), (0.0, 100, [])],
 )
 def test_goals_for_one_who_has_none(projected: float, step: float, expected: list[float]) -> None:
     assert default_goals(projected, step) == expected

@@ -4,14 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from strava_pipeline.core.insights.weeks import (
-    Sums,
-    days_of_year,
-    first_of_week,
-    months_of_year,
-    shades,
-    weeks_of_year,
-)
+from strava_pipeline.core.insights.weeks import Sums, days_of_year, first_of_week, months_of_year, shades, weeks_of_year
 
 YEARS = (2020, 2024, 2025, 2026, 2028)  # of 53 weeks, leap years, beginning on most days of the week
 

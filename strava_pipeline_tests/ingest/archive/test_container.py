@@ -102,9 +102,7 @@ def a_megabyte_and_a_half(method: int) -> bytes:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize(
-    "forgery",
-    [{"crc": 1}, {"size": 4 * MB}, {"size": 1}, {"packed": 100_000}, {"size": 2**20, "packed": 2}],
-    ids=str,
+    "forgery", [{"crc": 1}, {"size": 4 * MB}, {"size": 1}, {"packed": 100_000}, {"size": 2**20, "packed": 2}], ids=str
 )
 def test_a_member_that_is_not_what_it_tells_is_damaged(tmp_path: Path, method: int, forgery: dict[str, int]) -> None:
     path = at(tmp_path, forged(a_megabyte_and_a_half(method), "a.fit", **forgery))

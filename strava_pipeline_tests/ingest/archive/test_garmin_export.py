@@ -14,14 +14,7 @@ from strava_pipeline.ingest.archive.contents import contents
 from strava_pipeline.ingest.archive.exports.garmin import is_garmin, read_garmin
 from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.files.reading import read_file
-from strava_pipeline_tests.ingest.archive.exports import (
-    CAME,
-    SUMMARIES,
-    UPLOADS,
-    activities_of,
-    fields_of,
-    garmin_item,
-)
+from strava_pipeline_tests.ingest.archive.exports import CAME, SUMMARIES, UPLOADS, activities_of, fields_of, garmin_item
 from strava_pipeline_tests.ingest.archive.made import unpacked, zipped
 from strava_pipeline_tests.ingest.files.made import BEGAN, file_id, fit, records, session
 

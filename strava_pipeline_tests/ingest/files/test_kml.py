@@ -139,8 +139,7 @@ def test_packed_it_is_the_same_activity(pack: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [zipped({"a.txt": kml(THREE)}), zipped({"doc.kml": kml(THREE)})[:200], b"PK\x03\x04" + bytes(50)],
+    "content", [zipped({"a.txt": kml(THREE)}), zipped({"doc.kml": kml(THREE)})[:200], b"PK\x03\x04" + bytes(50)]
 )
 def test_a_kmz_without_a_kml_is_a_zip(content: bytes) -> None:
     assert read(content).problem == "It is a zip archive, not an activity file."

@@ -17,13 +17,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import OVERLAP, days_around
 from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
-from strava_pipeline.ingest.garmin.client import (
-    LARGEST_PAGE,
-    NEW_GEAR,
-    GarminClient,
-    connect,
-    login_files,
-)
+from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, NEW_GEAR, GarminClient, connect, login_files
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.record import SPEC

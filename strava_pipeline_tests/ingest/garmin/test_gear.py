@@ -122,10 +122,7 @@ def test_a_rebuild_gives_every_version_its_gear_without_a_call(world: World, gar
     assert len(garmin.journal.log) == calls
 
 
-@pytest.mark.parametrize(
-    ("fault", "again"),
-    [({"status": 429}, 3 * 3600), ({"status": 503, "times": 3}, 60)],
-)
+@pytest.mark.parametrize(("fault", "again"), [({"status": 429}, 3 * 3600), ({"status": 503, "times": 3}, 60)])
 def test_gear_that_cannot_be_had_keeps_no_activity_out_and_the_next_run_goes_on(
     world: World, garmin: GarminSubject, fault: dict[str, Any], again: float
 ) -> None:

@@ -210,11 +210,7 @@ def test_a_token_of_a_part_of_a_day_says_that_its_key_ends(world: World) -> None
     indirect=["world"],
 )
 def test_status_names_the_way_of_the_login_and_its_end(
-    world: World,
-    more: Callable[[World], object],
-    shown: str,
-    type_in: Type,
-    monkeypatch: pytest.MonkeyPatch,
+    world: World, more: Callable[[World], object], shown: str, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more(world)
     for name, value in world.settings.environ().items():

@@ -111,8 +111,7 @@ def test_totals_leave_out_legs_and_what_is_no_sport(more: dict[str, Any], why: s
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
-    [(7, "7"), ("21482825013", "21482825013"), (2**63 + 1, str(2**63 + 1)), (5.0, "5")],
+    ("given", "found"), [(7, "7"), ("21482825013", "21482825013"), (2**63 + 1, str(2**63 + 1)), (5.0, "5")]
 )
 def test_an_id_is_a_whole_number_however_it_is_written(given: Any, found: str) -> None:
     assert read_activity(row(activityId=given)).source_id == found

@@ -169,8 +169,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_an_activity_that_is_not_liste
 
 
 @pytest.mark.parametrize(
-    ("more", "why"),
-    [({"start": None}, "when its activity began"), ({"new": None}, "can't be taken back")],
+    ("more", "why"), [({"start": None}, "when its activity began"), ({"new": None}, "can't be taken back")]
 )
 def test_an_upload_that_cannot_be_found_again_or_undone_is_refused(
     garmin: GarminSubject, connect: Connect, tmp_path: Path, more: dict[str, Any], why: str

@@ -16,14 +16,7 @@ from strava_pipeline.ingest.ridewithgps.emulator.service import (
     trip_of,
 )
 from strava_pipeline.ingest.ridewithgps.list_passes import MOST_PASSES, ListPasses
-from strava_pipeline.ingest.ridewithgps.record import (
-    SPORTS,
-    gear_alone,
-    gear_of_trips,
-    read_gear,
-    read_row,
-    rows,
-)
+from strava_pipeline.ingest.ridewithgps.record import SPORTS, gear_alone, gear_of_trips, read_gear, read_row, rows
 
 AT = "2026-02-01T10:00:00Z"
 RIDE = trip_of(284_579_245, 7001, "2025-07-01T06:30:00+02:00", AT) | {
@@ -151,10 +144,7 @@ def test_a_start_is_read_in_each_form(changes: dict[str, Any], expected: tuple[s
     [
         ({"activity_type": "cycling:commute"}, {"sport_type": "Ride", "commute": True}),
         ({"activity_type": "running:indoor"}, {"sport_type": "Run", "trainer": True}),
-        (
-            {"activity_type": "cycling:virtual", "is_stationary": False},
-            {"sport_type": "VirtualRide", "trainer": True},
-        ),
+        ({"activity_type": "cycling:virtual", "is_stationary": False}, {"sport_type": "VirtualRide", "trainer": True}),
         ({"activity_type": "juggling:fire"}, {"sport_type": "juggling:fire"}),
         ({"activity_type": "driving:generic"}, {"sport_type": "Driving"}),
         ({"activity_type": "motorcycling:atv"}, {"sport_type": "Motorcycling"}),

@@ -202,10 +202,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
     later(world)
     run = world.run()
     pull_listing(
-        run,
-        Source("spreadsheet", world.settings, run),
-        ListingOptions(mode="all", per_page=None, days=None),
-        [],
+        run, Source("spreadsheet", world.settings, run), ListingOptions(mode="all", per_page=None, days=None), []
     )
     merge_listings(run, YEARS, allow_shrink=True)
     assert len(world.names()) == 10

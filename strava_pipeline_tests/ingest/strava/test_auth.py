@@ -269,8 +269,7 @@ def test_a_taken_port_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
-    [(("--code", "x", "--listen"), "choose one"), (("9000",), "a port goes with --listen")],
+    ("args", "says"), [(("--code", "x", "--listen"), "choose one"), (("9000",), "a port goes with --listen")]
 )
 def test_misuse_is_told(newcomer: World, args: tuple[str, ...], says: str) -> None:
     result = run(*args)

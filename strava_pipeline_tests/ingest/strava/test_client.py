@@ -75,8 +75,7 @@ def test_what_may_pass_is_tried_three_times_in_all(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
-    [(400, RefusedError), (404, GoneError), (409, RefusedError), (422, RefusedError)],
+    ("status", "kind"), [(400, RefusedError), (404, GoneError), (409, RefusedError), (422, RefusedError)]
 )
 def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type[PipelineError]) -> None:
     world.fault(PATH, "status", status=status)

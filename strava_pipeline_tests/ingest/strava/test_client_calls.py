@@ -108,16 +108,7 @@ def test_a_page_that_took_three_calls_says_so(world: World) -> None:
     assert next(world.connect().list_pages(None, None, per_page=10)).calls == 3
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"message": "ok"},
-        "null",
-        "7",
-        '"x"',
-    ],
-)
+@pytest.mark.parametrize("body", [{}, {"message": "ok"}, "null", "7", '"x"'])
 def test_a_page_that_is_no_list_of_activities_is_tried_again(world: World, body: Any) -> None:
     world.fault("/athlete/activities", "body", body=body, times=1)
     page = next(world.connect().list_pages(None, None, per_page=10))

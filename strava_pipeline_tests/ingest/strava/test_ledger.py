@@ -12,12 +12,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest import ledger as ledger_module
-from strava_pipeline.ingest.ledger import (
-    CEILINGS,
-    Counter,
-    Ledger,
-    LedgerFile,
-)
+from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
 from strava_pipeline.ingest.strava.budget import ledger_path, make_budget
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.settings import Settings

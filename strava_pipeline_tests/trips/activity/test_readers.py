@@ -12,15 +12,7 @@ from strava_pipeline_tests.trips.activity.sources import NEW, OLD, rides, write_
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words",
-    [
-        "export",
-        "diagnose",
-        "diagnose --format json",
-        "replay",
-        "replay --format json",
-        "sweep --format json",
-    ],
+    "words", ["export", "diagnose", "diagnose --format json", "replay", "replay --format json", "sweep --format json"]
 )
 def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, words: str) -> None:
     write_sqlite(tmp_path / "trips.sqlite", rides(150, 40))

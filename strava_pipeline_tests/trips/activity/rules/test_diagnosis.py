@@ -103,12 +103,7 @@ def test_what_the_phone_says_of_itself_is_sorted_by_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("permissions", "shown"),
-    [
-        (None, None),
-        ("always", {"permissions": "always"}),
-        ([1], {"permissions": "list of 1"}),
-    ],
+    ("permissions", "shown"), [(None, None), ("always", {"permissions": "always"}), ([1], {"permissions": "list of 1"})]
 )
 def test_permissions_in_another_form_are_told_as_far_as_they_go(permissions: Any, shown: Any) -> None:
     assert told(permissions=permissions)["permissions"] == shown

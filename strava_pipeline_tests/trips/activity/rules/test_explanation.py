@@ -15,12 +15,7 @@ from strava_pipeline.trips.activity.rules.explanation import (
 )
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
 from strava_pipeline.trips.activity.rules.verdict import judge, rules
-from strava_pipeline_tests.trips.activity.rules.made_reports import (
-    NO_METRICS,
-    diagnosed,
-    ride,
-    without_points,
-)
+from strava_pipeline_tests.trips.activity.rules.made_reports import NO_METRICS, diagnosed, ride, without_points
 from strava_pipeline_tests.trips.activity.rules.test_verdict import GOOD
 
 Changes = list[tuple[str, float, float]]

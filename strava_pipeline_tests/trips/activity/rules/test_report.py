@@ -9,13 +9,7 @@ from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, Stat
 from strava_pipeline.trips.activity.rules.diagnosis import diagnose
 from strava_pipeline.trips.activity.rules.report import explanation, overview, trip_report
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
-from strava_pipeline_tests.trips.activity.rules.made_reports import (
-    FLIP,
-    diagnosed,
-    point,
-    ride,
-    without_points,
-)
+from strava_pipeline_tests.trips.activity.rules.made_reports import FLIP, diagnosed, point, ride, without_points
 
 LIMITS = thresholds()
 LOG = [

@@ -80,13 +80,7 @@ def test_a_picture_always_holds_start_and_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("speeds", "bars"),
-    [
-        ([], ""),
-        ([0, 0], "▁▁"),
-        ([None, 7, 3.5, 0], " █▅▁"),
-        ([1, 2, 3, 4, 5, 6, 7, 8], "▂▃▄▅▅▆▇█"),
-    ],
+    ("speeds", "bars"), [([], ""), ([0, 0], "▁▁"), ([None, 7, 3.5, 0], " █▅▁"), ([1, 2, 3, 4, 5, 6, 7, 8], "▂▃▄▅▅▆▇█")]
 )
 def test_a_sparkline_is_a_bar_per_value(speeds: list[float | None], bars: str) -> None:
     assert sparkline(speeds) == bars

@@ -76,11 +76,7 @@ def test_the_metrics_that_are_kept_are_all_metrics_in_their_order() -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    [
-        index_rows([], YEARS),
-        index_rows([row()], YEARS),
-        diagnostics_rows([], {}, "x"),
-    ],
+    [index_rows([], YEARS), index_rows([row()], YEARS), diagnostics_rows([], {}, "x")],
     ids=["no trip", "a trip that tells nothing", "no diagnosis"],
 )
 def test_rows_have_the_columns_of_the_catalogue_in_its_order(rows: pl.DataFrame) -> None:

@@ -276,12 +276,7 @@ def test_cars_that_there_are_none_of(cars: CarConnectivityCars, package: Package
     ],
 )
 def test_whatever_goes_wrong_is_a_reading_and_told_once(
-    cars: CarConnectivityCars,
-    package: Package,
-    clock: Clock,
-    logged: list[str],
-    error: Exception,
-    trouble: Trouble,
+    cars: CarConnectivityCars, package: Package, clock: Clock, logged: list[str], error: Exception, trouble: Trouble
 ) -> None:
     package.fetches["vw"] = [raising(error)] * 2
     assert asked(cars, clock) == Reading("zoe", START, START, error=trouble)

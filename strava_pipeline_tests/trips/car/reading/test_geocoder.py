@@ -153,9 +153,4 @@ def test_a_real_request_is_one_that_nominatim_takes() -> None:
         assert Geocoder(server.url, Wire(clock, patience=5), clock, clock.sleep).find(HERE) == Address(STREET)
         asked = urlsplit(server.paths[0])
     assert asked.path == "/reverse"
-    assert parse_qs(asked.query) == {
-        "lat": ["0.250"],
-        "lon": ["-7.125"],
-        "format": ["jsonv2"],
-        "addressdetails": ["0"],
-    }
+    assert parse_qs(asked.query) == {"lat": ["0.250"], "lon": ["-7.125"], "format": ["jsonv2"], "addressdetails": ["0"]}

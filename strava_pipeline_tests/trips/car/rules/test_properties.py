@@ -11,15 +11,7 @@ from strava_pipeline.trips.car.rules.config import Position
 from strava_pipeline.trips.car.rules.events import CarAnswer, Event, Result, Status
 from strava_pipeline.trips.car.rules.trip import Trip, cache_json, state_name, trip_json
 from strava_pipeline_tests.examples import examples
-from strava_pipeline_tests.trips.car.rules.made import (
-    GYM_M,
-    LAT,
-    METRES_PER_DEGREE,
-    MONDAY,
-    OFFICE_M,
-    Drive,
-    north,
-)
+from strava_pipeline_tests.trips.car.rules.made import GYM_M, LAT, METRES_PER_DEGREE, MONDAY, OFFICE_M, Drive, north
 from strava_pipeline_tests.trips.car.rules.test_state import KEYS, OURS
 
 # Whatever happens

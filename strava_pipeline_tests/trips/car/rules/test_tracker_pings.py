@@ -250,8 +250,7 @@ def test_a_tenth_of_a_kilometre_is_a_trip_and_less_is_none(km: float, status: st
 
 
 @pytest.mark.parametrize(
-    ("bluetooth", "status"),
-    [("ada", "holding_bluetooth"), (None, "cancelled"), ("dan", "cancelled")],
+    ("bluetooth", "status"), [("ada", "holding_bluetooth"), (None, "cancelled"), ("dan", "cancelled")]
 )
 def test_bluetooth_holds_a_parked_trip_that_has_not_moved_yet(bluetooth: str | None, status: str) -> None:
     drive = driving()
