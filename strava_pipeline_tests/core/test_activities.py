@@ -496,7 +496,5 @@ def test_a_set_of_streams_is_told_from_anything_else(answer: Any, is_one: bool) 
         (404, b'{"error": "no such route"}', False),
     ],
 )
-def test_only_a_404_of_stravas_own_says_that_nothing_was_recorded(
-    status: int | None, body: bytes, nothing: bool
-) -> None:
+def test_only_a_404_of_strava_says_that_nothing_was_recorded(status: int | None, body: bytes, nothing: bool) -> None:
     assert is_nothing_recorded(status, body) is nothing

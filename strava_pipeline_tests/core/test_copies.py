@@ -47,9 +47,7 @@ def test_what_a_clock_dated_ahead_neither_goes_nor_takes_a_place() -> None:
         (None, None, "", "", set()),
     ],
 )
-def test_tags_tell_what_a_snapshot_is(
-    tags: list[str] | None, kind: str | None, folder: str, name: str, beside: set[str]
-) -> None:
+def test_tags_tell_it(tags: list[str] | None, kind: str | None, folder: str, name: str, beside: set[str]) -> None:
     item = {"id": "1f", "time": "2026-03-10T13:00:00.123456789+01:00", "hostname": "nas", "paths": ["/a"], "tags": tags}
     found = CopySnapshot.of(item)
     assert found.at == datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)

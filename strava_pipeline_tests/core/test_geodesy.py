@@ -52,9 +52,7 @@ def test_it_is_the_distance_over_columns() -> None:
         (-85.0511, 179.99, 5, (31, 31)),
     ],
 )
-def test_a_place_lies_in_the_tile_that_web_maps_have_there(
-    latitude: float, longitude: float, zoom: int, tile: tuple[int, int]
-) -> None:
+def test_a_place_is_in_the_tile_of_maps(latitude: float, longitude: float, zoom: int, tile: tuple[int, int]) -> None:
     assert tile_of(latitude, longitude, zoom) == tile
     place = pl.DataFrame({"latitude": [latitude], "longitude": [longitude]})
     (column,) = place.select(

@@ -156,9 +156,7 @@ def count(
         ([YearCount(2024, 0, 0, timedelta(0), YEAR, landed=3)], YearPlan(2024, "unknown", None, 1, 0)),
     ],
 )
-def test_a_year_is_planned_by_what_is_known_of_it_and_of_its_neighbours(
-    counts: list[YearCount], expected: YearPlan
-) -> None:
+def test_a_year_is_planned_by_what_it_and_its_neighbours_hold(counts: list[YearCount], expected: YearPlan) -> None:
     by_year = {one.year: one for one in counts}
     assert plan_years([2024], by_year, per_page=200, details=True) == (expected,)
 
@@ -265,9 +263,7 @@ def test_the_athlete_s_own_years_outweigh_the_plain_season() -> None:
         (at(2025, 1, 1), at(2025, 2, 1), ReceivedActivities(5, at(2025), at(2025)), 0.0),
     ],
 )
-def test_the_rest_is_as_dense_as_what_came(
-    begin: datetime, end: datetime, seen: ReceivedActivities, expected: float
-) -> None:
+def test_the_rest_is_as_dense(begin: datetime, end: datetime, seen: ReceivedActivities, expected: float) -> None:
     assert expected_between(begin, end, seen, EVEN) == pytest.approx(expected)
 
 
@@ -310,9 +306,7 @@ def test_a_forecast_beyond_the_days_limit_says_that_the_command_ends_before() ->
         (100, 101, None, "100–110 calls, done 2026-06-01 06:50 UTC at the earliest"),
     ],
 )
-def test_what_is_not_known_yet_is_told_as_a_range_rounded_outwards(
-    fewest: int, most: int, end: datetime | None, words: str
-) -> None:
+def test_what_is_unknown_is_a_range_rounded_outwards(fewest: int, most: int, end: datetime | None, words: str) -> None:
     first = at(2026, 6, 1) + timedelta(hours=6, minutes=50)
     bounds = Bounds(fewest, most, first, end)
     assert str(Forecast(1, 2, 300, end, bounds)) == f"{words}; the number is known when everything is listed."

@@ -11,9 +11,7 @@ BEGAN = datetime(2025, 5, 5, 8, tzinfo=timezone(timedelta(hours=2)))
 
 
 @pytest.mark.parametrize(("start", "read"), [(BEGAN, datetime(2025, 5, 5, 6, tzinfo=UTC)), (None, None)])
-def test_an_unreadable_row_keeps_the_start_that_its_provider_could_read(
-    start: datetime | None, read: datetime | None
-) -> None:
+def test_an_unreadable_row_keeps_the_start_its_provider_read(start: datetime | None, read: datetime | None) -> None:
     def read_row(_: Any) -> ProviderRow:
         raise UnreadableRowError("it has no key", start)
 

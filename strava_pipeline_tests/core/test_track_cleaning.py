@@ -78,9 +78,7 @@ WAY = [3.0 * second for second in range(60)]
     ids=["a run", "a jump", "jumps", "a start elsewhere", "an end elsewhere", "a lift taken", "no places", "a flight",
          "about as fast as its sport", "there and back"],
 )  # fmt: skip
-def test_positions_that_their_neighbours_do_not_confirm_are_left_out(
-    places: dict[str, list[float]], left_out: list[int]
-) -> None:
+def test_positions_no_neighbour_confirms_are_left_out(places: dict[str, list[float]], left_out: list[int]) -> None:
     found, counts = cleaned(track(**places), "at", RUN)
     assert found["latitude"].is_null().arg_true().to_list() == left_out
     assert found["longitude"].is_null().arg_true().to_list() == left_out

@@ -33,7 +33,7 @@ def test_a_year_s_window_holds_every_start_whose_local_year_it_is(year: int, sec
         (2026, datetime(2025, 12, 31, tzinfo=UTC), None),
     ],
 )
-def test_the_first_year_has_no_start_and_the_newest_no_end(
+def test_the_first_year_has_no_start_the_last_no_end(
     year: int, after: datetime | None, before: datetime | None
 ) -> None:
     expected = tuple(None if at is None else int(at.timestamp()) for at in (after, before))

@@ -38,9 +38,7 @@ def test_a_message_arrives_as_json(listening: Receiver) -> None:
         (503, TransientError),
     ],
 )
-def test_what_the_receiver_answers_tells_whether_to_try_again(
-    listening: Receiver, status: int, error: type[PipelineError]
-) -> None:
+def test_the_answer_tells_whether_to_try_again(listening: Receiver, status: int, error: type[PipelineError]) -> None:
     listening.answers = [status]
     with pytest.raises(error) as caught:
         post_alert(listening.url, {"text": "x"}, SETTINGS)

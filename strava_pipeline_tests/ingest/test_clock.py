@@ -141,9 +141,7 @@ def believing(answers: int) -> tuple[Time, ServerClock]:
 
 @pytest.mark.parametrize("wrong", [YEAR, -YEAR, timedelta(days=1), -timedelta(days=1)])
 @pytest.mark.parametrize(("answers", "needed"), [(1, 2), (2, 3), (9, 3)])
-def test_a_jump_counts_when_more_answers_say_so_than_said_otherwise(
-    wrong: timedelta, answers: int, needed: int
-) -> None:
+def test_a_jump_counts_when_more_answers_say_so_than_not(wrong: timedelta, answers: int, needed: int) -> None:
     time, clock = believing(answers)
     for number in range(1, needed + 1):
         before = clock.now()

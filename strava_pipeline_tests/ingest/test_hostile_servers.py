@@ -52,9 +52,7 @@ def test_of_a_receiver_of_alerts_only_the_status_counts(answer: Answer, monkeypa
 
 
 @pytest.mark.parametrize("answer", [trickling_head, continuing], ids=lambda kind: kind.__name__)
-def test_a_receiver_whose_answer_never_begins_may_be_asked_again(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_receiver_that_never_answers_may_be_asked_again(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "PATIENCE", SECONDS)
     with hostile(answer) as url, pytest.raises(TransientError, match="no answer from"):
         alerts.post_alert(url, {"text": "a run failed"}, Settings(_env_file=None))

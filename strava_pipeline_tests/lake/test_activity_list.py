@@ -117,9 +117,7 @@ def folded(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("sort", get_args(Sort))
-def test_pages_hold_each_activity_once_in_every_order_and_what_lacks_the_value_last(
-    published: Connection, sort: Sort
-) -> None:
+def test_pages_hold_each_activity_once_in_every_order_and_lacking_ones_last(published: Connection, sort: Sort) -> None:
     column = {
         "date": "start_date_local",
         "name": "name",

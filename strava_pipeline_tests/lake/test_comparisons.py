@@ -64,9 +64,7 @@ def test_a_year_of_which_a_listing_proves_nothing_was_not_compared(tmp_path: Pat
     assert compared_years(lake, YEARS, "garmin") == {2026: at}, "the odd row may be any activity before 2026-02-19"
 
 
-def test_pages_that_are_older_than_the_run_that_used_them_compared_nothing_but_where_a_feed_tells_the_rest(
-    tmp_path: Path,
-) -> None:
+def test_pages_older_than_their_run_compared_nothing_but_where_a_feed_tells_the_rest(tmp_path: Path) -> None:
     lake, days = Lake(tmp_path), [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)]
     for source in ("garmin", "ridewithgps"):
         own, older = (listed(lake, day, "all", None, None, source=source) for day in days)

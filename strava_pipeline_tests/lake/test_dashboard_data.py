@@ -180,9 +180,7 @@ def test_each_cursor_that_a_page_gives_is_read_whatever_its_length() -> None:
     assert [Cursor.parse(each.text) for each in made] == made
 
 
-def test_an_activity_has_what_it_nests_and_answers_to_the_ids_of_all_its_sources(
-    lake: Lake, published: Connection
-) -> None:
+def test_an_activity_has_what_it_nests_and_answers_to_ids_of_all_sources(lake: Lake, published: Connection) -> None:
     found = find_activity(published, -9)
     assert found is not None
     assert (found.id, find_activity(published, 4), find_activity(published, 2**62)) == (1, None, None)
@@ -203,9 +201,7 @@ def test_an_activity_has_what_it_nests_and_answers_to_the_ids_of_all_its_sources
     assert (other.detail, other.parts["laps"], other.photos, other.has_track) == (None, {}, {}, False)
 
 
-def test_the_sources_of_an_activity_stand_side_by_side_with_links_and_its_history_by_version(
-    published: Connection,
-) -> None:
+def test_sources_of_an_activity_stand_side_by_side_with_links_and_its_history_by_version(published: Connection) -> None:
     sources = sources_of(published, 1)
     assert [(key, said["name"], said["place"]) for key, said in [*sources.items()][:3]] == [
         ("strava:1", HOSTILE, 0),
@@ -237,9 +233,7 @@ def test_a_track_has_gaps_where_nothing_was_recorded(lake: Lake, published: Conn
     ("count", "every", "pauses"),
     [(1, 1, 0), (2, 1, 0), (1999, 1, 0), (2000, 1, 0), (2001, 1, 0), (5000, 1, 3), (60_000, 1, 50), (40_000, 30, 1500)],
 )
-def test_a_track_of_any_length_fits_a_screen_and_keeps_its_sum(
-    tmp_path: Path, count: int, every: int, pauses: int
-) -> None:
+def test_any_track_fits_a_screen_and_keeps_its_sum(tmp_path: Path, count: int, every: int, pauses: int) -> None:
     step = count // (pauses + 1)
     seconds = [
         float(each * every + min(each // step, pauses) * 3600) if pauses else float(each * every)
@@ -323,9 +317,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert load_series(published, ME, OF_2025).keys() == {"training_stress"}, "of power in tracks"
 
 
-def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its_like(
-    lake: Lake, published: Connection
-) -> None:
+def test_insights_of_an_activity_are_zones_efficiency_places_and_its_like(lake: Lake, published: Connection) -> None:
     ride, bare = find_activity(published, 1), find_activity(published, 5)
     assert ride is not None
     assert bare is not None
@@ -352,9 +344,7 @@ def test_insights_of_an_activity_are_its_zones_its_efficiency_its_places_and_its
     assert {*undated.effort.values()} == {None}
 
 
-def test_places_are_of_what_counts_and_similar_ones_are_of_the_route_or_begin_near_by(
-    new_lake: NewLake, tmp_path: Path
-) -> None:
+def test_places_are_of_what_counts_and_similar_ones_of_the_route_or_near_by(new_lake: NewLake, tmp_path: Path) -> None:
     lake = new_lake(tmp_path / "data")
     here, near, far = [47.0, 11.0], [47.02, 11.03], [47.1, 11.0]
     put(

@@ -78,9 +78,7 @@ def fetched(lake: Lake, *activity_ids: int, at: datetime, year: int = 2026) -> N
     ],
     ids=repr,
 )
-def test_missing_details_are_due_newest_first_within_the_scope(
-    stocked: Lake, scope: Scope, expected: list[int]
-) -> None:
+def test_missing_details_are_due_newest_first_in_the_scope(stocked: Lake, scope: Scope, expected: list[int]) -> None:
     assert due(stocked, scope) == expected
 
 
@@ -134,9 +132,7 @@ def test_deleted_activities_are_never_asked_for(stocked: Lake) -> None:
     ("edit", "again"),
     [({"name": "Edited"}, True), ({"kudos_count": 9}, False), ({"sport_type": "Ride"}, True), ({}, False)],
 )
-def test_an_edited_activity_is_due_again_and_one_with_new_kudos_is_not(
-    lake: Lake, edit: dict[str, Any], again: bool
-) -> None:
+def test_an_edited_activity_is_due_again_one_with_kudos_is_not(lake: Lake, edit: dict[str, Any], again: bool) -> None:
     listed(lake, [activity(1)])
     merge(lake)
     fetched(lake, 1, at=NOW + HOUR, year=2025)
@@ -160,9 +156,7 @@ def test_with_calls_to_spare_the_window_is_looked_at_again_least_recently_fetche
 
 
 @pytest.mark.parametrize(("age", "again"), [(REFRESH_REST - SECOND, []), (REFRESH_REST + SECOND, [4])])
-def test_what_was_fetched_within_the_last_twenty_hours_is_left_alone(
-    stocked: Lake, age: timedelta, again: list[int]
-) -> None:
+def test_what_was_fetched_in_the_last_20_hours_is_left_alone(stocked: Lake, age: timedelta, again: list[int]) -> None:
     fetched(stocked, 3, at=LATER - SECOND)
     fetched(stocked, 4, at=LATER - age)
     assert ids(select_details(stocked, ALL, WINDOW, LATER).refresh) == again

@@ -58,17 +58,13 @@ def test_every_field_of_every_summary_is_in_gold(golden: Lake, documents: list[t
     assert summary_differences(golden, parsed(documents, 0)) == []
 
 
-def test_every_field_of_every_detail_and_all_it_nests_is_in_gold(
-    golden: Lake, documents: list[tuple[bytes, bytes]]
-) -> None:
+def test_each_field_of_a_detail_and_its_nests_is_in_gold(golden: Lake, documents: list[tuple[bytes, bytes]]) -> None:
     details = parsed(documents, 1)
     assert sum(len(each.get("segment_efforts") or ()) for each in details) > COUNT / 2
     assert detail_differences(golden, details) == []
 
 
-def test_each_activity_stands_in_the_year_of_its_local_start(
-    golden: Lake, documents: list[tuple[bytes, bytes]]
-) -> None:
+def test_activities_stand_in_the_year_of_local_start(golden: Lake, documents: list[tuple[bytes, bytes]]) -> None:
     expected = {each["id"]: int(each["start_date_local"][:4]) for each in parsed(documents, 0)}
     assert {row["id"]: row["year"] for row in rows(golden)} == expected
     with reading(golden) as connection:

@@ -58,9 +58,7 @@ def test_nothing_is_told_before_everything_was_listed(tmp_path: Path) -> None:
     ],
     ids=["empty so far", "as far as the first activity", "2008 is missing", "the newest first", "2010 is missing"],
 )
-def test_years_that_are_listed_alone_are_everything_together(
-    tmp_path: Path, listed_years: Iterable[int], later: int | None
-) -> None:
+def test_years_listed_alone_are_all_together(tmp_path: Path, listed_years: Iterable[int], later: int | None) -> None:
     lake, years = Lake(tmp_path), YearRange(2008, 2026)
     for year in listed_years:
         after, before = (

@@ -111,9 +111,7 @@ def test_lines_are_of_a_year_and_of_a_sport(published: Connection, lake: Lake) -
     assert heat_lines(published, lake, ME + 1, box=BOX, zoom=ZOOM).lines == {}, "another athlete's"
 
 
-def test_the_newest_are_drawn_where_there_are_many(
-    published: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_the_newest_are_drawn(published: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for most, kept, is_whole in ((1, {2}, False), (2, {1, 2}, False), (3, {1, 2, 3}, True)):
         monkeypatch.setattr(module, "MOST_LINES", most)
         found = lines(published, lake)

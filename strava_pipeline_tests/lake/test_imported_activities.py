@@ -82,9 +82,7 @@ def test_what_else_lies_among_imports_is_none(lake: Lake) -> None:
 # --- the activities of an import
 
 
-def test_activities_that_are_forgotten_are_out_of_sight_before_they_are_removed(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_activities_forgotten_are_out_of_sight_before_removal(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = imported(lake, *some(3)), imported(lake, *some(2, source="file"), at=NOW + DAY)
     unfinished = activities_folder(lake, one.name).with_name(f".{one.name}.tmp")
     unfinished.mkdir()
@@ -154,9 +152,7 @@ def test_what_a_killed_process_left_half_made_is_replaced(lake: Lake) -> None:
     assert [path.name for path in (lake.readings / "imports").iterdir()] == [one.name]
 
 
-def test_made_anew_there_is_the_old_or_the_new_or_nothing_at_any_moment(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_made_anew_it_is_the_old_the_new_or_nothing_at_any_time(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process may die before any change of the disk: nobody may then find half of an import."""
     one = imported(lake, *some(2))
     moment, died = 0, True

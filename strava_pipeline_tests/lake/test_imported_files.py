@@ -76,9 +76,7 @@ def put_pieces(lake: Lake, body: bytes) -> tuple[str, bool]:
 
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("take", [put, put_pieces])
-def test_bytes_come_back_as_they_were_received(
-    lake: Lake, take: Callable[[Lake, bytes], tuple[str, bool]], name: str
-) -> None:
+def test_bytes_come_back_unchanged(lake: Lake, take: Callable[[Lake, bytes], tuple[str, bool]], name: str) -> None:
     body = BODIES[name]
     assert take(lake, body) == (sha(body), True)
     assert stored_bytes(lake, sha(body)) == body

@@ -473,9 +473,7 @@ def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(l
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_file_that_names_nobody_goes_by_the_clock_of_the_owner_and_by_a_zone_rather_than_an_offset(
-    lake: Lake, turned: bool
-) -> None:
+def test_a_file_that_names_nobody_goes_by_the_owner_s_clock_and_by_zone_not_offset(lake: Lake, turned: bool) -> None:
     told = {"utc_offset": 3600, "timezone": "(GMT+01:00) Europe/Vienna"}
     known = [activity(1, "2024-03-01T08:00", utc_offset=3600, timezone=None), activity(2, "2024-03-01T08:00", **told)]
     put(lake, reversed(known) if turned else known)

@@ -90,9 +90,7 @@ def test_places_where_nothing_begins_any_more_are_forgotten(lake: Lake) -> None:
         assert connection.execute("FROM near_towns").fetchall() == [(4821, 1637, "Vienna")]
 
 
-def test_another_file_of_towns_names_all_places_again(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_file_of_towns_names_all_anew(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.4])])
     publish(lake)
     other = tmp_path / "towns.csv.gz"

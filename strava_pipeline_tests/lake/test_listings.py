@@ -385,9 +385,7 @@ def test_a_manifest_made_anew_claims_no_more_than_its_pages_hold(lake: Lake, mod
 
 
 @pytest.mark.parametrize("content", DAMAGE, ids=lambda content: repr(content)[:12])
-def test_a_page_that_is_lost_is_set_aside_the_others_stay_and_the_watermark_goes_back(
-    lake: Lake, content: bytes | None
-) -> None:
+def test_a_lost_page_is_set_aside_the_others_stay_the_watermark_goes_back(lake: Lake, content: bytes | None) -> None:
     first = listed(lake, [on(20)])
     listing = listed(lake, [on(24)], [on(25)], [on(26)], mode="incremental", after=day(10), at=NOW + HOUR)
     assert watermark(lake) == day(26) + 12 * HOUR

@@ -46,9 +46,7 @@ def test_a_region_is_added_replaced_and_removed(lake: Lake, tmp_path: Path) -> N
         ({"layers": "transportation water"}, "other layers than the map draws"),
     ],
 )
-def test_another_file_is_refused_and_nothing_is_written(
-    lake: Lake, tmp_path: Path, other: dict[str, Any], why: str
-) -> None:
+def test_another_file_is_refused_and_not_written(lake: Lake, tmp_path: Path, other: dict[str, Any], why: str) -> None:
     with pytest.raises(NoRegionError, match=why) as refused:
         add_region(lake, write_region(tmp_path / "home.pmtiles", **other))
     assert "/maps" in str(refused.value), "what to do"
@@ -77,17 +75,13 @@ def test_a_truncated_file_is_refused_and_one_that_is_truncated_later_is_damaged(
 
 
 @pytest.mark.parametrize("name", ["über.pmtiles", "a b.pmtiles", ".pmtiles", "home.mbtiles", "a" * 65 + ".pmtiles"])
-def test_a_name_that_could_not_stand_in_an_address_is_refused_with_one_that_can(
-    lake: Lake, tmp_path: Path, name: str
-) -> None:
+def test_a_name_unfit_for_an_address_is_refused_with_one_that_fits(lake: Lake, tmp_path: Path, name: str) -> None:
     with pytest.raises(NoRegionError, match=r"home\.pmtiles"):
         add_region(lake, write_region(tmp_path / name))
     assert region_path(lake, f"../{name}") is None
 
 
-def test_a_disk_without_room_is_said_before_anything_is_copied(
-    tmp_path: Path, on_disk: Callable[[Path], SmallDisk]
-) -> None:
+def test_a_full_disk_is_said_before_anything_is_copied(tmp_path: Path, on_disk: Callable[[Path], SmallDisk]) -> None:
     (tmp_path / "disk").mkdir()
     lake, large = Lake(on_disk(tmp_path / "disk").seen / "data"), write_region(tmp_path / "home.pmtiles")
     with large.open("r+b") as file:

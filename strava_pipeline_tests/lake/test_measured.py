@@ -96,9 +96,7 @@ def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(
     assert len(published(computed)) == 3
 
 
-def test_a_file_that_cannot_be_read_counts_as_none_until_it_is_measured_again(
-    computed: Lake, subtests: pytest.Subtests
-) -> None:
+def test_an_unreadable_file_counts_as_none_until_measured_again(computed: Lake, subtests: pytest.Subtests) -> None:
     path = computed.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet"
     for damage in ("cut", "emptied", "holed", "other"):
         with subtests.test(damage=damage):

@@ -186,9 +186,7 @@ def test_an_older_version_that_arrives_late_does_not_win(lake: Lake) -> None:
     assert told(lake, "name") == ("newer",)
 
 
-def test_an_activity_twice_on_one_page_gives_one_row_and_the_same_one_each_time(
-    new_lake: NewLake, tmp_path: Path
-) -> None:
+def test_an_activity_twice_on_a_page_gives_one_row_the_same_each_time(new_lake: NewLake, tmp_path: Path) -> None:
     twins = [activity(number // 2, name=f"{number % 2}") for number in range(200)]
     found = []
     for number, page in enumerate([twins, twins[::-1]]):

@@ -126,9 +126,7 @@ def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
     assert row(lake, "activity_details")["name"] == "newer"
 
 
-def test_a_batch_that_fails_leaves_nothing_and_those_before_it_stay(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_that_fails_leaves_nothing_those_before_it_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     detailed(lake, *(detail(number) for number in range(1, 6)))
     first = detail_files(lake, 2025)[1].good
     assert first is not None

@@ -328,9 +328,7 @@ def until(is_so: Callable[[], object]) -> None:
     )
 
 
-def test_without_the_driver_the_export_says_how_to_install_it(
-    gold: Lake, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_driver_it_says_how_to_get_it(gold: Lake, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
     with pytest.raises(MissingSettingsError, match=r"Install it: pip install 'strava_pipeline\[export\]'"):
         export(gold, database)
@@ -394,9 +392,7 @@ def test_a_value_that_can_t_be_cast_ends_the_export_by_its_column(lake: Lake, da
     assert asked(database, "SELECT extra::text FROM strava.activities_all") == [('{"a": 1}',)]
 
 
-def test_a_database_of_another_encoding_is_refused_before_a_text_becomes_another(
-    gold: Lake, server: Server, database: str
-) -> None:
+def test_a_database_of_another_encoding_is_refused_before_any_text(gold: Lake, server: Server, database: str) -> None:
     done(database, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     with pytest.raises(PipelineError, match='has no equivalent in encoding "LATIN1"'):
         export(gold, server.url("latin"))

@@ -44,9 +44,7 @@ def test_publishing_without_a_change_does_nothing(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(("folder", "file"), [(0o700, 0o400), (0o750, 0o440), (0o755, 0o444)])
-def test_nobody_may_write_to_the_snapshot_and_who_may_enter_its_folder_may_read_it(
-    lake: Lake, folder: int, file: int
-) -> None:
+def test_nobody_may_write_to_it_and_who_may_enter_its_folder_may_read_it(lake: Lake, folder: int, file: int) -> None:
     lake.snapshot.parent.chmod(folder)
     publish(lake)
     assert stat.S_IMODE(lake.snapshot.stat().st_mode) == file
@@ -90,9 +88,7 @@ def test_no_log_of_an_old_file_lies_beside_a_new_one(lake: Lake) -> None:
     assert names(lake) == []
 
 
-def test_a_publish_that_fails_leaves_the_old_snapshot_and_no_rubbish(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     listed(lake, [activity(1, name="A")])
     merge(lake)
     publish(lake)

@@ -21,9 +21,7 @@ delete_data(Lake(Path(sys.argv[1])))
 """
 
 
-def test_a_disk_that_is_mounted_inside_is_emptied_and_stays_mounted(
-    tmp_path: Path, on_disk: Callable[[Path], SmallDisk]
-) -> None:
+def test_a_disk_mounted_inside_is_emptied_and_stays(tmp_path: Path, on_disk: Callable[[Path], SmallDisk]) -> None:
     data = tmp_path / "data"
     for name in ("bronze/deep/page.json.gz", "bronze/page.json.gz", "warehouse/strava.duckdb"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)

@@ -62,9 +62,7 @@ def warehouse(opened: Connection) -> Iterator[Connection]:
         "the offset of another season", "no offset, no zone", "no offset", "no local start", "no start",
     ],
 )  # fmt: skip
-def test_an_offset_is_what_the_two_clocks_differ_by(
-    warehouse: Connection, local: str, start: str, offset: str, wrong: int
-) -> None:
+def test_offsets_are_the_difference(warehouse: Connection, local: str, start: str, offset: str, wrong: int) -> None:
     warehouse.execute(
         "INSERT INTO activities_all (id, start_date_local, start_date, utc_offset)"
         f" VALUES (1, {local}::TIMESTAMP, {start}::TIMESTAMPTZ, {offset})"

@@ -162,9 +162,7 @@ LOSSES = [lose_the_file, lose_all_but_bronze, lose_the_file_and_look, update_the
 
 @pytest.mark.closed
 @pytest.mark.parametrize("lose", LOSSES)
-def test_what_was_lost_is_made_anew_and_equals_what_was_there(
-    published: Lake, life: Life, lose: Callable[[Lake], None]
-) -> None:
+def test_what_was_lost_is_made_anew_and_is_equal(published: Lake, life: Life, lose: Callable[[Lake], None]) -> None:
     before, seen = life
     lose(published)
     assert ensure(published)
@@ -304,9 +302,7 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[
     "step",
     ["merge_activities", "_put_in_place", *(pytest.param(it, marks=SOAK) for it in ("write_shards", "merge_details"))],
 )
-def test_what_a_run_lands_and_merges_meanwhile_is_there_afterwards(
-    published: Lake, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_run_does_meanwhile_is_there_after(published: Lake, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     late = [activity(1, name="newest", kudos_count=40), activity(99, "2026-05-05T06:00:00Z")]
 
     def run() -> None:
@@ -354,9 +350,7 @@ def lose_a_detail_behind_new_ones(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_listings, lose_a_detail, lose_a_detail_behind_new_ones])
-def test_a_loss_is_refused_and_the_old_warehouse_works_on(
-    published: Lake, life: Life, lose: Callable[[Lake], None]
-) -> None:
+def test_a_loss_is_refused_and_the_old_one_works_on(published: Lake, life: Life, lose: Callable[[Lake], None]) -> None:
     before, seen = life
     lose(published)
     with pytest.raises(PipelineError, match="published are not in bronze"):

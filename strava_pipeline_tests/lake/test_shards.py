@@ -217,9 +217,7 @@ def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyP
     assert rows(lake) == before
 
 
-def test_a_crash_before_the_merged_ones_are_deleted_loses_and_doubles_nothing(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_before_merged_ones_go_loses_and_doubles_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 5)
     _many(lake, 6)
     monkeypatch.setattr(Path, "unlink", _killed)
@@ -240,9 +238,7 @@ def _killed(path: Path, missing_ok: bool = False) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_listing_that_goes_on_after_its_shard_was_merged_is_whole_too(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_that_goes_on_after_a_merge_is_whole_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 3)
     broken = started(lake, at=NOW + 4 * DAY)
@@ -279,9 +275,7 @@ def test_a_damaged_shard_is_set_aside_and_made_again(lake: Lake, damage: str) ->
     assert not merge(lake).updated
 
 
-def test_a_damaged_merged_shard_is_made_again_from_all_its_listings(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_merged_shard_is_made_of_all_its_listings(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 4)
     write_shards(lake, ALL, YEARS)

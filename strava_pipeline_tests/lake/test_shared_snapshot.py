@@ -64,9 +64,7 @@ def test_a_purged_snapshot_is_not_kept_on_disk_by_who_read_it(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which files are open")
-def test_it_is_closed_when_nobody_asks_for_a_while_and_who_reads_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_closed_when_nobody_asks_and_who_reads_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timers: list[Callable[[], None]] = []
     lake = Lake(tmp_path / "data")
     shared = SharedSnapshot(lake)

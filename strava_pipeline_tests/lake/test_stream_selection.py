@@ -86,9 +86,7 @@ def test_a_404_of_stravas_is_remembered_for_ever(stocked: Lake, days: int) -> No
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 500), (b"<html>", 404), (b"{}", 403), (b"", None)])
-def test_any_other_failure_rests_and_is_asked_for_again_after_growing_pauses(
-    stocked: Lake, body: bytes, status: int | None
-) -> None:
+def test_other_failures_rest_and_are_asked_again_ever_later(stocked: Lake, body: bytes, status: int | None) -> None:
     land_no_streams(stocked, 2026, 4, body, status, NOW)
     resting = select_streams(stocked, ALL, NOW + DAY - EARLY - SECOND)
     assert ([each.activity_id for each in resting.resting], 4 in [each.activity_id for each in resting.due]) == (
@@ -125,9 +123,7 @@ def test_a_poisoned_one_is_told_so_that_it_costs_one_attempt(stocked: Lake) -> N
         ({"moving_time": 40}, True),
     ],
 )
-def test_one_that_was_cut_since_is_due_again_once_and_an_edited_one_is_not(
-    stocked: Lake, edit: dict[str, Any], again: bool
-) -> None:
+def test_one_cut_since_is_due_again_once_an_edited_one_not(stocked: Lake, edit: dict[str, Any], again: bool) -> None:
     land_streams(stocked, 2026, 4, b"{}", NOW + HOUR)
     land_no_streams(stocked, 2026, 3, NOTHING, 404, NOW + HOUR)
     listed(

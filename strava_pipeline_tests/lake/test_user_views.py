@@ -132,9 +132,7 @@ REFUSED = [
 ]
 
 
-def test_files_that_are_broken_or_reach_too_far_are_left_out_whole(
-    merged: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_broken_or_reaching_too_far_are_left_out_whole(merged: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(merged.data_dir.parent)
     publish(merged)
     before = counts(merged)

@@ -108,9 +108,7 @@ def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
     assert present(lake) == [1, 2]
 
 
-def test_what_a_transaction_holds_is_put_on_disk_and_the_limit_of_memory_stays(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_transaction_holds_is_on_disk_and_memory_limited(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warehouse, "_HELD", 2_000_000)
     monkeypatch.setattr(warehouse, "_KEPT", "2MB")
     with writing(lake) as connection:
@@ -182,9 +180,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.slow
-def test_a_program_that_has_the_file_open_without_our_lock_is_told_apart(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_with_the_file_open_but_no_lock_is_told_apart(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     put(lake, 1)
     monkeypatch.setattr(warehouse, "_PATIENCE", 0)
     command = [sys.executable, "-c", SHELL, str(lake.working)]

@@ -65,9 +65,7 @@ def test_one_run_lists_the_year_at_every_service_and_merges_once(rig: Rig, servi
 
 
 @pytest.mark.slow
-def test_a_service_that_fails_and_one_with_a_limit_keep_no_other_from_being_merged(
-    rig: Rig, services: tuple[ToySubject, Toy]
-) -> None:
+def test_one_that_fails_and_one_with_a_limit_keep_no_other_unmerged(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     one, other = services
     one.fail(kind="status", status=500, times=3)
     other.headers = [(b"Retry-After", b"7200")]
@@ -83,9 +81,7 @@ def test_a_service_that_fails_and_one_with_a_limit_keep_no_other_from_being_merg
 
 
 @pytest.mark.slow
-def test_a_month_of_every_service_is_listed_merged_and_proposed_in_one_run(
-    rig: Rig, services: tuple[ToySubject, Toy]
-) -> None:
+def test_a_month_of_all_is_listed_merged_and_proposed_at_once(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     choices = '[providers.toy]\nenabled = true\nwrite = ["name"]\n[providers.tin]\nenabled = true\npriority = 1\n'
     rig.settings.providers_config.write_text(choices)
     job = definitions(rig.settings).resolve_job_def(MONTH_JOB)

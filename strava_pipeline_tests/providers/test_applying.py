@@ -25,9 +25,7 @@ def same_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @WITH_THE_TOY
-def test_a_run_writes_twenty_at_one_service_unless_a_person_wants_all(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_writes_twenty_at_a_service_unless_asked_for_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST == 20
     monkeypatch.setattr(apply_step, "MOST", most := 2)
     one = Edited(world, monkeypatch, most + 3)
@@ -41,9 +39,7 @@ def test_a_run_writes_twenty_at_one_service_unless_a_person_wants_all(
 
 
 @WITH_THE_TOY
-def test_what_a_person_rejects_while_a_run_is_at_work_is_not_written(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_person_rejects_while_a_run_works_is_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Edited(world, monkeypatch, 2)
     one.decide()
     (second,) = [key for key, state in one.states().items() if state.change.new == "Up hill 2"]
@@ -110,9 +106,7 @@ def test_a_file_is_sent_once_and_looked_for_afterwards(
 
 
 @WITH_THE_TOY
-def test_a_service_that_fails_keeps_no_other_from_being_written_to(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_that_fails_keeps_no_other_from_being_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strava has no login here, and the toy first answers with something that its writer does not expect."""
     one = Edited(world, monkeypatch, 1)
     config = world.settings.providers_config

@@ -117,9 +117,7 @@ def check_dry_run(one: Edited, type_in: Type) -> None:
 
 
 @WITH_THE_TOY
-def test_what_is_left_out_is_said_wherever_a_person_looks(
-    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_out_is_said_to_who_looks(world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in world.settings.environ().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(comparing, "MOST_PROPOSED", 1)

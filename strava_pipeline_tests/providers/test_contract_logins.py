@@ -187,9 +187,7 @@ def test_processes_that_renew_a_login_at_once_renew_it_once(renewables: list[Ren
         assert one.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
-    renewable: Renewable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_spent_if_the_login_can_t_be_saved(renewable: Renewable, monkeypatch: pytest.MonkeyPatch) -> None:
     before = renewable.path.read_bytes()
     found = tokens_of(renewable.source, renewable.settings, renewable.now)
 
@@ -207,9 +205,7 @@ def test_nothing_is_spent_where_the_next_login_could_not_be_saved(
     assert traces_of(renewable.path) == [renewable.path, renewable.path.with_name(f"{renewable.path.name}.lock")]
 
 
-def test_a_process_killed_between_the_exchange_and_the_write_leaves_the_old_login_whole(
-    renewables: list[Renewable],
-) -> None:
+def test_a_process_killed_between_exchange_and_write_leaves_the_old_login_whole(renewables: list[Renewable]) -> None:
     before = [one.path.read_bytes() for one in renewables]
     logins = [(one.source, one.settings, one.now) for one in renewables]
     context = multiprocessing.get_context("spawn")

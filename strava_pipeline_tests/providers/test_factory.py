@@ -112,9 +112,7 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
         yield Enabled(settings, defs)
 
 
-def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_changes_nothing_else(
-    enabled: Enabled, tmp_path: Path
-) -> None:
+def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_no_more(enabled: Enabled, tmp_path: Path) -> None:
     (tmp_path / "strava_token.json").write_text("{}")  # Strava is used
     beside_strava = build_defs(enabled.settings.model_copy(update={"secrets_dir": tmp_path}))
     before = [line for file in written() for line in file.read_text().splitlines()]
@@ -244,9 +242,7 @@ def test_every_week_two_years_and_every_month_everything_is_compared(enabled: En
         ("0 4-6 1 * *", "0 4-6 1 * *"),
     ],
 )
-def test_a_provider_s_schedule_is_an_hour_after_the_daily_run_if_that_is_the_same_day(
-    schedule: str, later: str
-) -> None:
+def test_a_provider_s_schedule_is_an_hour_after_the_daily_run_if_on_the_same_day(schedule: str, later: str) -> None:
     assert an_hour_after(schedule) == later
 
 

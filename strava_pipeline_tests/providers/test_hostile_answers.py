@@ -237,9 +237,7 @@ def token_call(world: World) -> str:
 
 
 @pytest.mark.parametrize(("call", "status"), [("listing", 307), ("token", 302)])
-def test_no_login_follows_a_redirect_to_another_host(
-    shared: World, call: str, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_login_goes_to_another_host(shared: World, call: str, status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world = shared
     world.subject.faults.clear()
@@ -262,9 +260,7 @@ NAME = "../../../escaped\u202e\u2066 name\u200f"  # what turns the direction of 
 CONTROLS = "\x1b[31m\x07\x00\x85\r\n"
 
 
-def test_a_name_is_text_whatever_it_holds_and_hostile_files_are_asked_for_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_name_is_text_always_and_hostile_files_come_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world.settings = world.settings.model_copy(update={"answer_limit_mb": 1})
     keys = five_on_pages(world.subject)

@@ -150,9 +150,7 @@ def test_an_unknown_provider_is_an_error_that_says_what_to_do(name: str) -> None
         spec_of(name)
 
 
-def test_a_file_whose_bytes_are_gone_comes_again_with_the_provider_s_job(
-    lake: Lake, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_whose_bytes_are_gone_comes_again_by_its_job(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     listed(lake, "me", "a")
     land_file_of(lake, "a")
     shutil.rmtree(lake.files)
@@ -161,9 +159,7 @@ def test_a_file_whose_bytes_are_gone_comes_again_with_the_provider_s_job(
     assert "Import" not in caplog.text
 
 
-def test_the_records_of_files_are_read_as_often_for_many_years_as_for_one(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_of_files_are_read_as_often_for_many_years_as_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     listed(lake, "me", "a", "b")
     land_file_of(lake, "a")
     land_file_of(lake, "b")

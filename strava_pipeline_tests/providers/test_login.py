@@ -163,9 +163,7 @@ def test_the_list_breaks_no_word_in_a_narrow_terminal(
     assert {"toy", "missing", "activities", "files", "gear"} <= set(re.findall(r"\w+", " ".join(lines)))
 
 
-def test_without_any_provider_the_list_says_so(
-    settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_says_if_it_is_empty(settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "PROVIDERS", {})
     assert type_in("providers", "list").out == "None: this version knows no service besides Strava.\n"
 

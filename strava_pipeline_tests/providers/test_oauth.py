@@ -74,9 +74,7 @@ def log_in(world: World, person: Person, **more: Any) -> None:
     registry.log_in(world.subject.name, world.settings, person.request(**more))
 
 
-def test_the_pasted_address_becomes_a_login_that_only_its_owner_can_read(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_pasted_address_becomes_a_login_of_its_owner_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     name, person = world.subject.name, Person()
     assert f"providers login {name}" in (registry.missing_login(name, world.settings) or "")

@@ -171,9 +171,7 @@ def revision_of(world: World) -> str:
     ],
     ids=["Strava first", "toy first"],
 )
-def test_a_source_that_gives_no_name_or_no_gear_leaves_it_to_the_next(
-    world: World, text: str, shown: list[tuple[Any, ...]]
-) -> None:
+def test_a_source_without_name_or_gear_leaves_it_so(world: World, text: str, shown: list[tuple[Any, ...]]) -> None:
     known = {"kudos_count": 7, "private": True, "distance": 9.0}
     rides: list[dict[str, Any]] = [
         {"id": 3, "start_date": "2025-04-01T06:00:00Z", "name": " "},
@@ -221,9 +219,7 @@ def test_a_row_with_a_day_alone_gets_its_time_from_the_next_source(world: World)
     [([2, -5], ("at Strava alone", None, None)), ([-5, K2], ("x", "b-1", "strava_archive"))],
     ids=["the API says none", "the API lacks the activity"],
 )
-def test_gear_of_an_archive_counts_where_its_row_stands(
-    world: World, ids: list[int], shown: tuple[str | None, ...]
-) -> None:
+def test_gear_of_an_archive_counts_by_its_row(world: World, ids: list[int], shown: tuple[str | None, ...]) -> None:
     merged(world)
     with writing(world.run().lake) as connection:
         connection.execute(f"UPDATE activities_all SET gear_id = 'B2', gear_source = 'toy' WHERE id = {K2}")

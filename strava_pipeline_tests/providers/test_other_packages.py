@@ -156,9 +156,7 @@ def test_the_published_contract_needs_nothing_of_our_own_tests(settings: Setting
     assert "5 passed" in told.stdout
 
 
-def test_its_settings_come_from_where_all_settings_do(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_settings_come_as_all_do(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(installed(tmp_path / "site", distribution="acme-settings"))
     assert missing_login("acme", settings) == "ACME_KEY is not set. Ask Acme for a key."
     (tmp_path / ".env").write_text("ACME_KEY=hush\nACME_SECRET= shh \n")
@@ -229,9 +227,7 @@ def test_a_name_that_can_not_be_used_is_refused_and_what_is_ours_stays(
     assert spec_of("garmin").title == "Garmin Connect"
 
 
-def test_of_two_packages_with_one_name_neither_is_used(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_of_one_name_none_is_used(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for distribution in ("acme-one", "acme-two"):
         monkeypatch.syspath_prepend(installed(tmp_path / distribution, distribution=distribution))
     assert "acme" not in provider_names()

@@ -90,9 +90,7 @@ def test_gear_of_all_services_stands_side_by_side(world: World, type_in: Type) -
     ]
 
 
-def test_a_link_is_shown_then_written_once_a_person_agrees(
-    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_is_shown_and_written_if_agreed(world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.settings.providers_config
     asked: list[str] = []
 

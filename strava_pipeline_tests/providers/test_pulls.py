@@ -110,9 +110,7 @@ def test_what_is_listed_at_once_is_one_run(
 
 
 @pytest.mark.usefixtures("services")
-def test_a_service_that_always_shows_everything_is_listed_once_for_several_years(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_service_that_shows_everything_is_listed_once_for_several_years(monkeypatch: pytest.MonkeyPatch) -> None:
     wants = wanted(SETTINGS, **{**NOTHING, "years": ["2022", "2024"]})
     assert years_pulled(SETTINGS, {"toy": ProviderChoice()}, wants) == [[2024], [2022]]
     always_all = replace(spec_of("toy"), capabilities=frozenset({"feed"}))
@@ -248,9 +246,7 @@ def names(rig: Rig) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_service_is_pulled_though_the_first_one_fails(
-    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
-) -> None:
+def test_all_are_pulled_though_the_first_fails(rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn) -> None:
     services[0].fail(kind="status", status=500, times=3)
     said = type_on(rig)("providers", "pull", "toy", "tin", "--json")
     assert said.code == 1
@@ -264,9 +260,7 @@ def test_every_service_is_pulled_though_the_first_one_fails(
 
 
 @pytest.mark.slow
-def test_a_month_is_pulled_on_demand_and_a_limit_ends_with_3(
-    rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
-) -> None:
+def test_a_month_is_pulled_and_a_limit_is_3(rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn) -> None:
     said = type_on(rig)("providers", "pull", "toy", "--month", "2025-02")
     assert (said.code, said.out.splitlines()[:2]) == (0, ["Toy", said.out.splitlines()[1]])
     assert "\nListed 2 activities of Toy in 3 calls" in said.out

@@ -173,9 +173,7 @@ def test_of_a_run_of_all_services_the_provider_s_own_part_goes_on_though_another
     assert request.run_config == {"ops": {}}
 
 
-def test_a_pull_of_several_services_goes_on_though_earlier_pulls_succeeded_and_a_later_one_does_it(
-    watched: Watched,
-) -> None:
+def test_a_pull_of_services_goes_on_though_earlier_pulls_succeeded_and_a_later_one_does_it(watched: Watched) -> None:
     watched.ran("monday", None, (2025, 2026), INCREMENTAL)
     watched.ran("tuesday", LISTING, (2025, 2026), INCREMENTAL, job=PULL_JOB, status=DagsterRunStatus.FAILURE)
     assert watched.request().tags[RESUMES] == "tuesday"

@@ -13,9 +13,7 @@ from strava_pipeline_tests.providers.worlds import World
 pytestmark = pytest.mark.parametrize("world", ["intervals_icu"], indirect=True)
 
 
-def test_a_deletion_counts_only_where_the_activity_is_not_there_and_a_missing_one_only_where_it_was_deleted(
-    world: World,
-) -> None:
+def test_a_deletion_counts_where_the_activity_is_not_there_and_a_missing_one_where_it_was_deleted(world: World) -> None:
     keys = filled(world)
     service = world.subject.service  # type: ignore[attr-defined]
     with intake(world):

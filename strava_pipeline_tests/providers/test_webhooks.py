@@ -273,9 +273,7 @@ def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypat
     assert world.gold(GONE) == [(keys[4],)]
 
 
-def test_an_edit_that_is_delivered_renews_or_ends_what_stands_without_a_listing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edit_delivered_renews_or_ends_what_stands_unlisted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
     one = Edited(world, monkeypatch, 4)
     ids = {str(state.change.source_id): key for key, state in one.states().items()}

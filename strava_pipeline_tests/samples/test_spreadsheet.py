@@ -41,9 +41,7 @@ def test_a_workbook_is_read_as_its_oracle_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "refused"), [("plain", 0), ("kinds_of_cells", 1), ("furnished", 0)])
-def test_every_row_takes_a_name_a_duration_and_ids_and_nothing_else_changes(
-    tmp_path: Path, name: str, refused: int
-) -> None:
+def test_each_row_takes_name_duration_and_ids_and_no_more_changes(tmp_path: Path, name: str, refused: int) -> None:
     """A duration that nobody can read is not overwritten."""
     pytest.importorskip("openpyxl")
     oracle = json.loads((SAMPLES / f"{name}.oracle.json").read_text())

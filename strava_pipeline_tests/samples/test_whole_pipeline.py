@@ -30,9 +30,7 @@ def served(rig: Rig, path: str, **query: Any) -> Any:
     return answer.json()
 
 
-def test_a_run_over_all_real_payloads_ends_with_gold_equal_to_the_source(
-    make_rig: Callable[..., Rig], tmp_path: Path
-) -> None:
+def test_a_run_over_all_real_payloads_has_gold_as_its_source(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
     by_id = {item["id"]: item for name in [*SUMMARIES, *DETAILS] for item in objects(name) if "id" in item}
     assert len(by_id) > 130
     dataset = tmp_path / "real.json.gz"

@@ -121,9 +121,7 @@ def test_the_first_name_that_a_person_wrote_leads(
         ("", "  ", None, (None, "ok ok ok")),
     ],
 )
-def test_linked_gear_leads(
-    sheet: str | None, strava: str | None, garmin: str | None, found: tuple[str | None, str]
-) -> None:
+def test_linked_leads(sheet: str | None, strava: str | None, garmin: str | None, found: tuple[str | None, str]) -> None:
     here = effort(*(said(name, None, piece) for name, piece in zip(PARTIES, (sheet, strava, garmin), strict=True)))
     assert gear(compared(here, parties(), GEAR)) == found
 
@@ -261,9 +259,7 @@ def test_no_row_is_proposed_for_what_may_be_there(rows: list[Said], chosen: dict
 
 
 @pytest.mark.parametrize(("sport", "adds"), [("Ride", 0), ("GravelRide", 0), ("Run", 1), (None, 0)])
-def test_no_row_is_proposed_beside_one_of_the_same_day_and_sport_that_matches_nothing(
-    sport: str | None, adds: int
-) -> None:
+def test_no_row_is_proposed_beside_one_of_that_day_and_sport_that_matches_nothing(sport: str | None, adds: int) -> None:
     row = compared(effort(said("spreadsheet"), sport=sport), parties(), GEAR)
     facts = Facts(CELLS, alone=frozenset(filter(None, [alone_at(row)])))
     assert len(proposed(effort(said("strava")), facts=facts, spreadsheet=TABLE)) == adds

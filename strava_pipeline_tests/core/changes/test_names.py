@@ -58,9 +58,7 @@ def test_a_service_s_names_are_distinguished_from_a_person_s() -> None:
         ("", [""], {}, False),
     ],
 )
-def test_a_place_and_a_sport_are_a_service_s_name(
-    name: str, places: list[str], more: dict[str, bool], is_default: bool
-) -> None:
+def test_place_and_sport_are_a_default(name: str, places: list[str], more: dict[str, bool], is_default: bool) -> None:
     assert is_default_name(name, places=places, **more) == is_default
 
 

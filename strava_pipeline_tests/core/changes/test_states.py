@@ -219,9 +219,7 @@ def test_an_approval_of_another_old_value_counts_for_nothing() -> None:
         (f"{APPROVED}, intent, unsaid", True, False),
     ],
 )
-def test_an_open_change_is_sent_again_only_while_its_approval_holds(
-    steps: str, is_open: bool, may_be_sent: bool
-) -> None:
+def test_an_open_change_is_sent_again_while_its_approval_holds(steps: str, is_open: bool, may_be_sent: bool) -> None:
     story = Story()
     story.tell(steps)
     state = story.states()[story.change.id]

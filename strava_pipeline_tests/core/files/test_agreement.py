@@ -161,9 +161,7 @@ def test_the_floats_behind_the_apis_numbers_are_the_same_numbers() -> None:
         ({"Activity Description": "a  b"}, {"description": "a b"}, "description"),
     ],
 )
-def test_each_field_that_is_not_the_same_is_told_and_no_other(
-    row_cells: dict[str, str], values: dict[str, Any], field: str
-) -> None:
+def test_fields_that_differ_are_told_no_other(row_cells: dict[str, str], values: dict[str, Any], field: str) -> None:
     found = compared(rows(row_cells), held(**values))
     assert found.fields == {field: 1}
     assert not found.agrees
@@ -189,9 +187,7 @@ def test_each_field_that_is_not_the_same_is_told_and_no_other(
         ({"Commute": ""} | {"shown Commute": "false"}, {}),
     ],
 )
-def test_a_number_rounded_or_cut_and_a_text_reflowed_is_the_same(
-    row_cells: dict[str, str], values: dict[str, Any]
-) -> None:
+def test_numbers_rounded_or_cut_and_text_reflowed_are_equal(row_cells: dict[str, str], values: dict[str, Any]) -> None:
     assert differing(row_cells, **values) == {}
 
 

@@ -81,9 +81,7 @@ def test_a_file_comes_back_from_its_json() -> None:
 
 
 @pytest.mark.parametrize(("said", "kept_beside"), [(0.0, 0.0), (7200.0, None), (None, None)])
-def test_what_the_device_says_of_its_clock_stays_where_the_place_says_otherwise(
-    said: float | None, kept_beside: float | None
-) -> None:
+def test_what_the_device_says_of_its_clock_beats_the_place(said: float | None, kept_beside: float | None) -> None:
     (read,) = kept(Recording(Format.FIT, utc_offset_s=said), clock=BERLIN).recordings
     assert (read.utc_offset_s, read.timezone, read.timezone_by) == (7200.0, "Europe/Berlin", "place")
     assert read.device_utc_offset_s == kept_beside
@@ -105,9 +103,7 @@ SPOKE = track(heartrate=[120.0], watts=[0.0])
     ],
     ids=["nobody spoke", "a session without points", "coasted"],
 )
-def test_a_sensor_that_said_nothing_has_no_mean(
-    points: pl.DataFrame, told: dict[str, float], kept_of_it: dict[str, float]
-) -> None:
+def test_silent_sensors_have_none(points: pl.DataFrame, told: dict[str, float], kept_of_it: dict[str, float]) -> None:
     (read,) = kept(Recording(Format.FIT, track=points, summary=told, laps=(told,))).recordings
     assert (read.summary, read.laps) == (kept_of_it, [kept_of_it])
 

@@ -154,9 +154,7 @@ def test_two_that_nothing_places_are_one_only_to_the_second() -> None:
         (("Run", True), ("VirtualRide", True), False),
     ],
 )
-def test_a_sport_indoors_has_two_names(
-    one: tuple[str, bool | None], other: tuple[str, bool | None], agree: bool
-) -> None:
+def test_a_sport_indoors_has_two(one: tuple[str, bool | None], other: tuple[str, bool | None], agree: bool) -> None:
     here, there = ({"sport_type": sport, "trainer": trainer} for sport, trainer in (one, other))
     ((score, reasons),) = match(API | here, provided("k1", **there)).matches.select("score", "reasons").rows()
     assert (score == 100.0, not any(" and " in reason for reason in reasons)) == (agree, agree)
@@ -326,9 +324,7 @@ EXPORT = file("export", format="gpx", start=NOON + 14, elapsed=3_586.0, distance
     ],
     ids=["no_points", "points_of_one", "the_same", "side_by_side", "on_one_wrist"],
 )
-def test_two_loose_files_with_the_same_points_are_one(
-    points: tuple[pl.DataFrame, ...], expected: tuple[str, bool]
-) -> None:
+def test_loose_files_with_equal_points_are_one(points: tuple[pl.DataFrame, ...], expected: tuple[str, bool]) -> None:
     assert verdicts(WATCH, EXPORT, *points) == [expected]
 
 
@@ -435,9 +431,7 @@ ELSEWHERE = {"start": NOON + 86_400, "start_lat": 10.0, "end_lat": 10.1, "distan
         (API | {"external_id": "toy_ping_77"}, provided("77", **ELSEWHERE), None),  # a ping's number is another one
     ],
 )
-def test_what_a_source_links_is_one_whatever_else_is_known(
-    one: Activity, other: Activity, wanted: tuple[str, bool] | None
-) -> None:
+def test_what_a_source_links_is_always_one(one: Activity, other: Activity, wanted: tuple[str, bool] | None) -> None:
     assert verdict(one, other) == verdict(other, one) == wanted
 
 

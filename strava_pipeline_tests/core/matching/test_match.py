@@ -164,9 +164,7 @@ _ALIKE = st.fixed_dictionaries(
 
 @settings(max_examples=examples(60))
 @given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
-def test_in_whatever_order_they_come_the_same_are_one(
-    drawn: list[dict[str, Any]], chance: random.Random, data: st.DataObject
-) -> None:
+def test_in_any_order_the_same_are_one(drawn: list[dict[str, Any]], chance: random.Random, data: st.DataObject) -> None:
     activities: list[Activity] = [
         ride(10**10 + place if each["source"] == "strava" else -10 - place, **each) for place, each in enumerate(drawn)
     ]

@@ -270,9 +270,7 @@ def test_dates_of_every_language_are_utc(text: str, at: datetime | None) -> None
         (["03/03/2020, 1:00", "Jul 14, 2020"], True, False),
     ],
 )
-def test_which_of_two_numbers_is_the_month_is_told_by_the_whole_file(
-    texts: list[str], english: bool, first: bool | None
-) -> None:
+def test_which_number_is_the_month_the_whole_file_tells(texts: list[str], english: bool, first: bool | None) -> None:
     assert month_comes_first(texts, english=english) is first
 
 
@@ -319,9 +317,7 @@ def test_numbers_of_both_blocks_are_read(text: str, shown: float | None, raw: fl
         (["1:02:03,5", "", "--", "1.250"], None, [None, None, None, 1.25]),
     ],
 )
-def test_the_numbers_of_a_table_have_one_decimal_sign(
-    table: list[str], sign: str | None, numbers: list[float | None]
-) -> None:
+def test_a_table_has_one_decimal_sign(table: list[str], sign: str | None, numbers: list[float | None]) -> None:
     assert decimal_sign(table) == sign
     assert [raw_number(text, sign) for text in table] == numbers
 
@@ -508,9 +504,7 @@ VELOVIEWER = ["When", "Name", "Type", "Gear", "Dist km", "Mov Time", "Elv m", "A
         ([], ("Activity ID", "Activity Date", "Activity Name", "Activity Type", "Distance")),
     ],
 )  # fmt: skip
-def test_a_list_is_stravas_if_five_columns_stand_there_in_one_language(
-    headers: list[str], lacking: tuple[str, ...]
-) -> None:
+def test_a_list_is_stravas_if_five_columns_are_of_one_language(headers: list[str], lacking: tuple[str, ...]) -> None:
     assert missing_columns(headers) == lacking
 
 

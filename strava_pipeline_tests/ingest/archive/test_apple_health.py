@@ -73,9 +73,7 @@ def path_of(folder: Path, files: dict[str, bytes] = EXPORT, *, as_folder: bool =
 @pytest.mark.parametrize(
     "limits", [ImportLimits(), ImportLimits(file_bytes=1700)], ids=["small", "larger than a file may be"]
 )
-def test_workouts_with_and_without_a_route_are_activities(
-    tmp_path: Path, as_folder: bool, limits: ImportLimits
-) -> None:
+def test_workouts_with_or_without_a_route_are_activities(tmp_path: Path, as_folder: bool, limits: ImportLimits) -> None:
     files = {**EXPORT, ROUTE: gpx(BEGAN, seconds=10)}
     assert len(files[ROUTE]) < 1700 < len(WHOLE)
     run, gym = map(fields_of, activities_of(path_of(tmp_path, files, as_folder=as_folder), limits=limits))
@@ -218,9 +216,7 @@ def test_a_sport_that_strava_lacks_keeps_its_word(tmp_path: Path) -> None:
         (document(doctype='<!DOCTYPE HealthData [<!ENTITY a "' + "x" * 100 + '"><!ENTITY b "&a;&a;">]>'), 0),
     ],
 )
-def test_of_a_document_that_breaks_off_the_workouts_before_come_in(
-    tmp_path: Path, body: bytes, activities: int
-) -> None:
+def test_of_a_document_broken_off_the_workouts_before_come_in(tmp_path: Path, body: bytes, activities: int) -> None:
     path = unpacked(tmp_path, {"export.xml": body})
     assert len(activities_of(path)) >= activities
     with open_container(path) as container:

@@ -74,9 +74,7 @@ def test_a_member_that_holds_more_than_it_tells_takes_no_memory(tmp_path: Path, 
 
 @pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("seed", range(40))
-def test_whatever_a_zip_says_of_itself_it_takes_little_memory_and_the_good_members_are_read(
-    tmp_path: Path, seed: int
-) -> None:
+def test_whatever_a_zip_says_it_takes_little_memory_and_the_good_members_are_read(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     good = {f"good-{place}.fit": chance.randbytes(chance.randint(0, MB)) for place in range(3)}
     method = chance.choice([zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -242,9 +240,7 @@ def salvageable(raw: bytes) -> bytes:
     ],
     ids=["zip", "bzip2", "no directory", "folder"],
 )
-def test_an_import_that_unpacks_to_more_than_the_limit_is_refused_on_the_way(
-    tmp_path: Path, make: Callable[[Path], Path]
-) -> None:
+def test_an_import_that_unpacks_beyond_limits_is_refused_midway(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     path = make(tmp_path)
     with open_container(path, TOTAL) as container:
         for entry in container.entries[:10]:
@@ -282,9 +278,7 @@ def test_sizes_that_a_directory_tells_decide_nothing_about_the_whole(tmp_path: P
     assert read(at(tmp_path, raw), ImportLimits(file_bytes=5 * MB, total_bytes=14 * MB)) == (MANY, {})
 
 
-def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_unpacking_far_beyond_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry, "_RATIO_FROM", 2 * MB)
     many = {f"{number:02}.gpx": bytes(MB) for number in range(14)}  # each too small to be a bomb of its own
     path = at(tmp_path, zipped(many))
@@ -293,9 +287,7 @@ def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
     assert read(unpacked(tmp_path / "folder", many)) == (many, {})
 
 
-def test_the_last_bytes_of_a_packed_member_come_out_however_well_it_packs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_bytes_of_a_member_come_out_however_it_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zip_entries, "_RATIO_FROM", 2 * MB)  # else it is a bomb
     for more in range(0, 300, 13):
         body = bytes(MB + more)

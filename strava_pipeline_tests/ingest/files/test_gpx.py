@@ -83,9 +83,7 @@ def test_what_no_column_holds_is_counted() -> None:
         "after_the_file_was_received",
     ],
 )
-def test_odd_times_are_flagged_and_kept_in_their_order(
-    points: list[int | None], flags: set[Flag], elapsed: float
-) -> None:
+def test_odd_times_are_flagged_and_kept_in_order(points: list[int | None], flags: set[Flag], elapsed: float) -> None:
     one = only(gpx("".join(trkpt(at) for at in points)))
     assert (one.flags, one.elapsed_s) == (flags, elapsed)
     assert one.track["at"].to_list() == [None if at is None else BEGAN + timedelta(seconds=at) for at in points]
@@ -183,9 +181,7 @@ def test_what_somebody_planned_is_no_activity_and_counted(content: str, kind: st
         ([(0, "a", ""), (100, "b", "")], ["a", "b"]),  # at the same time
     ],
 )
-def test_a_track_is_a_recording_unless_it_goes_on_with_another(
-    tracks: list[tuple[int, str, str]], recordings: list[str]
-) -> None:
+def test_a_track_that_goes_on_is_one_recording(tracks: list[tuple[int, str, str]], recordings: list[str]) -> None:
     pieces = [
         f"<trk><name>{name}</name><type>{sport}</type>{''.join(trkpt(at + s) for s in range(0, 200, 10))}</trk>"
         for at, name, sport in tracks

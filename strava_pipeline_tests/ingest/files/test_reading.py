@@ -26,9 +26,7 @@ TCX = made.tcx(made.activity(made.tcx_lap(0, 60, 100, *(made.trackpoint(at, at) 
 @pytest.mark.parametrize(("content", "found"), [(FIT, "fit"), (GPX, "gpx"), (TCX, "tcx")], ids=["fit", "gpx", "tcx"])
 @pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
 @pytest.mark.parametrize("name", ["a.fit", "a.gpx.gz", "a.bin", ""])
-def test_a_file_is_known_by_its_content(
-    content: bytes, found: str, packed: Callable[[bytes], bytes], name: str
-) -> None:
+def test_files_are_known_by_content(content: bytes, found: str, packed: Callable[[bytes], bytes], name: str) -> None:
     read = read_file(packed(content), name, RECEIVED)
     assert (read.format, read.kind, read.problem) == (found, "activity", None)
     assert [one.track.height for one in read.recordings] == [60]
@@ -150,9 +148,7 @@ def test_nesting_has_an_end(nested: str) -> None:
     ids=["fit", "gpx"],
 )
 @pytest.mark.parametrize("per_frame", [100, 333, 501])
-def test_points_beyond_any_ride_are_not_read(
-    content: Callable[[int], bytes], per_frame: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_points_stop(content: Callable[[int], bytes], per_frame: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(points, "PER_FRAME", per_frame)
     limits = ImportLimits(points=500)
     read = [read_file(content(many), "", RECEIVED, limits) for many in (500, 501, 2_000)]
@@ -218,9 +214,7 @@ def test_no_byte_makes_reading_fail(content: bytes) -> None:
         (0, 179.9, SUMMER, "Etc/GMT-12", 12),
     ],
 )
-def test_a_place_has_a_zone_and_an_offset(
-    latitude: float, longitude: float, at: datetime, name: str, hours: float
-) -> None:
+def test_a_place_has_zone_and_offset(latitude: float, longitude: float, at: datetime, name: str, hours: float) -> None:
     assert zone_at(latitude, longitude, at) == Zone(name, hours * 3600)
 
 

@@ -126,9 +126,7 @@ def move_between_pages(
 
 @pytest.mark.parametrize("per_page", [1, 3, 40, 100])
 @pytest.mark.parametrize("at_once", [1, 5, 30, 90])
-def test_no_row_is_missed_while_the_list_shrinks(
-    garmin: GarminSubject, client: Connect, per_page: int, at_once: int
-) -> None:
+def test_a_shrinking_list_misses_no_row(garmin: GarminSubject, client: Connect, per_page: int, at_once: int) -> None:
     add(garmin, 300 if per_page > 3 else 100)
     gone: set[str] = set()
 
@@ -312,9 +310,7 @@ def spoil_download(garmin: GarminSubject, key: str) -> None:
     garmin.fail_file(key, kind="body", body="PK\3\4 damaged", times=9)
 
 
-def test_what_garmin_makes_of_an_activity_stands_in_for_a_download_that_cannot_be_used(
-    garmin: GarminSubject, client: Connect
-) -> None:
+def test_what_garmin_makes_of_an_activity_replaces_an_unusable_download(garmin: GarminSubject, client: Connect) -> None:
     gpx, fit = garmin.add("2025-01-01", "gpx"), garmin.add("2025-01-02", "fit")
     for key in (gpx, fit):
         spoil_download(garmin, key)
@@ -354,9 +350,7 @@ def test_pauses_after_429_double_up_to_a_day_until_a_call_succeeds(garmin: Garmi
 
 
 @pytest.mark.parametrize("status", [403, 427])
-def test_a_first_block_is_a_pause_and_a_second_one_needs_a_person(
-    garmin: GarminSubject, client: Connect, status: int
-) -> None:
+def test_a_block_is_a_pause_and_a_second_needs_a_person(garmin: GarminSubject, client: Connect, status: int) -> None:
     assert refused(garmin, client, status) == timedelta(hours=1)
     assert refused(garmin, client, status) is NeedsLoginError
     list(client().list_pages(None, None, 100))
@@ -372,9 +366,7 @@ def test_a_403_for_one_activity_says_nothing_of_the_account(garmin: GarminSubjec
     assert refused(garmin, client, 403) == timedelta(hours=1)
 
 
-def test_the_count_of_refusals_is_purged_with_the_login(
-    garmin: GarminSubject, client: Connect, settings: Settings
-) -> None:
+def test_counted_refusals_are_purged_with_the_login(garmin: GarminSubject, client: Connect, settings: Settings) -> None:
     assert [path.name for path in login_files(settings)] == ["garmin_tokens.json"]
     refused(garmin, client, 429)
     assert [path.name for path in login_files(settings)] == ["garmin_tokens.json", "garmin_tokens_refusals.json"]

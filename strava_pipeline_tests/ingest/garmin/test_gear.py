@@ -63,9 +63,7 @@ def gear_in_gold(world: World) -> dict[str, str | None]:
     return dict(world.gold("SELECT name, gear_id FROM activities ORDER BY start_date"))
 
 
-def test_the_gear_of_what_is_new_is_asked_for_once_and_a_quiet_day_is_one_call(
-    world: World, garmin: GarminSubject
-) -> None:
+def test_the_gear_of_what_is_new_is_asked_once_and_a_quiet_day_is_one_call(world: World, garmin: GarminSubject) -> None:
     garmin.add("2025-01-01", "old")
     garmin.add("2026-02-20", "recent")
     run(world, "all", is_merged=False)
@@ -85,9 +83,7 @@ def test_the_gear_of_what_is_new_is_asked_for_once_and_a_quiet_day_is_one_call(
     assert world.gold(f"SELECT DISTINCT gear.source, gear.name FROM {joined}") == [("garmin", "Blue bike")]
 
 
-def test_an_edited_activity_is_asked_for_again_and_the_earlier_gear_kept_in_its_history(
-    world: World, garmin: GarminSubject
-) -> None:
+def test_an_edited_activity_is_asked_for_again_and_earlier_gear_kept(world: World, garmin: GarminSubject) -> None:
     run(world, "all", is_merged=False)
     key = garmin.add("2026-02-20", "ride")
     run(world)

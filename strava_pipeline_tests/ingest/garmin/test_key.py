@@ -187,9 +187,7 @@ def test_a_token_that_ends_with_its_key_is_not_renewed_for_each_call(garmin: Gar
     assert runs.exchanges == 1
 
 
-def test_a_token_without_an_end_lasts_for_a_day(
-    garmin: GarminSubject, runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_without_an_end_lasts_a_day(garmin: GarminSubject, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = "opaque-token-1234"
     monkeypatch.setattr(garmin.garmin, "exchange", lambda key: plain)
     garmin.garmin.accept(plain, garmin.secret)

@@ -128,9 +128,7 @@ def end_on(world: World, days: int) -> date:
         (-1, "warning", "The login at Garmin Connect (by key, read-only) ended on {}."),
     ],
 )
-def test_doctor_warns_of_the_end_of_a_key_from_two_weeks_before(
-    world: World, days: int, state: str, words: str
-) -> None:
+def test_doctor_warns_of_a_key_s_end_from_two_weeks_before(world: World, days: int, state: str, words: str) -> None:
     day = end_on(world, days)
     (found,) = (each for each in providers_health(world.settings, world.run().now()) if each.name == "provider: garmin")
     assert (found.state, words.format(day) in found.what) == (state, True)

@@ -58,9 +58,7 @@ def garmin() -> Iterator[GarminSubject]:
         yield subject
 
 
-def test_matching_finds_the_true_pairs_and_no_others(
-    garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_matching_finds_the_true_pairs(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: garmin.clock.advance(max(seconds, 0.0)))
     folders = {"data_dir": tmp_path / "data", "logs_dir": tmp_path / "logs", "secrets_dir": tmp_path / "secrets"}
     settings = Settings(_env_file=None, **folders, first_year=2024, **garmin.settings)

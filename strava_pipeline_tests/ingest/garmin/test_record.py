@@ -183,9 +183,7 @@ NEWER = {
         ([{**OLDER, "displayName": "Blue"}], [NEWER], {"name": "Blue", "retired": True, "distance": 5.5}),
     ],
 )
-def test_gear_of_both_lists_is_one_and_the_older_one_names_it(
-    legacy: list[Any], newer: list[Any], found: dict[str, Any]
-) -> None:
+def test_gear_of_both_lists_has_the_older_name(legacy: list[Any], newer: list[Any], found: dict[str, Any]) -> None:
     ((key, fields),) = read_gear({"legacy": legacy, "v2": [newer, []]})
     assert key == "aa11"
     assert {name: fields.get(name) for name in found} == found

@@ -76,9 +76,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(garmin, tmp_path)
 
 
-def test_a_token_is_renewed_fifteen_minutes_before_it_expires_and_the_new_one_is_on_disk_for_its_owner(
-    world: World,
-) -> None:
+def test_a_token_is_renewed_fifteen_minutes_before_its_end_and_the_new_one_is_the_owner_s_alone(world: World) -> None:
     before, client = world.saved(), world.client()
     world.call(client)
     world.garmin.clock.advance(LIFE - 15 * 60 - 60)
@@ -96,9 +94,7 @@ def test_a_token_is_renewed_fifteen_minutes_before_it_expires_and_the_new_one_is
     assert world.refreshes == 1
 
 
-def test_the_new_refresh_token_is_on_disk_before_the_new_access_token_is_used(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_new_refresh_token_is_on_disk_before_any_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[bool] = []
     send = Wire.send
 
@@ -114,9 +110,7 @@ def test_the_new_refresh_token_is_on_disk_before_the_new_access_token_is_used(
 
 
 @pytest.mark.parametrize("skew", [timedelta(days=2), timedelta(days=-2), timedelta(days=400)])
-def test_the_server_s_clock_decides_and_a_wrong_one_here_renews_nothing_for_nothing(
-    world: World, skew: timedelta
-) -> None:
+def test_the_server_s_clock_decides_and_a_wrong_one_here_renews_nothing(world: World, skew: timedelta) -> None:
     world.skew = skew
     for _ in range(17):
         world.call()
@@ -138,9 +132,7 @@ def test_a_token_without_a_date_is_used_until_it_is_refused(world: World) -> Non
     assert (world.refreshes, world.answers()) == (1, [401, 200, 200])
 
 
-def test_a_dead_refresh_token_needs_a_person_and_is_in_no_message(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_dead_refresh_token_needs_a_person_and_is_not_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     tokens = world.saved()
     assert world.garmin.garmin.refresh(tokens["di_refresh_token"]), "used elsewhere"
@@ -172,9 +164,7 @@ def test_a_token_that_is_refused_right_after_its_renewal_needs_a_person(world: W
         ({"kind": "status", "status": 401}, NeedsLoginError, 1),
     ],
 )
-def test_a_login_service_that_fails_costs_no_login(
-    world: World, fault: dict[str, Any], error: type[Exception], tries: int
-) -> None:
+def test_a_failure_costs_no_login(world: World, fault: dict[str, Any], error: type[Exception], tries: int) -> None:
     before = world.saved()
     world.garmin.garmin.withdraw()
     world.fail(**fault)
@@ -255,9 +245,7 @@ def test_a_file_of_garminconnect_is_taken_over_for_its_owner_alone(world: World,
         ("tokens.json", "\udcff", "no login of garminconnect"),
     ],
 )
-def test_any_other_file_is_refused_and_the_login_stays(
-    world: World, tmp_path: Path, name: str, content: str, what: str
-) -> None:
+def test_other_files_are_refused_and_it_stays(world: World, tmp_path: Path, name: str, content: str, what: str) -> None:
     before = world.saved()
     (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(MisuseError, match=what) as fault:
@@ -296,9 +284,7 @@ class Library:
         self.Garmin = Garmin
 
 
-def test_without_a_file_a_person_is_asked_and_garminconnect_logs_in(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_file_a_person_is_asked_to_log_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = world.garmin.garmin.log_in()
     library = Library(other, needs_code=True)
     monkeypatch.setitem(sys.modules, "garminconnect", library)  # type: ignore[arg-type]

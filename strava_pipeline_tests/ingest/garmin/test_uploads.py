@@ -88,9 +88,7 @@ def test_a_file_goes_out_once_and_is_followed_until_it_is_read(
     assert connect().read(change).source_id == str(FIRST), "found by its start, where the answer is not known"
 
 
-def test_a_file_that_garmin_has_already_is_its_activity(
-    garmin: GarminSubject, connect: Connect, tmp_path: Path
-) -> None:
+def test_a_file_that_garmin_has_is_its_activity(garmin: GarminSubject, connect: Connect, tmp_path: Path) -> None:
     first, writer = upload(tmp_path), connect()
     writer.write([first], [writer.read(first)])
     moved = upload(tmp_path, start=datetime(2026, 2, 20, 9, tzinfo=UTC))  # no activity begins then

@@ -304,9 +304,7 @@ def test_what_cannot_be_changed_is_refused_without_a_value_and_nothing_is_sent(
     assert "Loze" not in str(refused.value)
 
 
-def test_an_activity_that_is_gone_is_gone_and_gear_is_listed_once(
-    garmin: GarminSubject, connect: Connect, key: str
-) -> None:
+def test_an_activity_gone_is_gone_and_gear_is_listed_once(garmin: GarminSubject, connect: Connect, key: str) -> None:
     writer = connect()
     for _ in range(2):
         writer.read(geared(key, BLUE, RED))

@@ -183,9 +183,7 @@ def test_an_id_is_a_text_of_any_length(given: Any, read: str) -> None:
     ],
     ids=repr,
 )
-def test_what_came_from_strava_is_withheld_and_no_activity(
-    stub: dict[str, Any], read: tuple[str, int | None] | None
-) -> None:
+def test_what_came_from_strava_is_no_activity(stub: dict[str, Any], read: tuple[str, int | None] | None) -> None:
     row = read_row(stub)
     assert row is None if read is None else isinstance(row, Withheld)
     if isinstance(row, Withheld):
@@ -378,9 +376,7 @@ def test_an_account_whose_rows_name_nobody_is_called_by_its_setting(world: World
     assert client(world, intervals_athlete_id="0").login().account == "0"
 
 
-def test_a_check_of_the_login_asks_the_service_once(
-    world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_of_a_login_asks_but_once(world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in world.settings.environ().items():
         monkeypatch.setenv(name, value)
     said = type_in("providers", "login", "intervalsicu", "--check")

@@ -199,9 +199,7 @@ def test_a_write_is_sent_once_whatever_comes_back(
     assert IntervalsIcuSubject.secret not in caplog.text
 
 
-def test_a_limit_without_an_end_stops_the_work_before_anything_is_changed(
-    writer: IntervalsWriter, service: app.IntervalsIcu
-) -> None:
+def test_a_limit_without_an_end_stops_before_any_change(writer: IntervalsWriter, service: app.IntervalsIcu) -> None:
     before = writer.read(change())
     service.faults.order(
         Fault.from_order({"path": "/activity/*", "kind": "status", "status": 429, "times": -1}, app.API)
@@ -279,9 +277,7 @@ def test_a_file_is_uploaded_and_found_by_its_external_id(
     assert [row["source_id"] for row in after.page.read.activities] == [key]
 
 
-def test_a_file_that_only_the_lake_packed_goes_unpacked(
-    writer: IntervalsWriter, service: app.IntervalsIcu, tmp_path: Path
-) -> None:
+def test_what_the_lake_packed_goes_unpacked(writer: IntervalsWriter, service: app.IntervalsIcu, tmp_path: Path) -> None:
     one = upload(tmp_path / "file.gz")
     (tmp_path / "file.gz").write_bytes(gzip.compress(RIDE))
     _, after = applied(writer, one)

@@ -272,9 +272,7 @@ def test_very_many_changes_are_listed(world: World, monkeypatch: pytest.MonkeyPa
     assert calls(world) == [SYNC]
 
 
-def test_a_listing_in_place_of_the_feed_that_a_limit_breaks_off_is_gone_on_with(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_for_the_feed_goes_on_after_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in range(1, 25)]
     world.pull("incremental", per_page=8)
@@ -375,9 +373,7 @@ def test_the_daily_run_covers_every_year_that_a_change_may_be_of(world: World) -
     assert years == [2024, 2025, 2026]
 
 
-def test_gear_of_more_trips_than_a_page_holds_comes_with_few_calls(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_gear_of_more_trips_than_a_page_comes_with_few_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "LEGACY_ROWS", 2)
     five(world.subject)
     world.pull("all", per_page=50)

@@ -156,9 +156,7 @@ def test_a_change_is_sent_once_whatever_comes_back_unless_a_pause_was_asked_for(
 
 
 @pytest.mark.parametrize("status", [200, 422])
-def test_what_the_service_refuses_is_kept_as_it_says_it(
-    subject: RideWithGpsSubject, connect: Connect, trip: str, status: int
-) -> None:
+def test_a_refusal_is_kept_as_it_is_said(subject: RideWithGpsSubject, connect: Connect, trip: str, status: int) -> None:
     subject.service.refusal_status = status
     wanted, writer = changed(trip, "update_gear", "Acme Red", old_id=BLUE, new_id=RED), connect()
     before = writer.read(wanted)
@@ -169,9 +167,7 @@ def test_what_the_service_refuses_is_kept_as_it_says_it(
     assert [each["status"] for each in subject.journal.writes] == [status]
 
 
-def test_a_trip_that_is_gone_is_gone_and_names_need_no_list_of_gear(
-    subject: RideWithGpsSubject, connect: Connect, trip: str
-) -> None:
+def test_a_trip_gone_is_gone_and_names_need_no_gear(subject: RideWithGpsSubject, connect: Connect, trip: str) -> None:
     subject.faults.order(Fault.from_order({"path": GEAR_LIST, "kind": "status", "status": 404, "times": 2}, ""))
     assert connect().read(changed(trip)).value == "To the lake"
     gear = changed(trip, "update_gear", "Acme Red", old_id=BLUE, new_id=RED)

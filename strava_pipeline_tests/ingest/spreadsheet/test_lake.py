@@ -49,9 +49,7 @@ def bronze(world: World) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gz"))
 
 
-def test_an_id_that_is_filled_in_later_makes_no_new_activity_also_after_a_rebuild_without_the_file(
-    world: World,
-) -> None:
+def test_an_id_filled_in_later_makes_no_new_activity_also_after_a_rebuild_without_the_file(world: World) -> None:
     table = subject(world)
     keys = five(table)
     list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-06-01T06:00:00Z"})

@@ -88,9 +88,7 @@ def converted(tmp_path: Path) -> Callable[[Path], Path]:
 
 
 @pytest.mark.slow
-def test_a_workbook_of_libreoffice_keeps_all_that_is_around_our_changes(
-    tmp_path: Path, converted: Callable[[Path], Path]
-) -> None:
+def test_a_workbook_of_libreoffice_keeps_all_around_changes(tmp_path: Path, converted: Callable[[Path], Path]) -> None:
     mine = tmp_path / "rides.xlsx"
     totals = ["Total", None, None, Formula("=SUM(D2:D3)"), Formula("=SUBTOTAL(109,E2:E3)")]
     Owner(mine).keeps(*ROWS, totals, titles=TITLES)

@@ -238,9 +238,7 @@ def test_macros_are_left_alone(tmp_path: Path) -> None:
     assert owner.path.read_bytes() == before
 
 
-def test_an_unchanged_file_is_no_work_and_a_touched_or_renamed_one_neither(
-    owner: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_unchanged_touched_or_renamed_is_no_work(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = owner.writes(*ROWS).read()
     monkeypatch.setattr(spreadsheet.SpreadsheetClient, "_table", lambda *_: pytest.fail("it was read"))
     assert owner.read(whole.body) is None
@@ -367,9 +365,7 @@ def test_a_missing_file_and_a_folder_are_said_to_be_that(owner: Owner, tmp_path:
         owner.read(SPREADSHEET_PATH=str(tmp_path / "folder.xlsx"))
 
 
-def test_a_file_that_is_written_while_it_is_read_is_read_again(
-    csv_owner: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_written_while_it_is_read_is_read_again(csv_owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     csv_owner.writes(["2026-02-03", "Ride", "", "1", "old", ""])
     os.utime(csv_owner.path, (1_000_000_000, 1_000_000_000))
     fstat, seen = files.os.fstat, []
@@ -386,9 +382,7 @@ def test_a_file_that_is_written_while_it_is_read_is_read_again(
 
 
 @pytest.mark.parametrize("sign", ["~$rides.csv", ".~lock.rides.csv#"])
-def test_a_file_that_is_open_elsewhere_is_read_as_it_was_saved(
-    csv_owner: Owner, sign: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_open_elsewhere_is_read_as_saved(csv_owner: Owner, sign: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     csv_owner.path.with_name(sign).write_text("jane")
     before = csv_owner.writes(["2026-02-03", "Ride", "", "1", "x", ""]).path.read_bytes()
@@ -415,9 +409,7 @@ def test_other_kinds_of_files_are_said_to_be_exported(owner: Owner, path: str, w
     assert ".csv" in problem.lower() or "CSV" in problem
 
 
-def test_without_the_library_workbooks_are_refused_and_csv_is_read(
-    csv_owner: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_library_workbooks_are_refused_not_csv(csv_owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheet.importlib.util, "find_spec", lambda _: None)
     settings = csv_owner.settings(SPREADSHEET_PATH="rides.xlsx")
     assert "pip install 'strava_pipeline[spreadsheet]'" in (missing_login("spreadsheet", settings) or "")

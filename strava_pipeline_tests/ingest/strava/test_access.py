@@ -66,9 +66,7 @@ def test_a_revoked_login_is_dead_and_stays_on_disk(world: World) -> None:
         ({"kind": "status", "status": 403, "body": {}, "times": 3}, LoginServiceError),
     ],
 )
-def test_what_says_nothing_of_the_login_is_no_revocation(
-    world: World, fault: dict[str, Any], kind: type[PipelineError]
-) -> None:
+def test_what_says_nothing_of_it_revokes_none(world: World, fault: dict[str, Any], kind: type[PipelineError]) -> None:
     before = world.store.load()
     world.fault("/oauth/token", **fault)
     with pytest.raises(kind):

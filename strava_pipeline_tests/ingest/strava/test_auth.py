@@ -349,9 +349,7 @@ def test_a_used_up_code_says_so_and_is_not_shown(newcomer: World, caplog: pytest
         assert secret not in text
 
 
-def test_without_an_application_it_says_what_to_write(
-    newcomer: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_an_app_it_says_what_to_write(newcomer: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("STRAVA_CLIENT_ID")
     result = run("--code", "x")
     assert isinstance(result.exception, MissingSettingsError)

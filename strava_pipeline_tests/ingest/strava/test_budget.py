@@ -120,9 +120,7 @@ def test_windows_open_at_their_natural_edges(path: Path, time: Time) -> None:
 
 
 @pytest.mark.parametrize("sent_before_edge", [True, False])
-def test_usage_of_an_answer_that_crossed_an_edge_is_not_the_new_windows(
-    path: Path, time: Time, sent_before_edge: bool
-) -> None:
+def test_usage_told_across_an_edge_is_not_the_new_windows(path: Path, time: Time, sent_before_edge: bool) -> None:
     clock = time.clock()
     clock.observe(http_date(START))
     budget = RateBudget(path, clock)
@@ -176,9 +174,7 @@ def test_a_release_after_the_edge_takes_nothing_from_the_new_window(path: Path, 
         (answer_headers(START, overall=("200,2000", "7,1001"), read=("100,1000", "7,1001")), READ_DAY),
     ],
 )
-def test_a_429_closes_the_window_it_shows_else_the_quarter(
-    path: Path, time: Time, headers: dict[str, str], ceiling: Ceiling
-) -> None:
+def test_a_429_closes_its_window_or_quarter(path: Path, time: Time, headers: dict[str, str], ceiling: Ceiling) -> None:
     budget = RateBudget(path, time.clock())
     budget.reserve()
     budget.record_refusal(headers)
@@ -194,9 +190,7 @@ def test_a_429_closes_the_window_it_shows_else_the_quarter(
     ("quarter", "day", "ceiling", "calls"),
     [(30, 0, READ_15, 70), (0, 950, READ_DAY, 50), (5, 995, READ_DAY, 5), (150, 0, READ_15, 0)],
 )
-def test_a_cushion_is_left_to_others(
-    path: Path, time: Time, quarter: int, day: int, ceiling: Ceiling, calls: int
-) -> None:
+def test_others_have_a_cushion(path: Path, time: Time, quarter: int, day: int, ceiling: Ceiling, calls: int) -> None:
     budget = RateBudget(path, time.clock(), cushion_15min=quarter, cushion_daily=day)
     assert budget.remaining().governing.left == calls
     reserve(budget, calls)
@@ -407,9 +401,7 @@ def test_an_answer_that_says_nothing_new_is_not_written(path: Path, time: Time) 
     [(1, "4,4", "200,2000"), (1, "3,3", "400,2000"), (90, "3,3", "200,2000"), (15 * 60, "0,3", "200,2000")],
     ids=["calls of others", "another limit", "an old note of the time", "another window"],
 )
-def test_an_answer_that_says_something_new_is_written(
-    path: Path, time: Time, pause: int, usage: str, limit: str
-) -> None:
+def test_an_answer_that_says_news_is_written(path: Path, time: Time, pause: int, usage: str, limit: str) -> None:
     answered = Answered(path, time)
     time.pass_(pause)
     answered.record(usage, limit)

@@ -55,9 +55,7 @@ TRANSIENT = [  # fault, status and evidence that the error carries
 
 
 @pytest.mark.parametrize(("fault", "status", "evidence"), TRANSIENT, ids=[str(row[0])[:60] for row in TRANSIENT])
-def test_what_may_pass_is_tried_three_times_in_all(
-    world: World, fault: dict[str, Any], status: int | None, evidence: bytes
-) -> None:
+def test_what_may_pass_is_retried(world: World, fault: dict[str, Any], status: int | None, evidence: bytes) -> None:
     client = world.connect()
     world.fault(PATH, times=2, **fault)
     assert isinstance(client.get(PATH).json, list)
@@ -283,9 +281,7 @@ def test_an_answer_that_no_server_should_give_ends_as_a_failure_of_ours(
 
 
 @pytest.mark.parametrize(("size", "is_taken"), [(1_000_000, True), (1_000_001, False)])
-def test_an_answer_beyond_the_setting_is_asked_for_once_and_says_which_to_raise(
-    world: World, size: int, is_taken: bool
-) -> None:
+def test_an_answer_beyond_the_setting_is_asked_once_and_names_it(world: World, size: int, is_taken: bool) -> None:
     client = world.connect(settings=world.settings.model_copy(update={"answer_limit_mb": 1}))
     text = "[" + " " * (size - 2) + "]"
     world.fault(PATH, "raw", body=raw_answer("200 OK", text), times=-1)
@@ -307,9 +303,7 @@ def test_an_error_of_the_server_that_is_too_large_is_tried_again_as_any_other(wo
     assert client.calls == 2
 
 
-def test_a_netrc_entry_does_not_replace_the_token(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_netrc_entry_replaces_no_token(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert world.connect().get(PATH).json
@@ -413,9 +407,7 @@ def test_calls_to_this_machine_go_over_no_proxy(world: World, monkeypatch: pytes
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_a_server_is_trusted_by_the_settings_certificates_alone(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_certificates_of_the_settings_count(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     certificate, key = tmp_path / "server.pem", tmp_path / "server.key"

@@ -182,9 +182,7 @@ def test_a_cushion_and_a_cap_hold_to_the_call(limited: World) -> None:
     assert (limited.calls()["total"], limited.calls()["refused"]) == (5, 0)
 
 
-def test_the_default_is_to_say_so_in_the_log(
-    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_by_default_it_is_logged(tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture) -> None:
     time = Time()
     budget = RateBudget(tmp_path_factory.mktemp("state") / "budget.json", time.clock())
     budget.record_answer(answer_headers(START, overall=("200,2000", "200,200"), read=("100,1000", "9,9")))

@@ -97,9 +97,7 @@ def exhaust(time: Time, *budgets: RateBudget) -> list[int]:
     return calls
 
 
-def test_a_single_folder_has_what_it_always_had_and_imports_no_rule(
-    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_single_folder_stays_and_imports_no_rule(path: Path, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "strava_pipeline.ingest.shares", raising=False)
     one = Folder(path, time, "one")
     assert (left(one.daily), left(one.bulk), left(one.bulk, READ_15)) == (1000, 948, 90)

@@ -144,9 +144,7 @@ def test_a_callback_that_does_not_answer_as_it_should_is_explained(world: World,
         ),
     ],
 )
-def test_other_refusals_say_what_to_look_at(
-    world: World, fault: dict[str, Any], kind: type[PipelineError], says: str
-) -> None:
+def test_other_refusals_say_where(world: World, fault: dict[str, Any], kind: type[PipelineError], says: str) -> None:
     world.fault(PATH, "status", **fault)
     with pytest.raises(PipelineError, match=re.escape(says)) as caught:
         subscriptions(world).view()

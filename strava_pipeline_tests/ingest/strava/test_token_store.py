@@ -141,9 +141,7 @@ def test_a_failed_save_is_an_error_and_leaves_the_old_login_whole(
     assert names_beside(store) == NAMES, "no temporary file is left"
 
 
-def test_a_probe_tells_beforehand_and_leaves_no_trace(
-    store: LoginFile[StoredToken], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_probe_tells_first_and_leaves_nothing(store: LoginFile[StoredToken], monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(StoredToken(ANSWER))
     before = store.path.stat()
     store.probe(StoredToken(ANSWER))
@@ -158,9 +156,7 @@ def test_a_probe_tells_beforehand_and_leaves_no_trace(
         store.probe(StoredToken(ANSWER))
 
 
-def test_a_save_reaches_the_disk_before_the_old_file_goes(
-    store: LoginFile[StoredToken], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_save_is_on_disk_before_the_old_goes(store: LoginFile[StoredToken], monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     sync, replace = os.fsync, Path.replace
 

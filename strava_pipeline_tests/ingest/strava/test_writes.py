@@ -126,9 +126,7 @@ def test_a_write_counts_in_the_limits_of_all_calls_and_not_in_those_of_reading_o
     assert [each[3] for each in writes(strava)] == [200, 200]
 
 
-def test_a_full_limit_is_waited_for_and_a_full_day_stops_before_anything_is_sent(
-    make_world: Callable[..., World],
-) -> None:
+def test_a_full_limit_is_waited_for_and_a_full_day_stops_before_any_call(make_world: Callable[..., World]) -> None:
     strava = make_world(limits=Limits(4, 6, 4, 6))
     strava.log_in((*SCOPES, WRITES))
     writer = writer_at(strava)

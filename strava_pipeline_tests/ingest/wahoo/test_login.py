@@ -69,9 +69,7 @@ def calls(world: World) -> list[str]:
     return [path.partition("?")[0] for _, _, path, _ in world.subject.journal.log]
 
 
-def test_the_page_gives_a_pair_of_tokens_that_only_its_owner_can_read(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_page_gives_a_pair_of_tokens_only_its_owner_reads(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     said = log_in(world)
     assert "scope=user_read+workouts_read+offline_data" in "".join(said)

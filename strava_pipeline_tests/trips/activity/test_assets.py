@@ -61,9 +61,7 @@ def test_a_run_of_a_year_takes_the_trips_of_that_year_alone(world: Trips) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("looked_at", [2023, 2024])
-def test_a_trip_that_moved_to_another_year_is_there_once_whichever_year_is_looked_at(
-    world: Trips, looked_at: int
-) -> None:
+def test_a_trip_moved_to_another_year_is_there_once_whichever_is_looked_at(world: Trips, looked_at: int) -> None:
     world.do()
     world.write([ride(1, 2022), ride(2, 2024), ride(3, 2024)])
     world.do(looked_at)

@@ -53,9 +53,7 @@ OUTPUTS = [(), ("--format", "json"), ("--sketch",), ("--status-means", "accepted
 
 
 @pytest.mark.parametrize("options", OUTPUTS, ids=" ".join)
-def test_an_exported_file_is_told_of_as_its_source_is_byte_for_byte(
-    world: Path, typed: Type, options: tuple[str, ...]
-) -> None:
+def test_an_exported_file_is_told_of_as_its_source_is(world: Path, typed: Type, options: tuple[str, ...]) -> None:
     assert typed("export", "--out", "all.json").code == 0
     pages = [("--html", f"{name}.html") for name in ("of_source", "of_file")]
     of_source, of_file = typed("diagnose", *options, *pages[0]), typed("analyze", "all.json", *options, *pages[1])

@@ -85,9 +85,7 @@ def test_a_file_is_replayed_as_its_source_is(typed: Type, verb: tuple[str, ...])
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_a_comparison_that_is_to_fail_on_worse_ends_with_4_and_still_tells(
-    typed: Type, words: tuple[str, ...], code: int
-) -> None:
+def test_a_comparison_that_fails_on_worse_ends_with_4_and_tells(typed: Type, words: tuple[str, ...], code: int) -> None:
     failing = typed(*words, "--fail-on-worse")
     assert failing.code == code
     assert typed(*words).code == 0

@@ -52,9 +52,7 @@ def test_the_thresholds_are_the_expected_ones() -> None:
 
 
 @pytest.mark.parametrize("external_id", IDS)
-def test_every_metric_is_the_expected_one(
-    bundles: dict[str, Bundle], expected: dict[str, Any], external_id: str
-) -> None:
+def test_every_metric_is_as_expected(bundles: dict[str, Bundle], expected: dict[str, Any], external_id: str) -> None:
     found, wanted = metrics_of(bundles[external_id], thresholds()), expected[external_id]["metrics"]
     for name, value in wanted.items():
         if isinstance(value, float | dict):
@@ -88,9 +86,7 @@ def test_every_verdict_and_explanation_is_the_expected_one(
 
 
 @pytest.mark.parametrize("external_id", IDS)
-def test_every_label_and_outcome_is_the_expected_one(
-    bundles: dict[str, Bundle], expected: dict[str, Any], external_id: str
-) -> None:
+def test_labels_and_outcomes_are_right(bundles: dict[str, Bundle], expected: dict[str, Any], external_id: str) -> None:
     bundle, wanted = bundles[external_id], expected[external_id]
     told = truth(bundle)
     assert (told and told.label, told and told.source) == (wanted["label"], wanted["label_source"])

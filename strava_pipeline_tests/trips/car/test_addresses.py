@@ -51,9 +51,7 @@ def asked(server: Osrm) -> list[Area]:
     return [Area(question["lat"][0], question["lon"][0]) for question in questions]
 
 
-def test_starts_and_ends_get_addresses_and_each_area_is_asked_about_once(
-    make_rig: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_starts_and_ends_get_addresses_an_area_is_asked_once(make_rig: Make, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with osrm() as server:
         server.answers += [named("1, A Street"), (200, b'{"error": "Unable to geocode"}')]
@@ -80,9 +78,7 @@ def test_a_server_that_fails_stops_no_run_and_is_asked_again_by_the_next(
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
-def test_an_area_that_is_refused_keeps_no_other_from_its_address(
-    make_rig: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_area_refused_keeps_no_other_from_its_address(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "GIVE_UP", 1)
     with osrm() as server:
         server.answers += [(404, b""), named("2, B Street"), (404, b"")]

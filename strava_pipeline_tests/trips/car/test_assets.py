@@ -117,7 +117,7 @@ def test_the_safety_net_ends_a_trip_that_nothing_is_heard_of(make_rig: Make, mon
     assert rig.do("car_trips").broken_rules == []
 
 
-def test_nothing_of_where_somebody_was_is_in_dagsters_records_or_logs(
+def test_nothing_of_their_places_is_in_dagsters_records_or_logs(
     make_rig: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     rig = make_rig(activities=1)

@@ -130,9 +130,7 @@ def test_states_of_a_run_whose_merge_was_lost_are_not_gone_on_with(log: Log) -> 
 
 
 @pytest.mark.parametrize("after", [[], drive(MORNING + 3 * DAY)], ids=["nothing new", "another trip"])
-def test_trips_with_ids_of_an_older_version_get_new_ids_without_a_double(
-    again: Log, log: Log, after: list[Step], whole: Log
-) -> None:
+def test_trips_with_ids_of_an_older_version_get_new_ones(again: Log, log: Log, after: list[Step], whole: Log) -> None:
     as_older_version(again.lake)
     assert {row[0] for row in rows(again.lake)["car_trips"]} >= {"anna:2026-03-04T06:30:00Z"}
     assert is_due(again.lake, MORNING + 3 * DAY), "the schedule replaces the ids without waiting for a ping"

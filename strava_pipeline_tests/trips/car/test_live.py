@@ -182,9 +182,7 @@ def test_a_log_that_can_not_be_read_is_tried_again(tmp_path: Path) -> None:
     run(bench, act)
 
 
-def test_a_trip_that_a_run_ended_is_over_before_the_next_ping_is_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trip_that_a_run_ended_is_over_before_the_next_ping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK", 1000)
     steps = [*drive()[:4], *drive(MORNING + timedelta(hours=3), odometer=20_050.0)]
     bench = Bench(tmp_path, steps)

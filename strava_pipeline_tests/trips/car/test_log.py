@@ -70,9 +70,7 @@ def answered(lake: Lake) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize("dies_at", ["car_readings", "pings", "delete_read"])
-def test_a_death_between_two_steps_neither_loses_nor_doubles(
-    log: Log, dies_at: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_death_between_steps_loses_and_doubles_none(log: Log, dies_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
     log.steps(drive(km=3))
     write = car_pings.write_whole
 

@@ -52,9 +52,7 @@ def test_there_is_an_expectation_for_each_request() -> None:
 
 
 @pytest.mark.parametrize(("line", "known"), list(zip(lines("osmand_requests.txt"), KNOWN, strict=False)))
-def test_each_request_of_the_osmand_protocol_is_understood(
-    line: str, known: tuple[float, float, float, float | None] | None
-) -> None:
+def test_requests_of_osmand_are_understood(line: str, known: tuple[float, float, float, float | None] | None) -> None:
     query = urlsplit(line).query
     for ping in (pinged("", query), pinged(query, "")):  # in the query, or as a form
         told = None if ping is None else (ping.event.lat, ping.event.lng, ping.event.t, ping.speed_kmh)

@@ -122,17 +122,13 @@ def test_whatever_else_it_answers_is_no_route_and_told_once_a_run(
     assert "7.125" not in caplog.text
 
 
-def test_a_request_without_an_answer_is_made_once_more(
-    osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unanswered_request_is_retried(osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture) -> None:
     osrm_server.answers += [HANGS_UP]
     assert router.routes([TRIP]) == {"T": 1000.5}
     assert told(router, caplog) == []
 
 
-def test_a_server_that_never_answers_is_left_alone(
-    osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_mute_server_is_left_alone(osrm_server: Osrm, router: Router, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     osrm_server.answers += [HANGS_UP] * 99
     assert router.routes([ride(f"T{number}", 20) for number in range(9)]) == {}

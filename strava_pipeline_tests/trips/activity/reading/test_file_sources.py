@@ -237,9 +237,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(("spoil", "told"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_with_a_file_is_told(
-    kind: str, spoil: Callable[[Path], object], told: str, tmp_path: Path
-) -> None:
+def test_what_is_wrong_in_a_file_is_told(kind: str, spoil: Callable[[Path], object], told: str, tmp_path: Path) -> None:
     path = WRITERS[kind](tmp_path / f"trips.{kind}", odd_trips())
     spoil(path)
     with pytest.raises(SourceError, match=told) as caught:

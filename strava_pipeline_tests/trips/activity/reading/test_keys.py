@@ -255,9 +255,7 @@ def test_one_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path)
     os.close(held)
 
 
-def test_it_reads_nothing_of_our_standard_input_and_sees_our_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_reads_no_standard_input_and_sees_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANAGERS_SESSION", NEW)
     assert keys_text(program(tmp_path, 'cat; echo "$MANAGERS_SESSION"')) == NEW
     assert os.environ["MANAGERS_SESSION"] == NEW

@@ -74,9 +74,7 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
 
 
 @pytest.mark.slow
-def test_a_source_that_vanishes_under_several_processes_is_told_of(
-    source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_source_that_vanishes_under_processes_is_told_of(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "SHARE", 7)
     opened = open_source(source)
 

@@ -191,9 +191,7 @@ def test_other_names_of_statuses_come_with_a_map_of_their_own() -> None:
         (None, REVIEW, UNKNOWN, Outcome.CHANGED),
     ],
 )
-def test_only_a_label_makes_another_verdict_better_or_worse(
-    label: Label | None, old: Verdict, new: Verdict, expected: Outcome
-) -> None:
+def test_only_a_label_is_better_or_worse(label: Label | None, old: Verdict, new: Verdict, expected: Outcome) -> None:
     assert outcome(old, new, label) is expected
 
 

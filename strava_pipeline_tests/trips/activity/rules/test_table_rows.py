@@ -104,9 +104,7 @@ def test_rows_have_the_columns_of_the_catalogue_in_its_order(rows: pl.DataFrame)
         (1e300, "2025-01-01T00:00:00Z", 2025),
     ],
 )
-def test_a_trip_belongs_to_the_year_in_utc_of_its_start_else_of_its_creation(
-    start: Any, created: Any, year: int
-) -> None:
+def test_a_trip_belongs_to_the_utc_year_of_its_start_else_its_creation(start: Any, created: Any, year: int) -> None:
     assert partition_of({"start_time": start, "created_at": created}, YEARS) == year
     assert index(start_time=start, created_at=created)["year"] == year
 

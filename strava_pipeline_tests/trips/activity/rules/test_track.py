@@ -37,9 +37,7 @@ def test_every_element_is_a_row_of_its_trip_in_recorded_order() -> None:
         ("activity", "activity", "half \ud83d", "half ?"),
     ],
 )
-def test_a_value_that_is_none_is_null_and_leaves_the_others_alone(
-    key: str, column: str, value: Any, expected: Any
-) -> None:
+def test_a_value_that_is_none_is_null_and_leaves_the_others(key: str, column: str, value: Any, expected: Any) -> None:
     alone, among = trip(point(0, **{key: value})), trip(point(0), point(1, **{key: value}), point(2))
     assert points_frame([alone])[column].to_list() == [expected]
     before, odd, after = points_frame([among])[column].to_list()

@@ -79,9 +79,7 @@ def judged(state: State = State.OK, **metrics: Any) -> Decision:
         ("clip_end_s", 120.0, 121.0, "clipped_end", Verdict.NEEDS_REVIEW),
     ],
 )
-def test_a_rule_hits_beyond_its_limit_and_not_at_it(
-    metric: str, within: Any, beyond: Any, code: str, verdict: Verdict
-) -> None:
+def test_a_rule_hits_beyond_its_limit_alone(metric: str, within: Any, beyond: Any, code: str, verdict: Verdict) -> None:
     assert judged(**{metric: within}) == Decision(Verdict.ACCEPTED, (), GOOD | {metric: within})
     assert judged(**{metric: beyond}) == Decision(verdict, (code,), GOOD | {metric: beyond})
 

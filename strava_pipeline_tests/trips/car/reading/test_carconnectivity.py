@@ -95,9 +95,7 @@ def asked(cars: CarConnectivityCars, clock: Clock, car_id: str = "zoe", user_id:
     return cars.ask(car_id, clock(), user_id)
 
 
-def test_a_parked_car_tells_where_it_is_and_how_far_it_went(
-    cars: CarConnectivityCars, package: Package, clock: Clock
-) -> None:
+def test_a_parked_car_tells_where_it_is_and_its_km(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     def park(vehicle: Vehicle) -> None:
         vehicle.park(measured=START - timedelta(hours=1))
         vehicle.odometer.set(12_345.0, START - timedelta(hours=1), Length.KM)
@@ -193,9 +191,7 @@ def test_a_driving_car_tells_when_it_knew_so(cars: CarConnectivityCars, package:
     assert reading.at == START + timedelta(seconds=120)
 
 
-def test_of_a_car_that_does_not_know_the_odometers_time_counts(
-    cars: CarConnectivityCars, package: Package, clock: Clock
-) -> None:
+def test_of_a_car_unaware_the_odometer_s_time_counts(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     before = START - timedelta(minutes=20)
 
     def say(vehicle: Vehicle) -> None:
@@ -207,9 +203,7 @@ def test_of_a_car_that_does_not_know_the_odometers_time_counts(
     assert (reading.is_parked, reading.odometer_km, reading.measured_at) == (None, 100.0, before)
 
 
-def test_what_the_car_measured_before_the_last_question_is_not_lost(
-    cars: CarConnectivityCars, package: Package, clock: Clock
-) -> None:
+def test_what_was_measured_before_an_ask_is_kept(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     """The package alone would drop it: it takes the second coming of a value for a measurement of that moment."""
 
     def drive(vehicle: Vehicle) -> None:
@@ -228,9 +222,7 @@ def test_what_the_car_measured_before_the_last_question_is_not_lost(
     assert (reading.is_parked, reading.odometer_km, reading.lat) == (True, 108.0, 0.25)
 
 
-def test_what_a_fetch_did_not_bring_is_not_told_again(
-    cars: CarConnectivityCars, package: Package, clock: Clock
-) -> None:
+def test_what_a_fetch_didn_t_bring_is_not_told_again(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     package.fetches["vw"] = [saying(clock, lambda vehicle: vehicle.park()), saying(clock, lambda vehicle: None)]
     assert asked(cars, clock).is_parked is True
     clock.go_on(60)
@@ -300,9 +292,7 @@ def test_a_service_that_recovers_is_warned_of_again(
 
 
 @pytest.mark.parametrize("error", [TooManyRequestsError(), AuthenticationError()])
-def test_a_service_that_wants_to_be_left_alone_is(
-    cars: CarConnectivityCars, package: Package, clock: Clock, error: Exception
-) -> None:
+def test_who_wants_no_ask_has_none(cars: CarConnectivityCars, package: Package, clock: Clock, error: Exception) -> None:
     package.fetches["vw"] = [raising(error), saying(clock, lambda vehicle: vehicle.park())]
     first = asked(cars, clock).error
     clock.go_on(PAUSE.total_seconds() - 1)
@@ -312,9 +302,7 @@ def test_a_service_that_wants_to_be_left_alone_is(
     assert asked(cars, clock).error is None
 
 
-def test_a_refused_login_is_not_tried_with_every_ping(
-    cars: CarConnectivityCars, package: Package, clock: Clock
-) -> None:
+def test_a_refused_login_is_not_tried_by_every_ping(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     package.refusals = [AuthenticationError(), ConfigurationError()]
     assert asked(cars, clock).error is Trouble.LOGIN
     clock.go_on(60)

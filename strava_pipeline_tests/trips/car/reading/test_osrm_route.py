@@ -73,9 +73,7 @@ def test_a_server_that_is_not_there_is_no_answer() -> None:
     assert PATIENCE == 10
 
 
-def test_a_run_is_told_of_once_and_all_at_once(
-    osrm_server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_is_told_of_just_once(osrm_server: Osrm, router: CarRouter, caplog: pytest.LogCaptureFixture) -> None:
     osrm_server.answers += [(200, b'{"code": "NoRoute"}'), (429, b""), (200, b'{"code": "NoRoute"}')]
     for _ in range(4):
         router.length_km(POINTS)

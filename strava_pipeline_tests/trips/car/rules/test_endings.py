@@ -100,9 +100,7 @@ def test_at_a_skip_location_an_end_is_a_pause(make: type[Drive], answer: CarAnsw
         (None, None, "finalized"),
     ],
 )
-def test_where_it_ends_is_told_by_the_car_before_the_phone(
-    car_at: float | None, phone_at: float | None, status: str
-) -> None:
+def test_where_it_ends_the_car_tells_before_phones(car_at: float | None, phone_at: float | None, status: str) -> None:
     assert driving(at=None).end(60, phone_at, ada=stands(101.0, car_at)).status == status
 
 

@@ -310,9 +310,7 @@ def test_a_trip_that_stands_elsewhere_after_a_skip_location_was_moved_unseen() -
         (None, 0.0, "parking"),
     ],
 )
-def test_where_a_car_stands_is_told_by_the_car_before_the_phone(
-    car_at: float | None, phone_at: float | None, status: str
-) -> None:
+def test_where_a_car_stands_it_says_before_phones(car_at: float | None, phone_at: float | None, status: str) -> None:
     assert driving(at=0.0).ping(60, phone_at, ada=stands(100.1, car_at)).status == status
 
 

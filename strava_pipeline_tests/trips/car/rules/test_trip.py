@@ -41,9 +41,7 @@ def cache(phone: tuple[Point, ...] = (), car: tuple[Point, ...] = (), **values: 
         ([(0, 0), (1, 100), (2, 200)], [(2, 205)], [(0, 0), (1, 100), (2, 205), (2, 200)]),
     ],
 )  # fmt: skip
-def test_a_trail_is_derived_from_the_points_of_phone_and_car(
-    phone: list[Told], car: list[Told], derived: list[Told]
-) -> None:
+def test_a_trail_is_derived_of_points_of_phone_and_car(phone: list[Told], car: list[Told], derived: list[Told]) -> None:
     assert trail(cache(points(*phone), points(*car)), Limits()) == points(*derived)
 
 
@@ -153,9 +151,7 @@ def test_days_have_23_or_25_hours_when_clocks_change(instant: str, zone: str, cl
         (HOME, GYM, "P"), (HOME, None, "P"), (None, None, "P"),
     ],
 )  # fmt: skip
-def test_from_or_to_an_office_it_is_business_on_a_sunday_too(
-    start: Place | None, end: Place | None, class_: str
-) -> None:
+def test_from_or_to_an_office_it_is_business_on_sundays(start: Place | None, end: Place | None, class_: str) -> None:
     assert found("2026-05-31T12:00:00", start=start, end=end) == class_
 
 

@@ -61,9 +61,7 @@ def test_the_odometer_measures_where_it_knows_the_whole_trip() -> None:
     ("trail_km", "km", "source"),
     [(2.71828, 2.718, "osrm"), (None, 2.3, "haversine"), (0.0, 2.3, "haversine"), (0.1, 0.1, "osrm")],
 )
-def test_with_gps_alone_the_router_measures_else_the_lines_between_the_points(
-    trail_km: float | None, km: float, source: str
-) -> None:
+def test_with_gps_alone_the_router_measures_else_lines(trail_km: float | None, km: float, source: str) -> None:
     drive = by_gps(0.0, 1_000.0, 2_000.0, trail_km=trail_km)
     trip = ended(drive)
     assert (trip.distance_km, trip.distance_source, trip.gps_only) == (km, source, True)
@@ -234,9 +232,7 @@ def test_a_trip_without_a_car_leaves_none_behind() -> None:
         (HOME_M, 1_000.0, ("Home", None)),
     ],
 )
-def test_ends_have_the_name_of_the_place_that_reaches_them(
-    start: float, end: float, named: tuple[str | None, str | None]
-) -> None:
+def test_ends_are_named_by_the_place_they_reach(start: float, end: float, named: tuple[str | None, str | None]) -> None:
     drive = driving(at=start)
     drive.ping(60, end, ada=drives(130.0, end))
     drive.end(70, end, ada=stands(130.0, end))
