@@ -9,14 +9,14 @@ import pytest
 from strava_pipeline.core.tables import MATCH_TABLES, TRACKS
 from strava_pipeline.lake.gold.efforts import effort_facts, efforts
 from strava_pipeline.lake.gold.matches import match_activities
-from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import Connection, reading, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_track_measures import START, measured
+from strava_pipeline_tests.lake.test_user_views import ask
 
 SILENT: dict[str, Any] = {"moving_time": None, "total_elevation_gain": None, "elapsed_time": 2000}
 
@@ -41,7 +41,7 @@ def climbed(lake: Lake, activity_id: int, *columns: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(module_lake: Lake) -> Lake:
+def stock(module_lake: Lake) -> Lake:
     """Rides with tracks: of 1 nothing is said, of 2 all, of 3 that its power is estimated; of 4 only the altitude
     was recorded; of 5 there is no track."""
     lake = module_lake
@@ -63,25 +63,14 @@ def made(module_lake: Lake) -> Lake:
     return lake
 
 
-@pytest.fixture
-def silent(made: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(made, untouched)
-
-
-def read(lake: Lake, query: str) -> list[tuple[Any, ...]]:
-    with snapshot(lake) as connection:
-        return connection.execute(query).fetchall()
-
-
-def test_what_no_source_says_is_computed_and_named(silent: Lake) -> None:
-    publish(silent)
+def test_what_no_source_says_is_computed_and_named(stocked: Lake) -> None:
+    publish(stocked)
     query = (
         "SELECT moving_time_seconds, round(elevation_gain_m), round(max_speed, 1), round(weighted_average_watts), "
         "round(training_stress), computed FROM counted_activities ORDER BY activity_id"
     )
     every = ["moving_time_seconds", "elevation_gain_m", "max_speed", "weighted_average_watts"]
-    one, two, three, four, five = read(silent, query)
+    one, two, three, four, five = ask(stocked, query)
     assert one == (pytest.approx(3600, abs=10), pytest.approx(300, abs=2), 8.0, 200, 100, every)
     assert two == (3600, 150, 15.0, 240, 144, None)
     assert three[0] == 2000, "a moving time is never longer than the time from start to end"
@@ -90,13 +79,13 @@ def test_what_no_source_says_is_computed_and_named(silent: Lake) -> None:
     assert five == (None, None, None, None, None, None)
 
 
-def test_totals_and_records_count_it(silent: Lake) -> None:
-    publish(silent)
-    ((time, climb, stress),) = read(
-        silent, "SELECT moving_time_seconds, elevation_gain_m, training_stress FROM totals_by_year"
+def test_totals_and_records_count_it(stocked: Lake) -> None:
+    publish(stocked)
+    ((time, climb, stress),) = ask(
+        stocked, "SELECT moving_time_seconds, elevation_gain_m, training_stress FROM totals_by_year"
     )
     assert (time, climb, stress) == (pytest.approx(9200, abs=10), pytest.approx(1050, abs=6), pytest.approx(244, abs=1))
-    best = read(silent, "SELECT record, activity_id, told_by FROM records ORDER BY record")
+    best = ask(stocked, "SELECT record, activity_id, told_by FROM records ORDER BY record")
     assert best == [
         ("biggest_climb", 1, "computed"),
         ("longest_distance", 1, "activity"),
@@ -104,31 +93,31 @@ def test_totals_and_records_count_it(silent: Lake) -> None:
     ]
 
 
-def test_nothing_of_it_is_evidence_that_two_are_one(silent: Lake) -> None:
+def test_nothing_of_it_is_evidence_that_two_are_one(stocked: Lake) -> None:
     def seen(connection: Connection) -> list[Any]:
         with transaction(connection):
-            match_activities(connection, silent)
+            match_activities(connection, stocked)
         queries = (sql("matching"), *(f"FROM {name}" for name in MATCH_TABLES))
         return [sorted(connection.execute(each).fetchall(), key=repr) for each in queries]
 
-    assert_same_when_published(silent, seen)
+    assert_same_when_published(stocked, seen)
 
 
-def test_nothing_of_it_is_proposed_to_a_service_or_a_table(silent: Lake) -> None:
+def test_nothing_of_it_is_proposed_to_a_service_or_a_table(stocked: Lake) -> None:
     def seen(connection: Connection) -> list[Any]:
-        cells = effort_facts(connection, silent, ["1", "2", "3", "4", "5"], frozenset()).cells
+        cells = effort_facts(connection, stocked, ["1", "2", "3", "4", "5"], frozenset()).cells
         assert [cells[key]["total_elevation_gain"] for key in sorted(cells)] == [None, 150, None, None, None]
         return [cells, list(efforts(connection, ["2025-05"], {"strava": None}))]
 
-    assert_same_when_published(silent, seen)
+    assert_same_when_published(stocked, seen)
 
 
-def test_tables_of_what_sources_say_stay_as_they_are(silent: Lake) -> None:
+def test_tables_of_what_sources_say_stay_as_they_are(stocked: Lake) -> None:
     def seen(connection: Connection) -> list[Any]:
         names = ("activities_all", "activities", "gold.activities")
         return [connection.execute(f"FROM {name} ORDER BY id").fetchall() for name in names]
 
-    assert_same_when_published(silent, seen)
+    assert_same_when_published(stocked, seen)
 
 
 def assert_same_when_published(lake: Lake, seen: Callable[[Connection], Any]) -> None:

@@ -17,7 +17,6 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Activity,
     activity,
-    copied,
     detailed,
     land,
     listed,
@@ -161,12 +160,6 @@ def stock(module_lake: Lake) -> Lake:
     )
     merge(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def stocked(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def of(lake: Lake, listing: Listing) -> Differences:

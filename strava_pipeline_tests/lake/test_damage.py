@@ -24,7 +24,6 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
-    copied,
     detailed,
     listed,
     merge,
@@ -44,12 +43,6 @@ def stock(module_lake: Lake) -> Lake:
     merge_detailed(module_lake, activity(1), at=NOW + HOUR)
     publish(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def full(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def half(path: Path) -> None:
@@ -99,45 +92,45 @@ def beside_the_log_of_another(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [half, overwritten, a_few_bytes, empty, in_the_page_of_its_notes, beside_the_log_of_another]
 )
-def test_a_damaged_warehouse_is_made_anew_whole(full: Lake, damage: Callable[[Path], None]) -> None:
-    held = {table: rows(full, table) for table in ("activities_all", "activity_details")}
-    damage(full.working)
-    years_behind(full, YEARS)  # looked at before each run: a damaged one holds nothing and stops nothing
+def test_a_damaged_warehouse_is_made_anew_whole(stocked: Lake, damage: Callable[[Path], None]) -> None:
+    held = {table: rows(stocked, table) for table in ("activities_all", "activity_details")}
+    damage(stocked.working)
+    years_behind(stocked, YEARS)  # looked at before each run: a damaged one holds nothing and stops nothing
     watched = Watched()
-    assert ensure_current(full, YEARS, watched)
+    assert ensure_current(stocked, YEARS, watched)
     assert "damaged" in watched.said[0]
-    assert {table: rows(full, table) for table in held} == held
-    assert full.working.with_suffix(".damaged").exists()
-    assert not ensure_current(full, YEARS, watched)
+    assert {table: rows(stocked, table) for table in held} == held
+    assert stocked.working.with_suffix(".damaged").exists()
+    assert not ensure_current(stocked, YEARS, watched)
 
 
-def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_open(full: Lake) -> None:
-    half(full.working)
-    with pytest.raises(DamagedWarehouseError, match="rebuilds it"), reading(full):
+def test_a_damaged_warehouse_is_told_apart_from_one_that_another_program_has_open(stocked: Lake) -> None:
+    half(stocked.working)
+    with pytest.raises(DamagedWarehouseError, match="rebuilds it"), reading(stocked):
         pass
 
 
 @pytest.mark.parametrize(("file", "opened"), [("working", reading), ("snapshot", current_snapshot)])
 def test_a_damaged_page_is_named_with_its_file_and_what_to_do(
-    full: Lake, file: str, opened: Callable[[Lake], AbstractContextManager[duckdb.DuckDBPyConnection]]
+    stocked: Lake, file: str, opened: Callable[[Lake], AbstractContextManager[duckdb.DuckDBPyConnection]]
 ) -> None:
-    path: Path = getattr(full, file)
+    path: Path = getattr(stocked, file)
     in_a_page_of(path, "activities_all")
-    with pytest.raises(PipelineError, match=f"{path} can't be read.*Corrupt.*delete"), opened(full) as connection:
+    with pytest.raises(PipelineError, match=f"{path} can't be read.*Corrupt.*delete"), opened(stocked) as connection:
         connection.execute("SELECT count(DISTINCT COLUMNS(*)) FROM activities_all").fetchall()
 
 
-def test_lost_rows_of_a_page_come_back_with_the_next_listing_and_no_other_is_lost_meanwhile(full: Lake) -> None:
-    listing = listed(full, [activity(50)], [activity(51)], at=NOW + HOUR)
+def test_lost_rows_of_a_page_come_back_with_the_next_listing_and_no_other_is_lost_meanwhile(stocked: Lake) -> None:
+    listing = listed(stocked, [activity(50)], [activity(51)], at=NOW + HOUR)
     (listing.folder / "page-0001.json.gz").write_bytes(b"garbage")
-    write_shards(full, ALL, YEARS)
-    merge(full)
-    assert {row["id"] for row in rows(full)} == {*range(1, 41), 51}
-    merge_detailed(full, activity(51), at=NOW + 2 * HOUR)
-    assert years_behind(full, YEARS) == set(), "the same years are not looked at again each day"
-    listed(full, [activity(50)], [activity(51)], at=NOW + 2 * HOUR)
-    merge(full)
-    assert {row["id"] for row in rows(full)} == {*range(1, 41), 50, 51}
+    write_shards(stocked, ALL, YEARS)
+    merge(stocked)
+    assert {row["id"] for row in rows(stocked)} == {*range(1, 41), 51}
+    merge_detailed(stocked, activity(51), at=NOW + 2 * HOUR)
+    assert years_behind(stocked, YEARS) == set(), "the same years are not looked at again each day"
+    listed(stocked, [activity(50)], [activity(51)], at=NOW + 2 * HOUR)
+    merge(stocked)
+    assert {row["id"] for row in rows(stocked)} == {*range(1, 41), 50, 51}
 
 
 def test_a_listing_that_lost_all_its_pages_makes_no_shard(lake: Lake) -> None:
@@ -163,21 +156,21 @@ def test_a_write_that_fails_names_its_file_leaves_the_old_one_and_nothing_else(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.json.gz", "rows.parquet"]
 
 
-def test_a_warehouse_that_cannot_be_written_is_told_and_keeps_what_it_held(full: Lake) -> None:
-    held = rows(full)
+def test_a_warehouse_that_cannot_be_written_is_told_and_keeps_what_it_held(stocked: Lake) -> None:
+    held = rows(stocked)
     with (
         pytest.raises(PipelineError, match="free some space"),
-        files_of_at_most(full.working.stat().st_size),
-        writing(full) as connection,
+        files_of_at_most(stocked.working.stat().st_size),
+        writing(stocked) as connection,
     ):
         connection.execute("CREATE TABLE big AS SELECT random() AS x FROM range(1000000)")
-    assert rows(full) == held
+    assert rows(stocked) == held
 
 
-def test_a_damaged_detail_is_set_aside_and_hides_no_other(full: Lake) -> None:
-    detailed(full, activity(2), activity(3), at=NOW + HOUR)
-    bad = next(full.details_of(2025).glob("2/*.json.gz"))
+def test_a_damaged_detail_is_set_aside_and_hides_no_other(stocked: Lake) -> None:
+    detailed(stocked, activity(2), activity(3), at=NOW + HOUR)
+    bad = next(stocked.details_of(2025).glob("2/*.json.gz"))
     bad.write_bytes(json.dumps(activity(2)).encode())
-    merge_detailed(full, at=NOW)
-    assert [row["activity_id"] for row in rows(full, "activity_details")] == [1, 3]
+    merge_detailed(stocked, at=NOW)
+    assert [row["activity_id"] for row in rows(stocked, "activity_details")] == [1, 3]
     assert bad.with_name(f"{bad.name}.damaged").exists()

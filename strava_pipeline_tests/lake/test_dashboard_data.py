@@ -1,6 +1,5 @@
 """lake.dashboard: what pages and the API show of activities, tracks, fitness, gear and records, each out of a published warehouse."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,12 +33,12 @@ from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, TrackPoints
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.lake.test_track_measures import measured
 
 HOSTILE = '<b>Up</b> \u202ethe hill 🚵 "Übung"'
 START = datetime(2025, 5, 1, 6, tzinfo=UTC)
@@ -154,18 +153,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     put(made, [{"activity_id": 1, "version": 2, "valid_from": "2025-05-02", **version}], "activity_history")
     for key in (1, 2):
         tracked(made, key, 210.0 if key == 1 else 150.0, pause=300 if key == 1 else 0)
-    with reading(made) as connection:
-        due = due_tracks(made, connection, [2025])
-    for each in due:
-        measure_tracks(made, each)
+    measured(made, 2025)
     publish(made)
     return made
-
-
-@pytest.fixture
-def published(lake: Lake) -> Iterator[Connection]:
-    with snapshot(lake) as connection:
-        yield connection
 
 
 @pytest.mark.parametrize("text", ["", "x", "!!!!", "MTo", "MTo6", "MToxOjE", "é", "MTox=", f"{'9' * 300}", "LTE6MSA"])

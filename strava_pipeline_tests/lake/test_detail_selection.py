@@ -18,7 +18,6 @@ from strava_pipeline_tests.lake.bronze import (
     NOW,
     SECOND,
     activity,
-    copied,
     detailed,
     land,
     listed,
@@ -44,12 +43,6 @@ def stock(module_lake: Lake) -> Lake:
     )
     merge(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def stocked(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def ids(candidates: Sequence[Candidate]) -> list[int]:

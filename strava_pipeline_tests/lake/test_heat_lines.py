@@ -1,6 +1,5 @@
 """The heat map close up, and the box where one is most: which tracks, cut where they leave, and no more than a screen needs."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -11,13 +10,13 @@ from strava_pipeline.lake.dashboard import heat_lines as module
 from strava_pipeline.lake.dashboard.heat import Box
 from strava_pipeline.lake.dashboard.heat_lines import HeatLines, heat_lines
 from strava_pipeline.lake.dashboard.home_box import home_box
-from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.lake.test_track_measures import measured
 
 ZOOM = 23
 BOX = Box(16.30, 48.19, 16.40, 48.21)
@@ -63,18 +62,9 @@ def lake(module_lake: Lake) -> Lake:
     }
     for number, points in tracks.items():
         write_track(module_lake, 2024 if number == 3 else 2025, number, ME, "file", [points], f"file:{number}")
-    with reading(module_lake) as connection:
-        due = due_tracks(module_lake, connection, [2024, 2025])
-    for each in due:
-        measure_tracks(module_lake, each)
+    measured(module_lake, 2024, 2025)
     publish(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def published(lake: Lake) -> Iterator[Connection]:
-    with snapshot(lake) as connection:
-        yield connection
 
 
 def lines(

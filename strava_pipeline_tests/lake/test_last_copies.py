@@ -28,7 +28,6 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
-    copied,
     detailed,
     land,
     listed,
@@ -62,41 +61,35 @@ def stock(module_lake: Lake) -> Lake:
     return module_lake
 
 
-@pytest.fixture
-def full(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
-
-
 @pytest.mark.parametrize("also", ["state", "state activities"])
-def test_a_folder_with_a_snapshot_is_never_taken_for_a_fresh_one(full: Lake, also: str) -> None:
+def test_a_folder_with_a_snapshot_is_never_taken_for_a_fresh_one(stocked: Lake, also: str) -> None:
     for name in {"warehouse/working", *also.split()}:
-        shutil.rmtree(full.data_dir / name)
-    assert ensure_current(full, YEARS, Watched())
-    assert (ids(full), ids(full, "activity_details")) == ([1, 2, 3], [1, 2, 3])
+        shutil.rmtree(stocked.data_dir / name)
+    assert ensure_current(stocked, YEARS, Watched())
+    assert (ids(stocked), ids(stocked, "activity_details")) == ([1, 2, 3], [1, 2, 3])
 
 
-def test_a_folder_with_bronze_alone_is_made_whole_again(full: Lake) -> None:
+def test_a_folder_with_bronze_alone_is_made_whole_again(stocked: Lake) -> None:
     for name in ("warehouse", "state", "activities"):
-        shutil.rmtree(full.data_dir / name)
-    assert ensure_current(full, YEARS, Watched())
-    assert (ids(full), ids(full, "activity_details")) == ([1, 2, 3], [1, 2, 3])
+        shutil.rmtree(stocked.data_dir / name)
+    assert ensure_current(stocked, YEARS, Watched())
+    assert (ids(stocked), ids(stocked, "activity_details")) == ([1, 2, 3], [1, 2, 3])
 
 
-def test_a_shard_of_a_listing_that_lost_a_page_outlives_new_year(full: Lake) -> None:
-    garbage(only(full).folder / "page-0001.json.gz")
+def test_a_shard_of_a_listing_that_lost_a_page_outlives_new_year(stocked: Lake) -> None:
+    garbage(only(stocked).folder / "page-0001.json.gz")
     later = YearRange(YEARS.first + 5, YEARS.newest + 1)  # 2025 is the first partition now, with other rows than before
-    write_shards(full, later.all, later)
-    assert list(full.shards.rglob("*.outdated")) == []
-    assert set(pl.read_parquet(shard_files(full, 2025))["id"]) == {1, 2, 3}, "it is read on"
-    write_shards(full, YEARS.all, YEARS)
-    assert set(pl.read_parquet(shard_files(full, 2025))["id"]) == {1, 2, 3}, "and once more"
+    write_shards(stocked, later.all, later)
+    assert list(stocked.shards.rglob("*.outdated")) == []
+    assert set(pl.read_parquet(shard_files(stocked, 2025))["id"]) == {1, 2, 3}, "it is read on"
+    write_shards(stocked, YEARS.all, YEARS)
+    assert set(pl.read_parquet(shard_files(stocked, 2025))["id"]) == {1, 2, 3}, "and once more"
 
 
-def test_a_shard_that_was_made_again_leaves_nothing(full: Lake) -> None:
+def test_a_shard_that_was_made_again_leaves_nothing(stocked: Lake) -> None:
     later = YearRange(YEARS.first + 5, YEARS.newest + 1)
-    write_shards(full, later.all, later)
-    assert list(full.shards.rglob("*.outdated")) == []
+    write_shards(stocked, later.all, later)
+    assert list(stocked.shards.rglob("*.outdated")) == []
 
 
 def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake: Lake) -> None:
@@ -112,14 +105,14 @@ def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake:
     assert ids(lake)[:4] == [1, 2, 3, 4]
 
 
-def test_a_shard_whose_rows_are_damaged_is_set_aside_and_named(full: Lake) -> None:
-    (shard,) = shard_files(full, 2025)
+def test_a_shard_whose_rows_are_damaged_is_set_aside_and_named(stocked: Lake) -> None:
+    (shard,) = shard_files(stocked, 2025)
     content = shard.read_bytes()
     shard.write_bytes(content[:4] + b"\xaa" * 400 + content[404:])
     with pytest.raises(PipelineError, match=r"all\.parquet: damaged, and set aside.*rebuild"):
-        merge(full, force=True)
-    rebuild(full, YEARS, Watched())
-    assert ids(full) == [1, 2, 3]
+        merge(stocked, force=True)
+    rebuild(stocked, YEARS, Watched())
+    assert ids(stocked) == [1, 2, 3]
     assert shard.with_suffix(".damaged").exists()
 
 
@@ -177,17 +170,17 @@ def test_a_run_that_ends_does_not_take_back_the_loss_that_it_met(lake: Lake) -> 
     assert (only(lake).manifest.settled, only(lake).manifest.has_lost) == (True, True)
 
 
-def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(full: Lake) -> None:
-    damaged = detail_files(full, 2025)[2].good
+def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(stocked: Lake) -> None:
+    damaged = detail_files(stocked, 2025)[2].good
     assert damaged is not None
     garbage(damaged)
-    shutil.rmtree(full.working.parent)
-    assert ensure_current(full, YEARS, Watched())
-    assert ids(full, "activity_details") == [1, 2, 3]
-    wanted = select_details(full, ALL, Scope(since=NOW), NOW + DAY)
+    shutil.rmtree(stocked.working.parent)
+    assert ensure_current(stocked, YEARS, Watched())
+    assert ids(stocked, "activity_details") == [1, 2, 3]
+    wanted = select_details(stocked, ALL, Scope(since=NOW), NOW + DAY)
     assert [candidate.activity_id for candidate in wanted.due] == [2]
-    detailed(full, activity(2, description="again"), at=NOW + DAY)
-    assert select_details(full, ALL, Scope(), NOW + DAY).due == []
+    detailed(stocked, activity(2, description="again"), at=NOW + DAY)
+    assert select_details(stocked, ALL, Scope(), NOW + DAY).due == []
 
 
 def test_details_landed_before_the_first_year_was_raised_are_made_anew_too(lake: Lake) -> None:

@@ -11,7 +11,6 @@ from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
-from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_track_measures import measured, tracked
 
@@ -19,7 +18,7 @@ LONG = 1500
 
 
 @pytest.fixture(scope="module")
-def made(module_lake: Lake) -> Lake:
+def stock(module_lake: Lake) -> Lake:
     """Three rides of two years with power, measured, and published."""
     lake = module_lake
     put(lake, [activity(number, f"{year}-05-01T08:00") for number, year in ((1, 2025), (2, 2025), (3, 2024))])
@@ -28,12 +27,6 @@ def made(module_lake: Lake) -> Lake:
     measured(lake, 2024, 2025)
     assert publish(lake)
     return lake
-
-
-@pytest.fixture
-def computed(made: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(made, untouched)
 
 
 def published(lake: Lake) -> dict[int, Any]:
@@ -49,65 +42,65 @@ def is_due(lake: Lake) -> bool:
         return is_publish_due(connection, lake)
 
 
-def test_a_publish_brings_what_was_computed_and_a_second_one_has_nothing_to_do(computed: Lake) -> None:
-    assert published(computed) == {1: (200, 2025), 2: (100, 2025), 3: (250, 2024)}
-    assert (is_due(computed), publish(computed)) == (False, False)
-    tracked(computed, 1, 300.0, seconds=LONG, origin="better")
-    measured(computed, 2025)
-    assert is_due(computed)
-    with reading(computed) as connection:
-        assert {each.year for each in differing_measures(connection, computed)} == {2025}
-    assert publish(computed)
-    assert published(computed) == {1: (300, 2025), 2: (100, 2025), 3: (250, 2024)}
+def test_a_publish_brings_what_was_computed_and_a_second_one_has_nothing_to_do(stocked: Lake) -> None:
+    assert published(stocked) == {1: (200, 2025), 2: (100, 2025), 3: (250, 2024)}
+    assert (is_due(stocked), publish(stocked)) == (False, False)
+    tracked(stocked, 1, 300.0, seconds=LONG, origin="better")
+    measured(stocked, 2025)
+    assert is_due(stocked)
+    with reading(stocked) as connection:
+        assert {each.year for each in differing_measures(connection, stocked)} == {2025}
+    assert publish(stocked)
+    assert published(stocked) == {1: (300, 2025), 2: (100, 2025), 3: (250, 2024)}
 
 
-def test_rows_leave_with_their_track_and_with_their_year(computed: Lake) -> None:
+def test_rows_leave_with_their_track_and_with_their_year(stocked: Lake) -> None:
     for number, year in ((2, 2025), (3, 2024)):
-        track_path(computed, year, number).unlink()
-    measured(computed)
-    assert publish(computed)
-    assert published(computed) == {1: (200, 2025)}
-    assert not is_due(computed)
+        track_path(stocked, year, number).unlink()
+    measured(stocked)
+    assert publish(stocked)
+    assert published(stocked) == {1: (200, 2025)}
+    assert not is_due(stocked)
 
 
-def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_forgets_it(computed: Lake) -> None:
-    tracked(computed, 1, 300.0, 2024, seconds=LONG)
-    measured(computed, 2024)
-    os.utime(computed.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet", (1, 1))
-    assert publish(computed)
-    track_path(computed, 2025, 1).unlink()
-    measured(computed, 2025)
-    assert publish(computed)
-    assert published(computed) == {1: (300, 2024), 2: (100, 2025), 3: (250, 2024)}
-    assert not is_due(computed)
+def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_forgets_it(stocked: Lake) -> None:
+    tracked(stocked, 1, 300.0, 2024, seconds=LONG)
+    measured(stocked, 2024)
+    os.utime(stocked.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet", (1, 1))
+    assert publish(stocked)
+    track_path(stocked, 2025, 1).unlink()
+    measured(stocked, 2025)
+    assert publish(stocked)
+    assert published(stocked) == {1: (300, 2024), 2: (100, 2025), 3: (250, 2024)}
+    assert not is_due(stocked)
 
 
 @pytest.mark.closed
-def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(computed: Lake) -> None:
-    with writing(computed) as connection:
+def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(stocked: Lake) -> None:
+    with writing(stocked) as connection:
         connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'derived'")
         connection.execute("UPDATE lake_meta SET value = 'old:' || value WHERE starts_with(key, 'measured:')")
-    assert publish(computed)
-    assert len(published(computed)) == 3
-    computed.working.unlink()
-    computed.was_made.unlink(missing_ok=True)
-    computed.snapshot.unlink()
-    assert publish(computed)
-    assert len(published(computed)) == 3
+    assert publish(stocked)
+    assert len(published(stocked)) == 3
+    stocked.working.unlink()
+    stocked.was_made.unlink(missing_ok=True)
+    stocked.snapshot.unlink()
+    assert publish(stocked)
+    assert len(published(stocked)) == 3
 
 
-def test_an_unreadable_file_counts_as_none_until_measured_again(computed: Lake, subtests: pytest.Subtests) -> None:
-    path = computed.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet"
+def test_an_unreadable_file_counts_as_none_until_measured_again(stocked: Lake, subtests: pytest.Subtests) -> None:
+    path = stocked.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet"
     for damage in ("cut", "emptied", "holed", "other"):
         with subtests.test(damage=damage):
             spoil(path, damage)
-            assert publish(computed)
-            assert published(computed) == {3: (250, 2024)}
-            assert not is_due(computed)
+            assert publish(stocked)
+            assert published(stocked) == {3: (250, 2024)}
+            assert not is_due(stocked)
             path.unlink()
-            measured(computed)
-            assert publish(computed)
-            assert len(published(computed)) == 3
+            measured(stocked)
+            assert publish(stocked)
+            assert len(published(stocked)) == 3
 
 
 def spoil(path: Path, damage: str) -> None:

@@ -23,7 +23,7 @@ from strava_pipeline.lake.gold.quality import (
 )
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.lake.bronze import NOW, activity, copied, listed, merge, merge_detailed
+from strava_pipeline_tests.lake.bronze import NOW, activity, listed, merge, merge_detailed
 from strava_pipeline_tests.lake.conftest import NewLake
 
 
@@ -153,18 +153,12 @@ def stock(module_lake: Lake) -> Lake:
     return module_lake
 
 
-@pytest.fixture
-def merged(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
-
-
-def test_every_compared_field_is_read_of_every_activity(merged: Lake) -> None:
-    with writing(merged) as connection:
+def test_every_compared_field_is_read_of_every_activity(stocked: Lake) -> None:
+    with writing(stocked) as connection:
         connection.execute(f"UPDATE activities_all SET deleted_at = '{NOW.isoformat()}' WHERE id = 2")
         mark_changed(connection)
-    assert publish(merged)
-    with snapshot(merged) as connection:
+    assert publish(stocked)
+    with snapshot(stocked) as connection:
         found = gold_activities(connection)
     assert found.keys() == {1, 2}
     assert set(found[1].values) == set(COMPARED)
@@ -184,27 +178,27 @@ def test_every_compared_field_is_read_of_every_activity(merged: Lake) -> None:
     assert found[2].values["description"] is None, "no detail was fetched"
 
 
-def test_an_activity_for_which_another_one_stands_is_known(merged: Lake) -> None:
-    with snapshot(merged) as connection:
+def test_an_activity_for_which_another_one_stands_is_known(stocked: Lake) -> None:
+    with snapshot(stocked) as connection:
         assert stand_ins(connection) == {}
-    with writing(merged) as connection:
+    with writing(stocked) as connection:
         connection.execute("INSERT INTO activity_members (id, activity_id, place) VALUES (5, 1, 1), (1, 1, 0)")
         mark_changed(connection)
-    assert publish(merged)
-    with snapshot(merged) as connection:
+    assert publish(stocked)
+    with snapshot(stocked) as connection:
         assert stand_ins(connection) == {5: 1}
 
 
-def test_a_warehouse_of_another_version_says_what_to_do(merged: Lake) -> None:
-    merged.snapshot.chmod(0o644)
-    with duckdb.connect(str(merged.snapshot)) as connection:
+def test_a_warehouse_of_another_version_says_what_to_do(stocked: Lake) -> None:
+    stocked.snapshot.chmod(0o644)
+    with duckdb.connect(str(stocked.snapshot)) as connection:
         connection.execute("UPDATE lake_meta SET value = 'older' WHERE key = 'catalogue'")
-    with pytest.raises(PipelineError, match="strava-pipeline compact"), current_snapshot(merged) as published:
+    with pytest.raises(PipelineError, match="strava-pipeline compact"), current_snapshot(stocked) as published:
         gold_activities(published)
 
 
-def test_files_and_names_of_gear_are_read(merged: Lake) -> None:
-    with writing(merged) as connection:
+def test_files_and_names_of_gear_are_read(stocked: Lake) -> None:
+    with writing(stocked) as connection:
         connection.execute(
             "INSERT INTO gear BY NAME SELECT 'b7' AS gear_id, 'Tarmac' AS name, 'strava' AS source, 'SL6' AS model_name"
         )
@@ -217,8 +211,8 @@ def test_files_and_names_of_gear_are_read(merged: Lake) -> None:
             """'{"file": {"sha256": "aa"}}' AS extra, 2025 AS year"""
         )
         mark_changed(connection)
-    assert publish(merged)
-    with snapshot(merged) as connection:
+    assert publish(stocked)
+    with snapshot(stocked) as connection:
         found, gear = gold_files(connection), gold_activities(connection)[1].gear_names
     assert gear == ("Tarmac",)
     assert (found.contents, found.names, found.of_activity, found.of_archives) == (

@@ -33,7 +33,6 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
-    copied,
     listed,
     merge,
     rows,
@@ -49,12 +48,6 @@ def stock(module_lake: Lake) -> Lake:
     listed(module_lake, [activity(number) for number in (1, 2, 3, 4, 5)])
     merge(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def stocked(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def fail(lake: Lake, activity_id: int, *at: datetime, status: int | None = 500, year: int = 2025) -> None:

@@ -14,7 +14,7 @@ from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, copied, listed, merge
+from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, listed, merge
 
 NOTHING = b'{"message": "Resource Not Found", "errors": []}'
 
@@ -35,12 +35,6 @@ def stock(module_lake: Lake) -> Lake:
     )
     merge(module_lake)
     return module_lake
-
-
-@pytest.fixture
-def stocked(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def due(lake: Lake, now: datetime = NOW, years: Any = ALL) -> list[int]:

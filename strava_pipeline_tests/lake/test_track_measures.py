@@ -14,7 +14,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.documents import REPO, queries_in
-from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
 START = datetime(2025, 5, 1, 6, tzinfo=UTC)
@@ -38,7 +37,7 @@ def tracked(lake: Lake, activity_id: int, watts: float, year: int = 2025, second
 
 
 @pytest.fixture(scope="module")
-def made(module_lake: Lake) -> Lake:
+def stock(module_lake: Lake) -> Lake:
     """Four activities with tracks of two years, of which one is measured."""
     lake = module_lake
     put(
@@ -54,12 +53,6 @@ def made(module_lake: Lake) -> Lake:
         tracked(lake, activity_id, watts, year)
     measured(lake, 2025)
     return lake
-
-
-@pytest.fixture
-def recorded(made: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(made, untouched)
 
 
 def measured(lake: Lake, *years: int) -> dict[int, list[int]]:
@@ -82,79 +75,79 @@ def changed(lake: Lake, statement: str) -> None:
         connection.execute(statement)
 
 
-def test_each_track_is_measured_once_and_again_when_it_changed(recorded: Lake) -> None:
+def test_each_track_is_measured_once_and_again_when_it_changed(stocked: Lake) -> None:
     powers, paces = 8, 4  # 5 s to 600 s; 400 m to 1 mile
-    assert best(recorded) == dict.fromkeys((1, 2, 3, 4), powers + paces)
-    assert best(recorded, "value_seconds") == {1: 2, 2: 2, 3: 2, 4: 2}
-    assert measured(recorded, 2024, 2025) == {}
-    tracked(recorded, 1, 300.0, origin="better")
-    assert measured(recorded, 2024, 2025) == {2025: [1]}
-    changed(recorded, "UPDATE activities_all SET sport_type = 'Yoga' WHERE id = 1")
-    assert measured(recorded, 2025) == {2025: [1]}
-    assert best(recorded) == {1: powers, 2: powers + paces, 3: powers + paces, 4: powers + paces}
+    assert best(stocked) == dict.fromkeys((1, 2, 3, 4), powers + paces)
+    assert best(stocked, "value_seconds") == {1: 2, 2: 2, 3: 2, 4: 2}
+    assert measured(stocked, 2024, 2025) == {}
+    tracked(stocked, 1, 300.0, origin="better")
+    assert measured(stocked, 2024, 2025) == {2025: [1]}
+    changed(stocked, "UPDATE activities_all SET sport_type = 'Yoga' WHERE id = 1")
+    assert measured(stocked, 2025) == {2025: [1]}
+    assert best(stocked) == {1: powers, 2: powers + paces, 3: powers + paces, 4: powers + paces}
 
 
-def test_the_heat_map_counts_activities_by_group_and_follows_what_counts(recorded: Lake) -> None:
+def test_the_heat_map_counts_activities_by_group_and_follows_what_counts(stocked: Lake) -> None:
     def heat(year: int) -> list[tuple[str, int, int, int]]:
-        path = recorded.data_dir / "heat_cells" / f"year={year}" / "*.parquet"
+        path = stocked.data_dir / "heat_cells" / f"year={year}" / "*.parquet"
         query = "SELECT sport_group, athlete_id, activities, count(*) > 150 FROM '{}' GROUP BY ALL ORDER BY ALL"
         return duckdb.sql(query.format(path)).fetchall()
 
     def tiles(year: int) -> list[tuple[int, int]]:
         """By scale, the most activities in a tile of rides."""
-        path = recorded.data_dir / "heat_tiles" / f"year={year}" / "*.parquet"
+        path = stocked.data_dir / "heat_tiles" / f"year={year}" / "*.parquet"
         query = "SELECT zoom, max(activities) FROM '{}' WHERE sport_group = 'ride' GROUP BY zoom ORDER BY zoom"
         return duckdb.sql(query.format(path)).fetchall()
 
     assert tiles(2025) == [(zoom, 2) for zoom in (10, 12, 14, 16, 18, 20)], "an activity counts once in a tile"
     assert heat(2024) == [("ride", 77, 1, True)]
-    (recorded.data_dir / "heat_tiles" / "year=2024" / "heat_tiles.parquet").unlink()
-    assert measured(recorded) == {2024: []}, "tiles follow from cells: no track is measured for them"
-    assert (tiles(2024), measured(recorded)) == ([(zoom, 1) for zoom in (10, 12, 14, 16, 18, 20)], {})
+    (stocked.data_dir / "heat_tiles" / "year=2024" / "heat_tiles.parquet").unlink()
+    assert measured(stocked) == {2024: []}, "tiles follow from cells: no track is measured for them"
+    assert (tiles(2024), measured(stocked)) == ([(zoom, 1) for zoom in (10, 12, 14, 16, 18, 20)], {})
     assert heat(2025) == [("ride", 77, 2, True), ("run", 77, 1, True)]
-    changed(recorded, "UPDATE activities_all SET deleted_at = now() WHERE id = 4")
-    changed(recorded, "UPDATE activities_all SET athlete_id = 8 WHERE id = 2")
-    assert measured(recorded, 2025) == {2025: [2, 4]}
+    changed(stocked, "UPDATE activities_all SET deleted_at = now() WHERE id = 4")
+    changed(stocked, "UPDATE activities_all SET athlete_id = 8 WHERE id = 2")
+    assert measured(stocked, 2025) == {2025: [2, 4]}
     assert heat(2025) == [("ride", 77, 1, True), ("run", 8, 1, True)]
-    assert best(recorded, "track_cells").keys() == {1, 2, 3, 4}
+    assert best(stocked, "track_cells").keys() == {1, 2, 3, 4}
 
 
-def test_rows_leave_with_their_track_in_any_year(recorded: Lake) -> None:
-    track_path(recorded, 2024, 3).unlink()
-    track_path(recorded, 2025, 4).unlink()
-    tracked(recorded, 5, 200.0, 2023)
-    assert measured(recorded) == {2023: [5], 2024: [], 2025: []}
-    assert best(recorded).keys() == best(recorded, "value_seconds").keys() == {1, 2, 5}
-    assert measured(recorded) == {}
+def test_rows_leave_with_their_track_in_any_year(stocked: Lake) -> None:
+    track_path(stocked, 2024, 3).unlink()
+    track_path(stocked, 2025, 4).unlink()
+    tracked(stocked, 5, 200.0, 2023)
+    assert measured(stocked) == {2023: [5], 2024: [], 2025: []}
+    assert best(stocked).keys() == best(stocked, "value_seconds").keys() == {1, 2, 5}
+    assert measured(stocked) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
-def test_damaged_files_are_made_again_and_damaged_tracks_are_left_out(recorded: Lake, content: bytes | None) -> None:
-    expected = best(recorded)
-    path = recorded.data_dir / "curves" / "year=2025" / "curves.parquet"
+def test_damaged_files_are_made_again_and_damaged_tracks_are_left_out(stocked: Lake, content: bytes | None) -> None:
+    expected = best(stocked)
+    path = stocked.data_dir / "curves" / "year=2025" / "curves.parquet"
     path.unlink() if content is None else path.write_bytes(content)
-    assert measured(recorded) == {2025: [1, 2, 4]}
-    assert best(recorded) == expected
-    tracked(recorded, 2, 150.0, origin="other")
-    whole = bytearray(track_path(recorded, 2025, 2).read_bytes())
+    assert measured(stocked) == {2025: [1, 2, 4]}
+    assert best(stocked) == expected
+    tracked(stocked, 2, 150.0, origin="other")
+    whole = bytearray(track_path(stocked, 2025, 2).read_bytes())
     whole[4:400] = bytes(396)  # the footer stays
-    track_path(recorded, 2025, 2).write_bytes(whole)
-    assert measured(recorded, 2025) == {2025: [2]}
-    assert best(recorded).keys() == {1, 3, 4}
+    track_path(stocked, 2025, 2).write_bytes(whole)
+    assert measured(stocked, 2025) == {2025: [2]}
+    assert best(stocked).keys() == {1, 3, 4}
 
 
 def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
-    recorded: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stocked: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thresholds = "heartrate_zones = [60, 200]\nftp = { ride = 210, run = 200 }"
     (tmp_path / "goals.toml").write_text(f"[[athlete]]\nsince = 2025-01-01\n{thresholds}")
-    publish(recorded)
+    publish(stocked)
     monkeypatch.chdir(tmp_path)
     (text,) = (each for each in queries_in(REPO / "docs" / "insights.md") if "data/value_seconds" in each)
-    with snapshot(recorded) as connection:
+    with snapshot(stocked) as connection:
         answers = [connection.execute(each).fetchall() for each in re.split(r"(?<=;)\n", text.strip())]
     zones, heat = answers
-    with snapshot(recorded) as connection:
+    with snapshot(stocked) as connection:
         power = connection.execute(
             "SELECT watts, activity_id, local_year FROM power_bests WHERE seconds = 600 AND all_time ORDER BY watts DESC"
         ).fetchall()

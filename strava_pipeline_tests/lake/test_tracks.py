@@ -19,7 +19,7 @@ from strava_pipeline.lake.tracks import (
     track_sizes,
     write_track,
 )
-from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, listed, merge
+from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, listed, merge
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)
 BODY = json.dumps({"time": {"data": [0, 5]}, "latlng": {"data": [[52.5, 13.4], [52.6, 13.5]]}}).encode()
@@ -36,12 +36,6 @@ def stock(module_lake: Lake) -> Lake:
     merge(module_lake)
     land_streams(module_lake, 2026, 4, BODY, NOW)
     return module_lake
-
-
-@pytest.fixture
-def stocked(stock: Lake, untouched: Lake) -> Lake:
-    """A copy of it."""
-    return copied(stock, untouched)
 
 
 def synced(lake: Lake, year: int = 2026) -> tuple[int, int, int]:

@@ -18,23 +18,16 @@ from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, copied, listed, merge
-from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, listed, merge
 from strava_pipeline_tests.lake.test_rebuild import Watched
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
+def stock(module_lake: Lake) -> Lake:
     """Made once; each test has a copy."""
-    lake = new_lake(tmp_path_factory.mktemp("merged") / "data")
-    listed(lake, [activity(1, distance=1000.0), activity(2, distance=5000.0)])
-    merge(lake)
-    return lake
-
-
-@pytest.fixture
-def merged(made: Lake, untouched: Lake) -> Lake:
-    return copied(made, untouched)
+    listed(module_lake, [activity(1, distance=1000.0), activity(2, distance=5000.0)])
+    merge(module_lake)
+    return module_lake
 
 
 def put(lake: Lake, **files: str | bytes) -> None:
@@ -63,38 +56,38 @@ def contents(lake: Lake) -> list[str]:
     return sorted(path.name for path in lake.snapshot.parent.iterdir())
 
 
-def test_views_and_macros_are_in_every_snapshot_and_build_on_each_other(merged: Lake) -> None:
+def test_views_and_macros_are_in_every_snapshot_and_build_on_each_other(stocked: Lake) -> None:
     put(
-        merged,
+        stocked,
         a_macros="CREATE MACRO km(m) AS m / 1000; CREATE OR REPLACE MACRO longest(n) AS TABLE FROM activities LIMIT n;",
         b_long="\ufeff-- the long ones\nCREATE OR REPLACE VIEW long AS SELECT id, km(distance) AS km FROM activities WHERE km(distance) > 2",
         c_more="CREATE VIEW strava.main.longer AS SELECT * FROM long;\nCREATE VIEW counted AS SELECT count(*) AS n FROM longer;",
     )
     for number in range(2):
-        assert publish(merged)
-        assert without(merged) == {}
-        assert ask(merged, "SELECT * FROM longer") == [(2, 5.0)]
-        assert ask(merged, "SELECT n FROM counted") == [(1,)]
-        assert len(ask(merged, "FROM longest(1)")) == 1
-        listed(merged, [activity(1, name=f"new {number}"), activity(2, distance=5000.0)], at=NOW + (number + 1) * DAY)
-        merge(merged)
-    assert contents(merged) == ["strava.duckdb", "working"]
+        assert publish(stocked)
+        assert without(stocked) == {}
+        assert ask(stocked, "SELECT * FROM longer") == [(2, 5.0)]
+        assert ask(stocked, "SELECT n FROM counted") == [(1,)]
+        assert len(ask(stocked, "FROM longest(1)")) == 1
+        listed(stocked, [activity(1, name=f"new {number}"), activity(2, distance=5000.0)], at=NOW + (number + 1) * DAY)
+        merge(stocked)
+    assert contents(stocked) == ["strava.duckdb", "working"]
 
 
-def test_it_is_published_again_when_only_the_views_changed_and_not_when_nothing_did(merged: Lake) -> None:
-    assert publish(merged)
-    assert not publish(merged)
-    put(merged, a="CREATE VIEW a AS SELECT 1 AS one")
-    assert publish(merged)
-    assert not publish(merged)
-    put(merged, a="CREATE VIEW a AS SELECT 2 AS one")
-    assert publish(merged)
-    assert ask(merged, "FROM a") == [(2,)]
-    (merged.views / "a.sql").unlink()
-    assert publish(merged)
-    assert not publish(merged)
+def test_it_is_published_again_when_only_the_views_changed_and_not_when_nothing_did(stocked: Lake) -> None:
+    assert publish(stocked)
+    assert not publish(stocked)
+    put(stocked, a="CREATE VIEW a AS SELECT 1 AS one")
+    assert publish(stocked)
+    assert not publish(stocked)
+    put(stocked, a="CREATE VIEW a AS SELECT 2 AS one")
+    assert publish(stocked)
+    assert ask(stocked, "FROM a") == [(2,)]
+    (stocked.views / "a.sql").unlink()
+    assert publish(stocked)
+    assert not publish(stocked)
     with pytest.raises(duckdb.CatalogException):
-        ask(merged, "FROM a")
+        ask(stocked, "FROM a")
 
 
 REFUSED = [
@@ -132,64 +125,64 @@ REFUSED = [
 ]
 
 
-def test_files_broken_or_reaching_too_far_are_left_out_whole(merged: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(merged.data_dir.parent)
-    publish(merged)
-    before = counts(merged)
+def test_files_broken_or_reaching_too_far_are_left_out_whole(stocked: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stocked.data_dir.parent)
+    publish(stocked)
+    before = counts(stocked)
     refused = {f"bad{place:02}": text for place, (text, _) in enumerate(REFUSED)}
-    put(merged, a="CREATE VIEW before AS SELECT 1", **refused, c="CREATE VIEW after AS SELECT 1")
-    (merged.views / "secret.csv").write_text("a,b\n1,2\n")
-    files = sorted(merged.data_dir.parent.iterdir())
-    assert publish(merged)
-    reasons = without(merged)
+    put(stocked, a="CREATE VIEW before AS SELECT 1", **refused, c="CREATE VIEW after AS SELECT 1")
+    (stocked.views / "secret.csv").write_text("a,b\n1,2\n")
+    files = sorted(stocked.data_dir.parent.iterdir())
+    assert publish(stocked)
+    reasons = without(stocked)
     assert reasons.keys() == {f"{name}.sql" for name in refused}
     found = [reasons[f"{name}.sql"] for name in refused]
     unlike = [(text, said) for (text, reason), said in zip(REFUSED, found, strict=True) if reason not in said]
     assert unlike == []
-    assert counts(merged) == before
+    assert counts(stocked) == before
     ours = {"activities", "deleted_activities", "activity_sources", *DETAIL_TABLES, *INSIGHTS}
-    views = {name for (name,) in ask(merged, "SELECT view_name FROM duckdb_views() WHERE NOT internal")}
+    views = {name for (name,) in ask(stocked, "SELECT view_name FROM duckdb_views() WHERE NOT internal")}
     assert views - ours == {"after", "before"}
-    assert sorted(merged.data_dir.parent.iterdir()) == files
-    assert contents(merged) == ["strava.duckdb", "working"]
+    assert sorted(stocked.data_dir.parent.iterdir()) == files
+    assert contents(stocked) == ["strava.duckdb", "working"]
 
 
-def test_a_file_without_a_statement_is_no_fault(merged: Lake) -> None:
-    put(merged, a="", b="\ufeff", c="  \n", d="-- nothing yet\n", e=";;")
-    assert publish(merged)
-    assert without(merged) == {}
+def test_a_file_without_a_statement_is_no_fault(stocked: Lake) -> None:
+    put(stocked, a="", b="\ufeff", c="  \n", d="-- nothing yet\n", e=";;")
+    assert publish(stocked)
+    assert without(stocked) == {}
 
 
-def test_what_is_no_file_or_an_editor_s_is_passed_over(merged: Lake) -> None:
-    put(merged, a="CREATE VIEW a AS SELECT 1")
-    (merged.views / "folder.sql").mkdir()
-    (merged.views / ".#a.sql").write_text("SELEC")
-    (merged.views / "a.sql~").write_text("SELEC")
-    (merged.views / "gone.sql").symlink_to(merged.views / "nowhere")
-    assert publish(merged)
-    assert without(merged) == {"gone.sql": "it can't be read (FileNotFoundError)"}
-    assert ask(merged, "FROM a") == [(1,)]
+def test_what_is_no_file_or_an_editor_s_is_passed_over(stocked: Lake) -> None:
+    put(stocked, a="CREATE VIEW a AS SELECT 1")
+    (stocked.views / "folder.sql").mkdir()
+    (stocked.views / ".#a.sql").write_text("SELEC")
+    (stocked.views / "a.sql~").write_text("SELEC")
+    (stocked.views / "gone.sql").symlink_to(stocked.views / "nowhere")
+    assert publish(stocked)
+    assert without(stocked) == {"gone.sql": "it can't be read (FileNotFoundError)"}
+    assert ask(stocked, "FROM a") == [(1,)]
 
 
-def test_a_reason_is_one_line_and_tells_no_position(merged: Lake) -> None:
-    put(merged, home="CREATE VIEW home AS SELECT near(52.51631, -13.37777) FROM activities")
-    publish(merged)
-    assert "near" in without(merged)["home.sql"]
-    put(merged, home="CREATE VIEW home AS SELECT * FROM activities WHERE x = 52.51631 13.37777")
-    publish(merged)
-    reason = without(merged)["home.sql"]
+def test_a_reason_is_one_line_and_tells_no_position(stocked: Lake) -> None:
+    put(stocked, home="CREATE VIEW home AS SELECT near(52.51631, -13.37777) FROM activities")
+    publish(stocked)
+    assert "near" in without(stocked)["home.sql"]
+    put(stocked, home="CREATE VIEW home AS SELECT * FROM activities WHERE x = 52.51631 13.37777")
+    publish(stocked)
+    reason = without(stocked)["home.sql"]
     assert "\n" not in reason
     assert not any(part in reason for part in ("52.5", "13.3"))
 
 
-def test_the_user_s_objects_are_not_the_catalogue_s(merged: Lake) -> None:
-    put(merged, a="CREATE VIEW a AS SELECT 5 AS gear_id; CREATE VIEW lost AS SELECT 1 AS activity_id;")
-    publish(merged)
-    with snapshot(merged) as connection:
+def test_the_user_s_objects_are_not_the_catalogue_s(stocked: Lake) -> None:
+    put(stocked, a="CREATE VIEW a AS SELECT 5 AS gear_id; CREATE VIEW lost AS SELECT 1 AS activity_id;")
+    publish(stocked)
+    with snapshot(stocked) as connection:
         assert row_counts(connection).keys() == TABLES.keys()
         assert table_keys(connection, "gear", table_columns(connection)) == set()
-    rebuild(merged, YEARS, Watched())
-    assert ask(merged, "FROM a") == [(5,)]
+    rebuild(stocked, YEARS, Watched())
+    assert ask(stocked, "FROM a") == [(5,)]
 
 
 DIE = """
@@ -210,16 +203,16 @@ publish.publish(Lake(Path(sys.argv[1])))
 
 
 @pytest.mark.slow
-def test_a_kill_while_views_are_applied_shows_nothing_half_and_leaves_nothing(merged: Lake) -> None:
-    publish(merged)
-    put(merged, a="CREATE VIEW a AS SELECT 1")
-    command = [sys.executable, "-c", DIE, str(merged.data_dir)]
+def test_a_kill_while_views_are_applied_shows_nothing_half_and_leaves_nothing(stocked: Lake) -> None:
+    publish(stocked)
+    put(stocked, a="CREATE VIEW a AS SELECT 1")
+    command = [sys.executable, "-c", DIE, str(stocked.data_dir)]
     assert subprocess.run(command, check=False, timeout=120, env=os.environ).returncode == -signal.SIGKILL
     with pytest.raises(duckdb.CatalogException):
-        ask(merged, "FROM a")
-    assert publish(merged)
-    assert ask(merged, "FROM a") == [(1,)]
-    assert contents(merged) == ["strava.duckdb", "working"]
+        ask(stocked, "FROM a")
+    assert publish(stocked)
+    assert ask(stocked, "FROM a") == [(1,)]
+    assert contents(stocked) == ["strava.duckdb", "working"]
 
 
 def test_a_path_with_a_quote_in_it_is_a_path(tmp_path: Path) -> None:

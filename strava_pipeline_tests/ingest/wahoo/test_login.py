@@ -15,10 +15,9 @@ from strava_pipeline.core.errors import LoginServiceError, NeedsLoginError, Pipe
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.wahoo.client import WahooClient
-from strava_pipeline.ingest.wahoo.emulator.service import LIFE, MOST_TOKENS, Wahoo
+from strava_pipeline.ingest.wahoo.emulator.service import LIFE, MOST_TOKENS
 from strava_pipeline.ingest.wahoo.login import token_file
-from strava_pipeline_tests.ingest.wahoo.subject import WahooSubject
+from strava_pipeline_tests.ingest.wahoo.test_client import client, service
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, world_of
 
@@ -34,17 +33,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         log_in(found)
         found.subject.journal.reset()
         yield found
-
-
-def service(world: World) -> Wahoo:
-    assert isinstance(world.subject, WahooSubject)
-    return world.subject.wahoo
-
-
-def client(world: World) -> WahooClient:
-    found = registry.connect("wahoo", world.settings, machine_clock(now=world.subject.clock.now))
-    assert isinstance(found, WahooClient)
-    return found
 
 
 def log_in(world: World, change: Callable[[str], str] = lambda address: address, **more: Any) -> list[str]:

@@ -16,18 +16,15 @@ from strava_pipeline.trips.car.keeping import (
     unknown_areas,
 )
 from strava_pipeline.trips.car.log import move_to_bronze
-from strava_pipeline.trips.car.rules.config import read_config
-from strava_pipeline_tests.trips.car.logs import MORNING, Log, Step, at, config, drive
+from strava_pipeline_tests.trips.car.logs import MORNING, Log, Step, at, drive
+from strava_pipeline_tests.trips.car.test_keeping import new_log
 
 HOME, OFFICE = (area_of(*at(km).values()) for km in (0, 8))
 
 
 @pytest.fixture
 def log(lake: Lake) -> Log:
-    made = Log(lake)
-    made.lake.state.mkdir(parents=True)
-    made.config(read_config(config()))
-    return made
+    return new_log(lake)
 
 
 def run(log: Log, steps: list[Step]) -> None:
