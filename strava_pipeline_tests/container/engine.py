@@ -134,8 +134,5 @@ def _build(engine: Engine) -> None:
     assert extras is not None
     engine.must(*collect, *constraints, f"{REPO}[{extras[1]}]", "setuptools>=77")
     conf.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-    options = [
-        "--isolation chroot --layers=false",
-        f"--volume {wheels}:/wheels:ro --volume {conf}:/etc/pip.conf:ro",
-    ]
+    options = ["--isolation chroot --layers=false", f"--volume {wheels}:/wheels:ro --volume {conf}:/etc/pip.conf:ro"]
     engine.must("make", "image", "ENGINE=buildah", f"BASE={BASE}", f"ARGS={' '.join(options)}")

@@ -18,10 +18,7 @@ DRAIN = ("webhooks", "drain")
 
 @pytest.mark.parametrize(
     ("seed", "deaths"),
-    [
-        pytest.param(1, 2, marks=pytest.mark.slow),
-        pytest.param(2, 40, marks=pytest.mark.soak(part="kills")),
-    ],
+    [pytest.param(1, 2, marks=pytest.mark.slow), pytest.param(2, 40, marks=pytest.mark.soak(part="kills"))],
 )
 def test_killed_at_any_step_the_next_run_makes_it_whole(
     make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int

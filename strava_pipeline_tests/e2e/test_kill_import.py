@@ -59,10 +59,7 @@ def made(rig: Rig) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("seed", "deaths"),
-    [
-        pytest.param(1, 2, marks=pytest.mark.slow),
-        pytest.param(2, 40, marks=pytest.mark.soak(part="kills")),
-    ],
+    [pytest.param(1, 2, marks=pytest.mark.slow), pytest.param(2, 40, marks=pytest.mark.soak(part="kills"))],
 )
 def test_killed_at_any_step_the_same_import_makes_it_whole(
     make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int

@@ -308,10 +308,7 @@ def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
 
 @pytest.mark.parametrize(
     "points",
-    [
-        [(38.5, -120.2), (40.7, -120.95), (43.252, -126.453)],
-        [(0.0, 0.0), (-0.00001, 0.00001), (-89.99999, 179.99999)],
-    ],
+    [[(38.5, -120.2), (40.7, -120.95), (43.252, -126.453)], [(0.0, 0.0), (-0.00001, 0.00001), (-89.99999, 179.99999)]],
 )
 def test_polylines_are_encoded_as_everybody_decodes_them(points: list[tuple[float, float]]) -> None:
     assert encode_polyline(points) == polyline.encode(points)
@@ -322,12 +319,7 @@ def test_indoor_and_manual_ones_have_no_map(activities: list[Activity]) -> None:
     assert inside
     for each in inside:
         assert each["start_latlng"] == each["end_latlng"] == []
-        assert each["map"] == {
-            "id": f"a{each['id']}",
-            "polyline": "",
-            "resource_state": 3,
-            "summary_polyline": "",
-        }
+        assert each["map"] == {"id": f"a{each['id']}", "polyline": "", "resource_state": 3, "summary_polyline": ""}
     manual = [each for each in inside if each["manual"]]
     assert manual
     for each in manual:

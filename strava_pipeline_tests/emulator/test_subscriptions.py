@@ -130,8 +130,7 @@ def test_a_missing_field_is_named(client: Client, changes: dict[str, str], field
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", ""), ("DELETE", "/131301")])
 @pytest.mark.parametrize(
-    ("wrong", "status", "field"),
-    [({"client_id": "9"}, 400, "client_id"), ({"client_secret": "x"}, 401, "")],
+    ("wrong", "status", "field"), [({"client_id": "9"}, 400, "client_id"), ({"client_secret": "x"}, 401, "")]
 )
 def test_it_is_the_applications_alone(
     client: Client, hook: Subscriber, method: str, path: str, wrong: dict[str, str], status: int, field: str

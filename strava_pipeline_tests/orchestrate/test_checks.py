@@ -176,10 +176,7 @@ STOPS: Mapping[str, tuple[str, str, dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "what",
-    [*SHOWN, *(pytest.param(what, marks=SOAK) for what in STOPS if what not in SHOWN)],
-)
+@pytest.mark.parametrize("what", [*SHOWN, *(pytest.param(what, marks=SOAK) for what in STOPS if what not in SHOWN)])
 def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: Rig, what: str) -> None:
     statement, asset, expected = STOPS[what]
     name = f"{asset}.valid"

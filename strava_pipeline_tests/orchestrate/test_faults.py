@@ -9,13 +9,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import (
-    LoginServiceError,
-    NeedsLoginError,
-    PipelineError,
-    RefusedError,
-    TransientError,
-)
+from strava_pipeline.core.errors import LoginServiceError, NeedsLoginError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest import http
 from strava_pipeline.ingest.calls import ATTEMPTS

@@ -120,8 +120,7 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
     rig.control("clock", advance=away * 86_400)
     start = NOW + timedelta(days=away - days_ago)
     new = rig.control(
-        "add",
-        generate={"start_date": start.isoformat(), "sport_type": "Ride", "timezone": "(GMT+01:00) Europe/Berlin"},
+        "add", generate={"start_date": start.isoformat(), "sport_type": "Ride", "timezone": "(GMT+01:00) Europe/Berlin"}
     )["id"]
     rig.do("flow")
     assert rig.one(f"SELECT count(*) FROM activities WHERE id = {new}") == 1

@@ -52,10 +52,7 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
     assert (
         report.metadata["activities"]["deleted"],
         report.metadata["activities"]["deletions_not_marked_by_year"],
-    ) == (
-        0,
-        {"2026": "7 of 20"},
-    )
+    ) == (0, {"2026": "7 of 20"})
     assert report.metadata["activities"]["deletions_not_marked_by_source"] == {"strava": 7}
     assert rig.failed_checks(report.run_id) == ["not_shrunk"]
     assert rig.one("SELECT count(*) FROM activities") == 20

@@ -48,12 +48,7 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert [rows[0]["event"], rows[-1]["event"]] == ["run_begins", "run_ends"]
     assert (
         rows[0]["fields"].items()
-        >= {
-            "job": "flow_backfill",
-            "first_year": 2026,
-            "last_year": 2026,
-            "started_by": "the command line",
-        }.items()
+        >= {"job": "flow_backfill", "first_year": 2026, "last_year": 2026, "started_by": "the command line"}.items()
     )
     begun = [row["step"] for row in rows if row["event"] == "stage_begins"]
     ended = [row["step"] for row in rows if row["event"] == "stage_ends"]

@@ -24,13 +24,7 @@ from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.fetching_steps import fetch_gear
 from strava_pipeline.operations.listing_windows import listed_together
-from strava_pipeline.operations.merging import (
-    details_merged,
-    match,
-    publish_run,
-    update_kudos,
-    update_quarantine,
-)
+from strava_pipeline.operations.merging import details_merged, match, publish_run, update_kudos, update_quarantine
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.providers import list_provider_activities

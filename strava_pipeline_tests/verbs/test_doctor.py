@@ -16,11 +16,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType, TickData, TickStatus
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
@@ -180,8 +176,7 @@ def _tick(status: TickStatus, *, running: bool = True, name: str = "resume") -> 
 
     def tick(patient: Patient) -> None:
         origin = RemoteInstigatorOrigin(
-            RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(python_file="x.py")), "it"),
-            name,
+            RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin(python_file="x.py")), "it"), name
         )
         selector = origin.get_selector().get_id()
         state = InstigatorState(

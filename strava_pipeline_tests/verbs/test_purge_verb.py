@@ -102,7 +102,7 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(kept: Rig, type_on: T
     told = {Path(place["path"]): place for place in report["places"]}
     data = kept.settings.data_dir
     assert {path.name for path in told if path.parent == data} == {
-        *("bronze", "activities", "warehouse", "insights", "state", "inbox"),
+        *("bronze", "activities", "warehouse", "insights", "state", "inbox")
     }
     for path, place in told.items():
         if path.parent == data and path.name != "inbox":
@@ -113,7 +113,7 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(kept: Rig, type_on: T
     assert (report["deleted"], report["access"], report["drop_folder_files"]) == (False, "held", 1)
     assert report["files"] == sum(place["files"] for place in told.values())
     assert {Path(one["path"]).name for one in report["stays"] if one["path"]} == {
-        *("goals.toml", "views", ".env", "dagster_home", ledger_path(kept.settings).name),
+        *("goals.toml", "views", ".env", "dagster_home", ledger_path(kept.settings).name)
     }
     assert "how many calls the API application has made" in said.out
     within = kept.settings.model_copy(update={"ledger_dir": kept.lake.state / "ledger"})

@@ -134,11 +134,7 @@ def test_a_dropped_one_is_asked_for_by_nobody_survives_a_rebuild_and_is_taken_ba
     rig.control("edit", id=dropped, set={"name": "Edited"})
     rig.control("clock", advance=400 * 86_400)
     rig.calls()
-    for words in (
-        ("flow-backfill",),
-        ("quarantine", "retry", "--all"),
-        ("enrich", "--since-days", "9000"),
-    ):
+    for words in (("flow-backfill",), ("quarantine", "retry", "--all"), ("enrich", "--since-days", "9000")):
         assert typed(*words).code == 0, words
     assert rig.one(f"SELECT name FROM activities WHERE id = {dropped}") == "Edited"
     asked = rig.calls()["details"]

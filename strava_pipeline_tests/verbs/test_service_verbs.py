@@ -34,13 +34,7 @@ from strava_pipeline.verbs.service_status import service_status, status_lines, t
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
-NOTE = {
-    "pid": 0,
-    "place": "elsewhere",
-    "since": "2026-03-10T12:00:00+00:00",
-    "ui": None,
-    "by_unit": False,
-}
+NOTE = {"pid": 0, "place": "elsewhere", "since": "2026-03-10T12:00:00+00:00", "ui": None, "by_unit": False}
 SPRING = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)  # London's clocks go from 01:00 to 02:00 the next night
 AUTUMN = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)  # and from 02:00 to 01:00 here
 
@@ -199,11 +193,7 @@ def test_a_schedule_is_told_as_its_daemon_sees_it(
 
 def ticked(instance: dg.DagsterInstance, status: InstigatorStatus) -> None:
     """daily_flow as a daemon leaves it after a tick on 28 March that it skipped."""
-    from dagster._core.remote_origin import (
-        RegisteredCodeLocationOrigin,
-        RemoteInstigatorOrigin,
-        RemoteRepositoryOrigin,
-    )
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
 
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("strava_pipeline"), "__repository__")
     origin = RemoteInstigatorOrigin(repository, "daily_flow")

@@ -120,11 +120,7 @@ def test_a_daily_schedule_that_a_person_switched_off_misses_nothing(watch: Watch
 
 
 def origin(name: str) -> Any:
-    from dagster._core.remote_origin import (
-        InProcessCodeLocationOrigin,
-        RemoteInstigatorOrigin,
-        RemoteRepositoryOrigin,
-    )
+    from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
     here = InProcessCodeLocationOrigin(

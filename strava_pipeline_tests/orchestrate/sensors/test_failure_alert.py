@@ -39,9 +39,7 @@ def watch(rig: Rig, told: Receiver) -> Iterator[Watch]:
 def fail(watch: Watch, job: str = "flow", **tags: str) -> dg.DagsterRun:
     """Run a job to its failure as the schedule's would."""
     result = watch.defs.resolve_job_def(job).execute_in_process(
-        instance=watch.instance,
-        tags={**SCHEDULED, "dagster/partition": "2026", **tags},
-        raise_on_error=False,
+        instance=watch.instance, tags={**SCHEDULED, "dagster/partition": "2026", **tags}, raise_on_error=False
     )
     assert not result.success
     return watch.run(result.run_id)
@@ -209,8 +207,5 @@ def test_notifications_of_the_chosen_categories_are_posted_once_and_failures_not
     rig.settings = rig.settings.model_copy(update={"alert_categories": "error,warning"})
     for _ in range(3):
         watch.tick("failure_alert")
-    assert sorted(got["text"] for got in told.got) == [
-        "strava_pipeline: error disk",
-        "strava_pipeline: warning limit",
-    ]
+    assert sorted(got["text"] for got in told.got) == ["strava_pipeline: error disk", "strava_pipeline: warning limit"]
     assert {got["category"] for got in told.got} == {"error", "warning"}

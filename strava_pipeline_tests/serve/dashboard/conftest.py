@@ -79,11 +79,7 @@ class Dashboard:
     def browser(self, *, logged_in: bool = True) -> TestClient:
         """A browser's side of it, whose requests come from the dashboard's own pages."""
         client = TestClient(
-            self.app,
-            self.address,
-            raise_server_exceptions=False,
-            follow_redirects=False,
-            client=("127.0.0.1", 50_000),
+            self.app, self.address, raise_server_exceptions=False, follow_redirects=False, client=("127.0.0.1", 50_000)
         )
         if logged_in:
             token = self.site.records.begin_session(self.time)

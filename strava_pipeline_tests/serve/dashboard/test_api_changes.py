@@ -46,10 +46,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
 ) -> None:
     lake = Lake(world.settings.data_dir)
     months = api.get(f"/api/calendar?from={MONTH}&to=2025-07").json()["months"]
-    assert {month: one["status"] for month, one in months.items()} == {
-        "2025-07": "in_sync",
-        MONTH: "requires_action",
-    }
+    assert {month: one["status"] for month, one in months.items()} == {"2025-07": "in_sync", MONTH: "requires_action"}
     early = api.get("/api/calendar?from=1000-01&to=1000-02").json()["months"]
     assert [(one["status"], *(each["status"] for each in one["providers"].values())) for one in early.values()] == [
         ("not_pulled", "not_pulled", "not_pulled")
