@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -225,6 +225,9 @@ class Rig:
         }
         for table, field in nested.items():
             assert dict(gold[table]) == {key: len(item[field]) for key, item in truth.items() if item.get(field)}, table
+
+
+Make = Callable[..., Rig]
 
 
 def reviewed(outcome: RunOutcome) -> RunOutcome:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type, type_in, type_on
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn, type_in, type_on
 
 __all__ = ["type_in", "type_on"]  # fixtures
 
@@ -19,14 +19,14 @@ Verify = Callable[[Path], tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
-def rig(make_rig: Callable[..., Rig]) -> Rig:
+def rig(make_rig: Make) -> Rig:
     made = make_rig(activities=60)
     made.begin_with("flow_backfill")
     return made
 
 
 @pytest.fixture
-def verify(rig: Rig, type_on: Callable[[Rig], Type]) -> Verify:
+def verify(rig: Rig, type_on: TypeOn) -> Verify:
     def verified(path: Path) -> tuple[int, dict[str, Any]]:
         said = type_on(rig)("archive", "verify", str(path), "--json")
         assert said.err == ""
@@ -95,7 +95,7 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
 
 
-def test_an_archive_alone_holds_what_it_told(make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]) -> None:
+def test_an_archive_alone_holds_what_it_told(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     path = rig.archive("export.zip", language="nl")
     rig.import_files(path)

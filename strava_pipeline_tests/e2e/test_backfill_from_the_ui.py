@@ -22,7 +22,7 @@ from strava_pipeline_tests.operations.test_insights import in_files, rides
 from strava_pipeline_tests.operations.test_several_years import by_start, names
 from strava_pipeline_tests.orchestrate.run_logs import structured_logs
 from strava_pipeline_tests.orchestrate.test_held_years import break_shard
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
 ASSETS = [*JOBS["backfill"].assets]
 YEARS = [2022, 2023, 2024, 2025, 2026]
@@ -39,9 +39,7 @@ def reader(snapshot: Path) -> Iterator[Callable[[], dict[str, list[str]]]]:
 
 
 @pytest.mark.soak(part="daemon")
-def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
-    make_rig: Callable[..., Rig], tmp_path: Path
-) -> None:
+def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=400)
     with writing(rig.lake):
         pass
@@ -81,9 +79,7 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(
 
 
 @pytest.mark.slow
-def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
-    make_rig: Callable[..., Rig], tmp_path: Path
-) -> None:
+def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=150, latency=0.05, settings={"log_stdout": "json"})
     rig.control("expire-tokens")
     rig.calls()
@@ -113,7 +109,7 @@ def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(
 
 
 @pytest.mark.soak(part="daemon")
-def test_a_year_that_fails_is_launched_again_alone(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+def test_a_year_that_fails_is_launched_again_alone(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=40)
     rig.begin_with("flow_backfill")
     years = [2022, 2023, 2024, 2025]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.small_disk import SmallDisk
 
 SOAK = pytest.mark.soak(part="damage")
@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="a disk of a few megabytes needs Linux' mount namespaces"),
     pytest.mark.skipif(shutil.which("unshare") is None or shutil.which("nsenter") is None, reason="needs util-linux"),
 ]
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 KB = 1 << 10
 

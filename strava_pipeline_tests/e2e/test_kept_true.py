@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,8 @@ from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, YEARS
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
-Make = Callable[..., Rig]
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
 

@@ -7,7 +7,6 @@ the same folder each time. The seed of a failure stands in its message.
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from strava_pipeline_tests.e2e.witness import (
     leftovers,
     unended_runs,
 )
-from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.rig import Make, Rig, log_in
 
 KEPT = ("data", "dagster_home")
 LOGIN_LOST = "no longer accepts the refresh token"
@@ -178,7 +177,7 @@ class Story:
     ],
 )
 def test_killed_at_any_step_the_same_command_makes_it_whole(
-    make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int
+    make_rig: Make, tmp_path: Path, seed: int, deaths: int
 ) -> None:
     chapters = [chapter for chapter in CHAPTERS if deaths > 1 or not chapter.soak]
     rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025, "per_page": 5})

@@ -3,14 +3,13 @@
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline_tests.e2e.mortals import choose, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.webhooks import subscribed
 
 DRAIN = ("webhooks", "drain")
@@ -20,9 +19,7 @@ DRAIN = ("webhooks", "drain")
     ("seed", "deaths"),
     [pytest.param(1, 2, marks=pytest.mark.slow), pytest.param(2, 40, marks=pytest.mark.soak(part="kills"))],
 )
-def test_killed_at_any_step_the_next_run_makes_it_whole(
-    make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int
-) -> None:
+def test_killed_at_any_step_the_next_run_makes_it_whole(make_rig: Make, tmp_path: Path, seed: int, deaths: int) -> None:
     rig = make_rig(activities=10, years=(2026, 2026), settings={"first_year": 2025})
     rig.do("flow_backfill", [2025, 2026])
     first, second, gone, *_ = [key for (key,) in rig.gold("SELECT id FROM activities ORDER BY id")]

@@ -6,7 +6,6 @@ What an unkilled import makes is the measure. The seed of a failure stands in it
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archi
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline_tests.e2e.mortals import Step, choose, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, leftovers
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 TABLES = {  # and what tells the moment of the import, which is another one each time
     "activities_all": "ingestion_ts, edited_at",
@@ -62,7 +61,7 @@ def made(rig: Rig) -> dict[str, Any]:
     [pytest.param(1, 2, marks=pytest.mark.slow), pytest.param(2, 40, marks=pytest.mark.soak(part="kills"))],
 )
 def test_killed_at_any_step_the_same_import_makes_it_whole(
-    make_rig: Callable[..., Rig], tmp_path: Path, seed: int, deaths: int
+    make_rig: Make, tmp_path: Path, seed: int, deaths: int
 ) -> None:
     rig = make_rig(logged_in=False, activities=8, years=(2025, 2026), settings={"first_year": 2025})
     command = ("import", str(an_archive(rig)))

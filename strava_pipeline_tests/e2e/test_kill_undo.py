@@ -4,7 +4,6 @@ import random
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from strava_pipeline_tests.e2e.mortals import Mortals, choose, mortals
 from strava_pipeline_tests.e2e.test_kill_import import an_archive, made
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half
 from strava_pipeline_tests.imports import a_gpx
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 GOLD = (
     "activities_all",
@@ -57,7 +56,7 @@ def imported(living: Mortals, *paths: Path) -> None:
     "next_command", [("rebuild",), ("compact",), ("import", "undo", "export_1.zip", "--yes")], ids=" ".join
 )
 def test_killed_at_any_step_the_next_command_ends_the_undo(
-    make_rig: Callable[..., Rig], tmp_path: Path, next_command: tuple[str, ...]
+    make_rig: Make, tmp_path: Path, next_command: tuple[str, ...]
 ) -> None:
     rig = make_rig(logged_in=False, activities=8, years=(2025, 2026), settings={"first_year": 2025})
     archive = an_archive(rig)

@@ -4,7 +4,6 @@ It is done as another machine of a home network does it: through the dashboard, 
 """
 
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from strava_pipeline_tests.browser.conftest import chromium
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.failures import failures
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 PATIENCE = 180_000  # milliseconds that a page is given: Dagster's are heavy, and the machine may be busy
 NEWEST = "query { partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results { id } } } }"
@@ -39,7 +38,7 @@ __all__ = ["chromium"]  # a fixture
 
 @pytest.mark.slow
 def test_materialize_all_and_each_kind_of_job_end_well_or_say_what_is_missing(
-    make_rig: Callable[..., Rig], tmp_path: Path, chromium: Browser
+    make_rig: Make, tmp_path: Path, chromium: Browser
 ) -> None:
     lan = {"dashboard_lan": True, "dashboard_address": f"127.0.0.1:{free_port()}"}
     rig = make_rig(activities=9, years=(2024, 2026), settings={"first_year": 2024, **lan})

@@ -1,6 +1,5 @@
 """A real daemon, and days that pass in minutes: what the day's limit stopped goes on after midnight, once, to its end."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from strava_pipeline.orchestrate.tags import RESUMES
 from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
 from strava_pipeline_tests.receiver import receiver
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.soak(part="daemon")  # a day there takes minutes here
 
@@ -20,7 +19,7 @@ SPEED = 900.0  # a day passes in a minute and a half
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)  # the first run has met the day's limit long before the day is over
 
 
-def test_what_the_days_limit_stopped_goes_on_after_midnight_once(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+def test_what_the_days_limit_stopped_goes_on_after_midnight_once(make_rig: Make, tmp_path: Path) -> None:
     with receiver() as told:
         rig = make_rig(
             activities=60,

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +13,7 @@ from strava_pipeline.orchestrate.home import daemon_of
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.e2e.test_service_stopped import service
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def daemon_noted(rig: Rig) -> str:
     return str(until(lambda: daemon_of(rig.settings.dagster_home), bool, every=0.1))
 
 
-def test_a_bare_daemon_beside_a_bare_daemon_and_after_one_that_was_killed(make_rig: Callable[..., Rig]) -> None:
+def test_a_bare_daemon_beside_a_bare_daemon_and_after_one_that_was_killed(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with rig.instance(), bare_daemon(rig) as first:
         assert daemon_noted(rig).startswith(f"process {first.pid} on ")
@@ -58,7 +58,7 @@ def test_a_bare_daemon_beside_a_bare_daemon_and_after_one_that_was_killed(make_r
             until(lambda: daemon_noted(rig), lambda noted: f"process {third.pid} on " in noted, every=0.1)
 
 
-def test_the_service_beside_a_bare_daemon(make_rig: Callable[..., Rig]) -> None:
+def test_the_service_beside_a_bare_daemon(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with rig.instance(), bare_daemon(rig) as first:
         daemon_noted(rig)
@@ -67,7 +67,7 @@ def test_the_service_beside_a_bare_daemon(make_rig: Callable[..., Rig]) -> None:
         assert f"already running on {rig.settings.dagster_home} (process {first.pid} on " in refused.said
 
 
-def test_a_bare_daemon_beside_the_service(make_rig: Callable[..., Rig]) -> None:
+def test_a_bare_daemon_beside_the_service(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with rig.instance(), service(rig, "--no-ui", is_first=False) as first:
         until(lambda: "the service begins" in first.said, bool, every=0.1)

@@ -20,7 +20,7 @@ import requests
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def assert_gone(groups: list[int]) -> None:
 
 
 @pytest.fixture
-def make_box(make_rig: Callable[..., Rig]) -> Iterator[Callable[..., Box]]:
+def make_box(make_rig: Make) -> Iterator[Callable[..., Box]]:
     made: list[Box] = []
 
     def make(**config: Any) -> Box:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def service(rig: Rig, *options: str, is_first: bool) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["without an init", "with an init"])
-def test_while_it_starts(make_rig: Callable[..., Rig], is_first: bool) -> None:
+def test_while_it_starts(make_rig: Make, is_first: bool) -> None:
     rig = make_rig(logged_in=False)
     with service(rig, "--no-ui", is_first=is_first) as starting:
         until(lambda: is_held(rig.settings.dagster_home / ".service.json"), bool, every=0.02)
@@ -80,7 +80,7 @@ def test_while_it_starts(make_rig: Callable[..., Rig], is_first: bool) -> None:
 
 
 @pytest.mark.core
-def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig: Callable[..., Rig]) -> None:
+def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig: Make) -> None:
     rig = make_rig(activities=60, latency=0.3)
     port = free_port()
     ui = DagsterDev(f"http://127.0.0.1:{port}", None)  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
 """A whole command in a terminal: its progress moves on the screen, and Ctrl-C ends it with one line."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.verbs.demo import MARK, emulated
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal, terminal
 from strava_pipeline_tests.imports import a_gpx
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
-Make = Callable[..., Rig]
 TEN_A_QUARTER = Limits(1000, 100_000, 10, 100_000)  # so that a few calls are followed by a wait
 SPEED = 1000.0  # a quarter of an hour passes in 0.9 s
 

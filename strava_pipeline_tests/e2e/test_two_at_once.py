@@ -3,7 +3,6 @@ and limits too small for both: each call is made once, none over a limit, and bo
 
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from strava_pipeline.ingest.strava.emulator.archive import write_archive
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
 from strava_pipeline_tests.e2e.witness import assert_nothing_is_half, unended_runs
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.slow
 SOAK = pytest.mark.soak(part="kills")
 
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 SPEED = 90.0  # a quarter of an hour passes in ten seconds
 READS = 14  # in a quarter; less than a backfill needs, so that somebody waits for the window

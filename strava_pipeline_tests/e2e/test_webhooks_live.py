@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,14 @@ import requests
 from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.e2e.test_service import Box, assert_gone, free_port, processes
 from strava_pipeline_tests.emulator.client import Client
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.webhooks import SECRET
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def box(make_rig: Callable[..., Rig]) -> Iterator[Box]:
+def box(make_rig: Make) -> Iterator[Box]:
     settings = {
         "first_year": 2025,
         "automation": True,

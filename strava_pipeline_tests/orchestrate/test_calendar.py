@@ -12,11 +12,10 @@ from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
-from strava_pipeline_tests.rig import NOW, Rig, started
+from strava_pipeline_tests.rig import NOW, Make, Rig, started
 
 pytestmark = pytest.mark.soak(part="calendar")
 
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 FIRST = 2022  # the rig's first partition
 

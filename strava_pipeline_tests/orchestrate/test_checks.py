@@ -1,7 +1,7 @@
 """Every check of the graph, on wrong data in a real warehouse: what stops a run, what only warns, what readers keep."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -14,11 +14,10 @@ from strava_pipeline.core.tables import CHILDREN, TABLES
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.years import year_range
 from strava_pipeline_tests.metadata_keys import unreviewed
-from strava_pipeline_tests.rig import Rig, broken_rules, definitions
+from strava_pipeline_tests.rig import Make, Rig, broken_rules, definitions
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 YEARS = f"2025–{year_range(2025).newest}"
 ONE = "(SELECT min(id) FROM activities_all)"  # the oldest: no daily run fetches its detail again
 

@@ -1,6 +1,5 @@
 """What programs before this one got wrong and nothing smaller proves, each with what must happen here: the whole pipeline."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,9 +7,8 @@ import duckdb
 import pytest
 
 from strava_pipeline.lake import shards
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make, Rig
 
-Make = Callable[..., Rig]
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
 
 

@@ -3,19 +3,15 @@
 What it does to the data is tested without Dagster, in operations/test_events.py.
 """
 
-from collections.abc import Callable
-
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.ingest.strava.access import revoked_at
 from strava_pipeline.verbs.run_job import RunOutcome
-from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.rig import Make, Rig, log_in
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed
 
 pytestmark = pytest.mark.slow
-
-Make = Callable[..., Rig]
 
 
 def follow(rig: Rig) -> RunOutcome:

@@ -6,7 +6,6 @@ What is written is tested without Dagster, in lake/test_postgres.py.
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -17,12 +16,10 @@ from strava_pipeline.operations.exporting import EXPORTED, purge_exported
 from strava_pipeline.verbs.purge import carry_out, plan_purge
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.postgres import PASSWORD, Server
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
 
-def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(
-    make_rig: Callable[..., Rig], server: Server
-) -> None:
+def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(make_rig: Make, server: Server) -> None:
     url = server.new_database()
     rig = make_rig(settings={"export_url": url})
     first = rig.run("flow")

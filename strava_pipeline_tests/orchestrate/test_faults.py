@@ -4,7 +4,6 @@ The host's clock is far from the emulator's, so that every first run begins with
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,11 +20,10 @@ from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
-from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.rig import Make, Rig, log_in
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 Fault = dict[str, Any]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 TOKEN_REFUSED = {"message": "Bad Request", "errors": [{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}  # fmt: skip

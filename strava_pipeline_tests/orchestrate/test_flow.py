@@ -12,9 +12,8 @@ import pytest
 
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline_tests.rig import NOW, YEARS, Rig
+from strava_pipeline_tests.rig import NOW, YEARS, Make, Rig
 
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 

@@ -1,7 +1,6 @@
 """One year of a run that fails its check stays as it was and is named; the others are merged and published."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -24,11 +23,10 @@ from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.tags import HELD_BACK
 from strava_pipeline_tests.operations.test_several_years import by_start, names
 from strava_pipeline_tests.orchestrate.test_checks import check_alone
-from strava_pipeline_tests.rig import Rig, definitions
+from strava_pipeline_tests.rig import Make, Rig, definitions
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 YEARS = [2023, 2024, 2025]
 BAD = 2024
 

@@ -5,7 +5,6 @@ What they do to the data is tested without Dagster, in operations/.
 
 import gzip
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import LandReport, land_paths
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, an_archive, import_by_dagster, tracks, years_behind
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
-Make = Callable[..., Rig]
 ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id"
 
 

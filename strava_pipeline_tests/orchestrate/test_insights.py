@@ -6,7 +6,6 @@ Whether the files are right is tested without Dagster, in operations/test_insigh
 import base64
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -18,9 +17,7 @@ from strava_pipeline.lake.gold.insights import read_insights
 from strava_pipeline.operations import insights
 from strava_pipeline.orchestrate.jobs import INSIGHTS, JOBS
 from strava_pipeline_tests.operations.test_insights import in_files, rides
-from strava_pipeline_tests.rig import Rig, broken_rules
-
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import Make, Rig, broken_rules
 
 
 def materialized(rig: Rig, year: int) -> dict[str, Any]:

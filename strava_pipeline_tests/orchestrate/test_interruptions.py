@@ -26,11 +26,10 @@ from strava_pipeline_tests.orchestrate.test_rebuild import (
     update_to_other_tables,
 )
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make, Rig
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 

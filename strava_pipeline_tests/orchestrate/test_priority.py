@@ -11,11 +11,10 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 

@@ -1,6 +1,5 @@
 """Activities whose detail always fails, over simulated days: what they cost, what is told, and who asks again when."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +21,10 @@ from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import NOW, Rig, definitions
+from strava_pipeline_tests.rig import NOW, Make, Rig, definitions
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 ATHLETE = "/athlete"
 HOUR = 1 / 24  # of a day
 POISONS: dict[str, tuple[dict[str, Any], int | None]] = {  # the answer, and the status in the table

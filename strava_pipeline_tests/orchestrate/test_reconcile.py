@@ -3,7 +3,6 @@
 What a reconciliation does to the data is tested without Dagster, in operations/test_reconcile.py.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,11 +12,9 @@ import pytest
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.operations.test_reconcile import THIS_YEAR, add, by_start
-from strava_pipeline_tests.rig import NOW, Rig, definitions
+from strava_pipeline_tests.rig import NOW, Make, Rig, definitions
 
 pytestmark = pytest.mark.slow
-
-Make = Callable[..., Rig]
 
 
 def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +22,8 @@ from strava_pipeline.orchestrate.run_log import logged, reported
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.receiver import receiver
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
-Make = Callable[..., Rig]
 SMALL = {"activities": 6, "years": (2026, 2026), "jumping": True}
 SETTINGS = {"first_year": 2026}
 ROOT = Path(__file__).parent.parent.parent

@@ -1,7 +1,6 @@
 """The job `streams`: a call per recorded activity and none twice, whatever stops it; tracks as the source has them."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -19,12 +18,11 @@ from strava_pipeline_tests.contents import unpacked as parts_of
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_interruptions import start
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.without_dagster import Done
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 STREAMS, TRACKS = "bronze_activity_streams", "tracks"
 NOT_FOUND = '{"message":"Resource Not Found","errors":[]}'
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ import pytest
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.health import times_health
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make, Rig
 
-Make = Callable[..., Rig]
 DAY = 86_400
 YEAR = 400 * DAY
 SMALL: dict[str, Any] = {"activities": 8, "years": (2026, 2026), "settings": {"first_year": 2026}}

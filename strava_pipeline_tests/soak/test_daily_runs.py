@@ -1,16 +1,13 @@
 """Many daily runs on end: nothing is lost, no call is wasted, and nothing grows but what the athlete recorded."""
 
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from strava_pipeline.lake.shards import SHARDS_PER_YEAR
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.soak.daily import BEGIN, REFRESH, YEARS, Day, lived
-
-Make = Callable[..., Rig]
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A month of days on which servers, proxies and caches tell the wrong date, in every way and at every call."""
 
 import random
-from collections.abc import Callable
 
 import pytest
 
 from strava_pipeline_tests.orchestrate.test_wrong_clocks import DAY, SMALL, YEAR, change
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
-Make = Callable[..., Rig]
 PATHS = ("/", "/athlete/activities", "/activities", "/oauth/token")
 OLD = "Sun, 01 Mar 2026 08:00:00 GMT"
 

@@ -25,6 +25,7 @@ class Typed:
 
 
 Type = Callable[..., Typed]
+TypeOn = Callable[[Rig], Type]
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
-def type_on(monkeypatch: pytest.MonkeyPatch, type_in: Type) -> Callable[[Rig], Type]:
+def type_on(monkeypatch: pytest.MonkeyPatch, type_in: Type) -> TypeOn:
     """`type_on(rig)("flow", "--dry-run")`: the same with the settings of a rig."""
 
     def on(rig: Rig) -> Type:

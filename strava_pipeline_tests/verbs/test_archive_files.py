@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow  # an import
 Files = dict[str, bytes]
@@ -125,7 +125,7 @@ CHANGES = [other_bytes, missing_file, anothers_file, swapped_files, missing_pict
 
 @pytest.mark.parametrize("change", [None, *CHANGES])
 def test_whatever_differs_is_named_and_ends_with_4(
-    imported: Rig, type_on: Callable[[Rig], Type], files: Files, tmp_path: Path, change: Callable[[Files], str] | None
+    imported: Rig, type_on: TypeOn, files: Files, tmp_path: Path, change: Callable[[Files], str] | None
 ) -> None:
     words = change(files) if change is not None else "Nothing is missing and nothing differs."
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:

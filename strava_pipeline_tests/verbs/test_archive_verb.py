@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from strava_pipeline.ingest.strava.emulator.archive import Layout, Oddities, write_archive
 from strava_pipeline.verbs.archive import side_by_side
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.verbs.conftest import Type, Typed
+from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
 KEYS = {
     "path", "salvaged", "agrees", "athlete_id", "other_athletes", "rows", "newest_start", "in_both", "stood_for",
@@ -35,7 +35,7 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def typed(pulled: Rig, type_on: Callable[[Rig], Type]) -> Type:
+def typed(pulled: Rig, type_on: TypeOn) -> Type:
     return type_on(pulled)
 
 
@@ -163,7 +163,7 @@ def test_another_athletes_archive_is_told_first(pulled: Rig, typed: Type, tmp_pa
 
 
 def test_an_activity_that_another_one_stands_for_is_found(
-    pulled: Rig, type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pulled: Rig, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = an_archive(pulled, tmp_path / "export.zip")
     shutil.copytree(pulled.settings.data_dir / "warehouse", tmp_path / "data" / "warehouse")

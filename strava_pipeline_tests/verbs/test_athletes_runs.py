@@ -1,7 +1,7 @@
 """Athletes with real runs: two of one application each get only theirs, and a folder of one becomes the first of several."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,7 +12,7 @@ import requests
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import Type
 from strava_pipeline_tests.verbs.house import house
 from strava_pipeline_tests.verbs.test_athletes_apart import contents
@@ -65,11 +65,7 @@ def marks(rig: Rig) -> set[str]:
 
 
 def test_each_gets_only_theirs_and_one_ledger_counts_both(
-    house: Path,
-    make_rig: Callable[..., Rig],
-    type_in: Type,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    house: Path, make_rig: Make, type_in: Type, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="strava_pipeline")
     folders = {name: house / "athletes" / name for name in ("ada", "bob")}

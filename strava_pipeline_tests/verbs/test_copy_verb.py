@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,12 +24,12 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
 
 @pytest.fixture
-def copied(make_rig: Callable[..., Rig], tmp_path: Path, new_repository: Path) -> Rig:
+def copied(make_rig: Make, tmp_path: Path, new_repository: Path) -> Rig:
     """Four activities, whose copy is in a folder."""
     shutil.copytree(new_repository, tmp_path / "copy")
     password = tmp_path / "password"
@@ -85,7 +84,7 @@ def test_a_copy_that_fails_stops_no_run_and_is_told_of(copied: Rig, tmp_path: Pa
     assert "Is its disk mounted?" in told[0].message
 
 
-def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: TypeOn) -> None:
     copied.begin_with("flow")
     typed, place = type_on(copied), f"{copied.folder}/copy"
     (copied.lake.decisions / "matches.jsonl").write_text("{}\n")
@@ -114,9 +113,7 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: 
     assert (differing["agrees"], differing["differing"]) == (False, ["activities_all", "activity_list"])
 
 
-def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(
-    copied: Rig, type_on: Callable[[Rig], Type], tmp_path: Path
-) -> None:
+def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(copied: Rig, type_on: TypeOn, tmp_path: Path) -> None:
     copied.begin_with("flow")
     typed, copy = type_on(copied), tmp_path / "copy"
     assert typed("copy").code == 0
@@ -155,7 +152,7 @@ def blobs(rig: Rig) -> list[str]:
 
 
 def test_settings_of_before_are_named_with_what_took_their_place(
-    rig: Rig, type_on: Callable[[Rig], Type], monkeypatch: pytest.MonkeyPatch
+    rig: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.lake.copied.mkdir(parents=True)
     (rig.lake.copied / "copy.json").write_text('{"where": "s3://mine/copy", "earlier": ["/media/disk"], "at": null}')
@@ -171,7 +168,7 @@ def test_settings_of_before_are_named_with_what_took_their_place(
 
 
 def test_a_copy_that_was_killed_and_two_at_once_end_in_one_that_is_whole(
-    copied: Rig, type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copied: Rig, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied.begin_with("flow")
     (copied.lake.files / "ab").mkdir(parents=True)

@@ -1,7 +1,6 @@
 """What was damaged, deleted or put in a file's place: the next command, as a person types it, mends it or says what to do."""
 
 import shutil
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,9 @@ from typing import Any
 import pytest
 
 from strava_pipeline_tests.orchestrate.test_rebuild import everything
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
 LISTING = "/athlete/activities"
 GARBAGE = b"\x00gar: [bage\xff" * 500
 

@@ -38,7 +38,7 @@ from strava_pipeline.verbs.doctor import examine, looks
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
 OK, WARNING, PROBLEM, SKIPPED = State.OK, State.WARNING, State.PROBLEM, State.SKIPPED
 DAEMON, AUTOMATION, NO_WORKING = "dagster daemon", "automation", "working warehouse"
@@ -565,7 +565,7 @@ def test_an_env_file_that_is_no_text_is_a_problem_beside_the_others(
     assert "✗ settings              PER_PAGE: " in said.out
 
 
-def test_where_all_is_well_it_ends_with_0(healthy: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_where_all_is_well_it_ends_with_0(healthy: Rig, type_on: TypeOn) -> None:
     said = type_on(healthy)("doctor")
     assert (said.code, said.err) == (0, "")
     assert "✓ login                 there; access until " in said.out
@@ -605,7 +605,7 @@ def test_a_bundle_of_nothing_is_misuse(tmp_path: Path, type_here: Type, words: t
 
 
 @pytest.fixture
-def type_here(healthy: Rig, type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+def type_here(healthy: Rig, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
     """A command in an empty folder, without settings, and with nobody at the server's address."""
     typed = type_on(healthy)
     for name in healthy.settings.environ():

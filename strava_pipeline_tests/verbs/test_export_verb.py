@@ -12,8 +12,8 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.files.gpx import read_gpx
 from strava_pipeline.ingest.files.tcx import read_tcx
 from strava_pipeline.verbs.export import _write_new
-from strava_pipeline_tests.rig import NOW, Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import NOW, Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 POINT = '<trkpt lat="{:.5f}" lon="11.5"><ele>520</ele><time>2025-05-03T06:{:02}:{:02}Z</time></trkpt>'
 TRACK = "".join(POINT.format(48 + place * 3e-5, *divmod(place, 60)) for place in range(240))  # 3.3 m each
@@ -22,7 +22,7 @@ ZONE = "[[privacy.zones]]\nplace = [48.0, {longitude}]\nradius_m = {radius}\n"
 
 
 def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, goals = tmp_path / "run.gpx", rig.folder / "goals.toml"
@@ -83,7 +83,7 @@ def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
 
 
 def test_all_tables_become_files_without_positions_where_zones_are_set(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, to = tmp_path / "run.gpx", tmp_path / "out"

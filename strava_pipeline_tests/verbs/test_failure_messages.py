@@ -1,18 +1,15 @@
 """What a person reads when something between here and Strava is broken, the exit code, and that the same command goes on."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.raw_answers import raw_answer
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
 LISTING, TOKEN = "/athlete/activities", "/oauth/token"
 LATER = "What was fetched is kept; run the same command again later."
 REDIRECT = {"kind": "raw", "body": raw_answer("302 Found\r\nLocation: https://portal.invalid/?token=secret")}

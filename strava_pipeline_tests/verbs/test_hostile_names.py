@@ -5,7 +5,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,8 @@ from rich.table import Table
 import strava_pipeline
 from strava_pipeline.verbs import terminal
 from strava_pipeline_tests.rig import Rig, started
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
-TypeOn = Callable[[Rig], Type]
 NAME = "Run \x1b]0;owned\x07\x9b2J\u202eexe"
 SHOWN = r"Run \x1b]0;owned\x07\x9b2J\u202eexe"
 QUERY = "SELECT name FROM activities ORDER BY start_date DESC LIMIT 1"

@@ -5,7 +5,6 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from strava_pipeline.lake.imports.manifests import imports, undone_imports
 from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.operations.undoing import undo as note
 from strava_pipeline_tests.imports import a_gpx, an_archive, tracks
-from strava_pipeline_tests.rig import NOW, Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import NOW, Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow  # whole imports and rebuilds
-Make = Callable[..., Rig]
-TypeOn = Callable[[Rig], Type]
 SMALL: dict[str, Any] = {"activities": 12, "years": (2025, 2026), "settings": {"first_year": 2025}}
 LOOKS = {
     "rows": "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id",

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from strava_pipeline.verbs.import_ import import_, survey_json, survey_lines
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 CONFIG = EmulatorConfig(now=datetime(2026, 3, 1, tzinfo=UTC), activities=40, years=(2025, 2026))
 
@@ -56,9 +55,7 @@ def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: py
     assert [problem.partition(":")[0] for problem in found["problems"]] == ["broken.fit"]
 
 
-def test_a_wrong_name_is_told_before_anything_is_done(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
-) -> None:
+def test_a_wrong_name_is_told_before_anything_is_done(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     survey_lines = type_on(rig)("import", str(tmp_path / "nowhere.zip"))
     assert (survey_lines.code, survey_lines.out) == (2, "")
@@ -68,7 +65,7 @@ def test_a_wrong_name_is_told_before_anything_is_done(
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_the_list_of_another_program_is_refused_and_nothing_lands(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path, tmp_path: Path, dry: list[str]
+    make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path, dry: list[str]
 ) -> None:
     foreign = tmp_path / "activities.csv"
     foreign.write_text("When,Name,Type,Dist km,Activity Id\n2026-01-05 10:00:00,Lunch,Ride,24.3,1\n")
@@ -81,7 +78,7 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
 
 @pytest.mark.slow
 def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path
+    make_rig: Make, type_on: TypeOn, export: Path
 ) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed = type_on(rig)
@@ -98,7 +95,7 @@ def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
 
 
 def test_what_was_merged_and_never_published_is_published_by_the_same_import(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path
+    make_rig: Make, type_on: TypeOn, export: Path
 ) -> None:
     rig = make_rig(logged_in=False)
     typed = type_on(rig)
@@ -129,7 +126,7 @@ WITHOUT = {  # name: bytes, and what is said
 
 @pytest.mark.slow
 def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_known(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     for name, (body, _) in WITHOUT.items():
         (tmp_path / name).write_bytes(body)
@@ -158,7 +155,7 @@ def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_know
 
 @pytest.mark.slow
 def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_none_the_worse(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     (tmp_path / "run.gpx").write_text(f"<gpx><rte/><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
     (tmp_path / "route.gpx").write_bytes(WITHOUT["route.gpx"][0])
@@ -192,7 +189,7 @@ def test_problems_beyond_a_screen_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
     typed = type_on(rig)
@@ -223,7 +220,7 @@ def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
 
 @pytest.mark.slow
 def test_what_was_left_out_and_what_is_not_known_is_named(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], export: Path, tmp_path: Path
+    make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path
 ) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     with zipfile.ZipFile(export) as archive:

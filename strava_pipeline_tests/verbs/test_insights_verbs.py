@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from lxml import html as markup
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import HEAT_TILES
 from strava_pipeline_tests.imports import a_gpx
-from strava_pipeline_tests.rig import NOW, Rig, started
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import NOW, Make, Rig, started
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
-TypeOn = Callable[[Rig], Type]
 Item = dict[str, Any]
 YEAR = 2025
 
@@ -299,7 +298,7 @@ def test_titles_and_a_map_come_when_asked_for_and_the_page_says_so(
         goals.write_text(before)
 
 
-def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+def test_gear_may_be_called_anything(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=12)
     rig.begin_with("flow_backfill")
     rig.run_unpartitioned("profile")
@@ -315,9 +314,7 @@ def test_gear_may_be_called_anything(make_rig: Callable[..., Rig], type_on: Type
     assert "&lt;script&gt;" in path.read_text()
 
 
-def test_goals_that_can_not_be_followed_are_told_and_the_year_is_shown_without(
-    make_rig: Callable[..., Rig], type_on: TypeOn
-) -> None:
+def test_goals_that_can_not_be_followed_are_told_and_the_year_is_shown_without(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6)
     rig.begin_with("flow")
     (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 1\n")
@@ -370,7 +367,7 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
 
 
 def test_what_is_computed_of_a_track_is_marked_and_what_is_lacking_counted(
-    make_rig: Callable[..., Rig], type_on: TypeOn, tmp_path: Path
+    make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "run.gpx").write_bytes(a_gpx(59))
@@ -387,7 +384,7 @@ def test_what_is_computed_of_a_track_is_marked_and_what_is_lacking_counted(
     assert "1 activities have no climb" in page.read_text()
 
 
-def test_an_empty_folder_says_what_to_do(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+def test_an_empty_folder_says_what_to_do(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
     typed = type_on(rig)
     assert "Run `strava-pipeline flow` first" in typed("insights").err
@@ -398,9 +395,7 @@ def test_an_empty_folder_says_what_to_do(make_rig: Callable[..., Rig], type_on: 
     assert not (rig.folder / "page.html").exists()
 
 
-def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
-    make_rig: Callable[..., Rig], type_on: TypeOn
-) -> None:
+def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(make_rig: Make, type_on: TypeOn) -> None:
     import duckdb
 
     rig = make_rig(activities=6)
@@ -425,7 +420,7 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(
     assert rig.one("SELECT count(*) FROM activities_all") == before
 
 
-def test_goals_are_checked(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+def test_goals_are_checked(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
     typed, path = type_on(rig), rig.folder / "goals.toml"
     said = typed("goals", "check")
@@ -450,7 +445,7 @@ def test_goals_are_checked(make_rig: Callable[..., Rig], type_on: TypeOn) -> Non
     assert typed("goals", "check").code == 2
 
 
-def test_the_example_of_goals_can_be_followed(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+def test_the_example_of_goals_can_be_followed(make_rig: Make, type_on: TypeOn) -> None:
     from pathlib import Path
 
     rig = make_rig(activities=0)
@@ -461,7 +456,7 @@ def test_the_example_of_goals_can_be_followed(make_rig: Callable[..., Rig], type
     assert "5 goals" in said.out
 
 
-def test_the_page_of_an_archive_links_nothing_to_strava(make_rig: Callable[..., Rig], type_on: TypeOn) -> None:
+def test_the_page_of_an_archive_links_nothing_to_strava(make_rig: Make, type_on: TypeOn) -> None:
     """Its activities have Strava's numbers, and are not from the API."""
     rig = make_rig(activities=5, years=(YEAR, YEAR), logged_in=False)
     rig.import_files(rig.archive("export.zip"))

@@ -3,7 +3,7 @@
 import json
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,12 @@ import requests
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.ingest.strava.subscriptions import subscription_id
 from strava_pipeline.ingest.strava.webhooks import verify_token
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.subscriber import Subscriber, subscriber
-from strava_pipeline_tests.verbs.conftest import Type, Typed
+from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
 SECRET = "a-secret-of-32-characters-or-more"
 APPLICATION = {"client_id": "12345", "client_secret": "emulator-secret"}
-
-TypeOn = Callable[[Rig], Type]
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def hook() -> Iterator[Subscriber]:
 
 
 @pytest.fixture
-def own(make_rig: Callable[..., Rig]) -> Rig:
+def own(make_rig: Make) -> Rig:
     """Without a login, with a secret."""
     return make_rig(activities=1, logged_in=False, settings={"webhook_secret": SECRET})
 
@@ -168,7 +166,7 @@ def test_a_callback_that_is_no_address_is_misuse(own: Rig, typed: Type, callback
     assert own.calls()["log"] == []
 
 
-def test_a_secret_must_be_set_before(make_rig: Callable[..., Rig], type_on: TypeOn, hook: Subscriber) -> None:
+def test_a_secret_must_be_set_before(make_rig: Make, type_on: TypeOn, hook: Subscriber) -> None:
     rig = make_rig(activities=1, logged_in=False)
     refused = type_on(rig)("subscription", "create", "--callback", hook.base)
     assert (refused.code, hook.asked) == (2, [])

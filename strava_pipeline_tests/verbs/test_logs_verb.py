@@ -1,18 +1,14 @@
 """`logs latest` and `logs clean` as a person types them, and a verb's run whose log can't be written."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline.operations.log_files import HUMAN, KINDS, STRUCTURED, reserve
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
-
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 
 def leave(logs_dir: Path, at: datetime, text: str) -> None:

@@ -1,15 +1,12 @@
 """Which activities are one, told to a person and to a program; and what a person decides."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from strava_pipeline_tests.imports import a_gpx, loose_files, own_rows, shown, tracks
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
-
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 
 @pytest.fixture
@@ -27,7 +24,7 @@ def ids(rig: Rig) -> dict[str, int]:
     return {name.removesuffix(".gpx"): one for one, name in rig.gold("SELECT id, external_id FROM activity_sources")}
 
 
-def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     person = typed("matches", "list")
     assert person.code == 0
@@ -45,7 +42,7 @@ def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: Callab
     assert "48.0" not in person.out + json.dumps(program), "no position"
 
 
-def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     one, other, half = (str(known[name]) for name in ("watch", "phone", "half"))
     said = typed("matches", "explain", one, other)
@@ -60,7 +57,7 @@ def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: Callable[[R
     assert f"{half} stands for itself." in typed("matches", "explain", half).out
 
 
-def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     assert typed("matches", "join", str(known["half"]), str(known["watch"])).code == 0
     assert twice.one("SELECT count(*) FROM activities") == 1
@@ -74,7 +71,7 @@ def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: Ca
     assert "stands for itself" in refused.err
 
 
-def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     watch, phone, half = (known[name] for name in ("watch", "phone", "half"))
     assert typed("matches", "join", str(watch), str(phone)).code == 0
@@ -88,7 +85,7 @@ def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: Callable
 
 @pytest.mark.slow
 def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_stands_for_both(
-    make_rig: Make, type_on: Callable[[Rig], Type]
+    make_rig: Make, type_on: TypeOn
 ) -> None:
     rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
     rig.begin_with("flow_backfill")
@@ -115,7 +112,7 @@ def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_st
     assert rig.one(f"SELECT count(*) FROM activity_laps WHERE activity_id = {higher}") == before["activity_laps"]
 
 
-def test_what_can_t_be_meant_is_refused_and_decides_nothing(twice: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_what_can_t_be_meant_is_refused_and_decides_nothing(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     one = str(known["watch"])
     assert typed("matches", "join", one, one).code == 2
@@ -130,9 +127,7 @@ def test_what_can_t_be_meant_is_refused_and_decides_nothing(twice: Rig, type_on:
 
 
 @pytest.mark.slow
-def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
-    make_rig: Make, type_on: Callable[[Rig], Type]
-) -> None:
+def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     (rig.folder / "watch.gpx").write_bytes(a_gpx())
     (rig.folder / "phone.gpx").write_bytes(a_gpx(29, latitude=48.0002))
@@ -170,7 +165,7 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(
 
 
 @pytest.mark.slow
-def test_a_split_activity_has_its_own_streams_again(make_rig: Make, type_on: Callable[[Rig], Type]) -> None:
+def test_a_split_activity_has_its_own_streams_again(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=4, years=(2025, 2025))
     rig.begin_with("flow_backfill")
     rig.do("streams")

@@ -1,13 +1,12 @@
 """`notifications` as a person types it, after runs that brought something, met a limit, failed and died."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
 pytestmark = pytest.mark.slow
 SMALL = {"activities": 6, "years": (2026, 2026), "jumping": True}
@@ -19,9 +18,7 @@ def listed(typed: Type) -> dict[str, dict[str, Any]]:
     return dict(json.loads(found.out)["notifications"])
 
 
-def test_what_runs_had_to_say_is_listed_until_it_is_read_or_cleared(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]
-) -> None:
+def test_what_runs_had_to_say_is_listed_until_it_is_read_or_cleared(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(**SMALL, settings={"first_year": 2026})
     typed = type_on(rig)
     assert typed("notifications", "list").out == "There are no notifications.\n"

@@ -2,20 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from strava_pipeline_tests.jumping import QUICK
 from strava_pipeline_tests.orchestrate.test_rebuild import everything, lose_all_but_bronze
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
-TypeOn = Callable[[Rig], Type]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 IDS = [2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 2**62 + 1, 2**63 - 2, 2**63 - 1]

@@ -1,7 +1,6 @@
 """The pipeline's verbs as a person types them: what is said, what is asked of Strava, and the exit code."""
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,13 +10,11 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type, Typed
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import Typed, TypeOn
 
 pytestmark = pytest.mark.slow
 
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 

@@ -2,20 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
 pytestmark = pytest.mark.slow
 
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 

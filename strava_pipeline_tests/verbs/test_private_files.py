@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,8 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.verbs.output import write_private
 from strava_pipeline_tests.imports import a_gpx
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_git_that_is_at_work_elsewhere_says_nothing_of_this_tree(
 
 
 def test_all_that_a_command_makes_is_for_its_owner_alone(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_rig: Make, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed, ride = type_on(make_rig(logged_in=False)), tmp_path / "ride.gpx"
     ride.write_bytes(a_gpx())

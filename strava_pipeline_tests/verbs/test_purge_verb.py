@@ -24,11 +24,8 @@ from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import exclusive_instance
 from strava_pipeline.verbs.purge import plan_purge
 from strava_pipeline_tests.contents import unpacked
-from strava_pipeline_tests.rig import NOW, Rig, log_in
-from strava_pipeline_tests.verbs.conftest import Type, Typed
-
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import NOW, Make, Rig, log_in
+from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
 
 @pytest.fixture

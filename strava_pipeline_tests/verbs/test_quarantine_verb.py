@@ -1,7 +1,6 @@
 """`quarantine list`, `retry` and `drop` as a person types them, and what `status` and `enrich` say of the quarantine."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,16 +8,14 @@ import pytest
 
 from strava_pipeline.lake.bronze.answers import land_failed_detail
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
-from strava_pipeline_tests.rig import NOW, Rig
-from strava_pipeline_tests.verbs.conftest import Type, Typed
+from strava_pipeline_tests.rig import NOW, Make, Rig
+from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
 pytestmark = pytest.mark.slow
 
-TypeOn = Callable[[Rig], Type]
-
 
 @pytest.fixture
-def rig(make_rig: Callable[..., Rig]) -> Rig:
+def rig(make_rig: Make) -> Rig:
     return make_rig(jumping=True)
 
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -12,11 +11,8 @@ import pytest
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
-from strava_pipeline_tests.rig import Rig, log_in, started
-from strava_pipeline_tests.verbs.conftest import Type
-
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import Make, Rig, log_in, started
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 # the three queries of the system that came before
 SEED = [

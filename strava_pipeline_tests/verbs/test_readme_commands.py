@@ -1,12 +1,10 @@
 """The README's commands, typed in its order by somebody with an account and an archive."""
 
-from collections.abc import Callable
-
 import pytest
 
 from strava_pipeline_tests.documents import PROGRAM, REPO, commands_in
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +17,7 @@ TYPED_ELSEWHERE = (
 )
 
 
-def test_every_command_of_the_readme_ends_well(make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]) -> None:
+def test_every_command_of_the_readme_ends_well(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=8)
     typed = type_on(rig)
     archive = str(rig.archive("export_3412345678.zip"))

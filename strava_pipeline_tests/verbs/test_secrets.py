@@ -4,7 +4,7 @@ The login's file holds the tokens, that is what it is for. Bronze holds Strava's
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import pytest
 import requests
 
 from strava_pipeline_tests.jumping import QUICK
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type, Typed
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
 pytestmark = pytest.mark.slow
 
-TypeOn = Callable[[Rig], Type]
 ALL = "read,activity:read_all,profile:read_all"
 
 
@@ -86,7 +85,7 @@ def _positions(value: Any) -> Iterator[str]:
 
 
 def test_no_output_and_no_file_holds_a_secret_or_a_position(
-    make_rig: Callable[..., Rig], type_on: TypeOn, caplog: pytest.LogCaptureFixture
+    make_rig: Make, type_on: TypeOn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="strava_pipeline")
     rig = make_rig(activities=8, **QUICK)

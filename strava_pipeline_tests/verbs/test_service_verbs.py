@@ -32,7 +32,7 @@ from strava_pipeline.verbs.service import unit_text
 from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log
 from strava_pipeline.verbs.service_status import service_status, status_lines, time_lines
 from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 NOTE = {"pid": 0, "place": "elsewhere", "since": "2026-03-10T12:00:00+00:00", "ui": None, "by_unit": False}
 SPRING = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)  # London's clocks go from 01:00 to 02:00 the next night
@@ -69,7 +69,7 @@ def test_the_next_runs_are_right_where_clocks_change(
 
 @pytest.mark.parametrize("cron", ["99 5 * * *", "0 0 30 2 *"])
 def test_a_schedule_that_never_comes_is_told_before_anything_starts(
-    rig: Rig, type_on: Callable[[Rig], Type], monkeypatch: pytest.MonkeyPatch, cron: str
+    rig: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, cron: str
 ) -> None:
     typed = type_on(rig)
     monkeypatch.setenv("STRAVA_SCHEDULE", cron)
@@ -80,7 +80,7 @@ def test_a_schedule_that_never_comes_is_told_before_anything_starts(
 
 
 def test_settings_that_can_not_be_used_are_told_by_every_verb(
-    rig: Rig, type_on: Callable[[Rig], Type], monkeypatch: pytest.MonkeyPatch
+    rig: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed = type_on(rig)
     monkeypatch.setenv("PER_PAGE", "1000")
@@ -89,7 +89,7 @@ def test_settings_that_can_not_be_used_are_told_by_every_verb(
         assert (said.code, "PER_PAGE" in said.err) == (2, True), verb
 
 
-def test_without_a_service_nothing_is_ended_made_or_followed(rig: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_without_a_service_nothing_is_ended_made_or_followed(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("service", "down").code == 0
     told = typed("service", "status", "--json")
@@ -121,9 +121,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_a_note_that_nobody_holds_ends_nobody(
-    rig: Rig, type_on: Callable[[Rig], Type], stranger: subprocess.Popen[bytes]
-) -> None:
+def test_a_note_that_nobody_holds_ends_nobody(rig: Rig, type_on: TypeOn, stranger: subprocess.Popen[bytes]) -> None:
     rig.settings.dagster_home.mkdir()
     note = rig.settings.dagster_home / ".service.json"
     note.write_text(json.dumps(NOTE | {"pid": stranger.pid}))
@@ -136,7 +134,7 @@ def test_a_note_that_nobody_holds_ends_nobody(
 
 
 def test_a_service_in_a_container_is_not_ended_from_outside(
-    rig: Rig, type_on: Callable[[Rig], Type], stranger: subprocess.Popen[bytes]
+    rig: Rig, type_on: TypeOn, stranger: subprocess.Popen[bytes]
 ) -> None:
     with held(rig.settings.dagster_home / ".service.json") as note:
         note.write(json.dumps(NOTE | {"pid": stranger.pid}).encode())
@@ -146,7 +144,7 @@ def test_a_service_in_a_container_is_not_ended_from_outside(
     assert stranger.poll() is None
 
 
-def test_the_service_does_not_start_beside_a_daemon(rig: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_the_service_does_not_start_beside_a_daemon(rig: Rig, type_on: TypeOn) -> None:
     with exclusive_instance(rig.settings.dagster_home):
         said = type_on(rig)("service", "up")
     assert said.code == 1
@@ -154,7 +152,7 @@ def test_the_service_does_not_start_beside_a_daemon(rig: Rig, type_on: Callable[
     assert "Dagster is already running on" in said.err
 
 
-def test_exec_is_the_flow_verb(rig: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_exec_is_the_flow_verb(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("service", "exec", "--", "--max-calls", "1").code == 3
     assert rig.calls()["total"] == 1
@@ -225,7 +223,7 @@ def test_the_log_is_rotated_when_it_is_large_and_its_writer_goes_on(tmp_path: Pa
     assert last_lines(log, 3) == ["two", "three", "four"]
 
 
-def test_logs_shows_the_newest_lines_and_follows(rig: Rig, type_on: Callable[[Rig], Type]) -> None:
+def test_logs_shows_the_newest_lines_and_follows(rig: Rig, type_on: TypeOn) -> None:
     log = service_log(rig.settings.logs_dir)
     log.parent.mkdir(parents=True)
     log.write_text("".join(f"line {n}\n" for n in range(100)))
@@ -255,7 +253,7 @@ def odd_home(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_systemd_unit_starts_this_installation_here_and_holds_no_secret(
-    rig: Rig, type_on: Callable[[Rig], Type], odd_home: Path, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, type_on: TypeOn, odd_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     Path(".env").write_text("STRAVA_CLIENT_SECRET=c4nary\n")
@@ -289,7 +287,7 @@ def test_the_systemd_unit_starts_this_installation_here_and_holds_no_secret(
 
 
 def test_the_launchd_agent_starts_this_installation_here(
-    rig: Rig, type_on: Callable[[Rig], Type], odd_home: Path, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, type_on: TypeOn, odd_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     written = type_on(rig)("service", "install", "--no-ui")

@@ -1,18 +1,15 @@
 """The verb `streams` as a person types it: what is said, what is asked of Strava, the exit code, and SQL on what came."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow
 
-TypeOn = Callable[[Rig], Type]
-Make = Callable[..., Rig]
 STREAMS = "/activities/{id}/streams"
 
 

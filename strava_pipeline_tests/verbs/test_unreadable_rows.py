@@ -2,14 +2,13 @@
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 BAD: list[Any] = [None, {"id": None}, {"id": "7"}, {"id": 1.5}, {"id": 2**64, "name": "too large"}]
 YEARS = [2025, 2026]
@@ -31,9 +30,7 @@ def checks(rig: Rig) -> list[str]:
     return rig.failed_checks(newest.run_id)
 
 
-def test_the_others_come_in_and_nothing_around_it_is_taken_for_deleted(
-    make_rig: Callable[..., Rig], type_on: Callable[[Rig], Type]
-) -> None:
+def test_the_others_come_in_and_nothing_around_it_is_taken_for_deleted(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6, years=(2025, 2026), settings={"first_year": 2025})
     page_with(rig, BAD)
     rig.run("flow_backfill", YEARS)

@@ -19,13 +19,10 @@ from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.shards import shard_files
 from strava_pipeline.orchestrate.job_years import flow_years
-from strava_pipeline_tests.rig import Rig
-from strava_pipeline_tests.verbs.conftest import Type
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.verbs.conftest import TypeOn
 
 pytestmark = pytest.mark.slow
-
-Make = Callable[..., Rig]
-TypeOn = Callable[[Rig], Type]
 
 
 def without(table: Table, name: str) -> Table:

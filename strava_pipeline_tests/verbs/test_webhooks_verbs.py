@@ -1,20 +1,19 @@
 """`webhooks drain` and `webhooks replay`, as typed, with the real intake and an emulated Strava."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner
 
 from strava_pipeline.verbs.webhooks import webhooks
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.webhooks import SECRET, subscribed
 
 TYPED = CliRunner()
 
 
 @pytest.fixture
-def rig(make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> Rig:
+def rig(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> Rig:
     made = make_rig(years=(2026, 2026), activities=8, settings={"first_year": 2025, "webhook_secret": SECRET})
     made.begin_with("flow_backfill", [2025, 2026])
     monkeypatch.chdir(made.folder)

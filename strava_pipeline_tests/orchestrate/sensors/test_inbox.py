@@ -1,7 +1,7 @@
 """The drop folder, and what was imported and has not come down."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,14 +16,14 @@ from strava_pipeline.operations.undoing import undo
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make
 
 POINT = '<trkpt lat="48" lon="11.5"><time>2025-06-01T10:{:02}:00Z</time></trkpt>'
 GPX = f'<gpx version="1.1"><trk><trkseg>{"".join(map(POINT.format, range(30)))}</trkseg></trk></gpx>'
 
 
 @pytest.fixture
-def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+def watch(make_rig: Make) -> Iterator[Watch]:
     with watched(make_rig(logged_in=False, settings={"first_year": 2025})) as made:
         yield made
 
@@ -157,7 +157,7 @@ def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     assert watch.tick("imported") == (None, "All of it is in the warehouse.")
 
 
-def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Callable[..., Rig]) -> None:
+def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     land_paths(context_without_run(rig.settings), [an_archive(rig)], rig.settings.import_limits)
     with watched(rig) as watch:

@@ -1,6 +1,6 @@
 """Requests of the dashboard: each becomes one run, whose end is beside it, whatever became of the run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,14 @@ from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.providers.test_comparing import choose
 from strava_pipeline_tests.providers.worlds import list_at_strava, world_of
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
 SUCCESS, FAILURE, CANCELED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED
 PULL = PullWanted(kind="pull", provider="strava")
 
 
 @pytest.fixture
-def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+def watch(make_rig: Make) -> Iterator[Watch]:
     with watched(make_rig(activities=12, settings={"first_year": 2025})) as made:
         yield made
 

@@ -1,6 +1,6 @@
 """What a limit stopped goes on by itself: when calls can be made again, once, and until nothing is left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +14,10 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
 from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.rig import Rig, definitions
+from strava_pipeline_tests.rig import Make, Rig, definitions
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 SUCCESS, AT_WORK, FAILED = DagsterRunStatus.SUCCESS, DagsterRunStatus.STARTED, DagsterRunStatus.FAILURE
 STOPPED = {LIMIT: "day"}
 

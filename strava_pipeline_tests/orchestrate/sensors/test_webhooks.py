@@ -1,7 +1,7 @@
 """The sensor of webhook events: when it starts a run, over which years, and when it waits."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
@@ -16,14 +16,14 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.publish_pause import waiting_years
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make, Rig
 from strava_pipeline_tests.webhooks import delivered, subscribed
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def watch(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+def watch(make_rig: Make) -> Iterator[Watch]:
     rig = make_rig(years=(2024, 2026), activities=12, settings={"first_year": 2023})
     rig.begin_with("flow_backfill", [2023, 2024, 2025, 2026])
     with watched(rig) as made:
@@ -74,7 +74,7 @@ def test_a_new_one_is_looked_for_in_the_newest_year_and_comes_down_where_it_belo
 
 
 @pytest.fixture
-def paused(make_rig: Callable[..., Rig]) -> Iterator[Watch]:
+def paused(make_rig: Make) -> Iterator[Watch]:
     """Where events are published after a pause of five minutes, something was published just now, and somebody looks after it."""
     rig = make_rig(years=(2024, 2026), activities=12, seed=3, settings={"first_year": 2023, "publish_minutes": 5})
     rig.begin_with("flow_backfill", [2023, 2024, 2025, 2026])

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import requests
 
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.serve.dashboard.test_process import free_port, started
 
 READERS = 20
@@ -36,9 +35,7 @@ PAGES = (
         pytest.param(60, marks=pytest.mark.soak(part="daemon"), id="a-minute"),
     ],
 )
-def test_no_reader_sees_a_failure_while_years_are_published(
-    tmp_path: Path, make_rig: Callable[..., Rig], seconds: int
-) -> None:
+def test_no_reader_sees_a_failure_while_years_are_published(tmp_path: Path, make_rig: Make, seconds: int) -> None:
     rig = make_rig(activities=30, years=(2024, 2026), settings={"first_year": 2024})
     rig.do("flow_backfill", [2026])
     rounds = {published_at(rig.lake)}

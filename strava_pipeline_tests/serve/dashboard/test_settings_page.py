@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
@@ -123,9 +123,7 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_what_is_no_set
 
 
 @pytest.mark.slow
-def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_meanwhile(
-    make_rig: Callable[..., Rig],
-) -> None:
+def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_meanwhile(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
     rig.settings.providers_config.write_text(FILE)
     with served(rig.settings, time=datetime.now(UTC)) as made, watched(rig) as watch:
