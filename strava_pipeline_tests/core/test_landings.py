@@ -63,12 +63,8 @@ def test_a_day_behind_keeps_the_order() -> None:
 def test_a_wrong_local_clock_makes_nothing_of_right_headers() -> None:
     landings = came(*[RIGHT] * 4, local=-20 * YEAR)
     assert believed_times(landings) == [one.at for one in landings]
-    assert believed_times(came(RIGHT, YEAR, RIGHT, RIGHT, local=-YEAR)) == [
-        NOW,
-        NOW + SECOND,
-        NOW + 2 * DAY,
-        NOW + 3 * DAY,
-    ]
+    expected = [NOW, NOW + SECOND, NOW + 2 * DAY, NOW + 3 * DAY]
+    assert believed_times(came(RIGHT, YEAR, RIGHT, RIGHT, local=-YEAR)) == expected
 
 
 def test_the_first_of_all_may_be_the_one_that_is_wrong() -> None:

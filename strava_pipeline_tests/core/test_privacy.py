@@ -17,12 +17,8 @@ def track(*latitudes: float | None, parts: Sequence[int] = ()) -> pl.DataFrame:
     """Points on the meridian of home, each 100 m on."""
     longitudes = [None if each is None else 8.0 for each in latitudes]
     metres = [1000.0 + 100 * place for place in range(len(latitudes))]
-    columns = {
-        "part": parts or [0] * len(latitudes),
-        "latitude": latitudes,
-        "longitude": longitudes,
-        "distance": metres,
-    }
+    part = parts or [0] * len(latitudes)
+    columns = {"part": part, "latitude": latitudes, "longitude": longitudes, "distance": metres}
     kinds = {"part": pl.Int32(), "latitude": pl.Float64(), "longitude": pl.Float64(), "distance": pl.Float64()}
     return pl.DataFrame(columns, kinds).with_columns(point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"))
 
@@ -59,13 +55,8 @@ def test_each_part_starts_and_ends_outside() -> None:
     left = outside(track(50.01, 50.004, 50.0, 50.0, 50.004, 50.01, None, parts=(0, 0, 0, 1, 1, 1, 2)), [HOME])
     assert left.select("part", "latitude").rows() == [(0, 50.01), (0, 50.004), (1, 50.004), (1, 50.01), (2, None)]
     assert left.select("point", "distance").rows() == [(0, 0.0), (1, 100.0), (0, 0.0), (1, 100.0), (0, 0.0)]
-    through = outside(track(50.01, 50.02, 50.0, 50.0, 50.03, 50.04), [HOME])
-    assert through.select("part", "point", "distance").rows() == [
-        (0, 0, 0.0),
-        (0, 1, 100.0),
-        (1, 0, 0.0),
-        (1, 1, 100.0),
-    ]
+    through = outside(track(50.01, 50.02, 50.0, 50.0, 50.03, 50.04), [HOME]).select("part", "point", "distance")
+    assert through.rows() == [(0, 0, 0.0), (0, 1, 100.0), (1, 0, 0.0), (1, 1, 100.0)]
 
 
 def test_zones_are_read_and_show_no_place_of_theirs() -> None:

@@ -46,10 +46,8 @@ def test_a_single_partition_is_open_on_both_sides() -> None:
 
 def test_the_window_of_several_years_goes_from_the_first_one_s_to_the_last_one_s() -> None:
     for first, last in ((2008, 2010), (2011, 2015), (2020, 2026), (2008, 2026)):
-        assert year_window(first, last, YEARS) == (
-            year_window(first, first, YEARS)[0],
-            year_window(last, last, YEARS)[1],
-        )
+        begin, end = year_window(first, first, YEARS)[0], year_window(last, last, YEARS)[1]
+        assert year_window(first, last, YEARS) == (begin, end)
 
 
 @pytest.mark.parametrize(

@@ -118,12 +118,8 @@ def folded(value: Any) -> Any:
 
 @pytest.mark.parametrize("sort", get_args(Sort))
 def test_pages_hold_each_activity_once_in_every_order_and_lacking_ones_last(published: Connection, sort: Sort) -> None:
-    column = {
-        "date": "start_date_local",
-        "name": "name",
-        "sport": "sport_type",
-        "place": "place",
-        "distance": "distance",
+    column = {"date": "start_date_local", "sport": "sport_type"} | {
+        each: each for each in ("name", "place", "distance")
     }
     column |= {"time": "moving_time", "speed": "average_speed", "climb": "total_elevation_gain", "gear": "gear_name"}
     column |= {"heartrate": "average_heartrate", "power": "average_watts"}

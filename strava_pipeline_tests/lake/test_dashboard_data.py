@@ -129,11 +129,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     put(made, [{"id": one, "activity_id": 1, "place": place} for place, one in enumerate((1, -9))], "activity_members")
     put(made, [{"source": "strava", "gear_id": "b1", "name": "Domane"}], "gear")
     put(made, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
-    put(
-        made,
-        [{"activity_id": 1, "description": "long", "photos": '{"count": 2}', "calories": 500.0}],
-        "activity_details",
-    )
+    detail = {"activity_id": 1, "description": "long", "photos": '{"count": 2}', "calories": 500.0}
+    put(made, [detail], "activity_details")
     put(
         made,
         [{"activity_id": 1, "lap_position": n, "name": f"Lap {n}", "distance": 10_000.0} for n in (2, 1)],
@@ -181,9 +178,7 @@ def test_an_activity_has_what_it_nests_and_answers_to_ids_of_all_sources(lake: L
     assert whole.detail is not None
     assert (whole.detail["description"], whole.detail["photos"]) == ("long", {"count": 2})
     assert {place: lap["name"] for place, lap in whole.parts["laps"].items()} == {1: "Lap 1", 2: "Lap 2"}
-    assert whole.photos == {PHOTO: {"name": "media/a.jpg", "size": 5, "is_shown": False}}, (
-        "the other one is not on disk"
-    )
+    assert whole.photos == {PHOTO: {"name": "media/a.jpg", "size": 5, "is_shown": False}}, "the other isn't on disk"
     assert whole.has_track
     alone = find_activity(published, 3)
     assert alone is not None
@@ -273,9 +268,8 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert runs["pace"][400.0].of_all.watts_per_kg is None
     assert (best.of_all.value, best.of_all.activity_id, best.of_period) == (210.0, 1, best.of_all)
     assert runs["pace"][400.0].of_all.value == pytest.approx(100.0)
-    assert (
-        best_curves(published, ME, Period(date(2020, 1, 1), date(2025, 4, 30)), "ride")["watts"][5.0].of_period is None
-    )
+    before = Period(date(2020, 1, 1), date(2025, 4, 30))
+    assert best_curves(published, ME, before, "ride")["watts"][5.0].of_period is None
     assert best_curves(published, ME, OF_2025, "swim") == {}
     zones = time_in_zones(published, lake, ME, OF_2025, "ride")
     assert zones["watts"]["2025-05"] == {5: 1202.0}, "105 % of the threshold"

@@ -369,11 +369,7 @@ def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -
 
 
 def test_watts_per_kilogram_are_of_the_owner_whose_weight_is_known(lake: Lake) -> None:
-    given = [
-        activity(1, "2024-01-01T08:00"),
-        activity(2, "2024-01-02T08:00"),
-        activity(3, "2024-01-03T08:00", athlete_id=8),
-    ]
+    given = [activity(n, f"2024-01-0{n}T08:00", **({"athlete_id": 8} if n == 3 else {})) for n in (1, 2, 3)]
     tables = {
         "track_bests": [window(number, 60, 350.0, "meter", "watts") for number in (1, 3)],
         "athlete_by_date": [{"since": date(2024, 1, 1), "weight_kg": 70.0}],

@@ -72,9 +72,8 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
             of_day["miles"] += (measured(row["distance"]) or 0.0) / 1000 * 0.62137
             of_day["ids"].append(row["id"])
         told = files["summary_activities.json"]
-        assert {day: each["activity_ids"] for day, each in told.items()} == {
-            day: each["ids"] for day, each in by_day.items()
-        }
+        ids = {day: each["ids"] for day, each in by_day.items()}
+        assert {day: each["activity_ids"] for day, each in told.items()} == ids
         assert {day: each["distance_miles"] for day, each in told.items()} == {
             day: pytest.approx(each["miles"], rel=1e-12) for day, each in by_day.items()
         }
@@ -186,9 +185,8 @@ def test_kilometres_that_are_exact_count_as_such(lake: Lake) -> None:
     put(lake, thirds)
     publish(lake)
     with snapshot(lake) as connection:
-        assert connection.execute("SELECT DISTINCT eddington FROM eddington_numbers WHERE unit = 'km'").fetchall() == [
-            (3,)
-        ]
+        found = connection.execute("SELECT DISTINCT eddington FROM eddington_numbers WHERE unit = 'km'")
+        assert found.fetchall() == [(3,)]
 
 
 def test_folders_that_are_no_years_are_left_alone(lake: Lake) -> None:
@@ -424,11 +422,8 @@ def test_an_empty_warehouse_is_nobodys(lake: Lake) -> None:
 def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_warehouse(lake: Lake) -> None:
     rows = many(300)
     put(lake, rows)
-    put(
-        lake,
-        splits(next(row["id"] for row in rows if row["sport_type"] == "Ride"), [200] * 6),
-        "activity_splits_metric",
-    )
+    ride = next(row["id"] for row in rows if row["sport_type"] == "Ride")
+    put(lake, splits(ride, [200] * 6), "activity_splits_metric")
     publish(lake)
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)

@@ -52,10 +52,8 @@ def children(lake: Lake) -> dict[str, int]:
 def test_a_detail_is_a_row_in_its_table_and_a_row_for_each_item_of_its_lists(lake: Lake) -> None:
     report = merge_detailed(lake, detail(1), detail(2, items=3))
     assert (report.inserted, report.updated) == (2, 0)
-    assert [(found["activity_id"], found["fetched_at"]) for found in rows(lake, "activity_details")] == [
-        (1, NOW),
-        (2, NOW),
-    ]
+    found = rows(lake, "activity_details")
+    assert [(each["activity_id"], each["fetched_at"]) for each in found] == [(1, NOW), (2, NOW)]
     assert children(lake) == dict.fromkeys(NESTED, 5)
     assert report.rows == Counter({"activity_details": 2} | children(lake))
 

@@ -121,8 +121,6 @@ def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full_and_of_
 def test_two_runs_never_list_one_window_at_the_same_time(
     world: World, mode: Any, first: list[int], other: list[int], is_one: bool
 ) -> None:
-    source, window = (
-        Source(world.subject.name, world.settings, world.run()),
-        Window(mode=mode, after=None, before=None),
-    )
+    source = Source(world.subject.name, world.settings, world.run())
+    window = Window(mode=mode, after=None, before=None)
     assert (listing_lock(source, window, first) == listing_lock(source, window, other)) is is_one

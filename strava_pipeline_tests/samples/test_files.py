@@ -109,11 +109,8 @@ def test_a_gpx_file_says_what_an_independent_reading_said(name: str) -> None:
 def test_a_tcx_file_says_what_an_independent_reading_said(name: str) -> None:
     told, (one,) = MEASURED[name], read(name).recordings
     assert (one.sport, one.started_at) == (told["activities"][0][0], datetime.fromisoformat(told["first"]))
-    assert (one.track.height, counts((one,), "heartrate"), len(one.laps)) == (
-        told["trackpoints"],
-        told["hr"],
-        told["laps"],
-    )
+    assert (one.track.height, len(one.laps)) == (told["trackpoints"], told["laps"])
+    assert counts((one,), "heartrate") == told["hr"]
     assert one.moving_s == pytest.approx(told["lap_time"], abs=0.01)
     assert (
         one.elapsed_s == (datetime.fromisoformat(told["last"]) - datetime.fromisoformat(told["first"])).total_seconds()

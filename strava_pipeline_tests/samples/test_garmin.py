@@ -66,9 +66,8 @@ def test_no_sample_holds_a_name_or_a_place_in_extra(path: Path) -> None:
     if path.name in {"activityTypes.json", "activity-search-service-1.2.json"} or "zones" in path.name:
         pytest.skip("no activities in the shape of today's list")
     for activity in read(path):
-        rows = summary_frame(
-            [activity], years=YearRange(2011, 2026), ingestion_ts=NOW, athlete_id=None, source="garmin"
-        )[0]
+        years = YearRange(2011, 2026)
+        rows = summary_frame([activity], years=years, ingestion_ts=NOW, athlete_id=None, source="garmin")[0]
         extra = rows["extra"][0] or ""
         for word in ("owner", "userRoles", "ROLE_", "Athlete Name", "avatar", "atitude", "ongitude"):
             assert word not in extra
@@ -77,7 +76,7 @@ def test_no_sample_holds_a_name_or_a_place_in_extra(path: Path) -> None:
 def test_old_lists_have_milliseconds_and_centimetres() -> None:
     (listed,) = read(OLDER / "pest" / "activitylist-service.json")
     (detail,) = read(OLDER / "pest" / "activity_2541953812.json")
-    same = (
+    same = [
         "start_date",
         "utc_offset",
         "elapsed_time",
@@ -86,7 +85,7 @@ def test_old_lists_have_milliseconds_and_centimetres() -> None:
         "elev_low",
         "sport_type",
         "visibility",
-    )
+    ]
     assert {name: listed[name] for name in same} == {
         name: pytest.approx(detail[name], abs=0.01) if name.startswith("elev") else detail[name] for name in same
     }

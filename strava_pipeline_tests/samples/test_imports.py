@@ -315,10 +315,8 @@ def test_a_row_and_its_file_are_one_activity(warehouse: Warehouse, export: str, 
 
 def test_what_strava_took_out_of_a_file_is_not_there(warehouse: Warehouse) -> None:
     """The watch's own file has heart rates and 109 m of climbing; Strava's copy and its row have neither."""
-    watch, row = (
-        warehouse.of_file("fit/2022-05-29-15-53-35_Laufen_Landal_Park.fit")[0],
-        warehouse.activities[12070555079],
-    )
+    watch = warehouse.of_file("fit/2022-05-29-15-53-35_Laufen_Landal_Park.fit")[0]
+    row = warehouse.activities[12070555079]
     assert (row["start_date"], row["distance"], row["elapsed_time"]) == (
         watch["start_date"],
         pytest.approx(watch["distance"], abs=0.001),

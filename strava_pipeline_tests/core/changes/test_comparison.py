@@ -176,14 +176,8 @@ def test_a_name_is_proposed_where_it_may_be_written() -> None:
     assert short(proposed(here, strava={"write": ["name"]}, garmin={"write": ["gear"]}, spreadsheet=WRITE)) == [
         ("update_name", "strava", "strava-1", "Morning Ride", " Home", "spreadsheet")
     ]
-    (change,) = proposed(here, garmin=WRITE)
-    assert (change.old, change.effort, change.month, change.start, change.title) == (
-        None,
-        "7",
-        MONTH,
-        here.start,
-        " Home",
-    )
+    (one,) = proposed(here, garmin=WRITE)
+    assert (one.old, one.effort, one.month, one.start, one.title) == (None, "7", MONTH, here.start, " Home")
     assert proposed(here, garmin={**WRITE, "edits": ()}) == []
 
 

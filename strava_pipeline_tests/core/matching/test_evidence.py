@@ -205,13 +205,8 @@ def test_a_name_and_a_clock_of_another_zone_are_certain(hours: float) -> None:
 
 
 def test_a_number_is_enough_for_one_that_was_cropped_at_both_ends() -> None:
-    here = API | {
-        "upload_id": 13_666_555_444,
-        "start": NOON + 900,
-        "elapsed": 1_800.0,
-        "start_lat": 48.06,
-        "end_lat": 48.04,
-    }
+    here = API | {"upload_id": 13_666_555_444, "start": NOON + 900, "elapsed": 1_800.0}
+    here |= {"start_lat": 48.06, "end_lat": 48.04}
     assert verdict(here, file(external_id="13666555444.fit", start_lat=48.0, end_lat=48.1)) == ("certain", True)
 
 

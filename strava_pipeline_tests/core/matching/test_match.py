@@ -63,10 +63,8 @@ def test_two_who_ride_together_are_two_whatever_their_files_are_called() -> None
     apart = {"start": NOON + 40, "distance": 24_800.0}
     assert groups(match(file("mine", **mine), file("hers", **hers, **apart))) == set()
     assert groups(match(API | mine, file("hers", **hers, **apart))) == set()
-    assert (
-        groups(match(file("a", external_id="20250615_a.fit"), file("b", external_id="20250615_b.fit", **apart)))
-        == set()
-    )
+    two = file("a", external_id="20250615_a.fit"), file("b", external_id="20250615_b.fit", **apart)
+    assert groups(match(*two)) == set()
     nowhere = dict.fromkeys(("start_lat", "start_lng", "end_lat", "end_lng"))
     treadmill = nowhere | {"start": NOON + 60, "distance": 24_000.0}
     assert groups(match(API | nowhere, file(**treadmill))) == set(), "two treadmills in one room"

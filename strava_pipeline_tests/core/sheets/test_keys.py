@@ -123,11 +123,7 @@ def test_rows_that_were_gone_come_back_as_what_they_were() -> None:
 def test_a_new_row_has_the_key_of_one_that_is_gone_only_where_it_is_surely_the_same() -> None:
     former = gone([], BEFORE, [])
     same = {"start_time": TABLE[0]["start_time"], "distance": 11}
-    alike = {
-        "start_time": "2026-02-02 19:00",
-        "distance": TABLE[1]["distance"],
-        "duration_hms": TABLE[1]["duration_hms"],
-    }
+    alike = {"start_time": "2026-02-02 19:00"} | {name: TABLE[1][name] for name in ("distance", "duration_hms")}
     found = keys(keyed([same, alike], [], former))
     assert found[0] == keys(BEFORE)[0]
     assert found[1] not in keys(BEFORE), "as long on the same day may be the way back"

@@ -14,15 +14,8 @@ def page(rows: list[dict[str, Any]], *, titles: list[str] | None = None, **more:
     """A reading of rows by title, whose keys are k1, k2 …"""
     names = titles or [*WORDS]
     cells = [[number + 1, f"k{number}", *(row.get(name) for name in names)] for number, row in enumerate(rows, start=1)]
-    book = {
-        "name": "b.xlsx",
-        "sheet": "S",
-        "sha256": "0",
-        "epoch": "1899-12-30",
-        "header": 1,
-        "titles": names,
-        "rows": cells,
-    }
+    book = {"name": "b.xlsx", "sheet": "S", "sha256": "0", "epoch": "1899-12-30", "header": 1}
+    book |= {"titles": names, "rows": cells}
     return {"zone": "America/New_York", "units": "imperial", "books": [book], "former": [], **more}
 
 

@@ -120,11 +120,8 @@ SECOND = ROUTE.replace("9.00am", "9.20am")
 TWO_ROUTES = RUN.replace(
     "</WorkoutRoute>", '</WorkoutRoute><WorkoutRoute><FileReference path="/workout-routes/route_2021-05-01_9.20am.gpx"/></WorkoutRoute>'
 )  # fmt: skip
-IN_PARTS = {
-    f"{TOP}/export.xml": document(TWO_ROUTES),
-    ROUTE: gpx(BEGAN),
-    SECOND: gpx(BEGAN.replace(minute=20), seconds=40),
-}
+ROUTES = {ROUTE: gpx(BEGAN), SECOND: gpx(BEGAN.replace(minute=20), seconds=40)}
+IN_PARTS = {f"{TOP}/export.xml": document(TWO_ROUTES), **ROUTES}
 
 
 def test_several_routes_of_a_workout_are_one_track_of_one_activity(tmp_path: Path) -> None:
@@ -179,10 +176,8 @@ def test_the_zone_of_a_workout_is_its_clock() -> None:
         "attributes": {"workoutActivityType": "HKWorkoutActivityTypeYoga", "startDate": "2021-12-31 23:30:00 +0000"}
     }
     (row,) = read_apple_health({"appleHealthWorkouts": [{**item, "metadata": {"HKTimeZone": "Europe/Vienna"}}]}).rows
-    assert (row.fields["start_date_local"], row.fields["timezone"]) == (
-        "2022-01-01T00:30:00Z",
-        "(GMT+01:00) Europe/Vienna",
-    )
+    assert row.fields["start_date_local"] == "2022-01-01T00:30:00Z"
+    assert row.fields["timezone"] == "(GMT+01:00) Europe/Vienna"
     (row,) = read_apple_health({"appleHealthWorkouts": [{**item, "metadata": {"HKTimeZone": "Atlantis"}}]}).rows
     assert row.fields == {"sport_type": "Yoga", "start_date": "2021-12-31T23:30:00Z"}
 

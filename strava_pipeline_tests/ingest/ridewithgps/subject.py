@@ -25,12 +25,8 @@ def track_of(day: str) -> list[dict[str, Any]]:
 
 
 class RideWithGpsSubject:
-    name, lists, gear, account = (
-        "ridewithgps",
-        "/api/v1/trips.json",
-        "/users/current.json",
-        "/api/v1/users/current.json",
-    )
+    name, lists = "ridewithgps", "/api/v1/trips.json"
+    gear, account = "/users/current.json", "/api/v1/users/current.json"
     zones = True
     links = lists_foreign = False
     formats = ("tcx",)

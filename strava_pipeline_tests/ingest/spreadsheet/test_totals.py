@@ -37,21 +37,14 @@ def column(owner: Owner, letter: str) -> list[Any]:
 
 
 def test_new_rows_go_above_the_totals_which_count_them(owner: Owner) -> None:
-    totals = [
-        "Total",
-        None,
-        None,
-        Formula("=SUM(D2:D3)"),
-        Formula("=SUBTOTAL(9,$E$2:$E$3)"),
-        Formula("=E4/COUNT(E2:E3)"),
-    ]
+    sums = map(Formula, ("=SUM(D2:D3)", "=SUBTOTAL(9,$E$2:$E$3)", "=E4/COUNT(E2:E3)"))
 
     def furnish(sheet: Any) -> None:
         sheet["E4"].font = openpyxl.styles.Font(bold=True)
         sheet["E4"].comment = openpyxl.comments.Comment("all of them", "Jane")
         sheet["J1"], sheet["J2"] = "mood", "=SUM(E2:E3)"
 
-    keeps(owner, totals, furnish=furnish)
+    keeps(owner, ["Total", None, None, *sums], furnish=furnish)
     requests = apply(owner.writer(), *both())
     assert [each.address for each in requests] == [ABOVE, ABOVE]
     assert column(owner, "A") == [at(3), at(4), at(9, 8), at(10, 8), "Total"]

@@ -228,9 +228,8 @@ def unchanged_but(owner: Owner, *rows: Sequence[Any], say: str, error: type[Exce
     if rows:
         owner.keeps(*rows)
     body = owner.path.read_bytes()
-    wanted = change(
-        changes.pop("kind", "update_name"), owner.keys()[0], changes.pop("new", "y"), changes.pop("old", "x")
-    )
+    kind, new, old = (changes.pop(*each) for each in (("kind", "update_name"), ("new", "y"), ("old", "x")))
+    wanted = change(kind, owner.keys()[0], new, old)
     with pytest.raises(error, match=say):
         apply(owner.writer(), wanted)
     assert owner.path.read_bytes() == body
@@ -373,17 +372,9 @@ def test_rows_are_added_below_the_last_one_with_its_formats_in_one_write(owner: 
         at(9, 8), "Ride", "Trek", timedelta(seconds=3723), 17.4, "=new", "17300000044", None,
     ]  # fmt: skip
     assert [cells[f"{letter}4"].data_type for letter in "FG"] == ["s", "s"]
-    assert (cells["A4"].number_format, cells["E4"].number_format, cells["F4"].font.i) == (
-        "dd.mm.yyyy hh:mm",
-        "0.0",
-        True,
-    )
-    assert (cells["G5"].value, cells["H5"].value, cells["A6"].value, cells["A40"].font.b) == (
-        "17300000045",
-        "7",
-        None,
-        True,
-    )
+    assert [cells[place].number_format for place in ("A4", "E4")] == ["dd.mm.yyyy hh:mm", "0.0"]
+    assert [cells[place].value for place in ("G5", "H5", "A6")] == ["17300000045", "7", None]
+    assert cells["F4"].font.i is cells["A40"].font.b is True
     assert len(list(owner.path.parent.glob("*.bak-*"))) == 1
     body = owner.path.read_bytes()
     assert [writer.read(each).value for each in both] == [each.new for each in both]

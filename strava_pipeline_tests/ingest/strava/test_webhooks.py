@@ -27,11 +27,8 @@ def body(**more: Any) -> bytes:
 def test_an_event_says_what_happened_to_what() -> None:
     event = read_event(body())
     assert (event.object_type, event.aspect_type, event.object_id) == (ObjectType.ACTIVITY, Aspect.UPDATE, 1360128428)
-    assert (event.at.isoformat(), event.updates, event.revokes) == (
-        "2018-01-16T18:07:20+00:00",
-        {"title": "Messy"},
-        False,
-    )
+    assert event.at.isoformat() == "2018-01-16T18:07:20+00:00"
+    assert (event.updates, event.revokes) == ({"title": "Messy"}, False)
 
 
 @pytest.mark.parametrize("updates", [None, {}, "left out"])

@@ -175,12 +175,8 @@ def telling_trips() -> list[Row]:
         feedback("ride_not_detected", diagnostic=diagnostic, note=WORDS[1]),
         feedback(f"{WORDS[2]} {place}", device=DEVICE),
     ]
-    extra = {
-        "algorithm_version": DEVICE,
-        "recording_trigger": WORDS[0],
-        "device_id": DEVICE,
-        "start": [LATITUDE, LONGITUDE],
-    }
+    extra = {"algorithm_version": DEVICE, "recording_trigger": WORDS[0], "device_id": DEVICE}
+    extra |= {"start": [LATITUDE, LONGITUDE]}
     told: Row = {"rejection_reason": place, "platform": place, "activity_type": DEVICE, "review_status": WORDS[1]}
     told |= {"extra_properties": json.dumps(extra), "locations": sealed(held), "user_feedback": sealed(said, OLD)}
     mix = sealed({"cycling": 0.9, place: 0.1, DEVICE: 0.1, WORDS[2]: 0.1, f"{LATITUDE}+{LONGITUDE}": 0.1})

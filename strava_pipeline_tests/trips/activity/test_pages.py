@@ -21,11 +21,8 @@ def test_trips_are_shown_and_where_there_is_none_the_page_says_how_to_begin(tmp_
     text = shown(tmp_path)
     assert ("TRIPS_SOURCE" in words(text), ">Trips</a>" in text) == (True, False)
     trips = [("t1", "rejected", "too_fast"), ("t2", "rejected", "too_fast"), (HOSTILE, "accepted", None)]
-    put(
-        lake,
-        [{"external_id": one, "verdict": said, "primary_reason": why} for one, said, why in trips],
-        "trip_diagnostics",
-    )
+    rows = [{"external_id": one, "verdict": said, "primary_reason": why} for one, said, why in trips]
+    put(lake, rows, "trip_diagnostics")
     put(lake, [{"external_id": one, "started_at": NOW, "distance_m": 5000.0} for one, *_ in trips], "trip_index")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     publish(lake)

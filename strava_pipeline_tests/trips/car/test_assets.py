@@ -64,11 +64,8 @@ def test_what_is_posted_comes_to_the_trips_of_a_replay(make_rig: Make) -> None:
 @pytest.mark.parametrize("every", [1, 4])
 def test_restarts_between_events_change_nothing(make_rig: Make, every: int) -> None:
     rig = make_rig(activities=1)
-    steps = [
-        *drive(),
-        *nobody_drives(MORNING + timedelta(hours=3)),
-        *drive(MORNING + timedelta(hours=9), odometer=20_100.0),
-    ]
+    steps = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))]
+    steps += drive(MORNING + timedelta(hours=9), odometer=20_100.0)
     script = scenarios((config(), steps))
     for begin in range(0, len(steps), every):
         with phones(rig, script) as url:

@@ -72,10 +72,8 @@ def test_recorded_pings_are_replayed_with_other_limits(rig: Rig) -> None:
     assert told["format"] == "car-tracker-comparison/1"
     assert told["trips_before"] == 2
     (gone,) = told["different"]  # of the first one the pings of those on foot are the fourth
-    assert (gone["trip_id"], gone["before"]["end_time"]) == (
-        "anna:2026-03-05T06:30:00.000Z",
-        "2026-03-05T06:37:00.000Z",
-    )
+    assert gone["trip_id"] == "anna:2026-03-05T06:30:00.000Z"
+    assert gone["before"]["end_time"] == "2026-03-05T06:37:00.000Z"
     assert gone["after"] is None
     same = json.loads(TYPED.invoke(trips, ["car", "replay", "--recorded", "--json"]).stdout)
     assert (same["different"], same["unknown"]) == ([], 0)

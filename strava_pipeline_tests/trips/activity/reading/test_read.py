@@ -64,12 +64,8 @@ def filtered_rows() -> list[Row]:
     for number, comments in COMMENTS.items():
         held[number] = None if comments is None else sealed([feedback(code) for code in comments], OLD)
     rows = [trip(number, external_id=f"e{number}", user_feedback=token) for number, token in held.items()]
-    rows[0]["status"], rows[1]["status"], rows[2]["review_status"], rows[4]["status"] = (
-        "rejected",
-        None,
-        "approved",
-        "new",
-    )
+    rows[0]["status"], rows[1]["status"], rows[4]["status"] = "rejected", None, "new"
+    rows[2]["review_status"] = "approved"
     return [*rows, trip(8, external_id="e8", user_feedback=sealed([feedback("late")], LOST))]
 
 

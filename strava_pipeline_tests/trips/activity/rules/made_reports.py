@@ -67,7 +67,7 @@ METRICS: dict[str, Any] = {
     "activity_mix": {"walking": 0.1, "cycling": 0.9}, "activity_source": "points",
     "clip_start_s": 0.0, "clip_end_s": 0.0, "location_count_mismatch": False,
 }  # fmt: skip
-COUNTS = (
+COUNTS = [
     "points_raw",
     "points_invalid",
     "points_used",
@@ -75,7 +75,7 @@ COUNTS = (
     "duplicate_timestamps",
     "teleports",
     "gaps",
-)
+]
 NO_METRICS: dict[str, Any] = {name: 0 if name in COUNTS else None for name in METRICS} | {
     "duration_s": 0.0,
     "haversine_m": 0.0,
