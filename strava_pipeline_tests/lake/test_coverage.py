@@ -142,11 +142,8 @@ def test_a_stretch_is_covered_or_is_not(lake: Lake, begin: datetime, end: dateti
 
 
 LATER = NOW + 10 * DAY
-YEAR: dict[str, Any] = {
-    "mode": "year",
-    "after": datetime(2024, 12, 31, tzinfo=UTC),
-    "before": datetime(2026, 1, 2, tzinfo=UTC),
-}
+BOUNDS = {"after": datetime(2024, 12, 31, tzinfo=UTC), "before": datetime(2026, 1, 2, tzinfo=UTC)}
+YEAR: dict[str, Any] = {"mode": "year", **BOUNDS}
 NEW_YEARS_EVE = activity(8, "2025-12-31T23:30:00Z", start_date_local="2026-01-01T00:30:00Z")
 
 
@@ -154,10 +151,8 @@ NEW_YEARS_EVE = activity(8, "2025-12-31T23:30:00Z", start_date_local="2026-01-01
 def stock(module_lake: Lake) -> Lake:
     """Gold with 1 to 4 of 2025, 5 without an instant, and 8, which is of 2026 by its local start."""
     undated = {**activity(5), "start_date": None, "start_date_local": "2025-02-01T00:00:01Z"}
-    listed(
-        module_lake,
-        [*(activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5)), undated, NEW_YEARS_EVE],
-    )
+    dated = (activity(number, f"2025-0{number}-05T06:00:00Z") for number in range(1, 5))
+    listed(module_lake, [*dated, undated, NEW_YEARS_EVE])
     merge(module_lake)
     return module_lake
 

@@ -137,9 +137,7 @@ def test_one_whose_year_was_edited_is_not_gone_from_its_old_year(lake: Lake) -> 
     listed(lake, [*some(3), later], at=NOW + DAY, **Y2025)  # type: ignore[arg-type]
     write_shards(lake, [2025], YEARS)
     with writing(lake) as connection:
-        assert mark_absent(connection, lake, [2025], YEARS) == AbsenceReport(), (
-            "the run of 2025 knows it from the pages"
-        )
+        assert mark_absent(connection, lake, [2025], YEARS) == AbsenceReport(), "2025 knows it from the pages"
     assert mark(lake) == AbsenceReport()
 
 

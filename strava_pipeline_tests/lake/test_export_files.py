@@ -103,10 +103,8 @@ def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
     export(gold, to, CSV)
     file = to / "activities/year=2019/activities.csv"
     (row,) = csv.DictReader(file.read_text().splitlines())
-    shown = {
-        name: row[name]
-        for name in ("id", "name", "start_date", "start_date_local", "end_latlng", "distance", "commute")
-    }
+    names = ["id", "name", "start_date", "start_date_local", "end_latlng", "distance", "commute"]
+    shown = {name: row[name] for name in names}
     assert shown == {
         "id": str(TWO[0]["id"]),
         "name": TWO[0]["name"],

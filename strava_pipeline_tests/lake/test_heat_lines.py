@@ -54,12 +54,8 @@ def lake(module_lake: Lake) -> Lake:
     there = [*east(16.395, 50), *reversed(east(16.395, 50))]
     stands: list[tuple[float, float] | None] = [(16.35, 48.2)] * 500
     holes = [*east(16.31, 20), *[None] * 5, *east(16.3175, 20), *[None] * 15, *east(16.328, 20)]
-    tracks = {
-        1: track(there),
-        2: track([*stands, *east(16.35, 3)]),
-        3: track(holes, pause_before=10),
-        4: track(east(11.4, 30)),
-    }
+    tracks = {1: track(there), 2: track([*stands, *east(16.35, 3)])}
+    tracks |= {3: track(holes, pause_before=10), 4: track(east(11.4, 30))}
     for number, points in tracks.items():
         write_track(module_lake, 2024 if number == 3 else 2025, number, ME, "file", [points], f"file:{number}")
     measured(module_lake, 2024, 2025)

@@ -99,11 +99,8 @@ def test_what_changed_its_year_and_came_back_keeps_every_version_when_shards_are
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 2)
     days = ("2025-12-31", "2026-01-01", "2025-12-31", "2026-01-01", "2025-12-31")
     for number, day in enumerate(days):
-        listed(
-            lake,
-            [activity(1, f"{day}T10:00:00Z"), activity(2), activity(3, "2026-02-02T10:00:00Z")],
-            at=NOW + number * DAY,
-        )
+        page = [activity(1, f"{day}T10:00:00Z"), activity(2), activity(3, "2026-02-02T10:00:00Z")]
+        listed(lake, page, at=NOW + number * DAY)
         story(lake)
     for number in range(5, 9):
         listed(

@@ -369,9 +369,8 @@ def test_deleting_and_adding_again_changes_nothing(lake: Lake) -> None:
     put(lake, rows[:1])
     written(lake, [2022])
     assert {path.name: path.read_bytes() for path in lake.insights_of(2022).iterdir()} == before
-    assert read_insights(lake, 2022)["summary_activities.json"]["2022-06-01"]["activity_ids"] == [3, 2, 1], (
-        "by their starts"
-    )
+    day = read_insights(lake, 2022)["summary_activities.json"]["2022-06-01"]
+    assert day["activity_ids"] == [3, 2, 1], "by their starts"
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,7 @@ def test_a_pull_from_the_watermark_goes_by_its_mode_because_the_watermark_moved(
     made = listed(lake, [on(20)], at=NOW, mode="incremental", after=day(1))
     moved = Window(mode="incremental", after=int(day(2).timestamp()), before=None)
     more = Window(mode="incremental", after=int(day(1).timestamp()) - 1, before=None)
-    assert resumable_listing(lake, more, at=NOW + HOUR, years=YEARS) is None, (
-        "more days are asked for than that one has"
-    )
+    assert resumable_listing(lake, more, at=NOW + HOUR, years=YEARS) is None, "it has fewer days than are asked for"
     again = resumable_listing(lake, moved, at=NOW + HOUR, years=YEARS)
     assert again is not None
     assert again.name == made.name
@@ -378,9 +376,8 @@ def test_a_manifest_made_anew_claims_no_more_than_its_pages_hold(lake: Lake, mod
     for listing in (bad, empty):
         damage(listing.folder / "manifest.json", None)
     (mended,) = listings(lake)
-    assert mended.manifest.window == Window(
-        mode=mode, after=epoch(20, -1), before=epoch(21, 1) if mode == "year" else None
-    )
+    before = epoch(21, 1) if mode == "year" else None
+    assert mended.manifest.window == Window(mode=mode, after=epoch(20, -1), before=before)
     assert watermark(lake) is None
 
 

@@ -210,9 +210,8 @@ def test_a_table_that_is_no_more_is_emptied_and_so_are_positions(gold: Lake, dat
     }
     assert export(gold, database, fewer).unequal == set()
     assert asked(database, "SELECT count(*) FROM strava.activities") == [(0,)]
-    assert asked(database, "SELECT count(*), count(end_latlng), count(extra) FROM strava.activities_all") == [
-        (61, 0, 0)
-    ]
+    query = "SELECT count(*), count(end_latlng), count(extra) FROM strava.activities_all"
+    assert asked(database, query) == [(61, 0, 0)]
 
 
 def test_without_positions_no_column_is_left_that_may_hold_one() -> None:
@@ -314,9 +313,7 @@ def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one
             assert process.wait(PATIENCE) == -ended_by
     until(lambda: not asked(database, "SELECT 1 FROM pg_locks WHERE relation = 'strava.activities'::regclass"))
     left = [(2019, False), (2020, False), (2021, True), (2022, True), (2023, True)]
-    assert asked(database, held.format("activities_all")) == left, (
-        "its rows of 2021 were written before those of activities"
-    )
+    assert asked(database, held.format("activities_all")) == left, "its 2021 was written before that of activities"
     assert asked(database, held.format("activities")) == left
     assert sorted(export(gold, database, years=range(2019, 2024)).written) == [2021, 2022, 2023]
 

@@ -62,10 +62,8 @@ def test_a_month_is_written_in_the_digits_that_file_names_have() -> None:
 
 
 def test_of_a_long_log_the_lines_that_are_read_whole_are_shown(lake: Lake) -> None:
-    logs, request = (
-        lake.data_dir.parent / "logs",
-        keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test"),
-    )
+    logs = lake.data_dir.parent / "logs"
+    request = keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
     logs.mkdir()
     begin_request(lake, request.id, "r1", NOW, "one.log")
     for lines, first in ((TAIL // 1000, "0"), (TAIL // 1000 + 1, "2")):

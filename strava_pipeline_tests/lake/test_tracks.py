@@ -53,9 +53,8 @@ def test_a_track_has_the_catalogue_s_columns_and_the_streams_points(stocked: Lak
     assert synced(stocked) == (1, 0, 0)
     track = pl.read_parquet(track_path(stocked, 2026, 4))
     assert dict(track.schema) == TRACKS.polars_schema
-    shown = track.select(
-        "activity_id", "athlete_id", "source", "part", "point", "recorded_at", "latitude", "longitude"
-    ).rows()
+    names = ["activity_id", "athlete_id", "source", "part", "point", "recorded_at", "latitude", "longitude"]
+    shown = track.select(names).rows()
     assert shown == [
         (4, 7, "strava", 0, 0, START, 52.5, 13.4),
         (4, 7, "strava", 0, 1, START + timedelta(seconds=5), 52.6, 13.5),

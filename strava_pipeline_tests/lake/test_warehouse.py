@@ -77,9 +77,7 @@ def test_a_look_within_a_look_uses_the_connection_that_is_open(lake: Lake) -> No
             mark_changed(inner)
         with reading(lake) as again:
             assert again is connection
-        assert connection.execute("SELECT id FROM activities_all").fetchall() == [(1,)], (
-            "the inner body did not close it"
-        )
+        assert connection.execute("SELECT id FROM activities_all").fetchall() == [(1,)], "the inner body left it open"
     with reading(lake) as another:
         assert another is not connection
     assert present(lake) == [1]

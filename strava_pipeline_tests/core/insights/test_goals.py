@@ -78,9 +78,8 @@ def test_power_without_a_group_is_of_rides_and_heart_rate_of_every_group_without
     goals = read("athlete = [{since = 2024-03-01, ftp = 250, threshold_heartrate = {all = 160, run = 170}}]")
     [only] = goals.athlete
     assert {group for group, of in only.groups.items() if of.ftp is not None or of.power_zones} == {"ride"}
-    assert {group: of.threshold_heartrate for group, of in only.groups.items()} == dict.fromkeys(SPORTS, 160) | {
-        "run": 170
-    }
+    expected = dict.fromkeys(SPORTS, 160) | {"run": 170}
+    assert {group: of.threshold_heartrate for group, of in only.groups.items()} == expected
     assert goals.ungrouped_power
 
 

@@ -472,10 +472,8 @@ class TestLogin:
         assert f"Logged in to Garmin Connect; the login is kept in {key_file(settings)}" in said.out
         assert "Garmin Connect accepts the login of account 2591602." in said.out
         assert garmin.secret not in said.out + said.err
-        assert json.loads(key_file(settings).read_text()) == {
-            "key": garmin.secret,
-            "ends_on": ends_on and ends_on.isoformat(),
-        }
+        kept = {"key": garmin.secret, "ends_on": ends_on and ends_on.isoformat()}
+        assert json.loads(key_file(settings).read_text()) == kept
         assert garmin.garmin.exchanges == 1, "the token of the trial serves the check"
 
     def test_a_person_is_asked_without_an_echo(
