@@ -11,7 +11,6 @@ from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import Rig
 
 
@@ -47,9 +46,7 @@ def a_gpx(seconds: int = 30, minute: int = 0, latitude: float = 48.0) -> bytes:
 
 def import_by_dagster(rig: Rig, *paths: Path) -> dict[str, dict[str, Any]]:
     """Run the jobs that the command `import` runs; what each asset reported."""
-    outcomes: list[RunOutcome] = [
-        rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path) for path in paths]})
-    ]
+    outcomes = [rig.run_unpartitioned("import_files", bronze_files={"paths": [str(path) for path in paths]})]
     if years := years_behind(rig):
         outcomes.append(rig.run("merge_files", list(range(min(years), max(years) + 1))))
     return {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}

@@ -52,6 +52,16 @@ YEARS = list(range(2022, 2027))
 ROOMY = Limits(100_000, 1_000_000, 100_000, 1_000_000)
 
 
+# Tables of a detail, and what the API calls their rows.
+CHILDREN = {
+    "activity_laps": "laps",
+    "activity_splits_metric": "splits_metric",
+    "activity_splits_standard": "splits_standard",
+    "activity_segment_efforts": "segment_efforts",
+    "activity_best_efforts": "best_efforts",
+}
+
+
 @dataclass
 class Rig:
     """One athlete, one data folder."""
@@ -202,14 +212,7 @@ class Rig:
         """Gold holds the present activities and details of the source, no more, no fewer, in their present state."""
         truth = {item["id"]: item for item in self.truth()}
         present = "SEMI JOIN activities AS present ON present.id = activity_id"  # the others keep what was fetched
-        nested = {
-            "activity_laps": "laps",
-            "activity_splits_metric": "splits_metric",
-            "activity_splits_standard": "splits_standard",
-            "activity_segment_efforts": "segment_efforts",
-            "activity_best_efforts": "best_efforts",
-        }
-        counts = {table: f"SELECT activity_id, count(*) FROM {table} {present} GROUP BY 1" for table in nested}
+        counts = {table: f"SELECT activity_id, count(*) FROM {table} {present} GROUP BY 1" for table in CHILDREN}
         gold = self.golds(
             {
                 "rows": "SELECT id, name, distance, gear_id, sport_type FROM activities",
@@ -223,7 +226,7 @@ class Rig:
         assert {row[0]: row[1:] for row in gold["details"]} == {
             key: (item["name"], item.get("description"), item.get("calories")) for key, item in truth.items()
         }
-        for table, field in nested.items():
+        for table, field in CHILDREN.items():
             assert dict(gold[table]) == {key: len(item[field]) for key, item in truth.items() if item.get(field)}, table
 
 

@@ -241,10 +241,7 @@ def test_faulty_settings_name_the_athlete_and_no_value(house: Path) -> None:
 
 def test_the_registry(house: Path) -> None:
     settings = Settings.load()
-    assert athletes(settings) == [
-        Athlete("ada", house / "athletes" / "ada"),
-        Athlete("bob", house / "athletes" / "bob"),
-    ]
+    assert athletes(settings) == [Athlete(name, house / "athletes" / name) for name in ("ada", "bob")]
     (house / "athletes" / "athletes.toml").write_text(
         '# ours\n[zoe]\nfolder = "/elsewhere/z"\n[1-a]\nfolder = "../b"\n'
     )

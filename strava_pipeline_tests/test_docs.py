@@ -29,6 +29,7 @@ from strava_pipeline_tests.documents import (
     is_of_absent_system,
     queries_in,
 )
+from strava_pipeline_tests.processes import ran
 
 README_LINES = 170  # what a person reads before trying the program
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
@@ -261,12 +262,7 @@ def _anchors(path: Path) -> set[str]:
 def _files() -> list[Path]:
     """What git keeps or would keep; the pictures aside."""
     try:
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-            capture_output=True,
-            check=True,
-            cwd=REPO,
-        ).stdout.decode()
+        listed = ran("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=REPO, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a checkout: which files belong to it can't be told")
     paths = [REPO / name for name in listed.split("\0") if name]

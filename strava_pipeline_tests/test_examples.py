@@ -27,9 +27,7 @@ print(json.dumps({name: found[name] for name in ("years", "pace", "gear")}, defa
 @pytest.fixture(scope="module")
 def gold(new_lake: Any, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake: Lake = new_lake(tmp_path_factory.mktemp("examples") / "data")
-    runs = [
-        activity(number, f"2023-0{number - 1000}-04", sport_type="Run", distance=10_000.0) for number in (1001, 1002)
-    ]
+    runs = [activity(1000 + n, f"2023-0{n}-04", sport_type="Run", distance=10_000.0) for n in (1, 2)]
     after_a_gap = activity(1003, "2026-02-04", sport_type="Run", distance=10_000.0)
     put(lake, [*many(80), *runs, after_a_gap])
     publish(lake)

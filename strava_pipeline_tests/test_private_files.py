@@ -68,9 +68,7 @@ def keys_file(folder: Path) -> tuple[Path, Callable[[], object]]:
 def garmins_file(folder: Path) -> tuple[Path, Callable[[], object]]:
     path = folder / "connect-personal-api-key"
     path.write_text("k3y")
-    return path, lambda: find_key(
-        Settings(_env_file=None, garmin_personal_api_key_file=path, secrets_dir=folder / "no")
-    )
+    return path, lambda: find_key(Settings(_env_file=None, garmin_personal_api_key_file=path, secrets_dir=folder / "n"))
 
 
 def dashboards_key(folder: Path) -> tuple[Path, Callable[[], object]]:

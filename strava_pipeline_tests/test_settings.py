@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.limits import AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.settings import Settings
+from strava_pipeline_tests.processes import python
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 NAMES = [
@@ -437,9 +436,7 @@ def test_environ_makes_the_same_settings_in_a_subprocess_elsewhere(tmp_path: Pat
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings.environ()}
-    out = subprocess.run(
-        [sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, check=True
-    )
+    out = python("-c", code, cwd=elsewhere, env=environment, check=True)
     assert out.stdout.strip() == f"{settings.model_dump_json()} hush"
     assert all(value for value in settings.environ().values())
 

@@ -57,9 +57,7 @@ class Visit:
 def typed(*words: str) -> str:
     """What a command prints, without settings of whoever runs the tests."""
     command = [sys.executable, "-m", "strava_pipeline", *words]
-    done = subprocess.run(
-        command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=600, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -95,9 +93,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
                 if line.startswith("Dashboard: "):
                     break
             assert printed[-1].startswith("Dashboard: "), "".join(printed)
-            assert any(f"http://127.0.0.1:{port}" in line for line in printed), (
-                "the address of Dagster's UI is printed, too"
-            )
+            assert any(f"http://127.0.0.1:{port}" in line for line in printed), "the address of Dagster's UI is printed"
             too_late.cancel()
             drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
             with drain:

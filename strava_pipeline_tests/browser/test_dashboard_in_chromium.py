@@ -43,9 +43,7 @@ def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium:
     look_at_the_ground(demo, chromium, tmp_path)
     sort_and_filter_the_list(demo, chromium)
     assert faults_of_all_pages(demo, chromium, request) == []
-    assert sheets_of_a_year(demo, chromium) == {
-        (what, paper): 2 for what in ("page", "report") for paper in ("A4", "Letter")
-    }
+    assert sheets_of_a_year(demo, chromium) == {(what, of): 2 for what in ("page", "report") for of in ("A4", "Letter")}
 
 
 def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) -> str:
@@ -55,9 +53,7 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         expect(page.get_by_role("progressbar").first).to_be_visible()
         proposed = page.request.get(f"{visit.address}/api/changes?status=proposed").json()["changes"].values()
-        links = [
-            each["month"] for each in proposed if (each["kind"], each["provider"]) == ("link_activity", "spreadsheet")
-        ]
+        links = [one["month"] for one in proposed if (one["kind"], one["provider"]) == ("link_activity", "spreadsheet")]
         press_until(page, f"a[href='/month/{links[0]}']")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Changes")).to_be_visible()
@@ -104,9 +100,8 @@ def choose_a_lap_and_compare_by_keyboard(visit: Visit) -> None:
     page.goto(f"{visit.address}/activities/{shown[0]}/with/{shown[1]}")
     expect(page.locator("path.track-second")).to_be_visible()
     page.locator("#track-place").press("ArrowRight")
-    expect(page.locator("#track-values")).to_contain_text(
-        re.compile(r"A \d+:.*; B \d+:.*; B is \d+:\d\d (ahead|behind)")
-    )
+    told = re.compile(r"A \d+:.*; B \d+:.*; B is \d+:\d\d (ahead|behind)")
+    expect(page.locator("#track-values")).to_contain_text(told)
     assert visit.faults == []
 
 

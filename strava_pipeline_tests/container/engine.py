@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import ran
 
 REPO = Path(__file__).resolve().parent.parent.parent
 TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
@@ -43,9 +44,7 @@ class Engine:
         return self.call("podman", *words)
 
     def call(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=REPO, env=self.environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
-        )
+        return ran(*command, cwd=REPO, env=self.environment, timeout=2 * PATIENCE)
 
     def must(self, *command: str) -> str:
         done = self.call(*command)

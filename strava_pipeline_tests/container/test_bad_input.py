@@ -6,7 +6,6 @@ Met here by a user without rights on what belongs to another; test_image.py meet
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import requests
 
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import ran
 from strava_pipeline_tests.rig import Rig, started
 
 pytestmark = pytest.mark.slow
@@ -42,11 +42,8 @@ class Volumes:
             "PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONPATH": str(ROOT),
             **self.rig.settings.environ(), **settings,
         }  # fmt: skip
-        done = subprocess.run(
-            [*POWERLESS, sys.executable, "-m", "strava_pipeline", *words],
-            cwd=self.rig.folder, env={name: value for name, value in environment.items() if value != "unset"},
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+        given = {name: value for name, value in environment.items() if value != "unset"}
+        done = ran(*POWERLESS, sys.executable, "-m", "strava_pipeline", *words, cwd=self.rig.folder, env=given)
         return Said(done.returncode, done.stdout + done.stderr)
 
 

@@ -19,6 +19,7 @@ from strava_pipeline.verbs.dagster_health import missing_configuration
 from strava_pipeline.verbs.dagster_process import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
 from strava_pipeline.verbs.machines import machines
 from strava_pipeline.verbs.service import service
+from strava_pipeline_tests.processes import ran
 
 REPO = Path(__file__).resolve().parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((REPO / "compose.yaml").read_text())
@@ -131,9 +132,7 @@ def test_dagsters_configuration_with_postgresql_is_the_packages_own_but_for_the_
     assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/DAGSTER_PG_PASSWORD"
 
 
-def test_dagsters_configuration_of_a_house_is_the_packages_own_but_for_storage_launcher_and_limits(
-    tmp_path: Path,
-) -> None:
+def test_dagsters_configuration_of_a_house_is_the_packages_but_for_storage_launcher_and_limits(tmp_path: Path) -> None:
     shutil.copy(REPO / "deploy" / "server.dagster.yaml", tmp_path / "dagster.yaml")
     assert missing_configuration(tmp_path) == [], "doctor has nothing to say of it"
     own = yaml.safe_load((REPO / "strava_pipeline" / "orchestrate" / "dagster.yaml").read_text())
@@ -195,10 +194,7 @@ def test_without_a_container_schedule_targets_are_the_services(action: str, tmp_
     for tool in ("sh", "head", "echo"):
         (tools / tool).symlink_to(shutil.which(tool) or tool)
     more = {"up": ["--port", "3000"], "logs": ["-n", "5"]}.get(action, [])
-    done = subprocess.run(
-        ["sh", REPO / "deploy" / "schedule.sh", action, command, *more],
-        env={"PATH": str(tools)}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = ran("sh", str(REPO / "deploy" / "schedule.sh"), action, command, *more, env={"PATH": str(tools)}, check=True)
     assert done.stdout == f"{SCHEDULE[action]}\n"
     assert done.stderr == "No container runs here, so this is the service of this folder:\n"
 
@@ -208,9 +204,7 @@ def test_make_hands_schedule_targets_on(tmp_path: Path) -> None:
         name: value for name, value in os.environ.items() if not name.startswith("MAKE")
     }  # not a part of `make test`
     for action in (*SCHEDULE, "build", "shell"):
-        said = subprocess.run(
-            ["make", "-n", f"schedule-{action}"], cwd=REPO, env=alone, capture_output=True, text=True, check=True
-        )
+        said = ran("make", "-n", f"schedule-{action}", cwd=REPO, env=alone, check=True)
         assert said.stdout.startswith(f"sh deploy/schedule.sh {action} .venv/bin/strava-pipeline"), action
 
 
@@ -230,9 +224,6 @@ def test_the_image_is_labelled_with_the_version(tmp_path: Path) -> None:
 def test_building_without_an_engine_says_what_to_install(tmp_path: Path) -> None:
     for tool in ("sh", "dirname"):
         (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
-    done = subprocess.run(
-        ["sh", REPO / "deploy" / "build_image.sh", "", ""],
-        env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = ran("sh", str(REPO / "deploy" / "build_image.sh"), "", "", env={"PATH": str(tmp_path)})
     assert (done.returncode, "Neither docker, podman nor buildah works here" in done.stderr) == (2, True)
     assert os.access(REPO / "deploy" / "schedule.sh", os.X_OK)

@@ -158,9 +158,7 @@ def test_the_service_shows_itself_to_the_network_is_the_only_one_and_stops(engin
         assert (told.returncode, told.stdout.startswith("Alive since")) == (0, True), told.stderr
         assert told.stderr.endswith("of podman:\n")
         second = engine.podman(*words(rig, "--rm"), "service", "run", "--log-to-stdout", "--no-ui")
-        assert (second.returncode, "Dagster is already running on /dagster" in second.stderr) == (1, True), (
-            second.stderr
-        )
+        assert (second.returncode, "Dagster is already running on /dagster" in second.stderr) == (1, True), second
         assert engine.podman("stop", "--time", "30", name).returncode == 0
         ended = state(engine, name)
         said = engine.podman("logs", name)

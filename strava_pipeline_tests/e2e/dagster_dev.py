@@ -20,15 +20,18 @@ from strava_pipeline.verbs.dagster_process import Address
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 900  # seconds; the backfill daemon alone wakes every 30, and a busy machine takes its time
 
-LAUNCH_BACKFILL = """
-mutation ($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
+
+def mutation(name: str, argument: str, kind: str, success: str) -> str:
+    """One that answers with `success`, or a message."""
+    told = f"__typename ... on {success} ... on PythonError {{ message }}"
+    return f"mutation ($params: {kind}!) {{ {name}({argument}: $params) {{ {told} }} }}"
+
+
+_BEGUN = "LaunchBackfillSuccess { backfillId }"
+LAUNCH_BACKFILL = mutation("launchPartitionBackfill", "backfillParams", "LaunchBackfillParams", _BEGUN)
+LAUNCH_FAILED = mutation("reexecutePartitionBackfill", "reexecutionParams", "ReexecutionParams", _BEGUN)
+_RUN = "LaunchRunSuccess { run { runId } }"
+LAUNCH_RUN = mutation("launchPipelineExecution", "executionParams", "ExecutionParams", _RUN)
 BACKFILL = """
 query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) {
@@ -36,24 +39,7 @@ query ($id: String!) {
   }
 }
 """
-LAUNCH_RUN = """
-mutation ($params: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
-LAUNCH_FAILED = """
-mutation ($params: ReexecutionParams!) {
-  reexecutePartitionBackfill(reexecutionParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
+UNDER_WAY = ("REQUESTED", "CANCELING")
 RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
@@ -78,9 +64,7 @@ class DagsterDev:
 
     def over(self, backfill: str) -> dict[str, Any]:
         """A backfill when it is over."""
-        return dict(
-            until(lambda: self.backfill_status(backfill), lambda one: one["status"] not in ("REQUESTED", "CANCELING"))
-        )
+        return dict(until(lambda: self.backfill_status(backfill), lambda one: one["status"] not in UNDER_WAY))
 
     def launch_failed(self, backfill: str) -> str:
         """Launch what failed of a backfill again, as the UI does; the id of the new one."""
@@ -103,9 +87,7 @@ class DagsterDev:
 
     def processes(self) -> dict[int, str]:
         """Every process of Dagster's, by id, with its command line: those of the session that `dev` began for it."""
-        found = subprocess.run(
-            ["ps", "-ww", "-eo", "pid=,sess=,args="], capture_output=True, text=True, check=True
-        ).stdout
+        found = subprocess.run(["ps", "-wweo", "pid=,sess=,args="], capture_output=True, text=True, check=True).stdout
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         rows = [line.split(maxsplit=2) for line in found.splitlines()]
         return {int(pid): command for pid, session, command in rows if session in children}

@@ -50,9 +50,7 @@ def changed(rig: Rig) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("order", [{}, {"language": "de", "columns": 86}])
-def test_what_happened_at_strava_since_is_told_and_nothing_else(
-    rig: Rig, verify: Verify, order: dict[str, Any]
-) -> None:
+def test_what_happened_at_strava_since_is_all_that_is_told(rig: Rig, verify: Verify, order: dict[str, Any]) -> None:
     old = rig.archive("old.zip", **order)
     code, found = verify(old)
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)

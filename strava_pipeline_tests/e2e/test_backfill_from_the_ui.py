@@ -93,9 +93,7 @@ def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(m
     said = (typed.stdout + typed.stderr).decode()
     assert typed.returncode == 0, said
     assert not any(word in said for word in ("Traceback", "lock", "Error")), said
-    assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(RUNS), (tmp_path / "dev.log").read_text()[
-        -5000:
-    ]
+    assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"] * len(RUNS), (tmp_path / "dev.log").read_text()
     calls = rig.calls()
     assert (set(calls["details"].values()), calls["refused"]) == ({1}, 0)
     logins = [entry for entry in calls["log"] if entry[2] == "/oauth/token" or entry[3] == 401]

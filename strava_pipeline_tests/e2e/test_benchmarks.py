@@ -52,12 +52,7 @@ def test_every_stage_is_measured_beside_its_floor() -> None:
     assert size["product"].keys() >= STAGES <= size["floor"].keys()
     assert size["product"]["details"]["calls"] == 40
     files = told["files"]["3"]
-    assert {stage: figures["calls"] for stage, figures in files.items()} == {
-        "floor": 3,
-        "land": 3,
-        "read": 3,
-        "again": 3,
-    }
+    assert {stage: each["calls"] for stage, each in files.items()} == {"floor": 3, "land": 3, "read": 3, "again": 3}
     for system in systems:
         counted = {stage: figures["calls"] for stage, figures in told[system.NAME]["30"].items()}
         assert counted == dict.fromkeys(("floor", *system.STAGES), 30)

@@ -40,8 +40,6 @@ def typed(folder: Path, *words: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("STRAVA_", "DAGSTER_"))}
     kept = {"STRAVA_DATA_DIR": "demo/data", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "strava_pipeline", *words]
-    done = subprocess.run(
-        command, cwd=folder, env=environment | kept, capture_output=True, text=True, timeout=300, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environment | kept, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout

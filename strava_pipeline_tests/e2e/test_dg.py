@@ -2,32 +2,22 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
-from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import ran
 
 pytestmark = pytest.mark.slow
 
 
 def dg(tmp_path: Path, *words: str) -> str:
     """Type it in the checkout, with all folders elsewhere; what it printed."""
-    folders = {
-        name: str(tmp_path / name.lower()) for name in ("STRAVA_DATA_DIR", "STRAVA_SECRETS_DIR", "STRAVA_LOGS_DIR")
-    }
-    ended = subprocess.run(
-        [str(Path(sys.executable).with_name("dg")), *words],
-        cwd=ROOT,
-        env={**os.environ, **folders, "HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    folders = {f"STRAVA_{name}_DIR": str(tmp_path / name.lower()) for name in ("DATA", "SECRETS", "LOGS")}
+    dg, homes = Path(sys.executable).with_name("dg"), dict.fromkeys(("HOME", "DAGSTER_HOME"), str(tmp_path))
+    ended = ran(str(dg), *words, cwd=ROOT, env={**os.environ, **folders, **homes})
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

@@ -1,8 +1,6 @@
 """From an empty folder by `start` in a terminal to the activities in a browser: with a watch and without Strava, and with Strava."""
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urljoin
@@ -17,6 +15,7 @@ from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
 pytestmark = pytest.mark.slow
@@ -56,15 +55,7 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
         assert names(tmp_path) == ["ride of 2024-05-01", "ride of 2025-06-01", "ride of 2025-07-01"]
         intervals.edit(next(iter(intervals.service.activities)), "renamed")
         for words in (["providers", "pull", "intervals_icu", "--years", "2024"], ["status"]):
-            ended = subprocess.run(
-                [sys.executable, "-m", "strava_pipeline", *words],
-                cwd=tmp_path,
-                env={**os.environ, **service},
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
-            )
+            ended = python("-m", "strava_pipeline", *words, cwd=tmp_path, env={**os.environ, **service})
             assert ended.returncode == 0, ended.stderr
         assert "intervals.icu" in ended.stdout
         assert names(tmp_path) == ["renamed", "ride of 2025-06-01", "ride of 2025-07-01"]
@@ -74,9 +65,8 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
 def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.variables() - {"DASHBOARD_ADDRESS"}:
         monkeypatch.delenv(name, raising=False)
-    with Emulator(
-        EmulatorConfig(now=datetime(2026, 3, 10, 12, tzinfo=UTC), activities=6, years=(2026, 2026))
-    ) as strava:
+    config = EmulatorConfig(now=datetime(2026, 3, 10, 12, tzinfo=UTC), activities=6, years=(2026, 2026))
+    with Emulator(config) as strava:
         service = {
             "STRAVA_BASE_URL": strava.url,
             "STRAVA_FIRST_YEAR": "2026",

@@ -26,9 +26,7 @@ def test_an_admin_runs_everybody_in_one_ui(tmp_path: Path) -> None:
     log = tmp_path / "dev.log"
     with house(tmp_path / "club", "anna", "ben", activities=40, latency=0.2) as club:
         with dagster_dev(club.settings, log, "--house") as dev:
-            until(
-                lambda: dev.ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"], lambda keys: keys == ["anna", "ben"]
-            )
+            until(lambda: dev.ask(PARTITIONS)["assetNodeOrError"]["partitionKeys"], lambda who: who == ["anna", "ben"])
             foreign = requests.post(
                 f"{dev.url}/graphql", json={}, headers={"Origin": "http://evil.example"}, timeout=PATIENCE
             )

@@ -83,9 +83,7 @@ VICTIMS = {  # what the command line holds
 
 @pytest.mark.soak(part="daemon")
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_after_a_kill_the_same_home_comes_out_as_if_nothing_had_happened(
-    make_rig: Make, tmp_path: Path, victim: str
-) -> None:
+def test_after_a_kill_the_same_home_comes_out_as_if_there_was_none(make_rig: Make, tmp_path: Path, victim: str) -> None:
     rig = make_rig(activities=200, latency=0.05)
     with dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
         launched = dev.launch_backfill(ASSETS, YEARS)

@@ -102,9 +102,7 @@ class Story:
 
         again, asked = self._rise(chapter, life, at_death.login == before.login and died.tokens > 0)
         if at_death.login != before.login:
-            assert asked.tokens == 0, (
-                f"the new login was saved, and is used: {chapter.verb}, died at {step}: {again.said}"
-            )
+            assert asked.tokens == 0, f"the new login was saved, and is used: {chapter.verb}, died at {step}: {again}"
         if not chapter.repeats and life.code == -9:
             try:
                 assert_no_call_was_wasted(before, at_death, died, asked, usual)
@@ -176,9 +174,7 @@ class Story:
         pytest.param(4, 7, marks=pytest.mark.soak(part="kills")),
     ],
 )
-def test_killed_at_any_step_the_same_command_makes_it_whole(
-    make_rig: Make, tmp_path: Path, seed: int, deaths: int
-) -> None:
+def test_killed_anywhere_the_same_command_mends_it(make_rig: Make, tmp_path: Path, seed: int, deaths: int) -> None:
     chapters = [chapter for chapter in CHAPTERS if deaths > 1 or not chapter.soak]
     rig = make_rig(activities=12, years=(2025, 2026), settings={"first_year": 2025, "per_page": 5})
     with mortals(rig.settings, tmp_path) as living:

@@ -98,9 +98,7 @@ def test_killed_at_any_moment_each_approved_change_is_written_once_or_says_why_n
         assert counts[source_id] <= len(record.intents), "each write has its intent, on disk before it"
         if state.state == "applied":
             assert one.world.subject.title_of(source_id) == state.change.new
-    assert sum(counts.values()) - len(counts) <= 1, (
-        "what was under way at a death is read first, so it hardly comes twice"
-    )
+    assert sum(counts.values()) - len(counts) <= 1, "what was under way at a death is read first: it hardly comes twice"
 
 
 @pytest.mark.slow
@@ -127,9 +125,7 @@ def test_with_a_full_disk_nothing_is_sent_that_has_no_intent(monkeypatch: pytest
                 mounted.empty()
             done = mounted.run(*command, environment={"PYTHONPATH": str(ROOT)})
             assert done.returncode == 0, done.stderr
-            assert sorted(world.subject.title_of(key) for key in one.keys) == [
-                f"Up hill {place}" for place in range(1, 7)
-            ]
+            assert sorted(map(world.subject.title_of, one.keys)) == [f"Up hill {place}" for place in range(1, 7)]
             assert max(written(world).values()) <= 2
         finally:
             disk.__exit__(None, None, None)

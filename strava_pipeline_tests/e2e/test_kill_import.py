@@ -60,9 +60,7 @@ def made(rig: Rig) -> dict[str, Any]:
     ("seed", "deaths"),
     [pytest.param(1, 2, marks=pytest.mark.slow), pytest.param(2, 40, marks=pytest.mark.soak(part="kills"))],
 )
-def test_killed_at_any_step_the_same_import_makes_it_whole(
-    make_rig: Make, tmp_path: Path, seed: int, deaths: int
-) -> None:
+def test_killed_anywhere_the_same_import_makes_it_whole(make_rig: Make, tmp_path: Path, seed: int, deaths: int) -> None:
     rig = make_rig(logged_in=False, activities=8, years=(2025, 2026), settings={"first_year": 2025})
     command = ("import", str(an_archive(rig)))
     with mortals(rig.settings, tmp_path) as living:

@@ -55,9 +55,7 @@ def imported(living: Mortals, *paths: Path) -> None:
 @pytest.mark.parametrize(
     "next_command", [("rebuild",), ("compact",), ("import", "undo", "export_1.zip", "--yes")], ids=" ".join
 )
-def test_killed_at_any_step_the_next_command_ends_the_undo(
-    make_rig: Make, tmp_path: Path, next_command: tuple[str, ...]
-) -> None:
+def test_killed_anywhere_a_command_ends_the_undo(make_rig: Make, tmp_path: Path, next_command: tuple[str, ...]) -> None:
     rig = make_rig(logged_in=False, activities=8, years=(2025, 2026), settings={"first_year": 2025})
     archive = an_archive(rig)
     folder, data, whole_data = a_folder(rig, archive), rig.settings.data_dir, tmp_path / "both"

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from strava_pipeline_tests.browser.conftest import chromium
-from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
+from strava_pipeline_tests.e2e.dagster_dev import UNDER_WAY, DagsterDev, dagster_dev, until
 from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.failures import failures
 from strava_pipeline_tests.rig import Make, Rig
@@ -129,9 +129,7 @@ def materialized_all_by_mouse(page: Page, dev: DagsterDev) -> dict[str, Any]:
     assert_nothing_alarms(page)
     page.get_by_role("button", name="Launch").last.click(timeout=PATIENCE)
     found = until(lambda: dev.ask(NEWEST)["partitionBackfillsOrError"]["results"], bool)
-    over = until(
-        lambda: dev.backfill_status(found[0]["id"]), lambda one: one["status"] not in ("REQUESTED", "CANCELING")
-    )
+    over = until(lambda: dev.backfill_status(found[0]["id"]), lambda one: one["status"] not in UNDER_WAY)
     page.goto(f"{dev.url}/runs", timeout=PATIENCE)
     page.get_by_text("3 partitions").wait_for(timeout=PATIENCE)
     assert_nothing_alarms(page)

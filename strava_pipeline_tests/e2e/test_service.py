@@ -20,6 +20,7 @@ import requests
 from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
+from strava_pipeline_tests.processes import ran
 from strava_pipeline_tests.rig import Make, Rig
 
 
@@ -41,9 +42,7 @@ class Box:
 
     def typed(self, *words: str) -> Typed:
         command = [sys.executable, "-m", "strava_pipeline", *words]
-        done = subprocess.run(
-            command, cwd=self.rig.folder, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = ran(*command, cwd=self.rig.folder, env=self.environment)
         return Typed(done.returncode, done.stdout + done.stderr)
 
     def status(self) -> dict[str, Any]:
@@ -126,9 +125,7 @@ def _started(job_name: str) -> dg.DagsterEvent:
 
 @pytest.mark.core
 @pytest.mark.slow
-def test_it_lives_without_a_login_is_one_and_comes_back_after_everything_was_killed(
-    make_box: Callable[..., Box],
-) -> None:
+def test_it_lives_without_a_login_is_one_and_comes_back_after_all_was_killed(make_box: Callable[..., Box]) -> None:
     box = make_box(logged_in=False, settings={"automation": True, "schedule": "* * * * *"})
     port = free_port()
     before = box.typed("service", "status")

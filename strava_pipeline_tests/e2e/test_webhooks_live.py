@@ -47,9 +47,7 @@ def test_an_edit_is_in_gold_at_one_call_whoever_dies(box: Box) -> None:
     athlete = Client(rig.emulator.url, "read,activity:read_all,activity:write")
 
     rig.calls()
-    edited = athlete.http.put(
-        f"{athlete.url}/api/v3/activities/{first}", json={"name": "Renamed at Strava"}, timeout=20
-    )
+    edited = athlete.http.put(f"{athlete.url}/api/v3/activities/{first}", json={"name": "Renamed at Strava"}, timeout=9)
     assert edited.status_code == 200
     until(lambda: name_of(rig, first), lambda name: name == "Renamed at Strava")
     assert rig.calls()["details"] == {str(first): 1}
@@ -63,9 +61,7 @@ def test_an_edit_is_in_gold_at_one_call_whoever_dies(box: Box) -> None:
     status = box.status()
     assert status["intake"] == {"address": rig.settings.serve_address, "takes_events": True}
     lines = [json.loads(line) for line in box.log.splitlines() if line.startswith('{"at"')]
-    assert {(line["path"], line["status"]) for line in lines if line["method"] == "POST"} == {
-        ("/webhooks/strava/***", 200)
-    }
+    assert {(one["path"], one["status"]) for one in lines if one["method"] == "POST"} == {("/webhooks/strava/***", 200)}
     assert SECRET not in box.log
     assert box.typed("service", "down").code == 0
     assert not health(url)

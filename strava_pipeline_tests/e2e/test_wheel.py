@@ -87,11 +87,7 @@ def python_of(version: str) -> str | None:
         return sys.executable
     name, pyenv = f"python{version}", Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = [shutil.which(name), *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/{name}")))]
-    works = (
-        path
-        for path in found
-        if path and not subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode
-    )
+    works = (path for path in found if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0)
     return next(works, None)
 
 
@@ -267,9 +263,7 @@ def _must(command: list[str], folder: Path, **settings: str) -> subprocess.Compl
 
 def _run(command: list[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = _environment(folder) | settings
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -14,15 +14,7 @@ from strava_pipeline.lake.files import stamp, unpacked_json
 from strava_pipeline.lake.gold.quality import counted
 from strava_pipeline.lake.gold.warehouse import catalogue_of
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.rig import Rig
-
-CHILDREN = {
-    "activity_laps": "laps",
-    "activity_splits_metric": "splits_metric",
-    "activity_splits_standard": "splits_standard",
-    "activity_segment_efforts": "segment_efforts",
-    "activity_best_efforts": "best_efforts",
-}
+from strava_pipeline_tests.rig import CHILDREN, Rig
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from math import cos, radians
+from math import cos, hypot, radians
 from statistics import correlation, fmean
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -170,9 +170,7 @@ def test_tracks_decode_to_their_ends_and_their_length(activities: list[Activity]
         assert set(thin) < set(points)
         assert (thin[0], thin[-1]) == (points[0], points[-1])
         east = cos(radians(points[0][0]))
-        length = sum(
-            (((b[0] - a[0]) ** 2 + ((b[1] - a[1]) * east) ** 2) ** 0.5) * METRES_PER_DEGREE for a, b in pairwise(points)
-        )
+        length = METRES_PER_DEGREE * sum(hypot(b[0] - a[0], (b[1] - a[1]) * east) for a, b in pairwise(points))
         assert length == pytest.approx(each["distance"], rel=0.03)
 
 

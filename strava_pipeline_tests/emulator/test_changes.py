@@ -131,9 +131,7 @@ def test_a_late_upload_has_a_new_id_and_an_old_date(client: Client) -> None:
         ),
     ],
 )
-def test_a_generated_addition_has_the_ordered_sport_zone_and_start(
-    client: Client, order: dict[str, str], expected: tuple[Any, ...]
-) -> None:
+def test_a_generated_addition_is_as_ordered(client: Client, order: dict[str, str], expected: tuple[Any, ...]) -> None:
     row = row_of(client, client.control("/add", generate=order)["id"])
     fields = ("start_date_local", "timezone", "utc_offset", "type", "sport_type")
     assert tuple(row[field] for field in fields) == expected

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from strava_pipeline.ingest.strava.emulator.changes import add
 from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline_tests.emulator.conftest import config
+from strava_pipeline_tests.processes import python
 
 # Runs in a process of its own, whose clocks were moved before anything of the emulator was loaded.
 ELSEWHERE = """
@@ -59,14 +58,7 @@ def here() -> str:
 )
 def test_the_same_athlete_comes_out_elsewhere(here: str, zone: str, shift: int, hash_seed: str) -> None:
     environment = os.environ | {"TZ": zone, "PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, str(shift), "7"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    done = python("-c", ELSEWHERE, str(shift), "7", env=environment, check=True)
     assert done.stdout.strip() == here
 
 

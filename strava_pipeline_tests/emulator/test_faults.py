@@ -38,9 +38,7 @@ def split(received: bytes) -> tuple[bytes, bytes]:
         ({"kind": "body", "body": {}, "status": 202}, 202, "application/json", b"{}"),
     ],
 )
-def test_a_fault_answers_instead(
-    client: Client, order: dict[str, Any], status: int, content_type: str, body: bytes
-) -> None:
+def test_a_fault_answers(client: Client, order: dict[str, Any], status: int, content_type: str, body: bytes) -> None:
     client.control("/faults", path="/athlete", **order)
     answer = client.get("/athlete")
     assert (answer.status_code, answer.content) == (status, body)
@@ -151,9 +149,7 @@ def test_a_fault_happens_as_often_as_ordered(client: Client, order: dict[str, in
         ("/activities/*3", {}, {"/activities/123", "/activities/123/laps"}),
     ],
 )
-def test_a_path_means_whole_parts_from_the_front(
-    client: Client, path: str, query: dict[str, Any], hit: set[str]
-) -> None:
+def test_a_path_means_whole_parts_of_the_front(client: Client, path: str, query: dict[str, Any], hit: set[str]) -> None:
     client.control("/faults", path=path, kind="status", status=507, times=-1, query=query)
     paths = ("/activities/123", "/activities/123/laps", "/activities/1234", "/athlete", "/athlete/activities?page=4")
     assert {path for path in paths if client.get(path).status_code == 507} == hit

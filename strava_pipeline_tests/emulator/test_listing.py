@@ -168,9 +168,7 @@ def test_a_missing_object_is_a_404_in_stravas_shape(default_athlete: Client, pat
     }
 
 
-def test_streams_have_one_length_and_manual_activities_have_none(
-    default_athlete: Client, default_truth: dict[str, Any]
-) -> None:
+def test_streams_have_one_length_manual_ones_have_none(default_athlete: Client, default_truth: dict[str, Any]) -> None:
     activities = default_truth["activities"]
     manual = next(each["id"] for each in activities if each["manual"])
     outdoors = next(each for each in activities if each["start_latlng"] and each["has_heartrate"])

@@ -33,9 +33,7 @@ def test_consent_redirects_with_state_code_and_the_granted_scopes(start: Start) 
         ({"approval_prompt": "never"}, "Authorize", "approval_prompt"),
     ],
 )
-def test_a_wrong_consent_request_is_refused(
-    start: Start, change: dict[str, str | None], resource: str, field: str
-) -> None:
+def test_a_wrong_consent_is_refused(start: Start, change: dict[str, str | None], resource: str, field: str) -> None:
     answer = start(scope=None).authorize(**change)
     assert (answer.status_code, answer.json()) == (400, bad(resource, field))
 

@@ -115,9 +115,7 @@ def test_odd_starts_are_found_by_years_one_by_one_and_the_flow_behind_them(make_
 
 @pytest.mark.parametrize("breaks_at", [None, 2, 3, 4])
 @pytest.mark.parametrize("mode", ["all", "year", "incremental"])
-def test_more_starts_in_one_second_than_a_page_holds_are_all_there(
-    make_rig: Make, mode: str, breaks_at: int | None
-) -> None:
+def test_more_starts_in_a_second_than_a_page_holds_are_there(make_rig: Make, mode: str, breaks_at: int | None) -> None:
     rig = make_rig(activities=0, jumping=True)
     earlier = add(rig, "2026-03-01T07:00:00")
     if mode == "incremental":
@@ -241,9 +239,7 @@ def in_zone(zone: str, monkeypatch: pytest.MonkeyPatch, work: Callable[[], objec
 def without_clocks(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in gold but when it came, which no two runs share."""
     said = "COLUMNS(lambda name: name NOT IN ('fetched_at', 'edited_at', 'ingestion_ts', 'valid_from'))"
-    return rig.golds(
-        {name: f"SELECT {said} FROM {name} ORDER BY {', '.join(table.key)}" for name, table in TABLES.items()}
-    )
+    return rig.golds({name: f"SELECT {said} FROM {name} ORDER BY {', '.join(one.key)}" for name, one in TABLES.items()})
 
 
 @pytest.fixture(scope="module")

@@ -69,9 +69,7 @@ def check_alone(rig: Rig, *names: str) -> dict[str, dg.AssetCheckEvaluation]:
     keys = {dg.AssetCheckKey(dg.AssetKey(asset), check) for asset, _, check in (name.partition(".") for name in names)}
     job = definitions(rig.settings).resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    job.get_subset(asset_check_selection=keys).execute_in_process(
-        instance=rig.remembered, run_config=quiet, raise_on_error=False
-    )
+    job.get_subset(asset_check_selection=keys).execute_in_process(quiet, rig.remembered, raise_on_error=False)
     return told(rig)
 
 

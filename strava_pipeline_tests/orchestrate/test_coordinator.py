@@ -27,9 +27,7 @@ def start_daemon(instance: dg.DagsterInstance) -> None:
     create_daemons_from_instance(instance)
 
 
-def test_a_second_daemon_is_refused_until_the_first_has_ended(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_daemon_is_refused_until_the_first_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with open_instance(tmp_path) as first, open_instance(tmp_path) as second:
         start_daemon(first)
         with pytest.raises(SystemExit):

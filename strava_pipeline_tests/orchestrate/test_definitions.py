@@ -59,9 +59,7 @@ def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:
         assert [column.name for column in schema.columns] == [column.name for column in TABLES[name].columns]
 
 
-def test_all_but_the_profile_the_files_and_the_replay_of_trips_share_one_partitions_definition(
-    defs: dg.Definitions,
-) -> None:
+def test_all_but_profile_files_and_replay_of_trips_share_one_partitions_definition(defs: dg.Definitions) -> None:
     partitioned = {spec.key.to_user_string(): spec.partitions_def for spec in defs.resolve_all_asset_specs()}
     alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files", *RECEIVED}
     assert {name for name, found in partitioned.items() if found is None} == alone

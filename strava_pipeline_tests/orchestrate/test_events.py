@@ -37,9 +37,7 @@ def test_an_edit_costs_one_call_and_is_everywhere(rig: Rig) -> None:
     assert told["webhook_events"]["activities_changed"] == 1
     assert told["activities"]["updated"] == 1
     rig.assert_true_to_source()
-    changed = rig.gold(
-        f"SELECT version, changed_fields FROM activity_history WHERE activity_id = {edited} ORDER BY version"
-    )
+    changed = rig.gold(f"FROM activity_history SELECT version, changed_fields WHERE activity_id = {edited} ORDER BY 1")
     assert changed[1:] == [(2, ["name"])]
     assert rig.one("SELECT count(*) FROM activity_history") == versions + 1
     rig.calls()

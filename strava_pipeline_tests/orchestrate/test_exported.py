@@ -55,7 +55,5 @@ def test_without_the_setting_there_is_no_such_asset_and_nothing_of_it_is_importe
     )
     environment = {"PATH": os.environ["PATH"], "DAGSTER_HOME": str(tmp_path)}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.stdout, done.returncode) == ("set() True False\n", 0), done.stderr

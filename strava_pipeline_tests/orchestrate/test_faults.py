@@ -97,9 +97,7 @@ def test_a_page_that_fails_once_or_twice_costs_its_retries_and_the_listing_goes_
 
 
 @rows(PASSING | LASTING)
-def test_a_page_that_fails_for_good_keeps_those_before_it_and_the_next_run_goes_on(
-    make_rig: Make, fault: Fault
-) -> None:
+def test_a_page_that_fails_for_good_keeps_those_before_and_the_next_run_goes_on(make_rig: Make, fault: Fault) -> None:
     rig = make_rig(activities=20, **QUICK)
     rig.fault(LISTING, **fault, times=-1, query={"page": "3"})
     told = {"bronze_activities": {"per_page": 5}}
@@ -184,9 +182,7 @@ def test_an_athlete_that_fails_keeps_no_gear_from_being_fetched(make_rig: Make) 
     {name: UNPROCESSED[name] for name in ("500", "a captive portal's page")}
     | {"429": {"kind": "status", "status": 429}}
 )
-def test_a_login_service_that_fails_is_asked_three_times_and_no_activity_is_blamed(
-    make_rig: Make, fault: Fault
-) -> None:
+def test_a_login_service_that_fails_is_asked_thrice_and_no_activity_is_blamed(make_rig: Make, fault: Fault) -> None:
     rig = make_rig(activities=6, **QUICK)
     rig.control("expire-tokens")
     rig.fault("/oauth/token", **fault, times=ATTEMPTS - 1)
@@ -205,9 +201,7 @@ def test_a_login_service_that_fails_is_asked_three_times_and_no_activity_is_blam
 
 
 @rows(PROCESSED | {"a revocation": {"kind": "status", "status": 400, "body": TOKEN_REFUSED}})
-def test_a_login_that_is_lost_on_the_way_says_so_and_after_auth_the_same_command_goes_on(
-    make_rig: Make, fault: Fault
-) -> None:
+def test_a_login_lost_on_the_way_says_so_and_after_auth_the_command_goes_on(make_rig: Make, fault: Fault) -> None:
     rig = make_rig(activities=12, **QUICK)
     login = rig.settings.secrets_dir / "strava_token.json"
     rig.fault(LISTING, "status", status=401, after=2)  # in the middle of the listing

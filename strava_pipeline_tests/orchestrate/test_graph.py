@@ -156,9 +156,7 @@ def test_a_column_comes_from_the_layer_above(
 
 
 def test_a_column_s_description_names_its_unit_and_its_field_at_the_source(specs: dict[str, dg.AssetSpec]) -> None:
-    told = {
-        column.name: column.description for column in specs["activity_laps"].metadata["dagster/column_schema"].columns
-    }
+    told = {one.name: one.description for one in specs["activity_laps"].metadata["dagster/column_schema"].columns}
     assert told["distance"] == "length [m] ← laps[].distance"
     assert told["lap_position"] == "place in the list, from 1"
 

@@ -21,7 +21,7 @@ from strava_pipeline.orchestrate.launcher import PipelineRunLauncher
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, STOPPED_EARLY
 from strava_pipeline.verbs.instance import open_instance
-from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, until
+from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, mutation, until
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Rig
 
@@ -30,15 +30,9 @@ mutation ($id: String!) {
   terminateRun(runId: $id) { __typename }
 }
 """
-LAUNCH_AGAIN = """
-mutation ($params: ReexecutionParams!) {
-  launchRunReexecution(reexecutionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-  }
-}
-"""
+LAUNCH_AGAIN = mutation(
+    "launchRunReexecution", "reexecutionParams", "ReexecutionParams", "LaunchRunSuccess { run { runId } }"
+)
 
 
 def processes(session: str) -> list[str]:
@@ -139,9 +133,7 @@ def test_health_knows_a_dead_run_by_its_lock_and_takes_every_other_to_be_at_work
     def health(run: dg.DagsterRun) -> WorkerStatus:
         return PipelineRunLauncher().check_run_worker_health(run).status
 
-    assert (health(run_of()), health(ours)) == (WorkerStatus.RUNNING, WorkerStatus.RUNNING), (
-        "it has no lock, or not yet"
-    )
+    assert {health(run_of()), health(ours)} == {WorkerStatus.RUNNING}, "it has no lock, or not yet"
     with live_run(lake, "r1"):
         assert health(ours) == WorkerStatus.RUNNING
     assert health(ours) == WorkerStatus.RUNNING, "its end is only to be heard of"

@@ -186,9 +186,7 @@ def test_a_request_that_came_to_nothing_is_made_again_the_next_day(rig: Rig, fai
     assert len(keys) == 3
 
 
-def test_dropped_and_deleted_ones_are_not_asked_for_again_nor_anything_without_a_login(
-    rig: Rig, failed: list[int]
-) -> None:
+def test_dropped_and_deleted_ones_are_asked_for_no_more_nor_is_any_without_login(rig: Rig, failed: list[int]) -> None:
     dropped, deleted, other = failed
     at = NOW + timedelta(hours=1)
     record_decisions(rig.lake, QuarantineDecision(at=at, by="a test", activity_id=dropped, dropped=True))

@@ -53,9 +53,7 @@ def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_
     assert report.metadata["activities"]["deletions_not_marked_by_source"] == {"strava": 7}
     assert rig.failed_checks(report.run_id) == ["not_shrunk"]
     assert rig.one("SELECT count(*) FROM activities") == 20
-    assert rig.one("SELECT count(*) FROM activities WHERE name = 'Edited meanwhile'") == 1, (
-        "what it does say is taken in"
-    )
+    assert rig.one("SELECT count(*) FROM activities WHERE name = 'Edited meanwhile'") == 1, "what it does say counts"
     report = rig.run("reconcile", [2026], activities={"allow_shrink": True})
     assert report.metadata["activities"]["deleted"] == 7
     assert rig.failed_checks(report.run_id) == []
@@ -66,9 +64,7 @@ def ticked(rig: Rig, schedule: str, when: datetime) -> tuple[list[dg.RunRequest]
     """What a tick of that moment, evaluated now, asks for, or else why it does not."""
     defs = definitions(rig.settings)
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance, repository_def=defs.get_repository_def(), scheduled_execution_time=when
-        )
+        context = dg.build_schedule_context(instance, when, repository_def=defs.get_repository_def())
         told = defs.resolve_schedule_def(schedule).evaluate_tick(context)
     return list(told.run_requests or []), told.skip_message
 

@@ -65,9 +65,7 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert latest_link(rig.settings.logs_dir).resolve() == list_logs(rig.settings.logs_dir, HUMAN)[-1]
 
 
-def test_lines_on_stdout_reach_loki_and_opensearch_once_and_tell_nothing_private(
-    make_rig: Make, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_on_stdout_reach_loki_and_opensearch_once(make_rig: Make, capfd: pytest.CaptureFixture[str]) -> None:
     rig = make_rig(**SMALL, settings={**SETTINGS, "log_stdout": "json"})
     rig.run("flow_backfill", [2026])
     lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
@@ -100,9 +98,7 @@ def test_a_shipper_finds_the_lines_and_their_time(tmp_path: Path, shipper: Path)
     small_run(tmp_path, lambda context: None)
     config = yaml.safe_load(shipper.read_text())
     (tail,), (parser,) = config["pipeline"]["inputs"], config["parsers"]
-    assert (
-        list(tmp_path.glob(tail["path"].removeprefix("${STRAVA_LOGS_DIR}/"))) == list_logs(tmp_path, STRUCTURED) != []
-    )
+    assert [*tmp_path.glob(tail["path"].removeprefix("${STRAVA_LOGS_DIR}/"))] == list_logs(tmp_path, STRUCTURED) != []
     assert (parser["name"], parser["format"]) == (tail["parser"], "json")
     first = structured_logs(tmp_path)[0][0]
     written = parser["time_format"].replace("%LZ", "%f%z")
@@ -334,9 +330,7 @@ def test_a_logs_folder_that_can_not_be_written_to_is_told_once_and_fails_no_run(
     assert logs_dir.read_text() == "a file"
 
 
-def test_where_links_can_not_be_made_there_is_no_latest_and_the_log_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_links_there_is_no_latest_and_the_log_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 

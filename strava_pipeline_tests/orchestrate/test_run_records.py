@@ -74,9 +74,7 @@ def state(instance: dg.DagsterInstance) -> dict[str, Any]:
     return found
 
 
-def test_a_run_is_kept_while_it_is_the_last_of_a_partition_of_a_job_or_waits(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+def test_a_run_is_kept_while_it_is_the_last_of_its_kind_or_waits(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     lake, other = Lake(tmp_path / "data"), Lake(tmp_path / "another")
     replaced = [run(instance, lake, "flow", "2024"), run(instance, lake, "profile")]
     kept = {
@@ -130,9 +128,7 @@ def test_records_that_can_not_be_read_keep_no_others_and_fail_no_run(tmp_path: P
     assert told.startswith("Old records could not be removed (")
 
 
-def test_files_of_runs_that_are_not_known_any_more_go_too_when_they_are_old(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
+def test_old_files_of_runs_that_nobody_knows_go_too(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     runs, logs = tmp_path / "home/history/runs", tmp_path / "home/storage"
     now = datetime.now(UTC)
     for name, at in (("forgotten", 0), ("just-made", now.timestamp()), ("", 0)):  # Dagster makes the nameless one

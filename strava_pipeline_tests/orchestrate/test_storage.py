@@ -66,9 +66,7 @@ def made(instance: dg.DagsterInstance) -> str:
 def stock(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance as Dagster's own storage opens it."""
     home.mkdir(exist_ok=True)
-    with dg.DagsterInstance.local_temp(
-        str(home), overrides={"storage": {"sqlite": {"base_dir": str(home)}}}
-    ) as instance:
+    with dg.DagsterInstance.local_temp(str(home), {"storage": {"sqlite": {"base_dir": str(home)}}}) as instance:
         assert type(instance.event_log_storage).__name__ == "SqliteEventLogStorage"
         yield instance
 
@@ -101,9 +99,7 @@ def events(home: Path, database: str) -> list[str]:
         return [row[0] for row in connection.execute("SELECT dagster_event_type FROM event_logs ORDER BY id") if row[0]]
 
 
-def test_a_run_opens_each_database_hardly_more_than_once_and_keeps_all_events(
-    tmp_path: Path, opened: list[str]
-) -> None:
+def test_a_run_opens_each_database_hardly_twice_and_keeps_all_events(tmp_path: Path, opened: list[str]) -> None:
     with open_instance(tmp_path) as instance:
         opened.clear()
         run = made(instance)

@@ -43,9 +43,7 @@ def test_a_handshake_is_answered_with_its_challenge(served: Intake) -> None:
         (PATH + without("verify_token"), 403, "hub.verify_token"),
     ],
 )
-def test_a_handshake_that_is_none_of_ours_is_refused_with_the_reason(
-    served: Intake, path: str, status: int, why: str
-) -> None:
+def test_a_handshake_that_is_not_ours_is_refused_with_why(served: Intake, path: str, status: int, why: str) -> None:
     said = served.get(path)
     assert said.status == status
     assert why in said.why

@@ -86,9 +86,7 @@ def served(tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", KEY)
-def test_whatever_comes_with_the_secret_is_kept_without_it_or_refused_and_can_be_read(
-    served: Intake, name: str
-) -> None:
+def test_what_comes_with_the_secret_is_kept_without_it_or_refused_and_readable(served: Intake, name: str) -> None:
     spec = spec_of(name).webhooks
     assert spec is not None
     kept = 0
@@ -142,6 +140,4 @@ def test_a_body_is_verified_as_received_and_its_size_is_limited(served: Intake) 
         assert len(lines) == 1
         assert json.loads(lines[0]) == {KEY[name]: [TRIP]}
     body, headers = delivery("ridewithgps", [TRIP])
-    assert served.sent(posted(body, "/webhooks/ridewithgps", headers[0].upper())).status == 404, (
-        "hexadecimal in lower case"
-    )
+    assert served.sent(posted(body, "/webhooks/ridewithgps", headers[0].upper())).status == 404, "it is in lower case"

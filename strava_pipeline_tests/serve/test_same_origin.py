@@ -133,9 +133,7 @@ def test_its_own_pages_links_to_it_and_programs_are_answered(method: str, path: 
         ("POST", "/graphql\n", {"host": HOST, "content-type": "text/plain"}, 415),
     ],
 )  # fmt: skip
-def test_other_pages_are_refused_before_dagster_hears_of_it(
-    method: str, path: str, headers: Headers, status: int
-) -> None:
+def test_other_pages_are_refused_before_dagster_hears(method: str, path: str, headers: Headers, status: int) -> None:
     answer, answered, reached = asked(method, path, headers)
     assert (answer, reached) == (status, False)
     assert "access-control-allow-origin" not in answered

@@ -106,11 +106,7 @@ class AtGarmin:
     def add(self, effort: Effort, name: str) -> None:
         key = max(self.state.activities) + 100
         began = (effort.start + timedelta(seconds=2)).astimezone(_CLOCK)
-        measures = {
-            "seconds": float(effort.seconds),
-            "movingDuration": float(effort.seconds),
-            "distance": effort.metres,
-        }
+        measures = dict.fromkeys(("seconds", "movingDuration"), float(effort.seconds)) | {"distance": effort.metres}
         self.state.activities[key] = entry(key, name, "cycling", began, **measures)
 
     def rename(self, key: str, name: str) -> None:

@@ -69,9 +69,7 @@ def pull(run: RunContext, settings: Settings, mode: str) -> None:
     options, years = ListingOptions.model_validate({"mode": mode, "per_page": size, "days": None}), run.years.all
     strava = BudgetedSource(STRAVA, settings, run)
     with locked(run.lake, FLOW_LOCK):
-        listed = pull_each(
-            listed_together(strava, options, years), lambda some: pull_listing(run, strava, options, some)
-        )
+        listed = pull_each(listed_together(strava, options, years), lambda few: pull_listing(run, strava, options, few))
         assert listed.is_complete, listed.stopped
     for name in enabled_providers(settings):
         report = list_provider_activities(run, Source(name, settings, run), options, years, asset=name)

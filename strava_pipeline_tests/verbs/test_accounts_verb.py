@@ -88,9 +88,7 @@ def test_accounts_are_kept_by_commands_and_passwords_are_only_ever_asked_for(typ
     accounts.close()
 
 
-def test_the_account_of_an_athlete_who_is_removed_sees_nobody_who_gets_the_name_later(
-    type_in: Type, typed: list[str]
-) -> None:
+def test_the_account_of_one_who_is_removed_sees_no_later_namesake(type_in: Type, typed: list[str]) -> None:
     for name in ("anna", "bob", "carl"):
         assert type_in("athletes", "add", name).code == 0
     assert type_in("athletes", "remove", "carl").out.count("\n") == 1, "there is no account, and no database is made"

@@ -196,9 +196,7 @@ def test_what_does_not_read_in_the_list_is_named(pulled: Rig, typed: Type, tmp_p
     )
 
 
-def test_a_cut_off_archive_is_compared_if_its_list_reads_and_refused_if_not(
-    pulled: Rig, typed: Type, tmp_path: Path
-) -> None:
+def test_a_cut_off_archive_is_compared_if_its_list_reads_else_not(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     raw = an_archive(pulled, tmp_path / "export.zip").read_bytes()
     (tmp_path / "end.zip").write_bytes(raw[:-30])
     said = typed("archive", "verify", str(tmp_path / "end.zip"))
@@ -262,9 +260,7 @@ def test_two_texts_are_shown_where_they_differ(told: object, held: object, shown
     assert side_by_side(told, held) == shown
 
 
-def test_an_archive_that_lacks_a_file_differs_though_no_file_was_imported(
-    pulled: Rig, typed: Type, tmp_path: Path
-) -> None:
+def test_an_archive_that_lacks_a_file_differs_though_none_came_in(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     path = an_archive(pulled, tmp_path / "export.zip", oddities=Oddities(missing=2))
     said = typed("archive", "verify", str(path), "--json")
     found = told(said)

@@ -112,9 +112,7 @@ def test_each_gets_only_theirs_and_one_ledger_counts_both(
         foreign = [mark.encode() for mark in theirs[other]]
         assert not [mark for mark in theirs[other] if mark in text[name]]
         assert not {path for path, content in contents(folders[name]) for mark in foreign if mark in content}
-    shared = [
-        path for path, content in contents(ledger[0].parent) for mark in theirs["ada"] if mark.encode() in content
-    ]
+    shared = [path for path, held in contents(ledger[0].parent) for mark in theirs["ada"] if mark.encode() in held]
     assert shared == []
 
 
@@ -149,12 +147,8 @@ def test_a_folder_of_today_becomes_the_first_athlete_without_a_change(
     assert json.loads(type_in("status", "--json", "--athlete", "bob").out)["counts"] == {}
 
 
-LOOKS = (
-    ("sql", "--format", "csv", "FROM activities"),
-    ("goals", "check"),
-    ("matches", "list"),
-    ("notifications", "list"),
-)
+SQL = ("sql", "--format", "csv", "FROM activities")
+LOOKS = (SQL, ("goals", "check"), ("matches", "list"), ("notifications", "list"))
 
 
 def advised_alike(text: str) -> str:

@@ -208,10 +208,8 @@ def test_words_that_only_look_like_the_option_are_left_alone(house: Path, type_i
     for query in ("-- --athlete\nSELECT 1 AS one", "--athlete eve\nSELECT 1 AS one", "--athlete=eve\nSELECT 1 AS one"):
         said = type_in("sql", query)
         assert "athlete" not in said.err.replace("strava-pipeline", ""), said.err
-    assert athlete_option(["service", "exec", "--", "--athlete", "eve"]) == (
-        [],
-        ["service", "exec", "--", "--athlete", "eve"],
-    )
+    words = ["service", "exec", "--", "--athlete", "eve"]
+    assert athlete_option([*words]) == ([], words)
     assert athlete_option(["sql", "SELECT '--athlete eve'"]) == ([], ["sql", "SELECT '--athlete eve'"])
 
 

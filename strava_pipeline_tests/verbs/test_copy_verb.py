@@ -178,10 +178,7 @@ def test_a_copy_that_was_killed_and_two_at_once_end_in_one_that_is_whole(
     program = programs / "restic"
     program.write_text(f'#!/bin/sh\n[ "$2" != backup ] || kill -9 $PPID\nexec {shutil.which("restic")} "$@"\n')
     program.chmod(0o755)
-    command, environment = (
-        [sys.executable, "-m", "strava_pipeline", "copy"],
-        {**os.environ, **copied.settings.environ()},
-    )
+    command, environment = [sys.executable, "-m", "strava_pipeline", "copy"], os.environ | copied.settings.environ()
     by_program = environment | {"PATH": f"{programs}:{os.environ['PATH']}"}
     killed = subprocess.run(command, cwd=copied.folder, env=by_program, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -24,6 +24,7 @@ from strava_pipeline.verbs.dagster_process import (
 from strava_pipeline.verbs.dagster_ui import daemon
 from strava_pipeline.verbs.interrupts import quiet_module
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import python
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(None, 180), ("90", 90)], ids=["ours", "the user's own"])
@@ -151,9 +152,7 @@ def test_a_second_daemon_on_a_data_folder_is_refused_whatever_its_dagster_folder
     assert not first.dagster_home.exists()
 
 
-def test_a_daemon_that_is_ended_before_it_has_loaded_leaves_no_traceback(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_daemon_ended_while_it_loads_leaves_no_traceback(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with daemon(tmp_path / "workspace.yaml") as process:
         pass
     assert (process.returncode, *capfd.readouterr()) == (0, "", "")
@@ -187,9 +186,7 @@ def test_a_process_that_has_only_begun_ends_without_an_error(where: str) -> None
         {where}
         print("went on")
     """
-    ended = subprocess.run(
-        [sys.executable, "-c", dedent(program)], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", dedent(program)], capture_output=True, text=True, timeout=PATIENCE)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
@@ -199,12 +196,6 @@ def test_an_interrupt_while_dagsters_ui_loads_ends_it_at_once(tmp_path: Path) ->
         "dagster_webserver",
     ):  # the first that is imported is interrupted in code made of a string
         (tmp_path / f"{module}.py").write_text(f"exec({KILLED!r})")
-    ended = subprocess.run(
-        [sys.executable, "-m", "strava_pipeline.verbs.dagster_ui", "127.0.0.1", "0"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ended = python("-m", "strava_pipeline.verbs.dagster_ui", "127.0.0.1", "0", env={**os.environ, "PYTHONPATH": path})
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -104,9 +104,7 @@ def test_the_next_flow_mends_it_and_repeats_no_call(pulled: tuple[Rig, Type], wh
 
 @pytest.mark.soak(part="damage")
 @pytest.mark.parametrize("what", TOLD)
-def test_what_only_a_person_can_mend_is_told_in_a_sentence_and_costs_no_call(
-    pulled: tuple[Rig, Type], what: str
-) -> None:
+def test_what_only_a_person_mends_is_told_in_a_sentence_without_a_call(pulled: tuple[Rig, Type], what: str) -> None:
     rig, typed = pulled
     pattern, content, says, code = TOLD[what]
     aside = rig.folder / "aside"

@@ -37,6 +37,7 @@ from strava_pipeline.verbs.dagster_health import GONE, records_of
 from strava_pipeline.verbs.doctor import examine, looks
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
+from strava_pipeline_tests.processes import ran
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
@@ -102,9 +103,7 @@ def patient(healthy: Rig, tmp_path: Path) -> Patient:
     return Patient(made, datetime.now(UTC))
 
 
-def test_where_all_is_well_nothing_is_wrong_nothing_is_changed_and_no_call_is_made(
-    healthy: Rig, patient: Patient
-) -> None:
+def test_where_all_is_well_nothing_is_wrong_or_changed_and_no_call_made(healthy: Rig, patient: Patient) -> None:
     before = _state(patient.lake.data_dir, patient.settings.secrets_dir)
     home = {path for path in patient.settings.dagster_home.rglob("*") if path.suffix not in (".db-wal", ".db-shm")}
     assert patient.examined() == []
@@ -360,15 +359,7 @@ def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> No
     commands = [line for line in str(found.mend).splitlines() if line.startswith(COMMANDS)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for command in commands:
-        done = subprocess.run(
-            command,
-            shell=True,
-            env={**os.environ, **patient.settings.environ(), "PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = ran("/bin/sh", "-c", command, env={**os.environ, **patient.settings.environ(), "PATH": path})
         assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
     assert not commands or patient.looked(name) == []
 
@@ -385,9 +376,7 @@ def test_the_commands_that_are_told_mend_it(patient: Patient, broken: str) -> No
         (_token(scope=None), "login"),
     ],
 )
-def test_what_belongs_to_everyday_life_is_not_wrong(
-    patient: Patient, harmless: Callable[[Patient], object], name: str
-) -> None:
+def test_everyday_life_is_nothing_wrong(patient: Patient, harmless: Callable[[Patient], object], name: str) -> None:
     harmless(patient)
     assert patient.looked(name) == []
 
@@ -506,9 +495,7 @@ def test_without_a_date_the_clock_is_not_judged() -> None:
         (0, 0, PROBLEM),
     ],
 )
-def test_the_disk_needs_room_for_a_copy_of_the_warehouse_and_as_much_to_grow(
-    free: int, warehouse: int, state: State
-) -> None:
+def test_the_disk_needs_room_for_a_copy_and_as_much_to_grow(free: int, warehouse: int, state: State) -> None:
     assert judged_room("disk", free, warehouse).state is state
 
 

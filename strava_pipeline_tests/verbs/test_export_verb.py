@@ -21,9 +21,7 @@ RUN = f'<gpx version="1.1" creator="x"><trk><type>running</type><trkseg>{TRACK}<
 ZONE = "[[privacy.zones]]\nplace = [48.0, {longitude}]\nradius_m = {radius}\n"
 
 
-def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_an_activity_becomes_a_file_without_privacy_zones(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, goals = tmp_path / "run.gpx", rig.folder / "goals.toml"
     source.write_bytes(RUN)
@@ -82,9 +80,7 @@ def test_an_activity_becomes_a_file_without_what_privacy_zones_hold(
     refused(1, "has no track here", str(key))
 
 
-def test_all_tables_become_files_without_positions_where_zones_are_set(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_all_tables_become_files_but_no_positions_in_zones(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, to = tmp_path / "run.gpx", tmp_path / "out"
     source.write_bytes(RUN)

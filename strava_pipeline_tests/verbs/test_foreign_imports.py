@@ -1,12 +1,11 @@
 """Which libraries a command that only reads imports: a second of everybody's time each morning, so it is a law."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.rig import Rig
 
 # all in one process, one after the other: what an earlier one imported is told as the earlier one's
@@ -34,15 +33,7 @@ def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp
         "STRAVA_BASE_URL": "http://127.0.0.1:9",  # nobody listens there; only doctor asks
         "DAGSTER_HOME": str(tmp_path / "dagster_home"),
     }
-    said = subprocess.run(
-        [sys.executable, "-c", RUN_EACH, *IN_SQL, *IN_FRAMES, *BY_ASKING],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
+    said = python("-c", RUN_EACH, *IN_SQL, *IN_FRAMES, *BY_ASKING, cwd=tmp_path, env=environment, check=True)
     told = [line for line in said.stdout.splitlines() if line.startswith("IMPORTED BY")]
     assert told == [
         *(f"IMPORTED BY {command} []" for command in IN_SQL),
@@ -56,9 +47,7 @@ def test_flow_imports_nothing_of_copies_exports_metrics_and_several_machines(rig
     """Nor of several athletes, where there is one, though every extra is installed."""
     code = "import sys; from strava_pipeline.cli import main; sys.argv[1:] = ['flow']\ntry: main()\nfinally: print(*sys.modules)"
     environment = {"PATH": os.environ["PATH"], **rig.settings.environ()}
-    said = subprocess.run(
-        [sys.executable, "-c", code], cwd=rig.folder, env=environment, capture_output=True, text=True, check=True
-    )
+    said = python("-c", code, cwd=rig.folder, env=environment, check=True)
     loaded = said.stdout.splitlines()[-1].split()
     ours = {"athletes", "ingest.shares", "ingest.restic", "operations.copying", "orchestrate.house", "verbs.metrics"}
     absent = {"celery", "dagster_celery", "prometheus_client", "psycopg", "redis"}

@@ -130,9 +130,7 @@ def test_what_the_api_says_of_the_same_activities_stays(make_rig: Make, type_on:
     assert rig.calls()["total"] == 0
 
 
-def test_an_undo_that_died_is_ended_by_any_run_or_the_same_command(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_an_undo_that_died_is_ended_by_any_run_or_itself(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     for minute, name in ((0, "one.gpx"), (20, "two.gpx"), (40, "three.gpx")):
         (tmp_path / name).write_bytes(a_gpx(minute=minute))
@@ -158,9 +156,7 @@ def test_lost_readings_hinder_no_undo(make_rig: Make, type_on: TypeOn, tmp_path:
     assert rig.one("SELECT count(*) FROM activities_all") == 0
 
 
-def test_a_loss_that_is_no_undos_stops_it_before_anything_is_noted(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_a_loss_that_is_no_undos_stops_it_before_a_note(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     for minute, name in ((0, "one.gpx"), (20, "two.gpx")):
         (tmp_path / name).write_bytes(a_gpx(minute=minute))

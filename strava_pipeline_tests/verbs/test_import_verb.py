@@ -77,9 +77,7 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
 
 
 @pytest.mark.slow
-def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
-    make_rig: Make, type_on: TypeOn, export: Path
-) -> None:
+def test_what_came_in_is_told_and_then_that_it_is_known(make_rig: Make, type_on: TypeOn, export: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed = type_on(rig)
     first = typed("import", str(export))
@@ -94,9 +92,7 @@ def test_what_came_in_is_told_and_the_second_time_that_it_is_known(
     assert rig.one("SELECT count(*) FROM activities") == 40, "the file without a row is another one's copy"
 
 
-def test_what_was_merged_and_never_published_is_published_by_the_same_import(
-    make_rig: Make, type_on: TypeOn, export: Path
-) -> None:
+def test_what_was_merged_alone_is_published_by_the_same_import(make_rig: Make, type_on: TypeOn, export: Path) -> None:
     rig = make_rig(logged_in=False)
     typed = type_on(rig)
     assert typed("import", str(export)).code == 0
@@ -188,9 +184,7 @@ def test_problems_beyond_a_screen_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
     typed = type_on(rig)
     assert json.loads(typed("status", "--json").out)["imported"] is None
@@ -219,9 +213,7 @@ def test_status_and_doctor_tell_what_was_imported_and_ask_for_no_login(
 
 
 @pytest.mark.slow
-def test_what_was_left_out_and_what_is_not_known_is_named(
-    make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path
-) -> None:
+def test_what_is_left_out_or_unknown_is_named(make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     with zipfile.ZipFile(export) as archive:
         head, *rows = csv.reader(io.StringIO(archive.read("activities.csv").decode(), newline=""))

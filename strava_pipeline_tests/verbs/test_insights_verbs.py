@@ -220,9 +220,7 @@ def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type
     kilometres = told["totals"]["distance_m"] / 1000
     assert tiles["distance"] == (f"{kilometres:,.0f} km" if kilometres >= 100 else f"{kilometres:,.1f} km")
     assert tiles["climb"] == f"{told['totals']['elevation_gain_m']:,.0f} m"
-    assert tiles["longest streak, days"] == str(
-        next(each["length"] for each in told["streaks"] if each["unit"] == "day")
-    )
+    assert tiles["longest streak, days"] == str(next(one["length"] for one in told["streaks"] if one["unit"] == "day"))
     squares = page.xpath("//svg[@class='days']/rect")
     assert len(squares) == 365
     active = {square[0].text.split(":")[0] for square in squares if square.get("class") != "d0"}
@@ -265,9 +263,7 @@ def test_the_page_has_no_positions_and_no_titles(filled: Rig, of_year: list[Item
             assert all(f"{part:.3f}" not in text for part in place)
 
 
-def test_titles_and_a_map_come_when_asked_for_and_the_page_says_so(
-    filled: Rig, of_year: list[Item], type_on: TypeOn
-) -> None:
+def test_titles_and_a_map_come_when_asked_and_it_says_so(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     typed, path, goals = type_on(filled), filled.folder / "asked.html", filled.folder / "goals.toml"
     asked_for = ("report", "--year", str(YEAR), "--html", str(path), "--map", "--names")
     said = typed(*asked_for)
@@ -314,7 +310,7 @@ def test_gear_may_be_called_anything(make_rig: Make, type_on: TypeOn) -> None:
     assert "&lt;script&gt;" in path.read_text()
 
 
-def test_goals_that_can_not_be_followed_are_told_and_the_year_is_shown_without(make_rig: Make, type_on: TypeOn) -> None:
+def test_goals_that_can_not_be_followed_are_told_and_left_out(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6)
     rig.begin_with("flow")
     (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 1\n")
@@ -366,9 +362,7 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
     assert "of 90,000 km; missed by" in said.out
 
 
-def test_what_is_computed_of_a_track_is_marked_and_what_is_lacking_counted(
-    make_rig: Make, type_on: TypeOn, tmp_path: Path
-) -> None:
+def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "run.gpx").write_bytes(a_gpx(59))
     rig.import_files(tmp_path / "run.gpx")

@@ -64,9 +64,7 @@ def revisions(instance: dg.DagsterInstance) -> set[object]:
     return {storage.alembic_version() for storage in storages if storage is not None}
 
 
-def test_an_instance_of_an_older_dagster_is_migrated_and_keeps_its_runs(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_an_older_instance_is_migrated_and_keeps_its_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_id = made_by_an_older_dagster(tmp_path)
     assert "backfill_id" not in columns(tmp_path, "runs")
     capfd.readouterr()
@@ -121,9 +119,7 @@ def test_what_an_older_configuration_lacks_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("earlier", VERSIONS[:-1], ids=lambda path: path.stem)
-def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited_one_is_not(
-    tmp_path: Path, earlier: Path
-) -> None:
+def test_a_configuration_of_an_earlier_version_is_replaced_an_edited_one_is_not(tmp_path: Path, earlier: Path) -> None:
     config = tmp_path / "dagster.yaml"
     config.write_bytes(earlier.read_bytes())
     with open_instance(tmp_path) as instance:
@@ -137,9 +133,7 @@ def test_a_configuration_that_an_earlier_version_wrote_is_replaced_and_an_edited
 
 
 @pytest.mark.parametrize("earlier", OF_TWO_DAEMONS, ids=lambda path: path.stem)
-def test_doctor_shows_the_lines_that_an_edited_configuration_of_an_earlier_version_needs(
-    tmp_path: Path, earlier: Path
-) -> None:
+def test_doctor_shows_the_lines_that_an_edited_earlier_configuration_needs(tmp_path: Path, earlier: Path) -> None:
     config = tmp_path / "dagster.yaml"
     config.write_text(f"{earlier.read_text()}# mine\n")
     found = config_health(tmp_path)
@@ -219,9 +213,7 @@ def test_what_a_damaged_configuration_says_is_never_repeated(tmp_path: Path) -> 
         ({"postgres": {"postgres_url": "s3cret-of-mine"}}, "Keep its section storage"),
     ],
 )
-def test_a_storage_that_dagster_can_make_nothing_of_is_one_sentence(
-    tmp_path: Path, storage: object, way_out: str
-) -> None:
+def test_a_storage_that_dagster_can_not_use_is_one_sentence(tmp_path: Path, storage: object, way_out: str) -> None:
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": storage}))
     with pytest.raises(PipelineError, match=way_out) as refused:
         open_instance(tmp_path)

@@ -126,9 +126,7 @@ def test_a_subscription_of_another_program_is_told_and_can_be_deleted(own: Rig, 
     assert at_strava(own) == []
 
 
-def test_view_notes_a_subscription_that_is_ours_and_forgets_one_that_is_gone(
-    own: Rig, typed: Type, hook: Subscriber
-) -> None:
+def test_view_notes_a_subscription_of_ours_and_forgets_a_gone_one(own: Rig, typed: Type, hook: Subscriber) -> None:
     identity = foreign(own, hook.base + intake_path("strava", SECRET))
     typed("subscription", "view")
     assert subscription_id(own.settings) == identity

@@ -84,9 +84,7 @@ def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: TypeOn) 
 
 
 @pytest.mark.slow
-def test_two_of_strava_s_are_one_when_a_person_says_so_and_the_one_that_stays_stands_for_both(
-    make_rig: Make, type_on: TypeOn
-) -> None:
+def test_two_of_strava_s_are_one_when_a_person_says_so_and_one_stands_for_both(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
     rig.begin_with("flow_backfill")
     rig.do("streams")

@@ -77,10 +77,7 @@ def test_ids_beyond_a_double_stay_themselves_from_the_listing_to_the_terminal(ma
 
 def test_hostile_names_come_out_as_they_went_in_and_break_no_output(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
-    ids = {
-        add(rig, name=name, description=name * 50, gear_id=f"b{place}"): name
-        for place, name in enumerate(NAMES.values())
-    }
+    ids = {add(rig, name=name, description=name * 50, gear_id=f"b{n}"): name for n, name in enumerate(NAMES.values())}
     typed = type_on(rig)
     assert typed("flow-backfill", "--verbose").code == 0
     assert dict(rig.gold("SELECT id, name FROM activities")) == ids

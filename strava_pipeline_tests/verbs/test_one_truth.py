@@ -110,9 +110,7 @@ def test_what_holds_the_bests_of_such_an_export(rig: Rig) -> None:
     best = {
         row["record"]: (names[row["activity_id"]], row["value"]) for row in records(rig) if row["sport_group"] == "run"
     }
-    assert best["fastest_400m"] == (JUMP, pytest.approx(400 / 3.2, abs=0.1)), (
-        "no metres of the jump, and none of the hall"
-    )
+    assert best["fastest_400m"] == (JUMP, pytest.approx(400 / 3.2, abs=0.1)), "no metres of the jump or the hall"
     assert best["fastest_1k"] == (JUMP, pytest.approx(1000 / 3.2, abs=0.1))
     assert best["fastest_3k"][0] == RUN_POWER
     (apart,) = [row for row in records(rig, "device_records") if row["record"] == "fastest_400m"]

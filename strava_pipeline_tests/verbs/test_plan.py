@@ -107,9 +107,7 @@ def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn) -> None:
     assert type_on(rig)("plan", "--years", "1999").code == 2
 
 
-def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_nothing_twice(
-    make_rig: Make, type_on: TypeOn
-) -> None:
+def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=40)
     typed = type_on(rig)
     assert typed("flow-backfill").code == 0
@@ -139,9 +137,7 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_nothing_twi
     assert set(made["details"]) == {str(renamed), str(added)}
 
 
-def test_a_backfill_of_this_year_after_its_dry_run_lists_what_is_recent_again_as_planned(
-    rig: Rig, type_on: TypeOn
-) -> None:
+def test_a_backfill_of_this_year_after_its_dry_run_lists_what_is_recent_again(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("backfill", "--years", "2026", "--dry-run").code == 0
     recent = max(rig.truth(), key=lambda one: str(one["start_date"]))["id"]
@@ -170,9 +166,7 @@ def test_a_dry_backfill_of_nothing_yet_lists_the_years_once(rig: Rig, type_on: T
     assert not rig.lake.snapshot.exists()
 
 
-def test_a_backfill_of_some_sports_lists_everything_and_makes_calls_for_these_alone(
-    make_rig: Make, type_on: TypeOn
-) -> None:
+def test_a_backfill_of_some_sports_lists_everything_and_calls_for_these_only(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=60)
     typed = type_on(rig)
     of_2024 = {item["id"]: item["sport_type"] for item in rig.truth() if item["start_date_local"].startswith("2024")}
@@ -195,9 +189,7 @@ def test_a_backfill_of_some_sports_lists_everything_and_makes_calls_for_these_al
     assert typed("backfill", "--years", "2024", "--sports", "Run,Swim").code == 0
     assert DETAIL not in rig.calls()["by_endpoint"], "none is fetched twice"
     assert typed("backfill", "--years", "2024").code == 0
-    assert set(rig.calls()["details"]) == {str(one) for one in of_2024.keys() - wanted}, (
-        "a later backfill fetches the rest"
-    )
+    assert set(rig.calls()["details"]) == {str(one) for one in of_2024.keys() - wanted}, "a later one fetches the rest"
     rig.calls()
     tracked = typed("streams", "--years", "2024", "--sports", "Run", "--dry-run")
     assert "Calls for streams are counted for Run alone" in tracked.out

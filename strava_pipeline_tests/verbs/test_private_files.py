@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.orchestrate.storage import PipelineStorage
 from strava_pipeline.verbs.output import write_private
 from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
@@ -138,13 +138,6 @@ def test_all_that_a_command_makes_is_for_its_owner_alone(
 def test_so_is_what_dagsters_own_programs_make(tmp_path: Path) -> None:
     PipelineStorage(str(tmp_path))
     assert os.umask(0) == 0o077
-    said = subprocess.run(
-        [sys.executable, "-c", "import os, strava_pipeline.definitions; print(os.umask(0) == 0o077)"],
-        cwd=tmp_path,
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    code = "import os, strava_pipeline.definitions; print(os.umask(0) == 0o077)"
+    said = python("-c", code, cwd=tmp_path, env={**os.environ, "DAGSTER_HOME": str(tmp_path)}, check=True)
     assert said.stdout == "True\n"

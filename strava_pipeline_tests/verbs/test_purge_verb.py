@@ -349,9 +349,7 @@ def test_a_purge_that_could_not_delete_a_file_leaves_a_folder_that_works_and_goe
 
 
 @pytest.mark.parametrize("entries", range(1, 7))
-def test_a_purge_that_was_killed_while_it_moved_things_aside_leaves_a_folder_that_works(
-    kept: Rig, type_on: TypeOn, entries: int
-) -> None:
+def test_a_purge_killed_as_it_moved_things_leaves_what_works(kept: Rig, type_on: TypeOn, entries: int) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(kept.settings.data_dir), str(entries)], check=False)
     assert killed.returncode == -9
     assert len(list(kept.lake.purged.iterdir())) == entries

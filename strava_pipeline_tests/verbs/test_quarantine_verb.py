@@ -66,9 +66,7 @@ def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
     assert "quarantine" not in typed("status").out
 
 
-def test_list_shows_what_came_and_what_is_next_without_showing_the_answer(
-    rig: Rig, typed: Type, sick: list[int]
-) -> None:
+def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, typed: Type, sick: list[int]) -> None:
     rows = listed(typed)
     assert sorted(rows) == sick
     truth = {item["id"]: item for item in rig.truth()}
@@ -152,9 +150,7 @@ def test_a_dropped_one_is_asked_for_by_nobody_survives_a_rebuild_and_is_taken_ba
     ]
 
 
-def test_dropping_again_decides_nothing_new_and_a_retry_that_fails_still_takes_it_back(
-    rig: Rig, typed: Type, sick: list[int]
-) -> None:
+def test_dropping_again_decides_nothing_and_a_failed_retry_takes_back(rig: Rig, typed: Type, sick: list[int]) -> None:
     for _ in range(2):
         assert typed("quarantine", "drop", str(sick[2])).code == 0
     assert typed("quarantine", "retry", str(sick[2])).code == 0

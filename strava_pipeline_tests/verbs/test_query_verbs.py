@@ -133,7 +133,7 @@ def test_a_statement_may_use_files_where_the_person_says_so(pulled: Rig, type_on
     assert (said.code, file.read_text()) == (0, "n\n30\n")
 
 
-def test_duckdb_s_own_shell_whose_commands_reach_everything_is_for_files_alone(
+def test_duckdb_s_own_shell_reaches_all_and_is_for_files_only(
     pulled: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[list[str]] = []

@@ -84,9 +84,7 @@ def _positions(value: Any) -> Iterator[str]:
             yield from _positions(inner)
 
 
-def test_no_output_and_no_file_holds_a_secret_or_a_position(
-    make_rig: Make, type_on: TypeOn, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_holds_secret_or_position(make_rig: Make, type_on: TypeOn, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="strava_pipeline")
     rig = make_rig(activities=8, **QUICK)
     seen = Searched(rig, type_on(rig))

@@ -133,9 +133,7 @@ def test_a_note_that_nobody_holds_ends_nobody(rig: Rig, type_on: TypeOn, strange
     assert stranger.poll() is None
 
 
-def test_a_service_in_a_container_is_not_ended_from_outside(
-    rig: Rig, type_on: TypeOn, stranger: subprocess.Popen[bytes]
-) -> None:
+def test_a_contained_service_is_not_ended_outside(rig: Rig, type_on: TypeOn, stranger: subprocess.Popen[bytes]) -> None:
     with held(rig.settings.dagster_home / ".service.json") as note:
         note.write(json.dumps(NOTE | {"pid": stranger.pid}).encode())
         note.flush()

@@ -148,9 +148,7 @@ def test_strava_is_one_of_the_services(here: Path, answers: Any, monkeypatch: py
     assert not (here / "providers.toml").exists()
 
 
-def test_rubbish_is_asked_for_again_and_a_refused_key_too(
-    here: Path, intervals: IntervalsIcuSubject, answers: Any
-) -> None:
+def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: IntervalsIcuSubject, answers: Any) -> None:
     (here / "file").write_text("")
     number, _, archive, _, folder, _, key, again, _ = answers(
         "9", "2", "/no/such.zip", "", "file", "", "wrong-key", True, KEY
@@ -237,7 +235,7 @@ def test_a_refused_key_is_not_kept(here: Path, intervals: IntervalsIcuSubject, p
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_of_a_service_that_is_new_this_year_comes_first_and_the_rest_unless_that_failed(
+def test_of_a_new_service_this_year_is_first_and_the_rest_if_it_came(
     here: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     settings = Settings(_env_file=None, data_dir=here / "data", first_year=2020)

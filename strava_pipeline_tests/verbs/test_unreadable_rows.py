@@ -52,9 +52,7 @@ def test_the_others_come_in_and_nothing_around_it_is_taken_for_deleted(make_rig:
     rig.do("run_all", YEARS)
     rig.do("compact", YEARS)
     assert doomed in present(rig), "it may be one of the rows that can't be read"
-    assert [row.row for row in unreadable_rows(rig.lake)] == [3, 4], (
-        "of the others a whole listing knows nothing any more"
-    )
+    assert [row.row for row in unreadable_rows(rig.lake)] == [3, 4], "of the others a whole listing knows nothing"
 
     rig.do("rebuild")
     assert len(present(rig)) == 6

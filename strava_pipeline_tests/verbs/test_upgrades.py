@@ -60,9 +60,7 @@ def an_older_version(change: Callable[[Table], Table]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("change", OLDER.values(), ids=list(OLDER))
-def test_the_next_flow_makes_an_older_folder_right_without_a_call(
-    make_rig: Make, type_on: TypeOn, change: Callable[[Table], Table]
-) -> None:
+def test_the_next_flow_mends_an_older_folder(make_rig: Make, type_on: TypeOn, change: Callable[[Table], Table]) -> None:
     rig = make_rig(activities=12)
     with an_older_version(change):
         rig.do("flow_backfill")

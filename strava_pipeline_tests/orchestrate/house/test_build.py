@@ -103,9 +103,7 @@ def test_who_is_added_has_the_calls_of_a_daily_run_from_the_first_day_on(setting
     assert (line.daily, line.daily_at > 0, line.is_done) == (0, True, False), "Anna's; Cleo has no login"
 
 
-def test_each_day_everybody_with_a_login_has_a_run_before_all_others(
-    settings: Settings, instance: dg.DagsterInstance
-) -> None:
+def test_each_day_all_with_a_login_have_a_run_before_others(settings: Settings, instance: dg.DagsterInstance) -> None:
     found = scheduled(settings, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
     assert asked(found) == [("anna", {"job": "flow", "years": []}), ("ben", {"job": "flow", "years": []})]
     assert {each.tags[PRIORITY] for each in found.run_requests} == {"10"}
@@ -137,9 +135,7 @@ def test_two_machines_have_names_of_their_own_in_one_instance(settings: Settings
     barn = settings.model_copy(update={"house_name": "barn"})
     instance.add_dynamic_partitions("barn_athletes", ["ben"])
     found = scheduled(barn, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
-    assert [one.run_config["ops"].keys() for one in found.run_requests] == [{"barn_athlete"}], (
-        "ben alone is known there"
-    )
+    assert [one.run_config["ops"].keys() for one in found.run_requests] == [{"barn_athlete"}], "ben alone is known"
     defs = house_defs(barn)
     assert {key.to_user_string() for key in defs.resolve_all_asset_keys()} == {"barn_athlete"}
     assert defs.resolve_job_def(RUN).partitions_def == dg.DynamicPartitionsDefinition(name="barn_athletes")
@@ -238,9 +234,7 @@ def stopped(
     return run_id
 
 
-def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
-    settings: Settings, instance: dg.DagsterInstance
-) -> None:
+def test_what_a_limit_stopped_goes_on_once_when_it_may(settings: Settings, instance: dg.DagsterInstance) -> None:
     first = stopped(instance, "anna", "flow-backfill")
     begun = datetime.now(UTC)
     assert asked(tick(settings, instance, "go_on", begun)) == [], "it has just ended"
@@ -256,9 +250,7 @@ def test_what_a_limit_stopped_goes_on_once_and_not_before_it_may(
     assert tags == {first: NO_LIMIT, second: "day"}
 
 
-def test_what_fails_when_it_goes_on_is_tried_again_after_a_pause_and_then_left(
-    settings: Settings, instance: dg.DagsterInstance
-) -> None:
+def test_what_fails_when_it_goes_on_is_tried_once_more_later(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Dagster drops a request whose run_key it knows: asked for by the same one it never ran again, and kept a place."""
     first, keys = stopped(instance, "anna", "flow-backfill"), set()
     soon, later = datetime.now(UTC) + REST + timedelta(minutes=1), datetime.now(UTC) + PAUSE + timedelta(minutes=1)

@@ -170,9 +170,7 @@ def test_a_message_that_can_not_be_sent_is_sent_later_and_only_so_often(watch: W
     assert watch.run(run.run_id).tags["strava_pipeline/alert"] == "sent"
 
 
-def test_a_message_that_is_refused_is_not_sent_again(
-    watch: Watch, told: Receiver, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_message_is_not_repeated(watch: Watch, told: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
     watch.at = NOON
     run = watch.note("flow", FAILURE, at=NOON, tags=SCHEDULED)
     watch.instance.add_run_tags(run.run_id, NOT_AGAIN)
@@ -191,9 +189,7 @@ def test_without_an_address_nothing_is_sent(rig: Rig) -> None:
         assert watch.tick("failure_alert")[1] == "STRAVA_ALERT_URL is not set."
 
 
-def test_notifications_of_the_chosen_categories_are_posted_once_and_failures_not_twice(
-    watch: Watch, told: Receiver
-) -> None:
+def test_chosen_notifications_are_posted_once_and_failures_not_twice(watch: Watch, told: Receiver) -> None:
     watch.at = NOON
     rig = watch.rig
     for category, about, run_id in [

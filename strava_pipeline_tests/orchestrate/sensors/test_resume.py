@@ -159,9 +159,7 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("backfill", {"tags": {**STOPPED, "strava_pipeline/data_dir": "elsewhere"}}, False),
     ],
 )
-def test_only_what_one_of_stravas_limits_stopped_goes_on(
-    watch: Watch, job: str, made: dict[str, Any], goes_on: bool
-) -> None:
+def test_only_what_stravas_limits_stopped_goes_on(watch: Watch, job: str, made: dict[str, Any], goes_on: bool) -> None:
     watch.note(job, **{"status": SUCCESS, **made})
     asked, why = watch.tick("resume")
     assert (asked is not None) is goes_on, why
@@ -183,9 +181,7 @@ def test_only_what_one_of_stravas_limits_stopped_goes_on(
         ("flow", ("flow", {"years": "2025"}), False),  # it takes up what the last one left
     ],
 )
-def test_what_a_later_run_took_over_does_not_go_on(
-    watch: Watch, job: str, later: tuple[str, dict[str, Any]], goes_on: bool
-) -> None:
+def test_what_was_taken_over_stays(watch: Watch, job: str, later: tuple[str, dict[str, Any]], goes_on: bool) -> None:
     watch.note(later[0], **{"status": SUCCESS, **later[1]})  # an earlier one is none
     watch.note(job, SUCCESS, tags=STOPPED)
     assert watch.tick("resume")[0] is not None

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from strava_pipeline.serve.dashboard.records.accounts import MOST_WAITING
 from strava_pipeline.serve.dashboard.records.store import SESSION, Account, Records
 from strava_pipeline.serve.house_settings import house_settings
 from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.serve.dashboard.houses import (
     MARKS,
     NOW,
@@ -134,9 +133,7 @@ def test_an_account_is_slowed_from_all_addresses_and_an_address_for_all_accounts
         lambda accounts: (accounts.remove("mother"), accounts.add(Account("mother", "athlete", "bob", argon2="x"), NOW)),
     ],
 )  # fmt: skip
-def test_a_session_ends_in_every_process_when_its_account_changes(
-    house: HouseInUse, change: Callable[[Any], object]
-) -> None:
+def test_a_session_ends_everywhere_when_its_account_changes(house: HouseInUse, change: Callable[[Any], object]) -> None:
     seen = house.accounts.known("mother")
     here, there = house.browser("mother"), house.browser("mother", house.another())
     other = house.browser("father")
@@ -172,9 +169,7 @@ def test_a_login_gives_a_session_of_its_own_and_adopts_none(house: HouseInUse) -
         house.later(days=1)
 
 
-def test_sessions_of_a_dashboard_without_accounts_in_the_same_database_are_none_here_and_the_other_way_round(
-    house: HouseInUse,
-) -> None:
+def test_sessions_with_and_without_accounts_in_the_same_database_are_none_of_the_other(house: HouseInUse) -> None:
     alone = Records(house.accounts._engine)
     token = alone.begin_session(house.time)
     browser = house.browser()
@@ -209,13 +204,7 @@ def test_somebody_asks_is_let_in_and_sees_the_pages_of_one_athlete(house: HouseI
     assert "<dd>bob</dd>" in browser.get("/account", headers=PAGE).text
     assert admin.post("/admin/accounts/new_1/block").status_code == 303
     assert (browser.get("/account").status_code, log_in(browser, "new_1")) == (401, 403)
-    for name, password in (
-        ("", PASSWORD),
-        ("a b", PASSWORD),
-        ("x" * 33, PASSWORD),
-        ("new_2", "short"),
-        ("é", PASSWORD),
-    ):
+    for name, password in (("", PASSWORD), ("a b", PASSWORD), ("x" * 33, PASSWORD), ("n_2", "short"), ("é", PASSWORD)):
         assert house.browser().post("/join", data={"name": name, "password": password}).status_code == 400
     for number in range(MOST_WAITING + 5):
         house.browser().post("/join", data={"name": f"w{number}", "password": PASSWORD})
@@ -352,9 +341,7 @@ def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> 
     assert "<code>strava-pipeline dashboard account reset father</code>" in father.get("/account", headers=PAGE).text
     asked = father.post("/api/requests", json={"kind": "pull", "provider": "strava"}).json()["detail"]
     assert "`strava-pipeline --athlete bob auth`" in asked
-    assert house.browser("mother").get("/account", headers=PAGE).text.count("<dd>mother</dd>") == 2, (
-        "who sees the pages"
-    )
+    assert house.browser("mother").get("/account", headers=PAGE).text.count("<dd>mother</dd>") == 2, "who sees them"
     house.add("spy", athlete="anna")
     assert "<dd>mother, spy</dd>" in house.browser("mother").get("/account", headers=PAGE).text
 
@@ -388,9 +375,7 @@ def test_a_dashboard_without_accounts_imports_nothing_of_them(tmp_path: Path) ->
         print(*sorted(sys.modules))
         """
     kept = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=kept, capture_output=True, text=True, check=True
-    )
+    done = python("-c", script, cwd=tmp_path, env=kept, check=True)
     found = done.stdout.split()
     assert [
         each for each in found if re.search(r"\.(athletes|house|house_a\w+|athletes_app|front_\w+|accounts?\w*)$", each)

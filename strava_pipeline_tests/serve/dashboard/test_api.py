@@ -61,9 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
     )
     put(lake, [{"source": "strava", "gear_id": "b1", "name": HOSTILE}], "gear")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
-    track = pl.DataFrame(
-        {"recorded_at": [NOW], "watts": [200.0]}, schema_overrides={"recorded_at": pl.Datetime("us", "UTC")}
-    )
+    track = pl.DataFrame({"recorded_at": [NOW], "watts": [200.0]}).cast({"recorded_at": pl.Datetime("us", "UTC")})
     write_track(lake, 2025, 1, ME, "file", [track], "file:1")
     publish(lake)
     for number in (1, 2):

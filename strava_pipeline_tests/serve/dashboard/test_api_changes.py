@@ -41,9 +41,7 @@ def api(world: World) -> Iterator[TestClient]:
         yield made.browser()
 
 
-def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_does(
-    world: World, api: TestClient
-) -> None:
+def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: World, api: TestClient) -> None:
     lake = Lake(world.settings.data_dir)
     months = api.get(f"/api/calendar?from={MONTH}&to=2025-07").json()["months"]
     assert {month: one["status"] for month, one in months.items()} == {"2025-07": "in_sync", MONTH: "requires_action"}
@@ -83,9 +81,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
         second: "rejected",
     }
     assert {key: each.verdict for key, each in verdicts(lake).items()} == {first: "approved", second: "rejected"}
-    assert api.get(following).json() == {"changes": {}, "next": None}, (
-        "the cursor is that of a change decided meanwhile"
-    )
+    assert api.get(following).json() == {"changes": {}, "next": None}, "the cursor is that of a decided change"
     assert api.patch("/api/changes", json={first: sealed}).status_code == 409, "it is approved already"
     decide(world.settings, "rejected", [Wanted(first)], "strava-pipeline changes reject")
     for answer, shape in ((api.get("/api/changes"), Changes), (api.get(f"/api/changes/{first}"), DecidedChanges)):
@@ -95,9 +91,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_the_command_line_doe
     assert api.get(f"/api/calendar/{MONTH}").json()["status"] == "in_sync"
 
 
-def test_of_two_people_at_once_one_decides_and_what_is_approved_is_asked_for_once(
-    world: World, api: TestClient
-) -> None:
+def test_of_two_at_once_one_decides_and_what_is_approved_is_asked_for_once(world: World, api: TestClient) -> None:
     (change, other) = changes = api.get("/api/changes").json()["changes"]
     sealed = {change: {"status": "approved", "seal": changes[change]["seal"]}}
     asked = {"kind": "apply_changes", "ids": [change]}
@@ -126,9 +120,7 @@ def test_of_two_people_at_once_one_decides_and_what_is_approved_is_asked_for_onc
         assert api.post("/api/requests", json=body).status_code == 202, body
 
 
-def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_asked_for(
-    world: World, api: TestClient
-) -> None:
+def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(world: World, api: TestClient) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     world.subject.add("2025-06-20", "Only at the toy", began="2025-06-20T08:00:00+02:00")
     world.pull()
@@ -200,9 +192,7 @@ def test_changes_are_decided_on_the_page_of_their_month_and_what_is_approved_is_
     assert api.get("/requests/20261120T080206564698Z-0123abcd").status_code == 404
 
 
-def test_what_was_written_leaves_the_page_of_its_month_when_the_request_has_ended(
-    world: World, api: TestClient
-) -> None:
+def test_what_was_written_leaves_its_page_when_the_request_has_ended(world: World, api: TestClient) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     api.headers |= {"Accept": "text/html", "HX-Request": "true"}
     sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', api.get(address).text)
@@ -253,9 +243,7 @@ def test_changes_are_paged_by_kind_and_a_kind_is_chosen_as_a_whole() -> None:
         ),
     ],
 )  # fmt: skip
-def test_many_months_with_changes_leave_the_first_page_its_numbers(
-    months: list[str], lines: list[tuple[str, str]]
-) -> None:
+def test_many_months_of_changes_leave_the_first_its_numbers(months: list[str], lines: list[tuple[str, str]]) -> None:
     found = [(each.text, each.address) for each in months_to_decide({one: i for i, one in enumerate(months, 1)})]
     assert (found[:1] + found[-1:] if len(months) > 4 else found[:1]) == lines
     assert len(found) == min(len(months), 4)

@@ -54,9 +54,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method.upper(), path, operation
 
 
-def test_each_operation_has_the_login_the_token_and_problems_for_errors(
-    api: TestClient, document: dict[str, Any]
-) -> None:
+def test_each_operation_has_login_token_and_problems_for_errors(api: TestClient, document: dict[str, Any]) -> None:
     session = document["components"]["securitySchemes"]["session"]
     assert [session["type"], session["in"], session["name"]] == ["apiKey", "cookie", *api.cookies]
     assert document["security"] == [{"session": []}]
@@ -72,9 +70,7 @@ def test_each_operation_has_the_login_the_token_and_problems_for_errors(
         for status, answer in answers.items():
             if not status.startswith("2"):
                 assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, place
-        headers = [
-            each["name"] for each in operation.get("parameters", ()) if each["in"] == "header" and each["required"]
-        ]
+        headers = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "header" and one["required"]]
         assert headers == ([] if method == "GET" else [CSRF_HEADER]), place
         assert ("413" in answers) == (method not in ("GET", "DELETE")), place
     assert "HTTPValidationError" not in document["components"]["schemas"]
@@ -140,9 +136,7 @@ CASES: list[tuple[str, str, str, Any, int]] = [
 ]  # fmt: skip
 
 
-def test_every_answer_has_a_status_a_media_type_and_a_shape_of_the_document(
-    api: TestClient, folder: Path, document: dict[str, Any]
-) -> None:
+def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, document: dict[str, Any]) -> None:
     """One after the other: a file is put before it is asked for, and a notification cleared at the end."""
     models = {(method, route.path): route.response_model for route in routes() for method in route.methods}
     notify(Lake(settings_of(folder).data_dir), "info", "Of the document", NOW)

@@ -58,9 +58,7 @@ def home_network(settings: Settings, dagster: str | None) -> Dashboard:
     return Dashboard(used, dagster=dagster)
 
 
-def test_dagster_gets_what_it_needs_and_never_the_session(
-    settings: Settings, web_server: tuple[str, list[Asked]]
-) -> None:
+def test_dagster_gets_all_it_needs_and_no_session(settings: Settings, web_server: tuple[str, list[Asked]]) -> None:
     url, asked = web_server
     browser = home_network(settings, url).browser()
     page = browser.get(
@@ -165,9 +163,7 @@ def test_dagsters_pages_need_the_session_and_the_own_origin(
         ("/dagster/graphql", {"Origin": ADDRESS}),  # let through: nobody is there
     ],
 )
-def test_a_websocket_needs_the_session_and_the_own_origin(
-    settings: Settings, path: str, headers: dict[str, str]
-) -> None:
+def test_a_websocket_needs_a_session_and_the_own_origin(settings: Settings, path: str, headers: dict[str, str]) -> None:
     browser = home_network(settings, f"http://127.0.0.1:{free_port()}/dagster").browser()
     del browser.headers["Sec-Fetch-Site"], browser.headers["X-CSRF-Token"]
     if "Cookie" in headers:

@@ -9,9 +9,7 @@ from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 
-def test_each_kind_of_error_has_its_status_and_no_text_of_others(
-    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_error_has_its_status_and_no_foreign_text(dashboard: Dashboard, caplog: pytest.LogCaptureFixture) -> None:
     @dashboard.app.get("/api/broken")
     def broken() -> None:
         raise ValueError("hush 48.2")
@@ -59,9 +57,7 @@ def test_records_out_of_reach_are_said_and_nobody_is_let_in(dashboard: Dashboard
     assert browser.get("/health").status_code == 200
 
 
-def test_neither_what_is_sent_nor_a_path_of_this_machine_is_repeated(
-    dashboard: Dashboard, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_sent_and_no_path_here_is_repeated(dashboard: Dashboard, caplog: pytest.LogCaptureFixture) -> None:
     browser = dashboard.browser()
     for body, place in (
         ({"kind": "hush"}, "body"),

@@ -90,9 +90,7 @@ def test_a_certificate_that_can_not_be_used_is_a_sentence_before_anything_listen
         ("0.0.0.0:9000", True, "0.0.0.0:9000"),
     ],
 )
-def test_on_a_home_network_every_address_listens_unless_one_is_named(
-    address: str, is_lan: bool, listens_on: str | None
-) -> None:
+def test_at_home_every_address_listens_unless_one_is_named(address: str, is_lan: bool, listens_on: str | None) -> None:
     assert (
         dashboard_address(Settings.load(_env_file=None, dashboard_address=address, dashboard_lan=is_lan)) == listens_on
     )

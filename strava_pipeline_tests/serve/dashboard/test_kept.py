@@ -77,9 +77,7 @@ def again(site: TestClient, path: str, tag: str) -> int:
     return site.get(path, headers={"If-None-Match": f'"other", {tag}'}).status_code
 
 
-def test_an_answer_that_follows_from_the_data_is_kept_and_not_sent_twice(
-    dashboard: Dashboard, site: TestClient
-) -> None:
+def test_an_answer_that_follows_from_the_data_is_kept_and_sent_once(dashboard: Dashboard, site: TestClient) -> None:
     without = set()
     for path, address in addresses():
         first = site.get(address)
@@ -128,9 +126,7 @@ CHANGES: dict[str, Callable[[Dashboard, Lake], object]] = {
 }
 
 
-def test_what_is_kept_goes_when_something_changes_that_it_may_follow_from(
-    dashboard: Dashboard, site: TestClient, lake: Lake
-) -> None:
+def test_what_is_kept_goes_when_its_grounds_change(dashboard: Dashboard, site: TestClient, lake: Lake) -> None:
     for folder in (lake.data_dir / "widgets", lake.tracks_of(2025), dashboard.settings.secrets_dir):
         folder.mkdir(parents=True)
     (lake.data_dir / "widgets" / "one.sql").write_text("SELECT 1\n")
@@ -154,9 +150,7 @@ def test_the_day_is_the_athletes(dashboard: Dashboard, site: TestClient) -> None
     assert again(site, "/segments", tag) == 200
 
 
-def test_a_widget_is_asked_again_on_the_day_of_its_own_clock(
-    dashboard: Dashboard, site: TestClient, lake: Lake
-) -> None:
+def test_a_widget_is_asked_again_on_the_day_of_its_clock(dashboard: Dashboard, site: TestClient, lake: Lake) -> None:
     (lake.data_dir / "widgets").mkdir()
     (lake.data_dir / "widgets" / "one.sql").write_text("SELECT current_date")
     object.__setattr__(dashboard.settings, "timezone", "Asia/Tokyo")
@@ -172,9 +166,7 @@ def test_a_tag_of_a_browser_that_logged_out_opens_nothing(site: TestClient) -> N
     assert [again(site, path, tag) for path, tag in tags.items()] == [401, 401]
 
 
-def test_what_was_read_while_something_was_published_is_not_kept(
-    dashboard: Dashboard, site: TestClient, lake: Lake
-) -> None:
+def test_what_was_read_during_a_publish_is_not_kept(dashboard: Dashboard, site: TestClient, lake: Lake) -> None:
     def count(snapshot: Any) -> int:
         return int(snapshot.execute("SELECT count(*) FROM activities").fetchall()[0][0])
 

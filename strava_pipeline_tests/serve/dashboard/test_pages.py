@@ -158,14 +158,10 @@ def site_without_data(tmp_path: Path) -> Iterator[TestClient]:
         yield made.browser()
 
 
-def test_the_overview_has_the_year_in_numbers_what_needs_attention_and_the_next_run(
-    dashboard: Dashboard, site: TestClient
-) -> None:
+def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/")
     seen = words(text)
-    assert "2025 so far distance 87.0 mi 12.4 mi by this day of 2024: 74.6 mi ahead" in seen, (
-        "in miles, as goals.toml says"
-    )
+    assert "2025 so far distance 87.0 mi 12.4 mi by this day of 2024: 74.6 mi ahead" in seen, "as goals.toml says"
     assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
     assert "All, activities: 16 on pace" in seen
     assert "8 activities, 50 % · at this pace 16 activities · needs 1 activity every 3 weeks" in seen
@@ -507,13 +503,7 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     boxes = ("box=1,2,3", "box=a,b,c,d", "box=2,1,1,2", "box=1,2,2,nan", "box=-1e308,0,1e308,1", "box=0,-inf,1,1")
     for query in (*boxes, "limit=20001", "year=1", "tiles=1"):
         assert site.get(f"/api/heat?{query}").status_code == 400, query
-    for query in (
-        "",
-        "box=16,48,17,49",
-        "box=16.1,48.1,16.2,48.1&zoom=19",
-        "box=16.1,48.1,16.2,48.1&zoom=29",
-        "limit=1",
-    ):
+    for query in ("", "box=16,48,17,49", "limit=1", *(f"box=16.1,48.1,16.2,48.1&zoom={zoom}" for zoom in (19, 29))):
         assert site.get(f"/api/heat/lines?{query}").status_code == 400, query
     assert f"{HOSTILE[:20]}" not in page(site, "/map?sport=%3Cscript%3Ealert(1)")
     page(site, "/map?year=1", 400)
@@ -547,11 +537,7 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     )
     for query in ("show=speed", "sport=bike", "sport="):
         page(site, f"/year/2025?{query}", 400)
-    assert ('href="/year/2024"' in text, 'href="/year/2026"' in text, 'href="/month/2025-05"' in text) == (
-        True,
-        False,
-        True,
-    )
+    assert [f'href="/{place}"' in text for place in ("year/2024", "year/2026", "month/2025-05")] == [True, False, True]
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
@@ -593,9 +579,7 @@ def test_a_change_of_a_whole_row_reads_as_the_other_pages_do() -> None:
     assert [change_value(value, "add_activity", "km", UTC) for value in (None, {}, nothing)] == ["", "", ""]
 
 
-def test_moments_are_on_the_athletes_clock_on_every_page_and_the_next_run_on_the_schedules(
-    tmp_path: Path, new_lake: NewLake
-) -> None:
+def test_moments_are_on_the_athletes_clock_the_next_run_on_the_schedules(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", source_id="1", timezone="(GMT+05:30) Asia/Kolkata")])
     edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": "{}"}

@@ -52,9 +52,7 @@ def site(stored: tuple[Dashboard, dict[str, str]]) -> TestClient:
     return stored[0].browser()
 
 
-def test_photos_are_sent_as_what_they_contain_to_whoever_is_logged_in(
-    stored: tuple[Dashboard, dict[str, str]], site: TestClient
-) -> None:
+def test_photos_are_sent_as_what_they_are_to_users(stored: tuple[Dashboard, dict[str, str]], site: TestClient) -> None:
     dashboard, digests = stored
     text = page(site, "/activities/1")
     shown = re.findall(r'<img src="(/activities/1/photos/[0-9a-f]{64})"', text)
@@ -87,9 +85,7 @@ def test_photos_are_sent_as_what_they_contain_to_whoever_is_logged_in(
         place.write_bytes(body)
 
 
-def test_a_year_shows_its_newest_photos_with_their_activities(
-    stored: tuple[Dashboard, dict[str, str]], site: TestClient
-) -> None:
+def test_a_year_shows_its_newest_photos_and_rides(stored: tuple[Dashboard, dict[str, str]], site: TestClient) -> None:
     dashboard, digests = stored
     text = page(site, "/year/2025")
     shown = re.findall(
@@ -102,9 +98,7 @@ def test_a_year_shows_its_newest_photos_with_their_activities(
         assert photos_of_year(connection, lake, ME, 2024).photos == {}
 
 
-def test_head_answers_as_get_does_without_a_body_and_uses_up_no_link(
-    stored: tuple[Dashboard, dict[str, str]], site: TestClient
-) -> None:
+def test_head_is_get_without_a_body_or_a_used_link(stored: tuple[Dashboard, dict[str, str]], site: TestClient) -> None:
     dashboard, _ = stored
     for path in ("/", "/health", "/trips", "/api/gear", "/activities/99", "/static/style.css", "/login", "/no/such"):
         got, headed = site.get(path), site.head(path)

@@ -85,9 +85,7 @@ def test_every_route_answers_as_the_table_says_and_shows_nobody_what_is_anothers
         answer = ask(browser, line, house.ids)
         answered[line] = answer.status_code
         text = answer.text + str(answer.headers) + str(answer.request.url.path in answer.text)
-        leaked |= {
-            (line, mark): text for athlete, mark in MARKS.items() if athlete != own and mark.lower() in text.lower()
-        }
+        leaked |= {(line, mark): text for who, mark in MARKS.items() if who != own and mark.lower() in text.lower()}
         seen = seen or (own is not None and MARKS[own].lower() in text)
     assert leaked == {}
     assert seen == (own is not None), "who has a folder sees it"

@@ -57,9 +57,7 @@ def test_an_empty_folder_says_to_log_in_first_and_no_button_asks_for_what_would_
     assert f"{NO_LOGIN} Then type" in words(page(site, "/activities"))
 
 
-def test_strava_has_its_limits_and_a_button_and_says_when_a_limit_is_used_up(
-    site: TestClient, settings: Settings
-) -> None:
+def test_strava_has_its_limits_and_a_button_and_tells_used_up_ones(site: TestClient, settings: Settings) -> None:
     log_in(settings)
     budget = make_budget(settings)
     budget.record_answer({"X-RateLimit-Limit": "200,2000", "X-RateLimit-Usage": "12,150"})
@@ -78,9 +76,7 @@ def test_strava_has_its_limits_and_a_button_and_says_when_a_limit_is_used_up(
     assert (strava["rate_limit"], strava["limits"]["calls in a day"]["left"]) == ("long_term", 0)
 
 
-def test_a_login_that_was_refused_or_taken_away_is_on_both_pages_and_refuses_requests(
-    site: TestClient, settings: Settings
-) -> None:
+def test_a_login_refused_or_taken_away_is_on_both_pages_and_refuses(site: TestClient, settings: Settings) -> None:
     asked = ({"kind": "pull", "provider": "strava"}, {"kind": "backfill", "year": "2024"})
     log_in(settings, refused_at=int(datetime(2026, 3, 1, 8, tzinfo=UTC).timestamp()))
     for path in ("/", "/providers"):

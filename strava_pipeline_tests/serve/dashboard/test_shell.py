@@ -28,14 +28,10 @@ def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_dat
         assert part in page.text
     for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
         assert site.get(address).status_code == 200, address
-    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:", page.text), (
-        "pages hold no script or style"
-    )
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:", page.text), "no script, no style"
 
 
-def test_each_page_has_the_date_of_its_data_in_the_zone_of_the_settings_and_a_stranger_sees_none(
-    dashboard: Dashboard,
-) -> None:
+def test_each_page_has_the_date_of_its_data_in_the_set_zone_and_a_stranger_sees_none(dashboard: Dashboard) -> None:
     snapshot = dashboard.site.lake.snapshot
     snapshot.parent.mkdir(parents=True)
     snapshot.touch()

@@ -90,9 +90,7 @@ FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activit
 
 
 @pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
-def test_what_was_published_and_can_not_be_used_is_said_with_the_command_that_makes_it_again(
-    site: TestClient, lake: Lake, how: str
-) -> None:
+def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestClient, lake: Lake, how: str) -> None:
     break_snapshot(lake, how)
     notify(lake, "error", "A run failed", NOW)
     for path, address in addresses():
