@@ -113,7 +113,7 @@ def mark_absent(
     report = AbsenceReport()
     in_gold = {source for (source,) in connection.execute("SELECT DISTINCT source FROM activities_all").fetchall()}
     for source in lake.listed_sources:  # a provider's listings prove nothing about another's activities
-        if source in in_gold:
+        if source in in_gold:  # else nothing of it can be absent
             report += _mark_absent_at(source, connection, lake, years, within, confirm)
     return report
 
@@ -134,8 +134,6 @@ def _mark_absent_at(
     with locked(lake, LOCK):
         note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
         judged = notes(connection, JUDGED)
-        if not known and judged.keys().isdisjoint(note_of.values()):
-            return report  # nothing was ever listed there, so nothing is proved
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
         due = [year for year in years if judged.get(note_of[year]) != signature[year]]
         shards = [str(path) for year in (*due, *years_sharing(connection, due)) for path in shard_files(lake, year)]
