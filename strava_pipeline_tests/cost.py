@@ -6,14 +6,13 @@ makes the run red, and what has become cheap is named, to be taken off.
 """
 
 import os
-import resource
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from strava_pipeline_tests.processes import python
 
 OPTION = "--cost"
 CALL, SETUPS, SLACK = 0.2, 2.0, 2.0
@@ -107,7 +106,6 @@ def _cpu() -> float:
 
 
 def _yardstick() -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", "import dagster"], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    begun = _cpu()
+    python("-c", "import dagster", check=True)
+    return _cpu() - begun

@@ -8,7 +8,6 @@ commit's hash. A release and each commit whose hash ends in 0 run everything. In
 warehouse is opened for each look, as processes do: see open_once.py.
 """
 
-import subprocess
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -16,19 +15,13 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline_tests.processes import ran
+
 QUARTERS = 4
 OPTION = "--draw"
 REPORT = Path(".pytest_cache/drawn.txt")  # how many of how many tests the last draw had
-ROOMS = (
-    "ingest",
-    "lake",
-    "operations",
-    "orchestrate",
-    "providers",
-    "serve",
-    "trips",
-    "verbs",
-)  # whose tests open warehouses
+# whose tests open warehouses
+ROOMS = ("ingest", "lake", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
 _COUNTED = pytest.StashKey[dict[str, int]]()
 _KEY = "drawn"  # of the same in what a worker of xdist hands over
 
@@ -37,8 +30,7 @@ def draw_of(repository: Path) -> int | None:
     """The draw of the commit that is checked out there; None: everything runs."""
 
     def git(*arguments: str) -> str:
-        found = subprocess.run(["git", "-C", repository, *arguments], check=True, capture_output=True, text=True)
-        return found.stdout.strip()
+        return ran("git", *arguments, cwd=repository, check=True).stdout.strip()
 
     commit = git("rev-parse", "HEAD")
     if commit.endswith("0") or git("tag", "--points-at", "HEAD", "v*"):

@@ -1,9 +1,9 @@
 """Four landings in turn run every test, and each of them all that is quick or of the core."""
 
-import subprocess
 from pathlib import Path
 
 from strava_pipeline_tests.draw import draw_of, is_drawn
+from strava_pipeline_tests.processes import ran
 
 
 def test_each_slow_test_runs_in_one_of_four_draws_and_every_other_test_in_each() -> None:
@@ -19,8 +19,7 @@ def test_each_slow_test_runs_in_one_of_four_draws_and_every_other_test_in_each()
 def test_the_draw_is_the_number_of_commits_and_some_commits_run_everything(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         alone = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-        found = subprocess.run([*alone, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
-        return found.stdout.strip()
+        return ran(*alone, *arguments, cwd=tmp_path, check=True).stdout.strip()
 
     def commit(*, is_last_digit_0: bool) -> None:
         git("commit", "--allow-empty", "-m", "a")
