@@ -149,7 +149,7 @@ class TestLogin(LoginFileContract):
 @pytest.mark.slow
 def test_the_published_contract_needs_nothing_of_our_own_tests(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "test_toy.py").write_text(CONTRACT)
-    some = "its_own_id or fault_that or as_the_service_then_says or link_in_place or newest_first"
+    some = "in_stravas_terms or fault_that or as_the_service_then_says or link_in_place or newest_first"
     path = os.pathsep.join([str(ROOT), str(Path(__file__).parent / "installed" / "toy")])
     told = look(settings, path, "-m", "pytest", "-p", "no:cacheprovider", "-k", some, str(tmp_path / "test_toy.py"))
     assert told.returncode == 0, told.stdout
