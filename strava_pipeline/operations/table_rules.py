@@ -20,6 +20,7 @@ from strava_pipeline.lake.gold.quality import (
     has_offsets,
     lost_rows,
     out_of_bounds,
+    row_counts,
     wrong_columns,
 )
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
@@ -61,6 +62,7 @@ class Rule:
         counts: of each of the tables, by name.
         of: the tables that it is a rule of; all tables.
         refuses: whether a table that breaks it must not be published; else it is warned of.
+        of_rows: whether it is a rule of the rows that are there, so that a table without any can't break it.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Rule:
     counts: Callable[[Connection, Lake, Sequence[str]], Mapping[str, Counts]]
     of: Callable[[Table], object] = lambda _: True
     refuses: bool = True
+    of_rows: bool = True
 
     def finding(self, counts: Counts, lake: Lake) -> Finding:
         """What was found of it in a table. Where the rule only warns, a count of 0 is not named.
@@ -120,6 +123,7 @@ RULES = (
         f"Readers have rows that the working warehouse lost. {REBUILD}",
         _lost,
         of=lambda table: not table.may_shrink,
+        of_rows=False,
     ),
     Rule(
         "values_believable",
@@ -157,10 +161,12 @@ def table_findings(
         table: [Finding("columns_match", not odd, {"wrong_columns": odd} if odd else {}, _OTHER_COLUMNS)]
         for table, odd in wrong.items()
     }
+    rows = row_counts(connection, [table for table in tables if not wrong[table]])
     for rule in rules:
-        own = [table for table in tables if not wrong[table] and rule.of(TABLES[table])]
-        for table, counts in rule.counts(connection, lake, own).items():
-            found[table].append(rule.finding(counts, lake))
+        own = [table for table in rows if rule.of(TABLES[table])]
+        counts = rule.counts(connection, lake, [table for table in own if rows[table] or not rule.of_rows])
+        for table in own:
+            found[table].append(rule.finding(counts.get(table, {}), lake))
     return found
 
 
