@@ -12,7 +12,7 @@ from typing import Any, Self, get_args
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.process_owner import athlete_folder, is_reading_folder
@@ -72,10 +72,17 @@ class SourceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Of an athlete that this process reads beside its own: only `.env`, and below it what is given."""
-        if is_reading_folder():
-            return dotenv_settings, init_settings
-        return init_settings, env_settings, dotenv_settings, file_secret_settings
+        """Of an athlete that this process reads beside its own: only `.env`, and below it what is given.
+
+        Where none of our variables is, nobody looks: to look for all of them takes a millisecond.
+        """
+        sources: tuple[PydanticBaseSettingsSource, ...] = (dotenv_settings, init_settings)
+        if not is_reading_folder():
+            sources = (init_settings, env_settings, dotenv_settings, file_secret_settings)
+        ours = cls.variables()
+        return tuple(
+            each for each in sources if not isinstance(each, EnvSettingsSource) or not ours.isdisjoint(each.env_vars)
+        )
 
     @classmethod
     def variables(cls) -> set[str]:
