@@ -183,7 +183,7 @@ test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal --cost
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
-test-slow: $(READY) ## Tests that start processes or run whole jobs. A failed one or two run again, alone, and may be flaky.
+test-slow: $(READY) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
 	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 $(BY_FILE) --durations=20
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.

@@ -1,12 +1,12 @@
-"""What fast tests may cost, judged in the run that `make test` is: CPU seconds by module, as multiples of `import dagster`.
+"""What tests cost in CPU seconds, as multiples of `import dagster`: that import is the yardstick, because it is slow where the machine is.
 
-That import is the yardstick, because it is slow where the machine is. A call may take `CALL` of it in the mean, the set-ups of a module
-`SETUPS` in one process. dear_modules.txt names the modules that take more. It may only shrink: another one that takes `SLACK` times as much
-makes the run red, and what has become cheap is named, to be taken off.
+A call of a fast test may take `CALL` of it in the mean of its cells, the set-ups of a module `SETUPS` in one process. dear_tests.txt names the
+tests that take more: they are slow. With `--cost`, as in `make test`, one that isn't named and takes `SLACK` times as much makes the run red;
+`make test-all` with it says, too, which of the named ones have become cheap.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from strava_pipeline_tests.processes import python
 OPTION = "--cost"
 CALL, SETUPS, SLACK = 0.2, 2.0, 2.0
 ROOT = Path(__file__).parent
+DEAR = frozenset(line for line in (ROOT / "dear_tests.txt").read_text().splitlines() if not line.startswith("#"))
 _KEY = "cost"
 
 
 class Cost(NamedTuple):
-    """CPU seconds of a module's set-ups in one process, of its calls, and how many of these there were."""
+    """CPU seconds of a test's calls, and how many cells it has; or of a module's set-ups in one process."""
 
     setups: float = 0.0
     calls: float = 0.0
@@ -32,19 +33,31 @@ class Cost(NamedTuple):
         return max(self.calls / max(self.tests, 1) / (CALL * yardstick), self.setups / (SETUPS * yardstick))
 
 
-def judged(costs: Mapping[str, Cost], yardstick: float, over: frozenset[str]) -> tuple[list[str], list[str]]:
-    """The modules that are too expensive and are not in `over`, and those in it that need not be."""
-    times = {module: cost.of(yardstick) for module, cost in costs.items()}
+def judged(costs: Mapping[str, Cost], yardstick: float, named: frozenset[str]) -> tuple[list[str], list[str]]:
+    """The tests and modules that are too expensive and are not in `named`, and those in it that need not be."""
+    times = {name: cost.of(yardstick) for name, cost in costs.items()}
     dear = [
-        f"{module} costs {times[module]:.1f} times what it may"
-        for module in sorted({*times} - over)
-        if times[module] > SLACK
+        f"{name} costs {times[name]:.1f} times what a fast test, or the set-ups of its module, may: make it cheaper, or put it on dear_tests.txt"
+        for name in sorted({*times} - named)
+        if times[name] > SLACK
     ]
-    return dear, [module for module in sorted(over & {*times}) if times[module] < 1 / SLACK]
+    return dear, [name for name in sorted(named & {*times}) if times[name] < 1 / SLACK]
+
+
+def name_of(item: pytest.Item) -> str:
+    """A test's name in dear_tests.txt: its module, its class and its function."""
+    return f"{item.path.relative_to(ROOT)}::{item.nodeid.partition('[')[0].partition('::')[2]}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    for item in items:
+        if name_of(item) in DEAR:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, action="store_true", help="judge what the modules cost")
+    parser.addoption(OPTION, action="store_true", help="judge what the tests cost")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,40 +75,40 @@ class Meter:
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         begun = _cpu()
         yield
-        self._add(item, Cost(setups=_cpu() - begun))
+        if item.get_closest_marker("slow") is None:
+            self._add(str(item.path.relative_to(ROOT)), Cost(setups=_cpu() - begun))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         begun = _cpu()
         yield
-        self._add(item, Cost(calls=_cpu() - begun, tests=1))
+        name = name_of(item)
+        if name in DEAR or item.get_closest_marker("slow") is None:
+            self._add(name, Cost(calls=_cpu() - begun, tests=1))
 
-    def _add(self, item: pytest.Item, cost: Cost) -> None:
-        module = str(item.path.relative_to(ROOT))
-        known = self.costs.get(module, Cost())
-        self.costs[module] = Cost(known.setups + cost.setups, known.calls + cost.calls, known.tests + cost.tests)
+    def _add(self, name: str, cost: Cost) -> None:
+        known = self.costs.get(name, Cost())
+        self.costs[name] = Cost(known.setups + cost.setups, known.calls + cost.calls, known.tests + cost.tests)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        for module, (setups, calls, tests) in getattr(node, "workeroutput", {}).get(_KEY, {}).items():
-            known = self.costs.get(module, Cost())
-            self.costs[module] = Cost(max(setups, known.setups), calls + known.calls, tests + known.tests)
+        for name, (setups, calls, tests) in getattr(node, "workeroutput", {}).get(_KEY, {}).items():
+            known = self.costs.get(name, Cost())
+            self.costs[name] = Cost(max(setups, known.setups), calls + known.calls, tests + known.tests)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if "PYTEST_XDIST_WORKER" in os.environ:
-            session.config.workeroutput[_KEY] = {module: [*cost] for module, cost in self.costs.items()}  # type: ignore[attr-defined]
+            session.config.workeroutput[_KEY] = {name: [*cost] for name, cost in self.costs.items()}  # type: ignore[attr-defined]
             return
-        self.dear, self.cheap = judged(
-            self.costs, _yardstick(), frozenset((ROOT / "dear_modules.txt").read_text().splitlines())
-        )
+        self.dear, self.cheap = judged(self.costs, _yardstick(), DEAR)
         if self.dear and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for line in (
             *self.dear,
-            *(f"{module} has become cheap: take it off dear_modules.txt" for module in self.cheap),
+            *(f"{name} has become cheap: take it off dear_tests.txt" for name in self.cheap),
         ):
             terminalreporter.write_line(line)
 

@@ -1,6 +1,15 @@
-"""A module that has become expensive makes the run red; one on the list that has become cheap is named."""
+"""A fast test that has become expensive makes the run red; one on the list that has become cheap is named."""
 
-from strava_pipeline_tests.cost import Cost, judged
+from pathlib import Path
+
+from strava_pipeline import testing
+from strava_pipeline_tests.cost import DEAR, ROOT, Cost, judged
+
+
+def test_each_dear_test_is_one_that_there_is() -> None:
+    contracts = "".join(path.read_text() for path in Path(testing.__path__[0]).glob("*.py"))
+    texts = {module: (ROOT / module).read_text() + contracts for module in {line.partition("::")[0] for line in DEAR}}
+    assert [line for line in sorted(DEAR) if f"def {line.split('::')[-1]}(" not in texts[line.partition("::")[0]]] == []
 
 
 def test_calls_are_judged_in_the_mean_and_set_ups_by_their_sum() -> None:
