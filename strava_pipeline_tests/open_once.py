@@ -71,9 +71,9 @@ def opened_once() -> Iterator[None]:
 
         return locked
 
-    def connecting(path: Path, **options: Any) -> Connection:
+    def connecting(path: Path, *own: Connection | None, **options: Any) -> Connection:
         close(path)
-        return connect(path, **options)
+        return connect(path, *own, **options)
 
     def starting(process: Any, *arguments: Any, **options: Any) -> None:
         for path in list(held):

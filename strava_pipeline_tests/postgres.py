@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 USER, PASSWORD = "trips", "s3cret:/@?#"
-_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_FAST = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 _numbers = count()
 
 

@@ -25,7 +25,7 @@ class Templates:
         """A warehouse without rows, as `connect` makes one. To open a copy costs a tenth of making one."""
         return self._once("empty", lambda path: warehouse.connect(path).close())
 
-    def tables(self, open_file: Callable[[Path], duckdb.DuckDBPyConnection]) -> Path:
+    def tables(self, open_file: Callable[..., duckdb.DuckDBPyConnection]) -> Path:
         """The tables and views of the present catalogue without any note: whose warehouse it becomes writes the notes."""
 
         def make(path: Path) -> None:
@@ -50,14 +50,14 @@ def tables_copied(templates: Templates) -> Iterator[None]:
     """Within the body a new warehouse begins with a copy of its tables. All else of it is made by the product."""
     open_file = warehouse._open
 
-    def open_copy(path: Path) -> duckdb.DuckDBPyConnection:
+    def open_copy(path: Path, *own: duckdb.DuckDBPyConnection | None) -> duckdb.DuckDBPyConnection:
         if not path.exists():
             try:
                 shutil.copyfile(templates.tables(open_file), path)
             except OSError:  # such as a full disk: the product says so
                 with suppress(OSError):
                     path.unlink()
-        return open_file(path)
+        return open_file(path, *own)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(warehouse, "_open", open_copy)

@@ -13,7 +13,7 @@ from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.bronze.answers import land_gear
-from strava_pipeline.lake.gold import warehouse
+from strava_pipeline.lake.gold import sessions, warehouse
 from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import (
     counted,
@@ -81,6 +81,29 @@ def test_a_look_within_a_look_uses_the_connection_that_is_open(lake: Lake) -> No
     with reading(lake) as another:
         assert another is not connection
     assert present(lake) == [1]
+
+
+@pytest.mark.closed
+def test_the_next_opening_finds_nothing_of_the_last_one(lake: Lake) -> None:
+    """Though both are of one instance of DuckDB, unless a body raised, set what is the instance's, or left its temporary folder."""
+    place, seen = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'mine'", []
+    for setting in ("TimeZone = 'UTC'", "threads = 3", "memory_limit = '100MB'", "TimeZone = 'UTC'"):
+        with reading(lake) as connection:
+            seen.append(connection.execute("SELECT current_setting('threads')").fetchall())
+            assert connection.execute(place).fetchall() == [(0,)]
+            connection.execute("CREATE TEMP TABLE mine AS SELECT 1")
+            connection.execute(f"ATTACH '{lake.working.with_name('other.duckdb')}' AS other")
+            connection.execute(f"SET {setting}")
+        with closing(duckdb.connect(str(lake.working))) as alone:  # nobody has the file open
+            assert alone.execute("SELECT count(*) FROM activities").fetchall() == [(0,)]
+        assert len(sessions._IDLE) == (setting == "TimeZone = 'UTC'")
+    assert seen == [seen[0]] * 4
+    with reading(lake):
+        spill_folder(lake.working).mkdir()
+    assert sessions._IDLE == []
+    with pytest.raises(LookupError), reading(lake):
+        raise LookupError
+    assert sessions._IDLE == []
 
 
 def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:

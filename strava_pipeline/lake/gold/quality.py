@@ -255,8 +255,8 @@ def table_columns(connection: Connection) -> dict[str, dict[str, str]]:
     """The columns of each table, with their types. Views are left out: the user may have made one of a table's name."""
     found: dict[str, dict[str, str]] = {}
     for table, column, kind in connection.execute(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (database_oid, table_oid)"
-        " WHERE database_name = current_database()"
+        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+        " SEMI JOIN duckdb_tables() USING (database_oid, table_oid) WHERE database_name = current_database()"
     ).fetchall():
         found.setdefault(table, {})[column] = kind
     return found

@@ -1,8 +1,8 @@
 """The working warehouse: one DuckDB file, one writer at a time, opened once for each hold of the lock.
 
-Opening costs some 30 ms of CPU: `reading` and `writing` within the body of another one, in the same thread, use the
-connection that is open there. Readers of the published snapshot never come here. The tables follow the catalogue; a file
-made by another catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
+Opening costs 10 ms of CPU, the first time 30: `reading` and `writing` within the body of another one, in the same thread,
+use the connection that is open there. Readers of the published snapshot never come here. The tables follow the catalogue; a
+file made by another catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
 """
 
 import shutil
@@ -26,6 +26,7 @@ from strava_pipeline.lake.gold.sessions import (
     STORAGE_VERSION,
     WITHOUT_CACHE,
     first_line,
+    instance,
     interruptible,
     is_of_a_file,
 )
@@ -120,10 +121,11 @@ def _opened_exclusively(lake: Lake) -> Iterator[Connection]:
 @contextmanager
 def opened(lake: Lake) -> Iterator[Connection]:
     """The working warehouse, for a caller that holds it `exclusively` and needs the closed file afterwards."""
-    connection = connect(lake.working, after_another=has_ever_existed(lake))
     try:
-        with interruptible(connection):
-            yield connection
+        with instance(spill_folder(lake.working)) as own:
+            connection = connect(lake.working, own, after_another=has_ever_existed(lake))
+            with closing(connection), interruptible(connection):
+                yield connection
     except duckdb.Error as error:
         if not (is_of_a_file(error) or isinstance(error, duckdb.TransactionException)):
             raise
@@ -132,8 +134,6 @@ def opened(lake: Lake) -> Iterator[Connection]:
             "at hand was kept, everything before it was. If the disk is full, free some space and run the same command "
             f"again. If that does not help, delete {lake.working.parent}: it is rebuilt from bronze, without a call."
         ) from error
-    finally:
-        connection.close()
 
 
 def has_ever_existed(lake: Lake) -> bool:
@@ -155,16 +155,17 @@ def at_rest(lake: Lake, *, patience: float) -> Iterator[bool]:
         yield free
 
 
-def connect(path: Path, *, after_another: bool = False) -> Connection:
+def connect(path: Path, own: Connection | None = None, *, after_another: bool = False) -> Connection:
     """Open a warehouse file, and create it where needed. Sessions run in UTC, whatever the host's zone.
 
+    `own`: the instance to which it is attached, else a new one that ends with the connection.
     `after_another`: an earlier one was lost or set aside, so a new file is marked as incomplete until the rebuild has ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not (path.exists() and _is_held(path)):
         # Left by a killed process. Before opening: what its log holds is replayed then, and DuckDB may put it there.
         shutil.rmtree(spill_folder(path), ignore_errors=True)
-    connection = _open(path)
+    connection = _open(path, own)
     try:
         _prepare(connection, path, after_another=after_another)
     except BaseException:
@@ -198,7 +199,7 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
             mark_changed(connection)
 
 
-def _open(path: Path) -> Connection:
+def _open(path: Path, own: Connection | None = None) -> Connection:
     try:
         for attempt in Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, duckdb.Error) and _is_in_use(path, error)),
@@ -207,7 +208,7 @@ def _open(path: Path) -> Connection:
             reraise=True,
         ):
             with attempt:
-                return _attached(path)
+                return _attached(path, own)
     except duckdb.Error as error:
         if _is_in_use(path, error):
             raise PipelineError(
@@ -218,9 +219,9 @@ def _open(path: Path) -> Connection:
     raise AssertionError("tenacity either returns or raises")
 
 
-def _attached(path: Path) -> Connection:
-    """The file in a database of its own in memory: only ATTACH takes the size of row groups."""
-    connection = duckdb.connect()
+def _attached(path: Path, own: Connection | None) -> Connection:
+    """The file attached to an instance in memory: only ATTACH takes the size of row groups."""
+    connection = duckdb.connect() if own is None else own.cursor()
     try:
         connection.execute(WITHOUT_CACHE)
         connection.execute(INTERRUPTIBLE)
