@@ -174,7 +174,13 @@ def athlete(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "athlete", [8, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 5, 6, 7, 9))], indirect=True
+    "athlete",
+    [
+        8,
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 9)),
+        *(pytest.param(seed, marks=pytest.mark.soak(part="kills")) for seed in (5, 6, 7)),
+    ],
+    indirect=True,
 )
 def test_the_first_run_of_a_chain_of_deaths_that_ends_holds_what_the_services_held_when_it_began(
     athlete: Athlete,
