@@ -287,6 +287,7 @@ def test_the_heart_follows_the_work() -> None:
     assert lags[0] < lags.total()
 
 
+@pytest.mark.core
 def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
     athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
     best: dict[int, tuple[float, int]] = {}

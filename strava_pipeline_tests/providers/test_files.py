@@ -39,6 +39,7 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 
+@pytest.mark.core
 @WITH_THE_TOY
 def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -> None:
     if not world.subject.links:

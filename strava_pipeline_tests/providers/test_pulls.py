@@ -184,6 +184,7 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(world: 
     assert (listing.manifest.window.mode, listing.manifest.complete) == ("month", True)
 
 
+@pytest.mark.core
 def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(world: World, one: ToySubject) -> None:
     for number in range(8):
         one.toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")

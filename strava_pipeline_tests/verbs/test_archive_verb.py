@@ -119,6 +119,7 @@ def test_what_differs_ends_with_4_and_is_told(pulled: Rig, typed: Type, tmp_path
     assert "They differ.\n`strava-pipeline reconcile`, or `import` of this archive" in person.out
 
 
+@pytest.mark.core
 def test_a_field_that_differs_is_told_with_both_values(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     rows = cells(pulled, tmp_path)
     name, old = rows[0].index("Activity Name"), rows[5][2]
