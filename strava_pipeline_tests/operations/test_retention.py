@@ -140,7 +140,7 @@ def at(rig: Rig, now: datetime) -> None:
 
 def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
-    rig.begin_with("flow_backfill")
+    rig.do("flow_backfill")
     now = NOW + timedelta(days=8)
     at(rig, now)
     for _ in range(2):
@@ -227,7 +227,7 @@ def test_an_archives_row_of_another_year_stays(begin: Any) -> None:
 
 def test_whoever_sets_it_again_is_told_again(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
-    rig.begin_with("flow_backfill")
+    rig.do("flow_backfill")
     at(rig, NOW + timedelta(days=8))
     rig.do("flow", [2026])
     rig.settings = rig.settings.model_copy(update={"api_keep_days": None})
@@ -266,7 +266,7 @@ def test_what_a_run_died_with_before_gold_had_it_expires_from_shards(
 
 def test_a_page_of_what_expired_that_a_crash_left_is_not_the_end(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
-    rig.begin_with("flow_backfill")
+    rig.do("flow_backfill")
     note_expired(rig.lake, {each["id"] for each in rig.truth()}, NOW, "a test")
     orphan = begin_listing(rig.lake, Window(mode="incremental", after=1, before=None), athlete_id=None, at=NOW)
     write_whole(orphan.folder / "page-0001.json.gz", packed(b"[]", NOW, 1))
