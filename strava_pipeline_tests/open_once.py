@@ -90,8 +90,8 @@ def opened_once() -> Iterator[None]:
             yield
         finally:
             for path in list(held):
-                if not path.exists():  # it went with the test's folder: nothing is to be written into it
-                    held[path].connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+                if not path.exists():  # it went with the test's folder: nothing is written there, no instance kept
+                    held[path].connection.execute("PRAGMA disable_checkpoint_on_shutdown; SET memory_limit = '1GB'")
                 close(path)
 
 
