@@ -1,8 +1,8 @@
 """What tests cost in CPU seconds, as multiples of `import dagster`: that import is the yardstick, because it is slow where the machine is.
 
-A call of a fast test may take `CALL` of it in the mean of its cells, the set-ups of a module `SETUPS` in one process. dear_tests.txt names the
-tests that take more: they are slow. With `--cost`, as in `make test`, one that isn't named and takes `SLACK` times as much makes the run red;
-`make test-all` with it says, too, which of the named ones have become cheap.
+A call of a fast test may take `CALL` of it in the mean of its module, the set-ups of a module `SETUPS` in one process. dear_tests.txt names the
+tests that take more than such a call, which makes them slow, and the modules that still take more without them. With `--cost`, as in `make
+test`, another module that takes `SLACK` times as much makes the run red. Not a test: the first in a process pays for what others use, too.
 """
 
 import os
@@ -22,7 +22,7 @@ _KEY = "cost"
 
 
 class Cost(NamedTuple):
-    """CPU seconds of a test's calls, and how many cells it has; or of a module's set-ups in one process."""
+    """CPU seconds of a module's set-ups in one process, of its calls, and how many of these there were."""
 
     setups: float = 0.0
     calls: float = 0.0
@@ -34,12 +34,10 @@ class Cost(NamedTuple):
 
 
 def judged(costs: Mapping[str, Cost], yardstick: float, named: frozenset[str]) -> tuple[list[str], list[str]]:
-    """The tests and modules that are too expensive and are not in `named`, and those in it that need not be."""
+    """The modules that are too expensive and are not in `named`, and those in it that need not be."""
     times = {name: cost.of(yardstick) for name, cost in costs.items()}
     dear = [
-        f"{name} costs {times[name]:.1f} times what a fast test, or the set-ups of its module, may: make it cheaper, or put it on dear_tests.txt"
-        for name in sorted({*times} - named)
-        if times[name] > SLACK
+        f"{name} costs {times[name]:.1f} times what it may" for name in sorted({*times} - named) if times[name] > SLACK
     ]
     return dear, [name for name in sorted(named & {*times}) if times[name] < 1 / SLACK]
 
@@ -75,20 +73,19 @@ class Meter:
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         begun = _cpu()
         yield
-        if item.get_closest_marker("slow") is None:
-            self._add(str(item.path.relative_to(ROOT)), Cost(setups=_cpu() - begun))
+        self._add(item, Cost(setups=_cpu() - begun))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         begun = _cpu()
         yield
-        name = name_of(item)
-        if name in DEAR or item.get_closest_marker("slow") is None:
-            self._add(name, Cost(calls=_cpu() - begun, tests=1))
+        self._add(item, Cost(calls=_cpu() - begun, tests=1))
 
-    def _add(self, name: str, cost: Cost) -> None:
-        known = self.costs.get(name, Cost())
-        self.costs[name] = Cost(known.setups + cost.setups, known.calls + cost.calls, known.tests + cost.tests)
+    def _add(self, item: pytest.Item, cost: Cost) -> None:
+        if item.get_closest_marker("slow") is None:
+            name = str(item.path.relative_to(ROOT))
+            known = self.costs.get(name, Cost())
+            self.costs[name] = Cost(known.setups + cost.setups, known.calls + cost.calls, known.tests + cost.tests)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -1,4 +1,4 @@
-"""A fast test that has become expensive makes the run red; one on the list that has become cheap is named."""
+"""A module that has become expensive makes the run red; one on the list that has become cheap is named."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from strava_pipeline_tests.cost import DEAR, ROOT, Cost, judged
 def test_each_dear_test_is_one_that_there_is() -> None:
     contracts = "".join(path.read_text() for path in Path(testing.__path__[0]).glob("*.py"))
     texts = {module: (ROOT / module).read_text() + contracts for module in {line.partition("::")[0] for line in DEAR}}
-    assert [line for line in sorted(DEAR) if f"def {line.split('::')[-1]}(" not in texts[line.partition("::")[0]]] == []
+    tests = sorted(line for line in DEAR if "::" in line)
+    assert [line for line in tests if f"def {line.split('::')[-1]}(" not in texts[line.partition("::")[0]]] == []
 
 
 def test_calls_are_judged_in_the_mean_and_set_ups_by_their_sum() -> None:
