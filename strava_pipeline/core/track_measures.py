@@ -11,14 +11,18 @@ from math import inf
 import polars as pl
 
 from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
-from strava_pipeline.core.tables.bests import DISTANCES as STANDARD
+from strava_pipeline.core.human_bests import STEEP, least_seconds
+from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 
-FORM = 3  # raised whenever the same points would come to something else
+FORM = 4  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
-DISTANCES = tuple(float(metres) for metres, _ in STANDARD.values())
+DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
 LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
+LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
+_SPIKE_FROM, _DETOUR, _SPIKE_SPEED = 12.0, 2.0, 1.5  # m; times the direct way; times the usual speed (the same)
+_MOMENT = 1e-6  # s: what sums of doubles may differ by
 _AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
 MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
@@ -49,7 +53,7 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     """
     found = [_power_curve(points)]
     if sport_group in FASTEST:
-        found.append(_pace_curve(points, FASTEST[sport_group], LENGTHS if sport_group == "swim" else DEVICE))
+        found.append(_pace_curve(points, sport_group))
     return pl.concat(found)
 
 
@@ -180,30 +184,83 @@ def _best(tried: pl.DataFrame, place: pl.Expr) -> pl.DataFrame:
     return tried.group_by("width").agg(pl.exclude("width").get(place)).sort("width")
 
 
-def _pace_curve(points: pl.DataFrame, fastest: float, unplaced: str) -> pl.DataFrame:
-    """The least time over each distance that was covered. A step faster than `fastest` (m/s) adds no distance.
+def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
+    """The least time over each distance of the group that was covered. A step faster than FASTEST adds no distance.
 
-    Where the positions tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one
-    that both agree on is there, too. A time of fewer than LONG usual intervals of the recording is none: it would be guessed
-    between points. `unplaced`: what measured a track that has no position at all.
+    Nor does a stretch in which nobody ever was as fast: it is the row `too_fast`, all such stretches in one. Where the positions
+    tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one that both agree on is
+    there, too. A time with fewer than LEAST_POINTS points within is none: it would be guessed between them.
     """
-    along = _line_of_positions(points, fastest)
-    line = _line_of_device(points, fastest)
+    along = _line_of_positions(points, FASTEST[group])
+    line = _line_of_device(points, FASTEST[group])
     line = along if line.height < 2 else line
     if line.is_empty():
         return _rows(points, [])
-    alone, quickest = unplaced if along.is_empty() else DEVICE, pl.col("value").arg_min()
-    shortest = LONG * line.select(pl.col("t").diff().median().fill_null(0.0)).item()
-    rows: list[_Row] = []
-    for windows in _timed_windows(line["t"], line["covered"]):
-        tried = windows.filter(pl.col("value") >= shortest)
-        best = _agreeing(_best(tried, quickest), along)
-        doubtful = best.filter(~pl.col("agree"))["width"]
-        slower = _agreeing(tried.filter(pl.col("width").is_in(doubtful.implode())), along).filter("agree")
-        told = pl.concat([best.filter("agree"), _best(slower, quickest)]).with_columns(measured_by=pl.lit(POSITIONS))
-        others = best.filter(~pl.col("agree")).with_columns(measured_by=pl.lit(alone))
-        rows += [("pace", *row) for row in pl.concat([told, others]).drop("agree").iter_rows()]
-    return _rows(points, rows)
+    alone = DEVICE if group != "swim" or along.height else LENGTHS
+    heights, whole = _heights(points) if group == "ride" else None, line
+    rows: list[_Row] | None = None
+    while rows is None:
+        rows = []
+        for windows in _timed_windows(line, group):
+            carried = _carried(windows, group, heights)
+            if carried.height:
+                line, along, rows = _without(line, carried), _without(along, carried), None
+                break
+            rows += _best_times(windows, line, along, alone)
+    return _rows(points, [*rows, *_too_fast(whole, line)])
+
+
+def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, alone: str) -> Iterator[_Row]:
+    """The rows of the quickest windows: those that the positions agree with, and quicker ones that `alone` tells."""
+    quickest = pl.col("value").arg_min()
+    best = _agreeing(_best(windows, quickest), along)
+    doubtful = best.filter(~pl.col("agree"))["width"]
+    slower = _agreeing(windows.filter(pl.col("width").is_in(doubtful.implode())), along).filter("agree")
+    told = pl.concat([best.filter("agree"), _best(slower, quickest)]).with_columns(measured_by=pl.lit(POSITIONS))
+    found = pl.concat([told, best.filter(~pl.col("agree")).with_columns(measured_by=pl.lit(alone))]).drop("agree")
+    if alone != LENGTHS:
+        begins, ends = found["begins"] - _MOMENT, found["begins"] + found["value"] + _MOMENT
+        within = line["t"].search_sorted(ends, side="right") - line["t"].search_sorted(begins, side="left")
+        found = found.filter(within >= LEAST_POINTS)
+    yield from (("pace", *row) for row in found.iter_rows())
+
+
+def _carried(windows: pl.DataFrame, group: str, heights: pl.DataFrame | None) -> pl.DataFrame:
+    """The windows in which nobody ever was as fast, of the least width that has any. `heights`: what excuses it, downhill."""
+    least = {width: least_seconds(group, width) for width in DISTANCES[group]}
+    found = windows.filter(pl.col("value") < pl.col("width").replace_strict(least, return_dtype=pl.Float64))
+    if heights is not None and found.height and heights.height > 1:
+        falls = _along(heights, found["begins"]) - _along(heights, found["begins"] + found["value"])
+        found = found.filter(falls <= STEEP * found["width"])
+    return found.filter(pl.col("width") == pl.col("width").min())
+
+
+def _without(line: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """The line without the metres of all steps that lie in the windows, whole or in part; their time stays."""
+    first = line["t"].search_sorted(windows["begins"] + _MOMENT, side="right")
+    last = line["t"].search_sorted(windows["begins"] + windows["value"] - _MOMENT, side="left")
+    edges = pl.concat([pl.DataFrame({"row": first, "by": 1}), pl.DataFrame({"row": last + 1, "by": -1})])
+    within = edges.group_by("row").agg(pl.col("by").sum()).with_columns(pl.col("row").cast(pl.UInt32))
+    step = pl.col("covered").diff().fill_null(0.0)
+    return (
+        line.with_row_index("row")
+        .join(within, on="row", how="left", maintain_order="left")
+        .select("t", covered=pl.when(pl.col("by").fill_null(0).cum_sum() > 0).then(0.0).otherwise(step).cum_sum())
+    )
+
+
+def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
+    """What `line` lacks of the `whole` one: metres, seconds, and when it begins."""
+    lost = whole["covered"].diff().fill_null(0.0) - line["covered"].diff().fill_null(0.0)
+    steps = whole.select(begins=pl.col("t").shift(), lasts=pl.col("t").diff()).filter(lost > 0)
+    if steps.is_empty():
+        return []
+    return [("too_fast", float(lost.sum()), float(steps["lasts"].sum()), steps["begins"].item(0), POSITIONS)]
+
+
+def _heights(points: pl.DataFrame) -> pl.DataFrame:
+    """`t` and the height as `covered`, m: a line as the others are."""
+    return timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"})
 
 
 def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
@@ -223,42 +280,90 @@ def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
 
 
 def _line_of_device(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
-    return _line(points, pl.col("distance").is_finite(), pl.col("distance").diff(), fastest, over_pauses)
+    timed = _each_second(points, "distance")
+    if not over_pauses:
+        timed = _moved(timed)
+    return _line(timed, pl.col("distance").diff(), fastest, over_pauses)
 
 
 def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
+    timed = _each_second(points, "latitude", "longitude")
+    if not over_pauses:
+        timed = _without_spikes(_moved(timed))
+    return _line(timed, _way(1, 0), fastest, over_pauses)
+
+
+def _way(before: int, after: int) -> pl.Expr:
+    """Metres from the position so many rows before to the one so many rows after."""
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    step = column_distance_m(latitude.shift(), longitude.shift(), latitude, longitude)
-    return _line(points, latitude.is_finite() & longitude.is_finite(), step, fastest, over_pauses)
+    return column_distance_m(
+        latitude.shift(before), longitude.shift(before), latitude.shift(-after), longitude.shift(-after)
+    )
 
 
-def _line(points: pl.DataFrame, told: pl.Expr, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:
-    """`t` and `covered` out of the points that are `told`; `step`: metres from the one before."""
-    gap = pl.col("t").diff()
-    is_step = (pl.col("step") <= fastest * gap) & (over_pauses | (gap <= pl.max_horizontal(HOLDS, gap.median() * LONG)))
+def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """`t`, the mean of what was recorded in that second, where all columns have a number, and `since`, s from the one before."""
     return (
         points.lazy()
-        .filter(pl.col("recorded_at").is_not_null() & told)
-        .sort("recorded_at", maintain_order=True)
-        .select(
-            _seconds(points),
-            step.clip(lower_bound=0.0).fill_null(0.0).alias("step"),  # below 0 where a device or a session begins again
-        )
+        .select(_seconds(points), *columns)
+        .filter(pl.col("t").is_not_null() & pl.all_horizontal(pl.col(columns).is_finite()))
         .group_by("t")
-        .agg(pl.col("step").sum())
+        .agg(pl.col(columns).mean())
         .sort("t")
+        .with_columns(since=pl.col("t").diff())
+        .collect()
+    )
+
+
+def _moved(timed: pl.DataFrame) -> pl.DataFrame:
+    """Without what is repeated exactly: a receiver that froze goes on with a leap. Of more than HOLDS seconds both ends stay."""
+    of = pl.struct(pl.exclude("t", "since")).rle_id()
+    first, last = pl.col("t") == pl.col("t").first().over(of), pl.col("t") == pl.col("t").last().over(of)
+    stood = pl.col("t").last().over(of) - pl.col("t").first().over(of) > HOLDS
+    return timed.filter(first | (last & stood))
+
+
+def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
+    """Without single positions out and back: both ways long, together twice as long as the direct one, and faster than around."""
+    way, gap = _way(1, 0), pl.col("t").diff()
+    tried = placed.with_columns(way=way, back=way.shift(-1), direct=_way(1, 1), speed=way / gap)
+    tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))
+    is_far = pl.min_horizontal("way", "back") >= _SPIKE_FROM
+    out = tried.filter(is_far & (pl.col("way") + pl.col("back") > _DETOUR * pl.col("direct")))
+    spikes = [  # a loop: over the few that turn back at once
+        t for t, slower in out.select("t", "slower").iter_rows() if slower > _SPIKE_SPEED * _usual_speed(tried, t)
+    ]
+    return placed.filter(~pl.col("t").is_in(spikes)) if spikes else placed
+
+
+def _usual_speed(placed: pl.DataFrame, t: float) -> float:
+    """The median of the minute around `t`, m/s."""
+    around = placed.filter(pl.col("t").is_between(t - 30, t + 30))["speed"].median()
+    return float(around or 0.0)  # type: ignore[arg-type]
+
+
+def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:
+    """`t` and `covered`; `step`: metres from the row before."""
+    pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
+    is_step = (pl.col("step") <= fastest * pl.col("t").diff()) & (over_pauses | (pl.col("since") <= pause))
+    return (
+        timed.lazy()
+        .with_columns(
+            step=step.clip(lower_bound=0.0).fill_null(0.0)
+        )  # below 0 where a device or a session begins again
         .with_columns(pl.when(is_step).then("step").otherwise(0.0))
         .select("t", covered=pl.col("step").cum_sum())
         .collect()
     )
 
 
-def _timed_windows(t: pl.Series, covered: pl.Series) -> Iterator[pl.DataFrame]:
+def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
     """The windows that can be the fastest over each distance, some distances at a time: width, value (s) and begins.
 
     Where one stood, a window ends at the first moment of the stop, and begins at the last one.
     """
-    for widths in _batches(DISTANCES, len(t)):
+    t, covered = line["t"], line["covered"]
+    for widths in _batches(DISTANCES[group], len(t)):
         tried = _every_window(pl.DataFrame({"x": covered, "t": t}), widths)
         forward, backward = tried.filter(pl.col("way") == 1), tried.filter(pl.col("way") == -1)
         after = covered.search_sorted(forward["reached"], side="left").clip(1, len(covered) - 1)

@@ -112,16 +112,16 @@ STOPPED: list[Point] = [(t + (60 if t > 100 else 0), {"distance": 4.0 * t}) for 
     ("points", "group", "expected"),
     [
         (run(4, 500), "run", {400: 100, 1000: 250, 1609: 402.25, 3000: None}),
-        (run(4, 500), "ride", {400: 100}),
+        (run(10, 5500), "ride", {400: None, 5000: 500, 50_000: 5000}),
         (run(4, 500), "gym", {400: None}),
         (run(20, 500), "run", {400: None}),
-        (run(1, 500), "swim", {400: 400}),
+        (run(1, 500), "swim", {100: 100, 400: 400, 805: None}),
         (STOPPED, "run", {400: 100, 1000: 250, 1609: 402.25 + 61}),  # a pause counts where it is within, and what was moved in it does not
         ([(t, {"distance": 4.0 * t + (5000 if t > 250 else 0)}) for t in range(501)], "run", {400: 100, 3000: None}),
         ([(t, {"distance": 4.0 * t if t < 250 else 4.0 * (t - 250)}) for t in range(401)], "run", {1000: 251}),
         ([(t, {"distance": 4.0 * t if t % 9 == 0 else None}) for t in range(500)], "run", {400: 100}),
         ([(t, north(4 * t)) for t in range(501)], "run", {400: 100, 1000: 250}),
-        ([(t, north(4 * t + (900 if t == 250 else 0))) for t in range(501)], "run", {400: 100, 1609: 404.25}),
+        ([(t, north(4 * t + (900 if t == 250 else 0))) for t in range(501)], "run", {400: 100, 1609: 402.25}),
         ([(t, north(4 * t) if t % 3 else {}) for t in range(501)], "run", {400: 100}),
         ([(0, {"distance": 0.0})], "run", {400: None}),
         ([], "run", {400: None}),
@@ -134,6 +134,13 @@ def test_pace_curves_of_known_runs(points: list[Point], group: str, expected: di
     )
 
 
+def _is_frozen(points: list[tuple[int, float]], place: int) -> bool:
+    """Whether a distance is repeated: of a stand of more than ten seconds the last one is a point."""
+    t, told = points[place]
+    of = [when for when, metres in points if metres == told]
+    return t != of[0] and (t != of[-1] or t - of[0] <= 10)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_pace_curve_is_that_of_every_tenth_of_a_second_tried_in_turn(seed: int) -> None:
     dice = random.Random(seed)
@@ -144,12 +151,13 @@ def test_the_pace_curve_is_that_of_every_tenth_of_a_second_tried_in_turn(seed: i
         t, told, metres = t + step, told + moved, metres + (moved if step < 40 else 0)  # none in a pause
         line.append((t, metres))
         points.append((t, told))
+    line = [(t, m) for place, (t, m) in enumerate(line) if not _is_frozen(points, place)]
     covered = []  # at each tenth of a second
     for (t0, m0), (t1, m1) in pairwise(line):
         covered += [m0 + (m1 - m0) * tenth / (t1 - t0) / 10 for tenth in range((t1 - t0) * 10)]
     covered.append(metres)
     expected = {}
-    for width in (one for one in DISTANCES if one <= metres):
+    for width in (one for one in DISTANCES["run"] if one <= metres):
         end, best = 0, float("inf")
         for begin in range(len(covered)):
             while end < len(covered) and covered[end] < covered[begin] + width:
@@ -190,7 +198,9 @@ def test_nothing_is_covered_in_a_pause_but_in_a_track_that_is_sparse_throughout(
     assert measured(tram)[1000, "positions"] == pytest.approx(1000 / 3 + 300, abs=1.1)
     sparse = [(t, north(3 * t)) for t in range(0, 1201, 30)]
     assert measured(sparse)[1000, "positions"] == pytest.approx(1000 / 3)
-    assert (400, "positions") not in measured(sparse), "133 s of 30 s between points are a guess"
+    sparser = [(t, north(3 * t)) for t in range(0, 1201, 60)]
+    assert (400, "positions") not in measured(sparser), "133 s of 60 s between points are a guess"
+    assert (1000, "positions") in measured(sparser)
     smart = [(t, {"distance": 3.0 * t}) for t in (*range(0, 600, 5), *range(605, 1200, 12))]
     assert measured(smart)[3000, "device"] == pytest.approx(1000)
 
@@ -237,3 +247,63 @@ def test_two_points_of_a_device_are_a_line_and_one_is_none() -> None:
     assert covered_line(two, fastest=12.0).rows() == [(0.0, 0.0), (10.0, 30.0)]
     one = track([(0, {"distance": 0.0, **far}), (10, far)])
     assert covered_line(one, fastest=12.0)["covered"].to_list() == [0.0, 0.0]
+
+
+def jog(seed: int, seconds: int = 2400) -> list[tuple[float, float, float]]:
+    """A run in bends, a position each second: t, metres north and east."""
+    dice = random.Random(seed)
+    north_m, east_m, heading, found = 0.0, 0.0, 0.0, []
+    for t in range(seconds):
+        found.append((float(t), north_m, east_m))
+        heading += dice.gauss(0, 0.05)
+        pace = 3.0 + math.sin(t / 300) + dice.gauss(0, 0.1)
+        north_m, east_m = north_m + pace * math.cos(heading), east_m + pace * math.sin(heading)
+    return found
+
+
+def placed(track_of: list[tuple[float, float, float]]) -> dict[float, float]:
+    """The times of positions over each distance."""
+    east = 111_195.08 * math.cos(math.radians(47.0))
+    points = [(t, {**north(n), "longitude": 11.0 + e / east}) for t, n, e in track_of]
+    return {width: value for (width, by), value in measured(points).items() if by == "positions"}
+
+
+FAULTS = ("spike", "freeze", "doubled", "tram", "gap", "none")
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_fault_of_a_receiver_makes_a_best_better_and_hardly_worse(fault: str, seed: int) -> None:
+    clean, dice = jog(seed), random.Random(seed)
+    truth, at = placed(clean), dice.randrange(900, 1500)
+    planted = list(clean)
+    t, n, e = clean[at]
+    if fault == "spike":
+        planted[at] = (t, n + dice.uniform(60, 200), e)
+    elif fault == "freeze":
+        planted[at : at + 4] = [(t + more, n, e) for more in range(4)]
+    elif fault == "doubled":
+        planted.insert(at, (t + 0.4, n + 40.0, e))
+    elif fault == "tram":  # 2 km at 11 m/s, then the run goes on
+        ridden = [(t + more, n + 11.0 * more, e) for more in range(182)]
+        planted[at:] = [*ridden, *((u + 182, m + 2002, f) for u, m, f in clean[at:])]
+    elif fault == "gap":
+        del planted[at : at + 120]
+    found = placed(planted)
+    assert found.keys() == truth.keys()
+    for width, seconds in truth.items():
+        assert 0.995 * seconds <= found[width] <= 1.01 * seconds + {"tram": 260, "gap": 180}.get(fault, 10), width
+    times = [found[width] for width in sorted(found)]
+    assert times == sorted(times), "a shorter distance takes no longer"
+
+
+def test_what_nobody_ever_was_as_fast_in_is_told_and_no_time_is_made_of_it() -> None:
+    ride = [(t, {"distance": 20.0 * t}) for t in range(1000)]  # 72 km/h
+    assert measured(ride, "ride") == {}
+    steep = [(t, {"distance": 20.0 * t, "altitude": 2000.0 - 0.8 * t}) for t in range(1000)]
+    assert measured(steep, "ride")[5000, "device"] == pytest.approx(250), "downhill, 4 %"
+    flat = [(t, {"distance": 20.0 * t, "altitude": 2000.0 - 0.5 * t}) for t in range(1000)]
+    assert measured(flat, "ride") == {}
+    found = curves(track(ride), "ride").filter(pl.col("measure") == "too_fast")
+    assert found.select("width", "value", "begins_at").rows() == [(19_980.0, 999.0, START)]
+    assert measured([(t, {"distance": 20.0 * t}) for t in range(1000)], "e_ride"), "of which nobody keeps a best"

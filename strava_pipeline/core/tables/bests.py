@@ -17,6 +17,9 @@ _MEASURED_BY = Column(
     "of a time that a track has: positions, lengths (of a pool) or device (no positions, or they tell another distance); NULL: "
     "no track has it",
 )
+_AT_MOST = Column(
+    "at_most", Kind.BOOLEAN, "it is the time over a greater distance: no longer one is known over this one"
+)
 _RECORD = Column(
     "record",
     Kind.TEXT,
@@ -40,6 +43,7 @@ ACTIVITY_BESTS = Table(
         *_VALUE,
         _TOLD_BY,
         _MEASURED_BY,
+        _AT_MOST,
         Column("is_dismissed", Kind.BOOLEAN, "a person said that this activity holds no best (`bests dismiss`)"),
         Column("counts", Kind.BOOLEAN, "it may be a record: not dismissed, and measured by more than the device alone"),
     ),
@@ -60,6 +64,7 @@ def _records(name: str, meaning: str, *more: Column) -> Table:
             Column("on_day", Kind.DATE, "day"),
             _TOLD_BY,
             _MEASURED_BY,
+            _AT_MOST,
             Column("all_time", Kind.BOOLEAN, "the best of all years, too"),
             *more,
         ),
@@ -112,29 +117,63 @@ POWER_BESTS = Table(
 )
 STANDARD_DISTANCES = Table(
     "standard_distances",
-    "The distances of Strava's best efforts, and three more: 3, 50 and 100 km.",
+    "The distances that times are taken over.",
     (
         Column("record", Kind.TEXT, "the record's name", key=True),
         Column("distance_m", Kind.INTEGER, "length", "m"),
         Column("splits", Kind.INTEGER, "how many splits of a kilometre that is; NULL: no whole number"),
+        Column("sport_groups", Kind.TEXTS, "the groups of sports whose distance it is"),
+    ),
+)
+HUMAN_BESTS = Table(
+    "human_bests",
+    "The least time over a distance that is believed, by group of sports: the best of anybody, less 4 %. Between two distances "
+    "nobody is faster than over the shorter one.",
+    (
+        Column("sport_group", Kind.TEXT, GROUP.meaning, key=True),
+        Column("distance_m", Kind.DOUBLE, "length", "m", key=True),
+        Column("least_seconds", Kind.DOUBLE, "what is faster was carried: such a time is no best", "s"),
+    ),
+)
+TOO_FAST_ACTIVITIES = Table(
+    "too_fast_activities",
+    "Activities that hold no record of length or climb, as nobody is as fast: a stretch of the track (more than a twentieth of "
+    "the distance), or all of it; or they are flagged at Strava, and hold no record at all.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("is_flagged", Kind.BOOLEAN, "flagged at Strava"),
+        Column("too_fast_m", Kind.DOUBLE, "how long the stretches of the track are; NULL: there is none", "m"),
     ),
 )
 
-DISTANCES: dict[str, tuple[int, int | None]] = {  # metres as Strava's best efforts have them; whole kilometres
-    "fastest_400m": (400, None),
-    "fastest_half_mile": (805, None),
-    "fastest_1k": (1000, 1),
-    "fastest_1_mile": (1609, None),
-    "fastest_2_miles": (3219, None),
-    "fastest_3k": (3000, 3),
-    "fastest_5k": (5000, 5),
-    "fastest_10k": (10_000, 10),
-    "fastest_15k": (15_000, 15),
-    "fastest_10_miles": (16_090, None),
-    "fastest_20k": (20_000, 20),
-    "fastest_half_marathon": (21_097, None),
-    "fastest_30k": (30_000, 30),
-    "fastest_marathon": (42_195, None),
-    "fastest_50k": (50_000, 50),
-    "fastest_100k": (100_000, 100),
+DISTANCES: dict[str, int] = {  # metres; those of runs as Strava's best efforts have them
+    "fastest_100m": 100,
+    "fastest_200m": 200,
+    "fastest_400m": 400,
+    "fastest_800m": 800,
+    "fastest_half_mile": 805,
+    "fastest_1k": 1000,
+    "fastest_1500m": 1500,
+    "fastest_1_mile": 1609,
+    "fastest_3k": 3000,
+    "fastest_2_miles": 3219,
+    "fastest_5k": 5000,
+    "fastest_10k": 10_000,
+    "fastest_15k": 15_000,
+    "fastest_10_miles": 16_090,
+    "fastest_20k": 20_000,
+    "fastest_half_marathon": 21_097,
+    "fastest_30k": 30_000,
+    "fastest_40k": 40_000,
+    "fastest_marathon": 42_195,
+    "fastest_50k": 50_000,
+    "fastest_100k": 100_000,
+    "fastest_160k": 160_000,
 }
+_RUN = {*DISTANCES.values()} - {100, 200, 800, 1500, 40_000, 160_000}
+_SWIM, _RIDE = {100, 200, 400, 800, 1000, 1500}, {5000, 10_000, 20_000, 40_000, 50_000, 100_000, 160_000}
+DISTANCES_OF = {
+    group: {record: metres for record, metres in DISTANCES.items() if metres in lengths}
+    for group, lengths in {"run": _RUN, "walk": _RUN, "swim": _SWIM, "ride": _RIDE, "e_ride": _RIDE}.items()
+}
+"""Each group's own distances, from short to long."""

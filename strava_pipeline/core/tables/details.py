@@ -287,12 +287,17 @@ TRACKS = activity_rows(
 CURVES = activity_rows(
     "curves",
     "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
-    "Racing with a Power Meter*, 2nd ed. 2010); time over 400 m to 100 km (runs, walks, rides, swims).",
+    "Racing with a Power Meter*, 2nd ed. 2010); time over the distances of the group (runs, walks, rides, swims).",
     (
         _ACTIVITY,
         _ATHLETE,
-        Column("measure", Kind.TEXT, "watts (mean power) or pace (time)", key=True),
-        Column("width", Kind.DOUBLE, "over how long: of watts seconds, of pace metres", "s or m", key=True),
+        Column(
+            "measure",
+            Kind.TEXT,
+            "watts (mean power), pace (time) or too_fast (all stretches in which nobody ever was as fast, in one: a vehicle)",
+            key=True,
+        ),
+        Column("width", Kind.DOUBLE, "over how long: of watts seconds, of the others metres", "s or m", key=True),
         Column(
             "value",
             Kind.DOUBLE,

@@ -12,9 +12,11 @@ from strava_pipeline.core.tables.bests import (
     ATHLETE,
     DEVICE_RECORDS,
     GROUP,
+    HUMAN_BESTS,
     POWER_BESTS,
     RECORDS,
     STANDARD_DISTANCES,
+    TOO_FAST_ACTIVITIES,
     YEAR,
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
@@ -351,9 +353,11 @@ INSIGHTS: dict[str, Table] = {
     for table in (
         SPORT_GROUPS,
         STANDARD_DISTANCES,
+        HUMAN_BESTS,
         TRAINING_ZONES,
         ACTIVITY_SUMS,
         COUNTED_ACTIVITIES,
+        TOO_FAST_ACTIVITIES,
         *(table for _, table in TOTALS.values()),
         ACTIVITY_STREAKS,
         EDDINGTON_NUMBERS,

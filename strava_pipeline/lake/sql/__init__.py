@@ -11,9 +11,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.tables.bests import DISTANCES
+from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
 from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
 
 
@@ -74,10 +75,20 @@ def _gold() -> Iterator[str]:
 def _insights() -> Iterator[tuple[str, str]]:
     """Each view of insights with its query, each after those it reads."""
     groups = ", ".join(f"('{sport}', '{group}')" for sport, group in GROUPS.items())
-    lengths = ", ".join(f"('{record}', {metres}, {splits or 'NULL'})" for record, (metres, splits) in DISTANCES.items())
+    owners = {record: [group for group, own in DISTANCES_OF.items() if record in own] for record in DISTANCES}
+    lengths = ", ".join(
+        f"('{record}', {metres}, {'NULL' if metres % 1000 else metres // 1000}, {owners[record]})"
+        for record, metres in DISTANCES.items()
+    )
+    humans = ", ".join(
+        f"('{group}', {metres}::DOUBLE, {least_seconds(group, metres)}::DOUBLE)"
+        for group, held in HUMAN_BESTS.items()
+        for metres in sorted({max(metres, LEAST_METRES.get(group, 0.0)) for metres in held})
+    )
     texts = {
         "sport_groups": f"SELECT * FROM (VALUES {groups}) AS rows (sport_type, sport_group)",
-        "standard_distances": f"SELECT * FROM (VALUES {lengths}) AS rows (record, distance_m, splits)",
+        "standard_distances": f"SELECT * FROM (VALUES {lengths}) AS rows (record, distance_m, splits, sport_groups)",
+        "human_bests": f"SELECT * FROM (VALUES {humans}) AS rows (sport_group, distance_m, least_seconds)",
         **{
             table.name: sql("insights/totals_by").format(period=period, columns=columns)
             for period, (columns, table) in TOTALS.items()
@@ -123,7 +134,7 @@ def _sums(names: Mapping[str, str]) -> dict[str, str]:
 
 def _stretches() -> dict[str, str]:
     """For each distance of whole kilometres: the time between so many splits, and the shortest of an activity."""
-    lengths = {record: splits for record, (_, splits) in DISTANCES.items() if splits}
+    lengths = {record: metres // 1000 for record, metres in DISTANCES.items() if metres % 1000 == 0}
     between = [
         f"so_far - lag(so_far, {splits}, CASE WHEN place = {splits} THEN 0 END) OVER in_order AS {record}"
         for record, splits in lengths.items()

@@ -1,13 +1,27 @@
--- Write `activity_bests` again. The best of each activity: how long and how high it was, and its fastest time over standard distances. A time is Strava's best effort;
--- or comes out of the track; or else out of consecutive splits of a kilometre: these begin where the activity does, and where one is
--- some metres short its time is drawn out to a whole kilometre, so that they may be a little slower than the truth, but no faster.
--- A best effort is as the track's window of about that time was measured; where that is the device alone, a slower one of the track is
--- there, too.
+-- Write `activity_bests` again. The best of each activity: how long and how high it was, and its fastest time over the distances of its
+-- group. A time is Strava's best effort; or comes out of the track; or else out of consecutive splits of a kilometre: these begin where
+-- the activity does, and where one is some metres short its time is drawn out to a whole kilometre, so that they may be a little slower
+-- than the truth, but no faster. A best effort is as the track's window of about that time was measured; where that is the device
+-- alone, a slower one of the track is there, too. Where nobody ever was as fast there is no time (`human_bests`), and of an activity
+-- that went by a vehicle (`too_fast_activities`) nothing but what the track has without those stretches. Over a distance with no time,
+-- or a longer one than over a greater distance, the time over that one is `at_most`.
 DELETE FROM activity_bests;
 
 INSERT INTO activity_bests BY NAME
 WITH counted AS MATERIALIZED ( -- to plan this view takes DuckDB 7 ms, each time that it stands in a query
     SELECT * FROM counted_activities
+),
+too_fast AS MATERIALIZED (
+    SELECT activity_id, is_flagged FROM too_fast_activities
+),
+lengths AS MATERIALIZED ( -- those of each group, with the least time that anybody may have taken
+    SELECT
+        own.sport_group,
+        own.record,
+        own.distance_m,
+        coalesce(human.least_seconds * own.distance_m / human.distance_m, 0) AS least_seconds
+    FROM (SELECT unnest(sport_groups) AS sport_group, record, distance_m FROM standard_distances) AS own
+    ASOF LEFT JOIN human_bests AS human ON human.sport_group = own.sport_group AND own.distance_m >= human.distance_m
 ),
 split_sums AS (
     -- what is no kilometre (the rest at the end, a lost signal) spoils every stretch that it is in
@@ -21,7 +35,7 @@ split_sums AS (
                 ELSE 1e9
             END
         ) OVER (PARTITION BY activity_id ORDER BY split_index) AS so_far
-    FROM activity_splits_metric
+    FROM activity_splits_metric ANTI JOIN too_fast USING (activity_id)
 ),
 stretches AS (
     SELECT
@@ -39,9 +53,9 @@ of_splits AS (
     WHERE seconds < 1e9
 ),
 of_track AS (
-    SELECT held.activity_id, lengths.record, held.value AS seconds, held.measured_by
+    SELECT held.activity_id, standard.record, held.value AS seconds, held.measured_by
     FROM track_bests AS held
-    JOIN standard_distances AS lengths ON held.width = lengths.distance_m
+    JOIN standard_distances AS standard ON held.width = standard.distance_m
     WHERE held.measure = 'pace'
 ),
 -- of each activity and distance there is one of each, at most
@@ -52,11 +66,11 @@ by_device AS (
     SELECT * FROM of_track WHERE measured_by = 'device'
 ),
 of_strava AS (
-    SELECT held.activity_id, lengths.record, min(held.elapsed_time)::DOUBLE AS seconds
+    SELECT held.activity_id, standard.record, min(held.elapsed_time)::DOUBLE AS seconds
     FROM activity_best_efforts AS held
-    JOIN standard_distances AS lengths ON abs(held.distance - lengths.distance_m) <= 1
-    WHERE held.elapsed_time > 0
-    GROUP BY held.activity_id, lengths.record
+    JOIN standard_distances AS standard ON abs(held.distance - standard.distance_m) <= 1
+    WHERE held.elapsed_time > 0 AND held.activity_id NOT IN (SELECT activity_id FROM too_fast)
+    GROUP BY held.activity_id, standard.record
 ),
 efforts AS (
     SELECT
@@ -74,39 +88,72 @@ efforts AS (
 trusted_efforts AS (
     SELECT activity_id, record FROM efforts WHERE measured_by IS DISTINCT FROM 'device'
 ),
-bests AS MATERIALIZED ( -- else DuckDB 1.5.5 waits for ever where a reader takes all rows of 150,000 activities with one thread
-    SELECT activity_id, 'longest_distance' AS record, distance_m AS value, 'm' AS unit, 'activity' AS told_by, NULL AS measured_by
-    FROM counted
-    WHERE distance_m > 0
+timed AS (
+    SELECT activity_id, record, seconds, 'best_effort' AS told_by, measured_by FROM efforts
     UNION ALL
-    SELECT
-        activity_id,
-        'longest_moving_time',
-        moving_time_seconds,
-        's',
-        CASE WHEN list_contains(computed, 'moving_time_seconds') THEN 'computed' ELSE 'activity' END,
-        NULL
-    FROM counted
-    WHERE moving_time_seconds > 0
+    SELECT activity_id, record, seconds, 'track', measured_by FROM trusted ANTI JOIN trusted_efforts USING (activity_id, record)
     UNION ALL
-    SELECT
-        activity_id,
-        'biggest_climb',
-        elevation_gain_m,
-        'm',
-        CASE WHEN list_contains(computed, 'elevation_gain_m') THEN 'computed' ELSE 'activity' END,
-        NULL
-    FROM counted
-    WHERE elevation_gain_m > 0
+    SELECT activity_id, record, seconds, 'track', 'device' FROM by_device ANTI JOIN efforts USING (activity_id, record)
     UNION ALL
-    SELECT activity_id, record, seconds, 's', 'best_effort', measured_by FROM efforts
-    UNION ALL
-    SELECT activity_id, record, seconds, 's', 'track', measured_by FROM trusted ANTI JOIN trusted_efforts USING (activity_id, record)
-    UNION ALL
-    SELECT activity_id, record, seconds, 's', 'track', 'device' FROM by_device ANTI JOIN efforts USING (activity_id, record)
-    UNION ALL
-    SELECT activity_id, record, seconds, 's', 'splits', NULL
+    SELECT activity_id, record, seconds, 'splits', NULL
     FROM of_splits ANTI JOIN efforts USING (activity_id, record) ANTI JOIN of_track USING (activity_id, record)
+),
+believed AS (
+    SELECT
+        timed.activity_id,
+        counted.sport_group,
+        timed.measured_by IS NOT DISTINCT FROM 'device' AS is_device,
+        lengths.distance_m,
+        struct_pack(seconds := timed.seconds, distance_m := lengths.distance_m, told_by := told_by, measured_by := coalesce(measured_by, '')) AS it
+    FROM timed
+    JOIN counted USING (activity_id)
+    JOIN lengths USING (sport_group, record)
+    WHERE timed.seconds >= lengths.least_seconds
+      AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE is_flagged)
+),
+-- over each distance the least of the times over it and over all greater ones
+fastest AS (
+    SELECT
+        activity_id,
+        lengths.record,
+        lengths.distance_m,
+        is_device,
+        min(believed.it) OVER (PARTITION BY activity_id, is_device ORDER BY lengths.distance_m DESC) AS it
+    FROM (SELECT activity_id, sport_group, is_device, max(distance_m) AS longest FROM believed GROUP BY ALL) AS held
+    JOIN lengths ON lengths.sport_group = held.sport_group AND lengths.distance_m <= held.longest
+    LEFT JOIN believed USING (activity_id, is_device, distance_m)
+),
+bests AS MATERIALIZED ( -- else DuckDB 1.5.5 waits for ever where a reader takes all rows of 150,000 activities with one thread
+    SELECT
+        activity_id,
+        record,
+        value::DOUBLE AS value,
+        CASE record WHEN 'longest_moving_time' THEN 's' ELSE 'm' END AS unit,
+        CASE WHEN list_contains(computed, summed) THEN 'computed' ELSE 'activity' END AS told_by,
+        NULL AS measured_by,
+        false AS at_most
+    FROM (
+        SELECT activity_id, computed, 'longest_distance' AS record, distance_m AS value, 'distance_m' AS summed FROM counted
+        UNION ALL
+        SELECT activity_id, computed, 'longest_moving_time', moving_time_seconds, 'moving_time_seconds' FROM counted
+        UNION ALL
+        SELECT activity_id, computed, 'biggest_climb', elevation_gain_m, 'elevation_gain_m' FROM counted
+    )
+    ANTI JOIN too_fast USING (activity_id)
+    WHERE value > 0
+    UNION ALL
+    SELECT
+        fastest.activity_id,
+        fastest.record,
+        fastest.it.seconds,
+        's',
+        fastest.it.told_by,
+        nullif(fastest.it.measured_by, ''),
+        fastest.it.distance_m > fastest.distance_m
+    FROM fastest
+    LEFT JOIN fastest AS other
+        ON fastest.is_device AND NOT other.is_device AND other.activity_id = fastest.activity_id AND other.record = fastest.record
+    WHERE other.activity_id IS NULL OR fastest.it.seconds < other.it.seconds
 )
 SELECT
     activity_id,
@@ -115,10 +162,11 @@ SELECT
     counted.local_year,
     counted.on_day,
     bests.record,
-    bests.value::DOUBLE AS value,
+    bests.value,
     bests.unit,
     bests.told_by,
     bests.measured_by,
+    bests.at_most,
     dismissed.activity_id IS NOT NULL AS is_dismissed,
     NOT is_dismissed AND bests.measured_by IS DISTINCT FROM 'device' AND counted.on_day IS NOT NULL AS counts
 FROM bests

@@ -199,7 +199,7 @@ def month(text: str) -> str:
     return f"{MONTH_NAMES[int(text[5:7]) - 1]} {text[:4]}"
 
 
-_LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for record, (metres, _) in DISTANCES.items()}
+_LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for record, metres in DISTANCES.items()}
 
 
 def length_name(metres: float) -> str:

@@ -14,7 +14,8 @@ WITH best AS (
             'on_day': on_day,
             'activity_id': activity_id,
             'told_by': told_by,
-            'measured_by': coalesce(measured_by, '')
+            'measured_by': coalesce(measured_by, ''),
+            'at_most': at_most
         }) AS it
     FROM activity_bests
     WHERE NOT is_dismissed AND on_day IS NOT NULL
@@ -31,6 +32,7 @@ SELECT
     it.on_day AS on_day,
     it.told_by AS told_by,
     nullif(it.measured_by, '') AS measured_by,
+    it.at_most AS at_most,
     row_number() OVER (PARTITION BY athlete_id, sport_group, record, stands_apart ORDER BY it) = 1 AS all_time,
     stands_apart
 FROM best
