@@ -15,7 +15,7 @@ bests = command_group("Bests of an activity: how each was measured; and keeping 
 @bests.command(context_settings=NEGATIVE_IDS)
 def show(one: AnyId, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
-    from strava_pipeline.core.insights.goals import clock, record_name
+    from strava_pipeline.core.insights.goals import record_name, record_text
     from strava_pipeline.core.insights.page import how_told
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import plain
@@ -26,9 +26,8 @@ def show(one: AnyId, as_json: Json = False) -> None:
         echo_json({"activity_id": key, "is_dismissed": dismissed, "bests": plain(found)})
         return
     for each in found:
-        out.print(
-            f"{record_name(each['record'])}: {clock(each['value'])} ({how_told(each['told_by'], each['measured_by'])})"
-        )
+        value = record_text(each["value"], "s", each["record"], "km", each["sport_group"], each["at_most"])
+        out.print(f"{record_name(each['record'])}: {value} ({how_told(each['told_by'], each['measured_by'])})")
     if not found:
         out.print("It has no time over a standard distance.")
     out.print(

@@ -251,7 +251,7 @@ def _print_year(summary: "YearSummary") -> None:
     best = [each for each in summary.records if each.all_time]
     out.print(f"Records of the year: {len(summary.records)}, the best of all years: {len(best)}", style="bold")
     for each in best:
-        value = record_text(each.value, each.unit, each.record, units)
+        value = record_text(each.value, each.unit, each.record, units, each.group, each.at_most)
         how = how_told(each.told_by, each.measured_by)
         text = f"{value} on {summary.day(each.on_day)}{f' ({how})' if how else ''}"
         out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {text}")

@@ -37,8 +37,8 @@ class Sums:
 class Record:
     """The best of the year; `all_time`: also of all years.
 
-    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's. `told_by`, `measured_by`: as in `records`.
-    `by_api`: Strava's API gave the activity.
+    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's. `by_api`: Strava's API gave the activity.
+    `told_by`, `measured_by`, `at_most`: as in `records`.
     """
 
     group: str
@@ -51,6 +51,7 @@ class Record:
     measured_by: str | None
     all_time: bool
     by_api: bool
+    at_most: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, has_ungrouped_power, read_athlete
 from strava_pipeline.core.insights.services import GearService, read_services
 from strava_pipeline.core.privacy import PrivacyZone, read_zones
 from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.core.tables.bests import DISTANCES
 
 METRES_PER_MILE = 1609.344  # international yard and pound agreement, 1959
 METRES_PER_FOOT = 0.3048
@@ -237,16 +239,32 @@ def clock(seconds: float) -> str:
 
 def record_name(record: str) -> str:
     """The name of a record for a person: `Fastest half marathon`, `Fastest 10 km`, `Longest distance`."""
-    words = record.replace("_", " ")
-    if words.endswith("k") and words[-2].isdigit():
-        words = f"{words[:-1]} km"
-    return words[0].upper() + words[1:].replace("400m", "400 m")
+    words = re.sub(r"(?<=\d)(k|m)$", lambda unit: {"k": " km", "m": " m"}[unit[0]], record.replace("_", " "))
+    return words[0].upper() + words[1:]
 
 
-def record_text(value: float, unit: str, record: str, units: Units) -> str:
-    """The value of a record: `41:05`, `102 km`, `2,310 m`. `unit`: that of `value`, m or s."""
+def speed(metres_a_second: float | None, group: str, units: Units) -> str:
+    """`25.1 km/h`; of groups on foot the pace, `5:03 /km`; of swimming `1:45 /100 m`."""
+    if not metres_a_second or not isfinite(metres_a_second) or metres_a_second < 0:
+        return NOTHING
+    length, unit = (1000.0, "km") if units == "km" else (METRES_PER_MILE, "mi")
+    if group == "swim":
+        return f"{clock(100 / metres_a_second)} /100 m"
+    if group in ("run", "walk"):
+        return f"{clock(length / metres_a_second)} /{unit}"
+    return f"{metres_a_second * 3600 / length:.1f} {'km/h' if units == 'km' else 'mph'}"
+
+
+def record_text(value: float, unit: str, record: str, units: Units, group: str = "", at_most: bool = False) -> str:
+    """The value of a record: `102 km`, `2,310 m`; a time as `41:05`, and with its `group` `41:05 · 4:06 /km`. `unit`: m or s.
+
+    `at_most`: it took longer over a greater distance, and less over this one: `≤ 41:05`.
+    """
     if unit == "s":
-        return clock(value)
+        if at_most:
+            return f"≤ {clock(value)}"
+        metres = DISTANCES.get(record)
+        return f"{clock(value)} · {speed(metres / value, group, units)}" if metres and group else clock(value)
     return amount_text("elevation_gain_m" if record == "biggest_climb" else "distance_m", value, units)
 
 

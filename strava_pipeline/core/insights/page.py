@@ -230,7 +230,7 @@ def how_told(told_by: str, measured_by: str | None = None) -> str:
 def _record(each: Record, summary: YearSummary, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "name": record_name(each.record),
-        "value": record_text(each.value, each.unit, each.record, summary.units),
+        "value": record_text(each.value, each.unit, each.record, summary.units, each.group, each.at_most),
         "on": summary.day(each.on_day),
         "title": names.get(each.activity_id),
         "activity_id": each.activity_id,

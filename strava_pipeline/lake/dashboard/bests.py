@@ -84,8 +84,8 @@ def gear_use(connection: Connection) -> GearUse:
 class Record:
     """The best of a kind and group of sports: of all years, of one, and of the last weeks by their number, 52, 26, 12 and 4.
 
-    Each is None where there is none, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by` and
-    `measured_by`, as in `records`. `stands_apart`: its distance is told by the device alone.
+    Each is None where there is none, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by`, `measured_by`
+    and `at_most`, as in `records`. `stands_apart`: its distance is told by the device alone.
     """
 
     sport_group: str
@@ -118,6 +118,11 @@ def _best(kind: Values, held: dict[str, Any] | None) -> Values | None:
 def bests_of(connection: Connection, activity_id: int) -> list[Values]:
     """The fastest times of an activity, from short to long; and whether a person dismissed them."""
     return list(rows_of(connection, "bests_of_activity", {"id": activity_id}))
+
+
+def too_fast(connection: Connection, activity_id: int) -> Values | None:
+    """That nobody is as fast: `is_flagged` at Strava, `too_fast_m` of the track, or (neither) all of it; None: somebody is."""
+    return next(iter(rows_of(connection, "too_fast_activity", {"id": activity_id})), None)
 
 
 def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values]:

@@ -51,7 +51,7 @@ def load_series(connection: Connection, athlete_id: int, period: Period) -> dict
 class Best:
     """The best of a window: watts or seconds, the activity that holds it, and its local day.
 
-    `told_by`, `measured_by`: as in `records`.
+    `told_by`, `measured_by`, `at_most`: as in `records`.
     `watts_per_kg`: by the weight that held on that day; None where none is known, and of seconds.
     """
 
@@ -61,6 +61,7 @@ class Best:
     told_by: str
     measured_by: str | None
     watts_per_kg: float | None = None
+    at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)

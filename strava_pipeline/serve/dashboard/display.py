@@ -27,6 +27,7 @@ from strava_pipeline.core.insights.goals import (
     group_name,
     record_name,
     record_text,
+    speed,
 )
 from strava_pipeline.core.insights.page import how_told
 from strava_pipeline.core.providers import spec_of
@@ -38,7 +39,6 @@ from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 
 LONGEST = 120  # characters of a name in a list; its own page has all of it
-_ON_FOOT = ("run", "walk")
 
 
 def shown(value: Any) -> Any:
@@ -150,18 +150,6 @@ def _measured(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
-def speed(metres_a_second: float | None, group: str, units: Units) -> str:
-    """`25.1 km/h`; of groups on foot the pace, `5:03 /km`; of swimming `1:45 /100 m`."""
-    if not metres_a_second or not isfinite(metres_a_second) or metres_a_second < 0:
-        return NOTHING
-    length, unit = (1000.0, "km") if units == "km" else (METRES_PER_MILE, "mi")
-    if group == "swim":
-        return f"{clock(100 / metres_a_second)} /100 m"
-    if group in _ON_FOOT:
-        return f"{clock(length / metres_a_second)} /{unit}"
-    return f"{metres_a_second * 3600 / length:.1f} {'km/h' if units == 'km' else 'mph'}"
-
-
 def whole(value: float | None, unit: str = "") -> str:
     """A number without decimals: `142 bpm`."""
     return NOTHING if value is None or not isfinite(value) else f"{round(value):,} {unit}".rstrip()
@@ -256,9 +244,9 @@ def zone_range(from_value: float, below_value: float | None, measure: str) -> st
     return f"up to {most} {unit}" if least <= 0 else f"{least}–{most} {unit}"
 
 
-def best(value: float, measure: str) -> str:
-    """The best of a window: watts, or a time."""
-    return whole(value, "W") if measure == "watts" else clock(value)
+def best(value: float, measure: str, at_most: bool = False) -> str:
+    """The best of a window: watts, or a time, which may be that over a greater distance."""
+    return whole(value, "W") if measure == "watts" else f"{'≤ ' if at_most else ''}{clock(value)}"
 
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -12,7 +13,7 @@ from strava_pipeline.lake.dashboard.activities import (
     whole_activity,
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
-from strava_pipeline.lake.dashboard.bests import bests_of
+from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
 from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -38,27 +39,38 @@ def activity(
     """One activity: its track, what it nests, its sources side by side, its history."""
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
-    values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
+    values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found, units)}
     values["way"] = way_of(snapshot, found.id)
     return render(request, "activity.html", values)
 
 
 @router.post("/activities/{activity_id}/bests", response_model=None)
 def decide_bests(
-    request: Request, snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found: Found, fields: Fields
+    request: Request,
+    snapshot: Snapshot,
+    lake: CurrentLake,
+    units: CurrentUnits,
+    pipeline: CurrentPipeline,
+    found: Found,
+    fields: Fields,
 ) -> Response:
     """Say that an activity holds no best, or may again; its bests as they are then."""
-    wanted = next(iter(fields.get("dismissed", ())), "")
-    if wanted not in ("true", "false"):
-        raise ProblemError(400, "The form does not say whether the activity may hold a best.")
-    is_seen = pipeline.decide_bests(found.id, dismissed=wanted == "true")
+    is_seen = pipeline.decide_bests(found.id, dismissed=_is_dismissal(fields))
     if not is_by_script(request):
         return RedirectResponse(f"/activities/{found.id}#bests", 303)
-    values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
+    values = {**_bests(snapshot, lake, found, units), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
 
 
-def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
+def _is_dismissal(fields: Fields) -> bool:
+    wanted = next(iter(fields.get("dismissed", ())), "")
+    if wanted not in ("true", "false"):
+        raise ProblemError(400, "The form does not say whether the activity may hold a best.")
+    return wanted == "true"
+
+
+def _bests(snapshot: Connection, lake: Lake, found: FoundActivity, units: Units) -> dict[str, Any]:
     """What the part with an activity's bests shows."""
     is_dismissed = found.id in dismissed_activities(snapshot, lake)
-    return {"bests": bests_of(snapshot, found.id), "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}
+    values = {"bests": bests_of(snapshot, found.id), "too_fast": too_fast(snapshot, found.id), "units": units}
+    return {**values, "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}

@@ -549,8 +549,16 @@ def test_years_in_a_row_are_a_range() -> None:
 
 
 def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:
-    assert [window(width, "pace") for width in DISTANCES] == [
-        *("400 m", "half mile", "1 km", "1 mile", "2 miles", "3 km", "5 km", "10 km", "15 km", "10 miles", "20 km"),
+    assert [window(width, "pace") for width in DISTANCES["swim"]] == [
+        "100 m",
+        "200 m",
+        "400 m",
+        "800 m",
+        "1 km",
+        "1500 m",
+    ]
+    assert [window(width, "pace") for width in DISTANCES["run"]] == [
+        *("400 m", "half mile", "1 km", "1 mile", "3 km", "2 miles", "5 km", "10 km", "15 km", "10 miles", "20 km"),
         *("half marathon", "30 km", "marathon", "50 km", "100 km"),
     ]
     assert [window(width, "watts") for width in (5, 90, 1200, 5400)] == ["5 s", "1.5 min", "20 min", "1.5 h"]

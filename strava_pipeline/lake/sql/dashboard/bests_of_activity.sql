@@ -1,6 +1,17 @@
--- The fastest times of the activity $id, from short to long.
-SELECT bests.record, bests.value, bests.unit, bests.told_by, bests.measured_by, bests.is_dismissed
+-- The fastest times of the activity $id, from short to long, each distance once. `by_device`: a faster time whose distance the device
+-- alone tells.
+SELECT
+    bests.record,
+    bests.value,
+    bests.unit,
+    bests.told_by,
+    bests.measured_by,
+    bests.at_most,
+    bests.is_dismissed,
+    bests.sport_group,
+    lag(bests.value) OVER (PARTITION BY bests.record ORDER BY bests.value) AS by_device
 FROM activity_bests AS bests
 JOIN standard_distances AS lengths USING (record)
 WHERE bests.activity_id = $id
-ORDER BY lengths.distance_m, bests.value
+QUALIFY row_number() OVER (PARTITION BY bests.record ORDER BY bests.value DESC) = 1
+ORDER BY lengths.distance_m

@@ -3,14 +3,14 @@
 WITH held AS (
     SELECT 'watts' AS measure, seconds::DOUBLE AS width, on_day, {
         'rank': -watts, 'on_day': on_day, 'activity_id': activity_id, 'told_by': 'track', 'measured_by': 'meter',
-        'watts_per_kg': watts_per_kg
+        'watts_per_kg': watts_per_kg, 'at_most': false
     } AS it
     FROM activity_power
     WHERE athlete_id = $athlete_id AND sport_group = $sport_group
     UNION ALL
     SELECT 'pace', lengths.distance_m, bests.on_day, {
         'rank': bests.value, 'on_day': bests.on_day, 'activity_id': bests.activity_id, 'told_by': bests.told_by,
-        'measured_by': coalesce(bests.measured_by, ''), 'watts_per_kg': NULL
+        'measured_by': coalesce(bests.measured_by, ''), 'watts_per_kg': NULL, 'at_most': bests.at_most
     }
     FROM activity_bests AS bests
     JOIN standard_distances AS lengths USING (record)

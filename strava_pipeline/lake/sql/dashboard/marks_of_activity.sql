@@ -9,7 +9,7 @@ held AS (
         activity_id, local_year, record, NULL AS seconds, value, unit,
         CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END AS order_by
     FROM activity_bests SEMI JOIN mine USING (athlete_id, sport_group)
-    WHERE counts
+    WHERE counts AND NOT at_most
     UNION ALL
     SELECT activity_id, local_year, 'power_' || seconds, seconds, watts, 'W', -watts
     FROM activity_power SEMI JOIN mine USING (athlete_id, sport_group)
