@@ -1,6 +1,7 @@
 """The views of insights, each laid beside the same counted in plain Python; and rows that nobody expects."""
 
 import math
+import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.human_bests import least_seconds
+from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
@@ -349,6 +351,68 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
         ("fastest_1k", 251.0, 2, "best_effort", "positions"),
         ("fastest_1k", 270.0, 5, "best_effort", None),
     ]
+
+
+def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
+    """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: nothing odd."""
+    more: list[dict[str, Any]] = [
+        {},
+        {"flagged": True},
+        {"distance": 30_000.0, "elapsed_time": 2696},
+        {},
+        {"distance": 12_000.0},
+    ]
+    given = [
+        activity(number, f"2024-0{number}-01T08:00", **{"sport_type": "Run", "flagged": False, **each})
+        for number, each in enumerate(more, start=1)
+    ]
+    tracked = [window(1, 2030, 195.0, "positions", "too_fast"), window(1, 1000, 260.0, "positions")]
+    efforts = [
+        {"activity_id": number, "effort_index": place, "distance": metres, "elapsed_time": seconds}
+        for number in (1, 2, 4)
+        for place, (metres, seconds) in enumerate([(1000.0, 91), (5000.0, 1500)])
+    ]
+    told = told_of(
+        lake,
+        given,
+        "SELECT record, activity_id, value, at_most FROM records WHERE NOT starts_with(record, 'longest_m') ORDER BY ALL",
+        track_bests=[{"begins_at": None, **each} for each in tracked],
+        activity_best_efforts=efforts,
+        activity_splits_metric=splits(1, [91] * 5),
+    )
+    longer = {"400m", "half_mile"}
+    at_most = {record.removeprefix("fastest_"): value for record, _, value, is_bound in told if is_bound}
+    assert at_most == {**dict.fromkeys(longer, 260.0), **dict.fromkeys(("1_mile", "2_miles", "3k"), 1500.0)}
+    assert [row[:3] for row in told if not row[3]] == [
+        ("biggest_climb", 4, 150.0),
+        ("fastest_1k", 1, 260.0),
+        ("fastest_5k", 4, 1500.0),
+        ("longest_distance", 4, 20_000.0),
+    ]
+
+
+def test_a_shorter_distance_never_takes_longer_in_an_activity_and_in_a_year(lake: Lake) -> None:
+    dice, metres = random.Random(4), list(DISTANCES_OF["run"].values())
+    given = [activity(number, f"202{number % 3}-05-{number:02}T08:00", sport_type="Run") for number in range(1, 25)]
+    tracked = [
+        window(number, length, length / dice.uniform(2, 6), measured_by)
+        for number in range(1, 25)
+        for length in dice.sample(metres, 5)
+        for measured_by in dice.sample(["positions", "device"], dice.choice([1, 2]))
+    ]
+    put(lake, given)
+    put(lake, tracked, "track_bests")
+    with reading(lake) as connection:
+        connection.execute(bests_statement())
+        for held, by in (("activity_bests", "activity_id, counts"), ("records", "local_year")):
+            falls = (
+                f"SELECT count(*), count(*) FILTER (value < before) FROM (SELECT value, lag(value) OVER (PARTITION BY {by} "
+                f"ORDER BY distance_m) AS before FROM {held} JOIN standard_distances USING (record))"
+            )
+            [(count, fallen)] = rows(connection, falls)
+            assert (count > 20, fallen) == (True, 0), held
+        exact = "SELECT count(*) FROM activity_bests SEMI JOIN track_bests USING (activity_id, value) WHERE NOT at_most"
+        assert rows(connection, exact)[0][0] > 24
 
 
 def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
