@@ -96,7 +96,9 @@ def reconcile(
     first: Annotated[list[str] | None, typer.Option("--years", help=f"{HELP} None: all, in one listing.")] = None,
     provider: Annotated[
         list[str] | None,
-        typer.Option("--provider", help="Compare with this service instead of Strava; may be repeated."),
+        typer.Option(
+            "--provider", help="Compare with this service instead of Strava, or with `all` others; may be repeated."
+        ),
     ] = None,
     allow_shrink: AllowShrink = False,
     per_page: PerPage = None,
@@ -154,7 +156,7 @@ def _compare(
     from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
 
     wants = wanted(settings, month=None, years=words, everything=not words, per_page=per_page)
-    found = pull_and_report(settings, providers, wants, **options)
+    found = pull_and_report(settings, [] if providers == ["all"] else providers, wants, **options)
     return exit_code(found.values()) or int(any(one.is_held_back(name) for name, one in found.items()))
 
 

@@ -313,7 +313,7 @@ def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
     typed = type_on(rig)
     for number in range(8):
         services[0].toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")
-    assert typed("reconcile", "--provider", "toy").code == 0
+    assert typed("reconcile", "--provider", "all").code == 0
     del services[0].toy.items["toy 2025-01-31"]
     services[0].clock.advance(60)
     said = typed("reconcile", "--provider", "toy", "--years", "2025", "--json")

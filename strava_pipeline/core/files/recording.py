@@ -111,7 +111,7 @@ class DecodedFile:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 2  # of the reading; raising it makes the next run read every file again
+VERSION = 3  # of the reading; raising it makes the next run read every file again
 
 
 class ClockBy(StrEnum):

@@ -55,7 +55,7 @@ DATA, DEFINITION = fitdecode.FIT_FRAME_DATA, fitdecode.FIT_FRAME_DEFINITION
 DEVELOPER = ("developer_data_id", "field_description")
 NO_COLUMNS = ("event", "file_creator", "sport", *DEVELOPER)  # messages with nothing for a column
 CADENCE = PLACES["cadence"]
-NATIVE = fitdecode.utils.get_mesg_type("record").fields
+_SENSORLESS = (PLACES["distance"], PLACES["speed"])  # what a watch without a sensor writes as 0
 
 
 @dataclass(slots=True)
@@ -170,7 +170,7 @@ def _sort(message: FitDataMessage, messages: Messages) -> None:
 def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
     row: list[float | None] = list(EMPTY)
     fraction = 0.0
-    standard: list[FieldData] = []
+    standard: list[tuple[int, Any]] = []
     for data in message.fields:
         value = data.value
         if value is None:
@@ -181,30 +181,29 @@ def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
             row[place] = value
         elif data.field is not None and data.field.name == "fractional_cadence" and type(value) is float:
             fraction = value
-        elif is_developers and _is_standard(data):
-            standard.append(data)
+        elif is_developers and (name := _standard_name(message, data)) in RECORD and name != "timestamp":
+            standard.append((RECORD[name], value))
         elif data.field is None or data.field.name not in WITHIN_OTHERS:
             unknown[f"developer.{data.name}"[:80] if is_developers else f"record.{data.name}"] += 1
-    for data in standard:
-        place = RECORD[NATIVE[data.field.native_field_num].name]
-        row[place] = data.value if row[place] is None else row[place]
+    for place, said in standard:
+        row[place] = said if row[place] is None or (row[place] == 0 and place in _SENSORLESS) else row[place]
     at, cadence = row[0], row[CADENCE]
     row[0] = at if type(at) is int and 0 <= at < 2**32 else None
     row[CADENCE] = cadence if cadence is None else cadence + fraction
     return row
 
 
-def _is_standard(data: FieldData) -> bool:
-    """Whether a developer's field declares itself one of FIT's own, in FIT's own unit."""
-    native = NATIVE.get(data.field.native_field_num)
-    return (
-        native is not None
-        and native.name in RECORD
-        and native.name != "timestamp"
-        and type(data.value) in (int, float)
-        and str(data.field.units).lower() == str(native.units).lower()
-    )
+def _standard_name(message: FitDataMessage, data: FieldData) -> str:
+    """The name of FIT's own field that a developer's one declares to be, in FIT's own unit; empty: it is none."""
+    native = fitdecode.utils.get_mesg_type(message.name).fields.get(data.field.native_field_num)
+    is_number = native is not None and type(data.value) in (int, float)
+    return str(native.name) if is_number and str(data.field.units).lower() == str(native.units).lower() else ""
 
 
 def _fields(message: FitDataMessage) -> dict[str, Any]:
-    return {data.field.name: data.value for data in message.fields if data.field is not None and data.value is not None}
+    held = [data for data in message.fields if data.field is not None and data.value is not None]
+    found = {data.field.name: data.value for data in held}
+    for data in held:
+        if type(data.field) is DevField and (name := _standard_name(message, data)):
+            found[name] = found.get(name) or data.value  # what a watch without a sensor counts is 0
+    return found

@@ -320,3 +320,36 @@ def test_a_developers_field_is_taken_for_what_it_says_it_is(
         ([watts], 180, set())
     ]
     assert found.unknown == unknown
+
+
+def test_a_distance_that_a_developers_field_tells_stands_for_a_watchs_0() -> None:
+    def told(number: int, native: int) -> bytes:
+        return made.message(
+            7,
+            made.FIELD_DESCRIPTION,
+            (0, U8, 0),
+            (1, U8, number),
+            (2, U8, U32),
+            (3, made.STRING, b"Distance\0"),
+            (8, made.STRING, b"m\0"),
+            (15, U8, native),
+        )
+
+    developer = made.message(7, made.DEVELOPER_ID, (3, U8, 0))
+    points = [
+        made.message(
+            1, made.RECORD, (253, U32, FIT_BEGAN + t), (5, U32, 0), developer=((4, U32, struct.pack("<I", 3 * t)),)
+        )
+        for t in (0, 60)
+    ]
+    session = made.message(
+        2,
+        made.SESSION,
+        (253, U32, FIT_BEGAN + 60),
+        (2, U32, FIT_BEGAN),
+        (7, U32, 60_000),
+        (9, U32, 0),
+        developer=((5, U32, struct.pack("<I", 181)),),
+    )
+    (one,) = read(made.fit(made.file_id(), developer, told(4, 5), told(5, 9), *points, session)).recordings
+    assert (one.distance_m, one.track["distance"].to_list()) == (181, [0, 180])
