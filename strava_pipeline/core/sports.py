@@ -26,6 +26,7 @@ SPORTS: dict[str, str] = {
     "skate": "InlineSkate RollerSki Skateboard",
     "gym": "Crossfit Elliptical HighIntensityIntervalTraining PhysicalTherapy Pilates StairStepper WeightTraining Workout"
     " Yoga",
+    "triathlon": "Triathlon",
     OTHER: "Badminton Basketball Cricket Dance Golf Padel Pickleball Racquetball RockClimbing Soccer Squash TableTennis Tennis"
     " Volleyball Wheelchair",
 }

@@ -70,8 +70,9 @@ _SPORTS = {
     "Pickleball": "pickleball",
     "Padel": "paddelball",
     "Dance": "dance",
+    "Triathlon": "multi_sport",
     UNSPECIFIED: "other all uncategorized fitness_equipment indoor_cardio cardio_training mobility jump_rope boxing"
-    " mixed_martial_arts breathwork meditation floor_climbing multi_sport transition transition_v2 swimToBikeTransition"
+    " mixed_martial_arts breathwork meditation floor_climbing transition transition_v2 swimToBikeTransition"
     " swimToBikeTransition_v2 bikeToRunTransition bikeToRunTransition_v2 runToBikeTransition runToBikeTransition_v2 e_sport"
     " team_sports racket_sports water_sports winter_sports para_sports rugby lacrosse ice_hockey field_hockey"
     " american_football baseball softball ultimate_disc archery horseback_riding hunting hunting_fishing fishing fishing_v2"

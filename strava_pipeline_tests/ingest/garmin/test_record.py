@@ -70,6 +70,7 @@ def read(**more: Any) -> dict[str, Any]:
         ({"distance": "far", "averageHR": True}, {"distance": "far", "average_heartrate": None, "averageHR": True}),
         ({"kind": "treadmill_running"}, {"sport_type": "Run", "trainer": True}),
         ({"kind": "virtual_ride"}, {"sport_type": "VirtualRide", "trainer": True}),
+        ({"kind": "multi_sport"}, {"sport_type": "Triathlon"}),
         ({"activityType": "hiking"}, {"sport_type": "Hike", "typeKey": "hiking"}),
         ({"activityType": {"typeKey": "moon_walk", "parentTypeId": 9}}, {"sport_type": "Walk", "typeKey": "moon_walk"}),
         ({"activityType": {"typeKey": "moon_golf", "parentTypeId": 4}}, {"sport_type": "Workout", "typeKey": "moon_golf"}),
