@@ -354,19 +354,14 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
 
 
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
-    """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: nothing odd."""
-    more: list[dict[str, Any]] = [
-        {},
-        {"flagged": True},
-        {"distance": 30_000.0, "elapsed_time": 2696},
-        {},
-        {"distance": 12_000.0},
-    ]
+    """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive."""
+    more: list[dict[str, Any]] = [{}, {"flagged": True}, {"distance": 30_000.0, "elapsed_time": 2696}, {}, {}]
     given = [
         activity(number, f"2024-0{number}-01T08:00", **{"sport_type": "Run", "flagged": False, **each})
         for number, each in enumerate(more, start=1)
     ]
-    tracked = [window(1, 2030, 195.0, "positions", "too_fast"), window(1, 1000, 260.0, "positions")]
+    tracked = [window(1, 1000, 260.0, "positions"), window(5, 1000, 200.0, "positions")]
+    tracked += [window(1, 2030, 195.0, "positions", "too_fast"), window(5, 10_100, 900.0, "positions", "too_fast")]
     efforts = [
         {"activity_id": number, "effort_index": place, "distance": metres, "elapsed_time": seconds}
         for number in (1, 2, 4)
@@ -376,7 +371,7 @@ def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(l
         lake,
         given,
         "SELECT record, activity_id, value, at_most FROM records WHERE NOT starts_with(record, 'longest_m') ORDER BY ALL",
-        track_bests=[{"begins_at": None, **each} for each in tracked],
+        track_bests=tracked,
         activity_best_efforts=efforts,
         activity_splits_metric=splits(1, [91] * 5),
     )

@@ -138,11 +138,12 @@ HUMAN_BESTS = Table(
 TOO_FAST_ACTIVITIES = Table(
     "too_fast_activities",
     "Activities that hold no record of length or climb, as nobody is as fast: a stretch of the track (more than a twentieth of "
-    "the distance), or all of it; or they are flagged at Strava, and hold no record at all.",
+    "the distance), or all of it; or they are flagged at Strava.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("is_flagged", Kind.BOOLEAN, "flagged at Strava"),
         Column("too_fast_m", Kind.DOUBLE, "how long the stretches of the track are; NULL: there is none", "m"),
+        Column("holds_none", Kind.BOOLEAN, "no record over a distance either: flagged, or most of it was too fast"),
     ),
 )
 

@@ -121,7 +121,7 @@ def bests_of(connection: Connection, activity_id: int) -> list[Values]:
 
 
 def too_fast(connection: Connection, activity_id: int) -> Values | None:
-    """That nobody is as fast: `is_flagged` at Strava, `too_fast_m` of the track, or (neither) all of it; None: somebody is."""
+    """That nobody is as fast: `is_flagged` at Strava, `too_fast_m` of the track, `holds_none`; None: somebody is."""
     return next(iter(rows_of(connection, "too_fast_activity", {"id": activity_id})), None)
 
 

@@ -3,7 +3,7 @@
 -- the activity does, and where one is some metres short its time is drawn out to a whole kilometre, so that they may be a little slower
 -- than the truth, but no faster. A best effort is as the track's window of about that time was measured; where that is the device
 -- alone, a slower one of the track is there, too. Where nobody ever was as fast there is no time (`human_bests`), and of an activity
--- that went by a vehicle (`too_fast_activities`) nothing but what the track has without those stretches. Over a distance with no time,
+-- that went by a vehicle (`too_fast_activities`) nothing but what the track has without those stretches, if they are the lesser half. Over a distance with no time,
 -- or a longer one than over a greater distance, the time over that one is `at_most`.
 DELETE FROM activity_bests;
 
@@ -12,7 +12,7 @@ WITH counted AS MATERIALIZED ( -- to plan this view takes DuckDB 7 ms, each time
     SELECT * FROM counted_activities
 ),
 too_fast AS MATERIALIZED (
-    SELECT activity_id, is_flagged FROM too_fast_activities
+    SELECT activity_id, holds_none FROM too_fast_activities
 ),
 lengths AS MATERIALIZED ( -- those of each group, with the least time that anybody may have taken
     SELECT
@@ -109,7 +109,7 @@ believed AS (
     JOIN counted USING (activity_id)
     JOIN lengths USING (sport_group, record)
     WHERE timed.seconds >= lengths.least_seconds
-      AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE is_flagged)
+      AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE holds_none)
 ),
 -- over each distance the least of the times over it and over all greater ones
 fastest AS (
