@@ -43,6 +43,7 @@ ROWS = many(700)
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 FROM_MORE = [
     "training_zones",
+    "too_fast_activities",
     "device_records",
     "activity_power",
     "power_bests",
@@ -607,4 +608,4 @@ def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
 def test_an_empty_warehouse_has_empty_insights(lake: Lake) -> None:
     with reading(lake) as connection:
         filled = {name for name in INSIGHTS if rows(connection, f"SELECT * FROM {name}")}
-    assert filled == {"sport_groups", "standard_distances"}
+    assert filled == {"sport_groups", "standard_distances", "human_bests"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import FILE, hashed_id
 from strava_pipeline.ingest.files.reading import read_whole
@@ -108,7 +109,7 @@ def by_a_rebuild(folder: Folder) -> str:
 
 
 def is_all_new(folder: Folder) -> bool:
-    return {path.name.split(".v")[1][0] for path in (folder.lake.readings / "files").rglob("*.v*")} == {"2"}
+    return {int(path.name.split(".v")[1].split(".")[0]) for path in (folder.lake.readings / "files").rglob("*.v*")} == {VERSION}
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def dismissed(lake: Lake) -> list[int]:
 
 def test_a_dismissed_activity_makes_room_for_the_next_one_and_may_come_back(ran: Lake, type_in: Type) -> None:
     shown = type_in("bests", "show", "-7")
-    assert "Fastest 1 km: 3:13 (Strava)" in shown.out
+    assert "Fastest 1 km: 3:13 · 3:13 /km (Strava)" in shown.out
     assert record(ran) == -7
     said = type_in("bests", "dismiss", "-7")
     assert (said.code, "bests restore -7" in said.out, record(ran)) == (0, True, 8)
@@ -90,8 +90,8 @@ def test_the_page_of_an_activity_has_a_button_for_it(ran: Lake, tmp_path: Path) 
     assert (answer.status_code, "<html" in answer.text, record(ran)) == (200, False, 8)
     assert "You said that this activity holds no best." in answer.text
     assert "You said that this activity holds no best." in site.get("/activities/-7").text
-    assert 'href="/activities/8">3:28</a>' in site.get("/records").text
-    assert [each["is_dismissed"] for each in site.get("/api/activities/-7").json()["bests"]] == [True]
+    assert 'href="/activities/8">3:28 · 3:28 /km</a>' in site.get("/records").text
+    assert {each["is_dismissed"] for each in site.get("/api/activities/-7").json()["bests"]} == {True}
     restored = site.post("/activities/-7/bests", data={"dismissed": "false"}).text
     assert ("Not a best" in restored, record(ran)) == (True, -7)
     assert site.post("/activities/-7/bests", data={"dismissed": "maybe"}).status_code == 400
