@@ -112,7 +112,7 @@ def with_steps(placed: pl.DataFrame) -> pl.DataFrame:
     """Positions with the step (m) and the gap (s) since the one before."""
     gap = pl.col("seconds").diff()
     gap = pl.when(gap.median() != 0).then(gap)  # where most have one stamp, it says nothing of speeds
-    return placed.with_columns(step=_step(1, 0), gap=gap)
+    return placed.with_columns(step=step_between(1, 0), gap=gap)
 
 
 def is_way(placed: pl.DataFrame, gap: pl.Expr) -> pl.Expr:
@@ -128,11 +128,11 @@ def _is_steady() -> pl.Expr:
     """
     step, speed = pl.col("step"), pl.col("step") / pl.col("gap")
     even = speed.rolling_max(_STRETCH) < 2 * speed.rolling_min(_STRETCH)
-    ends = even & (_step(_STRETCH, 0) > _ONWARD * step.rolling_sum(_STRETCH))
+    ends = even & (step_between(_STRETCH, 0) > _ONWARD * step.rolling_sum(_STRETCH))
     return pl.any_horizontal(ends.shift(-further).fill_null(False) for further in range(_STRETCH))
 
 
-def _step(before: int, after: int) -> pl.Expr:
+def step_between(before: int, after: int) -> pl.Expr:
     """The way (m) from the position so many rows before to the one so many rows after."""
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     return column_distance_m(
@@ -143,8 +143,8 @@ def _step(before: int, after: int) -> pl.Expr:
 def _doubles(placed: pl.DataFrame, fastest: float) -> pl.Series:
     """The rows of a second position of one moment: of two, the one that makes the greater detour."""
     step = pl.col("step")
-    with_first = step.shift(1).fill_null(0.0) + _step(1, 1).fill_null(0.0)
-    with_second = _step(2, 0).fill_null(0.0) + step.shift(-1).fill_null(0.0)
+    with_first = step.shift(1).fill_null(0.0) + step_between(1, 1).fill_null(0.0)
+    with_second = step_between(2, 0).fill_null(0.0) + step.shift(-1).fill_null(0.0)
     double = (pl.col("gap") == 0) & ~is_believable(step, pl.col("gap"), fastest)
     strays = placed.select("row", first=pl.col("row").shift(), double=double, detour=with_second >= with_first)
     return strays.filter("double").select(pl.when("detour").then("row").otherwise("first"))["row"]

@@ -10,10 +10,11 @@ from math import inf
 
 import polars as pl
 
-from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_distance_m, column_tiles
+from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_tiles
 from strava_pipeline.core.human_bests import STEEP, least_seconds
 from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
+from strava_pipeline.core.track_cleaning import step_between
 
 FORM = 4  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
@@ -22,7 +23,7 @@ HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices 
 LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
 _SPIKE_FROM, _DETOUR, _SPIKE_SPEED = 12.0, 2.0, 1.5  # m; times the direct way; times the usual speed (the same)
-_MOMENT = 1e-6  # s: what sums of doubles may differ by
+_MOMENT = 1e-6  # s or m: what sums of doubles may differ by
 _AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
 MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
@@ -252,7 +253,7 @@ def _without(line: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
     """What `line` lacks of the `whole` one: metres, seconds, and when it begins."""
     lost = whole["covered"].diff().fill_null(0.0) - line["covered"].diff().fill_null(0.0)
-    steps = whole.select(begins=pl.col("t").shift(), lasts=pl.col("t").diff()).filter(lost > 0)
+    steps = whole.select(begins=pl.col("t").shift(), lasts=pl.col("t").diff()).filter(lost > _MOMENT)
     if steps.is_empty():
         return []
     return [("too_fast", float(lost.sum()), float(steps["lasts"].sum()), steps["begins"].item(0), POSITIONS)]
@@ -290,15 +291,7 @@ def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: boo
     timed = _each_second(points, "latitude", "longitude")
     if not over_pauses:
         timed = _without_spikes(_moved(timed))
-    return _line(timed, _way(1, 0), fastest, over_pauses)
-
-
-def _way(before: int, after: int) -> pl.Expr:
-    """Metres from the position so many rows before to the one so many rows after."""
-    latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    return column_distance_m(
-        latitude.shift(before), longitude.shift(before), latitude.shift(-after), longitude.shift(-after)
-    )
+    return _line(timed, step_between(1, 0), fastest, over_pauses)
 
 
 def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -325,8 +318,8 @@ def _moved(timed: pl.DataFrame) -> pl.DataFrame:
 
 def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
     """Without single positions out and back: both ways long, together twice as long as the direct one, and faster than around."""
-    way, gap = _way(1, 0), pl.col("t").diff()
-    tried = placed.with_columns(way=way, back=way.shift(-1), direct=_way(1, 1), speed=way / gap)
+    way, gap = step_between(1, 0), pl.col("t").diff()
+    tried = placed.with_columns(way=way, back=way.shift(-1), direct=step_between(1, 1), speed=way / gap)
     tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))
     is_far = pl.min_horizontal("way", "back") >= _SPIKE_FROM
     out = tried.filter(is_far & (pl.col("way") + pl.col("back") > _DETOUR * pl.col("direct")))
