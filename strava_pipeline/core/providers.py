@@ -18,6 +18,7 @@ from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.refusals import USUAL, Refusals
 from strava_pipeline.core.source_packages import import_part, unusable
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+from strava_pipeline.core.sports import DRIVES
 from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 
 Capability = Literal[
@@ -259,8 +260,9 @@ def page_reader(
             activity = {**row.summary}
             if row.links:
                 activity["links"] = dict(row.links)
-            if row.not_counted:
-                activity[NOT_COUNTED] = row.not_counted
+            drive = "driving is no sport" if str(activity.get("sport_type")).lower() in DRIVES else None
+            if reason := row.not_counted or drive:
+                activity[NOT_COUNTED] = reason
             activity["id"], activity["source_id"] = hashed_id(name, row.source_id), row.source_id
             activities.append(activity)
         return ReadPage(activities, others, foreign, withheld)

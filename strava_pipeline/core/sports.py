@@ -116,6 +116,12 @@ FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for s
 INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
 """What some services call a sport on a trainer or treadmill, where others say the sport, and that it was on one."""
 VIRTUAL = "Virtual"  # what the sports begin with whose places are of another world
+LIFTED = ["AlpineSki", "Snowboard"]
+"""Sports in which a lift does the climbing."""
+_CARS = "driving driving_general car atv atv_v2 auto_racing overland"
+_MOTORCYCLES = "motorcycling motorcycling_v2 motorcycle motorbike motocross motocross_v2"
+DRIVES = frozenset(f"{_CARS} {_MOTORCYCLES}".split())
+"""What services and files call a drive, in small letters: no activity of an athlete."""
 UNSPECIFIED = "Workout"
 """What devices call an activity whose sport they don't know."""
 

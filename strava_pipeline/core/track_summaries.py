@@ -49,7 +49,7 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     line = _line(points, sport_group)
     found: dict[str, Any] = {
         "moving_time": _moving_time(line, points, sport_group),
-        "elevation_gain": _elevation_gain(points),
+        **_climb(points),
         "max_speed": _top_speed(line, points, sport_group),
         "normalized_power": _normalized_power(points),
     }
@@ -120,18 +120,19 @@ def _top_speed(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None
     return means["top"].max() or None  # type: ignore[return-value]
 
 
-def _elevation_gain(points: pl.DataFrame) -> float | None:
+def _climb(points: pl.DataFrame) -> dict[str, float | None]:
     """The sum of the rises (m) of the altitude's mean over 15 s, each from a low to a high, where either is left by a threshold.
 
-    None: no altitude, or one that never changes, as of a device that measures none.
+    That of the falls in the same way. None: no altitude, or one that never changes, as of a device that measures none.
     """
     told = timed_values(points, "altitude", *BELIEVABLE["altitude"]).with_columns(pl.col("t").cast(pl.Int64))
     altitude = pl.col("altitude")
     heights = told.filter((altitude - _over(altitude.median(), _SMOOTHED)).abs() <= _SPIKE)
     if heights["altitude"].n_unique() < 2:
-        return None
+        return {"elevation_gain": None, "elevation_loss": None}
     smooth = heights.select(_over(altitude.mean(), _SMOOTHED))["altitude"]
-    return _climbed(smooth, _ROUGH if _is_rough(heights) else _STEADY)
+    threshold = _ROUGH if _is_rough(heights) else _STEADY
+    return {"elevation_gain": _climbed(smooth, threshold), "elevation_loss": _climbed(-smooth, threshold)}
 
 
 def _is_rough(heights: pl.DataFrame) -> bool:

@@ -47,10 +47,11 @@ class _Owner(NamedTuple):
     athlete_id: int
     sport_group: str
     start_date_local: datetime | None
+    is_virtual: bool
 
 
 _OWNERS = (
-    "SELECT activity_id, athlete_id, sport_group, start_date_local FROM counted_activities "
+    "SELECT activity_id, athlete_id, sport_group, start_date_local, is_virtual FROM counted_activities "
     "WHERE activity_id IN (SELECT unnest($ids))"
 )
 
@@ -60,7 +61,7 @@ class _Measures:
     """Tables that are computed together: their rows of an activity, of its points and its group of sports; and what follows.
 
     `form` and the first `depends_on` values of the owner: what the rows depend on beside the points. `follow`: tables that follow
-    from the first one's rows.
+    from the first one's rows. `of_places`: what a virtual world has none of.
     """
 
     tables: tuple[Table, ...]
@@ -68,6 +69,10 @@ class _Measures:
     form: int = FORM
     depends_on: int = 2
     follow: tuple[Table, ...] = ()
+    of_places: bool = False
+
+    def is_nowhere(self, owner: _Owner | None) -> bool:
+        return self.of_places and owner is not None and owner.is_virtual
 
 
 def _one(of: Callable[[pl.DataFrame, str | None], pl.DataFrame]) -> Callable[..., Sequence[pl.DataFrame]]:
@@ -78,8 +83,9 @@ _MEASURES = (
     _Measures((CURVES,), _one(curves)),
     _Measures((VALUE_SECONDS,), _one(value_seconds)),
     _Measures((TRACK_SUMMARIES,), _one(summary)),
-    _Measures((TRACK_CELLS,), _one(cells), follow=(HEAT_CELLS, HEAT_TILES)),
-    _Measures((TRACK_WAYS, WAY_CELLS), way_measures, WAY_FORM, depends_on=3),  # ways are put in order of their starts
+    _Measures((TRACK_CELLS,), _one(cells), follow=(HEAT_CELLS, HEAT_TILES), of_places=True),
+    # ways are put in order of their starts
+    _Measures((TRACK_WAYS, WAY_CELLS), way_measures, WAY_FORM, depends_on=3, of_places=True),
 )
 _ALL = tuple(table for measures in _MEASURES for table in (*measures.tables, *measures.follow))
 
@@ -160,7 +166,8 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
         athlete = points["athlete_id"].item(0) if points.height else None
         for each in due.measures:
             if activity_id in each.stale:
-                rows = each.measures.of(points, owner and owner.sport_group)
+                seen = points.clear() if each.measures.is_nowhere(owner) else points
+                rows = each.measures.of(seen, owner and owner.sport_group)
                 for table, frame in zip(each.measures.tables, rows, strict=True):
                     made[table].append(_with_owner(table, frame, activity_id, athlete, owner))
         tick()
@@ -253,7 +260,8 @@ def measured_rows(lake: Lake, table: Table, year: int) -> int:
 
 
 def _digest(measures: _Measures, origin: str, owner: _Owner | None) -> str:
-    inputs = measures.form, origin, owner and owner[: measures.depends_on]
+    depends_on = "nowhere" if measures.is_nowhere(owner) else owner and owner[: measures.depends_on]
+    inputs = measures.form, origin, depends_on
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 

@@ -41,10 +41,10 @@ SOURCES = """
     GROUP BY source ORDER BY rows DESC
 """
 QUERIES = (
-    "SELECT year, sport_type, count(*) AS n, round(sum(distance) / 1000) AS km "
-    "FROM activities GROUP BY ALL ORDER BY year, km DESC",
-    "SELECT name, start_date_local, round(distance / 1000, 1) AS km, round(total_elevation_gain) AS m "
-    "FROM activities ORDER BY distance DESC LIMIT 10",
+    "SELECT local_year AS year, sport_type, count(*) AS n, round(sum(distance_m) / 1000) AS km "
+    "FROM counted_activities GROUP BY ALL ORDER BY year, km DESC",
+    "SELECT name, start_date_local, round(distance_m / 1000, 1) AS km, round(elevation_gain_m) AS m "
+    "FROM counted_activities ORDER BY distance_m DESC LIMIT 10",
     "SELECT e.name, min(e.elapsed_time) AS best_s, arg_min(a.start_date_local::DATE, e.elapsed_time) AS on_day "
     "FROM activity_best_efforts e JOIN activities a ON a.id = e.activity_id GROUP BY e.name ORDER BY best_s",
 )

@@ -103,7 +103,7 @@ ORDER BY month
 -- page: yes
 SELECT start_latlng[1] AS latitude, start_latlng[2] AS longitude, name, round(distance / 1000, 1) AS value
 FROM activities
-WHERE len(start_latlng) = 2
+WHERE counts AND len(start_latlng) = 2
 """,
 }
 """Some of those in docs/widgets.md, by name."""

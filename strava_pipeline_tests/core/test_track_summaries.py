@@ -86,6 +86,7 @@ ROUGH = [500.0 + DICE.gauss(0, 3) for _ in range(3600)]  # GPS
     ("values", "expected"),
     [
         (hill(100, 600), 100),
+        ([500 + t / 6 for t in range(600)], 100),
         ([*hill(100, 600), *hill(50, 300)], 150),
         ([*hill(1.5, 60)] * 10, 0),  # below what counts
         ([*hill(4, 120)] * 10, 40),
@@ -101,8 +102,10 @@ ROUGH = [500.0 + DICE.gauss(0, 3) for _ in range(3600)]  # GPS
     ],
 )
 def test_climbs_of_known_hills(values: list[float | None], expected: float | None) -> None:
-    found = sums(heights(values))["elevation_gain"]
-    assert found == (None if expected is None else pytest.approx(expected, abs=0.04 * expected + 1))
+    found = sums(heights(values))
+    down = sums(heights([value and 1500 - value for value in values]))  # the same upside down
+    for climbed in (found["elevation_gain"], down["elevation_loss"]):
+        assert climbed == (None if expected is None else pytest.approx(expected, abs=0.04 * expected + 1))
 
 
 def test_the_climb_does_not_hang_on_how_often_points_come() -> None:

@@ -22,8 +22,8 @@ CREATE TABLE strava.activity_splits_metric (exported_for bigint NOT NULL, export
     double precision, elevation_difference double precision, pace_zone integer, average_heartrate double precision, extra
     json);
 CREATE TABLE strava.counted_activities (exported_for bigint, exported_year integer, activity_id bigint, athlete_id bigint,
-    source text, name text, sport_type text, sport_group text, on_day date, local_year integer, start_date_local timestamp
-    without time zone, distance_m double precision, moving_time_seconds bigint, elapsed_time_seconds bigint, elevation_gain_m
+    source text, name text, sport_type text, sport_group text, is_virtual boolean, on_day date, local_year integer,
+    start_date_local timestamp without time zone, distance_m double precision, moving_time_seconds bigint, elapsed_time_seconds bigint, elevation_gain_m
     double precision, relative_effort double precision, training_stress double precision, max_speed double precision,
     weighted_average_watts double precision, computed text[], gear_source text, gear_id text);
 CREATE TABLE strava.exported (exported_for bigint NOT NULL, table_name text NOT NULL, exported_year integer NOT NULL, rows
@@ -49,11 +49,11 @@ INSERT INTO strava.activity_splits_metric VALUES (77, 2020, 1, 1, NULL, NULL, NU
 INSERT INTO strava.activity_splits_metric VALUES (77, 2020, 1, 2, NULL, NULL, NULL, 1000, 310, NULL, NULL, NULL, NULL, NULL,
     NULL, NULL);
 INSERT INTO strava.counted_activities VALUES (77, 2019, -4611686018427387904, 77, 'strava', 'ab 🚴 ''quoted'' \', 'Ride',
-    'ride', '2019-05-04', 2019, '2019-05-04 10:00:00', NULL, 3600, 4000, 150, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO strava.counted_activities VALUES (77, 2020, 1, 77, 'strava', 'Ride', 'Ride', 'ride', '2020-05-04', 2020,
+    'ride', false, '2019-05-04', 2019, '2019-05-04 10:00:00', NULL, 3600, 4000, 150, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO strava.counted_activities VALUES (77, 2020, 1, 77, 'strava', 'Ride', 'Ride', 'ride', false, '2020-05-04', 2020,
     '2020-05-04 10:00:00', 12345.6, 3600, 4000, 150, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO strava.exported VALUES (77, 'activities_all', 2019, 1, '16752080902638126514', '2026-11-26 17:46:19.476932+00');
-INSERT INTO strava.exported VALUES (77, 'counted_activities', 2019, 1, '16611970530273707044', '2026-11-26 17:46:19.476932+00');
+INSERT INTO strava.exported VALUES (77, 'counted_activities', 2019, 1, '14990218893825619035', '2026-11-26 17:46:19.476932+00');
 INSERT INTO strava.exported VALUES (77, 'activities_all', 2020, 1, '7955927505957701035', '2026-11-26 17:46:19.487457+00');
-INSERT INTO strava.exported VALUES (77, 'counted_activities', 2020, 1, '17354309145763514660', '2026-11-26 17:46:19.487457+00');
+INSERT INTO strava.exported VALUES (77, 'counted_activities', 2020, 1, '481421288510929513', '2026-11-26 17:46:19.487457+00');
 INSERT INTO strava.exported VALUES (77, 'activity_splits_metric', 2020, 2, '14767752799898148667', '2026-11-26 17:46:19.487457+00');

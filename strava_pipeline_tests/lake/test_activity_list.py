@@ -147,9 +147,9 @@ def test_what_counts_in_no_total_is_listed_and_not_summed(tmp_path: Path, new_la
     with snapshot(made) as connection:
         page = activity_page(connection, Selection())
         alone = activity_page(connection, Selection(source="garmin"))
-    assert ([*page.activities], page.totals["activities"], page.totals["distance"]) == ([2, -3], 2, 20_000)
+    assert ([*page.activities], page.totals["activities"], page.totals["not_counted"]) == ([2, -3], 1, 1)
     assert (page.totals["average_distance"], page.totals["moving_time"]) == (20_000, 3600)
-    assert ([*alone.activities], alone.totals["activities"], alone.totals["distance"]) == ([-3], 1, None)
+    assert ([*alone.activities], alone.totals["activities"], alone.totals["distance"]) == ([-3], 0, None)
 
 
 def test_totals_are_of_all_that_is_selected_also_beside_a_page_without_rows(published: Connection) -> None:
@@ -176,7 +176,7 @@ def test_totals_are_of_all_that_is_selected_also_beside_a_page_without_rows(publ
     last = activity_page(published, selection, after=After("date", True, None, -(2**63) + 1))
     assert (last.activities, last.next, last.totals) == ({}, None, totals)
     empty = activity_page(published, Selection(words="nowhere")).totals
-    assert {name for name, value in empty.items() if value is not None} == {"activities"}
+    assert {name for name, value in empty.items() if value is not None} == {"activities", "not_counted"}
     two = activity_page(published, Selection(gear="strava:b9")).totals
     assert (two["average_heartrate"], two["average_speed"]) == (140.0, pytest.approx(20_000 / 3600))
 

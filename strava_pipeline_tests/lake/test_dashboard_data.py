@@ -8,7 +8,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from strava_pipeline.lake.dashboard.activities import find_activity, history_of, sources_of, whole_activity
+from strava_pipeline.lake.dashboard.activities import (
+    FoundActivity,
+    find_activity,
+    history_of,
+    sources_of,
+    whole_activity,
+)
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import (
@@ -33,7 +39,7 @@ from strava_pipeline.lake.dashboard.track_points import MOST_POINTS, TrackPoints
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -343,6 +349,7 @@ def test_places_are_of_what_counts_and_similar_ones_of_the_route_or_near_by(new_
             activity(7, "2025-05-07T08:00", start_latlng=here, sport_type="Run"),
             activity(8, "2025-05-08T08:00", start_latlng=[0.0, 0.0], athlete_id=ME + 1),
             activity(9, "2025-05-09T08:00", start_latlng=here, distance=90_000.0),
+            activity(10, "2025-05-10T08:00", start_latlng=here, sport_type="VirtualRide"),
         ],
     )
     put(lake, [{"activity_id": one, "route_id": 1, "year": 2025} for one in (1, 5)], "activity_routes")
@@ -361,6 +368,27 @@ def test_places_are_of_what_counts_and_similar_ones_of_the_route_or_near_by(new_
     }
     longest = {"longest_distance": (4, 6, 3, 5), "longest_moving_time": (1, 6, 1, 5)}
     assert marks == {"biggest_climb": (3, 5, 2, 4), **longest}
+
+
+def test_a_lift_climbs_for_nobody_and_the_descent_is_shown(new_lake: NewLake, tmp_path: Path) -> None:
+    lake = new_lake(tmp_path / "data")
+    sports = ("AlpineSki", "Snowboard", "NordicSki")
+    put(lake, [activity(n, f"2025-02-0{n}T08:00", sport_type=sport) for n, sport in enumerate(sports, start=1)])
+    put(lake, [{"activity_id": 1, "session_index": place, "descent_m": 300.0} for place in (1, 2)], "activity_sessions")
+    put(
+        lake,
+        [{"activity_id": n, "elevation_gain": 90.0, "elevation_loss": 500.0} for n in (1, 2, 3)],
+        "computed_values",
+    )
+    with reading(lake) as connection:
+        shown = [whole_activity(connection, lake, FoundActivity(n, 2025)).summary for n in (1, 2, 3)]
+        counted = connection.execute("SELECT elevation_gain_m FROM counted_activities ORDER BY activity_id").fetchall()
+    assert [(row["total_elevation_gain"], row["descent"], row["computed"]) for row in shown] == [
+        (None, 600.0, []),
+        (None, 500.0, ["descent"]),
+        (150.0, None, []),
+    ]
+    assert counted == [(None,), (None,), (150.0,)]
 
 
 def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:

@@ -411,6 +411,29 @@ def test_a_shorter_distance_never_takes_longer_in_an_activity_and_in_a_year(lake
         assert rows(connection, exact)[0][0] > 24
 
 
+def test_what_is_virtual_stands_apart_but_for_its_power(lake: Lake) -> None:
+    sports = ("Run", "VirtualRun", "VirtualRide")
+    given = [
+        activity(n, f"2024-0{n}-01T08:00", sport_type=sport, distance=n * 9e3) for n, sport in enumerate(sports, 1)
+    ]
+    bests = [
+        window(1, 1000, 250.0, "positions"),
+        window(2, 1000, 200.0, "positions"),
+        window(3, 60, 400.0, "meter", "watts"),
+    ]
+    query = "SELECT sport_group, record, value, measured_by FROM {} WHERE record IN ('fastest_1k', 'longest_distance') ORDER BY ALL"
+    told = told_of(lake, given, query.format("records"), track_bests=bests)
+    assert told == [("run", "fastest_1k", 250.0, "positions"), ("run", "longest_distance", 9e3, None)]
+    with reading(lake) as connection:
+        apart = rows(connection, query.format("device_records"))
+        assert rows(connection, "SELECT activity_id, watts FROM power_bests") == [(3, 400.0)]
+    assert apart == [
+        ("ride", "longest_distance", 27e3, "virtual"),
+        ("run", "fastest_1k", 200.0, "virtual"),
+        ("run", "longest_distance", 18e3, "virtual"),
+    ]
+
+
 def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
     given = [activity(number, f"2024-0{number}-01T08:00", device_watts=number != 3) for number in (1, 2, 3)]
     power = [window(number, 60, watts, "meter", "watts") for number, watts in ((1, 400.0), (2, 350.0), (3, 900.0))]
@@ -579,6 +602,26 @@ def test_deleted_activities_and_those_that_another_stands_for_do_not_count(lake:
         lake, given, "SELECT sum(activities)::BIGINT, sum(distance_m) FROM totals_by_day", activity_members=members
     )
     assert told == [(1, 20_000.0)]
+
+
+def test_drives_and_legs_do_not_count_whoever_shows_them(lake: Lake) -> None:
+    day, leg = "2024-05-01T08:00", {"extra": '{"not_counted": "a leg of 1"}'}
+    given = [
+        activity(1, day),
+        activity(2, day, sport_type="Workout"),
+        activity(3, day),
+        activity(-1, day, source="file", sport_type=None, extra='{"sport": "driving"}'),
+        activity(-2, day, source="garmin", sport_type="driving_general"),  # which Strava calls a workout
+        activity(-3, day, source="garmin", sport_type="driving_general"),  # which its athlete calls a ride at Strava
+        activity(-4, day, source="ridewithgps", account="1", sport_type="Driving"),
+        activity(-5, day, source="garmin", account="1", **leg),
+        activity(-6, day, source="file", **leg),
+    ]
+    members = [{"id": one, "activity_id": abs(one), "place": int(one < 0), "athlete_id": ME} for one in (2, -2, 3, -3)]
+    told = told_of(lake, given, "SELECT id, counts FROM activities ORDER BY abs(id)", activity_members=members)
+    assert told == [(1, True), (-1, False), (2, False), (3, True), (-4, False), (-5, False), (-6, False)]
+    with reading(lake) as connection:
+        assert rows(connection, "SELECT activity_id FROM counted_activities ORDER BY 1") == [(1,), (3,)]
 
 
 def test_what_names_no_athlete_is_the_logins(lake: Lake) -> None:

@@ -36,6 +36,7 @@ SAID: list[
     ({"start_latlng": [47.27, 11.40], "extra": '{"locationName": "Igls"}'}, "Igls", False),
     ({"start_latlng": [-16.43, 179.999]}, None, False),  # 68 km from the next town
     ({"start_latlng": [78.2, 15.6]}, "Longyearbyen", True),
+    ({"start_latlng": [78.2, 15.6], "sport_type": "VirtualRun"}, None, False),
     ({"start_latlng": [30.0, -40.0]}, None, False),
     ({"start_latlng": [0.0, 0.0]}, None, False),
     ({"start_latlng": [0.001, 0.001]}, None, False),

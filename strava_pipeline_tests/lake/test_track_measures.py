@@ -110,6 +110,9 @@ def test_the_heat_map_counts_activities_by_group_and_follows_what_counts(stocked
     assert measured(stocked, 2025) == {2025: [2, 4]}
     assert heat(2025) == [("ride", 77, 1, True), ("run", 8, 1, True)]
     assert best(stocked, "track_cells").keys() == {1, 2, 3, 4}
+    changed(stocked, "UPDATE activities_all SET sport_type = 'VirtualRide' WHERE id = 1")
+    assert (measured(stocked, 2025), heat(2025)) == ({2025: [1]}, [("run", 8, 1, True)]), "it is of another world"
+    assert best(stocked).keys() - {1} == best(stocked, "track_cells").keys() == best(stocked, "way_cells").keys()
 
 
 def test_rows_leave_with_their_track_in_any_year(stocked: Lake) -> None:

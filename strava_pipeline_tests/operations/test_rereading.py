@@ -109,7 +109,9 @@ def by_a_rebuild(folder: Folder) -> str:
 
 
 def is_all_new(folder: Folder) -> bool:
-    return {int(path.name.split(".v")[1].split(".")[0]) for path in (folder.lake.readings / "files").rglob("*.v*")} == {VERSION}
+    return {int(path.name.split(".v")[1].split(".")[0]) for path in (folder.lake.readings / "files").rglob("*.v*")} == {
+        VERSION
+    }
 
 
 @pytest.mark.slow

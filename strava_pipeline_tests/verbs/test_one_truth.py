@@ -1,13 +1,16 @@
 """One truth: bests and totals of imported files are the same by SQL, by `insights` and `bests`, in the API and on the pages.
 
 The files are what makes real exports hard: power of runs beside that of rides, intervals in a hall, a jump of the positions, a tram
-ride in a pause, an activity without a zone; and nothing in the present year.
+ride in a pause, an activity without a zone; and nothing in the present year. In the year before it are drives, a virtual ride,
+a day of lifts, twins and a triathlon with its legs.
 """
 
+import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,13 +20,16 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.files.writing import Titled, gpx, tcx
 from strava_pipeline.core.insights.goals import amount_text, record_text
 from strava_pipeline.core.tables import TRACKS
+from strava_pipeline_tests.ingest.archive.exports import SUMMARIES, garmin_item
+from strava_pipeline_tests.ingest.archive.made import unpacked
+from strava_pipeline_tests.ingest.files.made import BEGAN
 from strava_pipeline_tests.rig import NOW, Rig, started
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
 from strava_pipeline_tests.verbs.conftest import Type
 
 pytestmark = pytest.mark.slow
-YEAR = 2025
+YEAR, MIXED = 2025, 2024
 RUN_POWER, RIDE_POWER, HALL, JUMP, TRAM = "Run with power", "Ride with power", "400 in a hall", "Jump", "Tram"
 Seconds = list[tuple[int, dict[str, float]]]
 
@@ -69,12 +75,26 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         (archive / "activities.csv").write_text(
             "Activity ID,Activity Date,Activity Name,Activity Type,Elapsed Time,Distance,Filename\n"
             f'77,"May 31, {YEAR}, 11:30:00 PM",Typed in,Run,1800,5.0,\n'
+            f'78,"May 1, {MIXED}, 8:00:00 AM",Twin,Trail Run,1860,5.0,\n'
+            f'79,"May 3, {MIXED}, 8:00:00 AM",Watopia,Virtual Ride,3600,40.0,\n'
+            f'80,"May 4, {MIXED}, 8:00:00 AM",Lifts,Snowboard,7200,30.0,\n'
         )
+        days = [BEGAN + timedelta(days=each) for each in range(9)]
+        car = {"activityType": "driving_general"}
+        whole = {"activityType": "multi_sport", "distance": 5_150_000.0, "elapsedDuration": 6_000_000.0}
+        legs = [garmin_item(4 + leg, days[5] + timedelta(seconds=2000 * leg), parentId=3) for leg in range(3)]
+        items = [garmin_item(1, BEGAN), garmin_item(2, days[4], **car), garmin_item(3, days[5], **whole), *legs]
+        items.append(garmin_item(7, days[6], activityType="resort_skiing_snowboarding_ws", elevationGain=300_000.0))
+        unpacked(rig.folder / "garmin", {SUMMARIES: json.dumps([{"summarizedActivitiesExport": items}]).encode()})
+        rows = [{"recorded_at": days[7] + timedelta(seconds=t), "part": 0, **north(20 * t)} for t in range(600)]
+        drive = gpx(pl.DataFrame(rows, schema=TRACKS.polars_schema), Titled("Drive", "driving"))
+        (given / "drive.gpx").write_bytes(drive)
         (rig.folder / "goals.toml").write_text(
             "[[athlete]]\nsince = 2020-01-01\nftp = { ride = 240 }\nweight_kg = 75\n"
         )
         rig.import_files(given)
         rig.import_files(archive)
+        rig.import_files(rig.folder / "garmin")
         yield rig
 
 
@@ -101,7 +121,7 @@ def records(rig: Rig, view: str = "records") -> list[dict[str, Any]]:
 
 def named(rig: Rig) -> Mapping[int, str]:
     """What was recorded on which day of May; a TCX has no title."""
-    days = rig.gold("SELECT id, day(start_date_local) FROM activities")
+    days = rig.gold(f"SELECT id, day(start_date_local) FROM activities WHERE year = {YEAR}")
     return {key: ([*RECORDED][day - 1] if day < 31 else "Typed in") for key, day in days}
 
 
@@ -175,17 +195,50 @@ def test_curves_are_the_records_and_the_best_power(rig: Rig, site: TestClient, g
     assert f"{other} W" not in page, "bests of another group"
 
 
-def test_totals_of_the_year_are_the_same_everywhere(rig: Rig, site: TestClient, typed: Type) -> None:
-    sums = "sum(activities), sum(distance_m), sum(moving_time_seconds)"
-    ((activities, metres, seconds),) = rig.gold(f"SELECT {sums} FROM totals_by_year WHERE local_year = {YEAR}")
-    assert activities == len(RECORDED) + 1
-    for told in (json.loads(typed("insights", "--json").out), site.get(f"/api/insights/{YEAR}").json()):
-        totals = told["totals"]
-        assert (totals["activities"], totals["moving_time_seconds"]) == (activities, seconds)
-        assert totals["distance_m"] == pytest.approx(metres)
-    for address in ("/", f"/year/{YEAR}"):
-        shown = words(site.get(address).text)
+@pytest.mark.parametrize(("year", "count", "climb"), [(YEAR, len(RECORDED) + 1, None), (MIXED, 5, 246.0)])
+def test_totals_of_a_year_are_the_same_everywhere(
+    rig: Rig, site: TestClient, typed: Type, tmp_path: Path, year: int, count: int, climb: float | None
+) -> None:
+    sums = "sum(activities)::INT, sum(distance_m), sum(moving_time_seconds), sum(elevation_gain_m)"
+    ((activities, metres, seconds, climbed),) = rig.gold(f"SELECT {sums} FROM totals_by_year WHERE local_year = {year}")
+    assert (activities, climbed) == (count, climb)
+    of_year, days = f"WHERE year(start_date_local) = {year}", f"from={year}-01-01&to={year}-12-31"
+    by_sql = [f"activities {of_year} AND counts", f"gold.activities {of_year}", f"activity_list {of_year} AND counts"]
+    found = rig.golds({name: f"SELECT count(*), sum(distance) FROM {name}" for name in by_sql})
+    told = json.loads(typed("insights", "--year", str(year), "--json").out)["totals"]
+    assert told == site.get(f"/api/insights/{year}").json()["totals"]
+    assert (told["moving_time_seconds"], told["elevation_gain_m"]) == (seconds, climb)
+    found["insights"] = [(told["activities"], told["distance_m"])]
+    listed = site.get(f"/api/activities?{days}").json()
+    assert listed["totals"]["not_counted"] == len(listed["activities"]) - count == (5 if year == MIXED else 0)
+    assert listed["totals"]["total_elevation_gain"] == climb
+    found["list"] = [(listed["totals"]["activities"], listed["totals"]["distance"])]
+    lines = [
+        line
+        for line in csv.DictReader(site.get(f"/activities.csv?{days}").text.splitlines())
+        if line["counts"] == "true"
+    ]
+    found["csv"] = [(len(lines), sum(float(line["distance"]) for line in lines))]
+    years = json.loads(typed("status", "--json").out)["years"]
+    found["status"] = [(one["activities"], 1000 * one["kilometres"]) for one in years if one["year"] == year]
+    typed("export", "gold", str(tmp_path), "--full")
+    for table, column in (("activities", "distance"), ("counted_activities", "distance_m")):
+        rows = pl.read_parquet(tmp_path / table / f"year={year}" / f"{table}.parquet")
+        rows = rows.filter("counts") if table == "activities" else rows
+        found[f"exported {table}"] = [(rows.height, rows[column].sum())]
+    assert found == {key: [(activities, pytest.approx(metres, abs=50))] for key in found}
+    report = tmp_path / "report.html"
+    typed("report", "--year", str(year), "--html", str(report))
+    for page in (site.get(f"/year/{year}").text, report.read_text(), *([site.get("/").text] if year == YEAR else [])):
         for text in (amount_text("distance_m", metres, "km"), amount_text("moving_time_seconds", seconds, "km")):
-            assert re.search(rf"\b{re.escape(text)}", shown), (address, text)
+            assert re.search(rf"\b{re.escape(text)}", words(page)), text
+
+
+def test_without_an_activity_in_the_present_year_the_newest_one_is_shown(site: TestClient) -> None:
     assert site.get("/year").headers["Location"] == f"/year/{YEAR}"
     assert f"There is no activity in {NOW.year}, so this is {YEAR}" in words(site.get("/").text)
+
+
+def test_a_drive_opens_and_says_that_it_is_in_no_total(rig: Rig, site: TestClient) -> None:
+    for key, why in rig.gold("SELECT id, extra ->> '$.not_counted' FROM activities WHERE NOT counts"):
+        assert f"This is in no total{f': {why}' if why else ''}." in words(site.get(f"/activities/{key}").text)

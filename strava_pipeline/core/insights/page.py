@@ -223,8 +223,8 @@ def record_place(record: str) -> int:
 def how_told(told_by: str, measured_by: str | None = None) -> str:
     """How a best was measured, in a few words; empty for what an activity itself says."""
     by = "" if told_by == "activity" else "Strava" if told_by == "best_effort" else told_by
-    how = {"device": "distance by the device", "lengths": "lengths of the pool"}.get(measured_by or "")
-    return f"{by}, {how}" if how else by
+    how = {"device": "distance by the device", "lengths": "lengths of the pool", "virtual": "in a virtual world"}
+    return ", ".join(filter(None, (by, how.get(measured_by or ""))))
 
 
 def _record(each: Record, summary: YearSummary, names: Mapping[int, str]) -> dict[str, Any]:

@@ -315,7 +315,7 @@ _FIELDS = {column.name: column for column in SUMMARY_FIELDS}
 
 GOLD_ACTIVITIES = Table(
     "gold.activities",
-    "The rows of `activities` as strava-stats-msrvc has them in its table of this name, so that notebooks written for it work.",
+    "What counts of `activities` as strava-stats-msrvc has it in its table of this name, so that notebooks written for it work.",
     (
         Column("id", Kind.BIGINT, _ID, key=True),
         *(

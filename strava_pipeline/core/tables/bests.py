@@ -14,8 +14,8 @@ _TOLD_BY = Column(
 _MEASURED_BY = Column(
     "measured_by",
     Kind.TEXT,
-    "of a time that a track has: positions, lengths (of a pool) or device (no positions, or they tell another distance); NULL: "
-    "no track has it",
+    "of a time that a track has: positions, lengths (of a pool) or device (no positions, or they tell another distance); "
+    "virtual: all of a virtual ride, run or row; NULL: no track has it",
 )
 _AT_MOST = Column(
     "at_most", Kind.BOOLEAN, "it is the time over a greater distance: no longer one is known over this one"
@@ -45,7 +45,7 @@ ACTIVITY_BESTS = Table(
         _MEASURED_BY,
         _AT_MOST,
         Column("is_dismissed", Kind.BOOLEAN, "a person said that this activity holds no best (`bests dismiss`)"),
-        Column("counts", Kind.BOOLEAN, "it may be a record: not dismissed, and measured by more than the device alone"),
+        Column("counts", Kind.BOOLEAN, "it may be a record: neither dismissed nor virtual, nor by the device alone"),
     ),
 )
 
@@ -74,7 +74,7 @@ def _records(name: str, meaning: str, *more: Column) -> Table:
 ALL_RECORDS = _records(
     "all_records",
     "`records` and `device_records` in one.",
-    Column("stands_apart", Kind.BOOLEAN, "its distance is told by the device alone", key=True),
+    Column("stands_apart", Kind.BOOLEAN, "it is virtual, or its distance is told by the device alone", key=True),
 )
 RECORDS = _records(
     "records",
@@ -82,7 +82,8 @@ RECORDS = _records(
 )
 DEVICE_RECORDS = _records(
     "device_records",
-    "The same of those times whose distance the device alone tells: indoors, or where positions tell another one.",
+    "The same of virtual rides, runs and rows, and of times whose distance the device alone tells: indoors, or where positions "
+    "tell another one.",
 )
 ACTIVITY_POWER = Table(
     "activity_power",

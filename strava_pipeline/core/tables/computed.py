@@ -27,6 +27,7 @@ TRACK_SUMMARIES = activity_rows(
             "that of bare GPS (after Strava's article on elevation gain; thresholds that come closest to devices)",
             "m",
         ),
+        Column("elevation_loss", Kind.DOUBLE, "descended, by the same rule", "m"),
         Column("max_speed", Kind.DOUBLE, "highest mean speed over 5 s, the device's or else along the distance", "m/s"),
         Column(
             "normalized_power",

@@ -17,11 +17,12 @@ POSITIONS = frozenset(
     for axis in ("lat", "lng", "latlng", "latitude", "longitude", "address")
 ) | {"polyline", "summary_polyline", "latitude_100", "longitude_100", "x", "y"}
 """Columns that hold positions. So may any JSON: it has fields without a column, and versions of before an edit."""
+COUNTS = Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole")
 ACTIVITIES = replace(
     ACTIVITIES_ALL,
     name="activities",
     meaning="Activities that are present, one of several sources once.",
-    columns=tuple(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"),
+    columns=(*(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"), COUNTS),
 )
 _YEARS = {"year": "year", "local_year": "local_year", "iso_year": "iso_year", "on_day": "year(on_day)"}
 _OF_ACTIVITY = "(SELECT year FROM activity_years WHERE activity_years.id = copied.{})"

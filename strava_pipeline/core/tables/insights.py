@@ -30,7 +30,7 @@ _SUMS = (
     Column("distance_m", Kind.DOUBLE, "distance", "m"),
     Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
     Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
-    Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
+    Column("elevation_gain_m", Kind.DOUBLE, "climbed; NULL: nothing says it, or lifts (AlpineSki, Snowboard)", "m"),
     Column("relative_effort", Kind.DOUBLE, "Strava's relative effort, by heart rate"),
     Column(
         "training_stress",
@@ -63,7 +63,8 @@ ACTIVITY_SUMS = Table(
 )
 COUNTED_ACTIVITIES = Table(
     "counted_activities",
-    "What insights count: present activities by local day. What no source says is computed of the track, or else NULL.",
+    "What every total counts: present activities by local day, without drives and legs. What no source says is computed of the "
+    "track, or else NULL.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
@@ -71,6 +72,7 @@ COUNTED_ACTIVITIES = Table(
         Column("name", Kind.TEXT, "title"),
         Column("sport_type", Kind.TEXT, "sport, as Strava names it; of old answers the deprecated type"),
         Column("sport_group", Kind.TEXT, GROUP.meaning),
+        Column("is_virtual", Kind.BOOLEAN, "a virtual ride, run or row, whose places are of another world"),
         Column(
             "on_day",
             Kind.DATE,

@@ -36,6 +36,7 @@ ACTIVITY_LIST = Table(
         Column("trainer", Kind.BOOLEAN, "on a trainer or treadmill"),
         Column("private", Kind.BOOLEAN, "only the athlete may see it"),
         Column("visibility", Kind.TEXT, "everyone, followers_only or only_me; NULL: no source says it"),
+        Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole"),
         Column("place", Kind.TEXT, "where it began: the place that its source names, or else the nearest town"),
         Column(
             "computed",

@@ -12,7 +12,7 @@ from typing import Any
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sports import GROUP_OF, UNSPECIFIED
+from strava_pipeline.core.sports import DRIVES, GROUP_OF, UNSPECIFIED
 from strava_pipeline.core.start_times import clock_text
 from strava_pipeline.ingest.garmin.refusals import BY_APP
 
@@ -82,10 +82,7 @@ _SPORTS = {
 }
 SPORT_OF: Mapping[str, str] = {key: sport for sport, keys in _SPORTS.items() for key in keys.split()}
 """Strava's sport of each type that is an athlete's activity."""
-NO_SPORT = frozenset(
-    {"driving_general", "motorcycling", "motorcycling_v2", "motocross", "motocross_v2", "atv", "atv_v2", "auto_racing"}
-    | {"overland", "safety", "assistance", "incident_detected"}
-)
+NO_SPORT = frozenset({*DRIVES, "safety", "assistance", "incident_detected"})
 """Types that are recorded by a watch, and are no activity of an athlete."""
 _PARENTS = {1: "Run", 2: "Ride", 3: "Hike", 9: "Walk", 26: "Swim"}  # types that others belong to, by Garmin's number
 _SAFETY = 157  # the type above assistance and incident_detected

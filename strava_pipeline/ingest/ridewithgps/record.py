@@ -91,7 +91,6 @@ SPORTS: dict[str, str] = {
 }
 _INDOORS = frozenset({"treadmill", "spin", "indoor_cycling", "indoor_walking", "indoor_running", "indoor_hand_cycling"})
 _MOTORISED = {"driving": "Driving", "motorcycling": "Motorcycling"}
-_NO_SPORT = frozenset(_MOTORISED.values())
 
 
 def read_row(trip: Json) -> ProviderRow | None:
@@ -136,9 +135,7 @@ def read_row(trip: Json) -> ProviderRow | None:
     }
     if (at := read_start(found.get("created_at"))) is not None:
         found["created_at"] = utc_text(at)  # the two interfaces write it in other zones
-    reason = "driving is no sport" if summary["sport_type"] in _NO_SPORT else None
-    found |= summary
-    return ProviderRow(source_id, found, not_counted=reason)
+    return ProviderRow(source_id, found | summary)
 
 
 def _present(trip: Json) -> Json:

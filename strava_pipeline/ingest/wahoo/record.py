@@ -121,8 +121,7 @@ def read_row(workout: Json) -> ProviderRow | None:
     kept["has_heartrate"] = "average_heartrate" in kept
     if isinstance(manual := summary.get("manual"), bool):
         kept["manual"] = manual
-    reason = "riding a motorcycle is no sport" if kept["sport_type"] == "Motorcycling" else None
-    return ProviderRow(source_id, {name: one for name, one in kept.items() if one is not None}, not_counted=reason)
+    return ProviderRow(source_id, {name: one for name, one in kept.items() if one is not None})
 
 
 def _measures(summary: Json) -> Iterator[tuple[str, tuple[str, Any]]]:

@@ -5,11 +5,13 @@ Values have the names and units of the catalogue (metres, seconds, m/s). Points 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import IMPORTED
+from strava_pipeline.core.sports import LIFTED
 from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVITY_HISTORY, CHILDREN
 from strava_pipeline.core.tables.insights import ACTIVITY_SUMS
 from strava_pipeline.lake.dashboard.photos import photos_on_disk
@@ -48,7 +50,8 @@ class WholeActivity:
     """An activity.
 
     Args:
-        summary: the columns of `activities`, with `gear_name`, and in `computed` those whose value is computed of the track.
+        summary: the columns of `activities`, with `gear_name`, `descent` (m) of sports with lifts, and in `computed` those whose
+            value is computed of the track.
         detail: the columns that `activity_details` has beside these; None: no detail was fetched.
         parts: by name (laps, splits_metric, segment_efforts …) the first rows of the child tables, by their place from 1. At most
             MOST_OF_A_PART of each.
@@ -71,7 +74,8 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
     ours = [column.name for column in ACTIVITIES_ALL.columns if column.name not in ("deleted_at", *_HERE_ALONE)]
     sums = {column.name for column in ACTIVITY_SUMS.columns}
     columns = ", ".join(f'{"activity_sums" if name in sums else "activities"}."{name}"' for name in ours)
-    (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", {"id": found.id}, columns=columns))
+    asked: dict[str, Any] = {"id": found.id, "lifted": LIFTED}
+    (summary,) = with_json(ACTIVITIES_ALL, rows_of(connection, "one_activity", asked, columns=columns))
     columns = columns_of(ACTIVITY_DETAILS, *_NESTED_ALONE, *_IN_DETAIL, "embed_token")
     asked = {"id": found.id, "most": MOST_OF_A_PART}
     names = {"columns": columns, "table": ACTIVITY_DETAILS.name, "place": "activity_id"}

@@ -189,10 +189,10 @@ class ActivityPage:
 
     Args:
         activities: by id, in order; `computed`: the columns whose value no source says.
-        totals: of the whole selection, None where nothing says it: `activities`, how many; of those that insights count the
-            sums `distance`, `moving_time`, `total_elevation_gain`; the means `average_distance`, `average_moving_time`,
-            `average_elevation_gain`; `average_speed` of the way as a whole; `average_heartrate` by time; `sport_group`, where
-            all are of one.
+        totals: of what counts of the whole selection, None where nothing says it: `activities`, how many, beside `not_counted`
+            others; the sums `distance`, `moving_time`, `total_elevation_gain`; the means `average_distance`,
+            `average_moving_time`, `average_elevation_gain`; `average_speed` of the way as a whole; `average_heartrate` by time;
+            `sport_group`, where all are of one.
         next: where the next page begins, None after the last one.
     """
 

@@ -85,7 +85,7 @@ class Record:
     """The best of a kind and group of sports: of all years, of one, and of the last weeks by their number, 52, 26, 12 and 4.
 
     Each is None where there is none, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by`, `measured_by`
-    and `at_most`, as in `records`. `stands_apart`: its distance is told by the device alone.
+    and `at_most`, as in `records`. `stands_apart`: it is virtual, or its distance is told by the device alone.
     """
 
     sport_group: str

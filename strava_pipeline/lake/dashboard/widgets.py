@@ -108,7 +108,8 @@ def widget_rows(lake: Lake, widget: Widget, seconds: float) -> WidgetRows:
             timeout=PATIENCE,
             check=False,
             cwd=Path(strava_pipeline.__file__).parents[1],  # so that this very package is imported
-            env={},  # there are secrets in it
+            # not the own one, which has secrets; with an arena for each thread, malloc would take 64 MB of addresses each time
+            env={"MALLOC_ARENA_MAX": "1"},
         )
     except subprocess.TimeoutExpired:
         raise UnansweredError(f"It did not answer within {PATIENCE:.0f} seconds. Is this machine busy?") from None

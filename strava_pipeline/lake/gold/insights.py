@@ -32,7 +32,7 @@ from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.sports import FILE_SPORTS, chosen_sports, unknown_sports, whole_groups
+from strava_pipeline.core.sports import FILE_SPORTS, LIFTED, chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -227,7 +227,7 @@ def insight_sources(
     connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities"
 ) -> InsightSources:
     """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
-    asked = {"athlete_id": athlete.id, "until": latest_day(today)}
+    asked = {"athlete_id": athlete.id, "until": latest_day(today), "lifted": LIFTED}
     rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
     undated = sum(activities for number, _, _, activities, *_ in rows if number is None)
     return InsightSources(
@@ -346,7 +346,7 @@ def year_summary(
     def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
         return connection.execute(sql(f"insights_told/{name}"), asked | more).fetchall()
 
-    sums = list(rows("sums", **until))
+    sums = list(rows("sums", **until, lifted=LIFTED))
     whole = next(row for row in sums if row[8] and row[9])
     by_day = load_days(connection, athlete.id, made.year.first, made.year.until) if made.year else []
     return YearSummary(

@@ -6,13 +6,14 @@ statements changed. The catalogue (core/tables/) names and explains their column
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.sources import FILLED, IMPORTED
+from strava_pipeline.core.sports import DRIVES, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
 from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
@@ -52,12 +53,16 @@ def view_statements() -> Iterator[str]:
 
 def list_statement() -> str:
     """What writes the rows of `activity_list`."""
-    return sql("activity_list").format(**_sums({}))
+    return sql("activity_list").format(**_sums({}), virtual=VIRTUAL)
 
 
 def bests_statement() -> str:
     """What writes the rows of `activity_bests`."""
     return sql("activity_bests").format(**_stretches())
+
+
+def _texts(texts: Iterable[str]) -> str:
+    return ", ".join(map(literal, texts))
 
 
 def _gold() -> Iterator[str]:
@@ -67,7 +72,9 @@ def _gold() -> Iterator[str]:
     yield sql("views").format(
         filling=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in FILLED),
         filled=", ".join(f"coalesce(head.{name}, matched.{name}) AS {name}" for name in FILLED),
-        imported=", ".join(f"'{source}'" for source in sorted(IMPORTED)),
+        imported=_texts(sorted(IMPORTED)),
+        drives=_texts(sorted(DRIVES)),
+        unspecified=UNSPECIFIED,
     )
     yield sql("gold_activities")
 
@@ -97,6 +104,7 @@ def _insights() -> Iterator[tuple[str, str]]:
         "activity_power": sql("insights/activity_power").format(owner=sql("owner")),
         "counted_activities": sql("insights/counted_activities").format(
             owner=sql("owner"),
+            virtual=VIRTUAL,
             **_sums({"moving_time": "moving_time_seconds", "total_elevation_gain": "elevation_gain_m"}),
         ),
     }
@@ -104,13 +112,17 @@ def _insights() -> Iterator[tuple[str, str]]:
         yield name, texts.get(name) or sql(f"insights/{name}")
 
 
+_CLIMBED = f"coalesce(activities.sport_type, activities.type, '') NOT IN ({_texts(LIFTED)})"  # not carried by a lift
 _SUMS = {  # what is believable of a source (31 years, 1000 km, 1000 m/s), or else what is computed of the track
     "moving_time": (
         "BETWEEN 0 AND 1e9",
         "CASE WHEN track.moving_time > activities.elapsed_time AND activities.elapsed_time > 0 THEN activities.elapsed_time "
         "ELSE track.moving_time END",
     ),
-    "total_elevation_gain": ("BETWEEN 0 AND 1e6", "track.elevation_gain"),
+    "total_elevation_gain": (
+        f"BETWEEN 0 AND 1e6 AND {_CLIMBED}",
+        f"CASE WHEN {_CLIMBED} THEN track.elevation_gain END",
+    ),
     "max_speed": ("BETWEEN 0 AND 1e3", "track.max_speed"),
     "weighted_average_watts": ("BETWEEN 1 AND 1e4", "track.normalized_power"),
 }

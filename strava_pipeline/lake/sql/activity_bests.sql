@@ -165,10 +165,10 @@ SELECT
     bests.value,
     bests.unit,
     bests.told_by,
-    bests.measured_by,
+    CASE WHEN counted.is_virtual THEN 'virtual' ELSE bests.measured_by END AS measured_by,
     bests.at_most,
     dismissed.activity_id IS NOT NULL AS is_dismissed,
-    NOT is_dismissed AND bests.measured_by IS DISTINCT FROM 'device' AND counted.on_day IS NOT NULL AS counts
+    NOT (is_dismissed OR counted.is_virtual) AND bests.measured_by IS DISTINCT FROM 'device' AND counted.on_day IS NOT NULL AS counts
 FROM bests
 JOIN counted USING (activity_id)
 LEFT JOIN dismissed_bests AS dismissed USING (activity_id)

@@ -1,4 +1,4 @@
--- Write `activity_list` again: a row for each present activity. {{sums}}, {{computed}}: as in insights/activity_sums.sql.
+-- Write `activity_list` again: a row for each present activity. {{sums}}, {{computed}}, {{virtual}}: as in insights/activity_sums.sql.
 DELETE FROM activity_list;
 
 INSERT INTO activity_list BY NAME
@@ -41,6 +41,7 @@ SELECT
     trainer,
     private,
     coalesce(visibility, CASE WHEN private THEN 'only_me' END) AS visibility,
+    counts,
     coalesce(said_place, near_towns.town) AS place,
     list_concat(computed, CASE WHEN said_place IS NULL AND near_towns.town IS NOT NULL THEN ['place'] ELSE [] END) AS computed
 FROM whole
@@ -48,5 +49,6 @@ LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport
 LEFT JOIN gear ON gear.source = gear_source AND gear.gear_id = whole.gear_id
 LEFT JOIN near_towns
-    ON near_towns.latitude_100 = TRY_CAST(round(start_latlng[1] * 100) AS INTEGER)
+    ON NOT starts_with(coalesce(sport, ''), '{virtual}')  -- whose places are of another world
+    AND near_towns.latitude_100 = TRY_CAST(round(start_latlng[1] * 100) AS INTEGER)
     AND near_towns.longitude_100 = TRY_CAST(round(start_latlng[2] * 100) AS INTEGER);

@@ -1,5 +1,6 @@
 -- The columns and types that notebooks of the project strava-stats-msrvc read from their table gold.activities: instants are UTC without
--- a zone there, a missing sport_type is the deprecated type, and commute and manual are never NULL. The rows are those of `activities`.
+-- a zone there, a missing sport_type is the deprecated type, and commute and manual are never NULL. The rows are those of `activities`
+-- that count.
 CREATE SCHEMA IF NOT EXISTS gold;
 
 CREATE OR REPLACE VIEW gold.activities AS
@@ -35,3 +36,4 @@ SELECT
     summary_polyline,
     timezone('UTC', ingestion_ts) AS ingestion_ts
 FROM main.activities
+WHERE counts

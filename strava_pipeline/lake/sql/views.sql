@@ -1,6 +1,6 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has. Whether it is gone is for the best source to say. A local start that no source tells is the one that each publish assumes.
+-- has. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
@@ -12,6 +12,7 @@ matched AS (
     SELECT
         member.activity_id,
         {filling},
+        bool_or(lower(said.sport_type) IN ({drives})) AS is_drive,
         -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
         arg_min(said.name, (member.naming, member.place)) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
@@ -37,14 +38,18 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
     ) AS start_date_local,
     CASE WHEN head.average_heartrate IS NULL AND matched.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate
-)
+),
+(head.extra ->> '$.not_counted') IS NULL
+AND lower(CASE WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
+-- a service that has no word for a drive calls it a workout
+AND NOT (coalesce(head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
 FROM activities_all AS head
 LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
 WHERE head.deleted_at IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 CREATE OR REPLACE VIEW deleted_activities AS
-SELECT * FROM activities_all
+SELECT *, false AS counts FROM activities_all
 WHERE deleted_at IS NOT NULL AND id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 -- What every source says, a row each; activity_id: the activity that it is.

@@ -49,6 +49,7 @@ class ActivityRow(BaseModel):
     trainer: bool | None
     private: bool | None
     visibility: str | None
+    counts: bool = Field(description="false: in no total, such as a drive")
     place: str | None
     computed: list[str] = Field(
         description="the fields that no source says, computed of the track; `place`: the nearest town"
@@ -59,6 +60,7 @@ class Totals(BaseModel):
     """Sums and means of a selection; null: nothing says it."""
 
     activities: int
+    not_counted: int = Field(description="listed beside them, and in none of these sums: drives, legs")
     distance: float | None
     moving_time: int | None
     total_elevation_gain: float | None
@@ -72,7 +74,7 @@ class Totals(BaseModel):
 
 class Activities(Page):
     activities: dict[str, ActivityRow] = Field(description="by id, in the order that was asked for")
-    totals: Totals = Field(description="of all that are selected")
+    totals: Totals = Field(description="of what counts of all that are selected")
 
 
 class Photo(BaseModel):

@@ -1,15 +1,16 @@
--- A page of the list of activities, and `totals` of all that are selected, also where the page has no row: of what counts, but for the
--- number of activities. {{selected}}, {{key}}, {{behind}}, {{order}}: of lake/dashboard/activity_list.py.
+-- A page of the list of activities, and `totals` of what counts of all that are selected, also where the page has no row;
+-- `not_counted`: how many others are selected. {{selected}}, {{key}}, {{behind}}, {{order}}: of lake/dashboard/activity_list.py.
 WITH selected AS (
 {selected}
 ),
 summed AS (
-    SELECT * FROM selected WHERE id IN (SELECT activity_id FROM counted_activities)
+    SELECT * FROM selected WHERE counts
 ),
 totals AS (
     SELECT
         {{
-            'activities': (SELECT count(*) FROM selected),
+            'activities': count(*),
+            'not_counted': (SELECT count(*) FILTER (NOT counts) FROM selected),
             'distance': sum(distance),
             'moving_time': sum(moving_time)::BIGINT,
             'total_elevation_gain': sum(total_elevation_gain),

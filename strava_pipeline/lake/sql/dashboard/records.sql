@@ -1,5 +1,5 @@
 -- The records of all time, of $year, and of the last 52, 26, 12 and 4 weeks up to $today (in the east it is tomorrow); of equal ones the
--- earliest. Those whose distance the device alone tells are marked. `rank`: the least is best.
+-- earliest. Those that do not count are marked. `rank`: the least is best.
 WITH held AS (
     SELECT sport_group, record, unit, local_year, on_day, NOT counts AS stands_apart, {
         'rank': CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END,

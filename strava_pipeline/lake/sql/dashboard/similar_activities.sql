@@ -1,4 +1,4 @@
--- The $most activities that are most like $id: those of its route, then others of its athlete and group of sports, as far to 10 %, as
+-- The $most activities that are most like $id: those of its route, then others of its athlete and group of sports in the same world, as far to 10 %, as
 -- high to 25 % or 50 m, and, where both say where they began, from within 5 km. `apart` is the sum of these three differences, each
 -- as a share of what it may be; 1 where one of the two does not say.
 WITH placed AS (
@@ -27,7 +27,7 @@ compared AS (
             + ((other.place[2] - mine.place[2]) * cos(radians(mine.place[1]))) ** 2
         ) * 111195 / 5000 AS elsewhere
     FROM placed AS other
-    JOIN mine ON mine.athlete_id = other.athlete_id AND mine.sport_group = other.sport_group
+    JOIN mine ON mine.athlete_id = other.athlete_id AND mine.sport_group = other.sport_group AND mine.is_virtual = other.is_virtual
     WHERE other.activity_id <> $id
 )
 SELECT

@@ -1,5 +1,5 @@
--- The best of each local year and group: longest, highest, and fastest over standard distances; of equal ones the earliest. Those whose
--- distance the device alone tells stand apart.
+-- The best of each local year and group: longest, highest, and fastest over standard distances; of equal ones the earliest. Those
+-- that are virtual, or whose distance the device alone tells, stand apart.
 WITH best AS (
     -- the least of these in this order: what is fastest, or longest, then what was first
     SELECT

@@ -1,4 +1,4 @@
--- What insights count: a row per present activity, by the day that the athlete's clock showed at its start. What was not measured
+-- What every total counts: a row per present activity that `counts`, by the day that the athlete's clock showed at its start. What was not measured
 -- (no distance, a negative time, more than anybody can do) is NULL here, and counts as an activity all the same.
 WITH
 owner AS (
@@ -30,6 +30,7 @@ SELECT
     placed.name,
     coalesce(placed.sport_type, placed.type) AS sport_type,
     coalesce(sport_groups.sport_group, 'other') AS sport_group,
+    starts_with(coalesce(placed.sport_type, placed.type, ''), '{virtual}') AS is_virtual,
     placed.start_date_local::DATE AS on_day,
     year(placed.start_date_local)::INTEGER AS local_year,
     placed.start_date_local,
@@ -58,5 +59,4 @@ LEFT JOIN held
     AND held.sport_group = coalesce(sport_groups.sport_group, 'other')
     AND placed.start_date_local::DATE >= held.since
     AND (held.until IS NULL OR placed.start_date_local::DATE < held.until)
--- legs of an activity that counts as a whole, and what is no activity of an athlete: NOT_COUNTED in core/providers
-WHERE placed.account IS NULL OR (placed.extra ->> '$.not_counted') IS NULL
+WHERE placed.counts

@@ -1,2 +1,2 @@
--- The records whose distance the device alone tells.
+-- The records that are virtual, or whose distance the device alone tells.
 SELECT * EXCLUDE (stands_apart) FROM all_records WHERE stands_apart

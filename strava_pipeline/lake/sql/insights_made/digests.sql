@@ -1,6 +1,6 @@
 -- By local year (NULL: of what has no day) a number that changes whenever anything does that the year's insights are made of; its last
 -- active day; its activities; how many claim to be later than `until`, by a clock that is wrong, and are in none of the former; and how
--- many have no moving time and no climb.
+-- many have no moving time and no climb ($lifted: sports that need none).
 SELECT
     local_year,
     concat(
@@ -13,7 +13,7 @@ SELECT
     count(*) AS activities,
     count(*) FILTER (on_day > $until) AS later,
     count(*) - count(moving_time_seconds) AS without_moving_time,
-    count(*) - count(elevation_gain_m) AS without_climb,
+    count(*) FILTER (elevation_gain_m IS NULL AND NOT list_contains($lifted::VARCHAR[], coalesce(sport_type, ''))) AS without_climb,
     coalesce(list(DISTINCT sport_type) FILTER (sport_type IS NOT NULL), []) AS sports
 FROM {counted}
 WHERE athlete_id = $athlete_id

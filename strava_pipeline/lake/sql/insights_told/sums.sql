@@ -11,7 +11,7 @@ SELECT
     grouping(month(on_day)) AS of_all_months,
     grouping(sport_type) AS of_all_sports,
     count(*) - count(moving_time_seconds) AS without_moving_time,
-    count(*) - count(elevation_gain_m) AS without_climb
+    count(*) FILTER (elevation_gain_m IS NULL AND NOT list_contains($lifted::VARCHAR[], coalesce(sport_type, ''))) AS without_climb
 FROM counted_activities
 WHERE athlete_id = $athlete_id AND local_year = $year AND on_day <= $until
 GROUP BY GROUPING SETS ((), (month(on_day)), (sport_type))
