@@ -19,6 +19,7 @@ from strava_pipeline.core.track_cleaning import step_between
 FORM = 4  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
+BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
 LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
@@ -29,7 +30,7 @@ MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
 POSITIONS, DEVICE, LENGTHS, METER = "positions", "device", "lengths", "meter"
-"""What measured a best: positions (the device agrees with them), the device alone, lengths of a pool, a power meter."""
+"""What measured a best: positions (the device agrees with them), the device alone, lengths of a pool, a meter (watts, beats)."""
 _Row = tuple[str, float, float, float, str]
 """measure, width, value, seconds from the first point to the begin of the window, measured_by"""
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
@@ -37,13 +38,15 @@ CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
 TILE_ZOOMS = (20, 18, 16, 14, 12, 10)
 BEATS = (20.0, 250.0)  # bpm
+_BELIEVABLE = {"watts": (0.0, MOST_WATTS), "heartrate": BEATS}
 # m/s, a little more than the best ever: Bolt in Berlin in 2009 (12.4; Graubner and Nixdorf 2011), 50 m freestyle (2.4); on a
 # bike 90 km/h: the few descents that are faster count less, so that jumps of the positions count not (docs/adr/0083)
 FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 25.0, "e_ride": 25.0}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
-    """The best power over each of DURATIONS and, where one moves by oneself, the best time over each of DISTANCES.
+    """The best power over each of DURATIONS, the highest heart rate over each of BEAT_DURATIONS and, where one moves by oneself,
+    the best time over each of DISTANCES.
 
     Args:
         points: of one activity, with the columns of `tracks`.
@@ -52,7 +55,7 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     Returns:
         The columns of `curves` that belong to an activity: measure, width, value, begins_at, measured_by.
     """
-    found = [_power_curve(points)]
+    found = [_mean_curve(points, "watts", DURATIONS), _mean_curve(points, "heartrate", BEAT_DURATIONS)]
     if sport_group in FASTEST:
         found.append(_pace_curve(points, sport_group))
     return pl.concat(found)
@@ -65,8 +68,8 @@ def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.Da
     """
     del sport_group  # counts for every sport
     found = []
-    for measure, (low, high) in {"watts": (0.0, MOST_WATTS), "heartrate": BEATS}.items():
-        timed = timed_values(points, measure, low, high)
+    for measure, bounds in _BELIEVABLE.items():
+        timed = timed_values(points, measure, *bounds)
         found.append(
             timed.select(
                 pl.lit(measure).alias("measure"),
@@ -122,24 +125,24 @@ def _begin(points: pl.DataFrame) -> pl.Expr:
     return pl.lit(points["recorded_at"].min(), pl.Datetime("us", "UTC"))
 
 
-def _power_curve(points: pl.DataFrame) -> pl.DataFrame:
-    """The greatest mean power over each duration that fits into the recording; a pause is time without power."""
-    timed = timed_values(points, "watts", 0.0, MOST_WATTS)
+def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) -> pl.DataFrame:
+    """The greatest mean of a column over each duration that fits into the recording; a pause is time without power or beats."""
+    timed = timed_values(points, measure, *_BELIEVABLE[measure])
     rows: list[_Row] = []
-    if timed.height and float(timed["watts"].max() or 0) > 0:  # type: ignore[arg-type]
-        held = timed.with_columns(held=held_seconds()).with_columns(joules=pl.col("watts") * pl.col("held"))
-        starts = held.select("t", energy=pl.col("joules").cum_sum() - pl.col("joules"))
-        ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("joules").cum_sum())
+    if timed.height and float(timed[measure].max() or 0) > 0:  # type: ignore[arg-type]
+        held = timed.with_columns(held=held_seconds()).with_columns(energy=pl.col(measure) * pl.col("held"))
+        starts = held.select("t", energy=pl.col("energy").cum_sum() - pl.col("energy"))
+        ends = held.select(t=pl.col("t") + pl.col("held"), energy=pl.col("energy").cum_sum())
         line = pl.concat([starts, ends]).unique("t").sort("t")
-        rises = _best_rises(line["t"], line["energy"])
-        rows = [("watts", width, rise / width, begins, METER) for width, rise, begins in rises]
+        rises = _best_rises(line["t"], line["energy"], durations)
+        rows = [(measure, width, rise / width, begins, METER) for width, rise, begins in rises]
     return _rows(points, rows)
 
 
-def _best_rises(t: pl.Series, energy: pl.Series) -> list[tuple[float, float, float]]:
+def _best_rises(t: pl.Series, energy: pl.Series, durations: Sequence[float]) -> list[tuple[float, float, float]]:
     """Of each duration that fits: the greatest rise of `energy` over it, and when that begins. `t` rises strictly."""
     found: list[tuple[float, float, float]] = []
-    for widths in _batches(DURATIONS, len(t)):
+    for widths in _batches(durations, len(t)):
         tried = _every_window(pl.DataFrame({"x": t, "t": t, "y": energy}), widths)
         after = t.search_sorted(tried["reached"], side="right").clip(1, len(t) - 1)
         there = _between(t, energy, after, tried["reached"])

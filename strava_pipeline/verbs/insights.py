@@ -255,11 +255,9 @@ def _print_year(summary: "YearSummary") -> None:
         how = how_told(each.told_by, each.measured_by)
         text = f"{value} on {summary.day(each.on_day)}{f' ({how})' if how else ''}"
         out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {text}")
-    for load in summary.load:
-        out.print(
-            f"{load.measure.replace('_', ' ').capitalize()} on {summary.day(load.on_day)}: "
-            f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
-        )
+    if (load := summary.load) is not None:
+        state = f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
+        out.print(f"Training load on {summary.day(load.on_day)}: {state}")
     if summary.unknown_sports:
         err.print(f"Sports without a group, counted as other: {', '.join(summary.unknown_sports)}", style="yellow")
     if summary.undated:
@@ -364,7 +362,13 @@ def _athlete_text(held: "AthleteFrom") -> str:
     parts = [f"{held.weight_kg:g} kg"] if held.weight_kg is not None else []
     groups: dict[str, list[str]] = {}
     for group, of in held.groups.items():
-        values = (("FTP {:g} W", of.ftp), ("threshold {:g} bpm", of.threshold_heartrate))
+        values = (
+            ("FTP {:g} W", of.ftp),
+            ("threshold {:g} bpm", of.threshold_heartrate),
+            ("threshold {:.0f} s/km", of.threshold_pace),
+            ("maximum {:g} bpm", of.max_heartrate),
+            ("rest {:g} bpm", of.resting_heartrate),
+        )
         said = [text.format(value) for text, value in values if value is not None]
         for limits, unit in ((of.power_zones, "W"), (of.heartrate_zones, "bpm")):
             if limits:

@@ -66,6 +66,12 @@ def test_power_curves_of_known_rides(values: dict[int, float | None], expected: 
     assert {width: found.get(width) for width in expected} == pytest.approx(expected)
 
 
+def test_the_highest_minute_and_20_minutes_of_a_heart_rate() -> None:
+    beats = [(t, {"heartrate": {5: 255.0}.get(t, 180.0 if 300 <= t < 360 else 140.0)}) for t in range(1500)]
+    assert curve(track(beats), "heartrate", "gym") == pytest.approx({60: 180, 1200: 142})
+    assert curve(track(beats[:60]), "heartrate") == pytest.approx({60: 140})
+
+
 def test_several_points_in_a_second_and_points_in_any_order_count_once() -> None:
     points = [(t / 2, {"watts": 100.0 + 200 * (t % 2)}) for t in range(120)] + [(None, {"watts": 900.0})]
     random.Random(1).shuffle(points)

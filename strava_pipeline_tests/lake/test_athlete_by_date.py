@@ -78,7 +78,7 @@ def test_a_sport_goes_by_the_threshold_of_its_group_or_by_none(ridden: Lake) -> 
     assert found[12] is None, "no threshold of e-bikes is known, and that of the profile is of rides"
     assert (found[11], found[13]) == pytest.approx((400, 144))
     with snapshot(ridden) as connection:
-        load = "SELECT load FROM training_load WHERE measure = 'training_stress' AND on_day = '2024-03-01'"
+        load = "SELECT load FROM training_load WHERE on_day = '2024-03-01'"
         assert connection.execute(load).fetchall() == [(pytest.approx(144 + 400 + 144),)], "summed over groups"
 
 
@@ -96,9 +96,9 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
     coggan, own = [110, 150, 180, 210, 240, 300], [120, 150]
     assert weights == [(days[0], days[1], None), (days[1], days[2], 70.5), (days[2], None, 70.5)]
     assert held == [
-        (days[0], days[1], "ride", 200, None, coggan, None),
-        (days[1], days[2], "ride", 200, None, coggan, own),
-        (days[2], None, "ride", 300, None, [150, 250], own),
+        (days[0], days[1], "ride", 200, *[None] * 4, coggan, None),
+        (days[1], days[2], "ride", 200, *[None] * 4, coggan, own),
+        (days[2], None, "ride", 300, *[None] * 4, [150, 250], own),
     ]
     assert others == [("ride", 200), ("ride", 300), ("run", 120)]
     limits = {("heartrate", 1): own, ("heartrate", 2): own, ("watts", 1): coggan, ("watts", 2): [150, 250]}

@@ -304,7 +304,9 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
         cells, rest = [*cells, *part.cells], part.next
     assert (cells, whole.next) == ([*whole.cells], None)
     assert heat_choices(published, lake, ME).years == [2025]
-    assert load_series(published, ME, OF_2025).keys() == {"training_stress"}, "of power in tracks"
+    series = load_series(published, ME, OF_2025)
+    assert series is not None
+    assert series.methods[0] == ["heartrate", "power"], "of tracks"
 
 
 def test_insights_of_an_activity_are_zones_efficiency_places_and_its_like(lake: Lake, published: Connection) -> None:

@@ -18,7 +18,7 @@ from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import bests_statement
+from strava_pipeline.lake.sql import bests_statement, load_statement
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
     ME,
@@ -63,6 +63,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-01-01"}], "athlete")
     with reading(lake) as connection:
         connection.execute(bests_statement())  # as a publish does
+        connection.execute(load_statement())
         yield connection
 
 
@@ -200,28 +201,17 @@ def test_gear_has_done_what_its_activities_did(warehouse: Connection) -> None:
     }
 
 
-@pytest.mark.parametrize("measure", ["relative_effort", "training_stress"])
-def test_training_load_follows_the_recursion(warehouse: Connection, measure: str) -> None:
-    def load(row: Row) -> float | None:
-        if measure == "relative_effort":
-            return row["suffer_score"]
-        moving = measured(row["moving_time"])
-        measured_power = row["device_watts"] is not False and row["weighted_average_watts"]
-        if moving is None or not measured_power or group_of(row) != "ride":  # the profile has the threshold of rides
-            return None
-        return moving / 3600 * (row["weighted_average_watts"] / 240.0) ** 2 * 100
-
-    by_day = {day: total(load(row) for row in held) for (day,), held in grouped(ROWS, day_of).items()}
+def test_training_load_follows_the_recursion(warehouse: Connection) -> None:
+    held = dict(rows(warehouse, "SELECT activity_id, load FROM activity_load"))
+    assert len(ROWS) > len(held) > 400
+    by_day = {day: total(held.get(row["id"]) for row in of) for (day,), of in grouped(ROWS, day_of).items()}
     expected = loads(by_day, max(by_day))
-    told = rows(
-        warehouse,
-        f"SELECT on_day, load, unmeasured_activities, fitness, fatigue, form FROM training_load WHERE measure = '{measure}'",
-    )
+    told = rows(warehouse, "SELECT on_day, load, unmeasured_activities, fitness, fatigue, form FROM training_load")
     assert len(told) == len(expected) > 1000
     for day, of_day, unmeasured, *state in told:
         assert state == [pytest.approx(value, rel=1e-9, abs=1e-9) for value in expected[day]], day
         assert of_day == near(by_day.get(day, 0.0))
-        assert unmeasured == sum(load(row) is None for row in ROWS if day_of(row) == day)
+        assert unmeasured == sum(row["id"] not in held for row in ROWS if day_of(row) == day)
 
 
 def test_longest_and_highest_are_those_of_the_year(warehouse: Connection) -> None:
@@ -636,16 +626,21 @@ def test_nobody_is_athlete_0(lake: Lake) -> None:
 
 def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     given = [
-        activity(1, "2008-05-01T08:00", suffer_score=50.0, gear_id="b1"),
-        *(activity(year, f"{year}-12-31T08:00", suffer_score=70.0) for year in (1889, 2107, 9999)),
-        activity(3, "2024-05-01T08:00", suffer_score=60.0),
+        activity(1, "2008-05-01T08:00", average_heartrate=150.0, gear_id="b1"),
+        *(activity(year, f"{year}-12-31T08:00", average_heartrate=150.0) for year in (1889, 2107, 9999)),
+        activity(3, "2024-05-01T08:00", average_heartrate=140.0),
+        activity(4, "2019-04-10T08:00", average_heartrate=140.0),  # 4 days before what is summed by itself ends
     ]
     put(lake, given)
     with reading(lake) as connection:
         connection.execute(bests_statement())
+        connection.execute(load_statement())
         assert [name for name in INSIGHTS if not rows(connection, f"SELECT * FROM {name}")] == FROM_MORE
-        told = rows(connection, "SELECT fitness FROM training_load WHERE on_day = '2024-05-01'")
-    assert told == [(pytest.approx(60 / 42, rel=0.01),)]
+        state = dict(rows(connection, "SELECT on_day, (load, fitness, fatigue) FROM training_load"))
+    load, fitness, fatigue = state[date(2019, 4, 10)]
+    assert state[date(2019, 4, 20)] == (0, near(fitness * (41 / 42) ** 10), near(fatigue * (6 / 7) ** 10))
+    assert (fitness, fatigue) == (near(load / 42), near(load / 7))
+    assert state[date(2024, 5, 1)][1] == pytest.approx(state[date(2024, 5, 1)][0] / 42, rel=0.01)
 
 
 def test_an_empty_warehouse_has_empty_insights(lake: Lake) -> None:

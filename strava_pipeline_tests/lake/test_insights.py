@@ -118,20 +118,23 @@ def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> 
 
 
 def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake) -> None:
-    put(lake, [activity(day, f"2022-12-{day:02d}T08:00", suffer_score=100.0) for day in range(1, 21)])
+    power = {"weighted_average_watts": 240.0, "device_watts": True}
+    put(lake, [activity(day, f"2022-12-{day:02d}T08:00", **power) for day in range(1, 21)])
+    put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2022-01-01"}], "athlete")
     publish(lake)
     with snapshot(lake) as connection:
         athlete = athlete_of(connection, Goals(), NOW)
         assert athlete is not None
         for today in (date(2022, 12, 20), date(2022, 12, 21), date(2022, 12, 28), date(2023, 3, 1)):
             until = min(today, date(2022, 12, 31))
-            (load,) = year_summary(connection, athlete, Goals(), today, 2022).load
+            load = year_summary(connection, athlete, Goals(), today, 2022).load
+            assert load is not None
             state = loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, until)
             assert load.on_day == until
             assert (load.fitness, load.fatigue, load.form) == pytest.approx(state[until])
             assert load.highest_on == date(2022, 12, 20)
         later = year_summary(connection, athlete, Goals(), date(2023, 3, 1), 2023)
-        (load,), state = later.load, loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, date(2023, 3, 1))
+        load, state = later.load, loads({date(2022, 12, day): 100.0 for day in range(1, 21)}, date(2023, 3, 1))
         assert (load.on_day, load.highest_on) == (date(2023, 3, 1), date(2023, 1, 1)), (
             "a year of rest begins with what is left"
         )

@@ -7,11 +7,15 @@ ftp = { ride = 250, run = 310 }                      # W, by group of sports
 power_zones = { ride = [140, 190, 225, 265, 300] }   # W: where each zone after the first begins
 threshold_heartrate = { all = 168, run = 172 }       # bpm; all: of each group that has none of its own
 heartrate_zones = [115, 142, 160, 178]               # bpm; without a group: of all
+max_heartrate = 189                                  # bpm; the same
+resting_heartrate = 48                               # bpm; the same
+threshold_pace = "4:15/km"                           # of runs; or "6:50/mile"
 
 A value holds until an entry gives another one. Zones hold until an entry gives other zones or another threshold; without zones
 of their own, they are the published shares of the threshold. Power without a group is that of rides.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,29 +28,43 @@ from strava_pipeline.core.sports import ALL, SPORTS
 # of heart rates. Shares of the threshold at which each level after the first begins.
 POWER_SHARES = (0.55, 0.75, 0.90, 1.05, 1.20, 1.50)
 HEARTRATE_SHARES = (0.68, 0.83, 0.94, 1.05)
-RIDE = "ride"
-_WEIGHT = "weight_kg"
+RIDE, RUN = "ride", "run"
+_WEIGHT, _PACE = "weight_kg", "threshold_pace"
 _RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete is none
     "ftp": (30.0, 700.0, "W"),
     "threshold_heartrate": (60.0, 230.0, "bpm"),
     _WEIGHT: (20.0, 300.0, "kg"),
     "power_zones": (1.0, 3000.0, "W"),
     "heartrate_zones": (30.0, 250.0, "bpm"),
+    "max_heartrate": (100.0, 250.0, "bpm"),
+    "resting_heartrate": (25.0, 110.0, "bpm"),
+    _PACE: (150.0, 900.0, "s/km"),
 }
-_UNSAID = {"ftp": RIDE, "power_zones": RIDE, "threshold_heartrate": ALL, "heartrate_zones": ALL}
+_UNSAID = {
+    **dict.fromkeys(("ftp", "power_zones"), RIDE),
+    **dict.fromkeys(("threshold_heartrate", "heartrate_zones", "max_heartrate", "resting_heartrate"), ALL),
+    _PACE: RUN,
+}
 """The group of a value that stands without one."""
+_PACE_FORM = re.compile(r"(\d?\d):([0-5]\d)(?:\s*/\s*(km|mi|mile))?")
 _MOST_ZONES = 9  # of limits: ten zones
+_KM_PER_MILE = 1.609344  # international yard and pound agreement, 1959
 _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of a group of sports: `ftp` in W, `threshold_heartrate` in bpm; where each zone after the first begins, in W and bpm."""
+    """Of a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone after the first begins, in
+    W and bpm.
+    """
 
     ftp: float | None = None
     threshold_heartrate: float | None = None
     power_zones: tuple[float, ...] = ()
     heartrate_zones: tuple[float, ...] = ()
+    threshold_pace: float | None = None
+    max_heartrate: float | None = None
+    resting_heartrate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,7 @@ def _values(place: str, entry: Mapping[str, Any], faults: list[str]) -> dict[str
             found[name] = _value(place, name, value, faults)
         elif name in _UNSAID:
             by_group = value if isinstance(value, Mapping) else {_UNSAID[name]: value}
-            known = [*SPORTS, ALL] if _UNSAID[name] == ALL else [*SPORTS]
+            known = {ALL: [*SPORTS, ALL], RIDE: [*SPORTS], RUN: [RUN]}[_UNSAID[name]]
             if others := [group for group in by_group if group not in known]:
                 faults.append(f"{place} {name}: no group is called {others[0]!r}; there are {', '.join(known)}")
             found[name] = {group: _value(place, name, one, faults) for group, one in by_group.items()}
@@ -110,7 +128,14 @@ def _values(place: str, entry: Mapping[str, Any], faults: list[str]) -> dict[str
 def _value(place: str, name: str, value: Any, faults: list[str]) -> float | tuple[float, ...] | None:
     """A number, or the limits of zones; None: a fault was added."""
     low, high, unit = _RANGES[name]
-    if not name.endswith("_zones"):
+    if name == _PACE:
+        written = _PACE_FORM.fullmatch(value) if isinstance(value, str) else None
+        minutes, seconds, per = written.groups() if written else (0, 0, "")
+        pace = (int(minutes) * 60 + int(seconds)) / (1 if per in (None, "km") else _KM_PER_MILE)
+        if low <= pace <= high:
+            return pace
+        faults.append(f'{place} {name}: {value!r} is no pace of a runner; write "4:15/km" or "6:50/mile"')
+    elif not name.endswith("_zones"):
         if _is_between(value, low, high):
             return float(value)
         faults.append(f"{place} {name}: {value!r} is not a number from {low:g} to {high:g} ({unit})")

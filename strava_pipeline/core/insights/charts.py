@@ -30,7 +30,6 @@ _TICKS = 6  # at most, on the upper axis
 _EDGE = 8  # units beside a chart whose lines have no names
 _APART = 18  # units between two labels that can both be read, on a phone, too
 _LEAST_BAR = 0.05  # units: a sum of what is nothing may differ from it in the last digits
-LOADS = {"relative_effort": "relative effort", "training_stress": "training stress"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +180,8 @@ def _by_month(series: Sequence[float], number: int) -> dict[int, float]:
     return {month: sums[month] - sums[month - 1] for month in range(1, 13)}
 
 
-def fitness_chart(measure: str, days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DATES) -> Chart:
-    """Fitness, fatigue and form of a measure of load over the days of the year `number`; `days`: at least one, in order."""
+def fitness_chart(days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DATES) -> Chart:
+    """Fitness, fatigue and form over the days of the year `number`; `days`: at least one, in order."""
     values = [value for day in days for value in (day.fitness, day.fatigue, day.form)]
     step = _step(max(max(values), -min(values), 1.0))
     lowest = min(0.0, floor(min(values) / step) * step)
@@ -195,7 +194,7 @@ def fitness_chart(measure: str, days: Sequence[LoadDay], number: int, dates: Dat
     last = days[-1]
     numbers = ", ".join(f"{kind} {round(getattr(last, kind)):{sign}d}" for kind, sign in _SIGNS)
     return Chart(
-        title=f"Fitness by {LOADS.get(measure, measure)}",
+        title="Fitness",
         about=f"{numbers} on {day_text(last.on_day, dates)}",
         lines=_labelled(axes, named),
         now=axes.at(named[0][1])[-1],

@@ -94,7 +94,6 @@ class Gear:
 class Load:
     """Fitness, fatigue and form at the end of the year so far, and the year's highest fitness."""
 
-    measure: str
     on_day: date
     fitness: float
     fatigue: float
@@ -105,19 +104,19 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadDay:
-    """Fitness, fatigue and form of a measure of load on a day; `load`: the day's sum, None where none was measured."""
+    """Fitness, fatigue and form on a day; `load`: the day's sum, None where none was measured; `methods`: what it is by."""
 
-    measure: str
     on_day: date
     fitness: float
     fatigue: float
     form: float
     load: float | None
+    methods: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class YearSummary:
-    """Everything about a year. `before`: the pace of the year before it; `load_days`: by measure and day.
+    """Everything about a year. `before`: the pace of the year before it; `load`: None where there is none.
 
     `sports`: what the summary is limited to, in the user's words; `year`: None where the year has not begun. `undated`, `later`,
     `others`: activities left out because they have no date, a date after tomorrow, or another athlete. `without_moving_time`,
@@ -138,7 +137,7 @@ class YearSummary:
     streaks: list[Streak]
     eddington: list[Eddington]
     gear: list[Gear]
-    load: list[Load]
+    load: Load | None
     before: list[PacedMeasure]
     load_days: list[LoadDay]
     unknown_sports: list[str]
@@ -274,7 +273,7 @@ def year_json(summary: YearSummary) -> dict[str, Any]:
         "streaks": [asdict(each) for each in summary.streaks],
         "eddington": [asdict(each) for each in summary.eddington],
         "gear": [asdict(each) for each in summary.gear],
-        "training_load": [asdict(each) for each in summary.load],
+        "training_load": asdict(summary.load) if summary.load else None,
         "unknown_sports": summary.unknown_sports,
         "undated_activities": summary.undated,
         "later_activities": summary.later,

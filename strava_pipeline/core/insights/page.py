@@ -8,8 +8,8 @@ from math import ceil, floor
 from typing import Any
 
 from strava_pipeline.core.insights.calendar import calendar
-from strava_pipeline.core.insights.charts import LOADS, Chart, fitness_chart
-from strava_pipeline.core.insights.documents import LoadDay, Record, Sums, YearSummary
+from strava_pipeline.core.insights.charts import fitness_chart
+from strava_pipeline.core.insights.documents import Record, Sums, YearSummary
 from strava_pipeline.core.insights.goals import (
     MEASURES,
     MONTHS,
@@ -45,8 +45,9 @@ def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, h
         "shown": (usual_show(summary), ALL),
         "sport_groups": [(each, group_name(each)) for each in groups],
     }
+    charts = [fitness_chart(summary.load_days, summary.number, summary.dates)] if summary.load_days else []
     page = templates(__package__).get_template("report.html")
-    return page.render(**values, **chosen, charts=_fitness_charts(summary), heat=heat)
+    return page.render(**values, **chosen, charts=charts, heat=heat)
 
 
 def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:
@@ -76,15 +77,8 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
             )
             for each in summary.gear
         ],
-        "load": [
-            (
-                LOADS.get(each.measure, each.measure).capitalize(),
-                summary.day(each.on_day),
-                each,
-                summary.day(each.highest_on),
-            )
-            for each in summary.load
-        ],
+        "load": (load := summary.load),
+        "load_days": (summary.day(load.on_day), summary.day(load.highest_on)) if load else (),
         "unit": "km" if units == "km" else "miles",
         "unknown_sports": summary.unknown_sports,
         "begun": summary.year is not None,
@@ -93,13 +87,6 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "others": summary.others,
         "without": {"moving time": summary.without_moving_time, "climb": summary.without_climb},
     }
-
-
-def _fitness_charts(summary: YearSummary) -> list[Chart]:
-    by_measure: dict[str, list[LoadDay]] = {}
-    for day in summary.load_days:
-        by_measure.setdefault(day.measure, []).append(day)
-    return [fitness_chart(measure, days, summary.number, summary.dates) for measure, days in by_measure.items()]
 
 
 def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:

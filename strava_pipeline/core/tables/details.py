@@ -287,30 +287,38 @@ TRACKS = activity_rows(
 CURVES = activity_rows(
     "curves",
     "The best of each activity out of its track: mean power over 5 s to 2 h (mean maximal power: Allen and Coggan, *Training and "
-    "Racing with a Power Meter*, 2nd ed. 2010); time over the distances of the group (runs, walks, rides, swims).",
+    "Racing with a Power Meter*, 2nd ed. 2010); the highest mean heart rate over 1 and 20 minutes; "
+    "time over the distances of the group (runs, walks, rides, swims).",
     (
         _ACTIVITY,
         _ATHLETE,
         Column(
             "measure",
             Kind.TEXT,
-            "watts (mean power), pace (time) or too_fast (all stretches in which nobody ever was as fast, in one: a vehicle)",
+            "watts (mean power), heartrate (mean), pace (time) or too_fast (all stretches in which nobody ever was as fast, in "
+            "one: a vehicle)",
             key=True,
         ),
-        Column("width", Kind.DOUBLE, "over how long: of watts seconds, of the others metres", "s or m", key=True),
+        Column(
+            "width",
+            Kind.DOUBLE,
+            "over how long: of watts and heartrate seconds, of the others metres",
+            "s or m",
+            key=True,
+        ),
         Column(
             "value",
             Kind.DOUBLE,
-            "the highest mean power, where a pause is time without power; or the least seconds from start to end, "
-            "pauses included",
-            "W or s",
+            "the highest mean power or heart rate, where a pause is time without either; or the least seconds from start to "
+            "end, pauses included",
+            "W, bpm or s",
         ),
         Column("begins_at", Kind.INSTANT, "when that stretch begins"),
         Column(
             "measured_by",
             Kind.TEXT,
-            "meter (power); of pace: positions (the device tells the same distance within 10 %, or none), device (there are no "
-            "positions, or they tell another distance), lengths (of a pool). A device's row is faster than that of positions",
+            "meter (power, heart rate); of pace: positions (the device tells the same distance within 10 %, or none), device "
+            "(no positions, or they tell another distance), lengths (of a pool). A device's row is faster than that of positions",
             key=True,
         ),
     ),

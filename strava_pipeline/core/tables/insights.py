@@ -21,6 +21,7 @@ from strava_pipeline.core.tables.bests import (
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
+from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES, ACTIVITY_LOAD, TRAINING_LOAD
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, EXPLORER_TILES, ROUTES, VISITED_TILES
 
@@ -102,6 +103,7 @@ def _totals(period: str, *periods: Column) -> Table:
             Column("activities", Kind.BIGINT, "how many"),
             Column("active_days", Kind.BIGINT, "days with one"),
             *_SUMS,
+            Column("load", Kind.DOUBLE, "training load: `activity_load`"),
         ),
     )
 
@@ -169,27 +171,6 @@ GEAR_MILEAGE = Table(
         Column("strava_distance_m", Kind.DOUBLE, "distance on Strava, which may have started above 0", "m"),
     ),
 )
-TRAINING_LOAD = Table(
-    "training_load",
-    "Load, fitness, fatigue and form by day, of each measure by itself, from its first day on. After Allen and Coggan, *Training "
-    "and Racing with a Power Meter*, 2nd ed. 2010, ch. 7 and 8, and Banister 1975.",
-    (
-        ATHLETE,
-        Column("measure", Kind.TEXT, "relative_effort or training_stress", key=True),
-        Column("on_day", Kind.DATE, "day", key=True),
-        Column(
-            "load",
-            Kind.DOUBLE,
-            "the day's sum of Strava's relative effort, or of hours × (normalised power / FTP)² × 100; 0: no activity; NULL: "
-            "none that was measured",
-        ),
-        Column("unmeasured_activities", Kind.BIGINT, "activities of the day that lack the measure"),
-        Column("fitness", Kind.DOUBLE, "yesterday's and 1/42 of the load's difference to it (chronic training load)"),
-        Column("fatigue", Kind.DOUBLE, "yesterday's and 1/7 of the load's difference to it (acute training load)"),
-        Column("form", Kind.DOUBLE, "fitness minus fatigue of the day before (training stress balance)"),
-    ),
-)
-
 ATHLETE_BY_DATE = Table(
     "athlete_by_date",
     "What the athlete weighed when: what goals.toml says, an entry per row, completed by earlier entries.",
@@ -217,6 +198,9 @@ THRESHOLDS_BY_DATE = Table(
         GROUP,
         Column("ftp", Kind.DOUBLE, "functional threshold power", "W"),
         Column("threshold_heartrate", Kind.DOUBLE, "heart rate at the threshold", "bpm"),
+        Column("threshold_pace", Kind.DOUBLE, "pace at the threshold, of runs", "s/km"),
+        Column("max_heartrate", Kind.DOUBLE, "highest heart rate", "bpm"),
+        Column("resting_heartrate", Kind.DOUBLE, "heart rate at rest", "bpm"),
         Column("power_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "W"),
         Column("heartrate_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "bpm"),
     ),
@@ -322,9 +306,11 @@ PUBLISH_TABLES: dict[str, Table] = {
         ASSUMED_STARTS,
         COMPUTED_VALUES,
         TRACK_BESTS,
+        ACTIVITY_HEARTRATES,
         NEAR_TOWNS,
         ACTIVITY_LIST,
         ACTIVITY_BESTS,
+        ACTIVITY_LOAD,
         ACTIVITY_ROUTES,
         VISITED_TILES,
     )

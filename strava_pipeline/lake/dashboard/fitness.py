@@ -27,24 +27,21 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """A measure of load by day, each list with a value for each of `days`. None: no load was measured that day."""
+    """Load by day, each list with a value for each of `days`. None: no activity of the day has a load."""
 
     days: list[date]
     load: list[float | None]
+    methods: list[list[str] | None]
     fitness: list[float]
     fatigue: list[float]
     form: list[float]
 
 
-def load_series(connection: Connection, athlete_id: int, period: Period) -> dict[str, LoadSeries]:
-    """Load, fitness, fatigue and form by measure (`relative_effort`, `training_stress`), day by day."""
-    found: dict[str, LoadSeries] = {}
-    for day in load_days(connection, athlete_id, period.first, period.until):
-        series = found.setdefault(day.measure, LoadSeries([], [], [], [], []))
-        series.days.append(day.on_day)
-        for name in ("load", "fitness", "fatigue", "form"):
-            getattr(series, name).append(getattr(day, name))
-    return found
+def load_series(connection: Connection, athlete_id: int, period: Period) -> LoadSeries | None:
+    """Load, fitness, fatigue and form day by day; None: there was no load until the end of the period."""
+    days = load_days(connection, athlete_id, period.first, period.until)
+    names = ("on_day", "load", "methods", "fitness", "fatigue", "form")
+    return LoadSeries(*([getattr(day, name) for day in days] for name in names)) if days else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +140,17 @@ def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> d
 
 @dataclass(frozen=True, slots=True)
 class PeriodFitness:
-    """A period's load by measure; of a group curves by measure and width, and seconds in zones by measure, month and zone.
+    """A period's load; of a group curves by measure and width, and seconds in zones by measure, month and zone.
 
+    `load_methods`: of each group and method how many `activities` go by it, and what the newest went by, as in `activity_load`.
     `sport_groups`: those with a track, most of the period first. `track_years`: of which all curves are. `zone_bounds`: the zones
     at the end of the period. Seconds are by those of a day. `has_earlier`: there is an activity in a year before.
     """
 
     first_on: date
     last_on: date
-    load: dict[str, LoadSeries]
+    load: LoadSeries | None
+    load_methods: list[dict[str, Any]]
     sport_group: str
     sport_groups: list[str]
     curves: dict[str, dict[float, Window]]
@@ -207,6 +206,7 @@ def _fitness(
         period.first,
         period.until,
         load_series(connection, athlete.id, period),
+        rows_of(connection, "load_methods", asked),
         chosen,
         groups,
         best_curves(connection, athlete.id, period, chosen),

@@ -1,4 +1,4 @@
-"""`activity_list` and `activity_bests`, which pages read, and `near_towns`, which names places: filled by each publish.
+"""`activity_list`, `activity_bests` and `activity_load`, which pages read, and `near_towns`, which names places: each publish's.
 
 A note says of which state the rows are. They are read often, and a publish writes them once: a page that read the view
 `activities` would take more time to plan than to read, and one that compares bests would find those of all activities again.
@@ -11,12 +11,13 @@ from functools import cache
 from strava_pipeline.core.places import TOWNS_FILE
 from strava_pipeline.core.tables.bests import ACTIVITY_BESTS
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
+from strava_pipeline.core.tables.load import ACTIVITY_LOAD
 from strava_pipeline.lake.gold.measured import MEASURED_NOTE
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_number, revision, transaction
-from strava_pipeline.lake.sql import bests_statement, list_statement, sql, views_version
+from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql, views_version
 
 LIST_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
-LIST_TABLES = (ACTIVITY_LIST.name, ACTIVITY_BESTS.name)  # all of their rows are written again at once
+LIST_TABLES = (ACTIVITY_LIST.name, ACTIVITY_BESTS.name, ACTIVITY_LOAD.name)  # whose rows are written again at once
 _TOWNS = "towns"  # which file of towns the names are of
 
 
@@ -26,8 +27,8 @@ def sync_list(connection: Connection) -> bool:
         return False
     with transaction(connection):
         _name_places(connection)
-        connection.execute(list_statement())
-        connection.execute(bests_statement())
+        for statement in _statements():
+            connection.execute(statement)
         note(connection, LIST_NOTE, _state(connection))
     return True
 
@@ -40,9 +41,13 @@ def is_list_current(connection: Connection) -> bool:
 def _state(connection: Connection) -> str:
     """A hash of everything that the rows follow from."""
     measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != LIST_NOTE)
-    statements = (list_statement(), bests_statement())
-    inputs = (revision(connection), views_version(), statements, _towns_digest(), measured)
+    inputs = (revision(connection), views_version(), _statements(), _towns_digest(), measured)
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+
+
+def _statements() -> tuple[str, ...]:
+    """Loads follow from bests."""
+    return list_statement(), bests_statement(), load_statement()
 
 
 @cache

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -364,7 +363,7 @@ def year_summary(
         streaks=[Streak(*row) for row in rows("streaks")],
         eddington=[Eddington(*row) for row in rows("eddington", unit="km" if athlete.units == "km" else "mile")],
         gear=[Gear(*row) for row in rows("gear", **until)],
-        load=_loads(by_day),
+        load=_load(by_day),
         before=before.paced if before is not None else [],
         load_days=by_day,
         unknown_sports=unknown_sports(everything.sports),
@@ -379,20 +378,17 @@ def year_summary(
 
 
 def load_days(connection: Connection, athlete_id: int, first: date, until: date) -> list[LoadDay]:
-    """Load by measure and day, both included; rest since the last activity, too."""
+    """Load by day, both included; rest since the last activity, too."""
     asked = {"athlete_id": athlete_id, "first": first, "until": until}
     return [LoadDay(*row) for row in connection.execute(sql("insights_told/load_days"), asked).fetchall()]
 
 
-def _loads(days: Sequence[LoadDay]) -> list[Load]:
-    """Of each measure the last day, and the one of the highest fitness."""
-    found = []
-    for measure, of_measure in groupby(days, key=lambda day: day.measure):
-        by_day = list(of_measure)
-        last, highest = by_day[-1], max(by_day, key=lambda day: day.fitness)
-        state = (last.on_day, last.fitness, last.fatigue, last.form)
-        found.append(Load(measure, *state, highest.fitness, highest.on_day))
-    return found
+def _load(days: Sequence[LoadDay]) -> Load | None:
+    """The last day, and the one of the highest fitness."""
+    if not days:
+        return None
+    last, highest = days[-1], max(days, key=lambda day: day.fitness)
+    return Load(last.on_day, last.fitness, last.fatigue, last.form, highest.fitness, highest.on_day)
 
 
 def _sums(row: tuple[Any, ...]) -> Sums:

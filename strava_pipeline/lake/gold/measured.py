@@ -11,12 +11,13 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.tables import CURVES, ROUTE_MEMBERS, TILE_VISITS, TRACK_SUMMARIES, Table
+from strava_pipeline.core.tables import CURVES, ROUTE_MEMBERS, TILE_VISITS, TRACK_SUMMARIES, VALUE_SECONDS, Table
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
 from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, note, notes, revision, transaction, unmark
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import views_version
+from strava_pipeline.lake.sql import sql, views_version
 
 _STAGED = "measured_rows"
 MEASURED_NOTE = "measured:"  # + table:year, of the file that its rows came from
@@ -24,15 +25,20 @@ MEASURED_NOTE = "measured:"  # + table:year, of the file that its rows came from
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`."""
+    """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`.
+
+    `query`: what reads its rows of a year, where they are not those of `source`.
+    """
 
     table: Table
     source: Table
+    query: str = ""
 
 
 MEASURED = (
     Measured(COMPUTED_VALUES, TRACK_SUMMARIES),
     Measured(TRACK_BESTS, CURVES),
+    Measured(ACTIVITY_HEARTRATES, VALUE_SECONDS, sql("activity_heartrates")),
     Measured(ACTIVITY_ROUTES, ROUTE_MEMBERS),
     Measured(VISITED_TILES, TILE_VISITS),
 )
@@ -121,9 +127,10 @@ def _loses_rows(connection: Connection, due: DueYear, *, is_read: bool) -> bool:
 def _is_staged(connection: Connection, due: DueYear) -> bool:
     """Read the year's rows into a temporary table; False: the file is damaged, or was written by another version."""
     columns = ", ".join(f'"{column.name}"' for column in due.measured.source.columns)
-    query = f"SELECT {columns}, {due.year} AS year FROM read_parquet($path, hive_partitioning = false)"
+    query = due.measured.query or f"SELECT {columns} FROM read_parquet($path, hive_partitioning = false)"
     try:
-        connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {_STAGED} AS {query}", {"path": str(due.path)})
+        create = f"CREATE OR REPLACE TEMPORARY TABLE {_STAGED} AS SELECT *, {due.year} AS year FROM ({query})"
+        connection.execute(create, {"path": str(due.path)})
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error:

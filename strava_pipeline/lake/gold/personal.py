@@ -83,6 +83,9 @@ def _rows(goals: Goals) -> dict[str, list[Row]]:
             group,
             of.ftp,
             of.threshold_heartrate,
+            of.threshold_pace,
+            of.max_heartrate,
+            of.resting_heartrate,
             [*of.power_zones] or None,
             [*of.heartrate_zones] or None,
         )

@@ -42,6 +42,7 @@ from strava_pipeline.lake.gold.warehouse import (
     shared_by_thread,
 )
 from strava_pipeline.lake.gold.written_anew import write_anew
+from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake, log_of
 
 T = TypeVar("T")
@@ -163,7 +164,13 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
     )
 
 
+_TWO_LOADS = "SELECT 1 FROM training_load WHERE measure <> '' LIMIT 1"  # of version 0.2, with a scale for each
+_ONE_LOAD = """Training load has one scale now: 100 is an hour at threshold, by power, pace, heart rate or Strava's relative \
+effort. Load, fitness, fatigue and form of all years have other numbers than before; /fitness says what they go by."""
+
+
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
+    had_two_loads = if_readable(lake, lambda published: published.execute(_TWO_LOADS).fetchall())
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
     for left in (temporary, log):  # read-only already if a process was killed below
@@ -182,6 +189,8 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
             left.unlink(missing_ok=True)
     sync_folder(lake.snapshot.parent)
     lake.deleted_for_good.unlink(missing_ok=True)
+    if had_two_loads:
+        notify(lake, "info", _ONE_LOAD, datetime.now(UTC), link="strava-pipeline goals check")
 
 
 def published_at(lake: Lake) -> datetime | None:

@@ -65,6 +65,11 @@ def _texts(texts: Iterable[str]) -> str:
     return ", ".join(map(literal, texts))
 
 
+def load_statement() -> str:
+    """What writes the rows of `activity_load`."""
+    return sql("activity_load").format(owner=sql("owner"))
+
+
 def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:

@@ -260,7 +260,8 @@ class Insights(BaseModel, extra="allow"):
 class Fitness(BaseModel):
     first_on: date
     last_on: date
-    load: dict[str, LoadSeries]
+    load: LoadSeries | None
+    load_methods: list[Row] = Field(description="by group and method what loads go by, most load first")
     sport_group: str = Field(description="that curves and zones are of")
     sport_groups: list[str] = Field(description="the groups with tracks, most of the period first")
     curves: dict[str, dict[str, Window]]

@@ -66,16 +66,16 @@ def test_months_stand_beside_those_of_the_year_before() -> None:
 
 def test_fitness_may_begin_below_zero_and_shows_no_minus_zero() -> None:
     first = date(2025, 1, 1)
-    days = [LoadDay("relative_effort", first + timedelta(days=k), 40.0 + k, 60.0, -20.2, 60.0) for k in range(3)]
-    days.append(LoadDay("relative_effort", first + timedelta(days=3), 43.0, 43.2, -0.2, None))
-    chart = fitness_chart("relative_effort", days, 2025)
-    assert (chart.title, chart.about) == ("Fitness by relative effort", "fitness 43, fatigue 43, form +0 on 4 Jan 2025")
+    days = [LoadDay(first + timedelta(days=k), 40.0 + k, 60.0, -20.2, 60.0) for k in range(3)]
+    days.append(LoadDay(first + timedelta(days=3), 43.0, 43.2, -0.2, None))
+    chart = fitness_chart(days, 2025)
+    assert (chart.title, chart.about) == ("Fitness", "fitness 43, fatigue 43, form +0 on 4 Jan 2025")
     ticks = {tick.text: tick.at for tick in chart.y_ticks}
     assert min(map(int, ticks)) <= -20
     assert max(map(int, ticks)) >= 60
     assert ticks["0"] == pytest.approx(ends(chart)["form"][1], abs=1.0)
     assert {line.kind for line in chart.lines} == {"fitness", "fatigue", "form"}
-    only = fitness_chart("training_stress", [LoadDay("training_stress", first, 0.0, 0.0, 0.0, None)], 2025)
+    only = fitness_chart([LoadDay(first, 0.0, 0.0, 0.0, None)], 2025)
     assert only.about.startswith("fitness 0, fatigue 0, form +0")
 
 

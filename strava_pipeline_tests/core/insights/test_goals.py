@@ -83,6 +83,24 @@ def test_power_without_a_group_is_of_rides_and_heart_rate_of_every_group_without
     assert goals.ungrouped_power
 
 
+def test_what_loads_go_by_holds_for_every_group_or_for_runs() -> None:
+    goals = read("""
+        [[athlete]]
+        since = 2024-03-01
+        max_heartrate = { all = 189, run = 192 }
+        resting_heartrate = 48
+        threshold_pace = "6:50 / mile"
+        [[athlete]]
+        since = 2025-03-01
+        threshold_pace = "4:05"
+    """)
+    first, last = (entry.groups for entry in goals.athlete)
+    assert first["walk"] == Thresholds(max_heartrate=189, resting_heartrate=48)
+    pace = pytest.approx(410 / 1.609344)
+    assert first["run"] == Thresholds(threshold_pace=pace, max_heartrate=192, resting_heartrate=48)
+    assert last["run"].threshold_pace == 245
+
+
 def test_services_of_gear() -> None:
     goals = read("""
         [service."Domane"]
@@ -142,6 +160,13 @@ def test_an_empty_file_sets_none() -> None:
             "no group is called 'bike'; .* other, all",
         ),
         ("athlete = [{since = 2024-03-01, ftp = {}}]", "1: it sets nothing"),
+        ("athlete = [{since = 2024-03-01, threshold_pace = 255}]", 'threshold_pace: 255 is no pace .* write "4:15/km"'),
+        ('athlete = [{since = 2024-03-01, threshold_pace = "4:65/km"}]', "'4:65/km' is no pace"),
+        ('athlete = [{since = 2024-03-01, threshold_pace = "1:05/km"}]', "'1:05/km' is no pace"),
+        (
+            'athlete = [{since = 2024-03-01, threshold_pace = {walk = "9:00/km"}}]',
+            "threshold_pace: no group is called 'walk'; there are run",
+        ),
         ("athlete = [{since = 2024-03-01, weight_kg = nan}]", "weight_kg: nan is not a number"),
         ("athlete = [{since = 2024-03-01, weight_kg = true}]", "weight_kg: True is not a number"),
         ("athlete = [{since = 2024-03-01, lthr = 170}]", "lthr: no value has this name; there are ftp"),

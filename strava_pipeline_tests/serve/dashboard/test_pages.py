@@ -36,7 +36,13 @@ PAGE = {"Accept": "text/html"}
 HOSTILE = '<script>alert(1)</script> \u202ethe hill\u202c שלום 🚵 "x" \' {{ 7*7 }}'
 CHILD = {"activity_id": 7, "athlete_id": ME, "source": "strava"}
 SEGMENT = {"segment_id": 2**53 + 1, "segment_name": HOSTILE, "segment_distance": 1609.3, "segment_average_grade": -1.5}
-SHOWN = {"suffer_score": 40.0, "average_watts": 190.0, "device_watts": False}
+SHOWN = {
+    "suffer_score": 40.0,
+    "average_heartrate": 140.0,
+    "max_heartrate": 180.0,
+    "average_watts": 190.0,
+    "device_watts": False,
+}
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
 KNOWN_FILES: set[str] = set()  # what a page has named that is there, at every dashboard
 
@@ -122,6 +128,7 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     text = answer.text
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", text), path
     assert "\u202e" not in text
+    assert not re.search("strava-pipeline (streams|enrich)", text), "nobody has a login at Strava here"
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
     menu = [each.address for each in (*FIRST, *FIRST, *(each for group in MORE.values() for each in group))]
@@ -340,10 +347,12 @@ def test_sync_has_two_years_of_months_with_their_totals(dashboard: Dashboard, si
 
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
     text = page(site, "/fitness/2025")
-    assert "On 1 Jul 2025: fitness 0, fatigue 0, form 0; the highest fitness of the year was 1" in words(text), (
+    assert "On 1 Jul 2025: fitness 1, fatigue 0, form 1; the highest fitness of the year was 3" in words(text), (
         "eight weeks after the only effort"
     )
-    assert 'data-fitness="/api/fitness/2025?sport=ride" data-load="relative_effort"' in text
+    assert 'data-fitness="/api/fitness/2025?sport=ride"></div>' in text
+    of_7 = "estimated, of 7 May 2025"
+    assert f"Ride heart rate 1 133 bpm {of_7} ; maximum 180 bpm {of_7} ; rest 60 bpm assumed" in words(text)
     assert 'data-curve="watts" data-period="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
     assert "come out of tracks: there are some of 2025." in words(text)
@@ -371,19 +380,19 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         "watts_per_kg": 2.5,
         "at_most": False,
     }
-    load = found["load"]["relative_effort"]
+    load = found["load"]
     assert (load["days"][0], load["days"][-1], {len(values) for values in load.values()}) == (
         "2025-05-07",
         "2025-07-01",
         {56},
     )
-    assert "No load was measured in 2024" in (first := page(site, "/fitness/2024"))
+    assert "There is no training load up to the end of 2024" in (first := page(site, "/fitness/2024"))
     assert ('href="/fitness/2024' in text, 'href="/fitness/2023' in first) == (True, False)
     for year in (1900, 2023, 2026, 2999):
         page(site, f"/fitness/{year}", 404)
         assert site.get(f"/api/fitness/{year}").status_code == 404
     recent = page(site, "/fitness")
-    assert "On 1 Jul 2025: fitness 0, fatigue 0, form 0; the highest fitness of the last 90 days was 1" in words(recent)
+    assert "On 1 Jul 2025: fitness 1, fatigue 0, form 1; the highest fitness of the last 90 days was 3" in words(recent)
     assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
     assert 'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-period="the last 90 days"' in recent
     assert 'data-fitness="/api/fitness?days=30&amp;sport=ride"' in page(site, "/fitness?days=30")

@@ -12,7 +12,9 @@ SELECT
     activities.average_heartrate,
     activities.average_watts,
     activities.device_watts,
-    counted.relative_effort
+    counted.relative_effort,
+    held.load
 FROM counted_activities AS counted
 JOIN activities ON activities.id = counted.activity_id
+LEFT JOIN activity_load AS held USING (activity_id)
 WHERE counted.activity_id = $id

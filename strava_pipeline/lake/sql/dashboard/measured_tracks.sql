@@ -6,6 +6,6 @@ SELECT
     count(DISTINCT activity_id) FILTER (counted.on_day BETWEEN $first AND $until) AS of_period
 FROM track_bests
 JOIN counted_activities AS counted USING (activity_id)
-WHERE counted.athlete_id = $athlete_id AND counted.local_year IS NOT NULL
+WHERE track_bests.measure <> 'heartrate' AND counted.athlete_id = $athlete_id AND counted.local_year IS NOT NULL
 GROUP BY ALL
 ORDER BY ALL

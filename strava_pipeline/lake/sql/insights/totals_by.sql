@@ -11,7 +11,9 @@ SELECT
     sum(elapsed_time_seconds)::BIGINT AS elapsed_time_seconds,
     sum(elevation_gain_m) AS elevation_gain_m,
     sum(relative_effort) AS relative_effort,
-    sum(training_stress) AS training_stress
+    sum(training_stress) AS training_stress,
+    sum(load) AS load
 FROM counted_activities
+LEFT JOIN (SELECT activity_id, load FROM activity_load) USING (activity_id)
 WHERE on_day IS NOT NULL
 GROUP BY ALL

@@ -1,25 +1,25 @@
--- Load, fitness, fatigue and form of each day from $first to $until, carried on through the rest since the last activity, which may
--- lie before.
+-- Load, fitness, fatigue and form of each day from $first to $until, and the methods of the day's loads; carried on through the rest since
+-- the last activity, which may lie before.
 WITH known AS (
-    SELECT measure, on_day, fitness, fatigue, form, load
+    SELECT on_day, fitness, fatigue, form, load, methods
     FROM training_load
     WHERE athlete_id = $athlete_id AND on_day <= $until
 ),
 last AS (
-    SELECT measure, max(on_day) AS on_day, arg_max(fitness, on_day) AS fitness, arg_max(fatigue, on_day) AS fatigue FROM known GROUP BY measure
+    SELECT max(on_day) AS on_day, arg_max(fitness, on_day) AS fitness, arg_max(fatigue, on_day) AS fatigue FROM known
 ),
 rest AS (
     SELECT *, unnest(range(1, $until - on_day + 1)) AS days FROM last
 )
-SELECT measure, on_day, fitness, fatigue, form, load FROM known WHERE on_day >= $first
+SELECT on_day, fitness, fatigue, form, load, methods FROM known WHERE on_day >= $first
 UNION ALL
 SELECT
-    measure,
     on_day + days::INTEGER AS day,
     fitness * (41.0 / 42) ** days,
     fatigue * (6.0 / 7) ** days,
     fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1),
-    0
+    0,
+    NULL
 FROM rest
 WHERE day >= $first
-ORDER BY measure, on_day
+ORDER BY on_day

@@ -8,7 +8,7 @@
 
   fetch(boxes[0].dataset.fitness, { headers: { Accept: "application/json" } })
     .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
-    .then((found) => keep(boxes, (box) => box.dataset.load ? load(box, found.load[box.dataset.load]) : curve(box, found.curves[box.dataset.curve])))
+    .then((found) => keep(boxes, (box) => box.dataset.curve ? curve(box, found.curves[box.dataset.curve]) : load(box, found.load)))
     .catch(() => { state.textContent = "The charts could not be loaded. Load the page again."; });
 
   function load(box, series) {

@@ -1,0 +1,124 @@
+-- Write `activity_load` again, after `activity_bests`: the load of each activity, 100 an hour at threshold, by the best method that there is.
+-- Power: Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7. Pace: the same of speeds (McGregor's rTSS), of the
+-- mean speed in motion, whatever the slope. Heart rate: Banister, Modeling elite athletic performance, 1991, with the exponent of his men
+-- for all, as multiples of an hour at threshold. Estimates: TrainingPeaks, How to Calculate Threshold Power, Heart Rate, or Pace.
+DELETE FROM activity_load;
+
+INSERT INTO activity_load BY NAME
+WITH paced AS (
+    SELECT activity_id, min(bests.value / lengths.distance_m) * 1000 AS pace
+    FROM activity_bests AS bests
+    JOIN standard_distances AS lengths USING (record)
+    WHERE bests.sport_group = 'run' AND bests.counts AND bests.value >= 1800
+    GROUP BY activity_id
+),
+tracked AS (
+    SELECT
+        activity_id,
+        max(value) FILTER (measure = 'watts' AND width = 1200) AS watts,
+        max(value) FILTER (measure = 'heartrate' AND width = 1200) AS beats,
+        max(value) FILTER (measure = 'heartrate' AND width = 60) AS highest
+    FROM track_bests
+    WHERE measure <> 'pace'
+    GROUP BY activity_id
+),
+-- what estimates are made of. A mean heart rate over 20 minutes or more is no more than that of the best 20 of them; the highest that a
+-- source says stands in for the highest minute where there is no track
+tried AS (
+    SELECT
+        counted.*,
+        coalesce(nullif(moving_time_seconds, 0), counted.elapsed_time_seconds)::DOUBLE AS seconds,
+        if(activities.device_watts IS NOT false, counted.weighted_average_watts, NULL) AS normalised,
+        CASE WHEN counted.sport_group = 'run' AND distance_m > 0 THEN moving_time_seconds / distance_m * 1000 END AS mean_pace,
+        CASE WHEN activities.average_heartrate BETWEEN 20 AND 250 THEN activities.average_heartrate END AS mean_beats,
+        if(activities.device_watts IS NOT false, tracked.watts, NULL) AS best_watts,
+        paced.pace AS best_pace,
+        greatest(tracked.beats, CASE WHEN seconds >= 1200 THEN mean_beats END) AS best_beats,
+        coalesce(tracked.highest, CASE WHEN activities.max_heartrate <= 250 THEN activities.max_heartrate END, mean_beats) AS highest,
+        dismissed.activity_id IS NULL AS is_best
+    FROM counted_activities AS counted
+    JOIN activities ON activities.id = counted.activity_id
+    LEFT JOIN tracked USING (activity_id)
+    LEFT JOIN paced USING (activity_id)
+    LEFT JOIN dismissed_bests AS dismissed USING (activity_id)
+    WHERE counted.on_day IS NOT NULL
+),
+-- heart rates are of all groups: in a group of walks alone, a threshold would be that of a walk. Power of 30 W, and half an hour at
+-- 2:30/km, are nobody's best
+lately AS (
+    SELECT
+        *,
+        max({{'value': 0.95 * best_watts, 'on_day': on_day}}) FILTER (is_best AND best_watts > 30) OVER of_group AS watts,
+        max({{'value': -best_pace, 'on_day': on_day}}) FILTER (is_best AND best_pace > 150) OVER of_group AS speed,
+        max({{'value': 0.95 * best_beats, 'on_day': on_day}}) FILTER (is_best AND best_beats > 0) OVER of_all AS beats,
+        max({{'value': highest, 'on_day': on_day}}) FILTER (is_best AND highest > 0) OVER of_all AS most
+    FROM tried
+    WINDOW
+        of_group AS (PARTITION BY athlete_id, sport_group ORDER BY on_day RANGE BETWEEN INTERVAL 365 DAYS PRECEDING AND CURRENT ROW),
+        of_all AS (PARTITION BY athlete_id ORDER BY on_day RANGE BETWEEN INTERVAL 365 DAYS PRECEDING AND CURRENT ROW)
+),
+-- what is said, or else estimated; goals.toml is the owner's
+known AS (
+    SELECT
+        lately.*,
+        if(coalesce(given.ftp, athlete.ftp) > 0, {{'value': coalesce(given.ftp, athlete.ftp), 'on_day': NULL}}, watts) AS ftp,
+        if(given.threshold_pace > 0, {{'value': -given.threshold_pace, 'on_day': NULL}}, speed) AS at_speed,
+        if(given.threshold_heartrate > 0, {{'value': given.threshold_heartrate, 'on_day': NULL}}, beats) AS at_beats,
+        if(given.max_heartrate > 0, {{'value': given.max_heartrate, 'on_day': NULL}}, most) AS top,
+        given.resting_heartrate IS NULL AS is_assumed,
+        coalesce(given.resting_heartrate, 60) AS rest,
+        greatest(top['value'], at_beats['value']) - rest AS reserve,
+        -- a threshold less than 20 bpm above the rest is none
+        if(at_beats['value'] >= rest + 20, (at_beats['value'] - rest) / reserve, NULL) AS at_share,
+        coalesce(of_track.heartrates, [mean_beats]) AS bpms, coalesce(of_track.seconds, [lately.seconds]) AS held
+    FROM lately
+    LEFT JOIN activity_heartrates AS of_track USING (activity_id)
+    LEFT JOIN athlete ON athlete.athlete_id = lately.athlete_id AND lately.sport_group = 'ride'
+    LEFT JOIN thresholds_by_date AS given
+        ON lately.athlete_id = ({owner})
+        AND given.sport_group = lately.sport_group
+        AND lately.on_day >= given.since
+        AND (given.until IS NULL OR lately.on_day < given.until)
+),
+-- A run half as fast again as at threshold is a drive, or a sprint. Heart rates are those of each second of the track, or else the mean;
+-- where a track tells them for less than 80 % of the time, as points are few or the strap was lost, they count for all of it
+measured AS (
+    SELECT
+        * EXCLUDE (bpms),
+        list_transform(bpms, lambda bpm: if(bpm > rest, (bpm - rest) / reserve, 0 * bpm)) AS shares,
+        moving_time_seconds / 36.0 * (normalised / ftp.value) ** 2 AS power,
+        if(-at_speed.value <= 1.5 * mean_pace, moving_time_seconds / 36.0 * (at_speed.value / mean_pace) ** 2, NULL) AS pace,
+        list_sum(list_transform(list_zip(held, shares), lambda each: each[1] * each[2] * exp(1.92 * each[2])))
+            / (at_share * exp(1.92 * at_share)) / 36
+            * if(list_sum(held) < 0.8 * seconds, seconds / list_sum(held), 1) AS heartrate
+    FROM known
+),
+scaled AS (
+    SELECT * REPLACE (
+        relative_effort * median(coalesce(power, pace, heartrate) / nullif(relative_effort, 0)) OVER (PARTITION BY athlete_id)
+            AS relative_effort
+    )
+    FROM measured
+),
+ways AS (
+    SELECT
+        *,
+        -- usual: 80 % of those of the group and year that have any
+        count(*) OVER (PARTITION BY athlete_id, sport_group, local_year, method)
+            >= 0.8 * count(DISTINCT activity_id) OVER (PARTITION BY athlete_id, sport_group, local_year) AS is_usual,
+        CASE method WHEN 'power' THEN ftp WHEN 'pace' THEN at_speed WHEN 'heartrate' THEN at_beats END AS at_threshold
+    FROM (UNPIVOT scaled ON power, pace, heartrate, relative_effort INTO NAME method VALUE load)
+)
+SELECT
+    activity_id, athlete_id, sport_group, on_day, load, method,
+    abs(at_threshold.value) AS threshold,
+    at_threshold.on_day AS threshold_on,
+    if(method = 'heartrate', rest + reserve, NULL) AS max_heartrate,
+    if(method = 'heartrate', top.on_day, NULL) AS max_heartrate_on,
+    if(method = 'heartrate', rest, NULL) AS resting_heartrate,
+    method = 'heartrate' AND is_assumed AS is_assumed
+FROM ways
+QUALIFY row_number() OVER (
+    PARTITION BY activity_id
+    ORDER BY is_usual DESC, list_position(['power', 'pace', 'heartrate', 'relative_effort'], method)
+) = 1
