@@ -14,6 +14,7 @@ import pytest
 
 from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.landing import (
+    UNKNOWN,
     Times,
     correct_times,
     file_stem,
@@ -148,8 +149,13 @@ def page(at: datetime, landed: int | None = None, local_at: datetime | None = No
     )
 
 
-def times(older: list[datetime], now: tuple[datetime, datetime] | None, local: datetime | None) -> Times:
-    pages = [page(at) for at in older]
+def times(
+    older: list[datetime],
+    now: tuple[datetime, datetime] | None,
+    local: datetime | None,
+    newest: datetime | None = None,
+) -> Times:
+    pages = [page(at).model_copy(update={"newest": newest}) for at in older]
     manifests = {
         f"{place}": Manifest(window=WINDOW, started_at=one.fetched_at, pages=[one]) for place, one in enumerate(pages)
     }
@@ -165,6 +171,14 @@ def test_what_has_no_number_and_claims_to_be_of_the_future_of_a_confirmed_one_is
     assert sorted(found.manifests) == ["1", "2"], "be they most of all"
     assert found.moments == [NOW]
     assert not any(manifest.is_dated for manifest in found.manifests.values())
+
+
+@pytest.mark.parametrize(("newest", "at"), [(None, UNKNOWN), (NOW - DAY, NOW - DAY), (NOW + YEAR, UNKNOWN)])
+def test_a_page_of_the_future_is_of_its_newest_activity_if_nothing_else_dates_it(
+    newest: datetime | None, at: datetime
+) -> None:
+    found = times([NOW + YEAR], (NOW, NOW), None, newest)
+    assert [page.fetched_at for page in found.manifests["0"].pages] == [at]
 
 
 def test_a_local_clock_that_lags_behind_makes_nothing_false(tmp_path: Path) -> None:

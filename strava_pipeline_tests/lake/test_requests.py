@@ -92,8 +92,12 @@ def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) 
     assert (view.began_at, view.ended_at, view.looked_at) == (NOW, NOW + timedelta(minutes=1), NOW)
     assert (len(view.lines), view.lines[0], view.lines[-1]) == (200, "line 8800 🚵", "line 8999 🚵")
     assert [*open_requests(lake)] == []
+    state = requests_folder(lake) / f"{request.id}.state.json"
+    held = state.read_bytes()
     assert (forget_requests(lake, NOW + KEPT_FOR), forget_requests(lake, NOW + 2 * KEPT_FOR)) == (0, 1)
     assert request_view(lake, logs, request.id, NOW) is None
+    state.write_bytes(held)  # a process that died in between left it alone
+    assert forget_requests(lake, NOW + 2 * KEPT_FOR) == 1
 
 
 def test_the_request_of_a_run_that_was_killed_has_failed_also_when_its_lock_was_cleared_away(lake: Lake) -> None:

@@ -40,6 +40,9 @@ def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.C
     assert program["files"].keys() == {"fit", "fit.gz", "gpx.gz", "tcx.gz"} | program["files"].keys() & {"gpx", "tcx"}
     assert sum(year["activities"] for year in program["activities"]) == 41, "40 rows, and a file without one"
     assert program["problems"] == []
+    (found,) = program["exports"]
+    counts = [found[f"rows_{which}"] for which in ("with_file", "without_file", "not_exported")]
+    assert sum(counts) + len(found["rows_file_missing"]) == found["rows"] == 40
     assert program | {"activities": None} == json.loads(json.dumps(survey_json(survey(export)))) | {"activities": None}
 
 

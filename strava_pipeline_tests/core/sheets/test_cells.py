@@ -30,6 +30,7 @@ from strava_pipeline.core.sheets.cells import read_duration, read_id, read_numbe
         (1767225600, "2026-01-01T00:00:00+00:00", True),
         (1767225600000, "2026-01-01T00:00:00+00:00", True),
         ("1767225600", "2026-01-01T00:00:00+00:00", True),
+        ("1767225600000", "2026-01-01T00:00:00+00:00", True),
     ],
 )
 def test_a_start_is_read(cell: Any, text: str, has_time: bool) -> None:

@@ -20,6 +20,7 @@ PAGE = {"Accept": "text/html"}
 JSON = {"Content-Type": "application/json"}
 OWN = {"Sec-Fetch-Site": "same-origin"}
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+SOCKETS = ADDRESS.replace("http", "ws")  # a path alone is asked of another host
 Asked = dict[str, Any]
 
 
@@ -168,8 +169,11 @@ def test_a_websocket_needs_a_session_and_the_own_origin(settings: Settings, path
     del browser.headers["Sec-Fetch-Site"], browser.headers["X-CSRF-Token"]
     if "Cookie" in headers:
         browser.cookies.clear()
-    with pytest.raises(WebSocketDisconnect) as closed, browser.websocket_connect(path, headers=headers):
-        pass
+    with (
+        pytest.raises(WebSocketDisconnect) as closed,
+        browser.websocket_connect(f"{SOCKETS}{path}", headers={**headers}),
+    ):
+        pass  # which adds to the headers that it is given
     is_let_through = headers == {"Origin": ADDRESS} and path.startswith("/dagster")
     assert closed.value.code == (1013 if is_let_through else 1008)
 
@@ -207,7 +211,10 @@ def test_with_accounts_it_is_the_admins_alone(web_server: tuple[str, list[Asked]
         browser = house.browser(account)
         tried = [browser.request(method, "/dagster/x").status_code for method in ("GET", "HEAD", "POST", "PUT")]
         assert ({*tried}, browser.get("/dagster").status_code) == ({status}, status)
-        with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/dagster/graphql", headers=OWN):
+        with (
+            pytest.raises(WebSocketDisconnect),
+            browser.websocket_connect(f"{SOCKETS}/dagster/graphql", headers={**OWN}),
+        ):
             pass
     assert asked == []
     ada, mother = house.browser("ada"), house.browser("mother")

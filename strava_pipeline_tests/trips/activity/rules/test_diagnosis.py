@@ -9,6 +9,7 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.trips.activity.rules.bundle import Decryption, State
 from strava_pipeline.trips.activity.rules.diagnosis import missing_ride, trip_diagnosis
 from strava_pipeline.trips.activity.rules.explanation import Flip
+from strava_pipeline.trips.activity.rules.sections import log_section
 from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
 from strava_pipeline_tests.trips.activity.rules.made_reports import METRICS, diagnosed, ride
 
@@ -139,10 +140,10 @@ def test_a_pause_of_a_minute_is_no_gap() -> None:
 
 def test_errors_then_warnings_come_first_whatever_the_phone_calls_them() -> None:
     levels = ["info", "WARN", "Error", "warning", "fatal", "debug"]
-    summary = told(logs=[{"timestamp": START + n, "level": level, "event": f"e{n}"} for n, level in enumerate(levels)])[
-        "summary"
-    ]
+    missing = told(logs=[{"timestamp": START + n, "level": level, "event": f"e{n}"} for n, level in enumerate(levels)])
+    summary = missing["summary"]
     assert [line["event"] for line in summary["worst"]] == ["e2", "e4", "e1", "e3"]
+    assert [level for level, _ in log_section(missing).rows[2:]] == [line["level"] for line in summary["worst"]]
     assert (summary["lines"], summary["errors"], summary["warnings"]) == (6, 2, 2)
 
 
