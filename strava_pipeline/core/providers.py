@@ -117,7 +117,6 @@ class ProviderSpec:
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         rows_a_call: the most rows that a page has beside those of the page before, whatever size is asked for.
         quiet_day_calls: what a run from the watermark takes where nothing changed; gear, once a week, comes on top.
-        repeats: whether it may have one activity several times, because several devices or services bring it there.
         by_hand: whether a person wrote the rows, with starts to the minute or the day.
         for_whom: who takes it, as a phrase, where a person chooses among the services.
         login_steps: how a person gets what the login needs, as sentences.
@@ -149,7 +148,6 @@ class ProviderSpec:
     paged: bool = True
     rows_a_call: int = 200  # the largest size that is asked for
     quiet_day_calls: int = 1
-    repeats: bool = False
     by_hand: bool = False
     for_whom: str = ""
     login_steps: str = ""

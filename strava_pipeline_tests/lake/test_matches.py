@@ -1,4 +1,4 @@
-"""lake.gold.matches: activities are compared where two sources, or one that repeats them, may have the same one."""
+"""lake.gold.matches: activities are compared where two sources, or one at one moment, may have the same one."""
 
 from collections.abc import Sequence
 from unittest.mock import Mock
@@ -7,23 +7,26 @@ import pytest
 
 from strava_pipeline.core.sources import FILE
 from strava_pipeline.lake.gold import matches
+from strava_pipeline.lake.gold.efforts import efforts
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
 
 @pytest.mark.parametrize(
-    ("sources", "is_compared"),
+    ("sources", "minutes", "is_compared"),
     [
-        (("strava", "strava"), False),
-        (("garmin", "garmin"), False),
-        (("intervals_icu", "intervals_icu"), True),  # two devices bring one effort there
-        (("strava", "garmin"), True),
-        (("file", "file"), True),
+        (("strava", "strava"), 60, True),
+        (("strava", "strava"), 67, False),  # an activity takes 4,000 s
+        (("garmin", "garmin"), 60, True),
+        (("garmin", "garmin"), 67, False),
+        (("strava", "garmin"), 67, True),
+        (("file", "file"), 67, True),
+        (("strava",), 0, False),
     ],
 )
-def test_two_at_one_time_are_compared_unless_one_source_numbers_each_once(
-    lake: Lake, sources: Sequence[str], is_compared: bool, monkeypatch: pytest.MonkeyPatch
+def test_activities_are_compared_where_several_sources_or_one_moment_has_two(
+    lake: Lake, sources: Sequence[str], minutes: int, is_compared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compare = Mock(wraps=matches._activities)
     monkeypatch.setattr(matches, "_activities", compare)
@@ -33,10 +36,43 @@ def test_two_at_one_time_are_compared_unless_one_source_numbers_each_once(
     put(
         lake,
         [
-            {**activity((one + 1) * (1 if source == "strava" else -1), "2025-05-01T08:00"), "source": source}
+            {
+                **activity(
+                    (one + 1) * (1 if source == "strava" else -1),
+                    f"2025-05-01T{8 + one * minutes // 60:02}:{one * minutes % 60:02}",
+                ),
+                "source": source,
+            }
             for one, source in enumerate(sources)
         ],
     )
     with writing(lake) as connection:
         matches.match_activities(connection, lake)
     assert compare.called is is_compared
+
+
+def test_two_of_one_service_and_the_legs_of_a_whole_count_once_until_one_is_gone(lake: Lake) -> None:
+    watch = activity(1, "2025-05-01T08:00")
+    computer = activity(2, "2025-05-01T08:01", elapsed_time=3900, distance=19_500.0)
+    doubtful = activity(3, "2025-05-01T08:20", distance=18_000.0)
+    whole = activity(9, "2025-06-01T08:00", sport_type="Triathlon", elapsed_time=9000, distance=51_500.0)
+    legs = [
+        {**activity(-place, f"2025-06-01T{at}", elapsed_time=elapsed, distance=distance), "source": "garmin"}
+        for place, (at, elapsed, distance) in enumerate(
+            [("08:00", 1800, 1500.0), ("08:35", 4000, 40_000.0), ("09:45", 2700, 10_000.0)], start=1
+        )
+    ]
+    lake.listings_of("garmin").mkdir(parents=True)
+    put(lake, [watch, computer, doubtful, whole, *legs])
+    with writing(lake) as connection:
+
+        def counted() -> tuple[list[int], list[int], list[str], int]:
+            report = matches.match_activities(connection, lake)
+            compared = efforts(connection, ["2025-06"], {"strava": None, "garmin": None})
+            queries = ("SELECT id FROM activities ORDER BY 1", "SELECT activity_id FROM counted_activities ORDER BY 1")
+            shown, counts = ([one for (one,) in connection.execute(query).fetchall()] for query in queries)
+            return shown, counts, [one.key for one in compared], report.proposed
+
+        assert counted() == ([-3, -2, -1, 1, 3, 9], [1, 3, 9], ["9"], 2)
+        connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id IN (1, 9)")
+        assert counted() == ([-3, -2, -1, 2, 3], [-3, -2, -1, 2, 3], ["-3", "-2", "-1"], 2)

@@ -232,7 +232,8 @@ def test_a_rebuild_follows_the_file_too(world: World) -> None:
     choose(world, "[providers.toy]\npriority = 2")
     merged(world)
     before = world.gold(SHOWN), world.gold(KEPT)
-    rebuild_all(world.run(), world.settings)
+    reports = [each.asset for each in rebuild_all(world.run(), world.settings)]
+    assert {"activities", "published_warehouse", "insights"}.issubset(reports)
     assert (world.gold(SHOWN), world.gold(KEPT)) == before
     assert before[0] == [*AT_TOY, TOY_ALONE]
 

@@ -3,8 +3,6 @@
 `ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
 
-from collections.abc import Collection
-
 import polars as pl
 
 from strava_pipeline.core.matching.by_hand import as_far, as_long, written_pairs
@@ -47,6 +45,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
     "by_hand": pl.Boolean(),  # a person wrote it down
+    "not_counted": pl.Boolean(),  # its source says that it is in no total, such as a leg of another one
 }
 _BUCKET = 6 * 3600.0  # s
 _NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
@@ -56,7 +55,7 @@ _KEYS = ["id_a", "id_b"]
 
 
 def numbering_source() -> pl.Expr:
-    """The source that gave the activity its number; null for files. Two activities numbered by one source are never one."""
+    """The source that gave the activity its number; null for files."""
     return (
         pl.when(pl.col("id") > 0)
         .then(pl.lit("strava"))
@@ -97,12 +96,7 @@ def links() -> pl.Expr:
     return pl.concat_list(pl.concat_list(own, sender), pl.col("links").fill_null([])).list.drop_nulls().list.unique()
 
 
-def numbering_once(repeating: Collection[str]) -> pl.Expr:
-    """The same; null also for the sources that are `repeating`, which may number one activity twice."""
-    return pl.when(~numbering_source().is_in(list(repeating))).then(numbering_source())
-
-
-def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -> pl.DataFrame:
+def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`, `same_number`
     and `same_name`.
 
@@ -110,7 +104,8 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
     `fits_alone` is that of `written_pairs`, null for other pairs.
 
     Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
-    name. The sessions of one file share its content and are still several activities.
+    name. The sessions of one file share its content and are still several activities. Two that one source numbers are a pair only
+    where their times overlap, and that source counts both.
     """
     keyed = activities.select(
         "id",
@@ -120,12 +115,12 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
         "distance",
         "contents",
         numbering_source().alias("by"),
-        numbering_once(repeating).alias("once"),
+        pl.col("not_counted").fill_null(False),
         links=links(),
         numbers=numbers(),
         names=names(),
     )
-    content = _sharing(keyed, "contents", CROWD).select(*_KEYS, same_content=pl.lit(True)).unique()
+    content = _sharing(keyed, "contents", CROWD, own=True).select(*_KEYS, same_content=pl.lit(True)).unique()
     linked = _sharing(keyed, "links", COMMON_NAME).group_by(_KEYS).agg(pl.col("links").min().alias("same_link"))
     numbered = _sharing(keyed, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
     named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
@@ -147,11 +142,11 @@ def candidate_pairs(activities: pl.DataFrame, repeating: Collection[str] = ()) -
     )
 
 
-def _sharing(activities: pl.DataFrame, column: str, crowd: Rule) -> pl.DataFrame:
+def _sharing(activities: pl.DataFrame, column: str, crowd: Rule, *, own: bool = False) -> pl.DataFrame:
     """Pairs of a file and an activity numbered by a source that share an element of a list, unless a crowd shares it."""
-    each = activities.select("id", "by", "once", column).explode(column).drop_nulls(column)
+    each = activities.select("id", "by", "not_counted", column).explode(column).drop_nulls(column)
     each = each.filter(pl.len().over(column).is_between(2, crowd.value))
-    pairs = _pairs(each.filter(_of_another_source()), each, [column])
+    pairs = _pairs(each.filter(_of_another_source() | pl.lit(own)), each, [column], own=own)
     return pairs.filter(pl.col("by_a").is_not_null() | pl.col("by_b").is_not_null())
 
 
@@ -164,7 +159,7 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
         )
     ).explode("bucket")
     bucketed = bucketed.filter(pl.len().over("bucket") <= CROWD.value)
-    return _pairs(bucketed.filter(_of_another_source()), bucketed, ["bucket"]).filter(
+    return _pairs(bucketed, bucketed, ["bucket"], own=True).filter(
         pl.max_horizontal("start_a", "start_b") <= pl.min_horizontal("until_a", "until_b") + CLOCK_SPREAD.value
     )
 
@@ -210,17 +205,18 @@ def _of_another_source() -> pl.Expr:
     return pl.col("by").is_null() | (pl.col("by") != "strava")
 
 
-def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Pairs of `others` and `each` with the same keys."""
+def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str], *, own: bool = False) -> pl.DataFrame:
+    """Pairs of `others` and `each` with the same keys; `own`: also of two that one source numbers."""
     names = [name for name in each.columns if name not in keys]
     left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
-    return _once(others.rename(left).join(each.rename(right), on=keys))
+    return _once(others.rename(left).join(each.rename(right), on=keys), own)
 
 
-def _once(both: pl.DataFrame) -> pl.DataFrame:
-    """Every pair once, the smaller id first, without pairs numbered by one source that numbers each once."""
-    others = (pl.col("once_a") != pl.col("once_b")).fill_null(True)
-    both = both.filter(pl.col("id_a") != pl.col("id_b"), others)
+def _once(both: pl.DataFrame, own: bool) -> pl.DataFrame:
+    """Every pair once, the smaller id first."""
+    counted = pl.lit(own) & ~pl.col("not_counted_a") & ~pl.col("not_counted_b")
+    others = (pl.col("by_a") != pl.col("by_b")).fill_null(True)
+    both = both.filter(pl.col("id_a") != pl.col("id_b"), others | counted)
     swapped = pl.col("id_a") > pl.col("id_b")
     names = [name.removesuffix("_a") for name in both.columns if name.endswith("_a")]
     ordered = [

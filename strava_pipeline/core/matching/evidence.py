@@ -12,7 +12,7 @@ import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.matching import rules
-from strava_pipeline.core.matching.candidates import is_shifted
+from strava_pipeline.core.matching.candidates import is_shifted, numbering_source
 from strava_pipeline.core.matching.sports import sport_alike
 from strava_pipeline.core.sources import FILE, IMPORTED
 
@@ -53,6 +53,7 @@ def judge_pairs(pairs: pl.DataFrame, activities: pl.DataFrame, compare: CompareP
 
 
 def _judged_by(pairs: pl.DataFrame, activities: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
+    activities = activities.with_columns(by=numbering_source())
     left = activities.select(pl.all().name.suffix("_a"))
     right = activities.select(pl.all().name.suffix("_b"))
     both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
@@ -126,22 +127,28 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         & _at_most("end_apart", rules.EXACT, unknown=False),
         both_empty=_both_empty(),
     )
-    judged = judged.with_columns(one_timer=_one_timer())
     judged = judged.with_columns(
-        alike=(
+        one_timer=_one_timer(), one_service=(pl.col("by_a") == pl.col("by_b")).fill_null(False)
+    )
+    judged = judged.with_columns(
+        alike=pl.when("one_service")
+        .then(_twice_there())
+        .otherwise(
             (_alike_enough() & pl.col("here"))
             | _one_recording()
             | _of_one_day()
             | pl.col("one_timer")
             | pl.col("both_empty")
             | pl.col("fits_alone").fill_null(False)
-        ).fill_null(False)
+        )
+        .fill_null(False)
         & pl.col("one_athlete")
     )
+    called_one = pl.col("same_link").is_not_null() | pl.col("same_content") | _numbered() | _named()
     verdict = (
         pl.when(~pl.col("one_athlete"))
         .then(pl.lit(NOTHING))
-        .when(pl.col("same_link").is_not_null() | pl.col("same_content") | _numbered() | _named())
+        .when(called_one & ~pl.col("one_service"))
         .then(pl.lit(CERTAIN))
         .when(
             pl.col("alike")
@@ -163,6 +170,21 @@ def _two_files() -> pl.Expr:
 def _of_logins() -> pl.Expr:
     """Whether logins of the athlete showed both: who records two activities at one time has two devices."""
     return pl.all_horizontal(~pl.col(f"source_{side}").is_in(list(IMPORTED)) for side in "ab")
+
+
+def _twice_there() -> pl.Expr:
+    """Whether one service has an effort twice, as two devices recorded it, or as a file that was sent twice.
+
+    Two rows that a person wrote down may say noon of each.
+    """
+    drawn = pl.any_horizontal(pl.col("sport_type_a", "sport_type_b").str.starts_with("Virtual").fill_null(False))
+    return (
+        (pl.col("together") >= rules.TWICE_TOGETHER.value).fill_null(False)
+        & _at_most("distance_apart", rules.TWICE_DISTANCE, unknown=False)
+        & ~pl.any_horizontal(pl.col("by_hand_a", "by_hand_b").fill_null(False))
+        & (_at_most("place_apart", rules.MOST_PLACE, unknown=True) | drawn)
+        & ((pl.col("sport_alike") > 0).fill_null(True) | pl.col("place_apart").is_not_null())
+    ) | (pl.col("same_content") & pl.col("to_the_second"))
 
 
 def _one_recording() -> pl.Expr:
@@ -253,6 +275,7 @@ def _alike_enough() -> pl.Expr:
 def _doubtful() -> pl.Expr:
     clock = (
         pl.col("shifted")
+        & ~pl.col("one_service")
         & _at_most("place_apart", rules.SHIFTED_PLACE, unknown=False)
         & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
     )

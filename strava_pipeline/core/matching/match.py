@@ -2,19 +2,20 @@
 activities. Pure.
 
 Candidate pairs are judged by their evidence, and joined into groups, the surest first, none against a person's
-decision. A group holds at most one activity of each source that numbers its own once. Probable pairs are joined only
-where each member matches each, so that a chain of likenesses never joins two ends that differ.
+decision. Probable pairs are joined only where each member matches each, so that a chain of likenesses never joins two ends that
+differ; two that one source numbers are one by their own likeness alone. What was joined stays so when a person joins more to it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import polars as pl
 import polars.selectors as cs
 
-from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_once
+from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_source
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, ComparePoints, judge_pairs
+from strava_pipeline.core.matching.parts import PART, legs_of_wholes
 from strava_pipeline.core.matching.rules import WHOLE
 from strava_pipeline.core.sources import FILE, SOURCES
 
@@ -29,6 +30,7 @@ MATCHES = {
     "score": pl.Float64(),
     "reasons": pl.List(pl.String()),
     "decided": pl.String(),
+    "part_id": pl.Int64(),
 }
 MEMBERS = {"id": pl.Int64(), "activity_id": pl.Int64(), "place": pl.Int32()}
 
@@ -38,7 +40,7 @@ class Likeness:
     """Two activities that may be one.
 
     Args:
-        by_content: they hold the same file.
+        by_itself: they hold the same file, or one service has them twice: nothing else has to agree.
         by_link: a source says that they are one.
         gone: one of them is deleted at its source.
     """
@@ -46,7 +48,7 @@ class Likeness:
     pair: Pair
     score: float
     certain: bool
-    by_content: bool = False
+    by_itself: bool = False
     by_link: bool = False
     gone: bool = False
 
@@ -56,7 +58,7 @@ class Identities:
     """By id, where known.
 
     Args:
-        numbered_by: the source that numbers an activity once; None: a file, or a source that may repeat one.
+        numbered_by: the source that numbers an activity; None: a file.
         athletes: its athlete.
         contents: the content of a file without a row.
         by_hand: what a person wrote down, rounded: two that are alike need not both be like it.
@@ -113,12 +115,10 @@ def find_matches(
     decided: Decisions,
     compare: ComparePoints,
     sources: Sequence[str] = SOURCES,
-    repeating: Collection[str] = (),
 ) -> Matching:
     """The matches among all activities (columns `ACTIVITY_COLUMNS`), in any order, under a person's decisions.
 
-    `compare` compares the points of pairs that are near; `sources`: best first; `repeating`: those that may number an activity
-    several times, since several devices bring it there.
+    `compare` compares the points of pairs that are near; `sources`: best first.
     """
     prepared = activities.select(pl.col(name).cast(kind) for name, kind in ACTIVITY_COLUMNS.items()).sort("id")
     prepared = prepared.with_columns(cs.float().fill_nan(None))
@@ -127,11 +127,11 @@ def find_matches(
         tuple(pair for pair in decided.joined if ids.issuperset(pair)),
         frozenset(pair for pair in decided.split if ids.issuperset(pair)),
     )
-    pairs = _with_decided(candidate_pairs(prepared, repeating), decided)
+    pairs = _with_decided(candidate_pairs(prepared), decided)
     if pairs.is_empty():  # as in a folder with activities of the API alone
         return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
     judged = judge_pairs(pairs, prepared, compare)
-    numbers = dict(prepared.select("id", numbering_once(repeating).alias("by")).iter_rows())
+    numbers = dict(prepared.select("id", numbering_source().alias("by")).iter_rows())
     identities = Identities(
         numbered_by=numbers,
         athletes=dict(prepared.select("id", "athlete_id").iter_rows()),
@@ -141,16 +141,21 @@ def find_matches(
         by_hand=frozenset(prepared.filter("by_hand")["id"]),
     )
     groups = group_activities(_likenesses(judged, prepared), _alike(judged), identities, decided)
-    return Matching(_matches(judged, groups, numbers, decided), _members(prepared, groups, sources))
+    members = _members(prepared, groups, sources)
+    hidden = set(members.filter(pl.col("place") > 0)["id"])
+    parts = {
+        pair: leg for pair, leg in legs_of_wholes(judged, hidden).items() if not split_between(groups, pair, decided)
+    }
+    return Matching(_matches(judged, groups, numbers, decided, parts), members)
 
 
 def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:
     gone = set(activities.filter(pl.col("deleted").fill_null(False))["id"])
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
     return [  # a loop, since groups are built of pairs one after the other
-        Likeness((one, other), score, verdict == CERTAIN, by_content, link is not None, one in gone or other in gone)
-        for one, other, score, verdict, by_content, link in sure.select(
-            "id_a", "id_b", "score", "verdict", "same_content", "same_link"
+        Likeness((one, other), score, verdict == CERTAIN, by_itself, link is not None, one in gone or other in gone)
+        for one, other, score, verdict, by_itself, link in sure.select(
+            "id_a", "id_b", "score", "verdict", pl.col("same_content") | pl.col("one_service"), "same_link"
         ).iter_rows()
     ]
 
@@ -179,28 +184,37 @@ def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
     return pl.concat([pairs, more.select(pairs.columns)])
 
 
-def _matches(judged: pl.DataFrame, groups: Groups, numbers: dict[int, str | None], decided: Decisions) -> pl.DataFrame:
-    """Joined pairs, decided pairs, and other pairs that a person could join, since their groups have no source in common."""
+def _matches(
+    judged: pl.DataFrame,
+    groups: Groups,
+    numbers: dict[int, str | None],
+    decided: Decisions,
+    parts: Mapping[Pair, int],
+) -> pl.DataFrame:
+    """Joined pairs, decided pairs, parts and their wholes, and other pairs that may be one; of two groups that a source has in
+    common only what that source has.
+    """
     rows = []
     # a loop, since groups are Python's sets; few pairs get here
     for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
         pair = (one, other)
         decision = "split" if pair in decided.split else "joined" if pair in decided.joined else None
-        joined = groups.together(pair)
-        if decision or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
-            rows.append((one, other, verdict, joined, score, reasons, decision))
+        joined, part = groups.together(pair), parts.get(pair)
+        if decision or part or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
+            rows.append((one, other, PART if part else verdict, joined, score, reasons, decision, part))
     return pl.DataFrame(rows, schema=MATCHES, orient="row").sort("id", "other_id")
 
 
 def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | None]) -> bool:
-    sources = [{numbers[one] for one in groups.of(each)} - {None} for each in pair]
-    return not sources[0] & sources[1]
+    sources = [_values(groups.of(each), numbers) for each in pair]
+    by, other = (numbers[one] for one in pair)
+    return not sources[0] & sources[1] or (by is not None and by == other)
 
 
 def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -> pl.DataFrame:
     """The members of each group by source, complete files first, then by format and id; the first one stands for the group.
 
-    An activity deleted at Strava stays deleted though its files remain, unless Strava has it under another id.
+    An activity deleted at its source stays deleted though its files remain, unless that source has it under another id.
     """
     of = {one: first for first, group in groups.members.items() for one in group}
     schema = {"id": pl.Int64, "group": pl.Int64}
@@ -214,9 +228,9 @@ def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(activities, on="id")
-        .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False))
+        .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False), by=numbering_source())
         .with_columns(cut=((pl.col("source") == FILE) & (pl.col("elapsed") < WHOLE.value * longest)).fill_null(False))
-        .with_columns(_there=((pl.col("id") > 0) & ~pl.col("gone")).any().over("group"))
+        .with_columns(_there=(~pl.col("gone")).any().over("group", "by"))
         .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "id")
     )
     return ordered.select(
@@ -234,10 +248,18 @@ def group_activities(
     `alike`: pairs that may be in one group.
     """
     groups = Groups()
-    for pair in decided.joined:
-        if not split_between(groups, pair, decided):
-            groups.unite(pair)
     ordered = sorted(likenesses, key=_surest_first)
+    if decided.joined:  # what was one without them stays so
+        before = group_activities(ordered, alike, identities, replace(decided, joined=()))
+        kept = [
+            ordered_pair(one, twin)
+            for pair in decided.joined
+            for one in pair
+            for twin in sorted(before.of(one) - {one})
+        ]
+        for pair in (*decided.joined, *kept):
+            if not split_between(groups, pair, decided):
+                groups.unite(pair)
     linked = {one for likeness in ordered if likeness.by_link for one in likeness.pair}
     for likeness in ordered:
         if not groups.together(likeness.pair) and _agree(groups, likeness, alike, linked, identities, decided):
@@ -258,17 +280,30 @@ def _agree(
     decided: Decisions,
 ) -> bool:
     left, right = groups.of(likeness.pair[0]), groups.of(likeness.pair[1])
-    if _values(left, identities.numbered_by) & _values(right, identities.numbered_by) or split_between(
-        groups, likeness.pair, decided
-    ):
+    if split_between(groups, likeness.pair, decided):
         return False
     if len(_values(left, identities.athletes) | _values(right, identities.athletes)) > 1:
         return False
-    if likeness.by_content:
+    by, by_other = (identities.numbered_by.get(one) for one in likeness.pair)
+    if _are_two_at_a_service(left, right, alike, identities, only=by if by == by_other else None):
+        return False
+    if likeness.by_itself:
         return True
     if _values(left, identities.contents) & _values(right, identities.contents):
         return False  # two sessions of one file
     return _match_each_other(left, right, alike, linked.union(*decided.joined), identities.by_hand)
+
+
+def _are_two_at_a_service(
+    left: set[int], right: set[int], alike: set[Pair], identities: Identities, only: str | None
+) -> bool:
+    """Whether a service has one of each group, and these are two. `only`: the one that has both; None: any."""
+    return any(
+        by == identities.numbered_by.get(other) and ordered_pair(one, other) not in alike
+        for one in left
+        if (by := identities.numbered_by.get(one)) is not None and only in (by, None)
+        for other in right
+    )
 
 
 def _match_each_other(

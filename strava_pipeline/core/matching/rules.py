@@ -5,7 +5,7 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 
 from dataclasses import dataclass
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,15 @@ ELSEWHERE = Rule(5_000, "m", "at one time in two places: two athletes")
 ANOTHER_HEART = Rule(3, "bpm of the mean", "the same beats, averaged with or without pauses, differ by 2")
 SAME_HEART = Rule(1.5, "bpm of the mean, and twice as much of the highest", "one strap, two devices")
 ANOTHER_MAXIMUM = Rule(8, "bpm of the highest", "one optical sensor's spike")
+
+# Two rows of one service: its account is one athlete's, whatever heart and name two devices give.
+TWICE_TOGETHER = Rule(0.90, "of the longer one's time", "two devices are started and stopped within minutes")
+TWICE_DISTANCE = Rule(
+    0.05, "of the longer distance", "a watch and a bike computer of one ride differ by up to 4 per cent"
+)
+
+# The legs of a whole: at least two, one after the other.
+LEGS_TIME = Rule(0.80, "of the whole's time", "what lies between them is changing, not another leg")
 
 # One recording in two files, by the points of both.
 SAME_PLACE = Rule(

@@ -289,11 +289,14 @@ ACTIVITY_MATCHES = Table(
         Column("athlete_id", Kind.BIGINT, "the athlete"),
         Column("source", SOURCE.kind, "source of the first one"),
         Column("other_source", SOURCE.kind, "source of the other one"),
-        Column("verdict", Kind.TEXT, "certain, probable, doubtful or nothing"),
+        Column("verdict", Kind.TEXT, "certain, probable, doubtful or nothing; part: one is a leg of the other"),
         Column("joined", Kind.BOOLEAN, "they are one in the warehouse; false: only proposed, or split"),
         Column("score", Kind.DOUBLE, "what speaks for it", "points of 100", low=0, high=100),
         Column("reasons", Kind.TEXTS, "what was found"),
         Column("decided", Kind.TEXT, "what a person decided: joined or split; NULL: nothing"),
+        Column(
+            "part_id", Kind.BIGINT, "the one that is a leg of the other, and is not counted beside it; NULL: neither"
+        ),
     ),
     may_shrink=True,
 )

@@ -179,7 +179,6 @@ SPEC = ProviderSpec(
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     paged=False,
-    repeats=True,
     for_whom="any other watch, as docs/watches.md says of each",
     login_steps=f"The API key is at {KEY_PAGE}.",
     withheld=(

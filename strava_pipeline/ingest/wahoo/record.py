@@ -167,7 +167,6 @@ SPEC = ProviderSpec(
     read_page=page_reader(NAME, rows, read_row),
     rows_a_call=MOST_ROWS,
     quiet_day_calls=2,  # whose login it is, and a page
-    repeats=True,
     for_whom="a Wahoo, by an app of your own there; intervals.icu needs none",
     login_steps="docs/providers/wahoo.md shows how to register the app that has the id and the secret.",
     capabilities=frozenset({"windows", "files"}),

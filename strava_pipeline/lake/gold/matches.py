@@ -1,4 +1,4 @@
-"""Which activities of several sources are the same one: the evidence in gold, what a person decided, and the tables of it.
+"""Which activities are one, of several sources or of one: the evidence in gold, what a person decided, and the tables of it.
 
 core/matching decides whether two activities are the same. The tables follow from gold and from decisions alone. Matching twice
 changes nothing, and a match that is split again leaves both as they were: every source's rows are kept under their own ids.
@@ -7,7 +7,7 @@ The points of imported files are compared pair by pair, and the results kept in 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,10 +26,10 @@ from strava_pipeline.core.matching.evidence import (
     judge_pairs,
 )
 from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
-from strava_pipeline.core.matching.rules import VERSION
+from strava_pipeline.core.matching.rules import LONGEST, VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import FILE
+from strava_pipeline.core.sources import FILE, STRAVA
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
@@ -100,16 +100,15 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
         note(connection, _NAMING, json.dumps(naming_sources(lake)))
         mark_changed(connection)
     decided, fetched = pair_decisions(lake), _files_read(lake)
-    sources, repeating = ranked_sources(lake), _repeating(lake)
     seen = _signature(connection, lake, decided, fetched)
     if _are_made_from(connection, lake, seen):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
     connection.execute(sql("forget_matches"))
-    if decided.joined or decided.split or not _numbers_each_once(connection, repeating):
+    if decided.joined or decided.split or _may_be_one(connection):
         with staging(lake) as folder:
             known = _completed(_activities(connection, folder / "known.parquet"), lake, fetched)
-            found = find_matches(known, decided, compare, sources, repeating)
+            found = find_matches(known, decided, compare, ranked_sources(lake))
             for name, rows in (("members", found.members), ("matches", found.matches)):
                 connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
     note(connection, _SEEN, seen)
@@ -133,11 +132,6 @@ def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
     )
 
 
-def _repeating(lake: Lake) -> list[str]:
-    """The sources that may hold an activity several times."""
-    return [name for name in lake.listed_sources if spec_of(name).repeats]
-
-
 def _is_naming_noted(connection: Connection, lake: Lake) -> bool:
     return notes(connection, _NAMING).get(_NAMING) == json.dumps(naming_sources(lake))
 
@@ -154,11 +148,10 @@ def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
         _note_due(connection, due.difference(years))
 
 
-def _numbers_each_once(connection: Connection, repeating: Sequence[str]) -> bool:
-    """Whether one source numbered all activities, and each once: then no two are one by evidence, and none is looked at."""
-    query = "SELECT DISTINCT CASE WHEN id > 0 THEN 'strava' ELSE source END FROM activities_all LIMIT 2"
-    found = {source for (source,) in connection.execute(query).fetchall()}
-    return len(found) < 2 and found.isdisjoint([FILE, *repeating])
+def _may_be_one(connection: Connection) -> bool:
+    """Whether several sources or files tell of activities, or two share a moment: else no two are one by evidence."""
+    known = {"file": FILE, "strava": STRAVA, "longest": LONGEST.value}
+    return bool(connection.execute(sql("may_be_one"), known).fetchall()[0][0])
 
 
 def _activities(connection: Connection, path: Path) -> pl.DataFrame:
@@ -191,8 +184,7 @@ def _signature(connection: Connection, lake: Lake, decided: Decisions, fetched: 
     """What the tables follow from: every activity as far as it is looked at, the decisions, the rules, the sources and files."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
-    sources = [*ranked_sources(lake), *_repeating(lake)]
-    follows = (counted, decided.joined, sorted(decided.split), VERSION, sources, sorted(fetched.items()))
+    follows = (counted, decided.joined, sorted(decided.split), VERSION, ranked_sources(lake), sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
 
 
@@ -202,11 +194,7 @@ def _note_due(connection: Connection, years: set[int]) -> None:
 
 def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
     """The counts of the tables, working or published."""
-    query = (
-        "SELECT (SELECT count(DISTINCT activity_id) FROM activity_members), "
-        "(SELECT count(*) FROM activity_matches WHERE NOT joined AND decided IS NULL)"
-    )
-    activities, proposed = connection.execute(query).fetchall()[0]
+    activities, proposed = connection.execute(sql("match_counts")).fetchall()[0]
     return MatchReport(activities, proposed, moved)
 
 

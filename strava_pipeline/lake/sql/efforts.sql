@@ -1,11 +1,12 @@
 -- The present activities of $months (local, as 2026-10) with what each of $sources says of them, deleted rows too: a row per
 -- activity and source row, the newest activity first, the best row of a source before its others. An activity of which none of
--- them says anything has one row, without a source. Activities of another athlete than the login's are left out; a file alone says
--- of none whose it is.
+-- them says anything has one row, without a source. Parts of a whole and activities of another athlete than the login's are left
+-- out; a file alone says of none whose it is.
 WITH effort AS (
     SELECT id, strftime(start_date_local, '%Y-%m') AS month, start_date, start_date_local, distance, sport_type
     FROM activities
     WHERE list_contains($months::VARCHAR[], month)
+      AND id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
       AND (athlete_id IS NULL OR athlete_id = coalesce((SELECT arg_max(athlete_id, fetched_at) FROM athlete), athlete_id))
 ),
 said AS (

@@ -53,6 +53,7 @@ SELECT
         map_entries(TRY_CAST(said.extra -> '$.links' AS MAP(VARCHAR, VARCHAR))),
         lambda linked: linked.key || ':' || linked.value
     ) END AS links,
-    said.deleted_at IS NOT NULL AS deleted
+    said.deleted_at IS NOT NULL AS deleted,
+    said.account IS NOT NULL AND (said.extra ->> '$.not_counted') IS NOT NULL AS not_counted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id

@@ -1,6 +1,7 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole. A local start that no source tells is the one that each publish assumes.
+-- has. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole, by a source's
+-- word or by matching. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
@@ -40,6 +41,7 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         AS has_heartrate
 ),
 (head.extra ->> '$.not_counted') IS NULL
+AND head.id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
 AND lower(CASE WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
 -- a service that has no word for a drive calls it a workout
 AND NOT (coalesce(head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts

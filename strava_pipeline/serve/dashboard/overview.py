@@ -10,7 +10,7 @@ from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.copied import COMMAND, known_copy
-from strava_pipeline.lake.dashboard.activities import quarantined
+from strava_pipeline.lake.dashboard.activities import quarantined, undecided_pairs
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.requests import is_anybody_looking
@@ -34,7 +34,7 @@ class Matter:
 def matters(site: Site, snapshot: Connection | None) -> list[Matter]:
     """What needs attention, what a person can decide first. What can't be read is one of them."""
     found: list[Matter] = []
-    for read in (_proposals, _services, _quarantine, _copy, _failures):
+    for read in (_proposals, _services, _pairs, _quarantine, _copy, _failures):
         try:
             found += read(site, snapshot)
         except (NothingPublishedError, UnusableSnapshotError):
@@ -80,6 +80,12 @@ def _services(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
             yield Matter(f"{one['title']} lets no more calls through{until}. The next run goes on by itself.")
         elif one["success"] is False and one["message"]:
             yield Matter(f"{one['title']}: {one['message']}")
+
+
+def _pairs(site: Site, snapshot: Connection | None) -> Iterator[Matter]:
+    if snapshot is not None and (pairs := kept_value(site, "pairs", undecided_pairs)):
+        text = f"{counted(pairs, 'pair')} of activities may be one, and count twice until you decide"
+        yield Matter(text, None, "strava-pipeline matches list")
 
 
 def _quarantine(site: Site, snapshot: Connection | None) -> Iterator[Matter]:

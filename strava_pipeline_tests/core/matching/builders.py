@@ -53,9 +53,8 @@ def match(
     joined: Iterable[tuple[int, int]] = (),
     split: Iterable[tuple[int, int]] = (),
     points: Mapping[int, pl.DataFrame] | None = None,
-    repeating: Iterable[str] = (),
 ) -> Matching:
-    """`points`: of the activities that have some, by id; `repeating`: sources that may number an activity twice."""
+    """`points`: of the activities that have some, by id."""
     tracks = points or {}
 
     def compare(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +69,6 @@ def match(
         pl.DataFrame(list(known), schema=ACTIVITY_COLUMNS),
         Decisions(tuple(dict.fromkeys(each for each in joined if each not in set(split))), frozenset(split)),
         compare,
-        repeating=[*repeating],
     )
 
 

@@ -1,5 +1,6 @@
 """Two activities: certain, probable, doubtful, or two; by what is known of both, and by the points of two recordings."""
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -44,6 +45,8 @@ PROPOSED = ("doubtful", False)
         ({"sport_type": "GravelRide"}, JOINED),
         ({"sport_type": "Run"}, JOINED),  # a type that was edited: everything else is the same
         ({"start": NOON + 60, "elapsed": 3_480.0, "distance": 24_200.0, "sport_type": "Swim"}, PROPOSED),
+        ({"start": NOON + 15, "sport_type": "Swim"}, JOINED),  # at the limit, in whole seconds
+        ({"start": NOON + 16, "sport_type": "Swim"}, PROPOSED),
         ({"start": NOON + 200, "elapsed": 3_600.0, "distance": 26_500.0, "sport_type": "Run"}, PROPOSED),
         ({"distance": None}, JOINED),
         ({"distance": 0.0}, JOINED),
@@ -412,8 +415,8 @@ ELSEWHERE = {"start": NOON + 86_400, "start_lat": 10.0, "end_lat": 10.1, "distan
         (API, provided("k1", f"strava:{API['id']}", athlete_id=8), None),
         (provided("k1", "other:7"), provided("7", source="other", **ELSEWHERE), ("certain", True)),
         (provided("k1", "strava:5"), provided("7", "strava:5", source="other", **ELSEWHERE), ("certain", True)),
-        (provided("k1", "strava:5"), provided("k2", "strava:5"), None),  # one source never numbers one twice
-        (provided("k1", "toy:k2"), provided("k2"), None),
+        (provided("k1", "strava:5"), provided("k2", "strava:5", **ELSEWHERE), None),  # two that one source numbers
+        (provided("k1", "toy:k2"), provided("k2", **ELSEWHERE), None),
         (file(source_id="a:0"), provided("k1", "file:a:0", **ELSEWHERE), ("certain", True)),
         (API | {"external_id": "toy_push_77"}, provided("77", **ELSEWHERE), ("certain", True)),
         (
@@ -428,6 +431,37 @@ ELSEWHERE = {"start": NOON + 86_400, "start_lat": 10.0, "end_lat": 10.1, "distan
 )
 def test_what_a_source_links_is_always_one(one: Activity, other: Activity, wanted: tuple[str, bool] | None) -> None:
     assert verdict(one, other) == verdict(other, one) == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"start": NOON + 200, "elapsed": 3_390.0, "distance": 24_000.0, "heartrate": 120.0}, JOINED),
+        ({"start": NOON + 360}, JOINED),  # 90 % of the time
+        ({"start": NOON + 364}, PROPOSED),
+        ({"distance": 23_750.0}, JOINED),  # 5 % less
+        ({"distance": 23_700.0}, PROPOSED),
+        ({"start_lat": None, "end_lat": None}, JOINED),
+        ({"start_lat": 48.02, "end_lat": 48.12}, PROPOSED),  # 2 km away
+        ({"start_lat": -11.6, "end_lat": -11.6, "sport_type": "VirtualRide"}, JOINED),  # where Zwift draws it
+        ({"sport_type": "Run"}, JOINED),
+        ({"sport_type": "Run", "start_lat": None, "end_lat": None}, PROPOSED),
+        ({"distance": None}, PROPOSED),
+        ({"distance": None, "contents": ["a"]}, JOINED),  # a file that was sent twice
+        ({"start": NOON + 3_600}, None),
+        ({"start": NOON + 7_200, "external_id": "ride.fit"}, None),  # no clock is shifted at one service
+        ({"athlete_id": 8}, None),
+        ({"not_counted": True}, None),
+        ({"by_hand": True}, PROPOSED),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("of", [ride, lambda one, **fields: provided(str(one), **fields)], ids=["strava", "another"])
+def test_one_service_has_an_effort_twice(
+    of: Callable[..., Activity], fields: dict[str, Any], wanted: tuple[str, bool] | None
+) -> None:
+    one = of(1, athlete_id=7, heartrate=140.0, contents=["a"], external_id="ride.fit")
+    assert verdict(one, of(2, **fields)) == wanted
 
 
 def test_the_reason_names_the_link() -> None:

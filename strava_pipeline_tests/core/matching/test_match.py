@@ -4,6 +4,7 @@ import random
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,12 +33,30 @@ def test_watch_phone_and_api_are_one_and_the_api_stands_for_them() -> None:
 
 
 def test_two_that_one_source_numbers_stay_two_and_the_file_goes_to_the_likelier() -> None:
-    again = API | {"id": 10**10 + 1, "start": NOON + 40, "distance": 24_700.0}
+    again = API | {"id": 10**10 + 1, "start": NOON + 400, "distance": 24_700.0}
     watch = file(start=NOON + 1)
     assert groups(match(API, again)) == set()
     found = match(again, watch, API)
     assert groups(found) == {frozenset({API["id"], watch["id"]})}
-    assert found.matches.height == 1, "the other pair is no proposal: its place is taken"
+    assert found.matches.select("id", "joined").rows() == [(watch["id"], True), (API["id"], False)], (
+        "one proposal of two"
+    )
+
+
+def test_what_two_services_have_twice_is_one_or_asked_about_at_each() -> None:
+    def twice(apart: float, *link: str, distance: float = 25_000.0) -> list[Activity]:
+        later = {"start": NOON + apart, "heartrate": 150.0}
+        watch = [API | {"heartrate": 140.0}, provided("w", heartrate=140.0)]
+        return [*watch, API | {"id": 10**10 + 1, **later}, provided("c", *link, distance=distance, **later)]
+
+    assert [len(each) for each in groups(match(*twice(60)))] == [4], "each device has a heart of its own"
+    at_strava = twice(60, f"strava:{10**10 + 1}", distance=23_500.0)
+    assert [len(each) for each in groups(match(*at_strava))] == [4], "one service's word is enough"
+    found = match(*twice(400))
+    assert sorted(len(each) for each in groups(found)) == [2, 2]
+    assert found.matches.filter(~pl.col("joined"))["verdict"].to_list() == ["doubtful"] * 2
+    third = API | {"id": 10**10 + 2, "start": NOON + 600}
+    assert [len(each) for each in groups(match(API, API | {"id": 10**10 + 1, "start": NOON + 300}, third))] == [2]
 
 
 def test_a_chain_of_likenesses_joins_no_two_that_differ() -> None:
@@ -82,7 +101,9 @@ def test_a_deleted_duplicate_gives_its_file_to_the_one_that_stayed() -> None:
     gone = API | {"deleted": True}
     again = API | {"id": 10**10 + 5}
     watch = file(start=NOON + 1)
-    assert shown(match(gone, again, watch)) == {again["id"]: [again["id"], watch["id"]]}
+    assert shown(match(gone, again, watch)) == {again["id"]: [again["id"], watch["id"], gone["id"]]}
+    at_toy = [provided(name, deleted=name == "k1") for name in ("k1", "k2")]
+    assert shown(match(*at_toy)) == {at_toy[1]["id"]: [each["id"] for each in at_toy[::-1]]}
     assert shown(match(gone, watch)) == {gone["id"]: [gone["id"], watch["id"]]}, "and stays deleted with it"
     pair = (gone["id"], again["id"])
     assert shown(match(gone, again, joined=[pair])) == {again["id"]: [again["id"], gone["id"]]}
@@ -97,6 +118,80 @@ def test_a_person_s_join_brings_in_none_that_is_like_neither() -> None:
     (group,) = (one for one in groups(match(API, later, like, like_that, other, joined=[pair])) if API["id"] in one)
     assert other["id"] not in group
     assert {later["id"], like["id"]} <= group
+
+
+def test_a_person_s_join_keeps_what_was_one() -> None:
+    watch = file("watch", start=NOON + 2)
+    computer, of_computer = (provided(name, source=name, start=NOON + 900) for name in ("toy", "other"))
+    pairs = [(watch["id"], computer["id"]), (computer["id"], API["id"])]
+    assert len(groups(match(API, watch, computer, of_computer))) == 2
+    for joined in pairs:
+        (group,) = groups(match(API, watch, computer, of_computer, joined=[tuple(sorted(joined))]))
+        assert len(group) == 4
+    split = tuple(sorted((API["id"], computer["id"])))
+    found = groups(match(API, watch, computer, of_computer, joined=[tuple(sorted(pairs[0]))], split=[split]))
+    assert found == {frozenset({watch["id"], computer["id"], of_computer["id"]})}
+
+
+WHOLE = API | {"sport_type": "Triathlon", "elapsed": 9_000.0, "distance": 51_500.0, "end_lat": 48.3}
+SWIM = {"start": NOON + 5, "elapsed": 1_800.0, "distance": 1_500.0, "sport_type": "Swim"}
+BIKE = {"start": NOON + 2_000, "elapsed": 4_000.0, "distance": 40_000.0, "start_lat": 48.2, "end_lat": 48.2}
+RUN = {"start": NOON + 6_200, "elapsed": 2_795.0, "distance": 10_000.0, "sport_type": "Run", "end_lat": 48.3}
+
+
+@pytest.mark.parametrize(
+    ("legs", "whole", "number"),
+    [
+        ((SWIM, BIKE, RUN), {}, 3),
+        ((BIKE | {"start_lat": 48.0}, RUN), {}, 0),  # too little of the time
+        ((SWIM, BIKE, RUN | {"elapsed": 2_000.0, "end_lat": None}), {}, 3),
+        ((SWIM, BIKE, RUN), {"distance": None}, 3),
+        ((SWIM, BIKE, RUN), {"distance": 60_000.0}, 0),
+        ((SWIM | {"distance": None}, BIKE, RUN), {"distance": 60_000.0}, 3),
+        ((SWIM | {"start_lat": 48.1}, BIKE, RUN), {}, 0),
+        ((SWIM, BIKE, RUN), {"end_lat": 48.4}, 0),
+        ((SWIM, BIKE | {"start": NOON + 1_700}, RUN), {}, 0),  # at one time
+        ((SWIM, BIKE, RUN), {"deleted": True}, 0),
+        ((SWIM, BIKE, RUN), {"not_counted": True}, 0),
+        ((SWIM, BIKE, RUN), {"athlete_id": 8}, 0),
+        ((SWIM | {"elapsed": 8_700.0, "distance": 51_500.0, "sport_type": "Walk", "end_lat": None},), {}, 0),
+    ],
+)
+@pytest.mark.parametrize("source", ["toy", "strava"])
+def test_legs_are_parts_of_their_whole(
+    legs: tuple[dict[str, Any], ...], whole: dict[str, Any], number: int, source: str
+) -> None:
+    of_athlete = [provided(f"k{place}", athlete_id=7, source=source, **leg) for place, leg in enumerate(legs)]
+    for order in (of_athlete, of_athlete[::-1]):
+        found = match(WHOLE | whole, *order).matches
+        parts = found.filter(pl.col("part_id").is_not_null())
+        assert (parts.height, set(parts["verdict"]), any(parts["joined"])) == (
+            number,
+            {"part"} if number else set(),
+            False,
+        )
+        assert number == 0 or set(parts["part_id"]) == {leg["id"] for leg in of_athlete}
+
+
+def test_a_part_is_one_by_all_sources_and_a_person_may_say_that_it_is_none() -> None:
+    here, there = (
+        [provided(f"{place}", source=name, **leg) for place, leg in enumerate((SWIM, BIKE, RUN))]
+        for name in ("toy", "other")
+    )
+    found = match(WHOLE, WHOLE | {"id": -5, "source": "toy", "source_id": "tri"}, *here, *there)
+    assert len(groups(found)) == 4
+    heads = set(found.members.filter(pl.col("place") == 0)["id"])
+    parts = found.matches.filter(pl.col("part_id").is_not_null())
+    assert set(parts["part_id"]) == heads - {WHOLE["id"]}
+    assert set(parts["id"]) | set(parts["other_id"]) == heads
+    files = [file(f"{place}", **leg) for place, leg in enumerate((SWIM, BIKE, RUN))]
+    of_whom = file("whole", **{name: WHOLE[name] for name in ("sport_type", "elapsed", "distance", "end_lat")})
+    assert match(WHOLE, *files).matches["part_id"].count() == 3
+    assert match(of_whom, *files).matches["part_id"].count() == 0, "of two people, perhaps"
+    said = match(WHOLE, *here, split=[(here[0]["id"], WHOLE["id"])]).matches
+    assert said.select("id", "part_id").sort("id").rows() == sorted(
+        (leg["id"], leg["id"] if place else None) for place, leg in enumerate(here)
+    )
 
 
 def test_what_is_no_number_is_nothing() -> None:
@@ -212,21 +307,20 @@ ZWIFT = provided("zwift", **INDOORS)
 WATCH = provided("watch", **INDOORS | {"start": NOON + 35, "elapsed": 3_600.0, "distance": 31_950.0})
 
 
-def test_one_effort_by_two_devices_is_one_where_the_service_may_repeat_it() -> None:
-    assert groups(match(ZWIFT, WATCH)) == set()
-    assert groups(match(ZWIFT, WATCH, repeating=["toy"])) == {frozenset({ZWIFT["id"], WATCH["id"]})}
+def test_one_effort_by_two_devices_is_one() -> None:
+    assert groups(match(ZWIFT, WATCH)) == {frozenset({ZWIFT["id"], WATCH["id"]})}
     whole = frozenset({ZWIFT["id"], WATCH["id"], API["id"]})
     island = {"start_lat": -11.6, "start_lng": 166.9, "end_lat": -11.6, "end_lng": 166.9}
     at_strava = API | INDOORS | island
-    assert groups(match(at_strava, ZWIFT, WATCH, repeating=["toy"])) == {whole}, "where Zwift draws it says nothing"
+    assert groups(match(at_strava, ZWIFT, WATCH)) == {whole}, "where Zwift draws it says nothing"
     again = provided("again", **INDOORS | {"start": NOON + 4_000})
-    assert groups(match(ZWIFT, WATCH, again, repeating=["toy"])) == {frozenset({ZWIFT["id"], WATCH["id"]})}
+    assert groups(match(ZWIFT, WATCH, again)) == {frozenset({ZWIFT["id"], WATCH["id"]})}
 
 
 def test_two_links_to_two_of_stravas_keep_a_repeated_effort_apart() -> None:
     first, second = provided("k1", f"strava:{API['id']}"), provided("k2", f"strava:{API['id'] + 1}")
-    other = API | {"id": API["id"] + 1}
-    found = groups(match(API, other, first, second, repeating=["toy"]))
+    other, second = ({**each, "start": NOON + 500} for each in (API | {"id": API["id"] + 1}, second))
+    found = groups(match(API, other, first, second))
     assert found == {frozenset({API["id"], first["id"]}), frozenset({other["id"], second["id"]})}
 
 
@@ -239,7 +333,7 @@ def test_short_efforts_in_a_row_stay_as_many_as_they_are() -> None:
         provided(f"o{start}", source="other", **one | {"sport_type": "Run", "start": start + 9, "elapsed": elapsed})
         for start, elapsed in starts
     ]
-    found = groups(match(*there, *here, repeating=["toy", "other"]))
+    found = groups(match(*there, *here))
     assert found == {frozenset({a["id"], b["id"]}) for a, b in zip(there, here, strict=True)}
 
 
@@ -272,9 +366,13 @@ def written(name: str = "w", **fields: Any) -> Activity:
         ([on(1), written(day=None)], [], 0),
         ([on(1), on(2, start=NOON + 9000), written()], [], 0),  # the way there or back
         ([on(1), written("w"), written("x")], [], 0),
-        ([on(1), on(2, distance=40_000.0), written("w"), written("x", distance=40_000.0)], ["probable"] * 2, 2),
+        (
+            [on(1), on(2, start=NOON + 9000, distance=40_000.0), written(), written("x", distance=40_000.0)],
+            ["probable"] * 2,
+            2,
+        ),
         ([on(1), provided("k", source="other", day=DAY), written()], ["probable"] * 3, 1),
-        ([on(1), written(athlete_id=8), on(3, athlete_id=7)], [], 0),
+        ([on(1, athlete_id=7), written(athlete_id=8)], [], 0),
     ],
 )
 def test_a_day_without_a_time_is_the_only_activity_of_that_day_and_distance(

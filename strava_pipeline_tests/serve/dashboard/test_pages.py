@@ -22,7 +22,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline.serve.dashboard.display import change_value, mark, window, years
+from strava_pipeline.serve.dashboard.display import change_value, mark, speed, window, years
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline.settings import Settings
@@ -64,6 +64,11 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     failed = {"athlete_id": ME, "source": "strava", "failures": 3}
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
+    put(
+        lake,
+        [{"id": 1, "other_id": each, "joined": False, "part_id": {4: 4}.get(each)} for each in (2, 3, 4)],
+        "activity_matches",
+    )
     put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
     put(
         lake,
@@ -177,6 +182,7 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert '<progress max="100" value="87.0"' in text
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
+    assert "2 pairs of activities may be one, and count twice until you decide: strava-pipeline matches list" in seen
     assert "Strava: 1 activity failed three times in a row" in seen, "the other one was dropped by a person"
     assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in seen
     assert "nothing would start it" in seen
@@ -556,6 +562,11 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
 def test_years_in_a_row_are_a_range() -> None:
     of = {(): "", (2025,): "2025", (2024, 2025): "2024 to 2025", (2019, 2021, 2022, 2023): "2019, 2021 to 2023"}
     assert {numbers: years(numbers) for numbers in of} == of
+
+
+def test_a_speed_is_said_as_its_sport_says_it() -> None:
+    said = [speed(2.5, group, units) for group in ("ride", "run", "swim") for units in ("km", "mi")]
+    assert said == ["9.0 km/h", "5.6 mph", "6:40 /km", "10:44 /mi", "0:40 /100 m", "0:40 /100 m"]
 
 
 def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:
