@@ -21,7 +21,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
   Both have a column more, `counts`: false for what is in no total ([insights.md](insights.md#what-counts)).
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
-- `gold.activities` is a view of what counts of `activities` in a schema of its own, for notebooks and queries of strava-stats-msrvc.
+- `gold.activities` is a view of what counts of `activities` in its own schema, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
 - `computed_values` holds what each activity's track tells ([insights.md](insights.md#what-is-computed)); each publish fills it.
 - `activity_list` has a row for each present activity, as the dashboard lists it, with its place. Each publish fills it.
