@@ -93,9 +93,11 @@ def choose_a_lap_and_compare_by_keyboard(visit: Visit) -> None:
     page = visit.page
     shown = [*islice((key for key, found in tracked(visit) if len(found["laps"]) > 1), 2)]
     page.goto(f"{visit.address}/activities/{shown[0]}")
-    page.locator("button.lap").nth(1).press("Enter")
+    expect(page.locator("button.lap").first).to_be_visible()
+    middle = page.locator("button.lap").count() // 2  # of the first and the last one there may be a point alone
+    page.locator("button.lap").nth(middle).press("Enter")
     expect(page.locator("#track-lap")).to_be_focused()
-    expect(page.locator("#track-lap")).to_have_value("1")
+    expect(page.locator("#track-lap")).to_have_value(str(middle))
     expect(page.locator("path.track-lap")).to_have_attribute("d", re.compile("L"))
     page.goto(f"{visit.address}/activities/{shown[0]}/with/{shown[1]}")
     expect(page.locator("path.track-second")).to_be_visible()
