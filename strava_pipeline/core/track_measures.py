@@ -201,7 +201,7 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
     if line.is_empty():
         return _rows(points, [])
     alone = DEVICE if group != "swim" or along.height else LENGTHS
-    heights, whole = _heights(points) if group == "ride" else None, line
+    heights, whole = timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"}), line
     rows: list[_Row] | None = None
     while rows is None:
         rows = []
@@ -229,11 +229,11 @@ def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, 
     yield from (("pace", *row) for row in found.iter_rows())
 
 
-def _carried(windows: pl.DataFrame, group: str, heights: pl.DataFrame | None) -> pl.DataFrame:
-    """The windows in which nobody ever was as fast, of the least width that has any. `heights`: what excuses it, downhill."""
+def _carried(windows: pl.DataFrame, group: str, heights: pl.DataFrame) -> pl.DataFrame:
+    """The windows in which nobody ever was as fast, of the least width that has any. `heights` excuse a ride downhill."""
     least = {width: least_seconds(group, width) for width in DISTANCES[group]}
     found = windows.filter(pl.col("value") < pl.col("width").replace_strict(least, return_dtype=pl.Float64))
-    if heights is not None and found.height and heights.height > 1:
+    if group == "ride" and found.height:
         falls = _along(heights, found["begins"]) - _along(heights, found["begins"] + found["value"])
         found = found.filter(falls <= STEEP * found["width"])
     return found.filter(pl.col("width") == pl.col("width").min())
@@ -257,14 +257,8 @@ def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
     """What `line` lacks of the `whole` one: metres, seconds, and when it begins."""
     lost = whole["covered"].diff().fill_null(0.0) - line["covered"].diff().fill_null(0.0)
     steps = whole.select(begins=pl.col("t").shift(), lasts=pl.col("t").diff()).filter(lost > _MOMENT)
-    if steps.is_empty():
-        return []
-    return [("too_fast", float(lost.sum()), float(steps["lasts"].sum()), steps["begins"].item(0), POSITIONS)]
-
-
-def _heights(points: pl.DataFrame) -> pl.DataFrame:
-    """`t` and the height as `covered`, m: a line as the others are."""
-    return timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"})
+    summed = float(lost.sum()), float(steps["lasts"].sum())
+    return [("too_fast", *summed, steps["begins"].item(0), POSITIONS)] if steps.height else []
 
 
 def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
@@ -285,15 +279,13 @@ def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
 
 def _line_of_device(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
     timed = _each_second(points, "distance")
-    if not over_pauses:
-        timed = _moved(timed)
+    timed = timed if over_pauses else _moved(timed)
     return _line(timed, pl.col("distance").diff(), fastest, over_pauses)
 
 
 def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
     timed = _each_second(points, "latitude", "longitude")
-    if not over_pauses:
-        timed = _without_spikes(_moved(timed))
+    timed = timed if over_pauses else _without_spikes(_moved(timed))
     return _line(timed, step_between(1, 0), fastest, over_pauses)
 
 
@@ -314,9 +306,8 @@ def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
 def _moved(timed: pl.DataFrame) -> pl.DataFrame:
     """Without what is repeated exactly: a receiver that froze goes on with a leap. Of more than HOLDS seconds both ends stay."""
     of = pl.struct(pl.exclude("t", "since")).rle_id()
-    first, last = pl.col("t") == pl.col("t").first().over(of), pl.col("t") == pl.col("t").last().over(of)
-    stood = pl.col("t").last().over(of) - pl.col("t").first().over(of) > HOLDS
-    return timed.filter(first | (last & stood))
+    t, first, last = pl.col("t"), pl.col("t").first().over(of), pl.col("t").last().over(of)
+    return timed.filter((t == first) | ((t == last) & (last - first > HOLDS)))
 
 
 def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
@@ -326,16 +317,13 @@ def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
     tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))
     is_far = pl.min_horizontal("way", "back") >= _SPIKE_FROM
     out = tried.filter(is_far & (pl.col("way") + pl.col("back") > _DETOUR * pl.col("direct")))
-    spikes = [  # a loop: over the few that turn back at once
-        t for t, slower in out.select("t", "slower").iter_rows() if slower > _SPIKE_SPEED * _usual_speed(tried, t)
+    usual = pl.col("speed").median()  # of the minute around; a loop: over the few that turn back at once
+    spikes = [
+        t
+        for t, slower in out.select("t", "slower").iter_rows()
+        if slower > _SPIKE_SPEED * tried.filter(pl.col("t").is_between(t - 30, t + 30)).select(usual).item()
     ]
-    return placed.filter(~pl.col("t").is_in(spikes)) if spikes else placed
-
-
-def _usual_speed(placed: pl.DataFrame, t: float) -> float:
-    """The median of the minute around `t`, m/s."""
-    around = placed.filter(pl.col("t").is_between(t - 30, t + 30))["speed"].median()
-    return float(around or 0.0)  # type: ignore[arg-type]
+    return placed.filter(~pl.col("t").is_in(spikes))
 
 
 def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:

@@ -263,8 +263,8 @@ def record_text(value: float, unit: str, record: str, units: Units, group: str =
     if unit == "s":
         if at_most:
             return f"≤ {clock(value)}"
-        metres = DISTANCES.get(record)
-        return f"{clock(value)} · {speed(metres / value, group, units)}" if metres and group else clock(value)
+        by = f" · {speed(DISTANCES[record] / value, group, units)}" if group and record in DISTANCES else ""
+        return clock(value) + by
     return amount_text("elevation_gain_m" if record == "biggest_climb" else "distance_m", value, units)
 
 

@@ -4,7 +4,6 @@
 and years are those that the athlete's clock showed.
 """
 
-from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.bests import (
     ACTIVITY_BESTS,
     ACTIVITY_POWER,
@@ -364,5 +363,3 @@ INSIGHTS: dict[str, Table] = {
     )
 }
 """In the order of creation: a view uses views before it."""
-
-GROUPS: dict[str, str] = GROUP_OF

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.sources import FILLED, IMPORTED
-from strava_pipeline.core.sports import DRIVES, LIFTED, UNSPECIFIED, VIRTUAL
+from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
-from strava_pipeline.core.tables.insights import GROUPS, INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
+from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
 
 
 @cache
@@ -86,7 +86,7 @@ def _gold() -> Iterator[str]:
 
 def _insights() -> Iterator[tuple[str, str]]:
     """Each view of insights with its query, each after those it reads."""
-    groups = ", ".join(f"('{sport}', '{group}')" for sport, group in GROUPS.items())
+    groups = ", ".join(f"('{sport}', '{group}')" for sport, group in GROUP_OF.items())
     owners = {record: [group for group, own in DISTANCES_OF.items() if record in own] for record in DISTANCES}
     lengths = ", ".join(
         f"('{record}', {metres}, {'NULL' if metres % 1000 else metres // 1000}, {owners[record]})"

@@ -3,8 +3,7 @@
 WITH held AS (
     SELECT sport_group, record, unit, local_year, on_day, NOT counts AS stands_apart, {
         'rank': CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END,
-        'on_day': on_day, 'activity_id': activity_id, 'told_by': told_by, 'measured_by': coalesce(measured_by, ''),
-        'at_most': at_most
+        'on_day': on_day, 'activity_id': activity_id, 'told_by': told_by, 'measured_by': coalesce(measured_by, ''), 'at_most': at_most
     } AS it
     FROM activity_bests
     WHERE athlete_id = $athlete_id AND NOT is_dismissed AND on_day IS NOT NULL

@@ -14,8 +14,7 @@ WITH best AS (
             'on_day': on_day,
             'activity_id': activity_id,
             'told_by': told_by,
-            'measured_by': coalesce(measured_by, ''),
-            'at_most': at_most
+            'measured_by': coalesce(measured_by, ''), 'at_most': at_most
         }) AS it
     FROM activity_bests
     WHERE NOT is_dismissed AND on_day IS NOT NULL
