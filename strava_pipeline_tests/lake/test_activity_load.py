@@ -158,6 +158,7 @@ def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
             start.isoformat(),
             sport_type=dice.choice(["Ride", "Run", "TrailRun", "Hike"]),
             distance=dice.uniform(3000, 40_000),
+            elapsed_time=20_000,
             moving_time=dice.randrange(600, 9000),
             average_heartrate=mean,
             max_heartrate=mean and dice.choice([None, mean + 20]),

@@ -14,6 +14,11 @@ WITH counted AS MATERIALIZED ( -- to plan this view takes DuckDB 7 ms, each time
 too_fast AS MATERIALIZED (
     SELECT activity_id, holds_none FROM too_fast_activities
 ),
+carried AS MATERIALIZED ( -- an effort or a split may hold a part of a short stretch, too
+    SELECT activity_id FROM too_fast
+    UNION
+    SELECT activity_id FROM track_bests WHERE measure = 'too_fast'
+),
 lengths AS MATERIALIZED ( -- those of each group, with the least time that anybody may have taken
     SELECT
         own.sport_group,
@@ -35,7 +40,7 @@ split_sums AS (
                 ELSE 1e9
             END
         ) OVER (PARTITION BY activity_id ORDER BY split_index) AS so_far
-    FROM activity_splits_metric ANTI JOIN too_fast USING (activity_id)
+    FROM activity_splits_metric ANTI JOIN carried USING (activity_id)
 ),
 stretches AS (
     SELECT
@@ -69,7 +74,7 @@ of_strava AS (
     SELECT held.activity_id, standard.record, min(held.elapsed_time)::DOUBLE AS seconds
     FROM activity_best_efforts AS held
     JOIN standard_distances AS standard ON abs(held.distance - standard.distance_m) <= 1
-    WHERE held.elapsed_time > 0 AND held.activity_id NOT IN (SELECT activity_id FROM too_fast)
+    WHERE held.elapsed_time > 0 AND held.activity_id NOT IN (SELECT activity_id FROM carried)
     GROUP BY held.activity_id, standard.record
 ),
 efforts AS (
@@ -108,7 +113,7 @@ believed AS (
     FROM timed
     JOIN counted USING (activity_id)
     JOIN lengths USING (sport_group, record)
-    WHERE timed.seconds >= lengths.least_seconds
+    WHERE (timed.seconds >= lengths.least_seconds OR told_by = 'track') -- which knows what was downhill
       AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE holds_none)
 ),
 -- over each distance the least of the times over it and over all greater ones

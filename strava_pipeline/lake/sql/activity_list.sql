@@ -12,7 +12,8 @@ whole AS (
         activities.* REPLACE ({sums}),
         coalesce(activities.sport_type, type, extra ->> '$.sport') AS sport,
         coalesce(nullif(trim(location_city), ''), nullif(trim(extra ->> '$.locationName'), '')) AS said_place,
-        coalesce({computed}, []) AS computed
+        coalesce({computed}, []) AS computed,
+        CASE WHEN NOT starts_with(coalesce(sport, ''), '{virtual}') THEN start_latlng END AS place_of -- not of another world
     FROM activities
     LEFT JOIN computed_values AS track ON track.activity_id = activities.id
 )
@@ -49,6 +50,5 @@ LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport
 LEFT JOIN gear ON gear.source = gear_source AND gear.gear_id = whole.gear_id
 LEFT JOIN near_towns
-    ON NOT starts_with(coalesce(sport, ''), '{virtual}')  -- whose places are of another world
-    AND near_towns.latitude_100 = TRY_CAST(round(start_latlng[1] * 100) AS INTEGER)
-    AND near_towns.longitude_100 = TRY_CAST(round(start_latlng[2] * 100) AS INTEGER);
+    ON near_towns.latitude_100 = TRY_CAST(round(place_of[1] * 100) AS INTEGER)
+    AND near_towns.longitude_100 = TRY_CAST(round(place_of[2] * 100) AS INTEGER);

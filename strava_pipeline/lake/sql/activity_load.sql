@@ -29,7 +29,10 @@ tried AS (
         counted.*,
         coalesce(nullif(moving_time_seconds, 0), counted.elapsed_time_seconds)::DOUBLE AS seconds,
         if(activities.device_watts IS NOT false, counted.weighted_average_watts, NULL) AS normalised,
-        CASE WHEN counted.sport_group = 'run' AND distance_m > 0 THEN moving_time_seconds / distance_m * 1000 END AS mean_pace,
+        CASE
+            WHEN counted.sport_group = 'run' AND distance_m > 0 AND counted.activity_id NOT IN (SELECT activity_id FROM too_fast_activities)
+                THEN moving_time_seconds / distance_m * 1000
+        END AS mean_pace,
         CASE WHEN activities.average_heartrate BETWEEN 20 AND 250 THEN activities.average_heartrate END AS mean_beats,
         if(activities.device_watts IS NOT false, tracked.watts, NULL) AS best_watts,
         paced.pace AS best_pace,
@@ -74,8 +77,9 @@ known AS (
     FROM lately
     LEFT JOIN activity_heartrates AS of_track USING (activity_id)
     LEFT JOIN athlete ON athlete.athlete_id = lately.athlete_id AND lately.sport_group = 'ride'
+    LEFT JOIN ({owner}) AS owned ON true
     LEFT JOIN thresholds_by_date AS given
-        ON lately.athlete_id = ({owner})
+        ON lately.athlete_id = owned.athlete_id
         AND given.sport_group = lately.sport_group
         AND lately.on_day >= given.since
         AND (given.until IS NULL OR lately.on_day < given.until)

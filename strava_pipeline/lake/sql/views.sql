@@ -13,7 +13,7 @@ matched AS (
     SELECT
         member.activity_id,
         {filling},
-        bool_or(lower(said.sport_type) IN ({drives})) AS is_drive,
+        bool_or(lower(coalesce(said.sport_type, said.type, said.extra ->> '$.sport')) IN ({drives})) AS is_drive,
         -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
         arg_min(said.name, (member.naming, member.place)) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
@@ -41,12 +41,13 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         AS has_heartrate
 ),
 (head.extra ->> '$.not_counted') IS NULL
-AND head.id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
+AND part.part_id IS NULL
 AND lower(CASE WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
 -- a service that has no word for a drive calls it a workout
 AND NOT (coalesce(head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
 FROM activities_all AS head
 LEFT JOIN matched ON matched.activity_id = head.id
+LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
 WHERE head.deleted_at IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 

@@ -66,7 +66,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
     put(
         lake,
-        [{"id": 1, "other_id": each, "joined": False, "part_id": {4: 4}.get(each)} for each in (2, 3, 4)],
+        [{"id": 1, "other_id": each, "joined": False, "part_id": {99: 99}.get(each)} for each in (2, 3, 99)],
         "activity_matches",
     )
     put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")

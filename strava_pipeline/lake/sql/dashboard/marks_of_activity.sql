@@ -6,12 +6,12 @@ WITH mine AS (
 ),
 held AS (
     SELECT
-        activity_id, local_year, record, NULL AS seconds, value, unit,
+        activity_id, local_year, record, NULL AS seconds, value, unit, at_most,
         CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END AS order_by
     FROM activity_bests SEMI JOIN mine USING (athlete_id, sport_group)
-    WHERE counts AND NOT at_most
+    WHERE counts
     UNION ALL
-    SELECT activity_id, local_year, 'power_' || seconds, seconds, watts, 'W', -watts
+    SELECT activity_id, local_year, 'power_' || seconds, seconds, watts, 'W', false, -watts
     FROM activity_power SEMI JOIN mine USING (athlete_id, sport_group)
 )
 SELECT record, seconds, value, unit, local_year, place, among, place_of_year, among_of_year, is_of_all
@@ -25,5 +25,5 @@ FROM (
         place <= $of_all AND among > 1 AS is_of_all
     FROM held
 )
-WHERE activity_id = $id AND (is_of_all OR (place_of_year <= $of_year AND among_of_year > 1))
+WHERE activity_id = $id AND NOT at_most AND (is_of_all OR (place_of_year <= $of_year AND among_of_year > 1))
 ORDER BY is_of_all DESC, CASE WHEN is_of_all THEN place ELSE place_of_year END, among DESC, record
