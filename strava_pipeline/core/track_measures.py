@@ -197,16 +197,15 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
     """
     along = _line_of_positions(points, FASTEST[group])
     line = _line_of_device(points, FASTEST[group])
-    line = along if line.height < 2 else line
+    whole = line = along if line.height < 2 else line
     if line.is_empty():
         return _rows(points, [])
     alone = DEVICE if group != "swim" or along.height else LENGTHS
-    heights, whole = timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"}), line
     rows: list[_Row] | None = None
     while rows is None:
         rows = []
         for windows in _timed_windows(line, group):
-            carried = _carried(windows, group, heights)
+            carried = _carried(windows, group, points)
             if carried.height:
                 line, along, rows = _without(line, carried), _without(along, carried), None
                 break
@@ -229,11 +228,12 @@ def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, 
     yield from (("pace", *row) for row in found.iter_rows())
 
 
-def _carried(windows: pl.DataFrame, group: str, heights: pl.DataFrame) -> pl.DataFrame:
-    """The windows in which nobody ever was as fast, of the least width that has any. `heights` excuse a ride downhill."""
+def _carried(windows: pl.DataFrame, group: str, points: pl.DataFrame) -> pl.DataFrame:
+    """The windows in which nobody ever was as fast, of the least width that has any. Their heights excuse a ride downhill."""
     least = {width: least_seconds(group, width) for width in DISTANCES[group]}
     found = windows.filter(pl.col("value") < pl.col("width").replace_strict(least, return_dtype=pl.Float64))
     if group == "ride" and found.height:
+        heights = timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"})
         falls = _along(heights, found["begins"]) - _along(heights, found["begins"] + found["value"])
         found = found.filter(falls <= STEEP * found["width"])
     return found.filter(pl.col("width") == pl.col("width").min())

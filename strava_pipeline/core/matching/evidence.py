@@ -15,6 +15,7 @@ from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import is_shifted, numbering_source
 from strava_pipeline.core.matching.sports import sport_alike
 from strava_pipeline.core.sources import FILE, IMPORTED
+from strava_pipeline.core.sports import VIRTUAL
 
 POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
 """The columns of `core.files.recording.TRACK` that are compared."""
@@ -177,7 +178,7 @@ def _twice_there() -> pl.Expr:
 
     Two rows that a person wrote down may say noon of each.
     """
-    drawn = pl.any_horizontal(pl.col("sport_type_a", "sport_type_b").str.starts_with("Virtual").fill_null(False))
+    drawn = pl.any_horizontal(pl.col("sport_type_a", "sport_type_b").str.starts_with(VIRTUAL).fill_null(False))
     return (
         (pl.col("together") >= rules.TWICE_TOGETHER.value).fill_null(False)
         & _at_most("distance_apart", rules.TWICE_DISTANCE, unknown=False)

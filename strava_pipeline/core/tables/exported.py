@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS, PUBLISH_TABLES
+from strava_pipeline.core.tables.lists import COUNTS
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 WHOLE = 0  # the "year" of a table without years
@@ -17,7 +18,6 @@ POSITIONS = frozenset(
     for axis in ("lat", "lng", "latlng", "latitude", "longitude", "address")
 ) | {"polyline", "summary_polyline", "latitude_100", "longitude_100", "x", "y"}
 """Columns that hold positions. So may any JSON: it has fields without a column, and versions of before an edit."""
-COUNTS = Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole")
 ACTIVITIES = replace(
     ACTIVITIES_ALL,
     name="activities",

@@ -3,6 +3,7 @@
 from strava_pipeline.core.tables.bests import GROUP
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
+COUNTS = Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole")
 ACTIVITY_LIST = Table(
     "activity_list",
     "Each present activity in a row, as lists show it: `activities` with its sums, the names of its gear and of its place. What "
@@ -36,7 +37,7 @@ ACTIVITY_LIST = Table(
         Column("trainer", Kind.BOOLEAN, "on a trainer or treadmill"),
         Column("private", Kind.BOOLEAN, "only the athlete may see it"),
         Column("visibility", Kind.TEXT, "everyone, followers_only or only_me; NULL: no source says it"),
-        Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole"),
+        COUNTS,
         Column("place", Kind.TEXT, "where it began: the place that its source names, or else the nearest town"),
         Column(
             "computed",

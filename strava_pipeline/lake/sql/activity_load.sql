@@ -30,7 +30,8 @@ tried AS (
         coalesce(nullif(moving_time_seconds, 0), counted.elapsed_time_seconds)::DOUBLE AS seconds,
         if(activities.device_watts IS NOT false, counted.weighted_average_watts, NULL) AS normalised,
         CASE
-            WHEN counted.sport_group = 'run' AND distance_m > 0 AND counted.activity_id NOT IN (SELECT activity_id FROM too_fast_activities)
+            -- no distance is known of others, or they are too fast (`too_fast_activities`)
+            WHEN counted.sport_group = 'run' AND counted.activity_id IN (SELECT activity_id FROM activity_bests WHERE record = 'longest_distance')
                 THEN moving_time_seconds / distance_m * 1000
         END AS mean_pace,
         CASE WHEN activities.average_heartrate BETWEEN 20 AND 250 THEN activities.average_heartrate END AS mean_beats,

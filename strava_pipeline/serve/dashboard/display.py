@@ -246,7 +246,7 @@ def zone_range(from_value: float, below_value: float | None, measure: str) -> st
 
 def best(value: float, measure: str, at_most: bool = False) -> str:
     """The best of a window: watts, or a time, which may be that over a greater distance."""
-    return whole(value, "W") if measure == "watts" else f"{'≤ ' if at_most else ''}{clock(value)}"
+    return whole(value, "W") if measure == "watts" else record_text(value, "s", "", "km", at_most=at_most)
 
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:
