@@ -37,11 +37,11 @@ def loose_files(rig: Rig) -> Path:
     return folder
 
 
-def a_gpx(seconds: int = 30, minute: int = 0, latitude: float = 48.0) -> bytes:
-    """A run of so many points, a second apart, that begins at this minute after 10:00 UTC."""
+def a_gpx(seconds: int = 30, minute: int = 0, latitude: float = 48.0, sport: str = "running") -> bytes:
+    """A recording of so many points, 11 m and a second apart (faster than people run), that begins at this minute after 10:00 UTC."""
     point = '<trkpt lat="{}" lon="11.5"><ele>500</ele><time>2025-06-01T10:{:02}:{:02}Z</time></trkpt>'
     track = "".join(point.format(latitude + place / 10_000, minute, place) for place in range(seconds))
-    return f'<gpx version="1.1" creator="x"><trk><type>running</type><trkseg>{track}</trkseg></trk></gpx>'.encode()
+    return f'<gpx version="1.1" creator="x"><trk><type>{sport}</type><trkseg>{track}</trkseg></trk></gpx>'.encode()
 
 
 def import_by_dagster(rig: Rig, *paths: Path) -> dict[str, dict[str, Any]]:

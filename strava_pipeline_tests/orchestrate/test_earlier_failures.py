@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.lake import shards
+from strava_pipeline.lake.gold import warehouse
 from strava_pipeline_tests.rig import NOW, Make, Rig
 
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
@@ -25,7 +26,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
     rig = make_rig(activities=33, **THIS_YEAR)
     rig.begin_with("run_all")
     rig.do("compact")
-    connect, changing = duckdb.connect, [0]
+    connect, changing = warehouse.connect, [0]
 
     class Counted:
         def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -38,7 +39,7 @@ def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
             changing[0] += any(word in query.upper() for word in ("INSERT", "MERGE", "UPDATE", "DELETE", "BEGIN"))
             return self._connection.execute(query, *values)
 
-    monkeypatch.setattr(duckdb, "connect", lambda *given, **more: Counted(connect(*given, **more)))
+    monkeypatch.setattr(warehouse, "connect", lambda *given, **more: Counted(connect(*given, **more)))
     counts = []
     for calls in (3, 30):
         changing[0] = 0

@@ -51,9 +51,9 @@ def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publish
     opened = Counter[str]()
 
     def counting(connect: Callable[..., Connection]) -> Callable[..., Connection]:
-        def counted(database: Any = ":memory:", **more: Any) -> Connection:
+        def counted(database: Any = ":memory:", *given: Any, **more: Any) -> Connection:
             opened[str(database)] += 1
-            return connect(database, **more)
+            return connect(database, *given, **more)
 
         return counted
 

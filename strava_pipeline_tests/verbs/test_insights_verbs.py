@@ -363,8 +363,8 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
 
 def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
-    (tmp_path / "run.gpx").write_bytes(a_gpx(59))
-    rig.import_files(tmp_path / "run.gpx")
+    (tmp_path / "ride.gpx").write_bytes(a_gpx(59, sport="cycling"))
+    rig.import_files(tmp_path / "ride.gpx")
     typed = type_on(rig)
     said = typed("insights", "--year", str(YEAR))
     assert "longest moving time: 0:58 on 1 Jun 2025 (computed)" in said.out
