@@ -44,7 +44,7 @@ HUMAN_BESTS: Mapping[str, Mapping[float, float]] = {  # seconds by metres
 }
 LEAST_METRES = {"ride": 5000.0}
 """From how many metres on the times of a group count: shorter ones are ridden downhill."""
-STEEP = 0.03  # of its length that a ride may lose in height: below that it is downhill, and faster than on the flat
+STEEP = 0.02  # of its length that a ride may lose in height; there 65 km/h take some 540 W on a time-trial bike
 
 
 def least_seconds(sport_group: str, metres: float) -> float:

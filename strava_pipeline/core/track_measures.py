@@ -16,7 +16,7 @@ from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 from strava_pipeline.core.track_cleaning import step_between
 
-FORM = 4  # raised whenever the same points would come to something else
+FORM = 5  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
@@ -197,20 +197,25 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
     """
     along = _line_of_positions(points, FASTEST[group])
     line = _line_of_device(points, FASTEST[group])
-    whole = line = along if line.height < 2 else line
+    is_by_device = line.height >= 2
+    line = line if is_by_device else along
     if line.is_empty():
         return _rows(points, [])
+    whole = ridden = (_line_of_device if is_by_device else _line_of_positions)(points, FASTEST[group], vehicles=True)
     alone = DEVICE if group != "swim" or along.height else LENGTHS
     rows: list[_Row] | None = None
     while rows is None:
         rows = []
-        for windows in _timed_windows(line, group):
+        for windows in _timed_windows(ridden, group):
             carried = _carried(windows, group, points)
             if carried.height:
-                line, along, rows = _without(line, carried), _without(along, carried), None
+                line, along, ridden = _without(line, carried), _without(along, carried), _without(ridden, carried)
+                rows = None
                 break
-            rows += _best_times(windows, line, along, alone)
-    return _rows(points, [*rows, *_too_fast(whole, line)])
+            rows += _best_times(windows, ridden, along, alone)
+    if not line.equals(ridden):  # of a few steps that were too fast, and no vehicle
+        rows = [row for windows in _timed_windows(line, group) for row in _best_times(windows, line, along, alone)]
+    return _rows(points, [*rows, *_too_fast(whole, ridden)])
 
 
 def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, alone: str) -> Iterator[_Row]:
@@ -277,16 +282,20 @@ def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     return _line_of_positions(points, fastest, over_pauses=True) if line.height < 2 else line
 
 
-def _line_of_device(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
+def _line_of_device(
+    points: pl.DataFrame, fastest: float, *, over_pauses: bool = False, vehicles: bool = False
+) -> pl.DataFrame:
     timed = _each_second(points, "distance")
     timed = timed if over_pauses else _moved(timed)
-    return _line(timed, pl.col("distance").diff(), fastest, over_pauses)
+    return _line(timed, pl.col("distance").diff(), fastest, over_pauses, vehicles)
 
 
-def _line_of_positions(points: pl.DataFrame, fastest: float, *, over_pauses: bool = False) -> pl.DataFrame:
+def _line_of_positions(
+    points: pl.DataFrame, fastest: float, *, over_pauses: bool = False, vehicles: bool = False
+) -> pl.DataFrame:
     timed = _each_second(points, "latitude", "longitude")
     timed = timed if over_pauses else _without_spikes(_moved(timed))
-    return _line(timed, step_between(1, 0), fastest, over_pauses)
+    return _line(timed, step_between(1, 0), fastest, over_pauses, vehicles)
 
 
 def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -326,10 +335,12 @@ def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
     return placed.filter(~pl.col("t").is_in(spikes))
 
 
-def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool) -> pl.DataFrame:
-    """`t` and `covered`; `step`: metres from the row before."""
+def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool, vehicles: bool) -> pl.DataFrame:
+    """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones is no jump, and counts."""
     pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
-    is_step = (pl.col("step") <= fastest * pl.col("t").diff()) & (over_pauses | (pl.col("since") <= pause))
+    speed = pl.col("step") / pl.col("t").diff()
+    beside = pl.min_horizontal(speed.shift(), speed.shift(-1)) if vehicles else pl.lit(0.0)
+    is_step = ((speed <= fastest) | (beside > fastest / 2)) & (over_pauses | (pl.col("since") <= pause))
     return (
         timed.lazy()
         .with_columns(

@@ -298,7 +298,8 @@ def test_no_fault_of_a_receiver_makes_a_best_better_and_hardly_worse(fault: str,
     found = placed(planted)
     assert found.keys() == truth.keys()
     for width, seconds in truth.items():
-        assert 0.995 * seconds <= found[width] <= 1.01 * seconds + {"tram": 260, "gap": 180}.get(fault, 10), width
+        more = {"tram": 260, "gap": 180}.get(fault, 10) if width > 1609 else 10  # shorter ones lie before or behind
+        assert 0.995 * seconds <= found[width] <= 1.01 * seconds + more, width
     times = [found[width] for width in sorted(found)]
     assert times == sorted(times), "a shorter distance takes no longer"
 
@@ -308,8 +309,20 @@ def test_what_nobody_ever_was_as_fast_in_is_told_and_no_time_is_made_of_it() -> 
     assert measured(ride, "ride") == {}
     steep = [(t, {"distance": 20.0 * t, "altitude": 2000.0 - 0.8 * t}) for t in range(1000)]
     assert measured(steep, "ride")[5000, "device"] == pytest.approx(250), "downhill, 4 %"
-    flat = [(t, {"distance": 20.0 * t, "altitude": 2000.0 - 0.5 * t}) for t in range(1000)]
+    flat = [(t, {"distance": 20.0 * t, "altitude": 2000.0 - 0.3 * t}) for t in range(1000)]
     assert measured(flat, "ride") == {}
     found = curves(track(ride), "ride").filter(pl.col("measure") == "too_fast")
     assert found.select("width", "value", "begins_at").rows() == [(19_980.0, 999.0, START)]
     assert measured([(t, {"distance": 20.0 * t}) for t in range(1000)], "e_ride"), "of which nobody keeps a best"
+
+
+@pytest.mark.parametrize(("group", "speed", "driven"), [("ride", 8.0, 31.0), ("ride", 8.0, 26.0), ("run", 3.0, 31.0)])
+def test_a_drive_faster_than_any_step_of_the_sport_is_told_and_a_jump_is_not(
+    group: str, speed: float, driven: float
+) -> None:
+    drive = [(t, {"distance": speed * min(t, 1000) + driven * max(t - 1000, 0) + t % 2}) for t in range(1401)]
+    found = curves(track(drive), group)
+    assert found.filter(pl.col("measure") == "too_fast")["width"].item() == pytest.approx(400 * driven, rel=0.11)
+    assert max(measured(drive, group).values()) <= 5000 / speed
+    jumped = [(t, {"distance": speed * t + 60 * (t > 500) + 60 * (t > 503)}) for t in range(1001)]
+    assert curves(track(jumped), group).filter(pl.col("measure") == "too_fast").is_empty()

@@ -138,8 +138,8 @@ HUMAN_BESTS = Table(
 )
 TOO_FAST_ACTIVITIES = Table(
     "too_fast_activities",
-    "Activities that hold no record of length or climb, as nobody is as fast: a stretch of the track (more than a twentieth of "
-    "the distance), or all of it; or they are flagged at Strava.",
+    "Activities that hold no record of length, time or climb, and no best by efforts or splits, as nobody is as fast: a "
+    "stretch of the track (more than a twentieth of the distance), or all of it; or they are flagged at Strava.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("is_flagged", Kind.BOOLEAN, "flagged at Strava"),
