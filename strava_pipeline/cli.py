@@ -60,7 +60,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "sync-month": ("months", "sync_month", "Pull a month from all services, compare, propose changes."),
         "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo."),
         "calendar": ("months", "calendar", "By month: what each service has, and where services differ."),
-        "matches": ("matches", "matches", "Activities from several sources: list, explain, join, split."),
+        "matches": ("matches", "matches", "Activities that were recorded several times: list, explain, join, split."),
     },
     "The warehouse": {
         "compact": ("pipeline", "compact", "Merge shards into gold and publish."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
 
 matches = command_group(
-    "Activities that came from several sources: which are one, and why; joining and splitting them."
+    "Activities that were recorded, or listed, several times: which are one, and why; joining and splitting them."
 )
 _SHOWN = 20  # of a kind; --json has all
 
@@ -42,7 +42,7 @@ def list_(as_json: Json = False) -> None:
         echo_json(plain(shape))
         return
     ids = sum(len(each.members) for each in joined)
-    out.print(f"From several sources: {counted(len(joined), 'activity')}, {counted(ids, 'id')}.")
+    out.print(f"Recorded several times: {counted(len(joined), 'activity')}, {counted(ids, 'id')}.")
     for title, found in (("Decided", decided_pairs), ("May be one, for you to decide", proposed)):
         if found:
             out.print(f"{title}: {len(found)}", style="bold")

@@ -303,7 +303,7 @@ _LINES: dict[str, tuple[str, ...]] = {
         ", {rows} in these years",
     ),
     ACTIVITY_MATCHES.name: (
-        "matches_changed?Counted once, from several sources: {activities_with_several_sources:activity}",
+        "matches_changed?Counted once, recorded several times: {activities_with_several_sources:activity}",
         "pairs_proposed?; {:pair} may be one: `strava-pipeline matches list`",
     ),
     DETAILS: (

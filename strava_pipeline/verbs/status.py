@@ -393,6 +393,6 @@ def _print_imported(imported: dict[str, Any]) -> None:
     if odd:
         out.print('  `strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"` shows which')
     if imported["of_several_sources"]:
-        out.print(f"Counted once, from several sources: {counted(imported['of_several_sources'], 'activity')}")
+        out.print(f"Counted once, recorded several times: {counted(imported['of_several_sources'], 'activity')}")
     if imported["proposed"]:
         out.print(f"  {counted(imported['proposed'], 'pair')} may be one: `strava-pipeline matches list`")

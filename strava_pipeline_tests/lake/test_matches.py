@@ -1,11 +1,13 @@
 """lake.gold.matches: activities are compared where two sources, or one at one moment, may have the same one."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from unittest.mock import Mock
 
 import pytest
 
 from strava_pipeline.core.sources import FILE
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold import matches
 from strava_pipeline.lake.gold.efforts import efforts
 from strava_pipeline.lake.gold.warehouse import writing
@@ -74,5 +76,9 @@ def test_two_of_one_service_and_the_legs_of_a_whole_count_once_until_one_is_gone
             return shown, counts, [one.key for one in compared], report.proposed
 
         assert counted() == ([-3, -2, -1, 1, 3, 9], [1, 3, 9], ["9"], 2)
+        matches.note_tracks_current(connection, [2025])
+        record_decisions(lake, matches.MatchDecision(at=datetime.now(UTC), by="a test", id=9, other_id=-1, joined=False))
+        assert counted()[1:3] == ([-1, 1, 3, 9], ["-1", "9"])
+        assert matches.tracks_due(connection) == {2025}, "the track of the leg counts now"
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id IN (1, 9)")
-        assert counted() == ([-3, -2, -1, 2, 3], [-3, -2, -1, 2, 3], ["-3", "-2", "-1"], 2)
+        assert counted() == ([-3, -2, -1, 2, 3], [-3, -2, -1, 2, 3], ["-3", "-2", "-1"], 1)

@@ -28,7 +28,7 @@ def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: TypeOn
     typed, known = type_on(twice), ids(twice)
     person = typed("matches", "list")
     assert person.code == 0
-    assert "From several sources: 1 activity, 2 ids." in person.out
+    assert "Recorded several times: 1 activity, 2 ids." in person.out
     assert "May be one, for you to decide: " in person.out
     program = json.loads(typed("matches", "list", "--json").out)
     (joined,) = program["activities"]

@@ -70,7 +70,7 @@ class MatchDecision(Decision):
 @dataclass(frozen=True, slots=True)
 class MatchReport:
     """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another activity,
-    or to another place in it.
+    or to another place in it, or are parts of a whole or no longer.
     """
 
     activities: int = 0

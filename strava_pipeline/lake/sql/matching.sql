@@ -54,6 +54,6 @@ SELECT
         lambda linked: linked.key || ':' || linked.value
     ) END AS links,
     said.deleted_at IS NOT NULL AS deleted,
-    said.account IS NOT NULL AND (said.extra ->> '$.not_counted') IS NOT NULL AS not_counted
+    (said.extra ->> '$.not_counted') IS NOT NULL AS not_counted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id
