@@ -345,18 +345,20 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
 
 
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
-    """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive."""
-    more: list[dict[str, Any]] = [{}, {"flagged": True}, {"distance": 30_000.0, "elapsed_time": 2696}, {}, {}]
+    """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive; 6: a short
+    stretch, of which an effort may hold a part."""
+    more: list[dict[str, Any]] = [{}, {"flagged": True}, {"distance": 30_000.0, "elapsed_time": 2696}, {}, {}, {}]
     given = [
         activity(number, f"2024-0{number}-01T08:00", **{"sport_type": "Run", "flagged": False, **each})
         for number, each in enumerate(more, start=1)
     ]
     tracked = [window(1, 1000, 260.0, "positions"), window(5, 1000, 200.0, "positions")]
     tracked += [window(1, 2030, 195.0, "positions", "too_fast"), window(5, 10_100, 900.0, "positions", "too_fast")]
+    tracked.append(window(6, 150, 12.0, "positions", "too_fast"))
     efforts = [
         {"activity_id": number, "effort_index": place, "distance": metres, "elapsed_time": seconds}
-        for number in (1, 2, 4)
-        for place, (metres, seconds) in enumerate([(1000.0, 91), (5000.0, 1500)])
+        for number, kilometre in {1: 91, 2: 91, 4: 91, 6: 140}.items()
+        for place, (metres, seconds) in enumerate([(1000.0, kilometre), (5000.0, 1500)])
     ]
     told = told_of(
         lake,

@@ -77,7 +77,9 @@ def test_two_of_one_service_and_the_legs_of_a_whole_count_once_until_one_is_gone
 
         assert counted() == ([-3, -2, -1, 1, 3, 9], [1, 3, 9], ["9"], 2)
         matches.note_tracks_current(connection, [2025])
-        record_decisions(lake, matches.MatchDecision(at=datetime.now(UTC), by="a test", id=9, other_id=-1, joined=False))
+        record_decisions(
+            lake, matches.MatchDecision(at=datetime.now(UTC), by="a test", id=9, other_id=-1, joined=False)
+        )
         assert counted()[1:3] == ([-1, 1, 3, 9], ["-1", "9"])
         assert matches.tracks_due(connection) == {2025}, "the track of the leg counts now"
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id IN (1, 9)")

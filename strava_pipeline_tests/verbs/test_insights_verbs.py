@@ -374,7 +374,7 @@ def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type
     assert {each["record"]: each["told_by"] for each in told["records"]}["longest_moving_time"] == "computed"
     page = tmp_path / "page.html"
     assert typed("report", "--year", str(YEAR), "--html", str(page)).code == 0
-    assert "1 activities have no climb" in page.read_text()
+    assert "Activities with no climb: 1" in page.read_text()
 
 
 def test_an_empty_folder_says_what_to_do(make_rig: Make, type_on: TypeOn) -> None:
