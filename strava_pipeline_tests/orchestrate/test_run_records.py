@@ -166,7 +166,7 @@ def test_sensors_do_the_same_after_old_records_are_gone(rig: Rig) -> None:
         watch.note("flow", DagsterRunStatus.FAILURE, at=now)
 
         def asked() -> dict[str, Any]:
-            names = ("catch_up", "resume", "webhooks", "imported", "inbox")
+            names = ("catch_up", "resume", "webhooks", "inbox")
             watch.cursors.clear()
             return {name: watch.tick(name) for name in names}
 

@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.ingest.webhook_secrets import senders
+from strava_pipeline.orchestrate.asset_jobs import provider_jobs
 from strava_pipeline.orchestrate.sensors.inbox import webhooks_sensor
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
@@ -54,7 +55,8 @@ def change(rig: Rig, services: dict[str, Any], title: str) -> None:
 
 
 def tick(rig: Rig, name: str) -> tuple[dg.RunRequest | None, str]:
-    sensor = webhooks_sensor(rig.settings, name, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
+    jobs = provider_jobs(rig.settings)
+    sensor = webhooks_sensor(rig.settings, [name], jobs, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
     with (
         dg.DagsterInstance.ephemeral() as instance,
         dg.build_sensor_context(instance=instance, definitions=definitions(rig.settings)) as context,
@@ -79,12 +81,12 @@ def test_a_change_is_published_by_a_run_of_its_own_service_and_one_that_fails_ke
     for subject in services.values():
         subject.first = subject.add("2025-01-01" if subject.name == NAMES[0] else "2025-06-01", "ride")
     assert typed("providers", "pull", "--all").code == 0
-    assert tick(rig, NAMES[0]) == (None, "No webhook event of intervals.icu ever came.")
+    assert tick(rig, NAMES[0]) == (None, "intervals.icu: no event ever came.")
     change(rig, services, "first")
     asked, why = tick(rig, NAMES[0])
     assert asked is not None, why
     assert named(rig) == ["first intervals_icu"]
-    assert tick(rig, NAMES[0])[1] == "Every event was followed, or waits for its time."
+    assert tick(rig, NAMES[0])[1] == "intervals.icu: every event was followed, or waits for its time."
     said = typed("webhooks", "drain")
     assert said.code == 0, said.err
     assert named(rig) == ["first intervals_icu", "first ridewithgps"]

@@ -16,7 +16,6 @@ from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import (
-    imported_sensor,
     inbox_sensor,
     publishing_sensor,
     webhooks_sensor,
@@ -49,13 +48,12 @@ def sensors(
         failure_alert_sensor(settings, status, now),
         run_records_sensor(settings, status, now),
         inbox_sensor(settings, status, now),
-        imported_sensor(settings, status),
         requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
         publishing_sensor(settings, status, now),
         quarantine_retry_sensor(settings, status),
         *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
-        *(webhooks_sensor(settings, name, status, now) for name in (STRAVA, *providers) if sends_webhooks(name)),
+        webhooks_sensor(settings, list(filter(sends_webhooks, (STRAVA, *providers))), configured, status, now),
     ]
 
 

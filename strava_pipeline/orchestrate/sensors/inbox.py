@@ -6,7 +6,7 @@ undone of an import is done by the next one. What is done about events is operat
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from strava_pipeline.operations.events import years_behind_events, years_of_even
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     FILE_BRONZE,
@@ -47,6 +48,7 @@ from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
+WEBHOOKS = "webhooks"
 INTERVAL = 30  # seconds: what is said of one activity within it costs one call
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
 _AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
@@ -56,80 +58,76 @@ def inbox_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        job_name=IMPORT_JOB,
-        minimum_interval_seconds=30,
+        jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
+        minimum_interval_seconds=60,
         default_status=status,
-        description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks.",
+        description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks; and brings down to the "
+        "warehouse what was imported and is not there yet.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
-        asked_for = _asked_for(lake, now())
-        there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
-        before: dict[str, str] = json.loads(context.cursor or "{}")
-        unchanged = [path for path, state in there.items() if before.get(path.name) == state]
-        context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
-        if not unchanged:
-            why = f"Nothing in {lake.inbox_files}."
-            if there:
-                why = "Still growing."
-            elif _dropped(lake.inbox_files):
-                why = "A request takes in what is there."
-            return dg.SkipReason(why)
-        key = _digest(
-            [f"{path} {there[path]}" for path in unchanged]
-        )  # what is there already is known, and costs little
-        return dg.RunRequest(
-            job_name=IMPORT_JOB,
-            run_key=f"{settings.data_dir} {key}",
-            run_config=JOBS[IMPORT_JOB].run_config(
-                **{FILE_BRONZE: {"paths": [str(path.absolute()) for path in unchanged]}}
-            ),
-            tags={DATA_DIR: str(settings.data_dir)},
-        )
+        found = _taking_in(context, settings, lake, now())
+        if not isinstance(found, str):
+            return found
+        brought = _bringing_down(context.instance, settings, lake)
+        return dg.SkipReason(f"{found} {brought}".strip()) if isinstance(brought, str) else brought
 
     return inbox
 
 
-def imported_sensor(settings: Settings, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
-    @dg.sensor(
-        jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
-        minimum_interval_seconds=30,
-        default_status=status,
-        description="Brings down to the warehouse what was imported and is not there yet.",
+def _taking_in(context: dg.SensorEvaluationContext, settings: Settings, lake: Lake, now: datetime) -> dg.RunRequest | str:
+    """The run that takes in what was dropped, once; else why there is none."""
+    asked_for = _asked_for(lake, now)
+    there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
+    before = json.loads(context.cursor or "{}")
+    unchanged = [path for path, state in there.items() if before.get("states", {}).get(path.name) == state]
+    key = _digest([f"{path} {there[path]}" for path in unchanged])  # what is there already is known, and costs little
+    asked = key if unchanged else before.get("asked")
+    context.update_cursor(json.dumps({"states": {path.name: state for path, state in there.items()}, "asked": asked}))
+    if there and not unchanged:
+        return "Still growing."
+    if not unchanged:
+        return "A request takes in what is there." if _dropped(lake.inbox_files) else ""
+    if key == before.get("asked"):
+        return "What was dropped was taken in."
+    paths = [str(path.absolute()) for path in unchanged]
+    return dg.RunRequest(
+        job_name=IMPORT_JOB,
+        run_key=f"{settings.data_dir} {key}",
+        run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}),
+        tags={DATA_DIR: str(settings.data_dir)},
     )
-    def imported(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        lake = Lake(settings.data_dir)
-        if not lake.imports.is_dir():
-            return dg.SkipReason("Nothing was imported.")
-        fail_dead_runs(context.instance, lake)  # or one of them would be waited for for ever
-        at_work = [
-            run for run in context.instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)) if is_ours(run, lake)
-        ]
-        for run in at_work:
-            if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB, IMPORT_ALL_JOB):
-                return dg.SkipReason(f"Run {run.run_id} is at work on it.")
-        names = [one.name for one in imports(lake)]
-        unread = [name for name in names if not has_activities(lake, name)]
-        years = year_range(settings.first_year)
-        behind = years_with_unmerged_imports(lake, years)
-        waits = lake.publish_waits.exists()
-        if not behind and not at_work and not waits and not is_undo_finished(lake):
-            behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
-        if not unread and not behind:
-            return dg.SkipReason("All of it is in the warehouse.")
-        mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
-        job = IMPORT_JOB if unread else MERGE_FILES_JOB
-        runs = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
-        failed = context.instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=FAILED))
-        if failed >= TRIES or runs >= MOST:
-            return dg.SkipReason(f"{runs} runs of it, {failed} failed; `strava-pipeline import` of the same shows why.")
-        return dg.RunRequest(
-            job_name=job,
-            run_key=f"{job} {mark} {runs + 1}",
-            tags=mark | ({} if unread else range_tags(sorted(behind))),
-        )
 
-    return imported
+
+def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake) -> dg.RunRequest | str:
+    """The run that brings imports down to the warehouse; else why there is none."""
+    if not lake.imports.is_dir():
+        return "Nothing was imported."
+    fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
+    at_work = [run for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)) if is_ours(run, lake)]
+    for run in at_work:
+        if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB, IMPORT_ALL_JOB):
+            return f"Run {run.run_id} is at work on imports."
+    names = [one.name for one in imports(lake)]
+    unread = [name for name in names if not has_activities(lake, name)]
+    years = year_range(settings.first_year)
+    behind = years_with_unmerged_imports(lake, years)
+    waits = lake.publish_waits.exists()
+    if not behind and not at_work and not waits and not is_undo_finished(lake):
+        behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
+    if not unread and not behind:
+        return "All imports are in the warehouse."
+    mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
+    job = IMPORT_JOB if unread else MERGE_FILES_JOB
+    runs = instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark))
+    failed = instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=FAILED))
+    if failed >= TRIES or runs >= MOST:
+        return f"{runs} runs of imports, {failed} failed; `strava-pipeline import` of the same shows why."
+    return dg.RunRequest(
+        job_name=job,
+        run_key=f"{job} {mark} {runs + 1}",
+        tags=mark | ({} if unread else range_tags(sorted(behind))),
+    )
 
 
 def _asked_for(lake: Lake, now: datetime) -> Callable[[str], bool]:
@@ -161,43 +159,60 @@ def _digest(lines: list[str]) -> str:
 
 
 def webhooks_sensor(
-    settings: Settings, source: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+    settings: Settings,
+    sources: Sequence[str],
+    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    status: dg.DefaultSensorStatus,
+    now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting."""
-    job, spec = events_job(source), spec_of(source)
+    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting.
+
+    `configured`: the jobs of `sources` other than Strava.
+    """
+    names = {events_job(source).name for source in sources}
 
     @dg.sensor(
-        name=f"webhooks{spec.suffix('_')}",
-        job_name=job.name,
+        name=WEBHOOKS,
+        jobs=[job for job in (*asset_jobs(), *configured) if job.name in names],
         minimum_interval_seconds=INTERVAL,
         default_status=status,
-        description=f"Follows webhook events of {spec.title}: asks for what changed, marks what is gone.",
+        description="Follows webhook events: asks for what changed, marks what is gone.",
     )
-    def webhooks(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        lake, at = Lake(settings.data_dir), now()
-        if load_queue(lake, source) is None and not has_deliveries(lake, source):
-            return dg.SkipReason(f"No webhook event of {spec.title} ever came.")
-        if reason := access_problem(source, settings):
-            return dg.SkipReason(reason)
-        failed, rest = _failed_before(context.instance, lake, job.name, at, "them")
-        if rest is not None:
-            return rest
-        if (limited := limited_until(lake, source)) is not None and limited > at:
-            return dg.SkipReason(f"A limit of {spec.title} lasts until {limited:%H:%M} UTC.")
-        if "details" in spec.capabilities:
-            years = sorted(_years_of_details(context, settings, source, failed, at))
-        else:
-            is_due = failed or are_deliveries_due(lake, source, at)
-            years = years_without_choice(settings, job.name, at) if is_due else []
-        if not years:
-            return dg.SkipReason("Every event was followed, or waits for its time.")
-        return dg.RunRequest(
-            job_name=job.name,
-            tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
-            run_config=job.run_config(**_with_pause(settings)),
-        )
+    def webhooks(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        found = {source: _following(context, settings, source, now()) for source in sources}
+        asked = [one for one in found.values() if isinstance(one, dg.RunRequest)]
+        of_each = (f"{spec_of(source).title}: {why}" for source, why in found.items())
+        yield from asked or [dg.SkipReason(" ".join(of_each))]
 
     return webhooks
+
+
+def _following(
+    context: dg.SensorEvaluationContext, settings: Settings, source: str, at: datetime
+) -> dg.RunRequest | str:
+    """The run that follows the events of a source; else why there is none."""
+    lake, job, spec = Lake(settings.data_dir), events_job(source), spec_of(source)
+    if load_queue(lake, source) is None and not has_deliveries(lake, source):
+        return "no event ever came."
+    if reason := access_problem(source, settings):
+        return reason
+    failed, rest = _failed_before(context.instance, lake, job.name, at, "them")
+    if rest is not None:
+        return rest
+    if (limited := limited_until(lake, source)) is not None and limited > at:
+        return f"a limit lasts until {limited:%H:%M} UTC."
+    if "details" in spec.capabilities:
+        years = sorted(_years_of_details(context, settings, source, failed, at))
+    else:
+        is_due = failed or are_deliveries_due(lake, source, at)
+        years = years_without_choice(settings, job.name, at) if is_due else []
+    if not years:
+        return "every event was followed, or waits for its time."
+    return dg.RunRequest(
+        job_name=job.name,
+        tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
+        run_config=job.run_config(**_with_pause(settings)),
+    )
 
 
 def _years_of_details(
@@ -210,7 +225,7 @@ def _years_of_details(
     """The partitions that events concern, or that lack what they brought."""
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_of_events(source, settings, years, system_clock(settings, lambda: at))
-    digest = digest_of_events(lake)
+    digest = digest_of_events(lake)  # of Strava's events, the only ones that are followed one by one
     if digest != context.cursor:  # else no event came since all were in gold
         lacking = years_behind_events(lake, years, may_wait=True)
         behind |= lacking
@@ -242,7 +257,7 @@ def publishing_sensor(
             return dg.SkipReason(f"What waits is published at {again:%H:%M:%S} UTC.")
         _, rest = _failed_before(context.instance, lake, MATCH_JOB, at, "it")
         if rest is not None:
-            return rest
+            return dg.SkipReason(rest)
         return dg.RunRequest(job_name=MATCH_JOB, tags={**range_tags(sorted(years)), DATA_DIR: str(settings.data_dir)})
 
     return publishing
@@ -255,17 +270,17 @@ def _with_pause(settings: Settings) -> dict[str, dict[str, int]]:
 
 def _failed_before(
     instance: dg.DagsterInstance, lake: Lake, job_name: str, now: datetime, work: str
-) -> tuple[list[dg.RunRecord], dg.SkipReason | None]:
+) -> tuple[list[dg.RunRecord], str | None]:
     """The runs of a job that failed since the last good one, newest first, and why no other one may begin now, if so.
 
     One is at work on `work`, or the pause after the last failure is not over.
     """
     fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
     if at_work := newest(instance, lake, job_name, UNFINISHED):
-        return [], dg.SkipReason(f"Run {at_work.dagster_run.run_id} is at work on {work}.")
+        return [], f"Run {at_work.dagster_run.run_id} is at work on {work}."
     failed = _failed_in_a_row(instance, lake, job_name)
     if failed and now < (again := ended_at(failed[0]) + _pause(len(failed))):
-        return failed, dg.SkipReason(f"The last run failed; the next try is at {again:%H:%M} UTC.")
+        return failed, f"The last run failed; the next try is at {again:%H:%M} UTC."
     return failed, None
 
 

@@ -140,7 +140,6 @@ def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
                 "failure_alert",
                 "inbox",
                 "requests",
-                "imported",
                 "webhooks",
                 "publishing",
                 "run_records",

@@ -35,19 +35,20 @@ def inbox(watch: Watch) -> Path:
 
 
 def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Watch) -> None:
-    assert watch.tick("inbox") == (None, f"Nothing in {watch.rig.lake.inbox_files}.")
+    assert watch.tick("inbox") == (None, "Nothing was imported.")
     dropped = inbox(watch) / "run.gpx"
     dropped.write_text(GPX[:200])
-    assert watch.tick("inbox") == (None, "Still growing.")
+    assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     dropped.write_text(GPX)
-    assert watch.tick("inbox") == (None, "Still growing.")
+    assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     asked, why = watch.tick("inbox")
     assert asked is not None, why
-    again, _ = watch.tick("inbox")
-    assert again is not None
-    assert again.run_key == asked.run_key, "Dagster makes no second run of a key"
+    assert watch.tick("inbox") == (None, "What was dropped was taken in. Nothing was imported.")
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert dropped.read_text() == GPX, "nothing in the inbox is touched"
+    asked, why = watch.tick("inbox")
+    assert asked is not None, why
+    assert asked.job_name == "merge_files", "though it lies there still"
 
 
 def test_what_a_request_takes_in_is_left_to_it_while_somebody_looks_for_requests(watch: Watch) -> None:
@@ -55,9 +56,9 @@ def test_what_a_request_takes_in_is_left_to_it_while_somebody_looks_for_requests
     (inbox(watch) / "run.gpx").write_text(GPX)
     keep_request(lake, ImportWanted(kind="import"), now, "a test")
     note_look(lake, now)
-    assert watch.tick("inbox") == (None, "A request takes in what is there.")
+    assert watch.tick("inbox") == (None, "A request takes in what is there. Nothing was imported.")
     note_look(lake, now - timedelta(hours=1))
-    assert watch.tick("inbox") == (None, "Still growing.")
+    assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     asked, why = watch.tick("inbox")
     assert asked is not None, why
 
@@ -70,7 +71,7 @@ def test_a_folder_is_one_import_and_grows_until_its_files_do_not(watch: Watch) -
     asked, _ = watch.tick("inbox")
     assert asked is not None
     (folder / "below" / "more.gpx").write_text(GPX)
-    assert watch.tick("inbox") == (None, "Still growing.")
+    assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     more, _ = watch.tick("inbox")
     assert more is not None
     assert more.run_key != asked.run_key
@@ -85,7 +86,7 @@ def test_what_is_put_there_again_is_asked_for_again_whatever_time_it_shows(watch
     aside = watch.rig.folder / "run.gpx"
     shutil.copy2(dropped, aside)
     aside.replace(dropped)
-    assert watch.tick("inbox") == (None, "Still growing.")
+    assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     again, _ = watch.tick("inbox")
     assert first is not None
     assert again is not None
@@ -106,23 +107,23 @@ def test_a_link_that_leads_nowhere_stops_nothing(watch: Watch) -> None:
 
 @pytest.mark.slow
 def test_what_was_imported_comes_down_though_nobody_typed_it(watch: Watch, tmp_path: Path) -> None:
-    assert watch.tick("imported") == (None, "Nothing was imported.")
+    assert watch.tick("inbox") == (None, "Nothing was imported.")
     (tmp_path / "run.gpx").write_text(GPX)
     watch.rig.run_unpartitioned("import_files", bronze_files={"paths": [str(tmp_path / "run.gpx")]})
     busy = watch.note("merge_files", DagsterRunStatus.STARTED)
     with live_run(watch.rig.lake, busy.run_id):
-        assert watch.tick("imported") == (None, f"Run {busy.run_id} is at work on it.")
+        assert watch.tick("inbox") == (None, f"Run {busy.run_id} is at work on imports.")
     watch.instance.report_run_canceled(busy)
-    asked, why = watch.tick("imported")
+    asked, why = watch.tick("inbox")
     assert asked is not None, why
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
-    assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    assert watch.tick("inbox") == (None, "All imports are in the warehouse.")
     watch.rig.lake.snapshot.unlink()  # as where the run died before it had published
     busy = watch.note("flow", DagsterRunStatus.STARTED)
     with live_run(watch.rig.lake, busy.run_id):
-        assert watch.tick("imported") == (None, "All of it is in the warehouse."), "that run publishes"
+        assert watch.tick("inbox") == (None, "All imports are in the warehouse."), "that run publishes"
     watch.instance.report_run_canceled(busy)
-    again, why = watch.tick("imported")
+    again, why = watch.tick("inbox")
     assert again is not None, why
     assert watch.launch(again).status is DagsterRunStatus.SUCCESS
     assert watch.rig.gold("SELECT source, year FROM activities") == [("file", 2025)]
@@ -134,14 +135,14 @@ def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path)
     watch.rig.run_unpartitioned("import_files", bronze_files={"paths": [str(tmp_path / "run.gpx")]})
     keys = []
     for _ in range(3):
-        asked, why = watch.tick("imported")
+        asked, why = watch.tick("inbox")
         assert asked is not None, why
         keys.append(asked.run_key)
         watch.note("merge_files", DagsterRunStatus.FAILURE, tags=dict(asked.tags))
     assert len(set(keys)) == 3
-    asked, why = watch.tick("imported")
+    asked, why = watch.tick("inbox")
     assert asked is None
-    assert "3 runs of it, 3 failed" in why
+    assert "3 runs of imports, 3 failed" in why
 
 
 def test_an_undo_that_died_is_ended(watch: Watch) -> None:
@@ -150,24 +151,24 @@ def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     watch.rig.import_files(path)
     assert watch.rig.one("SELECT count(*) FROM files") == 1
     undo(lake, find_import(lake, "run.gpx"), NOW)
-    asked, why = watch.tick("imported")
+    asked, why = watch.tick("inbox")
     assert asked is not None, why
     assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert watch.rig.one("SELECT count(*) FROM files") == 0
-    assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+    assert watch.tick("inbox") == (None, "All imports are in the warehouse.")
 
 
 def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     land_paths(context_without_run(rig.settings), [an_archive(rig)], rig.settings.import_limits)
     with watched(rig) as watch:
-        asked, why = watch.tick("imported")
+        asked, why = watch.tick("inbox")
         assert asked is not None, why
         assert asked.job_name == "import_files"
         watch.launch(asked)
-        asked, why = watch.tick("imported")
+        asked, why = watch.tick("inbox")
         assert asked is not None, why
         assert asked.job_name == "merge_files"
         watch.launch(asked)
-        assert watch.tick("imported") == (None, "All of it is in the warehouse.")
+        assert watch.tick("inbox") == (None, "All imports are in the warehouse.")
     assert len(rig.gold("FROM activities")) == len(rig.truth())

@@ -40,9 +40,9 @@ def years_of(request: object) -> tuple[str, str]:
 
 
 def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: Watch) -> None:
-    assert watch.tick("webhooks") == (None, "No webhook event of Strava ever came.")
+    assert watch.tick("webhooks") == (None, "Strava: no event ever came.")
     with subscribed(watch.rig):
-        assert watch.tick("webhooks") == (None, "No webhook event of Strava ever came.")
+        assert watch.tick("webhooks") == (None, "Strava: no event ever came.")
         watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
         delivered(watch.rig)
         asked, why = watch.tick("webhooks")
@@ -52,7 +52,7 @@ def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: 
         assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
     assert watch.rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
     watch.rig.assert_true_to_source()
-    assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+    assert watch.tick("webhooks")[1] == "Strava: every event was followed, or waits for its time."
 
 
 def test_a_new_one_is_looked_for_in_the_newest_year_and_comes_down_where_it_belongs(watch: Watch) -> None:
@@ -108,7 +108,7 @@ def test_events_one_by_one_are_merged_at_once_and_published_together_after_the_p
             assert connection.execute("SELECT sport_type FROM activities WHERE id = $1", [key]).fetchall() == [
                 ("Kayaking",)
             ]
-        assert paused.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+        assert paused.tick("webhooks")[1] == "Strava: every event was followed, or waits for its time."
     assert published_at(rig.lake) == published
     assert waiting_years(rig.lake) == {2024, 2026}
     paused.at = published + timedelta(minutes=4, seconds=59)
@@ -150,7 +150,7 @@ def test_one_run_at_a_time(watch: Watch) -> None:
         watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
         delivered(watch.rig)
         run = watch.note("events", DagsterRunStatus.STARTED)
-        assert watch.tick("webhooks")[1] == f"Run {run.run_id} is at work on them."
+        assert watch.tick("webhooks")[1] == f"Strava: Run {run.run_id} is at work on them."
 
 
 def test_what_failed_is_tried_again_after_a_growing_pause_over_the_same_years(watch: Watch) -> None:
@@ -159,7 +159,7 @@ def test_what_failed_is_tried_again_after_a_growing_pause_over_the_same_years(wa
     watch.rig.lake.inbox_webhooks.mkdir(parents=True, exist_ok=True)
     watch.note("events", DagsterRunStatus.FAILURE, at=NOW, years="2024")
     watch.at = NOW + timedelta(seconds=50)
-    assert watch.tick("webhooks")[1].startswith("The last run failed; the next try is at")
+    assert watch.tick("webhooks")[1].startswith("Strava: The last run failed; the next try is at")
     watch.at = NOW + timedelta(seconds=70)
     asked, why = watch.tick("webhooks")
     assert asked is not None, why
@@ -183,7 +183,7 @@ def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
     state = load_queue(rig.lake, STRAVA)
     assert state is not None
     assert state.waiting
-    assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+    assert watch.tick("webhooks")[1] == "Strava: every event was followed, or waits for its time."
 
 
 def test_without_access_nothing_is_started(watch: Watch) -> None:
@@ -222,4 +222,4 @@ def test_a_detail_that_changes_nothing_starts_no_second_run(watch: Watch) -> Non
             assert asked is not None, why
             assert years_of(asked) == (str(year), str(year)), "the other year has all that it is to have"
             assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
-            assert watch.tick("webhooks")[1] == "Every event was followed, or waits for its time."
+            assert watch.tick("webhooks")[1] == "Strava: every event was followed, or waits for its time."
