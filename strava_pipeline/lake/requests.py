@@ -32,7 +32,7 @@ ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line 
 LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for them
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 _STATE = ".state.json"
-_ALIVE = timedelta(minutes=2)  # the sensor looks every five seconds; a busy machine is late
+_ALIVE = timedelta(minutes=5)  # the sensor looks every minute; a busy machine is late
 _LOOKED = ".looked"  # its time is when the sensor looked last
 
 
@@ -170,6 +170,11 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
 def has_requests(lake: Lake) -> bool:
     """Whether any file of a request is there, ended ones too."""
     return any(True for _ in requests_folder(lake).glob("*.json"))
+
+
+def asked_since(lake: Lake, at: datetime) -> bool:
+    """Whether a request was made since then, by the files' names alone."""
+    return max((path.name for path in requests_folder(lake).glob("*.json")), default="") >= stamp(at)
 
 
 def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:

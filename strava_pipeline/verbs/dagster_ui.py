@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import dagster as dg
     import uvicorn
 
+    from strava_pipeline.settings import Settings
+
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 _REQUEST_GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
 _DAEMON_GRACE = 60  # seconds that the daemon gets to end, as `dagster dev` has it
@@ -43,18 +45,21 @@ def main() -> None:
     host, port, prefix = sys.argv[1:]
     with suppress(KeyboardInterrupt):
         try:
-            prepare(Settings.load())
+            settings = Settings.load()
+            prepare(settings)
         except PipelineError as error:
             echo(error, err=True)
             sys.exit(error.exit_code)
-        run(host, int(port), prefix)
+        run(settings, host, int(port), prefix)
 
 
-def run(host: str, port: int, prefix: str) -> None:
+def run(settings: "Settings", host: str, port: int, prefix: str) -> None:
     """Serve until interrupted, or until the daemon ends."""
     import dagster as dg
 
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.dagster_private import configure_loggers
+    from strava_pipeline.orchestrate.sensors.waking import requests_watched
 
     configure_loggers(formatter="colored", log_level="INFO")
     with (
@@ -62,6 +67,7 @@ def run(host: str, port: int, prefix: str) -> None:
         code_server(instance) as workspace,
         daemon(workspace) as process,
         web_application(instance, workspace, prefix) as application,
+        requests_watched(instance, Lake(settings.data_dir)),
     ):
         server = guarded_server(application, host, port, prefix)
         threading.Thread(target=_end_with, args=(process, server), daemon=True).start()

@@ -23,7 +23,7 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
 NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-seconds], [data-widget], [data-places], [data-explorer], [data-route]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
-RUN = 180_000  # milliseconds that a run gets: the sensor looks every five seconds, and its process starts
+RUN = 180_000  # milliseconds that a run gets: the daemon asks every five seconds who is due, and its process starts
 MOST_TABS = 400
 NO_PAGES = (
     "/api/",

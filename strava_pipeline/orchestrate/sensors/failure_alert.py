@@ -47,7 +47,7 @@ def failure_alert_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=120,
         default_status=status,
         description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "
         "categories in STRAVA_ALERT_CATEGORIES.",

@@ -61,8 +61,8 @@ def inbox_sensor(
         jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
         minimum_interval_seconds=60,
         default_status=status,
-        description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks; and brings down to the "
-        "warehouse what was imported and is not there yet.",
+        description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks; and brings "
+        "down to the warehouse what was imported and is not there yet.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         lake = Lake(settings.data_dir)
@@ -75,7 +75,9 @@ def inbox_sensor(
     return inbox
 
 
-def _taking_in(context: dg.SensorEvaluationContext, settings: Settings, lake: Lake, now: datetime) -> dg.RunRequest | str:
+def _taking_in(
+    context: dg.SensorEvaluationContext, settings: Settings, lake: Lake, now: datetime
+) -> dg.RunRequest | str:
     """The run that takes in what was dropped, once; else why there is none."""
     asked_for = _asked_for(lake, now)
     there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
@@ -180,9 +182,9 @@ def webhooks_sensor(
     )
     def webhooks(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         found = {source: _following(context, settings, source, now()) for source in sources}
-        asked = [one for one in found.values() if isinstance(one, dg.RunRequest)]
-        of_each = (f"{spec_of(source).title}: {why}" for source, why in found.items())
-        yield from asked or [dg.SkipReason(" ".join(of_each))]
+        yield from (one for one in found.values() if isinstance(one, dg.RunRequest))
+        if all(isinstance(one, str) for one in found.values()):
+            yield dg.SkipReason(" ".join(f"{spec_of(source).title}: {why}" for source, why in found.items()))
 
     return webhooks
 
@@ -242,7 +244,7 @@ def publishing_sensor(
 
     @dg.sensor(
         job_name=MATCH_JOB,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=120,
         default_status=status,
         description="Publishes what webhook events changed, when the pause after the last publish is over.",
     )

@@ -113,7 +113,7 @@ def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
 def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: ServerClock) -> dg.SensorDefinition:
     @dg.sensor(
         job_name=NEW_GEAR_JOB,
-        minimum_interval_seconds=300,
+        minimum_interval_seconds=600,
         default_status=status,
         description="Fetches gear when an activity names one that was never fetched.",
     )

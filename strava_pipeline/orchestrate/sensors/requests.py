@@ -56,7 +56,6 @@ from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
 from strava_pipeline.settings import Settings
 
-INTERVAL = 5  # seconds: who presses a button looks at it that long
 _JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
 _NOT_LOADED = (
     "A provider was enabled since Dagster read providers.toml. Start Dagster again (`strava-pipeline service restart`), then ask "
@@ -77,7 +76,7 @@ def requests_sensor(
 
     @dg.sensor(
         jobs=jobs,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=60,  # waking.py has it look sooner
         default_status=status,
         description="Makes a run of what a person asked for on the dashboard.",
     )

@@ -56,7 +56,7 @@ def resume_sensor(
 ) -> dg.SensorDefinition:
     @dg.sensor(
         jobs=[job for job in asset_jobs() if job.name in RESUMABLE],
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=300,
         default_status=status,
         description="Goes on with what one of Strava's limits stopped, once calls can be made again.",
     )
@@ -183,7 +183,7 @@ def provider_resume_sensor(
     @dg.sensor(
         name=f"resume_{provider}",
         job_name=provider,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=600,  # its limits last from a quarter of an hour to a day
         default_status=status,
         description=f"Goes on with what a limit of {title} stopped, once calls can be made again.",
     )

@@ -45,7 +45,7 @@ def sensors(settings: Settings, status: dg.DefaultSensorStatus) -> list[dg.Senso
 
     @dg.sensor(
         job_name=TRIP_REPLAY_JOB,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=300,
         default_status=status,
         description="Replays the algorithms over all trips when the last run that diagnosed some is over.",
     )

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 from dagster import DagsterRun, DagsterRunStatus
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
+from dagster._daemon.sensor import get_elapsed
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
@@ -19,6 +23,7 @@ from strava_pipeline.lake.requests import (
     Request,
     RequestView,
     Wanted,
+    asked_since,
     begin_request,
     keep_request,
     looked_at,
@@ -30,10 +35,12 @@ from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.operations.log_files import DONE
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.notifying import note_end
+from strava_pipeline.orchestrate.sensors import waking
 from strava_pipeline.orchestrate.sensors.requests import run_request
 from strava_pipeline.orchestrate.tags import REQUEST
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.orchestrate.sensors.test_catch_up import origin
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.providers.test_comparing import choose
 from strava_pipeline_tests.providers.worlds import list_at_strava, world_of
@@ -51,6 +58,25 @@ def watch(make_rig: Make) -> Iterator[Watch]:
 
 def ask(watch: Watch, wanted: Wanted = PULL) -> Request:
     return keep_request(watch.rig.lake, wanted, datetime.now(UTC), "a test")
+
+
+def test_the_daemon_finds_the_sensor_due_while_a_request_is_new(
+    make_rig: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "PAUSE", 0.01)
+    before = datetime.now(UTC).timestamp()
+    data = SensorInstigatorData(before, min_interval=60, last_tick_start_timestamp=before)
+    with watched(make_rig(activities=0), on_disk=True) as watch:
+        for name in (waking.REQUESTS, "inbox"):
+            state = InstigatorState(origin(name), InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data)
+            watch.instance.add_instigator_state(state)
+        with waking.requests_watched(watch.instance, watch.rig.lake):
+            ask(watch)
+            for attempt in Retrying(stop=stop_after_delay(60), wait=wait_fixed(0.02)):
+                with attempt:
+                    states = watch.instance.all_instigator_state()
+                    assert [state.name for state in states if get_elapsed(state) is None] == [waking.REQUESTS]
+        assert not asked_since(watch.rig.lake, datetime.now(UTC) + timedelta(seconds=1)), "nothing is new then"
 
 
 def view(watch: Watch, request: Request) -> RequestView:

@@ -1,0 +1,49 @@
+"""Has the sensor of requests look within seconds of one: it looks each minute, and who presses a button waits.
+
+Dagster's daemon asks every five seconds which sensors are due, by when each looked last. So nothing is launched from here.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from strava_pipeline.ingest.clock import utc_now
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import asked_since
+
+REQUESTS = "requests"
+PAUSE = 2.0  # seconds between two looks at the folder
+FRESH = timedelta(seconds=30)  # a look that is at work when a request comes may miss it, and its end undoes the waking
+
+
+@contextmanager
+def requests_watched(instance: dg.DagsterInstance, lake: Lake) -> Iterator[None]:
+    """During the body, wake the sensor of requests while there is a new one."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(PAUSE):
+            if asked_since(lake, utc_now() - FRESH):
+                with suppress(Exception):  # a database that is busy: the sensor looks by itself, later
+                    wake(instance, REQUESTS)
+
+    watcher = threading.Thread(target=watch, name="requests")
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def wake(instance: dg.DagsterInstance, sensor: str) -> None:
+    """Forget when a sensor looked last, so that it is due. It may have no cursor: what its tick notes meanwhile may be lost."""
+    for state in instance.all_instigator_state():
+        data: Any = state.instigator_data
+        if state.name == sensor and data is not None:
+            due = data._replace(last_tick_timestamp=None, last_tick_start_timestamp=None)
+            instance.update_instigator_state(state.with_data(due))
