@@ -86,7 +86,7 @@ class Settings(SourceSettings):
     data_group: Group | None = own(None, alias="STRAVA_DATA_GROUP")
     secrets_dir: AbsolutePath = own(Path("secrets"), alias="STRAVA_SECRETS_DIR")
     logs_dir: AbsolutePath = own(Path("logs"), alias="STRAVA_LOGS_DIR")
-    log_stdout: Literal["json"] | None = house(None, alias="STRAVA_LOG_STDOUT")
+    log_stdout: Literal["json", "runs"] | None = house(None, alias="STRAVA_LOG_STDOUT")
     ledger_dir: LedgerFolder = house(Path(), alias="STRAVA_LEDGER_DIR")
     per_page: int = house(200, alias="PER_PAGE", ge=1, le=200)  # Strava answers 400 above 200
     days: int = house(21, alias="DAYS", ge=0, le=36_500)

@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from strava_pipeline.lake.files import stamp
 
+ToStdout = Literal["json", "runs"]
 _OURS = re.compile(r"(\d{4})/(\d\d)/(\d\d)/flow_\1\2\3T\d{12}Z\.(log|jsonl)")  # written by nobody else
 
 
@@ -162,11 +163,14 @@ class RunLog:
         run_id: Dagster's.
         began: when the run began, which names the files.
         warn: called with what a person should know about trouble with the log.
-        to_stdout: whether the JSON lines also go to standard output as it is now; Dagster gives each step another one.
+        to_stdout: what also goes to standard output as it is now, since Dagster gives each step another one: the JSON lines,
+            or (`runs`) how the run began and ended.
     """
 
-    def __init__(self, run_id: str, began: datetime, warn: Callable[[str], object], *, to_stdout: bool = False) -> None:
-        self._run_id, self._began, self._warn = run_id, began, warn
+    def __init__(
+        self, run_id: str, began: datetime, warn: Callable[[str], object], *, to_stdout: ToStdout | None = None
+    ) -> None:
+        self._run_id, self._began, self._warn, self._to_stdout = run_id, began, warn, to_stdout
         self._files: list[BinaryIO] = []
         self._stdout: list[BinaryIO] = [os.fdopen(os.dup(1), "wb")] if to_stdout else []
         self._stages: dict[str, _Stage] = {}
@@ -261,7 +265,10 @@ class RunLog:
         except OSError as error:
             self._give_up(error)
         try:
-            _write(self._stdout, structured)
+            if self._to_stdout == "json":
+                _write(self._stdout, structured)
+            elif event in ("run_begins", "run_ends"):
+                _write(self._stdout, human.partition("\n")[0])
         except OSError:  # nobody reads it any more
             _close(self._stdout)
 

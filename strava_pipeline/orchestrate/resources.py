@@ -81,7 +81,7 @@ def run_resource(
                 if context.instance is not None:
                     now = datetime.now(UTC)
                     on_end = partial(note_end, context_of_run.lake, run, ui_of(settings.dagster_home))
-                    to_stdout = settings.log_stdout == "json"
+                    to_stdout = None if settings.log_stdout == "runs" and watcher else settings.log_stdout
                     held.enter_context(
                         logged(settings.logs_dir, context.instance, run, now, progress.say, on_end, to_stdout)
                     )

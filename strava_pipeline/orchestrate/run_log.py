@@ -17,7 +17,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, in_words, iso
+from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, ToStdout, in_words, iso
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
@@ -39,7 +39,7 @@ def logged(
     at: datetime,
     warn: Callable[[str], object],
     on_end: OnEnd = lambda outcome, why, reports, at: None,
-    to_stdout: bool = False,
+    to_stdout: ToStdout | None = None,
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first.
 

@@ -129,12 +129,14 @@ def serve(
     runs_may_finish: bool,
     env_file: Path | None = None,
     on_stop: Callable[[], object] = lambda: None,
+    verbose: bool = False,
 ) -> int:
     """Run Dagster until it ends or we are interrupted, once it has cleaned up after the dead (`prepare`); the exit code.
 
     `ui` None: the daemon alone. `held`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
     themselves; else they are interrupted, too. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
-    called at an interrupt, before anything is waited for. PipelineError where another daemon has the data folder.
+    called at an interrupt, before anything is waited for. `verbose`: show all that Dagster's daemon says. PipelineError where
+    another daemon has the data folder.
 
     Dagster loads a `.env` of its working folder by itself, over the environment: then the settings of the environment, or
     of the demo, would give way to a person's file. So it works in a folder that has none.
@@ -152,7 +154,7 @@ def serve(
             note_ui(settings.dagster_home, ui.url_for_links(settings))
         held.daemon.close()
         return _run(
-            _command(ui),
+            _command(ui, "info" if verbose else "warning"),
             environment_of_dagster(settings, env_file),
             folder,
             [held.lock, data_lock],
@@ -201,7 +203,8 @@ def check_schedule(settings: "Settings") -> None:
 def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
     """The environment of Dagster's daemon and web server. Each of their processes reads its timeouts once, when it starts.
 
-    Variables that `.env` sets beside settings (HTTPS_PROXY, say) are included; the environment overrides them.
+    Variables that `.env` sets beside settings (HTTPS_PROXY, say) are included; the environment overrides them. Runs say when they
+    begin and end, where STRAVA_LOG_STDOUT asks for nothing else.
     """
     from dotenv import dotenv_values
 
@@ -211,7 +214,7 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
 
     path = env_file or present()
     beside = {name: value for name, value in dotenv_values(path).items() if value and name not in settings.variables()}
-    own = {**beside, **environment_of(settings), ENV_FILE: str(path)}
+    own = {"STRAVA_LOG_STDOUT": "runs", **beside, **environment_of(settings), ENV_FILE: str(path)}
     if settings.trips_source:
         own["TRIPS_SOURCE"] = url_from_anywhere(settings.trips_source)
     return {**PATIENCE, **own}
@@ -308,12 +311,12 @@ def _stop(process: subprocess.Popen[bytes], *, runs_may_finish: bool) -> None:
         end_group(process.pid)
 
 
-def _command(ui: Address | None) -> list[str]:
+def _command(ui: Address | None, log_level: str) -> list[str]:
     if ui is None:
         from strava_pipeline.orchestrate.home import workspace_file
 
-        return quiet_module("dagster._daemon", "run", "-w", str(workspace_file()))
-    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port), ui.prefix]
+        return quiet_module("dagster._daemon", "run", "--log-level", log_level, "-w", str(workspace_file()))
+    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port), ui.prefix, log_level]
 
 
 DAGSTER_GRACE = 9  # seconds for Dagster's daemon and web server, which take 3 to 6

@@ -1,9 +1,9 @@
 """Dagster's daemon, and its UI behind a check of who asks: the process that `dev` and `service` start for both.
 
-`python -m strava_pipeline.verbs.dagster_ui HOST PORT PREFIX`, with DAGSTER_HOME set, ends when it is interrupted or when the
-daemon ends. PREFIX is empty, or the path below which the UI is. `dagster dev` has no place for a check in front of its web
-server, so its parts (code server, daemon, web application) are put together here. The check is serve/same_origin.py's. Dagster
-is imported once interrupts are handled.
+`python -m strava_pipeline.verbs.dagster_ui HOST PORT PREFIX LEVEL`, with DAGSTER_HOME set, ends when it is interrupted or when
+the daemon ends. PREFIX is empty, or the path below which the UI is; LEVEL says what of the daemon's log is shown. `dagster dev`
+has no place for a check in front of its web server, so its parts (code server, daemon, web application) are put together here.
+The check is serve/same_origin.py's. Dagster is imported once interrupts are handled.
 """
 
 import os
@@ -42,7 +42,7 @@ def main() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    host, port, prefix = sys.argv[1:]
+    host, port, prefix, log_level = sys.argv[1:]
     with suppress(KeyboardInterrupt):
         try:
             settings = Settings.load()
@@ -50,10 +50,10 @@ def main() -> None:
         except PipelineError as error:
             echo(error, err=True)
             sys.exit(error.exit_code)
-        run(settings, host, int(port), prefix)
+        run(settings, host, int(port), prefix, log_level)
 
 
-def run(settings: "Settings", host: str, port: int, prefix: str) -> None:
+def run(settings: "Settings", host: str, port: int, prefix: str, log_level: str) -> None:
     """Serve until interrupted, or until the daemon ends."""
     import dagster as dg
 
@@ -61,11 +61,11 @@ def run(settings: "Settings", host: str, port: int, prefix: str) -> None:
     from strava_pipeline.orchestrate.dagster_private import configure_loggers
     from strava_pipeline.orchestrate.sensors.waking import requests_watched
 
-    configure_loggers(formatter="colored", log_level="INFO")
+    configure_loggers(formatter="colored", log_level=log_level.upper())
     with (
         dg.DagsterInstance.get() as instance,
         code_server(instance) as workspace,
-        daemon(workspace) as process,
+        daemon(workspace, log_level) as process,
         web_application(instance, workspace, prefix) as application,
         requests_watched(instance, Lake(settings.data_dir)),
     ):
@@ -100,12 +100,16 @@ def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> Non
 
 
 @contextmanager
-def daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(workspace: Path, log_level: str = "warning") -> Iterator[subprocess.Popen[bytes]]:
     """Dagster's daemon as a child process; it is interrupted at the end of the body, and killed if it does not end.
 
     `dagster dev` ends it by a pipe (`--shutdown-pipe`); with one, a daemon that fails by itself hangs until it is written to.
     """
-    command = [sys.executable, "-m", *quiet_module("dagster._daemon", "run", "-w", str(workspace))]
+    command = [
+        sys.executable,
+        "-m",
+        *quiet_module("dagster._daemon", "run", "--log-level", log_level, "-w", str(workspace)),
+    ]
     with ExitStack() as held:
         held.enter_context(interrupts_held())
         with subprocess.Popen(command) as process:

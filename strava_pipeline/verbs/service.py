@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.verbs.options import Json, command_group
+from strava_pipeline.verbs.options import Json, Verbose, command_group
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def dev(
     host: Host = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="On the demo's instance, with its emulator.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
+    verbose: Verbose = False,
 ) -> None:
     """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000. With --house: of all athletes at once."""
     from contextlib import ExitStack
@@ -56,7 +57,9 @@ def dev(
         echo(f"Dagster's UI: {ui.url} (Ctrl-C stops it)", err=True)
         beside = together(dashboard_beside(settings, ui, env_file), metrics_beside(settings))
         interrupt = held.enter_context(beside)
-        code = serve(settings, ui, instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt)
+        code = serve(
+            settings, ui, instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt, verbose=verbose
+        )
         raise typer.Exit(code)
 
 

@@ -16,7 +16,16 @@ import requests
 import yaml
 
 from strava_pipeline.core.errors import CheckFailedError, PipelineError, TransientError
-from strava_pipeline.operations.log_files import DONE, HUMAN, STRUCTURED, RunLog, in_words, latest_link, list_logs
+from strava_pipeline.operations.log_files import (
+    DONE,
+    HUMAN,
+    STRUCTURED,
+    RunLog,
+    ToStdout,
+    in_words,
+    latest_link,
+    list_logs,
+)
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged, reported
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
@@ -106,13 +115,13 @@ def test_a_shipper_finds_the_lines_and_their_time(tmp_path: Path, shipper: Path)
     assert [output["match"] for output in config["pipeline"]["outputs"]] == [tail["tag"]]
 
 
-def log_to_pipe() -> tuple[RunLog, int]:
+def log_to_pipe(to_stdout: ToStdout = "json") -> tuple[RunLog, int]:
     """A log whose standard output is a pipe; its other end."""
     reading, writing = os.pipe()
     kept = os.dup(1)
     os.dup2(writing, 1)
     try:
-        return RunLog("r", AT, lambda said: None, to_stdout=True), reading
+        return RunLog("r", AT, lambda said: None, to_stdout=to_stdout), reading
     finally:
         os.dup2(kept, 1)
         os.close(kept)
@@ -137,6 +146,18 @@ def test_stdout_has_all_lines_where_no_file_can_be_written(tmp_path: Path) -> No
     log.end_run(AT, DONE)
     with os.fdopen(reading) as lines:
         assert [json.loads(line)["event"] for line in lines] == ["run_begins", "message", "run_ends"]
+
+
+def test_stdout_says_only_when_a_run_begins_and_ends_where_that_was_asked_for(tmp_path: Path) -> None:
+    log, reading = log_to_pipe("runs")
+    log.open(tmp_path, "run begins", {})
+    log.message(AT, 20, "goes on")
+    log.end_run(AT, DONE)
+    with os.fdopen(reading) as lines:
+        assert [line.split("INFO")[1].split() for line in lines] == [
+            ["run", "begins"],
+            ["run", "ends:", "done", "after", "0.0", "s"],
+        ]
 
 
 def test_a_picture_stays_in_dagster() -> None:
