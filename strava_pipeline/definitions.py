@@ -8,6 +8,10 @@ with importing():
     from dagster import Definitions
 
     from strava_pipeline.orchestrate.build import build_defs
+    from strava_pipeline.orchestrate.run_log import without_console
     from strava_pipeline.settings import Settings
 
-    defs: Definitions = build_defs(Settings.load(), code_references=True)
+    settings = Settings.load()
+    if settings.log_stdout == "runs":
+        without_console()
+    defs: Definitions = build_defs(settings, code_references=True)

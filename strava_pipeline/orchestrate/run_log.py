@@ -62,6 +62,13 @@ def logged(
         log.report_trouble()
 
 
+def without_console() -> None:
+    """Keep Dagster's console logger out of the runs of this process: what they write to standard output is enough."""
+    from strava_pipeline.orchestrate.dagster_private import context_creation_job
+
+    vars(context_creation_job)["default_system_loggers"] = lambda instance: []
+
+
 class _Listener:
     """Turns the events of a run into lines of its log; `limit`: what stopped the run early, if anything did."""
 

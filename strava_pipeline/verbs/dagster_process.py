@@ -283,11 +283,12 @@ def guarded(
     env: dict[str, str],
     folder: Path | None = None,
     locks: Sequence[int] = (),
+    quiet: bool = False,
 ) -> "subprocess.Popen[bytes]":
     """A Python module with its arguments as a child in a session of its own, which ends when this process does.
 
     `watched`: the reading end of a pipe whose writing end only this process holds; `grace`: seconds from its interrupt to its
-    kill, once that end is closed; `locks`: descriptors to inherit.
+    kill, once that end is closed; `locks`: descriptors to inherit; `quiet`: without its standard output.
     """
     return subprocess.Popen(
         guard_command(watched, grace, command),
@@ -295,6 +296,7 @@ def guarded(
         env=env,
         start_new_session=True,
         pass_fds=[*locks, watched],
+        stdout=subprocess.DEVNULL if quiet else None,
     )
 
 

@@ -55,7 +55,7 @@ def dev(
             instance = held.enter_context(exclusive_instance(settings.dagster_home))
         ui = Address(host, port).on(settings)
         echo(f"Dagster's UI: {ui.url} (Ctrl-C stops it)", err=True)
-        beside = together(dashboard_beside(settings, ui, env_file), metrics_beside(settings))
+        beside = together(dashboard_beside(settings, ui, env_file, quiet=not verbose), metrics_beside(settings))
         interrupt = held.enter_context(beside)
         code = serve(
             settings, ui, instance, runs_may_finish=True, env_file=env_file, on_stop=interrupt, verbose=verbose

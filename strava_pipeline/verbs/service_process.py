@@ -217,12 +217,12 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def dashboard_beside(
-    settings: "Settings", ui: Address | None, env_file: Path | None = None
+    settings: "Settings", ui: Address | None, env_file: Path | None = None, *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
     """Keep the dashboard running during the body, where its extra is installed and its settings allow it.
 
     On a home network it serves Dagster's UI at `ui`, too. Where it is not started, a line says why: nothing else is kept from
-    running. `env_file` and what is yielded: as for Dagster, and the intake.
+    running. `quiet`: without a line for each request. `env_file` and what is yielded: as for Dagster, and the intake.
     """
     from strava_pipeline.serve.addresses import dashboard_address, listen
     from strava_pipeline.verbs.dashboard_extra import has_extra
@@ -243,7 +243,7 @@ def dashboard_beside(
         return
     environment = {**environment_of(settings), ENV_FILE: str(env_file or present())}
     of_dagster = ["--dagster", ui.url] if ui is not None and settings.dashboard_lan else []
-    with _kept("dashboard", ["dashboard", *of_dagster], environment) as interrupt:
+    with _kept("dashboard", ["dashboard", *of_dagster], environment, quiet=quiet) as interrupt:
         yield interrupt
 
 
@@ -282,8 +282,13 @@ def free_address(wanted: str) -> str:
 
 
 @contextmanager
-def _kept(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Callable[[], None]]:
-    """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it."""
+def _kept(
+    name: str, command: list[str], environment: dict[str, str], *, quiet: bool = False
+) -> Iterator[Callable[[], None]]:
+    """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it.
+
+    `quiet`: what it writes to standard output goes nowhere.
+    """
     from strava_pipeline.process_owner import own_name, own_option
 
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
@@ -292,7 +297,8 @@ def _kept(name: str, command: list[str], environment: dict[str, str]) -> Iterato
 
     def keep() -> None:
         while not over.is_set():
-            code = guarded(["strava_pipeline", *command, *whose], watched, KEPT_GRACE, env=environment).wait()
+            started = ["strava_pipeline", *command, *whose]
+            code = guarded(started, watched, KEPT_GRACE, env=environment, quiet=quiet).wait()
             if not over.is_set():
                 echo(f"The {name} ended by itself (exit {code}); it is started again in {PAUSE} s.", err=True)
                 over.wait(PAUSE)
