@@ -313,11 +313,17 @@ def _stop(process: subprocess.Popen[bytes], *, runs_may_finish: bool) -> None:
         end_group(process.pid)
 
 
+def daemon_module(workspace: Path, log_level: str) -> list[str]:
+    """Dagster's daemon as a module with arguments. What is not to be seen in full (`info`) is said in a line each."""
+    arguments = ("run", "--log-level", log_level, "-w", str(workspace))
+    return quiet_module("dagster._daemon", *arguments, brief=log_level != "info")
+
+
 def _command(ui: Address | None, log_level: str) -> list[str]:
     if ui is None:
         from strava_pipeline.orchestrate.home import workspace_file
 
-        return quiet_module("dagster._daemon", "run", "--log-level", log_level, "-w", str(workspace_file()))
+        return daemon_module(workspace_file(), log_level)
     return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port), ui.prefix, log_level]
 
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.verbs.code_server import LOG_LEVEL, code_server
-from strava_pipeline.verbs.interrupts import interrupts_held, quiet_module
+from strava_pipeline.verbs.dagster_process import daemon_module
+from strava_pipeline.verbs.interrupts import interrupts_held, log_first_lines
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def run(settings: "Settings", host: str, port: int, prefix: str, log_level: str)
     from strava_pipeline.orchestrate.sensors.waking import requests_watched
 
     configure_loggers(formatter="colored", log_level=log_level.upper())
+    if log_level != "info":
+        log_first_lines()
     with (
         dg.DagsterInstance.get() as instance,
         code_server(instance) as workspace,
@@ -105,11 +108,7 @@ def daemon(workspace: Path, log_level: str = "warning") -> Iterator[subprocess.P
 
     `dagster dev` ends it by a pipe (`--shutdown-pipe`); with one, a daemon that fails by itself hangs until it is written to.
     """
-    command = [
-        sys.executable,
-        "-m",
-        *quiet_module("dagster._daemon", "run", "--log-level", log_level, "-w", str(workspace)),
-    ]
+    command = [sys.executable, "-m", *daemon_module(workspace, log_level)]
     with ExitStack() as held:
         held.enter_context(interrupts_held())
         with subprocess.Popen(command) as process:

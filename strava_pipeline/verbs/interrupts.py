@@ -2,7 +2,8 @@
 
 A command's first interrupt (Ctrl-C, SIGTERM) ends its work and later ones do nothing. This module is also the program that
 runs another module in a child process: `python -m strava_pipeline.verbs.interrupts guard PIPE GRACE MODULE ARGUMENTS…` ends
-the child once its parent is gone, `… quiet MODULE ARGUMENTS…` ends an interrupted child without a traceback.
+the child once its parent is gone, `… quiet MODULE ARGUMENTS…` ends an interrupted child without a traceback; with `brief`, it
+also logs the first line alone of what has several.
 """
 
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from strava_pipeline.core.process import INTERRUPTS, collect_seldom
 
@@ -66,9 +68,26 @@ def guard_command(pipe: int, grace: int, command: list[str]) -> list[str]:
     return [sys.executable, "-m", PROGRAM, "guard", str(pipe), str(grace), *command]
 
 
-def quiet_module(module: str, *arguments: str) -> list[str]:
-    """A module with arguments that runs `module`; an interrupt before `module` handles interrupts ends it without a word."""
-    return [PROGRAM, "quiet", module, *arguments]
+def quiet_module(module: str, *arguments: str, brief: bool = False) -> list[str]:
+    """A module with arguments that runs `module`; an interrupt before `module` handles interrupts ends it without a word.
+
+    `brief`: what it logs is cut to first lines.
+    """
+    return [PROGRAM, "brief" if brief else "quiet", module, *arguments]
+
+
+def log_first_lines() -> None:
+    """From now on, cut what this process logs to its first line. Dagster logs the trace of a lost connection, of 100 lines."""
+    import logging
+
+    made = logging.getLogRecordFactory()
+
+    def first_line(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = made(*args, **kwargs)
+        record.msg, record.args, record.exc_info = record.getMessage().partition("\n")[0], (), None
+        return record
+
+    logging.setLogRecordFactory(first_line)
 
 
 @contextmanager
@@ -92,6 +111,8 @@ def main() -> None:
         # Dagster's daemon sets a handler of its own once it has loaded, which takes seconds
         signal.signal(signal.SIGINT, lambda *_: os._exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if mode == "brief":
+        log_first_lines()
     collect_seldom()  # before Dagster is imported
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
