@@ -174,6 +174,18 @@ def test_an_interrupt_while_a_module_loads_ends_it_without_a_traceback(tmp_path:
         assert (*process.communicate(timeout=60), process.returncode) == ("", "", 0)
 
 
+def test_what_is_not_to_be_seen_in_full_is_logged_in_a_line_each(tmp_path: Path) -> None:
+    (tmp_path / "lost.py").write_text(
+        "import logging\nlogging.warning('lost %s', 'it:\\na trace')\nlogging.error('b', exc_info=OSError())"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-m", *quiet_module("lost", brief=True)]
+    assert (
+        subprocess.run(command, env=env, capture_output=True, text=True, check=True).stderr
+        == "WARNING:root:lost it:\nERROR:root:b\n"
+    )
+
+
 KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
 
 
