@@ -19,3 +19,8 @@ def parts(name: str, room: str = "strava_pipeline.trips") -> tuple[Any, ...]:
         [f"{room}.{each.name}" for each in iter_modules(spec.submodule_search_locations) if each.ispkg] if spec else ()
     )
     return tuple(import_module(f"{system}.{name}") for system in systems if find_spec(f"{system}.{name}"))
+
+
+def unused(settings: Any) -> set[str]:
+    """The packages of the systems that nobody set up."""
+    return {jobs.__package__ for jobs in parts("jobs") if not jobs.is_used(settings)}

@@ -7,17 +7,27 @@ providers.toml or goals.toml and makes no asset, so it reports none; the work is
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
+from collections.abc import Set
 from functools import cache, reduce
 from operator import or_
 
 import dagster as dg
 
+from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.operations.changing_settings import change_display, change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.job_records import Job, Selected
-from strava_pipeline.orchestrate.jobs import JOBS, REBUILD_JOB, SETTINGS_JOB, SETTINGS_OP, jobs_of
+from strava_pipeline.orchestrate.jobs import (
+    JOBS,
+    REBUILD_JOB,
+    SETTINGS_JOB,
+    SETTINGS_OP,
+    events_job,
+    jobs_of,
+    sends_webhooks,
+)
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
@@ -29,9 +39,19 @@ def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
     return tuple(_defined(job) for job in JOBS.values())
 
 
-def provider_jobs(settings: Settings) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs of the enabled providers, and that of all sources together."""
-    return [_defined(job) for name, job in jobs_of(settings).items() if name not in JOBS]
+def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs of which every part is among `assets`; those that follow deliveries of services only for `senders`."""
+    records, silent = jobs_of(settings), {*enabled_providers(settings)} - senders
+    left_out = {events_job(name).name for name in silent if sends_webhooks(name)}
+    left_out |= {job.name for job in records.values() if any(_is_missing(part, assets) for part in job.selects)}
+    jobs = [*asset_jobs(), *(_defined(job) for name, job in records.items() if name not in JOBS)]
+    return [job for job in jobs if job.name not in left_out]
+
+
+def _is_missing(part: Selected, assets: Set[str]) -> bool:
+    """Whether it has tables, such as copies have none, and none of them is among `assets`."""
+    tables = {part} if isinstance(part, str) else {*part.tables}
+    return bool(tables) and assets.isdisjoint(tables)
 
 
 def _defined(job: Job) -> UnresolvedAssetJobDefinition:

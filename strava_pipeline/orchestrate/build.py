@@ -1,21 +1,25 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.systems import parts
+from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs, provider_jobs, rebuild_job, settings_job
+from strava_pipeline.operations.used import sources_set_up, that_send
+from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job, settings_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.sources import source_assets
-from strava_pipeline.orchestrate.metadata import OWNER
+from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.jobs import sends_webhooks
+from strava_pipeline.orchestrate.metadata import LINEAGE, OWNER
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
@@ -34,39 +38,56 @@ def build_defs(
     progress_of: ProgressOf | None = None,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     code_references: bool = False,
+    only_set_up: bool = False,
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
 
     Raises UnusableProvidersError where providers.toml can't be used.
 
     Args:
+        only_set_up: leave out what nobody set up. What receives stays: files, requests, deliveries.
         progress_of: makes the watcher that is informed of progress beside Dagster's log.
         executor: of runs that name no other.
         code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
+    sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
+    senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
+    left_out = unused(settings) if only_set_up else set[str]()
     assets = with_freshness(
         [
-            *source_assets(partitions, {STRAVA: ProviderChoice(), **providers}, settings.import_limits),
+            *source_assets(partitions, sources, senders, settings.import_limits),
             *import_assets(settings.import_limits),
-            *received_assets(providers),
+            *received_assets(sources, senders),
             *gold_assets(partitions, providers, settings),
-            *change_assets(partitions, settings),
+            *(change_assets(partitions, settings) if len(sources) > 1 or not only_set_up else []),
             *insight_assets(partitions, settings.timezone, settings.insight_sports),
             *_elsewhere(partitions, settings),
-            *(asset for system in parts("assets") for asset in system.assets(partitions, settings)),
+            *(
+                asset
+                for system in parts("assets")
+                if system.__package__ not in left_out
+                for asset in system.assets(partitions, settings)
+            ),
         ],
         settings,
-        providers,
+        sources,
     )
-    assets = [_with_policy(asset) for asset in dg.map_asset_specs(_owned, assets)]
+    keys = {spec.key for spec in _specs(assets)}
+    assets = [_with_policy(asset) for asset in dg.map_asset_specs(partial(_owned, keys), assets)]
     run = run_resource(settings, progress_of, _by_year(assets))
-    of_providers, choosing = provider_jobs(settings), settings_job(settings, run)
+    made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
+    jobs: list[UnresolvedAssetJobDefinition | dg.JobDefinition] = [*made, settings_job(settings, run)]
+    names = {job.name for job in jobs}
     return dg.Definitions(
         assets=_with_code_references(assets) if code_references else assets,
-        jobs=[*asset_jobs(), *of_providers, rebuild_job(settings), choosing],
-        schedules=schedules(settings, providers, running=settings.automation),
-        sensors=sensors(settings, providers, [*of_providers, choosing], running=settings.automation),
+        jobs=[*jobs, rebuild_job(settings)],
+        schedules=schedules(settings, sources, left_out, running=settings.automation),
+        sensors=[
+            each
+            for each in sensors(settings, senders, providers, jobs, running=settings.automation)
+            if names.issuperset(target.job_name for target in each.targets)
+        ],
         resources={
             "run": run,
             "sources": sources_resource(settings),
@@ -89,12 +110,23 @@ def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
 
 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:
-    specs = [spec for asset in assets for spec in (asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset])]
-    return frozenset(spec.key.to_user_string() for spec in specs if spec.partitions_def is not None)
+    return frozenset(spec.key.to_user_string() for spec in _specs(assets) if spec.partitions_def is not None)
 
 
-def _owned(spec: dg.AssetSpec) -> dg.AssetSpec:
-    return spec.replace_attributes(owners=[OWNER])
+def _specs(assets: Iterable[Asset]) -> Iterator[dg.AssetSpec]:
+    for asset in assets:
+        yield from asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset]
+
+
+def _owned(keys: Set[dg.AssetKey], spec: dg.AssetSpec) -> dg.AssetSpec:
+    """With its owner, below those of `keys` alone: of any other one Dagster would show a stub."""
+    metadata = dict(spec.metadata)
+    if LINEAGE in metadata:
+        by_column = metadata[LINEAGE].deps_by_column.items()
+        kept = {name: [dep for dep in deps if dep.asset_key in keys] for name, deps in by_column}
+        metadata[LINEAGE] = dg.TableColumnLineage(kept)
+    deps = [dep for dep in spec.deps if dep.asset_key in keys]
+    return spec.replace_attributes(owners=[OWNER], deps=deps, metadata=metadata)
 
 
 def _with_policy(asset: Asset) -> Asset:

@@ -13,6 +13,7 @@ import dagster as dg
 from strava_pipeline.core.tables import CHILDREN, GOLD_ACTIVITIES, PARQUET_TABLES, TABLES, Column, Table
 from strava_pipeline.core.tables.insights import INSIGHTS, PUBLISH_TABLES
 
+LINEAGE = "dagster/column_lineage"
 OWNER = "team:athlete"
 _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
 
@@ -99,7 +100,7 @@ def from_tables(assets: Mapping[str, str]) -> dict[str, Any]:
 
 def _lineage(deps: Mapping[str, Iterable[tuple[str, str]]]) -> dict[str, Any]:
     return {
-        "dagster/column_lineage": dg.TableColumnLineage(
+        LINEAGE: dg.TableColumnLineage(
             {
                 column: [dg.TableColumnDep(asset_key=asset, column_name=name) for asset, name in sources]
                 for column, sources in deps.items()

@@ -9,7 +9,7 @@ Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-fres
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
@@ -25,7 +25,6 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.used import is_strava_used
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -58,17 +57,19 @@ def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
 
 
 def schedules(
-    settings: Settings, providers: Mapping[str, ProviderChoice], *, running: bool
+    settings: Settings, sources: Mapping[str, ProviderChoice], left_out: Set[str], *, running: bool
 ) -> list[dg.ScheduleDefinition]:
-    """The schedules of Strava where it is used, of the systems beside it, and of each of `providers`, the enabled other services.
+    """The schedules of each of `sources`, and of the systems beside them but for those of the packages `left_out`.
 
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    found = _own_schedules(settings, status) if is_strava_used(settings) else []
+    found = _own_schedules(settings, status) if STRAVA in sources else []
     for system in parts("schedules"):
-        found += system.schedules(settings, status)
-    for name, choice in providers.items():
+        found += [] if system.__package__ in left_out else system.schedules(settings, status)
+    for name, choice in sources.items():
+        if name == STRAVA:
+            continue
         found.append(_provider_schedule(settings, name, choice, status))
         if is_by_start(name):  # a feed says what changed of any year, and a file shows all that it has
             found += _comparisons(settings, name, status)
@@ -185,12 +186,12 @@ _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, we
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
 
 
-def with_freshness(assets: Iterable[Asset], settings: Settings, providers: Iterable[str]) -> list[Asset]:
-    """The assets, with their freshness where a daily run is expected: of Strava, and of each of `providers`."""
-    if not settings.automation:
+def with_freshness(assets: Iterable[Asset], settings: Settings, sources: Collection[str]) -> list[Asset]:
+    """The assets, with their freshness where a daily run is expected: of each of `sources`."""
+    if not settings.automation or not sources:
         return list(assets)
     policy = freshness(settings.schedule)
-    daily = {*DAILY_ASSETS, *map(provider_listing, providers)}
+    daily = {*DAILY_ASSETS, *map(provider_listing, sources)}
     return list(
         dg.map_asset_specs(
             lambda spec: (

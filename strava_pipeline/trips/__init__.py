@@ -1,7 +1,7 @@
 """The systems beside activities, each whole in its folder. Other rooms find them by core/systems.py, through these modules:
 
 tables       TABLES: what the catalogue has of it
-jobs         JOBS: its jobs, as plain records
+jobs         JOBS: its jobs, as plain records; is_used: whether it is set up
 keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs

@@ -1,7 +1,8 @@
 """The process that has loaded Dagster's definitions, and the one address at which the daemon and the web application ask it.
 
-The definitions can be loaded anew, in another process, while both go on asking: Dagster's proxy stands between. `dagster dev`
-gives the proxy a process of its own, of 80 MB; here it is a thread of dagster_ui.py's process.
+The definitions are loaded anew, in another process, where their process dies, and where something was set up or is no more.
+Both go on asking meanwhile: Dagster's proxy stands between. `dagster dev` gives the proxy a process of its own, of 80 MB; here it
+is a thread of dagster_ui.py's process.
 """
 
 import logging
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
@@ -40,10 +42,11 @@ def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
     ended = threading.Event()
     with TemporaryDirectory(prefix="d") as folder:  # short, for a socket's path has 107 bytes at most
         socket, workspace = Path(folder, "s"), Path(folder, "workspace.yaml")
+        set_up = _set_up_now()
         server = _proxy(instance, origin, socket, ended)
         threads = [
             threading.Thread(target=server.serve, name="code-server-proxy", daemon=True),
-            threading.Thread(target=_kept_alive, args=(socket, ended), name="code-server-watch", daemon=True),
+            threading.Thread(target=_kept_alive, args=(socket, ended, set_up), name="code-server-watch", daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -99,12 +102,17 @@ def _proxy(
     return DagsterGrpcServer(ended, servicer, log, FuturesAwareThreadPoolExecutor(), socket=str(socket))
 
 
-def _kept_alive(socket: Path, ended: threading.Event) -> None:
-    """Have the definitions loaded again, in a new process, where theirs does not answer any more."""
+def _kept_alive(socket: Path, ended: threading.Event, set_up: object) -> None:
+    """Have the definitions loaded again, in a new process, where theirs does not answer any more, or others are `set_up`."""
     from strava_pipeline.orchestrate.dagster_private import DagsterGrpcClient, DagsterUserCodeUnreachableError
 
     client, missed, patience = DagsterGrpcClient(socket=str(socket), host="localhost"), 0, _MISSES
     while not ended.wait(_LOOK):
+        if (found := _set_up_now()) not in (None, set_up):
+            echo("Something else is set up; Dagster's definitions are loaded again.", err=True)
+            with suppress(DagsterUserCodeUnreachableError):
+                client.reload_code(timeout=_RELOAD)
+                set_up = found
         try:
             client.ping("")
             missed, patience = 0, _MISSES
@@ -115,3 +123,15 @@ def _kept_alive(socket: Path, ended: threading.Event) -> None:
             with suppress(DagsterUserCodeUnreachableError):
                 client.reload_code(timeout=_RELOAD)
             missed, patience = 0, min(2 * patience, _MOST_MISSES)
+
+
+def _set_up_now() -> "tuple[Any, ...] | None":
+    """All by which it is decided which definitions there are; None: a file of settings is being edited, or can't be used."""
+    from strava_pipeline.operations.used import set_up
+    from strava_pipeline.process_owner import is_house
+    from strava_pipeline.settings import Settings
+
+    try:
+        return () if is_house() else set_up(Settings.load())
+    except PipelineError:
+        return None

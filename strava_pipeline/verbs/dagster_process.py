@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
 PATIENCE = {
-    "DAGSTER_GRPC_TIMEOUT_SECONDS": "180"
-}  # for the launch of a run, as for all else that starts (dagster.yaml)
+    "DAGSTER_GRPC_TIMEOUT_SECONDS": "180",  # for the launch of a run, as for all else that starts (dagster.yaml)
+    "DAGSTER_SCHEDULE_ORPHANED_STATE_RETENTION_SECONDS": "10000000000",  # a switch outlasts what is not set up for a while
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The one exception is `--make-ca-bundle`, which writes a file of certificates. Th
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
-from strava_pipeline.core.systems import parts
+from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -78,9 +78,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest import certificates
     from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake import copied, health, purge, user_files
-    from strava_pipeline.lake.imports.manifests import imports
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
+    from strava_pipeline.operations.used import is_strava_set_up
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
@@ -88,21 +88,20 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
     lake, home, strava = Lake(settings.data_dir), settings.dagster_home, part(STRAVA, "access")
     no_server = "STRAVA_BASE_URL" in faults
-    api_only = any(True for _ in imports(lake)) and not part(STRAVA, "login").has_login(settings)
     of_strava: dict[str, Look] = {
-        APPLICATION: lambda: _application(settings, api_only),
+        APPLICATION: lambda: _application(settings),
         strava.ADDRESS: lambda: strava.new_address_health(settings, now),
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),
-        strava.TOKEN: lambda: [_marked_api_only(one, api_only) for one in strava.login_health(settings)],
+        strava.TOKEN: lambda: strava.login_health(settings),
         strava.LEDGER: lambda: strava.ledger_health(settings),
     }
     return {
         SETTINGS: lambda: _settings(faults),
         LIMITS: lambda: _limits(settings),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
-        **(of_strava if _is_strava_used(settings) else {}),
+        **(of_strava if is_strava_set_up(settings) else {}),
         **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
@@ -119,7 +118,12 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         PROVIDERS_FINDING: lambda: providers_health(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),
         **_athletes(settings),
-        **{name: look for system in parts("health") for name, look in system.looks(settings).items()},
+        **{
+            name: look
+            for system in parts("health")
+            if system.__package__ not in unused(settings)
+            for name, look in system.looks(settings).items()
+        },
     }
 
 
@@ -146,16 +150,6 @@ def _athletes(settings: "Settings") -> dict[str, Look]:
     from strava_pipeline.verbs.machines import WORKERS, workers_health
 
     return {ATHLETES: lambda: athletes_health(settings), WORKERS: lambda: workers_health(settings)}
-
-
-def _is_strava_used(settings: "Settings") -> bool:
-    from strava_pipeline.ingest.providers_file import UnusableProvidersError
-    from strava_pipeline.operations.used import is_strava_used
-
-    try:
-        return is_strava_used(settings)
-    except UnusableProvidersError:  # which has a finding of its own
-        return True
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:
@@ -191,18 +185,18 @@ def _settings(faults: dict[str, str]) -> list[Finding]:
     ]
 
 
-def _application(settings: "Settings", api_only: bool) -> Finding:
+def _application(settings: "Settings") -> list[Finding]:
+    """Whether it is set whole; nobody without one is asked about it."""
     from strava_pipeline.core.errors import MissingSettingsError
 
+    if settings.client_id is None and settings.client_secret is None:
+        return []
     try:
         settings.require_application()
     except MissingSettingsError as error:
-        half = settings.client_id is not None or settings.client_secret is not None
         what, _, lines = str(error).partition("\n")
-        return (
-            problem(APPLICATION, what, lines) if half else _marked_api_only(warning(APPLICATION, what, lines), api_only)
-        )
-    return ok(APPLICATION, "set")
+        return [problem(APPLICATION, what, lines)]
+    return [ok(APPLICATION, "set")]
 
 
 def _limits(settings: "Settings") -> Finding:
@@ -215,13 +209,6 @@ def _limits(settings: "Settings") -> Finding:
         fix = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
         return warning(LIMITS, f"{sizes}: a file may be larger than its import.", fix)
     return ok(LIMITS, sizes)
-
-
-def _marked_api_only(found: Finding, api_only: bool) -> Finding:
-    """A finding that concerns only the API, marked as such where everything was imported."""
-    if not api_only or found.state is not State.WARNING:
-        return found
-    return replace(found, mend=f"What you imported needs none; for the API:\n{found.mend}")
 
 
 def _error_text(error: Exception) -> str:

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.core.systems import unused
 from strava_pipeline.ingest.webhook_secrets import has_intake
+from strava_pipeline.operations.used import sources_set_up
 from strava_pipeline.orchestrate.dagster_private import (
     InstigatorState,
     InstigatorStatus,
@@ -215,7 +216,7 @@ def _schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         from strava_pipeline.orchestrate.house.build import house_schedules
 
         return house_schedules(settings)
-    return schedules(settings, enabled_providers(settings), running=settings.automation)
+    return schedules(settings, sources_set_up(settings), unused(settings), running=settings.automation)
 
 
 def _saved_states(instance: dg.DagsterInstance) -> dict[str, InstigatorState]:

@@ -276,9 +276,7 @@ def _enable(settings: "Settings", name: str) -> None:
 
     if not spec_of(name).commands and name not in enabled_in_file(settings):
         replace_file(settings.providers_config, *with_enabled(settings.providers_config, name))
-        _say(
-            f"{spec_of(name).title}: enabled in {settings.providers_config}. If `service up` runs already: `service restart`."
-        )
+        _say(f"{spec_of(name).title}: enabled in {settings.providers_config}.")
 
 
 def _import(path: Path) -> int:

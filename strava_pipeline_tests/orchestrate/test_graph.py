@@ -1,6 +1,6 @@
-"""The shape of the graph is a reviewed file, graph.txt: what changed stands in its diff.
+"""The shape of the graph is a reviewed file, graph.txt; what of it six folders show, set_up.txt: what changed stands in their diff.
 
-`make graph` writes it anew.
+`make graph` writes them anew.
 """
 
 import re
@@ -9,6 +9,8 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -84,6 +86,72 @@ def written() -> dict[Path, str]:
 def test_the_graph_is_the_one_that_was_reviewed() -> None:
     for file, text in written().items():
         assert file.read_text() == text, "if that is meant: make graph"
+
+
+KEY = {"client_id": "12345"}
+GARMIN = {"garmin_personal_api_key": "a-key"}
+TRIPS = {"trips_source": "postgresql://trips.example/trips"}
+ELSEWHERE = {
+    "export_url": "postgresql://gold.example/g",
+    "restic_repository": "/copy",
+    "restic_password_command": "say",
+}
+INTAKES = {"webhook_secret": "a" * 16, "intervals_webhook_secret": "b", "ridewithgps_client_secret": "c"}
+SIX: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "nothing": ([], {}),
+    "Strava": ([], KEY),
+    "Garmin's key": (["garmin"], GARMIN),
+    "files alone": ([], {}),
+    "everything": ([*PROVIDERS], {**KEY, **GARMIN, **TRIPS, **ELSEWHERE, **INTAKES, "alert_url": "https://a.example"}),
+    "trips alone": ([], TRIPS),
+}
+
+
+def in_folder(folder: Path, services: list[str], settings: dict[str, Any]) -> Settings:
+    paths = {f"{name}_dir": folder / name for name in ("data", "secrets")}
+    paths |= {"providers_config": folder / "providers.toml", "pings_config": folder / "cars.toml"}
+    folder.mkdir(parents=True)
+    (folder / "providers.toml").write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in services))
+    return Settings.load(_env_file=None, **paths | settings)
+
+
+def shown(folder: Path, name: str) -> dict[str, set[str]]:
+    """What Dagster shows of it: assets by group, checks, jobs, schedules, sensors."""
+    settings = in_folder(folder / name, *SIX[name])
+    if name == "files alone":
+        (settings.data_dir / "inbox" / "files").mkdir(parents=True)
+        (settings.data_dir / "inbox" / "files" / "export.zip").touch()
+    if name == "everything":
+        settings.pings_config.touch()
+    defs = build_defs(settings, only_set_up=True)
+    graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
+    found = {"jobs": {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}}
+    for key in graph.get_all_asset_keys():  # those that others stand on among them: no stub of what is left out
+        found.setdefault(f"assets of {graph.get(key).group_name}", set()).add(key.to_user_string())
+    for spec in defs.resolve_all_asset_specs():
+        lineage = spec.metadata.get("dagster/column_lineage")
+        above = {dep.asset_key for deps in lineage.deps_by_column.values() for dep in deps} if lineage else set()
+        assert above <= set(graph.get_all_asset_keys()), "column lineage leads to what is there"
+    found["schedules"] = {schedule.name for schedule in repository.schedule_defs}
+    return found | {"sensors": {sensor.name for sensor in repository.sensor_defs}}
+
+
+def of_six(folder: Path) -> str:
+    """The first of the six whole, of the others what they show beside it."""
+    first, *others = (shown(folder, name) for name in SIX)
+    lines = []
+    for name, found in zip(SIX, (first, *others), strict=True):
+        lines.append(name if found is first else f"{name}: beside it")
+        for kind in sorted(found):
+            assert found[kind] >= first.get(kind, set()), "what receives is always there"
+            if more := found[kind] if found is first else found[kind] - first.get(kind, set()):
+                lines.append(f"  {kind}: {', '.join(sorted(more))}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+def test_six_folders_show_what_is_set_up_there(tmp_path: Path) -> None:
+    assert SNAPSHOT.with_name("set_up.txt").read_text() == of_six(tmp_path), "if that is meant: make graph"
 
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # what other tests leave to be collected is not meant
@@ -297,3 +365,5 @@ def test_where_nothing_runs_by_itself_nothing_is_promised(specs: dict[str, dg.As
 if __name__ == "__main__":
     for path, paragraphs in written().items():
         path.write_text(paragraphs)
+    with TemporaryDirectory() as place:
+        SNAPSHOT.with_name("set_up.txt").write_text(of_six(Path(place)))

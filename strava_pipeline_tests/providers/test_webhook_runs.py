@@ -11,7 +11,8 @@ import pytest
 
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.ingest.webhook_secrets import senders
-from strava_pipeline.orchestrate.asset_jobs import provider_jobs
+from strava_pipeline.orchestrate.asset_jobs import _defined
+from strava_pipeline.orchestrate.jobs import events_job
 from strava_pipeline.orchestrate.sensors.inbox import webhooks_sensor
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
@@ -55,7 +56,7 @@ def change(rig: Rig, services: dict[str, Any], title: str) -> None:
 
 
 def tick(rig: Rig, name: str) -> tuple[dg.RunRequest | None, str]:
-    jobs = provider_jobs(rig.settings)
+    jobs = [_defined(events_job(name))]
     sensor = webhooks_sensor(rig.settings, [name], jobs, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
     with (
         dg.DagsterInstance.ephemeral() as instance,

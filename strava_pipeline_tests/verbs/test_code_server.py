@@ -35,11 +35,13 @@ def servers() -> set[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
-def test_definitions_are_loaded_again_where_their_process_dies_and_where_a_person_asks(
+def test_definitions_are_loaded_again_where_their_process_dies_a_person_asks_or_something_is_set_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in rig.settings.environ().items():
         monkeypatch.setenv(name, value)
+    services = rig.folder / "providers.toml"
+    monkeypatch.setenv("PROVIDERS_CONFIG", str(services))
     monkeypatch.setattr(module, "_LOOK", 0.2)
     with rig.instance() as instance, module.code_server(instance) as workspace:
         (listed,) = yaml.safe_load(workspace.read_text())["load_from"]
@@ -50,9 +52,15 @@ def test_definitions_are_loaded_again_where_their_process_dies_and_where_a_perso
         until(lambda: servers() - {first} and answers(client), bool)
         (second,) = servers()
         with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)]), version="") as context:
-            assert job_names(context) >= {"flow", "events"}
+            assert job_names(context) >= {"flow", "import_files"}
             context.reload_code_location(listed["grpc_server"]["location_name"])
-            assert job_names(context) >= {"flow", "events"}
+            assert job_names(context) >= {"flow", "import_files"}
+            services.write_text("[providers.intervals_icu")
+            assert module._set_up_now() is None, "half written: what was loaded stays"
+            services.write_text("[providers.intervals_icu]\nenabled = true\n")
+            until(lambda: job_names(context), lambda names: "intervals_icu" in names)
+            services.unlink()
+            until(lambda: job_names(context), lambda names: "intervals_icu" not in names)
         assert second not in servers()
     assert servers() == set()
 

@@ -43,7 +43,8 @@ AUTUMN = datetime(2026, 10, 24, 12, 0, tzinfo=UTC)  # and from 02:00 to 01:00 he
 def settings(tmp_path: Path) -> Callable[..., Settings]:
     def made(**more: object) -> Settings:
         kept = {"data_dir": "data", "secrets_dir": "secrets", "logs_dir": "logs", "dagster_home": "dagster_home"}
-        return Settings.load(_env_file=None, **{name: tmp_path / path for name, path in kept.items()} | more)
+        paths = {name: tmp_path / path for name, path in kept.items()}
+        return Settings.load(_env_file=None, **{"client_id": "12345"} | paths | more)
 
     return made
 

@@ -7,12 +7,13 @@ the steps' priorities (tags.py) put the source first. A backfill in the UI of su
 side by side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from pathlib import Path
 
 import dagster as dg
 
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
 from strava_pipeline.orchestrate.checks import single_check, table_spec
@@ -81,10 +82,10 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     return [bronze_files, file_readings, files]
 
 
-def received_assets(providers: Iterable[str]) -> list[dg.AssetSpec]:
-    """What stands for the optional sources on disk. No run makes these assets."""
-    return [
-        *_received_of_providers(providers),
+def received_assets(sources: Collection[str], senders: Set[str]) -> list[dg.AssetSpec]:
+    """What stands for the optional sources on disk; `senders`: whose events come. No run makes these assets."""
+    found = [
+        *_received_of_providers([name for name in sources if name != STRAVA]),
         _received(
             IMPORTS_RECEIVED,
             "imports",
@@ -92,20 +93,14 @@ def received_assets(providers: Iterable[str]) -> list[dg.AssetSpec]:
             "What was imported so far, if anything: activities, details and points from files and archives. "
             "`strava-pipeline import`, or the job import_files, adds to it.",
         ),
-        _received(
-            EVENTS_RECEIVED,
-            "bronze",
-            [EVENTS],
-            "What webhook events brought so far, if any came: details of changed activities, and which ones are deleted. "
-            "The job events adds to it.",
-        ),
-        _received(
-            STREAMS_RECEIVED,
-            "tracks",
-            [STREAMS],
-            "The streams that were fetched so far, if any. The job streams adds to it.",
-        ),
     ]
+    if STRAVA in senders:
+        about = "What webhook events brought so far, if any came: details of changed activities, and which ones are deleted. "
+        found.append(_received(EVENTS_RECEIVED, "bronze", [EVENTS], f"{about}The job events adds to it."))
+    if STRAVA in sources:
+        about = "The streams that were fetched so far, if any. The job streams adds to it."
+        found.append(_received(STREAMS_RECEIVED, "tracks", [STREAMS], about))
+    return found
 
 
 def _received_of_providers(providers: Iterable[str]) -> Iterator[dg.AssetSpec]:

@@ -4,7 +4,7 @@ Each lands what it got as received; no client is imported before a run uses it. 
 providers.py's and events.py's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import dagster as dg
@@ -59,14 +59,21 @@ COMPLETE = "The listing reached its end, and every row of it can be read."
 
 
 def source_assets(
-    partitions: dg.PartitionsDefinition[Any], sources: Mapping[str, ProviderChoice], limits: ImportLimits
+    partitions: dg.PartitionsDefinition[Any],
+    sources: Mapping[str, ProviderChoice],
+    senders: Set[str],
+    limits: ImportLimits,
 ) -> list[dg.AssetsDefinition]:
-    """The assets of each source, as its record says. `limits`: how much of a file is read."""
-    return [asset for name, choice in sources.items() for asset in _assets_of(partitions, name, choice, limits)]
+    """The assets of each source, as its record says. `senders`: whose events come; `limits`: how much of a file is read."""
+    return [
+        asset
+        for name, choice in sources.items()
+        for asset in _assets_of(partitions, name, choice, limits, sends=name in senders)
+    ]
 
 
 def _assets_of(
-    partitions: dg.PartitionsDefinition[Any], source: str, choice: ProviderChoice, limits: ImportLimits
+    partitions: dg.PartitionsDefinition[Any], source: str, choice: ProviderChoice, limits: ImportLimits, *, sends: bool
 ) -> Iterator[dg.AssetsDefinition]:
     capabilities = spec_of(source).capabilities
     if "budget" in capabilities:
@@ -76,7 +83,8 @@ def _assets_of(
         yield _listing(partitions, source)
     if "details" in capabilities:
         yield _details(partitions, source)
-        yield _events(partitions, source)
+        if sends:
+            yield _events(partitions, source)
     if "streams" in capabilities:
         yield _streams(partitions, source)
     if "files" in capabilities:

@@ -8,11 +8,9 @@ from datetime import datetime
 
 import dagster as dg
 
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import (
@@ -28,15 +26,16 @@ from strava_pipeline.settings import Settings
 
 def sensors(
     settings: Settings,
-    providers: Collection[str] = (),
-    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition] = (),
+    senders: Collection[str],
+    providers: Collection[str],
+    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
 ) -> list[dg.SensorDefinition]:
     """All sensors, those of `providers`, the enabled ones besides Strava, among them.
 
-    `configured`: the jobs of these providers and that of settings, as the definitions have them.
+    `senders`: the sources whose deliveries are taken. `jobs`: those that are defined, but for the rebuild.
     `running`: they look as soon as the daemon is there; DASHBOARD_REQUESTS lets the one for requests look on its own.
     `now`: this machine's time, by which Dagster notes its runs.
     """
@@ -45,15 +44,15 @@ def sensors(
         new_gear_sensor(settings, status, system_clock(settings, now)),
         resume_sensor(settings, status, now),
         catch_up_sensor(settings, status, now),
-        failure_alert_sensor(settings, status, now),
+        *([failure_alert_sensor(settings, url, status, now)] if (url := settings.alert_url) is not None else []),
         run_records_sensor(settings, status, now),
         inbox_sensor(settings, status, now),
-        requests_sensor(settings, configured, _status(running or settings.dashboard_requests), now),
-        publishing_sensor(settings, status, now),
+        requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
+        *([publishing_sensor(settings, status, now)] if senders else []),
         quarantine_retry_sensor(settings, status),
         *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),
         *(provider_resume_sensor(settings, name, status, now) for name in providers),
-        webhooks_sensor(settings, list(filter(sends_webhooks, (STRAVA, *providers))), configured, status, now),
+        *([webhooks_sensor(settings, sorted(senders), jobs, status, now)] if senders else []),
     ]
 
 

@@ -44,7 +44,7 @@ LONGEST_PAUSE = timedelta(
 
 
 def failure_alert_sensor(
-    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+    settings: Settings, url: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=120,
@@ -53,15 +53,13 @@ def failure_alert_sensor(
         "categories in STRAVA_ALERT_CATEGORIES.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        if settings.alert_url is None:
-            return dg.SensorResult(skip_reason="STRAVA_ALERT_URL is not set.", cursor="")
         at, pause = now(), _Pause.read(context.cursor)
         if at < pause.until:
             return dg.SensorResult(skip_reason=f"The next try to send is at {pause.until:%H:%M} UTC.")
         sent = 0
         for alert in _alerts(context.instance, Lake(settings.data_dir), settings, at)[:AT_ONCE]:
             try:
-                post_alert(settings.alert_url, alert.message(), settings)
+                post_alert(url, alert.message(), settings)
             except TransientError as error:
                 pause = pause.longer(at)
                 reason = (

@@ -163,19 +163,16 @@ def _digest(lines: list[str]) -> str:
 def webhooks_sensor(
     settings: Settings,
     sources: Sequence[str],
-    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting.
-
-    `configured`: the jobs of `sources` other than Strava.
-    """
+    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting."""
     names = {events_job(source).name for source in sources}
 
     @dg.sensor(
         name=WEBHOOKS,
-        jobs=[job for job in (*asset_jobs(), *configured) if job.name in names],
+        jobs=[job for job in jobs if job.name in names],
         minimum_interval_seconds=INTERVAL,
         default_status=status,
         description="Follows webhook events: asks for what changed, marks what is gone.",

@@ -4,7 +4,7 @@ The request's id is the run key, so a request comes to one run. What is a reques
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -32,7 +32,6 @@ from strava_pipeline.lake.requests import (
 )
 from strava_pipeline.operations.requesting import paths_of_import, refuse_request, years_of_approved
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.job_records import MATCHING
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -57,21 +56,21 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
 from strava_pipeline.settings import Settings
 
 _JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
+SOON = timedelta(minutes=1)  # within it, the service loads what was just set up
 _NOT_LOADED = (
-    "A provider was enabled since Dagster read providers.toml. Start Dagster again (`strava-pipeline service restart`), then ask "
-    "again."
+    "Dagster has not loaded what this needs. Start it again (`strava-pipeline service restart`), then ask again."
 )
 _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dagster's pages may have one."
 
 
 def requests_sensor(
     settings: Settings,
-    configured: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    defined: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """`configured`: the jobs that follow from `settings`, of enabled providers and of settings; the definitions' own objects."""
-    jobs = [*(job for job in asset_jobs() if job.name in _JOBS), *configured]
+    """`defined`: the jobs that there are; the definitions' own objects."""
+    jobs = [job for job in defined if job.name in _JOBS or job.name not in JOBS]
     names = {job.name for job in jobs}
 
     @dg.sensor(
@@ -98,6 +97,8 @@ def requests_sensor(
                 try:
                     asked = run_request(settings, request, clock.now())
                     if asked.job_name not in names:  # Dagster would refuse whatever waits beside it, too
+                        if now() - request.at < SOON:
+                            continue
                         raise PipelineError(_NOT_LOADED)
                     yield asked
                 except PipelineError as error:  # what was possible when it was asked for is so no more

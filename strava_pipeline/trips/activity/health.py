@@ -12,9 +12,6 @@ def looks(settings: Settings) -> dict[str, Callable[[], list[Finding]]]:
 
 
 def _trips(settings: Settings) -> list[Finding]:
-    """Nothing where there is no source: what reads one takes long to import."""
-    if not settings.trips_source:
-        return []
-    from strava_pipeline.trips.activity.reading.connect import trips_health
+    from strava_pipeline.trips.activity.reading.connect import trips_health  # which takes long to import
 
     return trips_health(settings)

@@ -1,6 +1,7 @@
-"""The jobs of activity trips."""
+"""The jobs of activity trips, and whether there is a source of them."""
 
 from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
+from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.tables import TRIP_REPLAY
 
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year
@@ -13,3 +14,7 @@ JOBS = (
     ),
     Job(TRIP_REPLAY_JOB, (TRIP_REPLAY.name,), JobYears.NONE, "Every version of the algorithms over all trips."),
 )
+
+
+def is_used(settings: Settings) -> bool:
+    return settings.trips_source is not None

@@ -12,7 +12,6 @@ from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, fail_dead_ru
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
-from strava_pipeline.trips.activity.operations import NO_SOURCE
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_REPLAY
 
 TRIES = 3  # of one replay: what fails thrice is for a person
@@ -28,11 +27,9 @@ def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.S
         cron_schedule="15 4 * * *",  # before the daily flow, so that neither waits for the other's publishing
         execution_timezone=settings.timezone,
         default_status=status,
-        description="Reads, measures and judges the activity trips of all years each day, where there is a source of them.",
+        description="Reads, measures and judges the activity trips of all years each day.",
     )
-    def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not settings.trips_source:
-            return dg.SkipReason(NO_SOURCE)
+    def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         fail_dead_runs(context.instance, Lake(settings.data_dir))
         every_year = range_tags(years_without_choice(settings, TRIPS_JOB))  # a trip may be reviewed years later
         return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
@@ -50,8 +47,6 @@ def sensors(settings: Settings, status: dg.DefaultSensorStatus) -> list[dg.Senso
         description="Replays the algorithms over all trips when the last run that diagnosed some is over.",
     )
     def trip_replay(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not settings.trips_source:
-            return dg.SkipReason(NO_SOURCE)
         lake = Lake(settings.data_dir)
         diagnosed, replayed = (_newest(context.instance, table.name) for table in (TRIP_DIAGNOSTICS, TRIP_REPLAY))
         if diagnosed <= replayed:

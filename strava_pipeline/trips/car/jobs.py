@@ -1,6 +1,7 @@
-"""The job of trips by car."""
+"""The job of trips by car, and whether there may be any."""
 
 from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
+from strava_pipeline.settings import Settings
 
 PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 JOBS = (
@@ -12,3 +13,7 @@ JOBS = (
         {PINGS: {"safety_net": True}},
     ),
 )
+
+
+def is_used(settings: Settings) -> bool:
+    return settings.takes_pings

@@ -1,17 +1,24 @@
 """A daily run that was due and did not come about is made good: once, not beside another, not for ever."""
 
+import importlib
+import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import dagster._daemon.daemon  # and the scheduler with it
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.verbs.dagster_process import PATIENCE
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
 
@@ -129,9 +136,27 @@ def origin(name: str) -> Any:
     return RemoteInstigatorOrigin(RemoteRepositoryOrigin(here, "__repository__"), name)
 
 
+def test_a_switch_outlasts_the_months_in_which_its_schedule_is_not_set_up(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in PATIENCE.items():
+        monkeypatch.setenv(name, value)
+    daemon = importlib.reload(
+        sys.modules["dagster._scheduler.scheduler"]
+    )  # which reads its environment once, as it is loaded
+    seen = ScheduleInstigatorData("0 5 * * *", last_iteration_timestamp=(TODAY - timedelta(days=90)).timestamp())
+    off = InstigatorState(origin("daily_garmin"), InstigatorType.SCHEDULE, InstigatorStatus.STOPPED, seen)
+    watch.instance.add_instigator_state(off)
+    shown = SimpleNamespace(get_code_location_entries=dict)
+    workspace = SimpleNamespace(instance=watch.instance, create_request_context=lambda: shown)
+    list(daemon.launch_scheduled_runs(workspace, logging.getLogger(), TODAY, {}))
+    assert list(watch.instance.all_instigator_state()) == [off]
+
+
 def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
     for running, status in ((False, "STOPPED"), (True, "RUNNING")):
-        made = sensors(rig.settings, running=running)
+        alerted = rig.settings.model_copy(update={"alert_url": "https://alerts.example"})
+        made = sensors(alerted, [STRAVA], [], [], running=running)
         assert {one.name: one.default_status.value for one in made} == dict.fromkeys(
             (
                 "new_gear",

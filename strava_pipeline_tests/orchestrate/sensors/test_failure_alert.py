@@ -183,12 +183,6 @@ def test_a_refused_message_is_not_repeated(watch: Watch, told: Receiver, capfd: 
     assert KEY not in said
 
 
-def test_without_an_address_nothing_is_sent(rig: Rig) -> None:
-    with watched(rig, on_disk=True) as watch:
-        watch.note("flow", FAILURE, tags=SCHEDULED)
-        assert watch.tick("failure_alert")[1] == "STRAVA_ALERT_URL is not set."
-
-
 def test_chosen_notifications_are_posted_once_and_failures_not_twice(watch: Watch, told: Receiver) -> None:
     watch.at = NOON
     rig = watch.rig

@@ -1,6 +1,7 @@
 """The drop folder, and what was imported and has not come down."""
 
 import shutil
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.requests import ImportWanted, keep_request, note_look
 from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.undoing import undo
+from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
@@ -49,6 +51,24 @@ def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Wat
     asked, why = watch.tick("inbox")
     assert asked is not None, why
     assert asked.job_name == "merge_files", "though it lies there still"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ticks", [["requests"], ["inbox", "inbox", "inbox"]], ids=["the page", "the folder"])
+def test_where_nothing_is_set_up_an_archive_that_is_dropped_comes_to_gold(make_rig: Make, ticks: list[str]) -> None:
+    rig = make_rig(logged_in=False, settings={"client_id": None, "client_secret": None, "first_year": 2025})
+    with watched(rig) as watch:
+        watch.defs = build_defs(rig.settings, only_set_up=True)
+        with zipfile.ZipFile(inbox(watch) / "archive.zip", "w") as archive:
+            archive.writestr("run.gpx", GPX)
+        if "requests" in ticks:
+            keep_request(rig.lake, ImportWanted(kind="import", names=("archive.zip",)), datetime.now(UTC), "the page")
+        for name in ticks:
+            assert watch.defs.resolve_sensor_def(name)
+            asked, _ = watch.tick(name)
+            if asked is not None:
+                assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    assert rig.gold("SELECT count(*) FROM activities") == [(1,)]
 
 
 def test_what_a_request_takes_in_is_left_to_it_while_somebody_looks_for_requests(watch: Watch) -> None:

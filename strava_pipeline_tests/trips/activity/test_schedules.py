@@ -9,7 +9,6 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.trips.activity.world import YEARS, Trips, trips_world
@@ -55,18 +54,6 @@ def test_a_replay_follows_once_when_no_year_is_diagnosed_any_more(world: Trips, 
     more, _ = watch.tick("trip_replay")
     assert more is not None
     assert more.run_key != asked.run_key
-
-
-def test_where_there_is_no_source_nothing_is_asked_for(world: Trips) -> None:
-    world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None})
-    with watched(world.rig) as watch:
-        asked, why = watch.tick("trip_replay")
-        assert asked is None
-        assert "TRIPS_SOURCE is not set" in why
-        with dg.build_schedule_context(instance=watch.instance) as context:
-            told = build_defs(world.rig.settings).resolve_schedule_def("daily_trips").evaluate_tick(context)
-        assert not told.run_requests
-        assert "TRIPS_SOURCE is not set" in (told.skip_message or "")
 
 
 def test_the_daily_run_is_one_run_over_every_year_without_a_login(world: Trips, watch: Watch) -> None:

@@ -20,7 +20,7 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 
 
 def tick(rig: Rig, when: datetime) -> dg.RunRequest | str:
-    (schedule,) = (it for it in schedules(rig.settings, {}, running=True) if it.name == "car_trips_safety_net")
+    (schedule,) = (it for it in schedules(rig.settings, {}, set(), running=True) if it.name == "car_trips_safety_net")
     with (
         rig.instance() as instance,
         dg.build_schedule_context(instance=instance, scheduled_execution_time=when) as context,
