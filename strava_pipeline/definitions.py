@@ -14,4 +14,4 @@ with importing():
     settings = Settings.load()
     if settings.log_stdout == "runs":
         without_console()
-    defs: Definitions = build_defs(settings, code_references=True, only_set_up=True)
+    defs: Definitions = build_defs(settings, only_set_up=True)

@@ -7,7 +7,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.core.errors import PipelineError
 
-_WRAPPERS = ("DagsterExecutionStepExecutionError", "DagsterResourceFunctionError")
+_WRAPPERS = ("Failure", "DagsterUserCodeExecutionError")
 
 
 def failures(instance: dg.DagsterInstance, run_id: str) -> list[str]:

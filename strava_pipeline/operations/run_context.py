@@ -7,6 +7,7 @@ that need them, a source is another object (source.py), and results are on disk.
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
@@ -32,6 +33,7 @@ class RunContext:
         run_id: Dagster's; None where no run is at work.
         has_rebuilt: this run began by rebuilding and publishing the warehouse.
         changes: a sentence about what changed then because files were read again.
+        logs_dir: where its log is.
     """
 
     lake: Lake
@@ -42,6 +44,7 @@ class RunContext:
     run_id: str | None = None
     has_rebuilt: bool = False
     changes: str = ""
+    logs_dir: Path | None = None
 
     def now(self) -> datetime:
         """The server's time (UTC), as far as an answer has shown it."""
@@ -71,4 +74,4 @@ def run_context(
         priorities=chosen_priorities(settings.providers_config),
         group=settings.reader_group,
     )
-    return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id)
+    return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id, logs_dir=settings.logs_dir)

@@ -18,6 +18,7 @@ from strava_pipeline.operations.changing_settings import change_display, change_
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.job_records import Job, Selected
 from strava_pipeline.orchestrate.jobs import (
     JOBS,
@@ -76,14 +77,16 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
-        for report in rebuild_all(run, settings):
-            for year, metadata in report.by_year.items():
-                context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=shown(metadata)))
-        if settings.is_copied:
-            from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
+        with step_in_our_words(context.run, run.logs_dir):
+            for report in rebuild_all(run, settings):
+                for year, metadata in report.by_year.items():
+                    made = dg.AssetMaterialization(report.asset, partition=str(year), metadata=shown(metadata))
+                    context.log_event(made)
+            if settings.is_copied:
+                from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
 
-            copied = copy_after_run(run, settings)
-            context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata or {})))
+                copied = copy_after_run(run, settings)
+                context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata or {})))
 
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:
@@ -104,12 +107,13 @@ def settings_job(settings: Settings, run: dg.ResourceDefinition) -> dg.JobDefini
         description="providers.toml or goals.toml with what was chosen on the dashboard.",
     )
     def providers_file(context: dg.OpExecutionContext, config: SettingsConfig, run: Run) -> None:
-        if config.display:
-            change_display(settings, config.display, config.seal)
-            context.log.info("goals.toml was changed. It counts from now on.")
-            return
-        change_settings(settings, config.priorities, config.write, config.seal)
-        context.log.info("providers.toml was changed. It counts from the next run on.")
+        with step_in_our_words(context.run, run.logs_dir):
+            if config.display:
+                change_display(settings, config.display, config.seal)
+                context.log.info("goals.toml was changed. It counts from now on.")
+                return
+            change_settings(settings, config.priorities, config.write, config.seal)
+            context.log.info("providers.toml was changed. It counts from the next run on.")
 
     @dg.job(
         name=SETTINGS_JOB,

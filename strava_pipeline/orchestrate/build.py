@@ -1,9 +1,10 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
+import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
@@ -37,7 +38,6 @@ def build_defs(
     *,
     progress_of: ProgressOf | None = None,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
-    code_references: bool = False,
     only_set_up: bool = False,
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
@@ -48,7 +48,6 @@ def build_defs(
         only_set_up: leave out what nobody set up. What receives stays: files, requests, deliveries.
         progress_of: makes the watcher that is informed of progress beside Dagster's log.
         executor: of runs that name no other.
-        code_references: let each asset in the UI lead to its file. Commands do without, because it takes 20 ms of CPU.
     """
     partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
@@ -74,13 +73,13 @@ def build_defs(
         sources,
     )
     keys = {spec.key for spec in _specs(assets)}
-    assets = [_with_policy(asset) for asset in dg.map_asset_specs(partial(_owned, keys), assets)]
+    assets = [_finished(keys, asset) for asset in assets]
     run = run_resource(settings, progress_of, _by_year(assets))
     made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
     jobs: list[UnresolvedAssetJobDefinition | dg.JobDefinition] = [*made, settings_job(settings, run)]
     names = {job.name for job in jobs}
     return dg.Definitions(
-        assets=_with_code_references(assets) if code_references else assets,
+        assets=assets,
         jobs=[*jobs, rebuild_job(settings)],
         schedules=schedules(settings, sources, left_out, running=settings.automation),
         sensors=[
@@ -118,9 +117,9 @@ def _specs(assets: Iterable[Asset]) -> Iterator[dg.AssetSpec]:
         yield from asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset]
 
 
-def _owned(keys: Set[dg.AssetKey], spec: dg.AssetSpec) -> dg.AssetSpec:
-    """With its owner, below those of `keys` alone: of any other one Dagster would show a stub."""
-    metadata = dict(spec.metadata)
+def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> dg.AssetSpec:
+    """With its owner and `more` metadata, below those of `keys` alone: of any other one Dagster would show a stub."""
+    metadata = {**spec.metadata, **more}
     if LINEAGE in metadata:
         by_column = metadata[LINEAGE].deps_by_column.items()
         kept = {name: [dep for dep in deps if dep.asset_key in keys] for name, deps in by_column}
@@ -129,15 +128,18 @@ def _owned(keys: Set[dg.AssetKey], spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(owners=[OWNER], deps=deps, metadata=metadata)
 
 
-def _with_policy(asset: Asset) -> Asset:
-    """An asset by year, with how many years a run of a backfill covers: as many for all, or Dagster divides the runs."""
-    if not isinstance(asset, dg.AssetsDefinition) or not asset.is_executable or asset.partitions_def is None:
-        return asset
-    return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))
-
-
-def _with_code_references(assets: Sequence[Asset]) -> Sequence[Any]:
-    """Without Dagster's warning that this is a beta, which it repeats for each asset."""
+def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
+    """With its owner. One that runs leads to its body in our files, of which Dagster's own function sees the wrapper; and one by
+    year says how many years a run of a backfill covers: as many for all, or Dagster divides the runs.
+    """
+    if isinstance(asset, dg.AssetSpec):
+        return _owned(keys, {}, asset)
+    code = inspect.unwrap(cast(Any, asset.op.compute_fn).decorated_fn).__code__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.with_source_code_references(assets)
+        place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)
+        more = {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place])}
+    asset = asset.map_asset_specs(partial(_owned, keys, more))
+    if asset.partitions_def is None:
+        return asset
+    return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))

@@ -1,7 +1,7 @@
 """Which notifications the end of a run makes: that it failed, that a limit stopped it, that something new came.
 
 What a notification is, lake/notifications.py says. Errors that are not ours may carry anything, so of these the message names
-the type alone (run_log.fault).
+the type alone (failures.py).
 """
 
 from collections.abc import Mapping, Sequence

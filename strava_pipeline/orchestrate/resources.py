@@ -29,6 +29,7 @@ from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME, MAX_RETRIES_TAG
+from strava_pipeline.orchestrate.failures import resource_in_our_words
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
@@ -39,7 +40,6 @@ from strava_pipeline.orchestrate.runs import assets_of, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
     ALERT,
     BY,
-    BY_HAND,
     DATA_DIR,
     HELD_BACK,
     LIMIT,
@@ -66,17 +66,17 @@ def run_resource(
 
     @dg.resource(description="The data folder, the years, the server's clock and the progress of one run.")
     def run_of(context: dg.InitResourceContext) -> Iterator[RunContext]:
-        log = context.log or logging.getLogger(__name__)
-        run = context.run
-        if run is not None and context.instance is not None:
-            _add_years(context.instance, run, settings, by_year)
-        who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
-        watcher = progress_of() if progress_of else None
-        progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
-        context_of_run = run_context(
-            settings, progress, who, run_id=(run.root_run_id or run.run_id) if run is not None else None
-        )
-        with ExitStack() as held:
+        with resource_in_our_words(context), ExitStack() as held:
+            log = context.log or logging.getLogger(__name__)
+            run = context.run
+            if run is not None and context.instance is not None:
+                _add_years(context.instance, run, settings, by_year)
+            who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
+            watcher = progress_of() if progress_of else None
+            progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
+            context_of_run = run_context(
+                settings, progress, who, run_id=(run.root_run_id or run.run_id) if run is not None else None
+            )
             if run is not None:
                 if context.instance is not None:
                     now = datetime.now(UTC)
@@ -148,7 +148,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     if run.parent_run_id is not None:
         neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: ""}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
-        if run.tags.get(BY) == BY_HAND:  # of a command, which alone must not be started again (verbs/run_job.py)
+        if run.tags.get(MAX_RETRIES_TAG) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}
     if not tags.items() <= run.tags.items():

@@ -16,11 +16,11 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
-from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, ToStdout, in_words, iso
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
+from strava_pipeline.orchestrate.failures import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import started_by, years_of_run
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 
@@ -148,43 +148,6 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> tuple[int, str, str, d
     level = logging.WARNING if evaluation.severity is dg.AssetCheckSeverity.WARN else logging.ERROR
     fields = {"check": name, "severity": evaluation.severity.value, "description": evaluation.description, **values}
     return level, "check_failed", f"check {full_name(evaluation)} failed: {words}", fields
-
-
-def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
-    """An error in words and as fields: ours and the system's by their message, any other by its traceback alone."""
-    links = list(_chain(error))
-    ours = {
-        *_names(PipelineError),
-        *(name for name in _names(OSError) if "." not in name),
-    }
-    for link in links:
-        name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
-        if name in ours:
-            return message or name, {"error": link.cls_name, "message": message}
-    last = links[-1].cls_name
-    frames = [frame.rstrip() for link in links for frame in [f"{link.cls_name}:", *link.stack]]
-    return f"{last}, an error of the program; its traceback is in the structured log", {
-        "error": last,
-        "traceback": frames,
-    }
-
-
-def was_interrupted(error: SerializableErrorInfo | None) -> bool:
-    """Whether a person or a signal ended it."""
-    return any(link.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError") for link in _chain(error))
-
-
-def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    while error is not None:
-        yield error
-        error = error.cause or error.context
-
-
-def _names(base: type[BaseException]) -> Iterator[str]:
-    """A type of errors and all kinds of it, as a traceback names them: Python's own without their module."""
-    yield base.__qualname__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__qualname__}"
-    for sub in base.__subclasses__():
-        yield from _names(sub)
 
 
 def _value(value: dg.MetadataValue[Any]) -> Any:

@@ -3,8 +3,9 @@
 An asset calls one step and hands its report on with `reported`. What the steps do is not here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 import dagster as dg
@@ -22,12 +23,33 @@ from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.operations.table_rules import VALID, is_refused
 from strava_pipeline.orchestrate.checks import STOPS, check_result, completeness_result, refusals
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import HELD_BACK, LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 _SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
+Body = Callable[..., Iterator[Result]]
+
+
+def asset(**definition: Any) -> Callable[[Body], dg.AssetsDefinition]:
+    """`dg.asset` of a body that is given the resource `run`; its failures are in our words."""
+    return lambda body: dg.asset(**definition)(_in_our_words(body))
+
+
+def multi_asset(**definition: Any) -> Callable[[Body], dg.AssetsDefinition]:
+    """`dg.multi_asset` of such a body."""
+    return lambda body: dg.multi_asset(**definition)(_in_our_words(body))
+
+
+def _in_our_words(body: Body) -> Body:
+    @wraps(body)
+    def step(context: dg.AssetExecutionContext, run: RunContext, **given: Any) -> Iterator[Result]:
+        with step_in_our_words(context.run, run.logs_dir):
+            yield from body(context, run=run, **given)
+
+    return step
 
 
 def chosen_years(context: dg.AssetExecutionContext, run: RunContext) -> list[int]:

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
-from dagster import DagsterExecutionInterruptedError, DagsterUserCodeExecutionError
+from dagster import DagsterExecutionInterruptedError
 
 from strava_pipeline.core.errors import PipelineError, YearsHeldBackError
 from strava_pipeline.lake.locks import live_run
@@ -34,11 +34,11 @@ from strava_pipeline.orchestrate.dagster_private import (
     RunFailureReason,
     execute_run,
 )
+from strava_pipeline.orchestrate.failures import error_behind, fault, was_interrupted
 from strava_pipeline.orchestrate.home import workspace_file
 from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
-from strava_pipeline.orchestrate.run_log import fault, was_interrupted
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
@@ -110,10 +110,9 @@ def run_job(
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
             raise KeyboardInterrupt from error
-        except DagsterUserCodeExecutionError as error:  # raised while the run's resources were made
-            if isinstance(error.user_exception, (PipelineError, OSError)):
-                raise error.user_exception from error
-            raise
+        except (dg.Failure, dg.DagsterUserCodeExecutionError) as error:
+            found = error_behind(error)
+            raise found from found.__cause__
         if on_disk:
             prune_daily(instance, settings, datetime.now(UTC))
         outcome = _outcome(instance, run_id, held.years if held is not None else {}, failures)
@@ -159,8 +158,10 @@ def _executed(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.Dagste
     """Execute a run that ends where a step fails: of which years a check held some back. Raises what the step raised."""
     try:
         execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
-    except YearsHeldBackError as error:
-        return {}, error
+    except dg.Failure as error:
+        if isinstance(found := error_behind(error), YearsHeldBackError):
+            return {}, found
+        raise
     return {}, None
 
 
@@ -173,8 +174,8 @@ def _executed_to_the_end(job: dg.JobDefinition, created: dg.DagsterRun, instance
 
     @dg.failure_hook(name="failures")
     def keep(context: dg.HookContext) -> None:
-        if isinstance(context.op_exception, Exception):
-            failures[context.op.name] = context.op_exception
+        if context.op_exception is not None and isinstance(found := error_behind(context.op_exception), Exception):
+            failures[context.op.name] = found
 
     job = job.get_subset(asset_selection=created.asset_selection).with_hooks({keep})
     result = execute_run(_Chosen(job), created, instance, raise_on_error=False)

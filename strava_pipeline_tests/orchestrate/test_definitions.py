@@ -44,7 +44,7 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
 
 
 def test_each_asset_that_runs_leads_to_its_file(rig: Rig) -> None:
-    for asset in build_defs(rig.settings, code_references=True).assets or ():
+    for asset in build_defs(rig.settings).assets or ():
         if isinstance(asset, dg.AssetsDefinition):
             for metadata in asset.metadata_by_key.values():
                 (reference,) = metadata["dagster/code_references"].code_references

@@ -156,7 +156,7 @@ def test_six_folders_show_what_is_set_up_there(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # what other tests leave to be collected is not meant
 def test_nothing_warns_a_person_while_the_graph_is_loaded() -> None:
-    build_defs(Settings.load(_env_file=None), code_references=True).get_repository_def()
+    build_defs(Settings.load(_env_file=None)).get_repository_def()
 
 
 @pytest.mark.parametrize(

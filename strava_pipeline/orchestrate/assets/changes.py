@@ -13,7 +13,7 @@ from strava_pipeline.orchestrate.checks import single_check
 from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
 from strava_pipeline.orchestrate.resources import Run, RunSources
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 from strava_pipeline.settings import Settings
 
@@ -21,7 +21,7 @@ from strava_pipeline.settings import Settings
 def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
     """The asset; without an approved change it asks no service for anything."""
 
-    @dg.asset(
+    @asset(
         name=APPLIED_CHANGES,
         partitions_def=partitions,
         group_name="bronze",

@@ -9,7 +9,7 @@ from strava_pipeline.orchestrate.checks import single_check
 from strava_pipeline.orchestrate.job_records import COPIES
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, INSIGHTS
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, asset, reported
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -17,7 +17,7 @@ from strava_pipeline.settings import Settings
 def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The asset, which every job takes along that lands or publishes anything. It has no years: all of the folder is copied."""
 
-    @dg.asset(
+    @asset(
         name=SECOND_COPY,
         deps=["published_warehouse", INSIGHTS, "activity_shards", FILE_READINGS, "athlete", "gear"],
         group_name=COPIES.name,

@@ -9,7 +9,7 @@ from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
 from strava_pipeline.orchestrate.checks import valid_spec
 from strava_pipeline.orchestrate.jobs import EXPORTS
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -17,7 +17,7 @@ from strava_pipeline.settings import Settings
 def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
     """The asset, which every job that publishes takes along."""
 
-    @dg.asset(
+    @asset(
         name=EXPORTED,
         partitions_def=partitions,
         deps=["published_warehouse"],

@@ -61,7 +61,7 @@ from strava_pipeline.orchestrate.metadata import (
 )
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, multi_asset, reported, scope_of
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
@@ -87,7 +87,7 @@ def gold_assets(
 def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     every_page = "every page of the listings in bronze is in the shards of its years"
 
-    @dg.multi_asset(
+    @multi_asset(
         name=SHARDS,
         specs=[
             dg.AssetSpec(
@@ -112,7 +112,7 @@ def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
 
 
 def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
-    @dg.multi_asset(
+    @multi_asset(
         name=ACTIVITIES,
         specs=[
             _table_spec(
@@ -152,7 +152,7 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
     lineage = {IMPORTED_ACTIVITIES.name: from_layer_above(IMPORTED_ACTIVITIES.name, ACTIVITIES)}
     proposed = PROPOSED_CHANGES.name
 
-    @dg.multi_asset(
+    @multi_asset(
         specs=[
             _table_spec(name, partitions, [ACTIVITIES, IMPORTS_RECEIVED], lineage.get(name, {}))
             for name in MATCH_TABLES
@@ -170,7 +170,7 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
 def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     every_detail = {"holds_bronze": "every detail on disk of the run's years is here"}
 
-    @dg.multi_asset(
+    @multi_asset(
         specs=[
             *(
                 _table_spec(name, partitions, [DETAILS, IMPORTS_RECEIVED, *received], from_bronze(name, DETAILS))
@@ -224,7 +224,7 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
             metadata=described(table.name),
         )
 
-    @dg.multi_asset(
+    @multi_asset(
         specs=[
             spec(
                 TRACKS,
@@ -245,7 +245,7 @@ def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
 
 
 def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         partitions_def=partitions,
         deps=[
             ACTIVITIES,
@@ -284,7 +284,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         sports: those that two of a year's files count.
     """
 
-    @dg.asset(
+    @asset(
         name=INSIGHTS,
         partitions_def=partitions,
         deps=["published_warehouse"],

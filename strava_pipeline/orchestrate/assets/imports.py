@@ -34,14 +34,14 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, reported
+from strava_pipeline.orchestrate.steps import Result, asset, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
 def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     """The three assets of imported files, none of them by year."""
 
-    @dg.asset(
+    @asset(
         name=FILE_BRONZE,
         group_name="bronze",
         kinds={"file"},
@@ -54,7 +54,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         paths = [Path(path) for path in config.paths]
         yield from reported(context, run, land_files(run, paths, limits, also_undone=config.also_undone))
 
-    @dg.asset(
+    @asset(
         name=FILE_READINGS,
         deps=[FILE_BRONZE],
         group_name="imports",
@@ -66,7 +66,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
     def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, run, read_imports(run, limits))
 
-    @dg.asset(
+    @asset(
         name=FILES.name,
         deps=[FILE_READINGS],
         group_name="imports",

@@ -47,7 +47,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.metadata import described, described_source
 from strava_pipeline.orchestrate.resources import Run, RunSources
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
@@ -93,7 +93,7 @@ def _assets_of(
 
 def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
 
-    @dg.asset(
+    @asset(
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
@@ -128,7 +128,7 @@ def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         partitions_def=partitions,
         deps=["activities"],
         group_name="details",
@@ -151,7 +151,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
 
 
 def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         name=STREAMS,
         partitions_def=partitions,
         deps=["activities"],
@@ -175,7 +175,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
 
 
 def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @dg.asset(
+    @asset(
         name=EVENTS,
         partitions_def=partitions,
         group_name="bronze",
@@ -206,7 +206,7 @@ def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
-    @dg.asset(
+    @asset(
         group_name="profile",
         kinds={"duckdb", "json"},
         tags=MAKES_CALLS,
@@ -219,7 +219,7 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
     ) -> Iterator[Result]:
         yield from reported(context, run, fetch_athlete(run, sources.budgeted(source), config))
 
-    @dg.asset(
+    @asset(
         deps=["activities"],
         group_name="profile",
         kinds={"duckdb", "json"},
@@ -237,17 +237,17 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
 
 
 def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDefinition:
-    title, asset = spec_of(name).title, provider_listing(name)
+    title, key = spec_of(name).title, provider_listing(name)
 
-    @dg.asset(
-        name=asset,
+    @asset(
+        name=key,
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
-        check_specs=single_check("listing_complete", asset, COMPLETE),
+        check_specs=single_check("listing_complete", key, COMPLETE),
     )
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, sources: RunSources
@@ -255,9 +255,9 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         years = chosen_years(context, run)
         source = sources.source(name)
         if config.mode == "events":
-            report = follow_events(run, source, EventsOptions(), years, asset=asset)
+            report = follow_events(run, source, EventsOptions(), years, asset=key)
         else:
-            report = list_provider_activities(run, source, config.options(context.run), years, asset=asset)
+            report = list_provider_activities(run, source, config.options(context.run), years, asset=key)
         yield from reported(context, run, report)
 
     return listing
@@ -266,11 +266,11 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
 def _files(
     partitions: dg.PartitionsDefinition[Any], name: str, choice: ProviderChoice, limits: ImportLimits
 ) -> dg.AssetsDefinition:
-    title, asset = spec_of(name).title, provider_files(name)
+    title, key = spec_of(name).title, provider_files(name)
     off = "" if choice.auto_files else " Switched off by auto_files in providers.toml: nothing is asked for."
 
-    @dg.asset(
-        name=asset,
+    @asset(
+        name=key,
         partitions_def=partitions,
         deps=["activities", ACTIVITY_MEMBERS.name],
         group_name="provider_files",  # not bronze: which files lack is known after the matching
@@ -278,7 +278,7 @@ def _files(
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
-        check_specs=single_check("files_complete", asset, "No file of these years is missing."),
+        check_specs=single_check("files_complete", key, "No file of these years is missing."),
     )
     def files(context: dg.AssetExecutionContext, run: Run, sources: RunSources) -> Iterator[Result]:
         years, source = chosen_years(context, run), sources.source(name)

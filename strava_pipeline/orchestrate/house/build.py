@@ -21,6 +21,7 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.log_files import house_logs
 from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.house.child import run_child
 from strava_pipeline.orchestrate.house.going_on import go_on_sensor
 from strava_pipeline.orchestrate.house.work import (
@@ -131,13 +132,11 @@ def _life(settings: Settings) -> dg.ResourceDefinition:
 
 def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteRunConfig) -> dg.MaterializeResult[Any]:
     """Run the command in the athlete's folder. Raises dg.Failure where it fails."""
-    try:
+    with step_in_our_words(context.run, None):
         athlete, arguments = athlete_named(settings, context.partition_key), _work(config, context.run)
         own, environment = settings_of(settings, athlete), environment_of(settings, athlete)
         if not athlete.folder.is_dir():
             raise PipelineError(f"The folder of {athlete.name} is missing: {athlete.folder}. Is its disk there?")
-    except PipelineError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
     context.instance.add_run_tags(context.run_id, {JOB: config.job})
     log = house_logs(own.logs_dir) / f"{config.job}.log"
     began = datetime.now(UTC)

@@ -4,7 +4,7 @@ Notifications go there, too, of the categories that a person chose (STRAVA_ALERT
 This is no run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine without a connection,
 which can't send the message either. Here a run that failed within a day is looked at until its tag says that a message was
 sent. A command fails before whoever typed it (or cron, which sends mail), and no message is sent. Messages of errors that are
-not ours may carry a row or a position; they are left out (run_log.fault).
+not ours may carry a row or a position; they are left out (failures.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -22,16 +22,15 @@ from strava_pipeline.lake.notifications import Notification, mark_notifications,
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.years import years_in_words
-from strava_pipeline.orchestrate.checks import full_name
 from strava_pipeline.orchestrate.dagster_private import (
     AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_ID_TAG,
     BULK_ACTION_TERMINAL_STATUSES,
     WILL_RETRY_TAG,
 )
+from strava_pipeline.orchestrate.failures import KEPT, fault, was_interrupted
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.notifying import is_about_failure
-from strava_pipeline.orchestrate.run_log import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import ALERT, BY_HAND
 from strava_pipeline.settings import Settings
@@ -178,7 +177,6 @@ class _Pause:
 
 LONGEST = 1000  # characters of an error; Discord takes 2,000 in all
 _ENDS = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
-_KEPT = "What was fetched is kept, and the next run of the job goes on from there."
 
 
 def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -216,28 +214,20 @@ def message_about(
 
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
     """The error, and what to do about it. Our own errors say that themselves."""
-    failed_checks = []
-    for entry in instance.all_logs(run.run_id, of_type={DagsterEventType.ASSET_CHECK_EVALUATION}):
-        check = entry.dagster_event.asset_check_evaluation_data if entry.dagster_event else None
-        if check is not None and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            failed_checks.append(full_name(check))
-    if failed_checks:
-        return _short(f"The check {', '.join(failed_checks)} failed."), f"Nothing wrong was published. {_KEPT}"
     words = ""
     for entry in instance.all_logs(run.run_id, of_type=_ENDS):
         event = entry.dagster_event
         if event is None:
             continue
-        data = event.step_failure_data if event.is_step_failure else event.event_specific_data
-        found = getattr(data, "error", None)
+        found = getattr(event.event_specific_data, "error", None)
         if was_interrupted(found):
-            return "It was interrupted.", _KEPT
+            return "It was interrupted.", KEPT
         if found is not None:
             words, fields = fault(found)
             unknown = "traceback" in fields
-            return _short(words), ("Its log tells where; run it again. " if unknown else "") + _KEPT
+            return _short(words), ("Its log tells where; run it again. " if unknown else "") + KEPT
         words = words or event.message or ""
-    return _short(words or "It ended without a word."), _KEPT
+    return _short(words or "It ended without a word."), KEPT
 
 
 def _short(text: str) -> str:

@@ -12,7 +12,7 @@ from strava_pipeline.core.tables import Table
 from strava_pipeline.orchestrate.checks import table_spec
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.operations import NO_SOURCE, diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
@@ -34,7 +34,7 @@ class TripsConfig(dg.Config):
 
 
 def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[..., dg.AssetsDefinition]:
-    made: Callable[..., dg.AssetsDefinition] = dg.asset(
+    return asset(
         group_name="trips",
         kinds={"duckdb"},
         description=table_description(table),
@@ -42,7 +42,6 @@ def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[...,
         check_specs=[table_spec(table.name, table.name, warns=warns)],
         **more,
     )
-    return made
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:

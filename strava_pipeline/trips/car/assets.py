@@ -13,7 +13,7 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.checks import single_check, table_spec
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, chosen_years, reported, scope_of
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, multi_asset, reported, scope_of
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.operations import (
@@ -36,7 +36,7 @@ class PingsConfig(dg.Config):
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    @dg.asset(
+    @asset(
         name=PINGS,
         partitions_def=partitions,
         group_name="cars",
@@ -50,7 +50,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         years = chosen_years(context, run)
         yield from reported(context, run, receive_pings(run, settings, years, safety_net=config.safety_net))
 
-    @dg.asset(
+    @asset(
         name=READINGS,
         partitions_def=partitions,
         deps=[PINGS],
@@ -62,7 +62,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
     def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, run, report_car_readings(run, chosen_years(context, run)))
 
-    @dg.multi_asset(
+    @multi_asset(
         specs=[
             dg.AssetSpec(
                 name,

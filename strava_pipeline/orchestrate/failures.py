@@ -1,0 +1,109 @@
+"""Failures in our words, at their step: what heads a failed step or run in Dagster, and the error behind what Dagster says of it.
+
+An error of ours or of the operating system says what happened and what to do, so its text heads the step (`dg.Failure`) and the
+error itself is the cause. Any other error is a bug: it stays a traceback, and as its message may carry anything, a row or a
+position too, only its type and its places in the code are given on.
+
+Failures in Dagster: https://docs.dagster.io/guides/build/ops/op-events
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from strava_pipeline.core.errors import PipelineError, told
+from strava_pipeline.operations.log_files import log_of
+from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
+
+KEPT = "What was fetched is kept, and the next run of the job goes on from there."
+_TO_DO = {  # by whether it may pass, and whether a clock or a sensor starts the job again
+    (True, True): "Nothing. " + KEPT,
+    (True, False): "Launch the run again later. What was fetched is kept.",
+    (False, True): "What the message says. " + KEPT,
+    (False, False): "What the message says; then launch the run again. What was fetched is kept.",
+}
+
+
+@contextmanager
+def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[None]:
+    """Raise dg.Failure from an error of ours or the system's in the body of a step: what to do, whether the work goes on by
+    itself, and where the log is (None: nowhere). Dagster tries again only what may pass.
+    """
+    try:
+        yield
+    except (PipelineError, OSError) as error:
+        started = not run.tags.keys().isdisjoint({SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
+        log = log_of(logs_dir, run.run_id) if logs_dir is not None else None
+        metadata: dict[str, Any] = {
+            "what_to_do": _TO_DO[_may_pass(error), started],
+            "goes_on_by_itself": _may_pass(error) and started,
+            **({"log": dg.MetadataValue.path(log)} if log else {}),
+        }
+        raise dg.Failure(told(error), metadata, allow_retries=_may_pass(error)) from error
+
+
+@contextmanager
+def resource_in_our_words(context: dg.InitResourceContext) -> Iterator[None]:
+    """The same around a resource: a run that it ends is headed by the error, and started again only where that may help.
+
+    Dagster would put a headline of its own before any other type of error.
+    """
+    try:
+        yield
+    except (PipelineError, OSError) as error:
+        if context.instance is not None and context.run is not None and not _may_pass(error):
+            context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+        wrapper: Any = dg.DagsterUserCodeExecutionError  # without types
+        raise wrapper(told(error), user_exception=error, original_exc_info=sys.exc_info()) from error
+
+
+def _may_pass(error: PipelineError | OSError) -> bool:
+    return isinstance(error, PipelineError) and error.may_pass
+
+
+def error_behind(error: BaseException) -> BaseException:
+    """The error that Dagster's stands for: ours, the system's or a bug."""
+    is_wrapper = isinstance(error, (dg.Failure, dg.DagsterUserCodeExecutionError))
+    return error_behind(error.__cause__) if is_wrapper and error.__cause__ is not None else error
+
+
+def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
+    """The same of an error in Dagster's records, in words and as fields: of a bug, its traceback without any message."""
+    links = list(_chain(error))
+    ours = {
+        *_names(PipelineError),
+        *(name for name in _names(OSError) if "." not in name),
+    }
+    for link in links:
+        name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
+        if name in ours:
+            return message or name, {"error": link.cls_name, "message": message}
+    last = links[-1].cls_name
+    frames = [frame.rstrip() for link in links for frame in [f"{link.cls_name}:", *link.stack]]
+    return f"{last}, an error of the program; its traceback is in the structured log", {
+        "error": last,
+        "traceback": frames,
+    }
+
+
+def was_interrupted(error: SerializableErrorInfo | None) -> bool:
+    """Whether a person or a signal ended it."""
+    return any(link.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError") for link in _chain(error))
+
+
+def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error is not None:
+        yield error
+        error = error.cause or error.context
+
+
+def _names(base: type[BaseException]) -> Iterator[str]:
+    """A type of errors and all kinds of it, as a traceback names them: Python's own without their module."""
+    yield base.__qualname__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__qualname__}"
+    for sub in base.__subclasses__():
+        yield from _names(sub)

@@ -1,0 +1,156 @@
+"""A failure in our words, at its step: what heads it in Dagster, what its records, a command and a message say; a bug stays one."""
+
+import errno
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType, EventLogEntry
+from dagster._daemon.auto_run_reexecution.auto_run_reexecution import filter_runs_to_should_retry
+
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    Ceiling,
+    CheckFailedError,
+    LoginRefusedError,
+    MisuseError,
+    PipelineError,
+    TransientError,
+    YearsHeldBackError,
+    told,
+)
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.orchestrate.failures import fault, resource_in_our_words
+from strava_pipeline.orchestrate.resources import Run
+from strava_pipeline.orchestrate.steps import Result, asset
+from strava_pipeline.settings import Settings
+from strava_pipeline.verbs.run_job import PartialRunError, run_job
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+RETRIES = {"run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}}
+RETRIED = {"outage", "login"}  # by a policy of their step
+AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def cells() -> dict[str, tuple[Exception, bool]]:
+    """Errors, which nobody has raised yet, and whether each may pass, so that a retry can help."""
+    return {
+        "outage": (TransientError("GET /athlete: Strava answered 500", status=500), True),
+        "limit": (BudgetExhaustedError(Ceiling("read", "day"), 1000, AT), True),
+        "login": (LoginRefusedError("The login is refused. Run strava-pipeline auth."), False),
+        "misuse": (MisuseError("Nothing was chosen."), False),
+        "check": (CheckFailedError({"rides.valid": "two are lost"}), False),
+        "held_back": (YearsHeldBackError({2025: "rides"}, others=True), False),
+        "disk": (OSError(errno.ENOSPC, "No space left on device", "shard.parquet"), False),
+        "nameless_disk": (OSError(errno.ENOSPC, "No space left on device"), False),
+        "bug": (ValueError("start_latlng 47.3769, 8.5417"), False),
+    }
+
+
+def failing(name: str, error: Exception, retried: bool = False) -> dg.AssetsDefinition:
+    @asset(name=name, retry_policy=dg.RetryPolicy(max_retries=1) if retried else None)
+    def body(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
+        yield dg.MaterializeResult(metadata={"calls": 3})
+        raise error
+
+    return body
+
+
+def defined(settings: Settings, assets: list[dg.AssetsDefinition], refused: Exception | None = None) -> dg.Definitions:
+    """Definitions with the job `toy` of these assets; `refused`: what their resource raises."""
+
+    @dg.resource
+    def run(context: dg.InitResourceContext) -> Iterator[Any]:
+        with resource_in_our_words(context):
+            if refused is not None:
+                raise refused
+            yield run_context(settings, LogProgress(context.log))  # type: ignore[arg-type]
+
+    jobs = [dg.define_asset_job("toy", assets)]
+    return dg.Definitions(assets, jobs=jobs, resources={"run": run}, executor=dg.in_process_executor)
+
+
+def launched(
+    instance: dg.DagsterInstance, defs: dg.Definitions
+) -> dict[DagsterEventType, dict[str | None, EventLogEntry]]:
+    """A run as a launched one, by the clock: its last entry of each type, by step."""
+    tags = {"dagster/schedule_name": "daily_flow"}
+    result = defs.resolve_job_def("toy").execute_in_process(
+        instance=instance, tags=tags, raise_on_error=False, run_config=QUIET
+    )
+    found: dict[DagsterEventType, dict[str | None, EventLogEntry]] = {}
+    for entry in instance.all_logs(result.run_id):
+        if entry.dagster_event is not None:
+            found.setdefault(entry.dagster_event.event_type, {})[entry.step_key] = entry
+    return found
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.load(_env_file=None, data_dir=tmp_path / "data", dagster_home=tmp_path / "home")
+
+
+def test_each_error_heads_its_step_and_is_the_same_to_a_command(settings: Settings, subtests: pytest.Subtests) -> None:
+    errors = cells()
+    defs = defined(settings, [failing(name, error, name in RETRIED) for name, (error, _) in errors.items()])
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = launched(instance, defs)
+        with pytest.raises(PartialRunError) as partial:
+            run_job(settings, "toy", years=None, go_on=True, definitions=defs, instance=instance)
+    failures = {**partial.value.outcome.failures, "held_back": errors["held_back"][0]}
+    for name, (error, may_pass) in errors.items():
+        with subtests.test(name):
+            assert failures[name] is error
+            made = found[DagsterEventType.ASSET_MATERIALIZATION][name].asset_materialization
+            assert made is not None
+            assert made.metadata["calls"].value == 3, "what the step reported before"
+            data = found[DagsterEventType.STEP_FAILURE][name].get_dagster_event().step_failure_data
+            assert data.error is not None
+            words, fields = fault(data.error)
+            assert (fields["error"], "traceback" in fields) == (type(error).__name__, name == "bug")
+            tried_again = name in found.get(DagsterEventType.STEP_RESTARTED, {})
+            assert tried_again is (may_pass and name in RETRIED)
+            if not isinstance(error, (PipelineError, OSError)):
+                assert "47.3769" not in words
+                continue
+            assert data.user_failure_data is not None
+            assert words == str(error)
+            assert data.user_failure_data.description == told(error)
+            if not tried_again:
+                assert data.error.message.endswith(f"Failure: {told(error)}\n")
+            metadata = data.user_failure_data.metadata
+            assert metadata["goes_on_by_itself"].value is may_pass
+            assert str(metadata["what_to_do"].value).startswith("Nothing." if may_pass else "What the message says.")
+
+
+@pytest.mark.parametrize("name", ["outage", "login", "disk", "bug", "held_back"])
+def test_a_command_ends_with_the_error_itself(settings: Settings, name: str) -> None:
+    error, _ = cells()[name]
+    expected = PartialRunError if name == "held_back" else type(error)
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(expected) as ended:
+        run_job(settings, "toy", years=None, definitions=defined(settings, [failing(name, error)]), instance=instance)
+    assert str(ended.value) == str(error)
+    assert ended.value is error or name == "held_back"
+
+
+@pytest.mark.parametrize("name", ["outage", "misuse", "disk", "bug"])
+def test_a_resource_that_fails_heads_the_run_which_starts_again_only_where_that_may_help(
+    settings: Settings, name: str
+) -> None:
+    error, may_pass = cells()[name]
+    defs = defined(settings, [failing("never", error)], refused=error)
+    with dg.DagsterInstance.ephemeral(settings=RETRIES) as instance:
+        (ended,) = launched(instance, defs)[DagsterEventType.RUN_FAILURE].values()
+        data = ended.get_dagster_event().job_failure_data
+        assert data.error is not None
+        (run,) = instance.get_runs()
+        retried = [*filter_runs_to_should_retry([run], instance)]
+        assert (fault(data.error)[1]["error"], bool(retried)) == (type(error).__name__, may_pass or name == "bug")
+        assert data.error.message.endswith(f"UserCodeExecutionError: {error}\n") is (name in ("outage", "misuse"))
+        with pytest.raises(type(error)) as raised:
+            run_job(settings, "toy", years=None, definitions=defs, instance=instance)
+        assert raised.value is error
