@@ -12,20 +12,16 @@ from enum import StrEnum
 
 
 class PipelineError(Exception):
-    """Anything the pipeline stops for on purpose.
-
-    `exit_code` is that of the command; `may_pass`: the same work may succeed later without anybody's doing.
-    """
+    """Anything the pipeline stops for on purpose. `exit_code` is the exit code of the command."""
 
     exit_code = 1
-    may_pass = False
 
 
 def told(error: PipelineError | OSError) -> str:
     """What happened, and of an error of the operating system to which file."""
-    return (
-        str(error) if isinstance(error, PipelineError) else f"{error.filename or 'A file'}: {error.strerror or error}"
-    )
+    if isinstance(error, PipelineError):
+        return str(error)
+    return f"{error.filename or 'A file'}: {error.strerror or error}"
 
 
 class CheckFailedError(PipelineError):
@@ -136,8 +132,6 @@ class TransientError(PipelineError):
     `status` is the HTTP status (None: no answer came); `body` is the answer, kept as evidence.
     """
 
-    may_pass = True
-
     def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
@@ -146,8 +140,6 @@ class TransientError(PipelineError):
 
 class RepeatingListingError(PipelineError):
     """A listing repeats itself page after page: it would never end, and each page costs a call."""
-
-    may_pass = True
 
     def __init__(self, pages: int) -> None:
         super().__init__(
@@ -159,8 +151,6 @@ class RepeatingListingError(PipelineError):
 
 class LoginServiceError(PipelineError):
     """Strava's login service gave no token after several tries: for now no call can be made."""
-
-    may_pass = True
 
 
 class GoneError(PipelineError):
@@ -193,7 +183,6 @@ class BudgetExhaustedError(PipelineError):
     """A limit is reached; no call was made. Work may go on at `resumes_at` (UTC, by the server's clock)."""
 
     exit_code = 3
-    may_pass = True
 
     def __init__(
         self, ceiling: Ceiling, limit: int, resumes_at: datetime, *, cushion: int = 0, shared: int = 0
@@ -215,7 +204,6 @@ class LimitReachedError(PipelineError):
     """A provider lets no more calls through for longer than a run waits. Work may go on at `resumes_at` (UTC)."""
 
     exit_code = 3
-    may_pass = True
 
     def __init__(self, title: str, resumes_at: datetime) -> None:
         super().__init__(

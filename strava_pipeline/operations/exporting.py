@@ -14,7 +14,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import goals_of
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import ROWS, YEAR_ROWS, StepReport, if_any, timed
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.process_owner import own_name
 from strava_pipeline.setting_values import postgres_parameters
@@ -44,7 +44,7 @@ def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]
             **if_any(years_exported=sorted(year for year in report.written if year != WHOLE)),
             "seconds": seconds.value,
         },
-        {year: {ROWS: report.rows.get(year, 0)} for year in years},
+        {year: {YEAR_ROWS: report.rows.get(year, 0)} for year in years},
         [
             Finding(
                 "equals_snapshot",

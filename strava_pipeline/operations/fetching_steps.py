@@ -25,7 +25,16 @@ from strava_pipeline.operations.options import (
 from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, estimated, if_any, named_ids, timed
+from strava_pipeline.operations.step_reports import (
+    ROWS,
+    YEAR_ROWS,
+    StepReport,
+    calls_left,
+    estimated,
+    if_any,
+    named_ids,
+    timed,
+)
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import env_file
 
@@ -159,7 +168,7 @@ def _fetched(
             **estimated(report.estimate),
             **calls_left(strava, report.missing),
         },
-        {year: {ROWS: landed} for year, landed in report.by_year.items()},
+        {year: {YEAR_ROWS: landed} for year, landed in report.by_year.items()},
         complete=Finding(
             f"{what}_complete",
             report.missing + report.resting == 0,

@@ -174,7 +174,6 @@ class RunLog:
         self._files: list[BinaryIO] = []
         self._stdout: list[BinaryIO] = [os.fdopen(os.dup(1), "wb")] if to_stdout else []
         self._stages: dict[str, _Stage] = {}
-        self._step: str | None = None
         self._trouble: str | None = None
 
     def open(self, logs_dir: Path, text: str, fields: Mapping[str, Any]) -> None:
@@ -199,12 +198,12 @@ class RunLog:
             self._warn(f"Old logs could not be removed: {'; '.join(faults)}")
 
     def message(self, at: datetime, level: int, text: str, step: str | None = None) -> None:
-        """Log a line of `step`, by default of the one that is running."""
-        self.write(at, level, "message", text, {"text": text}, step or self._step)
+        """Log a line of `step`; None: of the run."""
+        self.write(at, level, "message", text, {"text": text}, step)
 
     def begin_stage(self, step: str, at: datetime) -> None:
         """Log that a step begins."""
-        self._step, self._stages[step] = step, _Stage(at)
+        self._stages[step] = _Stage(at)
         self.write(at, logging.INFO, "stage_begins", "begins", {}, step)
 
     def add_report(self, step: str, at: datetime, asset: str, values: Mapping[str, Any]) -> None:
@@ -214,7 +213,7 @@ class RunLog:
     def end_stage(self, step: str, at: datetime, outcome: Outcome) -> None:
         """Log how a step ended, with what its assets reported where all went well."""
         stage = self._stages.setdefault(step, _Stage(at))
-        stage.outcome, stage.why, self._step = outcome.name, outcome.why, None
+        stage.outcome, stage.why = outcome.name, outcome.why
         stage.seconds = _seconds(stage.began, at)
         words = in_words(stage.assets, step) if outcome is DONE else outcome.why
         text = f"{outcome.name} after {stage.seconds:.1f} s" + (f": {words}" if words else "")

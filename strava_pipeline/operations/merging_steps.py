@@ -51,6 +51,7 @@ from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     ROWS,
+    YEAR_ROWS,
     Scope,
     StepReport,
     check_agreement,
@@ -138,7 +139,7 @@ def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> St
     if scope.assets:
         with timed() as seconds:
             report = write_shards(run.lake, scope.years, run.years)
-        by_year = {year: {ROWS: rows} for year, rows in report.rows.items()}
+        by_year = {year: {YEAR_ROWS: rows} for year, rows in report.rows.items()}
         metadata = {
             "rows": report.rows.total(),
             "files": report.files,
@@ -254,7 +255,7 @@ def write_tracks(run: RunContext, years: Sequence[int], assets: Collection[str])
             "tracks": sum(files for files, _ in sizes.values()),
             "seconds": seconds.value,
         },
-        {year: {ROWS: points, "files": files} for year, (files, points) in sizes.items()},
+        {year: {YEAR_ROWS: points, "files": files} for year, (files, points) in sizes.items()},
     )
     routes = _measured_rows(run, ROUTE_MEMBERS, years, {"routes_looked_for": report.assigned})
     tiles = _measured_rows(run, TILE_VISITS, years, {"tile_years_written": report.years_of_tiles})
@@ -262,7 +263,7 @@ def write_tracks(run: RunContext, years: Sequence[int], assets: Collection[str])
 
 
 def _measured_rows(run: RunContext, table: Table, years: Sequence[int], numbers: dict[str, int]) -> StepReport:
-    by_year = {year: {ROWS: measured_rows(run.lake, table, year)} for year in years}
+    by_year = {year: {YEAR_ROWS: measured_rows(run.lake, table, year)} for year in years}
     return StepReport(table.name, numbers, by_year)
 
 

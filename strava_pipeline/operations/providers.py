@@ -35,7 +35,7 @@ from strava_pipeline.operations.pulling import pull_each
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source, SourceCalls
-from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, named_ids, timed
+from strava_pipeline.operations.step_reports import YEAR_ROWS, StepReport, if_any, named_ids, timed
 from strava_pipeline.operations.table_rules import Finding
 
 
@@ -198,7 +198,7 @@ def fetch_provider_files(
             "bytes": fetched.bytes,
             "seconds": seconds.value,
         },
-        {year: {ROWS: fetch.by_year.get(year, 0)} for year in years},
+        {year: {YEAR_ROWS: fetch.by_year.get(year, 0)} for year in years},
         complete=Finding(
             "files_complete", not any(left.values()) and not stopped, left, str(stopped or ""), refuses=False
         ),

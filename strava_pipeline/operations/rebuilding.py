@@ -24,7 +24,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.retention import let_expire
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import YEAR_ROWS, StepReport, if_any, table_report, timed
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
 
@@ -99,11 +99,11 @@ def _reports(run: RunContext, seconds: float, changes: str) -> Iterator[StepRepo
         counts = row_counts(connection)
         by_year = {table: rows_by_year(connection, table) for table in set(REBUILT.values())}
     for asset, table in REBUILT.items():
-        yield StepReport(asset, by_year={year: {ROWS: by_year[table].get(year, 0)} for year in years})
+        yield table_report(asset, {}, by_year[table], years, None)
     yield StepReport(PROPOSED_CHANGES.name, by_year={year: {} for year in years})
     tracks = {year: track_sizes(run.lake, year) for year in years}
     yield StepReport(
-        TRACKS.name, by_year={year: {ROWS: points, "files": files} for year, (files, points) in tracks.items()}
+        TRACKS.name, by_year={year: {YEAR_ROWS: points, "files": files} for year, (files, points) in tracks.items()}
     )
     with snapshot(run.lake) as connection:
         without = if_any(views_left_out=skipped_views(connection), changed_by_reading=changes)

@@ -28,7 +28,8 @@ from strava_pipeline.operations.table_rules import (
 )
 from strava_pipeline.operations.years import years_in_words
 
-ROWS = "dagster/row_count"  # the name under which Dagster shows and plots the rows of an asset
+ROWS = "dagster/row_count"  # the names under which Dagster shows and plots the rows of an asset, and of one year of it
+YEAR_ROWS = "dagster/partition_row_count"
 
 
 class Markdown(str):
@@ -76,13 +77,15 @@ class StepReport:
 def table_report(
     asset: str,
     metadata: Mapping[str, Any] | None,
-    rows: Mapping[int, int],
+    rows: Mapping[Any, int],
     years: Iterable[int],
     findings: Sequence[Finding] | None,
 ) -> StepReport:
-    """The report of an asset that is a table; `rows`: of each year that has some."""
-    by_year = {} if metadata is None else {year: {ROWS: rows.get(year, 0)} for year in years}
-    return StepReport(asset, metadata, by_year, findings)
+    """The report of an asset that is a table; `rows`: all that it has, by year; None: of no known activity."""
+    if metadata is None:
+        return StepReport(asset, findings=findings)
+    by_year = {year: {YEAR_ROWS: rows.get(year, 0)} for year in years}
+    return StepReport(asset, {**metadata, ROWS: sum(rows.values())}, by_year, findings)
 
 
 def check_tables(
@@ -146,7 +149,7 @@ def estimated(forecast: Forecast | None) -> dict[str, Any]:
     return {"estimated_calls": forecast.calls, **if_any(estimated_done_at=forecast.done_at)}
 
 
-def nothing_there(years: Sequence[int], rows: Mapping[int, int]) -> dict[str, str]:
+def nothing_there(years: Sequence[int], rows: Mapping[Any, int]) -> dict[str, str]:
     """A sentence where none of `years` holds a row."""
     return {} if any(rows.get(year, 0) for year in years) else {"result": f"No activities in {years_in_words(years)}."}
 

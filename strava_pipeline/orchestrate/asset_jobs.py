@@ -79,9 +79,9 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
         with step_in_our_words(context.run, run.logs_dir):
             for report in rebuild_all(run, settings):
-                for year, metadata in report.by_year.items():
-                    made = dg.AssetMaterialization(report.asset, partition=str(year), metadata=shown(metadata))
-                    context.log_event(made)
+                for year, numbers in report.by_year.items():
+                    metadata = shown({**(report.metadata or {}), **numbers})
+                    context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=metadata))
             if settings.is_copied:
                 from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
 

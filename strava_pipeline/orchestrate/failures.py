@@ -16,17 +16,22 @@ from typing import Any
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from strava_pipeline.core.errors import PipelineError, told
+from strava_pipeline.core.errors import (
+    BudgetExhaustedError,
+    LimitReachedError,
+    LoginServiceError,
+    PipelineError,
+    RepeatingListingError,
+    TransientError,
+    told,
+)
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 KEPT = "What was fetched is kept, and the next run of the job goes on from there."
-_TO_DO = {  # by whether it may pass, and whether a clock or a sensor starts the job again
-    (True, True): "Nothing. " + KEPT,
-    (True, False): "Launch the run again later. What was fetched is kept.",
-    (False, True): "What the message says. " + KEPT,
-    (False, False): "What the message says; then launch the run again. What was fetched is kept.",
-}
+AGAIN = "What was fetched is kept. Launch the run again later."
+# what may pass by itself, so that a retry can help
+_MAY_PASS = (TransientError, LoginServiceError, RepeatingListingError, BudgetExhaustedError, LimitReachedError)
 
 
 @contextmanager
@@ -37,14 +42,15 @@ def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[Non
     try:
         yield
     except (PipelineError, OSError) as error:
+        may_pass = isinstance(error, _MAY_PASS)
         started = not run.tags.keys().isdisjoint({SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
         log = log_of(logs_dir, run.run_id) if logs_dir is not None else None
         metadata: dict[str, Any] = {
-            "what_to_do": _TO_DO[_may_pass(error), started],
-            "goes_on_by_itself": _may_pass(error) and started,
+            "what_to_do": ("" if may_pass else "Do what the message says. ") + (KEPT if started else AGAIN),
+            "goes_on_by_itself": may_pass and started,
             **({"log": dg.MetadataValue.path(log)} if log else {}),
         }
-        raise dg.Failure(told(error), metadata, allow_retries=_may_pass(error)) from error
+        raise dg.Failure(told(error), metadata, allow_retries=may_pass) from error
 
 
 @contextmanager
@@ -56,14 +62,10 @@ def resource_in_our_words(context: dg.InitResourceContext) -> Iterator[None]:
     try:
         yield
     except (PipelineError, OSError) as error:
-        if context.instance is not None and context.run is not None and not _may_pass(error):
+        if context.instance is not None and context.run is not None and not isinstance(error, _MAY_PASS):
             context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
         wrapper: Any = dg.DagsterUserCodeExecutionError  # without types
         raise wrapper(told(error), user_exception=error, original_exc_info=sys.exc_info()) from error
-
-
-def _may_pass(error: PipelineError | OSError) -> bool:
-    return isinstance(error, PipelineError) and error.may_pass
 
 
 def error_behind(error: BaseException) -> BaseException:
@@ -75,20 +77,15 @@ def error_behind(error: BaseException) -> BaseException:
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
     """The same of an error in Dagster's records, in words and as fields: of a bug, its traceback without any message."""
     links = list(_chain(error))
-    ours = {
-        *_names(PipelineError),
-        *(name for name in _names(OSError) if "." not in name),
-    }
+    ours = {*_names(PipelineError), *(name for name in _names(OSError) if "." not in name)}
     for link in links:
         name, _, message = link.message.strip().partition(": ")  # Dagster hands an error on as text, its type first
         if name in ours:
             return message or name, {"error": link.cls_name, "message": message}
     last = links[-1].cls_name
     frames = [frame.rstrip() for link in links for frame in [f"{link.cls_name}:", *link.stack]]
-    return f"{last}, an error of the program; its traceback is in the structured log", {
-        "error": last,
-        "traceback": frames,
-    }
+    words = f"{last}, an error of the program; its traceback is in the structured log"
+    return words, {"error": last, "traceback": frames}
 
 
 def was_interrupted(error: SerializableErrorInfo | None) -> bool:

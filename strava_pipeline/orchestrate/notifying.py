@@ -28,24 +28,14 @@ _CHANGED = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"),
 def note_end(
     lake: Lake, run: dg.DagsterRun, ui: str | None, outcome: Outcome, why: str, reports: Reports, at: datetime
 ) -> None:
-    """Keep what a person should know of a run that ended, and how the request ended that it carried out. Args as below."""
-    notify_of_run(lake, run, ui, outcome, why, reports, at)
-    if (request := run.tags.get(REQUEST)) is not None:
-        is_done = outcome.name in ("done", "stopped early")
-        message = why or outcome.why or (_taken_in(reports) if is_done else "")
-        end_request(lake, request, "done" if is_done else "failed", at, message, run.run_id)
-
-
-def notify_of_run(
-    lake: Lake, run: dg.DagsterRun, ui: str | None, outcome: Outcome, why: str, reports: Reports, at: datetime
-) -> None:
-    """Keep the notifications of a run that ended.
+    """Keep what a person should know of a run that ended, and how the request ended that it carried out.
 
     Args:
         ui: the address of Dagster's web interface, where one is running.
         why: the error or the limit in words, where there was one.
     """
     link, at = f"{ui}/runs/{run.run_id}" if ui else "strava-pipeline logs latest", at.astimezone(UTC)
+    is_done = outcome.name in ("done", "stopped early")
     years = years_in_words(years_of_run(run))
     name = f"{run.job_name} ({years})" if years else run.job_name
     if outcome.name == "failed":
@@ -54,11 +44,14 @@ def notify_of_run(
     elif outcome.name == "stopped early":
         message = f"The run {name} stopped early: {why} What was fetched is kept."
         notify(lake, "warning", message, at, about=f"{run.job_name} {why}", link=link, run_id=run.run_id)
-    if (news := _news(reports)) is not None and outcome.name in ("done", "stopped early"):
+    if (news := _news(reports)) is not None and is_done:
         notify(lake, "info", f"{name}: {news}.", at, link=link, run_id=run.run_id)
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):
         message = f"{counted(proposed, 'change')} at your services wait for a yes or a no."
         notify(lake, "info", message, at, link="strava-pipeline changes list", run_id=run.run_id)
+    if (request := run.tags.get(REQUEST)) is not None:
+        message = why or outcome.why or (_taken_in(reports) if is_done else "")
+        end_request(lake, request, "done" if is_done else "failed", at, message, run.run_id)
 
 
 def _taken_in(reports: Reports) -> str:

@@ -8,7 +8,7 @@ Resources in Dagster: https://docs.dagster.io/guides/build/external-resources
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -67,41 +67,31 @@ def run_resource(
     @dg.resource(description="The data folder, the years, the server's clock and the progress of one run.")
     def run_of(context: dg.InitResourceContext) -> Iterator[RunContext]:
         with resource_in_our_words(context), ExitStack() as held:
-            log = context.log or logging.getLogger(__name__)
-            run = context.run
-            if run is not None and context.instance is not None:
-                _add_years(context.instance, run, settings, by_year)
-            who = f"{run.job_name}, run {run.run_id}" if run is not None else "a run"
+            run, instance = context.run, context.instance
+            assert run is not None, "only runs have it"
+            assert instance is not None
+            log = _StepLog(context.log or logging.getLogger(__name__))
+            _add_years(instance, run, settings, by_year)
+            who = f"{run.job_name}, run {run.run_id}"
             watcher = progress_of() if progress_of else None
             progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
-            context_of_run = run_context(
-                settings, progress, who, run_id=(run.root_run_id or run.run_id) if run is not None else None
-            )
-            if run is not None:
-                if context.instance is not None:
-                    now = datetime.now(UTC)
-                    on_end = partial(note_end, context_of_run.lake, run, ui_of(settings.dagster_home))
-                    to_stdout = None if settings.log_stdout == "runs" and watcher else settings.log_stdout
-                    held.enter_context(
-                        logged(settings.logs_dir, context.instance, run, now, progress.say, on_end, to_stdout)
-                    )
-                held.enter_context(_warnings_shown(log, watcher))
-                if not is_live(
-                    context_of_run.lake, run.run_id
-                ):  # a command holds it before Dagster has a record of the run
-                    held.enter_context(live_run(context_of_run.lake, run.run_id))
-                if (request := run.tags.get(REQUEST)) is not None:
-                    _note_begin(context_of_run.lake, settings.logs_dir, request, run.run_id)
-                if context.instance is not None:
-                    _tag(context.instance, run, context_of_run.lake)
-                if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
-                    forget_held_years(context_of_run.lake, str(context_of_run.run_id))
-                if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
-                    context_of_run = bring_up_to_date(context_of_run, settings)
-                if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
-                    held.enter_context(
-                        locked(context_of_run.lake, FLOW_LOCK, who=who, tell=context_of_run.progress.say)
-                    )
+            context_of_run = run_context(settings, progress, who, run_id=run.root_run_id or run.run_id)
+            lake, now = context_of_run.lake, datetime.now(UTC)
+            on_end = partial(note_end, lake, run, ui_of(settings.dagster_home))
+            to_stdout = None if settings.log_stdout == "runs" and watcher else settings.log_stdout
+            held.enter_context(logged(settings.logs_dir, instance, run, now, progress.say, on_end, to_stdout))
+            held.enter_context(_warnings_shown(log, watcher))
+            if not is_live(lake, run.run_id):  # a command holds it before Dagster has a record of the run
+                held.enter_context(live_run(lake, run.run_id))
+            if (request := run.tags.get(REQUEST)) is not None:
+                _note_begin(lake, settings.logs_dir, request, run.run_id)
+            _tag(instance, run, lake)
+            if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
+                forget_held_years(lake, str(context_of_run.run_id))
+            if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
+                context_of_run = bring_up_to_date(context_of_run, settings)
+            if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
+                held.enter_context(locked(lake, FLOW_LOCK, who=who, tell=progress.say))
             yield context_of_run
 
     return run_of
@@ -141,12 +131,12 @@ def _note_begin(lake: Lake, logs_dir: Path, request: str, run_id: str) -> None:
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
-    """Tag the run with its data folder and who asked for it. A run that is executed again has the tags of its parent: those
+    """Tag the run with its data folder. A run that is executed again has the tags of its parent: those
     about the parent's work are reset.
     """
-    tags = {DATA_DIR: str(lake.data_dir), BY: started_by(run)}
+    tags = {DATA_DIR: str(lake.data_dir)}
     if run.parent_run_id is not None:
-        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: ""}
+        neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: "", BY: started_by(run)}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
         if run.tags.get(MAX_RETRIES_TAG) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
             neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
@@ -158,6 +148,20 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
 def _lists(run: dg.DagsterRun) -> bool:
     """Whether the listing is among the run's assets; a run that resumes with details alone gets in no listing's way."""
     return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
+
+
+class _StepLog(logging.Logger):
+    """Dagster's log of the step at work, so that its messages name it; before the first step, the run's."""
+
+    def __init__(self, of_run: logging.Logger) -> None:
+        super().__init__("run")
+        self._of_run = of_run
+
+    def handle(self, record: logging.LogRecord) -> None:
+        log: logging.Logger = self._of_run
+        with suppress(dg.DagsterInvariantViolationError):  # no step is at work
+            log = dg.OpExecutionContext.get().log
+        log.log(record.levelno, "%s", record.getMessage())
 
 
 @contextmanager
@@ -178,7 +182,7 @@ class _WarningsHandler(logging.Handler):
         self._log, self._watcher = log, watcher
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.log(record.levelno, "%s", record.getMessage())
+        self._log.handle(record)
         if self._watcher is not None:
             self._watcher.say(record.getMessage())
 

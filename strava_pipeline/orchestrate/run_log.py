@@ -17,6 +17,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, ToStdout, in_words, iso
+from strava_pipeline.operations.step_reports import YEAR_ROWS
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
@@ -134,8 +135,7 @@ def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
     return {
         name: _value(value)
         for name, value in materialization.metadata.items()
-        if not isinstance(value, dg.MarkdownMetadataValue)
-        and (name != "dagster/row_count" or materialization.partition is None)
+        if not isinstance(value, dg.MarkdownMetadataValue) and name != YEAR_ROWS
     }
 
 

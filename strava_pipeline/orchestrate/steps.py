@@ -26,9 +26,9 @@ from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOUR
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
+from strava_pipeline.orchestrate.step_lines import run_line
 from strava_pipeline.orchestrate.tags import HELD_BACK, LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
-_SENTENCES = {"result", "skipped"}  # why there was nothing to do: for the log, too
 Result = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
 Body = Callable[..., Iterator[Result]]
 
@@ -118,8 +118,9 @@ def _materialized(
     if report.stopped is not None:
         _tag_as_stopped(context, report.asset, report.stopped)
         metadata[STOPPED_EARLY] = str(report.stopped)
-    for name in _SENTENCES & metadata.keys():
-        context.log.info(metadata[name])
+    found = [run_line(report.asset, metadata), *map(metadata.get, ("result", "skipped"))]
+    for sentence in dict.fromkeys(filter(None, found)):
+        context.log.info(sentence)
     metadata = shown(metadata)
     if years is None:
         for year, numbers in report.by_year.items():

@@ -1,9 +1,13 @@
 """Tags of runs and steps that are set in one file and read in others, and how the queue orders by them.
 
+Dagster's UI hides those that begin with HIDDEN, which only programs read. What dagster.yaml names, and what runs of earlier
+versions are found by, keeps its name.
+
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
 
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
+HIDDEN = ".dagster/strava_pipeline_"
 DATA_DIR = "strava_pipeline/data_dir"  # several data folders may share one Dagster instance
 LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with
@@ -13,15 +17,15 @@ NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any mo
 PROVIDER_LIMIT = (
     "strava_pipeline/limit_of_"  # and the provider's name: the asset that its limit stopped; later NO_LIMIT
 )
-NO_CHOICE = "strava_pipeline/no_years_chosen"  # of a run that named no years, and so has those of its job
+NO_CHOICE = f"{HIDDEN}no_years_chosen"  # of a run that named no years, and so has those of its job
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
-CATCHES_UP = "strava_pipeline/catches_up"  # the day that a missed daily run is made good on
-REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
+CATCHES_UP = f"{HIDDEN}catches_up"  # the day that a missed daily run is made good on
+REQUEST = f"{HIDDEN}request"  # the id of the request on the dashboard that the run carries out
 HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; the others were merged and published
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
 BY_HAND = "the command line"  # BY of a run that a person typed
-BY = "by"  # who asked for the run: the first and a short one in the UI's list of runs
-ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
+BY = "by"  # who asked for the run, where Dagster's UI can't tell
+ALERT = f"{HIDDEN}alert"  # of a failed run: what became of the message about it; empty where nothing did yet
 
 FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
 LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for

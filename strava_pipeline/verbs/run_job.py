@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import uuid4
 
 import dagster as dg
@@ -74,7 +74,7 @@ def run_job(
     settings: Settings,
     name: str,
     *,
-    years: Sequence[int] | None,
+    years: Sequence[int] | None = None,
     config: dict[str, dict[str, Any]] | None = None,
     assets: Collection[str] | None = None,
     go_on: bool = False,
@@ -247,24 +247,16 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
         yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
 
 
-def run_in_terminal(
-    settings: Settings,
-    name: str,
-    *,
-    years: Sequence[int] | None = None,
-    config: dict[str, dict[str, Any]] | None = None,
-    assets: Collection[str] | None = None,
-    go_on: bool = False,
-    verbose: bool = False,
-) -> RunOutcome:
+class RunOptions(TypedDict, total=False):
+    """What a command asks of `run_job`."""
+
+    years: Sequence[int] | None
+    config: dict[str, dict[str, Any]] | None
+    assets: Collection[str] | None
+    go_on: bool
+
+
+def run_in_terminal(settings: Settings, name: str, *, verbose: bool = False, **asked: Unpack[RunOptions]) -> RunOutcome:
     """As `run_job`, with its progress on stderr; `verbose`: with Dagster's own log, too."""
-    return run_job(
-        settings,
-        name,
-        years=years,
-        config=config,
-        assets=assets,
-        go_on=go_on,
-        progress_of=progress_for_terminal(),
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+    log_level = "INFO" if verbose else "CRITICAL"
+    return run_job(settings, name, progress_of=progress_for_terminal(), log_level=log_level, **asked)

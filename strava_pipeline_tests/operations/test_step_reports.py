@@ -14,7 +14,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import nothing_there
-from strava_pipeline.verbs.run_report import run_line
+from strava_pipeline.orchestrate.step_lines import run_line
 from strava_pipeline_tests.rig import Rig
 
 

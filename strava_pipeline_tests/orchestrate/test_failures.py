@@ -124,7 +124,9 @@ def test_each_error_heads_its_step_and_is_the_same_to_a_command(settings: Settin
                 assert data.error.message.endswith(f"Failure: {told(error)}\n")
             metadata = data.user_failure_data.metadata
             assert metadata["goes_on_by_itself"].value is may_pass
-            assert str(metadata["what_to_do"].value).startswith("Nothing." if may_pass else "What the message says.")
+            assert str(metadata["what_to_do"].value).startswith(
+                "What was" if may_pass else "Do what the message says. What was"
+            )
 
 
 @pytest.mark.parametrize("name", ["outage", "login", "disk", "bug", "held_back"])

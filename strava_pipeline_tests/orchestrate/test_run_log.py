@@ -66,8 +66,9 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert (listed["outcome"], listed["assets"]["bronze_activities"]["calls"]) == ("done", 2)
     assert listed["assets"]["bronze_activities"]["rows_received"] == 6
     assert only(rows, "stage_ends", "detail_tables")["fields"]["assets"]["activity_details"]["rows_merged"] == 6
-    messages = [row["fields"]["text"] for row in rows if row["event"] == "message"]
-    assert any(text.startswith("Fetching details: 6 to do, done about") for text in messages)
+    messages = [(row["step"], row["fields"]["text"]) for row in rows if row["event"] == "message"]
+    assert ("bronze_activity_details", "Fetching details: done, 6") in messages
+    assert ("activities", "Merged: 6 new, 0 changed, 6 in these years") in messages, "a step says its outcome"
     assert "run begins: flow_backfill, year 2026, started by the command line" in human
     assert "bronze_activity_details: Fetching details: done, 6" in human
     assert f" s  {begun[-1]}, done" in human.rpartition("run ends: done")[2], "the table of timings"

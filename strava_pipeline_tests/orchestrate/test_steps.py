@@ -11,7 +11,7 @@ import pytest
 from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.step_reports import ROWS, Markdown, StepReport
+from strava_pipeline.operations.step_reports import Markdown, StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.settings import Settings
@@ -39,11 +39,14 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
 
 def test_numbers_of_the_step_and_of_the_year_are_on_the_partition() -> None:
     result = executed(
-        StepReport("rides", {"calls": 3, "at": AT, "chart": Markdown("![]()")}, {2026: {ROWS: 5}}),
+        table_report(
+            "rides", {"calls": 3, "at": AT, "chart": Markdown("![]()")}, {2025: 3, 2026: 5, None: 1}, [2026], None
+        ),
         StepReport("laps", {"calls": 0}),
     )
     made = {one.asset_key.to_user_string(): one for one in result.asset_materializations_for_node("step")}
-    assert made["rides"].metadata["dagster/row_count"].value == 5
+    rows = {name: made["rides"].metadata[f"dagster/{name}"].value for name in ("partition_row_count", "row_count")}
+    assert rows == {"partition_row_count": 5, "row_count": 9}, "of the year, and of the table with what is of no year"
     assert made["rides"].metadata["calls"].value == 3
     assert made["rides"].metadata["at"] == dg.MetadataValue.timestamp(AT.timestamp())
     assert made["rides"].metadata["chart"] == dg.MetadataValue.md("![]()")

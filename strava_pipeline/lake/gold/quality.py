@@ -245,8 +245,8 @@ def rows_of_source(connection: Connection, source: str) -> dict[int, int]:
     return dict(connection.execute(text, {"source": source}).fetchall())
 
 
-def rows_by_year(connection: Connection, table: str) -> dict[int, int]:
-    """Rows of a table by the partition year of their activity."""
+def rows_by_year(connection: Connection, table: str) -> dict[int | None, int]:
+    """Rows of a table by the partition year of their activity; None: of no known one."""
     key = TABLES[table].key[0]
     return dict(connection.execute(sql("rows_by_year").format(table=table, key=key)).fetchall())
 

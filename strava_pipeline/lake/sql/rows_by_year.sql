@@ -1,4 +1,4 @@
 SELECT activity.year, count(*)
 FROM {table} AS counted
-JOIN activities_all AS activity ON activity.id = counted.{key}
+LEFT JOIN activities_all AS activity ON activity.id = counted.{key}
 GROUP BY activity.year

@@ -41,8 +41,8 @@ from strava_pipeline.orchestrate.house.work import (
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import RECONCILE_JOB
 from strava_pipeline.orchestrate.run_records import run_records_sensor
-from strava_pipeline.orchestrate.runs import fail_dead_runs, started_by
-from strava_pipeline.orchestrate.tags import BY, DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
+from strava_pipeline.orchestrate.runs import fail_dead_runs
+from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
 from strava_pipeline.settings import Settings
 
 STOPPED = 3  # the exit code of a command that a limit ended with work left
@@ -120,11 +120,9 @@ def _life(settings: Settings) -> dg.ResourceDefinition:
         assert run is not None
         assert instance is not None
         with live_run(house, run.run_id):
-            tags = {DATA_DIR: str(house.data_dir), BY: started_by(run)}
             # one that is executed again has the tags of its parent
-            instance.add_run_tags(
-                run.run_id, tags if run.parent_run_id is None else {**tags, LIMIT: NO_LIMIT, STOPPED_EARLY: ""}
-            )
+            again = {} if run.parent_run_id is None else {LIMIT: NO_LIMIT, STOPPED_EARLY: ""}
+            instance.add_run_tags(run.run_id, {DATA_DIR: str(house.data_dir), **again})
             yield
 
     return life

@@ -88,35 +88,24 @@ class _Alert:
 
 def _alerts(instance: dg.DagsterInstance, lake: Lake, settings: Settings, at: datetime) -> list[_Alert]:
     """What is to be sent: failed runs first."""
-    found = []
-    for record in _unreported(instance, lake, at):
-        run_id = record.dagster_run.run_id
-        found.append(
-            _Alert(
-                f"run {run_id}",
-                partial(_message, instance, record, settings),
-                partial(_note_in_run, instance, run_id),
-            )
-        )
-    for each in reversed(notifications(lake)):
-        is_wanted = each.category in settings.alert_categories.split(",") and not is_about_failure(each)
-        if is_wanted and not (each.read or each.posted) and at - each.at < FRESH:
-            found.append(
-                _Alert(
-                    f"notification {each.id}",
-                    partial(_notice, each),
-                    partial(_note_as_posted, lake, each.id),
-                )
-            )
-    return found
+    wanted = [
+        each
+        for each in reversed(notifications(lake))
+        if each.category in settings.alert_categories.split(",") and not is_about_failure(each)
+        if not (each.read or each.posted) and at - each.at < FRESH
+    ]
+    failed = [_of_run(instance, record.dagster_run, settings) for record in _unreported(instance, lake, at)]
+    return failed + [_of_notification(lake, each) for each in wanted]
 
 
-def _note_in_run(instance: dg.DagsterInstance, run_id: str, what: str) -> None:
-    instance.add_run_tags(run_id, {ALERT: what})
+def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings) -> _Alert:
+    message = partial(message_about, instance, run, settings.logs_dir, ui_of(settings.dagster_home))
+    return _Alert(f"run {run.run_id}", message, lambda what: instance.add_run_tags(run.run_id, {ALERT: what}))
 
 
-def _note_as_posted(lake: Lake, notification: str, _: str) -> None:
-    mark_notifications(lake, "posted", [notification])
+def _of_notification(lake: Lake, each: Notification) -> _Alert:
+    note = partial(mark_notifications, lake, "posted", [each.id])
+    return _Alert(f"notification {each.id}", partial(_notice, each), lambda _: note())
 
 
 def _notice(each: Notification) -> dict[str, object]:
@@ -147,10 +136,6 @@ def _unreported(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[
         and not is_retried(instance, run)
         and (record.end_time or 0) > (at - FRESH).timestamp()
     ]
-
-
-def _message(instance: dg.DagsterInstance, record: dg.RunRecord, settings: Settings) -> dict[str, object]:
-    return message_about(instance, record.dagster_run, settings.logs_dir, ui_of(settings.dagster_home))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +200,7 @@ def message_about(
 def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
     """The error, and what to do about it. Our own errors say that themselves."""
     words = ""
-    for entry in instance.all_logs(run.run_id, of_type=_ENDS):
-        event = entry.dagster_event
-        if event is None:
-            continue
+    for event in (entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_ENDS)):
         found = getattr(event.event_specific_data, "error", None)
         if was_interrupted(found):
             return "It was interrupted.", KEPT

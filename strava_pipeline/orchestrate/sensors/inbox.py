@@ -43,7 +43,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
-from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN
 from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
@@ -51,7 +51,7 @@ MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh
 WEBHOOKS = "webhooks"
 INTERVAL = 30  # seconds: what is said of one activity within it costs one call
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
-_AFTER = "strava_pipeline/imports"  # tag: which imports a merge is of
+_AFTER = f"{HIDDEN}imports"  # tag: which imports a merge is of
 
 
 def inbox_sensor(

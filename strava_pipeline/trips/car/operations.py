@@ -20,7 +20,7 @@ from strava_pipeline.operations.merging import publish_all_right
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
-    ROWS,
+    YEAR_ROWS,
     Scope,
     StepReport,
     check_tables,
@@ -109,7 +109,8 @@ def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
     with timed() as seconds:
         counted = count_readings(run.lake, years)
     by_year = {
-        year: {ROWS: of_year.readings, "api_errors": sum(of_year.errors.values())} for year, of_year in counted.items()
+        year: {YEAR_ROWS: of_year.readings, "api_errors": sum(of_year.errors.values())}
+        for year, of_year in counted.items()
     }
     return StepReport(READINGS, {"seconds": seconds.value}, by_year)
 
