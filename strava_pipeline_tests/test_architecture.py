@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dagster._core.storage import tags
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -275,6 +276,13 @@ def test_every_private_name_of_dagsters_is_there_and_known_to_mypy() -> None:
     table = dagster_private._MODULES
     assert {name: module for name, module in typed.items() if str(module).startswith("dagster")} == table
     assert [name for name in table if getattr(dagster_private, name) is None] == []
+
+
+def test_a_name_that_begins_as_dagsters_is_one_that_dagster_knows() -> None:
+    theirs = {*map(str, vars(tags).values()), "dagster/row_count", "dagster/column_schema", "dagster/column_lineage"}
+    used = {name for path in MODULES for name in re.findall(r'"(\.?dagster/[a-z_]+)"', path.read_text())}
+    assert used
+    assert used <= theirs
 
 
 ROUTES = [path for path in MODULES if path.parent.name == "dashboard" and path.name.startswith(("api_", "pages_"))]

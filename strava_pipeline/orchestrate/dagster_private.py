@@ -52,16 +52,6 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.storage.sql import get_alembic_config as get_alembic_config
     from dagster._core.storage.sqlite import create_db_conn_string as create_db_conn_string
     from dagster._core.storage.sqlite_storage import DagsterSqliteStorage as DagsterSqliteStorage
-    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as ASSET_PARTITION_RANGE_END_TAG
-    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as ASSET_PARTITION_RANGE_START_TAG
-    from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG as AUTO_RETRY_RUN_ID_TAG
-    from dagster._core.storage.tags import BACKFILL_ID_TAG as BACKFILL_ID_TAG
-    from dagster._core.storage.tags import GRPC_INFO_TAG as GRPC_INFO_TAG
-    from dagster._core.storage.tags import MAX_RETRIES_TAG as MAX_RETRIES_TAG
-    from dagster._core.storage.tags import PARTITION_NAME_TAG as PARTITION_NAME_TAG
-    from dagster._core.storage.tags import SCHEDULE_NAME_TAG as SCHEDULE_NAME_TAG
-    from dagster._core.storage.tags import SENSOR_NAME_TAG as SENSOR_NAME_TAG
-    from dagster._core.storage.tags import WILL_RETRY_TAG as WILL_RETRY_TAG
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin as LoadableTargetOrigin
     from dagster._core.utils import FuturesAwareThreadPoolExecutor as FuturesAwareThreadPoolExecutor
     from dagster._core.workspace.context import WorkspaceProcessContext as WorkspaceProcessContext
@@ -77,20 +67,6 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._utils.schedules import schedule_execution_time_iterator as schedule_execution_time_iterator
 
 _REASONS: dict[str, dict[str, list[str]]] = {
-    "The tags are documented as strings; the constants keep them the same as Dagster's.": {
-        "dagster._core.storage.tags": [
-            "ASSET_PARTITION_RANGE_END_TAG",
-            "ASSET_PARTITION_RANGE_START_TAG",
-            "AUTO_RETRY_RUN_ID_TAG",
-            "BACKFILL_ID_TAG",
-            "GRPC_INFO_TAG",
-            "MAX_RETRIES_TAG",
-            "PARTITION_NAME_TAG",
-            "SCHEDULE_NAME_TAG",
-            "SENSOR_NAME_TAG",
-            "WILL_RETRY_TAG",
-        ],
-    },
     "The extension point `storage` of dagster.yaml takes a class; its base classes are not exported (docs/adr/0034).": {
         "dagster._core.event_api": ["EventHandlerFn"],
         "dagster._core.storage.event_log.schema": ["SqlEventLogStorageMetadata"],

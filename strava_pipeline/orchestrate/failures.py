@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
     told,
 )
 from strava_pipeline.operations.log_files import log_of
-from strava_pipeline.orchestrate.dagster_private import MAX_RETRIES_TAG, SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
+from strava_pipeline.orchestrate.tags import MAX_RETRIES, SCHEDULE, SENSOR
 
 KEPT = "What was fetched is kept, and the next run of the job goes on from there."
 AGAIN = "What was fetched is kept. Launch the run again later."
@@ -43,7 +43,7 @@ def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[Non
         yield
     except (PipelineError, OSError) as error:
         may_pass = isinstance(error, _MAY_PASS)
-        started = not run.tags.keys().isdisjoint({SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
+        started = not run.tags.keys().isdisjoint({SCHEDULE, SENSOR})
         log = log_of(logs_dir, run.run_id) if logs_dir is not None else None
         metadata: dict[str, Any] = {
             "what_to_do": ("" if may_pass else "Do what the message says. ") + (KEPT if started else AGAIN),
@@ -63,7 +63,7 @@ def resource_in_our_words(context: dg.InitResourceContext) -> Iterator[None]:
         yield
     except (PipelineError, OSError) as error:
         if context.instance is not None and context.run is not None and not isinstance(error, _MAY_PASS):
-            context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+            context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES: "0"})
         wrapper: Any = dg.DagsterUserCodeExecutionError  # without types
         raise wrapper(told(error), user_exception=error, original_exc_info=sys.exc_info()) from error
 

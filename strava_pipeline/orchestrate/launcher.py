@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster import DefaultRunLauncher
 
-from strava_pipeline.orchestrate.dagster_private import GRPC_INFO_TAG, CheckRunHealthResult, WorkerStatus
+from strava_pipeline.orchestrate.dagster_private import CheckRunHealthResult, WorkerStatus
 from strava_pipeline.orchestrate.tags import DATA_DIR
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class PipelineRunLauncher(DefaultRunLauncher):
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(process, signal.SIGINT)
             return True
-        if not is_live(lake, run_id) or GRPC_INFO_TAG in run.tags:  # the tag may be one that a re-execution inherited
+        # the tag may be one that a re-execution inherited
+        if not is_live(lake, run_id) or ".dagster/grpc_info" in run.tags:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_engine_event(NOT_HERE, run)
         return False

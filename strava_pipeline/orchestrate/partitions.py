@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from strava_pipeline.operations.years import ZONE
-from strava_pipeline.orchestrate.dagster_private import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from strava_pipeline.orchestrate.tags import FIRST_PARTITION, LAST_PARTITION
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
@@ -20,4 +20,4 @@ def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
 
 def range_tags(years: Sequence[int]) -> dict[str, str]:
     """The tags that make one run cover all of `years`, first to last."""
-    return {ASSET_PARTITION_RANGE_START_TAG: str(min(years)), ASSET_PARTITION_RANGE_END_TAG: str(max(years))}
+    return {FIRST_PARTITION: str(min(years)), LAST_PARTITION: str(max(years))}

@@ -28,7 +28,7 @@ from strava_pipeline.operations.progress import BothProgress, LogProgress, Progr
 from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME, MAX_RETRIES_TAG
+from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
 from strava_pipeline.orchestrate.failures import resource_in_our_words
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.job_years import years_without_choice
@@ -43,6 +43,7 @@ from strava_pipeline.orchestrate.tags import (
     DATA_DIR,
     HELD_BACK,
     LIMIT,
+    MAX_RETRIES,
     NO_CHOICE,
     NO_LIMIT,
     PROVIDER_LIMIT,
@@ -138,8 +139,8 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     if run.parent_run_id is not None:
         neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: "", BY: started_by(run)}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
-        if run.tags.get(MAX_RETRIES_TAG) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
-            neutral[MAX_RETRIES_TAG] = str(instance.run_retries_max_retries)
+        if run.tags.get(MAX_RETRIES) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
+            neutral[MAX_RETRIES] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}
     if not tags.items() <= run.tags.items():
         instance.add_run_tags(run.run_id, tags)

@@ -21,16 +21,14 @@ from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.locks import is_live, runs_with_lock_file
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.dagster_private import (
-    BACKFILL_ID_TAG,
     BULK_ACTION_TERMINAL_STATUSES,
-    SENSOR_NAME_TAG,
     AssetCheckExecutionsTable,
     SqlEventLogStorage,
     SqliteEventLogStorage,
 )
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, unresumed_runs
-from strava_pipeline.orchestrate.tags import LIMIT
+from strava_pipeline.orchestrate.tags import BACKFILL, LIMIT, SENSOR
 from strava_pipeline.settings import Settings
 
 AT_ONCE = 100  # runs that are removed in one look: some seconds, of the minute that Dagster gives a sensor
@@ -160,10 +158,8 @@ def _last_of_jobs(instance: dg.DagsterInstance, lake: Lake, old: Sequence[dg.Dag
             else []
         )
         kept |= {record.dagster_run.run_id for record in wholes if record is not None}
-    for sensor in {run.tags[SENSOR_NAME_TAG] for run in old if SENSOR_NAME_TAG in run.tags}:
-        keep(
-            _newest_first(instance, dg.RunsFilter(tags={SENSOR_NAME_TAG: sensor})), 1
-        )  # Dagster starts no run key twice
+    for sensor in {run.tags[SENSOR] for run in old if SENSOR in run.tags}:
+        keep(_newest_first(instance, dg.RunsFilter(tags={SENSOR: sensor})), 1)  # Dagster starts no run key twice
     if any(LIMIT in run.tags for run in old):
         for stopped, failed in unresumed_runs(instance, lake):
             kept |= {record.dagster_run.run_id for record in (stopped, *failed)}
@@ -179,7 +175,7 @@ def _newest_first(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterat
 
 def _is_over(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the backfill that it belongs to, if any, is over."""
-    backfill = instance.get_backfill(run.tags[BACKFILL_ID_TAG]) if BACKFILL_ID_TAG in run.tags else None
+    backfill = instance.get_backfill(run.tags[BACKFILL]) if BACKFILL in run.tags else None
     return backfill is None or backfill.status in BULK_ACTION_TERMINAL_STATUSES
 
 

@@ -16,26 +16,24 @@ from strava_pipeline.lake.locks import forget_run, is_live, runs_that_died
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
-from strava_pipeline.orchestrate.dagster_private import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    BACKFILL_ID_TAG,
-    IMPLICIT_ASSET_JOB_NAME,
-    PARTITION_NAME_TAG,
-    SCHEDULE_NAME_TAG,
-    SENSOR_NAME_TAG,
-)
+from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import (
+    BACKFILL,
     BY,
     BY_HAND,
     DATA_DIR,
+    FIRST_PARTITION,
     HELD_BACK,
+    LAST_PARTITION,
     LIMIT,
     LIMITS_WAITED_FOR,
     NO_LIMIT,
+    PARTITION,
     REQUEST,
     RESUMES,
+    SCHEDULE,
+    SENSOR,
 )
 
 UNFINISHED = [
@@ -87,7 +85,7 @@ def assets_of(run: dg.DagsterRun) -> frozenset[str]:
 
 def started_by(run: dg.DagsterRun) -> str:
     """Whoever asked for the run: a schedule, a sensor, a backfill, Dagster's UI, else a command line."""
-    for tag, what in ((BACKFILL_ID_TAG, "backfill"), (SCHEDULE_NAME_TAG, "schedule"), (SENSOR_NAME_TAG, "sensor")):
+    for tag, what in ((BACKFILL, "backfill"), (SCHEDULE, "schedule"), (SENSOR, "sensor")):
         if tag in run.tags:
             return f"{what} {run.tags[tag]}"
     by_command = run.tags.get(BY) == BY_HAND and run.parent_run_id is None  # run again in the UI, it has both
@@ -101,8 +99,8 @@ def ended_at(record: dg.RunRecord) -> datetime:
 
 def years_of_run(run: dg.DagsterRun) -> list[int]:
     """The years it covers; none where it is not by year."""
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG) or run.tags.get(PARTITION_NAME_TAG)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG) or run.tags.get(PARTITION_NAME_TAG)
+    first = run.tags.get(FIRST_PARTITION) or run.tags.get(PARTITION)
+    last = run.tags.get(LAST_PARTITION) or run.tags.get(PARTITION)
     return list(range(int(first), int(last) + 1)) if first and last and (first + last).isdecimal() else []
 
 

@@ -8,6 +8,10 @@ Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/t
 
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
 HIDDEN = ".dagster/strava_pipeline_"
+BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
+MAX_RETRIES = "dagster/max_retries"
+PARTITION = "dagster/partition"
+FIRST_PARTITION, LAST_PARTITION = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 DATA_DIR = "strava_pipeline/data_dir"  # several data folders may share one Dagster instance
 LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with

@@ -25,7 +25,6 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.dagster_private import (
-    MAX_RETRIES_TAG,
     InMemoryJob,
     LoadableTargetOrigin,
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -41,7 +40,7 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
-from strava_pipeline.orchestrate.tags import BY, BY_HAND, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import BY, BY_HAND, MAX_RETRIES, STOPPED_EARLY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import database_faults_named, open_instance
 from strava_pipeline.verbs.terminal import progress_for_terminal
@@ -138,7 +137,7 @@ def _create(
         job,
         run_id=run_id,
         run_config=config,
-        tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES_TAG: "0"},
+        tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES: "0"},
         asset_selection=None if assets is None else frozenset(map(dg.AssetKey, assets)),
         remote_job_origin=_origin(job.name),
     )

@@ -11,12 +11,11 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
-from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.home import configuration
 from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.queues import Limits
 from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, ended_at, fail_dead_runs
-from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT
+from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, PARTITION
 from strava_pipeline.settings import Settings
 
 REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
@@ -37,7 +36,7 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
         requests = []
         for record, failed in _stopped(instance):
             run = record.dagster_run
-            athlete = known.get(run.tags.get(PARTITION_NAME_TAG, ""))
+            athlete = known.get(run.tags.get(PARTITION, ""))
             rest_ends = max([ended_at(record) + REST, *(ended_at(other) + PAUSE for other in failed)])
             if athlete is None or athlete.name not in present or now() < rest_ends:
                 continue
@@ -49,7 +48,7 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
             if budget_of(STRAVA, own, limits, system_clock(own, now)).is_worth_a_run():
                 requests.append(_again(run, athlete.name, len(failed)))
         at_work = sum(
-            GOES_ON in run.tags and run.tags.get(PARTITION_NAME_TAG) in known  # others are another machine's
+            GOES_ON in run.tags and run.tags.get(PARTITION) in known  # others are another machine's
             for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
         )
         return dg.SensorResult(requests[: max(_at_once(settings) - at_work, 0)])
@@ -73,11 +72,11 @@ def _stopped(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, list[
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={LIMIT: "day"})
     for record in reversed(instance.get_run_records(filters)):
         run = record.dagster_run
-        name = run.tags[PARTITION_NAME_TAG]
+        name = run.tags[PARTITION]
         later = [
             other
             for other in instance.get_run_records(
-                dg.RunsFilter(tags={PARTITION_NAME_TAG: name}, created_after=record.create_timestamp)
+                dg.RunsFilter(tags={PARTITION: name}, created_after=record.create_timestamp)
             )
             if other.storage_id > record.storage_id and work_of(other.dagster_run) == work_of(run)
             if other.dagster_run.status not in FAILED or other.dagster_run.tags.get(GOES_ON) == run.run_id

@@ -22,17 +22,12 @@ from strava_pipeline.lake.notifications import Notification, mark_notifications,
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.years import years_in_words
-from strava_pipeline.orchestrate.dagster_private import (
-    AUTO_RETRY_RUN_ID_TAG,
-    BACKFILL_ID_TAG,
-    BULK_ACTION_TERMINAL_STATUSES,
-    WILL_RETRY_TAG,
-)
+from strava_pipeline.orchestrate.dagster_private import BULK_ACTION_TERMINAL_STATUSES
 from strava_pipeline.orchestrate.failures import KEPT, fault, was_interrupted
 from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.notifying import is_about_failure
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
-from strava_pipeline.orchestrate.tags import ALERT, BY_HAND
+from strava_pipeline.orchestrate.tags import ALERT, BACKFILL, BY_HAND
 from strava_pipeline.settings import Settings
 
 FRESH = timedelta(days=1)  # what failed earlier is no news; a message that can't be sent is given up then
@@ -166,11 +161,11 @@ _ENDS = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
 
 def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether Dagster's daemon starts the failed run again (its process died): then no message is sent yet."""
-    if run.tags.get(WILL_RETRY_TAG) != "true":
+    if run.tags.get("dagster/will_retry") != "true":
         return False
-    if AUTO_RETRY_RUN_ID_TAG in run.tags or BACKFILL_ID_TAG not in run.tags:
+    if "dagster/auto_retry_run_id" in run.tags or BACKFILL not in run.tags:
         return True
-    backfill = instance.get_backfill(run.tags[BACKFILL_ID_TAG])  # of one that is over, Dagster starts no run again
+    backfill = instance.get_backfill(run.tags[BACKFILL])  # of one that is over, Dagster starts no run again
     return backfill is not None and backfill.status not in BULK_ACTION_TERMINAL_STATUSES
 
 

@@ -16,7 +16,6 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.orchestrate.dagster_private import PARTITION_NAME_TAG
 from strava_pipeline.orchestrate.home import CONFIG as CONFIGURATION
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST
@@ -24,7 +23,7 @@ from strava_pipeline.orchestrate.house.work import ATHLETE, ATHLETES, CONFIG, GO
 from strava_pipeline.orchestrate.queues import LOCATION
 from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
 from strava_pipeline.orchestrate.runs import PAUSE, TRIES
-from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PRIORITY
+from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PARTITION, PRIORITY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.fakes import Time
@@ -73,7 +72,7 @@ def scheduled(settings: Settings, instance: dg.DagsterInstance, name: str, at: d
 
 
 def asked(tick: Any) -> list[tuple[str, dict[str, Any]]]:
-    return [(each.tags[PARTITION_NAME_TAG], each.run_config["ops"][ATHLETE][CONFIG]) for each in tick.run_requests]
+    return [(each.tags[PARTITION], each.run_config["ops"][ATHLETE][CONFIG]) for each in tick.run_requests]
 
 
 def test_the_definitions_load_as_dagster_loads_them(settings: Settings) -> None:
@@ -224,7 +223,7 @@ def stopped(
             run_id=run_id,
             status=status,
             tags={
-                PARTITION_NAME_TAG: name,
+                PARTITION: name,
                 **({LIMIT: "day"} if status is dg.DagsterRunStatus.SUCCESS else {}),
                 **more,
             },
