@@ -28,5 +28,5 @@ def test_dg_finds_the_definitions_right_and_lists_them(tmp_path: Path) -> None:
     listed = json.loads(dg(tmp_path, "list", "defs", "--json"))
     source = {each["asset_key"]: each.get("source", "") for each in listed["assets"]}
     assert source["activities"].startswith("strava_pipeline/orchestrate/assets/gold.py:")
-    assert {"bronze_activities", "published_warehouse"} <= source.keys()
-    assert "flow_backfill" in {each["name"] for each in listed["jobs"]}
+    assert {"bronze_files", "published_warehouse"} <= source.keys()
+    assert "import_and_merge" in {each["name"] for each in listed["jobs"]}
