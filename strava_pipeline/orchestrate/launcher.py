@@ -17,7 +17,7 @@ import dagster as dg
 from dagster import DefaultRunLauncher
 
 from strava_pipeline.orchestrate.dagster_private import CheckRunHealthResult, WorkerStatus
-from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.orchestrate.tags import folder_of
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
@@ -69,7 +69,8 @@ def _lake_of(run: dg.DagsterRun) -> "Lake | None":
     """The data folder of a run that has begun."""
     from strava_pipeline.lake.paths import Lake
 
-    return Lake(Path(run.tags[DATA_DIR])) if DATA_DIR in run.tags else None
+    folder = folder_of(run.tags)
+    return Lake(Path(folder)) if folder is not None else None
 
 
 ForkRunLauncher = PipelineRunLauncher  # as dagster.yaml of version 0.1 names it, which somebody may have edited

@@ -22,7 +22,6 @@ from strava_pipeline.orchestrate.tags import (
     BACKFILL,
     BY,
     BY_HAND,
-    DATA_DIR,
     FIRST_PARTITION,
     HELD_BACK,
     LAST_PARTITION,
@@ -34,6 +33,7 @@ from strava_pipeline.orchestrate.tags import (
     RESUMES,
     SCHEDULE,
     SENSOR,
+    folder_of,
 )
 
 UNFINISHED = [
@@ -49,7 +49,7 @@ _EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_S
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
     """Whether the run is of this data folder. One without the tag, which has not begun, is taken to be."""
-    return run.tags.get(DATA_DIR, str(lake.data_dir)) == str(lake.data_dir)
+    return folder_of(run.tags) in (None, str(lake.data_dir))
 
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
@@ -193,10 +193,10 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
     ended = instance.get_run_records(
         dg.RunsFilter(
             statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE],
-            tags={LIMIT: LIMITS_WAITED_FOR, DATA_DIR: str(lake.data_dir)},
+            tags={LIMIT: LIMITS_WAITED_FOR},
         )
     )
-    runs = [record for record in ended if is_done(record.dagster_run) and _is_resumable(record.dagster_run)]
+    runs = [record for record in ended if is_ours(record.dagster_run, lake) and _is_resumable(record.dagster_run)]
     if not runs:
         return []
     later = instance.get_run_records(dg.RunsFilter(created_after=min(record.create_timestamp for record in runs)))
@@ -219,7 +219,7 @@ def is_done(run: dg.DagsterRun) -> bool:
 def _is_resumable(run: dg.DagsterRun) -> bool:
     configs = [asset["config"] for asset in config_of(run).values()]
     capped = any(config.get("max_calls") is not None for config in configs)
-    return job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
+    return is_done(run) and job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
 
 
 def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:

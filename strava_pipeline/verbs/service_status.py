@@ -26,7 +26,7 @@ from strava_pipeline.orchestrate.dagster_private import (
 )
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import DAILY, schedules
-from strava_pipeline.orchestrate.tags import DATA_DIR
+from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
 from strava_pipeline.process_owner import is_house
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
@@ -204,10 +204,9 @@ def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[date
 
 def last_success(settings: Settings, instance: dg.DagsterInstance, job: str | None = None) -> datetime | None:
     """When a run of `job`, or of any job, on this data folder last succeeded."""
-    wanted = dg.RunsFilter(
-        job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], tags={DATA_DIR: str(settings.data_dir)}
-    )
-    ends = [record.end_time for record in instance.get_run_records(wanted, limit=1)]
+    done, folder = [dg.DagsterRunStatus.SUCCESS], str(settings.data_dir)
+    wanted = [dg.RunsFilter(job_name=job, statuses=done, tags={tag: folder}) for tag in (DATA_DIR, DATA_DIR_BEFORE)]
+    ends = [record.end_time for each in wanted for record in instance.get_run_records(each, limit=1)]
     return datetime.fromtimestamp(ends[0], UTC) if ends and ends[0] is not None else None
 
 

@@ -212,9 +212,11 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
     A pull from the watermark also does what earlier ones of the same years left, unless it fails.
     """
     assets = [provider_listing(provider), provider_files(provider)]
-    tags = {limit_tag(provider): assets, DATA_DIR: str(lake.data_dir)}
+    tags = {limit_tag(provider): assets}
     stopped = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, tags=tags))
-    records = [record for record in stopped if _may_go_on(record.dagster_run, provider)]
+    records = [
+        record for record in stopped if is_ours(record.dagster_run, lake) and _may_go_on(record.dagster_run, provider)
+    ]
     waiting: list[dg.DagsterRun] = []
     pulls = [
         record

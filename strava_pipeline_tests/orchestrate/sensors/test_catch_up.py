@@ -18,6 +18,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
 from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.verbs.dagster_process import PATIENCE
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Rig
@@ -76,7 +77,7 @@ def test_what_was_due_and_is_not_done_is_asked_for(
     ("made", "counts"),
     [
         ({}, True),
-        ({"tags": {"strava_pipeline/data_dir": "elsewhere"}}, False),
+        ({"tags": {DATA_DIR: "elsewhere"}}, False),
         ({"asset_selection": frozenset({dg.AssetKey("published_warehouse")})}, False),  # the rest of an older one
     ],
 )

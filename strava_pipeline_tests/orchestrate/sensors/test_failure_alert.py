@@ -13,6 +13,7 @@ from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.orchestrate.home import note_ui
 from strava_pipeline.orchestrate.runs import clean_up, fail_dead_runs
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.receiver import KEY, Receiver, receiver
 from strava_pipeline_tests.rig import Rig
@@ -101,7 +102,7 @@ def test_a_message_is_short_whatever_the_error(watch: Watch, told: Receiver) -> 
         ({"tags": {"dagster/sensor_name": "resume"}}, 1),
         ({"tags": {"dagster/backfill": "gone"}}, 1),
         ({"tags": {}}, 0),  # typed: it failed before a person's eyes
-        ({"tags": {**SCHEDULED, "strava_pipeline/data_dir": "elsewhere"}}, 0),
+        ({"tags": {**SCHEDULED, DATA_DIR: "elsewhere"}}, 0),
         ({"tags": SCHEDULED, "at": NOON - timedelta(hours=25)}, 0),
     ],
 )

@@ -12,7 +12,7 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
-from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE, HELD_BACK, LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Make, Rig, definitions
 
@@ -156,7 +156,8 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("backfill", {"tags": STOPPED, "run_config": CAPPED}, False),
         ("enrich", {"tags": STOPPED}, False),  # asked for once by a person
         ("profile", {"tags": STOPPED}, False),  # weekly
-        ("backfill", {"tags": {**STOPPED, "strava_pipeline/data_dir": "elsewhere"}}, False),
+        ("backfill", {"tags": {**STOPPED, DATA_DIR: "elsewhere"}}, False),
+        ("backfill", {"tags": {**STOPPED, DATA_DIR: "", DATA_DIR_BEFORE: "elsewhere"}}, False),
     ],
 )
 def test_only_what_stravas_limits_stopped_goes_on(watch: Watch, job: str, made: dict[str, Any], goes_on: bool) -> None:
@@ -177,7 +178,7 @@ def test_only_what_stravas_limits_stopped_goes_on(watch: Watch, job: str, made: 
         ("backfill", ("streams", {}), True),
         ("streams", ("backfill", {}), True),
         ("streams", ("streams", {}), False),
-        ("backfill", ("backfill", {"tags": {"strava_pipeline/data_dir": "elsewhere"}}), True),
+        ("backfill", ("backfill", {"tags": {DATA_DIR: "elsewhere"}}), True),
         ("flow", ("flow", {"years": "2025"}), False),  # it takes up what the last one left
     ],
 )
