@@ -18,6 +18,7 @@ from strava_pipeline.settings import Settings
 
 RUN = run_context(Settings.load(_env_file=None), LogProgress(logging.getLogger("run")))
 PARTITIONS = dg.StaticPartitionsDefinition(["2025", "2026"])
+ROWS = {2025: 3, 2026: 5, None: 1}
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WRONG = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.")
 MISSING = Finding("rides_complete", False, {"missing": 1}, "One ride is missing.", refuses=False)
@@ -39,9 +40,7 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
 
 def test_numbers_of_the_step_and_of_the_year_are_on_the_partition() -> None:
     result = executed(
-        table_report(
-            "rides", {"calls": 3, "at": AT, "chart": Markdown("![]()")}, {2025: 3, 2026: 5, None: 1}, [2026], None
-        ),
+        table_report("rides", {"calls": 3, "at": AT, "chart": Markdown("![]()")}, ROWS, [2026], None),
         StepReport("laps", {"calls": 0}),
     )
     made = {one.asset_key.to_user_string(): one for one in result.asset_materializations_for_node("step")}

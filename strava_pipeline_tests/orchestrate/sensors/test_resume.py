@@ -12,7 +12,7 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
-from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE, HELD_BACK, LIMIT, RESUMES
+from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE, HELD_BACK, LIMIT, RESUMES, folder_of
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Make, Rig, definitions
 
@@ -157,7 +157,6 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("enrich", {"tags": STOPPED}, False),  # asked for once by a person
         ("profile", {"tags": STOPPED}, False),  # weekly
         ("backfill", {"tags": {**STOPPED, DATA_DIR: "elsewhere"}}, False),
-        ("backfill", {"tags": {**STOPPED, DATA_DIR: "", DATA_DIR_BEFORE: "elsewhere"}}, False),
     ],
 )
 def test_only_what_stravas_limits_stopped_goes_on(watch: Watch, job: str, made: dict[str, Any], goes_on: bool) -> None:
@@ -242,3 +241,8 @@ def test_going_on_that_failed_is_tried_again_three_times_in_all(make_rig: Make) 
             )
             rig.remembered.report_run_failed(failed)
         assert watch.tick("resume") == (None, "Nothing waits for a limit."), "three times, and then a person is needed"
+
+
+def test_the_folder_of_an_earlier_version_s_run_is_found_by_the_old_tag() -> None:
+    kept = ({}, {DATA_DIR_BEFORE: "a"}, {DATA_DIR_BEFORE: "a", DATA_DIR: "b"})
+    assert [*map(folder_of, kept)] == [None, "a", "b"]
