@@ -116,7 +116,7 @@ def in_folder(folder: Path, services: list[str], settings: dict[str, Any]) -> Se
 
 
 def shown(folder: Path, name: str) -> dict[str, set[str]]:
-    """What Dagster shows of it: assets by group, checks, jobs, schedules, sensors."""
+    """What Dagster shows of it: assets by group, checks, jobs, schedules, sensors and how many looks of these make a day."""
     settings = in_folder(folder / name, *SIX[name])
     if name == "files alone":
         (settings.data_dir / "inbox" / "files").mkdir(parents=True)
@@ -133,7 +133,8 @@ def shown(folder: Path, name: str) -> dict[str, set[str]]:
         above = {dep.asset_key for deps in lineage.deps_by_column.values() for dep in deps} if lineage else set()
         assert above <= set(graph.get_all_asset_keys()), "column lineage leads to what is there"
     found["schedules"] = {schedule.name for schedule in repository.schedule_defs}
-    return found | {"sensors": {sensor.name for sensor in repository.sensor_defs}}
+    looks = sum(86_400 // (sensor.minimum_interval_seconds or 1) for sensor in repository.sensor_defs)
+    return found | {"sensors": {sensor.name for sensor in repository.sensor_defs}, "looks a day": {str(looks)}}
 
 
 def of_six(folder: Path) -> str:
@@ -143,7 +144,7 @@ def of_six(folder: Path) -> str:
     for name, found in zip(SIX, (first, *others), strict=True):
         lines.append(name if found is first else f"{name}: beside it")
         for kind in sorted(found):
-            assert found[kind] >= first.get(kind, set()), "what receives is always there"
+            assert kind == "looks a day" or found[kind] >= first.get(kind, set()), "what receives is always there"
             if more := found[kind] if found is first else found[kind] - first.get(kind, set()):
                 lines.append(f"  {kind}: {', '.join(sorted(more))}")
     return "\n".join(lines) + "\n"
