@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # mypy's view of the table below
         UnresolvedAssetJobDefinition as UnresolvedAssetJobDefinition,
     )
     from dagster._core.errors import DagsterUserCodeUnreachableError as DagsterUserCodeUnreachableError
-    from dagster._core.event_api import EventHandlerFn as EventHandlerFn
     from dagster._core.events import RunFailureReason as RunFailureReason
     from dagster._core.execution import context_creation_job as context_creation_job
     from dagster._core.execution.api import execute_run as execute_run
@@ -38,19 +37,13 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as AssetCheckExecutionsTable
     from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata as SqlEventLogStorageMetadata
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage as SqlEventLogStorage
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log as sqlite_event_log
-    from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME as INDEX_SHARD_NAME
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage as SqliteEventLogStorage
-    from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
-        SqliteEventLogStorageWatchdog as SqliteEventLogStorageWatchdog,
-    )
     from dagster._core.storage.runs import SqlRunStorage as SqlRunStorage
     from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage as SqliteRunStorage
     from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import (
         SqliteScheduleStorage as SqliteScheduleStorage,
     )
     from dagster._core.storage.sql import get_alembic_config as get_alembic_config
-    from dagster._core.storage.sqlite import create_db_conn_string as create_db_conn_string
     from dagster._core.storage.sqlite_storage import DagsterSqliteStorage as DagsterSqliteStorage
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin as LoadableTargetOrigin
     from dagster._core.utils import FuturesAwareThreadPoolExecutor as FuturesAwareThreadPoolExecutor
@@ -68,18 +61,11 @@ if TYPE_CHECKING:  # mypy's view of the table below
 
 _REASONS: dict[str, dict[str, list[str]]] = {
     "The extension point `storage` of dagster.yaml takes a class; its base classes are not exported (docs/adr/0034).": {
-        "dagster._core.event_api": ["EventHandlerFn"],
         "dagster._core.storage.event_log.schema": ["SqlEventLogStorageMetadata"],
-        "dagster._core.storage.event_log.sqlite": ["sqlite_event_log"],
-        "dagster._core.storage.event_log.sqlite.sqlite_event_log": [
-            "INDEX_SHARD_NAME",
-            "SqliteEventLogStorage",
-            "SqliteEventLogStorageWatchdog",
-        ],
+        "dagster._core.storage.event_log.sqlite.sqlite_event_log": ["SqliteEventLogStorage"],
         "dagster._core.storage.runs.sqlite.sqlite_run_storage": ["SqliteRunStorage"],
         "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage": ["SqliteScheduleStorage"],
         "dagster._core.storage.sql": ["get_alembic_config"],
-        "dagster._core.storage.sqlite": ["create_db_conn_string"],
         "dagster._core.storage.sqlite_storage": ["DagsterSqliteStorage"],
         "dagster._serdes.config_class": ["ConfigurableClassData"],
     },

@@ -85,7 +85,6 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Findin
     import dagster as dg
     from sqlalchemy.exc import SQLAlchemyError
 
-    from strava_pipeline.orchestrate.storage import OtherHomeError
     from strava_pipeline.verbs.instance import (
         NotUnderstoodError,
         fault_of_database,
@@ -101,8 +100,6 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Findin
         if names_other_storage(home) or unset_variables(home):
             return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}, or set what it names.")]
         return [skipped(INSTANCE, f"not looked at: Dagster does not understand {home / CONFIG}")]
-    except OtherHomeError as error:
-        return [problem(INSTANCE, str(error), f"Edit {home / CONFIG}: storage, base_dir.")]
     except Exception as error:
         fault = fault_of_database(error)
         if fault is not None and names_other_storage(home):

@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.files import write_whole
-from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage, create_db_conn_string
+from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage
 from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_storage, own_configuration
 from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.orchestrate.storage import PipelineStorage
@@ -106,8 +106,8 @@ def is_replaceable(config: Path) -> bool:
 def keeps_records_in(home: Path, instance: dg.DagsterInstance) -> bool:
     """Whether the records are SQLite files in `home`, and neither elsewhere nor in another database."""
     storage = instance.run_storage
-    return isinstance(storage, SqliteRunStorage) and storage._conn_string == create_db_conn_string(
-        str(home / "history"), "runs"
+    return (
+        isinstance(storage, SqliteRunStorage) and storage._conn_string == f"sqlite:///{home.absolute()}/history/runs.db"
     )
 
 
