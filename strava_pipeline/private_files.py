@@ -34,9 +34,8 @@ def read_private(path: Path, *, largest: int = LARGEST, is_ours: bool = False) -
 
     Raises NotPrivateError; OSError where the file is missing or can't be read.
     """
-    descriptor = os.open(
-        path, os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if is_ours else 0)
-    )  # of a pipe, waits for none
+    # of a pipe, waits for none
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if is_ours else 0))
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

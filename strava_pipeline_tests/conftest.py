@@ -73,13 +73,8 @@ LONGEST = (
 
 OF_PROCESSES = ("browser", "container", "e2e", "old_folders")  # rooms whose tests start them
 
-SOAK = (
-    "days",
-    "kills",
-    "damage",
-    "calendar",
-    "daemon",
-)  # what `make soak` runs one after the other: each under an hour
+# what `make soak` runs one after the other: each under an hour
+SOAK = "days", "kills", "damage", "calendar", "daemon"
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -127,9 +122,8 @@ def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_STATE_HOME", str(folder))
         environment.setenv("GARMIN_PERSONAL_API_KEY_FILE", str(folder / "no-garmin-key"))  # nor the user's key there
-        environment.setenv(
-            "DASHBOARD_ADDRESS", "off"
-        )  # no `dev` or service of a test starts one, at the same port as another's
+        # no `dev` or service of a test starts one, at the same port as another's
+        environment.setenv("DASHBOARD_ADDRESS", "off")
         yield folder
 
 

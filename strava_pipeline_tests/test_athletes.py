@@ -300,9 +300,8 @@ def test_a_change_keeps_comments_and_is_refused_where_it_would_not_be_usable(hou
 
 def test_the_houses_own_dagster_counts_calls_where_the_house_does(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv(
-        "HOME", "~"
-    )  # a user without a home, as in a container: the ledger is in the house's data folder
+    # a user without a home, as in a container: the ledger is in the house's data folder
+    monkeypatch.setenv("HOME", "~")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     monkeypatch.setattr(os, "environ", {**os.environ})
     before = Settings.load()

@@ -33,14 +33,10 @@ from strava_pipeline_tests.processes import ran
 
 README_LINES = 170  # what a person reads before trying the program
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
-FOLLOWING = {
-    "STRAVA_API_URL",
-    "STRAVA_LEDGER_DIR",
-    "DAGSTER_HOME",
-}  # their defaults follow other settings, the user, the checkout
-MACHINE_PATH = re.compile(
-    r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]"
-)  # of whoever's machine this was written on
+# their defaults follow other settings, the user, the checkout
+FOLLOWING = {"STRAVA_API_URL", "STRAVA_LEDGER_DIR", "DAGSTER_HOME"}
+# of whoever's machine this was written on
+MACHINE_PATH = re.compile(r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]")
 USAGE_ERROR = typer.BadParameter.__base__ or Exception  # Typer has no public name for it
 
 

@@ -120,9 +120,8 @@ def do(settings: Settings, job: str, years: Sequence[int], config: dict[str, dic
         steps = _Steps(run, BudgetedSource(STRAVA, settings, run), settings, years, job, of_assets)
         due = [step for asset, step in _STEPS.items() if asset in assets]
         for is_shared, group in groupby(due, key=_SHARING.__contains__):
-            with (
-                reading(run.lake) if is_shared else nullcontext()
-            ):  # opened once for all of them: it costs 50 ms of CPU
+            # opened once for all of them: it costs 50 ms of CPU
+            with reading(run.lake) if is_shared else nullcontext():
                 for step in group:
                     step(steps)
     return steps.done

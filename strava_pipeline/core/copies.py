@@ -13,11 +13,8 @@ KINDS = (OWN, API, PUBLISHED)
 FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
 MADE = "made:"  # before what tells the folder that made it from one that was restored
 BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
-_KEPT = (
-    (14, lambda at: at.date()),
-    (8, lambda at: at.isocalendar()[:2]),
-    (24, lambda at: (at.year, at.month)),
-)  # of so many days, weeks and months that have snapshots, the newest one each
+# of so many days, weeks and months that have snapshots, the newest one each
+_KEPT = (14, lambda at: at.date()), (8, lambda at: at.isocalendar()[:2]), (24, lambda at: (at.year, at.month))
 
 
 @dataclass(frozen=True, slots=True)

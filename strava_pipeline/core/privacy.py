@@ -61,9 +61,8 @@ def _zone(where: str, given: Any, faults: list[str]) -> PrivacyZone | None:
         faults.append(f"{where} {name}: no value has this name; there are {', '.join(_NAMES)}")
     place, radius = given.get("place"), given.get("radius_m")
     is_place = isinstance(place, list) and len(place) == 2 and all(map(_is_number, place))
-    is_on_earth = (
-        isinstance(place, list) and is_place and abs(place[0]) <= 90 and abs(place[1]) <= 180
-    )  # nan is neither
+    # nan is neither
+    is_on_earth = isinstance(place, list) and is_place and abs(place[0]) <= 90 and abs(place[1]) <= 180
     if not isinstance(place, list) or not is_on_earth:
         faults.append(f"{where} place: not a latitude and a longitude in degrees, like [52.5163, 13.3777]")
         return None

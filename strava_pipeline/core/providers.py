@@ -180,9 +180,8 @@ def spec_of(source: str) -> ProviderSpec:
     try:
         module = import_part(source, "record")
     except ModuleNotFoundError as error:
-        if not str(error.name).endswith(
-            (f".{source}", f".{source}.record")
-        ):  # a source that imports alone have has no folder
+        # a source that imports alone have has no folder
+        if not str(error.name).endswith((f".{source}", f".{source}.record")):
             raise
         module = None
     if module is None:

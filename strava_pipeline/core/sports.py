@@ -30,9 +30,8 @@ SPORTS: dict[str, str] = {
     OTHER: "Badminton Basketball Cricket Dance Golf Padel Pickleball Racquetball RockClimbing Soccer Squash TableTennis Tennis"
     " Volleyball Wheelchair",
 }
-_CAPITALS = re.compile(
-    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
-)  # where a word begins in GravelRide and EBikeRide
+# where a word begins in GravelRide and EBikeRide
+_CAPITALS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for sport in sports.split()}
 
 

@@ -343,9 +343,8 @@ def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool,
     is_step = ((speed <= fastest) | (beside > fastest / 2)) & (over_pauses | (pl.col("since") <= pause))
     return (
         timed.lazy()
-        .with_columns(
-            step=step.clip(lower_bound=0.0).fill_null(0.0)
-        )  # below 0 where a device or a session begins again
+        # below 0 where a device or a session begins again
+        .with_columns(step=step.clip(lower_bound=0.0).fill_null(0.0))
         .with_columns(pl.when(is_step).then("step").otherwise(0.0))
         .select("t", covered=pl.col("step").cum_sum())
         .collect()

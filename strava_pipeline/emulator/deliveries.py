@@ -226,9 +226,8 @@ def _exchange(
     headers = {} if body is None else {"Content-Type": JSON_TYPE, **more}
     try:
         connection.connect()
-        end = threading.Timer(
-            seconds, _cut, [connection.sock]
-        )  # the socket's timeout covers each read, not all of them
+        # the socket's timeout covers each read, not all of them
+        end = threading.Timer(seconds, _cut, [connection.sock])
         end.daemon = True
         end.start()
         try:

@@ -255,9 +255,8 @@ def _decode(raw: dict[str, Any]) -> Ledger:
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:
             raise ValueError("a counter out of range")
         ledger.counters[Ceiling(pair, window)] = counter
-    with suppress(
-        *_GARBAGE, AttributeError, IndexError
-    ):  # of no use to the counters, which an earlier version writes alone
+    # of no use to the counters, which an earlier version writes alone
+    with suppress(*_GARBAGE, AttributeError, IndexError):
         ledger.sharers = {name: _sharer(values) for name, values in raw.get("sharers", {}).items()}
     return ledger
 

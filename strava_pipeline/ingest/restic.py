@@ -29,9 +29,8 @@ INSTALL = (
 )
 _NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
 _LONGEST = 300  # characters of a line of restic's that is shown
-STALE = timedelta(
-    minutes=30
-)  # the age at which restic itself takes a lock for that of a dead process, wherever that ran
+# the age at which restic itself takes a lock for that of a dead process, wherever that ran
+STALE = timedelta(minutes=30)
 _EVERY = 1.0  # seconds between two looks at what a restore has written
 Each = Callable[[dict[str, Any]], object]
 
@@ -238,9 +237,8 @@ class Restic:
 
     def _error(self, code: int, text: str) -> PipelineError:
         """What an exit code, and in versions before 0.17 the text beside it, mean to a person."""
-        said = [
-            found for line in text.splitlines() if (found := _message(line))
-        ]  # else RESTIC_PASSWORD_COMMAND wrote it
+        # else RESTIC_PASSWORD_COMMAND wrote it
+        said = [found for line in text.splitlines() if (found := _message(line))]
         line = (said or [f"it ended with code {code}"])[0].replace(self.address, self.where)
         line = printable(line)[:_LONGEST].rstrip(".")
         where = self.where

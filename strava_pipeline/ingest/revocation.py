@@ -20,9 +20,8 @@ def note_revoked(settings: Settings, provider: str, login_digest: str, at: datet
 
 def refuse_revoked(settings: Settings, provider: str, login_digest: str, title: str) -> None:
     """Raise NeedsLoginError where the login with that hash was withdrawn."""
-    with suppress(
-        OSError, ValueError, TypeError, KeyError
-    ):  # damaged is unknown: then the service itself refuses the login
+    # damaged is unknown: then the service itself refuses the login
+    with suppress(OSError, ValueError, TypeError, KeyError):
         noted = json.loads(revocation_file(settings, provider).read_bytes())
         at = datetime.fromisoformat(noted["at"])
         if noted["login"] == login_digest:

@@ -36,9 +36,8 @@ REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run 
 SECOND_TRY = 30.0  # s after a first refusal at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
 KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
-BRIEF = timedelta(
-    minutes=1
-)  # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
+# until a limit starts again that is worth waiting for: a run that waits keeps others from starting
+BRIEF = timedelta(minutes=1)
 LONGEST = timedelta(days=7)  # of a pause that is believed: one of years would keep all runs from asking, by one answer
 UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
 

@@ -35,10 +35,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_origins, track_path
 
 _MADE_FROM = "strava_pipeline.made_from"
-_UNREADABLE = (
-    FileNotFoundError,
-    pl.exceptions.ComputeError,
-)  # a track removed meanwhile, or damaged: the next run looks again
+# a track removed meanwhile, or damaged: the next run looks again
+_UNREADABLE = FileNotFoundError, pl.exceptions.ComputeError
 
 
 class _Owner(NamedTuple):
@@ -234,9 +232,8 @@ def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
         size, zoom = 2 ** (zoom - wanted), wanted
         seen = seen.with_columns(pl.col("x", "y") // size).unique()
         found.append(_counted(HEAT_TILES, seen.with_columns(zoom=pl.lit(zoom, pl.Int32))))
-    return pl.concat(found).sort(
-        "zoom", "athlete_id", "sport_group", "y", "x"
-    )  # by scale: a reader skips what it does not show
+    # by scale: a reader skips what it does not show
+    return pl.concat(found).sort("zoom", "athlete_id", "sport_group", "y", "x")
 
 
 def write_made(lake: Lake, table: Table, year: int, rows: pl.DataFrame, made_from: Mapping[int, str]) -> None:

@@ -270,9 +270,8 @@ def make_activities(
         if wanted[number] or one.manifest.has_list:
             held_by = held_ids.before(number)
             read = import_read(lake, one, held_by)
-            newest_start = min(
-                read.newest_start or one.manifest.received_at, one.manifest.received_at
-            )  # clocks may be wrong
+            # clocks may be wrong
+            newest_start = min(read.newest_start or one.manifest.received_at, one.manifest.received_at)
             at = newest_start + timedelta(microseconds=number)  # of two that tell up to the same moment, the later one
             if wanted[number]:
                 activities = _noting_sports(

@@ -26,12 +26,8 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.importing import LOCK, import_read, inbox_marks
 
-_MADE_OF = (
-    "list",
-    "gear",
-    "objects",
-    "service_list",
-)  # activities are made of these directly; the others have readings
+# activities are made of these directly; the others have readings
+_MADE_OF = "list", "gear", "objects", "service_list"
 Key = tuple[int, str]  # an activity's id, and the source that tells of it
 
 

@@ -45,12 +45,8 @@ _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
 EXPORTS = Group("exported")  # gold elsewhere: empty where EXPORT_URL is not set
-_PUBLISH = (
-    "published_warehouse",
-    INSIGHTS,
-    EXPORTS,
-    COPIES,
-)  # what readers see, the year's numbers of it, and its copies elsewhere
+# what readers see, the year's numbers of it, and its copies elsewhere
+_PUBLISH = "published_warehouse", INSIGHTS, EXPORTS, COPIES
 _MERGE = (_GOLD, *_PUBLISH)
 _ENRICH = (DETAILS, _DETAIL_TABLES, *_PUBLISH)
 _IMPORT = (FILE_BRONZE, FILE_READINGS)

@@ -98,9 +98,8 @@ def _graphql_refusal(scope: Scope, headers: Headers, prefix: str) -> Refusal | N
     """Dagster executes mutations also by GET, which an `<img>` sends, and out of the URL of a POST of any type."""
     if not scope["path"].startswith(f"{prefix}/graphql"):  # Starlette's route also takes /graphql%0A
         return None
-    if scope["method"] == "GET" and "text/html" not in headers.get(
-        "accept", ""
-    ):  # a page for typing queries, by Accept
+    # a page for typing queries, by Accept
+    if scope["method"] == "GET" and "text/html" not in headers.get("accept", ""):
         return Refusal(405, "Refused: GET executes nothing here. Send the query by POST, as application/json.")
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if scope["method"] == "POST" and media_type not in _GRAPHQL_BODIES:

@@ -176,9 +176,8 @@ class ListingContract:
             assert world.gold(members) == [(123, 123), (hashed_id(subject.name, linked), 123)]
             assert world.gold("SELECT verdict, joined FROM activity_matches") == [("certain", True)]
         (world.settings.data_dir / "bronze" / "providers" / "unheard_of" / "activities").mkdir(parents=True)
-        with pytest.raises(
-            PipelineError, match="no provider unheard_of"
-        ):  # of another version, or a package that is gone
+        # of another version, or a package that is gone
+        with pytest.raises(PipelineError, match="no provider unheard_of"):
             world.pull()
 
     def test_the_years_of_a_run_are_judged_by_themselves_and_no_year_in_a_gap(self, world: World) -> None:

@@ -62,9 +62,8 @@ def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
         finally:
             ended.set()
             for thread in threads:
-                thread.join(
-                    _PARTING
-                )  # no longer: while a run is at work, it and the process with its definitions go on
+                # no longer: while a run is at work, it and the process with its definitions go on
+                thread.join(_PARTING)
 
 
 def _proxy(

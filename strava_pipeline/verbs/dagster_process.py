@@ -54,9 +54,8 @@ class Address:
         from strava_pipeline.serve.addresses import network_url
         from strava_pipeline.serve.house_settings import house_settings
 
-        if (
-            house_settings(settings) is not None and not is_house()
-        ):  # a dashboard with accounts serves the house's alone
+        # a dashboard with accounts serves the house's alone
+        if house_settings(settings) is not None and not is_house():
             return self.url
 
         return network_url(settings) + self.prefix

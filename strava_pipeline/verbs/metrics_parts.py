@@ -30,13 +30,8 @@ HEARD = Measure(
     "daemon_heartbeat_timestamp_seconds", "gauge", "When each part of Dagster's daemon was last heard of", ("daemon",)
 )
 AUTOMATION = Measure("automation_failed", "gauge", "Schedules and sensors that failed when they last looked")
-_STATUSES = (
-    "queued",
-    "started",
-    "success",
-    "failure",
-    "canceled",
-)  # a job has each, so that the first failure is a change
+# a job has each, so that the first failure is a change
+_STATUSES = "queued", "started", "success", "failure", "canceled"
 
 
 def _dagster(settings: Settings, now: datetime) -> Iterator[Sample]:

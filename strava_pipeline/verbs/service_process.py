@@ -137,9 +137,8 @@ def end(home: Path, service: Service) -> None:
         if running(home) == service:
             with suppress(ProcessLookupError):
                 os.kill(service.pid, how)
-        if wait_until(
-            lambda: running(home) is None and not is_daemon_running(home), 3 * GRACE
-        ):  # Dagster's, its runs', the kill's
+        # Dagster's, its runs', the kill's
+        if wait_until(lambda: running(home) is None and not is_daemon_running(home), 3 * GRACE):
             return
     raise PipelineError(f"The service (process {service.pid}) on {home} does not end. Look at it: ps -fp {service.pid}")
 

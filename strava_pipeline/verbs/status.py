@@ -172,9 +172,8 @@ def _published(lake: "Lake") -> _Published:
         tables = is_outdated(connection)
         outdated = tables or has_other_views(connection)
         if tables:
-            return _Published(
-                [], row_counts(connection), skipped_views(connection), outdated
-            )  # columns may not be there
+            # columns may not be there
+            return _Published([], row_counts(connection), skipped_views(connection), outdated)
         matched = match_counts(connection)
         return _Published(
             counts_by_year(connection),

@@ -83,9 +83,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     ) as process:
         assert process.stderr is not None
         printed: list[str] = []
-        too_late = threading.Timer(
-            PATIENCE, process.terminate
-        )  # or a dashboard that never starts is waited for without end
+        # or a dashboard that never starts is waited for without end
+        too_late = threading.Timer(PATIENCE, process.terminate)
         too_late.start()
         try:
             for line in process.stderr:

@@ -96,9 +96,8 @@ def _make_base(engine: Engine) -> None:
     """A Debian like this machine's, from where its own packages come; nothing is pulled. Where it can't be run, no image can."""
     here = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     suite, tar = here.get("VERSION_CODENAME", "bookworm").strip('"'), engine.folder / "base.tar"
-    without = [
-        f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")
-    ]  # as python:3.11-slim
+    # as python:3.11-slim
+    without = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
     made = engine.call(
         "mmdebstrap",
         "--quiet",

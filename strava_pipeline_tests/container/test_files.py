@@ -200,9 +200,8 @@ def test_without_a_container_schedule_targets_are_the_services(action: str, tmp_
 
 
 def test_make_hands_schedule_targets_on(tmp_path: Path) -> None:
-    alone = {
-        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
-    }  # not a part of `make test`
+    # not a part of `make test`
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     for action in (*SCHEDULE, "build", "shell"):
         said = ran("make", "-n", f"schedule-{action}", cwd=REPO, env=alone, check=True)
         assert said.stdout.startswith(f"sh deploy/schedule.sh {action} .venv/bin/strava-pipeline"), action

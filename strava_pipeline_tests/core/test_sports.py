@@ -112,9 +112,8 @@ NEWER = {"PhysicalTherapy"}  # of April 2026
 def test_the_tables_name_sports_that_strava_has() -> None:
     from stravalib.strava_model import SportType  # half a second, which other workers do without
 
-    known = {
-        *get_args(SportType.model_fields["root"].annotation)
-    } | NEWER  # as stravalib has it from Strava's description
+    # as stravalib has it from Strava's description
+    known = {*get_args(SportType.model_fields["root"].annotation)} | NEWER
     assert {*sports._BY_SUB_SPORT.values(), *sport_names()} <= known
     assert {*sports._BY_SUB_SPORT.values()} <= sport_names().keys()
 

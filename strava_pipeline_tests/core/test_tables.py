@@ -113,7 +113,6 @@ def test_what_is_measured_begins_at_zero_and_places_at_the_edges_of_the_earth() 
     }
     places = {"start_latitude": -90, "start_longitude": -180, "lat": -90, "lng": -180, "utc_offset": -14 * 3600}
     expected = places | {"failures": 3, "round": 1}
-    here = {
-        column.name for table in TABLES.values() for column in table.columns
-    }  # positions are a system's, maybe not there
+    # positions are a system's, maybe not there
+    here = {column.name for table in TABLES.values() for column in table.columns}
     assert others == {name: low for name, low in expected.items() if name in here}

@@ -48,11 +48,8 @@ def seconds(*stretches: tuple[int, float]) -> dict[int, float]:
         (dict.fromkeys(range(120, 12_000, 120), 3.0), "run", 11_880),
         (seconds((300, 8.0)) | {340: 8.0} | {340 + t: 8.0 for t in range(1, 301)}, "ride", 640),  # a tunnel
         (seconds((300, 8.0)) | {340: 0.1} | {340 + t: 8.0 for t in range(1, 301)}, "ride", 600),  # a pause
-        (
-            seconds((300, 8.0)) | {900: 8.0} | {900 + t: 8.0 for t in range(1, 301)},
-            "ride",
-            600,
-        ),  # one that is too long to know
+        # one that is too long to know
+        (seconds((300, 8.0)) | {900: 8.0} | {900 + t: 8.0 for t in range(1, 301)}, "ride", 600),
         (seconds((600, 0.0)), "ride", None),
     ],
 )
@@ -140,9 +137,8 @@ def test_normalised_power_is_the_mean_of_steady_power_and_more_of_changing_power
     means = [sum(list(changing.values())[at - 29 : at + 1]) / 30 for at in range(29, len(changing))]
     assert powered(dict.fromkeys(range(1800), 200.0)) == pytest.approx(200)
     assert powered(changing) == pytest.approx((sum(mean**4 for mean in means) / len(means)) ** 0.25)
-    assert powered(dict.fromkeys((*range(1000), *range(4000, 5000)), 200.0)) == pytest.approx(
-        200
-    )  # a pause is left out
+    # a pause is left out
+    assert powered(dict.fromkeys((*range(1000), *range(4000, 5000)), 200.0)) == pytest.approx(200)
     assert powered(dict.fromkeys(range(1199), 200.0)) is None
     assert powered(dict.fromkeys(range(0, 3600, 5), 200.0)) == pytest.approx(200)  # smart recording
     assert powered(dict.fromkeys(range(3600), 0.0)) is None
@@ -183,13 +179,8 @@ def effort(seconds: int, heartrate: tuple[float, float], output: tuple[float, fl
     [
         (effort(4800, (140, 140), (210, 210)), "ride", 1.5, 0, None),
         (effort(4800, (140, 147), (210, 210)), "ride", 210 / 143.5, 100 * (1 - 140 / 147), None),
-        (
-            effort(4800, (140, 140), (300, 300)),
-            "run",
-            3 * 60 / 140,
-            0,
-            None,
-        ),  # metres per heartbeat, whatever the watts
+        # metres per heartbeat, whatever the watts
+        (effort(4800, (140, 140), (300, 300)), "run", 3 * 60 / 140, 0, None),
         (effort(4800, (140, 140), (300, 270)), "run", 2.85 * 60 / 140, 10, None),
         (effort(4800, (140, 140), (270, 300)), "walk", 2.85 * 60 / 140, -100 / 9, None),  # it went better
         (effort(4800, (140, 140), (210, 210), pause=1500), "ride", 1.5, 0, None),

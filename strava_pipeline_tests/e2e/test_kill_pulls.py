@@ -30,10 +30,8 @@ PART = "strava_pipeline_tests.e2e.provider_part"
 ACTIVITIES, CHANGED = 250, 12  # more pages than are asked for again; a dozen trips that the feed names
 KILLS = 10  # in each of four pulls
 LONGEST = 0.003  # seconds: as long as a call to the emulator takes
-EACH_LIFE = {
-    "/sync.json",
-    "/users/current.json",
-}  # what a run asks whatever another one asked: what changed, and whose login
+# what a run asks whatever another one asked: what changed, and whose login
+EACH_LIFE = {"/sync.json", "/users/current.json"}
 
 
 @dataclass

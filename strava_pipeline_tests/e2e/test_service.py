@@ -150,9 +150,8 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_all_was_killed(mak
     assert (ticked["name"], ticked["running"], ticked["last_tick"]["outcome"]) == ("daily_flow", True, "skipped")
     assert "There is no login yet" in ticked["last_tick"]["why"]
 
-    until(
-        lambda: box.typed("service", "health").code, lambda code: code == 0
-    )  # each part of the scheduler was heard of
+    # each part of the scheduler was heard of
+    until(lambda: box.typed("service", "health").code, lambda code: code == 0)
     assert "warning" not in box.log.lower()
     kill(groups)
     assert (box.typed("service", "status").code, box.status()["alive"]) == (1, False)

@@ -26,9 +26,8 @@ def listed(lake: Lake, columns: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT {columns} FROM activity_list ORDER BY id").fetchall()
 
 
-SAID: list[
-    tuple[dict[str, Any], str | None, bool]
-] = [  # of an activity, the place that it is shown with, and whether that was computed
+# of an activity, the place that it is shown with, and whether that was computed
+SAID: list[tuple[dict[str, Any], str | None, bool]] = [
     ({"start_latlng": [47.27, 11.40]}, "Innsbruck", True),
     ({"start_latlng": [47.99, 16.999]}, "Nickelsdorf", True),  # in another cell than the town
     ({"start_latlng": [47.27, 11.40], "location_city": " Igls "}, "Igls", False),

@@ -121,9 +121,8 @@ IN_2026: dict[str, Any] = {"name": "new", "start": "2026-01-01T10:00:00Z"}
 IN_2024: dict[str, Any] = {"name": "older", "start": "2024-01-01T10:00:00Z"}
 
 
-YEARS_EDITED: dict[
-    int, tuple[list[dict[str, Any]], str, int]
-] = {  # by id: the versions, a day apart; name and year at last
+# by id: the versions, a day apart; name and year at last
+YEARS_EDITED: dict[int, tuple[list[dict[str, Any]], str, int]] = {
     1: ([IN_2025, IN_2026], "new", 2026),
     2: ([IN_2026, IN_2025], "old", 2025),
     3: ([IN_2025, IN_2026, IN_2025], "old", 2025),

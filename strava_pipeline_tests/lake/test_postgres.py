@@ -303,9 +303,8 @@ def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one
     done(database, "UPDATE strava.activities SET name = 'mine'", "UPDATE strava.activities_all SET name = 'mine'")
     held = "SELECT exported_year, bool_or(name IS NOT DISTINCT FROM 'mine') FROM strava.{} GROUP BY 1 ORDER BY 1"
     with psycopg.connect(database) as other:
-        other.execute(
-            "SELECT 1 FROM strava.activities WHERE exported_year = 2021 FOR UPDATE"
-        )  # the export waits for it
+        # the export waits for it
+        other.execute("SELECT 1 FROM strava.activities WHERE exported_year = 2021 FOR UPDATE")
         command = [sys.executable, "-c", KILLED, str(gold.data_dir), database, *SOME]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
             until(lambda: asked(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))

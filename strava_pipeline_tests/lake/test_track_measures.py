@@ -161,9 +161,7 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     assert ("fastest_400m", 100) in pace
     hours = pytest.approx(601 / 3600)
     powers = [row for row in zones if row[1] == "watts"]
-    assert powers == [
-        ("ride", "watts", 4, hours),
-        ("run", "watts", 1, hours),
-    ]  # 200 W of 210 and 100 of 200: 95 and 50 %; without estimated power
+    # 200 W of 210 and 100 of 200: 95 and 50 %; without estimated power
+    assert powers == [("ride", "watts", 4, hours), ("run", "watts", 1, hours)]
     assert ("run", "heartrate", 1, hours) in zones
     assert {row[2] for row in heat} == {3}  # rides of both years

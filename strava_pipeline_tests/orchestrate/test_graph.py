@@ -299,10 +299,8 @@ def test_dagster_s_ui_warns_of_no_source_that_nobody_has_to_have() -> None:
     """It warns of each parent outside of what is launched that a run could make and that no run has made yet."""
     defs = build_defs(Settings.load(_env_file=None))
     graph, first = defs.resolve_asset_graph(), {*JOBS["backfill"].assets}
-    before = {
-        "merge_files": {"file_readings"},
-        "replay_trips": {"trip_diagnostics"},
-    }  # made by the job that leads there
+    # made by the job that leads there
+    before = {"merge_files": {"file_readings"}, "replay_trips": {"trip_diagnostics"}}
     warned = {}
     for job in JOBS.values():
         launched = defs.resolve_job_def(job.name).asset_layer.selected_asset_keys

@@ -35,9 +35,8 @@ def type_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def typed(*words: str) -> Typed:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["strava-pipeline", *words])
-        mine = (
-            threading.current_thread() is threading.main_thread()
-        )  # others can't set a handler, nor can the command in them
+        # others can't set a handler, nor can the command in them
+        mine = threading.current_thread() is threading.main_thread()
         handlers = {number: signal.getsignal(number) for number in INTERRUPTS if mine}
         environment, advised = dict(os.environ), [*output._whose]
         try:

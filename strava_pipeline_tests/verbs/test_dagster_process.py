@@ -203,10 +203,8 @@ def test_a_process_that_has_only_begun_ends_without_an_error(where: str) -> None
 
 
 def test_an_interrupt_while_dagsters_ui_loads_ends_it_at_once(tmp_path: Path) -> None:
-    for module in (
-        "dagster",
-        "dagster_webserver",
-    ):  # the first that is imported is interrupted in code made of a string
+    # the first that is imported is interrupted in code made of a string
+    for module in "dagster", "dagster_webserver":
         (tmp_path / f"{module}.py").write_text(f"exec({KILLED!r})")
     path = os.pathsep.join([str(tmp_path), *sys.path])
     ended = python("-m", "strava_pipeline.verbs.dagster_ui", "127.0.0.1", "0", env={**os.environ, "PYTHONPATH": path})

@@ -314,9 +314,8 @@ def test_a_source_of_trips_in_the_data_folder_is_found_as_those_who_open_it_find
 ) -> None:
     source = kept.settings.data_dir / name
     source.touch()
-    monkeypatch.setenv(
-        "TRIPS_SOURCE", f"sqlite:///{str(source).removeprefix('/')}"
-    )  # from the root, with three slashes
+    # from the root, with three slashes
+    monkeypatch.setenv("TRIPS_SOURCE", f"sqlite:///{str(source).removeprefix('/')}")
     said = type_on(kept)("purge", "--yes")
     assert (said.code, "holds more than data" in said.err, source.exists()) == (1, True, True)
 

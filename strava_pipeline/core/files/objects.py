@@ -210,9 +210,8 @@ def _local(
     clock = next((each for each in clocks if not (is_virtual and each.timezone_by is ClockBy.PLACE)), None)
     if started_at is None or clock is None or clock.utc_offset_s is None:
         return {}
-    offset = (
-        offset_in(clock.timezone, started_at) if clock.timezone else None
-    )  # a row may begin on another day than its file
+    # a row may begin on another day than its file
+    offset = offset_in(clock.timezone, started_at) if clock.timezone else None
     clock = clock if offset is None else clock.model_copy(update={"utc_offset_s": offset})
     return _without_none(
         {

@@ -79,9 +79,8 @@ class Recording:
     ascent_m: float | None = None
     descent_m: float | None = None
     calories: float | None = None  # kcal
-    summary: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # other values of the session, by names as in TRACK: max_heartrate …
+    # other values of the session, by names as in TRACK: max_heartrate …
+    summary: Mapping[str, Any] = field(default_factory=dict)
     laps: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     lengths: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     track: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRACK), repr=False)
@@ -237,16 +236,8 @@ def _recording(recording: Recording, clock: Clock) -> RecordingSummary:
     )
 
 
-_MADE = {
-    "recordings",
-    "utc_offset_s",
-    "summary",
-    "laps",
-    "lengths",
-    "left_out",
-    "flags",
-    "track",
-}  # have a form of their own
+# have a form of their own
+_MADE = {"recordings", "utc_offset_s", "summary", "laps", "lengths", "left_out", "flags", "track"}
 
 
 def _as_it_is(read: DecodedFile | Recording, kept: type[BaseModel]) -> dict[str, Any]:

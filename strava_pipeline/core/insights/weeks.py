@@ -11,10 +11,8 @@ from datetime import date, timedelta
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHADES = 4  # of active days: quarters of them
-_WEEK, _YEAR_BEFORE = (
-    timedelta(days=7),
-    timedelta(weeks=52),
-)  # the same day of the week, at most two days off the same date
+# the same day of the week, at most two days off the same date
+_WEEK, _YEAR_BEFORE = timedelta(days=7), timedelta(weeks=52)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,8 @@ def rows_of(reading: Json) -> Iterator[Row]:
             (column.title, column.place) for column in columns if not column.word and word_of(column.title) != PEOPLE
         ]
         table = f"{book['name']}, sheet {book['sheet']}"
-        numbers = [
-            known[word].place + 2 for word in (*_NUMBERS, DURATION) if word in known
-        ]  # a row begins with number and key
+        # a row begins with number and key
+        numbers = [known[word].place + 2 for word in (*_NUMBERS, DURATION) if word in known]
         decimal = decimal_sign(
             row[at] for row in book["rows"] for at in numbers if at < len(row) and isinstance(row[at], str)
         )

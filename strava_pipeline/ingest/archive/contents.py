@@ -34,9 +34,8 @@ class Contents:
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
     athletes: Mapping[str, int] = field(default_factory=dict)  # the athlete of each list, by the list's name
-    left_out: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # names of entries of which nothing is kept, by ending
+    # names of entries of which nothing is kept, by ending
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
     service_lists: tuple[ServiceList, ...] = field(default=(), repr=False)  # of other services' exports
     faults: tuple[Fault, ...] = ()  # of the lists, and of recordings in formats that are not read

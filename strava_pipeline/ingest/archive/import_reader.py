@@ -38,9 +38,8 @@ from strava_pipeline.ingest.archive.service_lists import (
     service_lists,
 )
 
-_FIRST_MILLISECOND_ID = (
-    10**12
-)  # running_page numbers what Strava didn't by the start in milliseconds; Strava is at 2·10^10
+# running_page numbers what Strava didn't by the start in milliseconds; Strava is at 2·10^10
+_FIRST_MILLISECOND_ID = 10**12
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,9 +148,8 @@ def archive_within(name: str, open_pieces: Callable[[], Iterator[bytes]], meter:
 def _refusal(name: str, member: zipfile.ZipInfo, *, may_hold: bool) -> Fault | None:
     """Why a member is not read; None: it is."""
     size, packed, method = member.file_size, member.compress_size, member.compress_type
-    if stat.S_ISLNK(
-        member.external_attr >> 16
-    ):  # only the directory says so; the bytes of a link are the path to its target
+    # only the directory says so; the bytes of a link are the path to its target
+    if stat.S_ISLNK(member.external_attr >> 16):
         return fault(name, Problem.SYMLINK, "a link; links are not followed")
     if member.flag_bits & ENCRYPTED:
         return fault(name, Problem.ENCRYPTED, "encrypted; unpack it with its password and name the folder")

@@ -65,9 +65,8 @@ class Markup:
             parser.close()
         except etree.LxmlError:
             self.flags.add(Flag.DAMAGED)
-        yield from (
-            element for event, element in parser.read_events() if event == "end"
-        )  # elements that the cut closed
+        # elements that the cut closed
+        yield from (element for event, element in parser.read_events() if event == "end")
         if any(fault.type_name not in HARMLESS for fault in parser.feed_error_log) and Flag.TRUNCATED not in self.flags:
             self.flags.add(Flag.DAMAGED)
 
@@ -102,9 +101,8 @@ def _decoded(text: bytes) -> str:
     declared = _DECLARATION.match(text)
     if declared is not None and declared[1] is not None:
         with suppress(LookupError, UnicodeError):
-            if (read := text.decode(declared[1].decode())).startswith(
-                "<"
-            ):  # else two bytes were taken for one character
+            # else two bytes were taken for one character
+            if (read := text.decode(declared[1].decode())).startswith("<"):
                 return read
     return text.decode("cp1252", errors="replace")
 
@@ -120,9 +118,8 @@ def _with_points(text: bytes) -> bytes:
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _DECLARATION = re.compile(rb"<\?xml\s(?:[^>]*?encoding\s*=\s*[\"']([\w.:-]+))?[^>]*>")
 _DECIMAL = re.compile(rb"""((?:\bl(?:at|on)\s*=\s*["']|>)\s*[-+]?\d+)([.,])(\d+(?:[eE][-+]?\d+)?\s*["'<])""")
-_ASIDE = re.compile(
-    rb"<!--.*?-->|<\?.*?\?>", re.DOTALL
-)  # comments and instructions, which may stand before and behind the root
+# comments and instructions, which may stand before and behind the root
+_ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
 def _ends(text: bytes, root: str) -> bool:

@@ -95,9 +95,8 @@ def _saved_key(settings: Settings) -> Key | None:
 
 
 def _clients_file(settings: Settings) -> Path | None:
-    if (
-        settings.garmin_personal_api_key_file or settings.athlete_folder
-    ):  # the home folder is nobody's where there are several
+    # the home folder is nobody's where there are several
+    if settings.garmin_personal_api_key_file or settings.athlete_folder:
         return settings.garmin_personal_api_key_file
     with suppress(RuntimeError):  # a user without a home, as in some containers
         return Path.home() / CLIENTS_FILE

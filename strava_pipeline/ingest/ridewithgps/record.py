@@ -228,9 +228,8 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
             found["sport_is_assumed"] = True
         is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
     is_stationary = given.get("is_stationary")
-    is_virtual = (
-        found["sport_type"] in INDOORS.values()
-    )  # nobody rides one on a road, whatever is said of standing still
+    # nobody rides one on a road, whatever is said of standing still
+    is_virtual = found["sport_type"] in INDOORS.values()
     if is_indoors or isinstance(is_stationary, bool):
         found["trainer"] = is_indoors or is_virtual or bool(is_stationary)
     if commutes:

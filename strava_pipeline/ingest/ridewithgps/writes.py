@@ -21,13 +21,8 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, piece_to_set
 from strava_pipeline.settings import Settings
 
-KEPT = (
-    "id",
-    "name",
-    "gear",
-    "gear_id",
-    "updated_at",
-)  # of the web site's answer, which may hold what is private beside
+# of the web site's answer, which may hold what is private beside
+KEPT = "id", "name", "gear", "gear_id", "updated_at"
 
 
 class RideWithGpsWriter:

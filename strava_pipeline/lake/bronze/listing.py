@@ -314,9 +314,8 @@ def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
     if listing.manifest.has_lost:
         pages = listing._editable().pages
         for place, page in enumerate(pages):
-            if (
-                page.lost and page.rows and (folder / page.file).exists()
-            ):  # of a page without rows nobody knows the content
+            # of a page without rows nobody knows the content
+            if page.lost and page.rows and (folder / page.file).exists():
                 pages[place] = page.model_copy(update={"lost": False})
     return listing
 

@@ -176,9 +176,8 @@ def _is_a_value(sort: Sort, value: Any) -> bool:
 def _is_a_moment(text: str) -> bool:
     try:
         found = datetime.fromisoformat(text)
-        return (
-            found.tzinfo is None and found.isoformat() == text
-        )  # which DuckDB reads; it does not read a day as 2025-W01-1
+        # which DuckDB reads; it does not read a day as 2025-W01-1
+        return found.tzinfo is None and found.isoformat() == text
     except ValueError:
         return False
 

@@ -338,9 +338,8 @@ def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> P
     known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=columns, orient="row")
     known = _completed(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
-    found = pair.join(
-        candidate_pairs(known), on=["id_a", "id_b"], how="left"
-    ).with_columns(  # a name says little if many have it
+    # a name says little if many have it
+    found = pair.join(candidate_pairs(known), on=["id_a", "id_b"], how="left").with_columns(
         pl.col("same_content").fill_null(False)
     )
     judged: dict[str, Any] = judge_pairs(

@@ -51,9 +51,8 @@ def changes_of_reading(lake: Lake, new: Lake, left: Sequence[str]) -> str:
         there = {name for (name,) in both.execute(_COLUMNS, {"table": table}).fetchall()}
         columns = [column for column in ACTIVITY_DETAILS.sourced[1:] if column.name in there]
         names = [column.name for column in columns]
-        shown = (
-            'round({}."{}", 6)' if column.kind is Kind.DOUBLE else '{}."{}"' for column in columns
-        )  # sums have an order
+        # sums have an order
+        shown = ('round({}."{}", 6)' if column.kind is Kind.DOUBLE else '{}."{}"' for column in columns)
         differs = [
             f"before.source IS NOT NULL AND {value.format('now', name)} IS DISTINCT FROM {value.format('before', name)}"
             for value, name in zip(shown, names, strict=True)

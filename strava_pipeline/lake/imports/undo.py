@@ -155,9 +155,8 @@ class ExpectedLoss:
     def _may(self, table: str, key: tuple[object, ...], sources: set[str]) -> bool:
         if STRAVA in sources:
             return False
-        if (
-            table == "activity_history"
-        ):  # without the cells of one import, or read again, versions of another's row may go
+        # without the cells of one import, or read again, versions of another's row may go
+        if table == "activity_history":
             return bool(self.undone) or sources <= IMPORTED
         return all((key[0], source) in self.activities for source in sources)
 

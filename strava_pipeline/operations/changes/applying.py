@@ -39,9 +39,8 @@ from strava_pipeline.operations.run_context import RunContext
 
 MOST = 20  # changes written at one service in one run: a person sees early what goes wrong everywhere
 OUTAGE = 3  # changes in a row that the service did not answer for: then it is down
-SETTLED = timedelta(
-    minutes=15
-)  # from a request to a new thing that is seen: Strava needs seconds, and minutes on busy days
+# from a request to a new thing that is seen: Strava needs seconds, and minutes on busy days
+SETTLED = timedelta(minutes=15)
 _ONCE = frozenset({"upload_activity", "create_gear"})  # a second request would make a second one of it
 Limit = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 _LIMITS = (BudgetExhaustedError, CallCapReachedError, LimitReachedError)

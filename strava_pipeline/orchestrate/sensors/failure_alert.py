@@ -32,9 +32,8 @@ from strava_pipeline.settings import Settings
 
 FRESH = timedelta(days=1)  # what failed earlier is no news; a message that can't be sent is given up then
 AT_ONCE = 2  # messages a tick, which has a minute: each may take twice alerts.PATIENCE
-LONGEST_PAUSE = timedelta(
-    hours=1
-)  # between two tries to send; the first pause is a minute, each the double of the last
+# between two tries to send; the first pause is a minute, each the double of the last
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 def failure_alert_sensor(

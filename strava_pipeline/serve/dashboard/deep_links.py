@@ -14,9 +14,8 @@ from strava_pipeline.serve.dashboard.site import Site
 
 LONGEST = 1_000  # characters: a list with all its filters has some 300
 _KEPT_FOR = 3_600  # seconds: from the page of the login until somebody has logged in
-_PAGE = re.compile(
-    r"/(?!/)[!-\[\]-~]*", re.ASCII
-)  # no second slash, no backslash, no space or sign that browsers take away
+# no second slash, no backslash, no space or sign that browsers take away
+_PAGE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
 _NOT_BACK = ("/login", "/logout", "/join", "/api/", "/static/")
 
 

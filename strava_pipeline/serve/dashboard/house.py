@@ -33,9 +33,8 @@ class House:
     def __init__(self, settings: Settings, accounts: Accounts, build: Callable[["House", Athlete], FastAPI]) -> None:
         self.accounts = accounts
         self._settings, self._build, self._lock = settings, build, threading.Lock()
-        self._apps: dict[
-            Athlete, FastAPI
-        ] = {}  # by name and folder: a name that means another folder now is another one
+        # by name and folder: a name that means another folder now is another one
+        self._apps: dict[Athlete, FastAPI] = {}
 
     def build_all(self) -> None:
         """Build the applications of those who are known now: processes that are forked later then give answers the same tags."""

@@ -55,9 +55,8 @@ class Replay:
     statuses: Counter[str] = field(default_factory=Counter)
     before: Counter[str] = field(default_factory=Counter)
     lines: int = 0
-    unknown: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # (line, car) that the tracker needed and nobody had asked
+    # (line, car) that the tracker needed and nobody had asked
+    unknown: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def total(self) -> Counter[str]:

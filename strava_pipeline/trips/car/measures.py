@@ -14,17 +14,8 @@ from strava_pipeline.trips.car.reading.reading import Trouble
 from strava_pipeline.trips.car.rules.events import Reason, Status
 from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIPS
 
-POINTS = (
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
-    1000,
-    2000,
-    5000,
-)  # a point a minute for 10 minutes … one in 4 s for 5 hours and a half
+# a point a minute for 10 minutes … one in 4 s for 5 hours and a half
+POINTS = 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 OTHER = "other"  # kinds that an older version, or a file from elsewhere, has
 
 TRIPS = Measure("car_trip_points", "histogram", "Positions of each published trip by car, of phone and car together")

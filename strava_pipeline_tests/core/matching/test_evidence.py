@@ -118,10 +118,8 @@ SWIM = EMPTY | {"elapsed": 4_567.0, "moving": 4_371.6, "distance": 2_606.0, "spo
         ({"elapsed": None, "moving": None}, None),
         ({"elapsed": None, "distance": 2_650.0}, None),
         ({"elapsed": None, "distance": None}, None),
-        (
-            {"elapsed": None, "start": NOON + 40, "sport_type": "Workout"},
-            JOINED,
-        ),  # the first point ends the first length
+        # the first point ends the first length
+        ({"elapsed": None, "start": NOON + 40, "sport_type": "Workout"}, JOINED),
         ({"elapsed": None, "start": NOON + 70}, None),
         ({"elapsed": None, "moving": 4_566.0}, JOINED),  # its time is not the timer's
         ({"elapsed": None, "heartrate": 150.0}, None),

@@ -88,11 +88,8 @@ def test_what_will_not_pass_costs_one_call(world: World, status: int, kind: type
 @pytest.mark.parametrize(
     ("body", "kind", "says"),
     [
-        (
-            None,
-            WrongApplicationError,
-            "reactivate it at https://www.strava.com/settings/api",
-        ),  # of an inactive application
+        # of an inactive application
+        (None, WrongApplicationError, "reactivate it at https://www.strava.com/settings/api"),
         ({"message": "Forbidden", "errors": []}, ForbiddenError, f"GET {PATH}: 403"),
     ],
 )

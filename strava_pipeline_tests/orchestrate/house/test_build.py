@@ -114,9 +114,8 @@ def test_who_cannot_be_read_keeps_nobody_from_their_run(
     with (tmp_path / "anna" / ".env").open("a") as file:
         file.write("DAYS=many\n")
     instance.delete_dynamic_partition(ATHLETES, "cleo")
-    (tmp_path / "cleo" / "secrets" / "strava_token.json").write_text(
-        '{"refresh_token": "r"}'
-    )  # not there for Dagster yet
+    # not there for Dagster yet
+    (tmp_path / "cleo" / "secrets" / "strava_token.json").write_text('{"refresh_token": "r"}')
     found = scheduled(settings, instance, "daily_runs", datetime(2026, 3, 10, 5, tzinfo=UTC))
     assert [name for name, _ in asked(found)] == ["ben"]
     register(tmp_path, "anna")

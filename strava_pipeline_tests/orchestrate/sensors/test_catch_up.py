@@ -142,9 +142,8 @@ def test_a_switch_outlasts_the_months_in_which_its_schedule_is_not_set_up(
 ) -> None:
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)
-    daemon = importlib.reload(
-        sys.modules["dagster._scheduler.scheduler"]
-    )  # which reads its environment once, as it is loaded
+    # which reads its environment once, as it is loaded
+    daemon = importlib.reload(sys.modules["dagster._scheduler.scheduler"])
     seen = ScheduleInstigatorData("0 5 * * *", last_iteration_timestamp=(TODAY - timedelta(days=90)).timestamp())
     off = InstigatorState(origin("daily_garmin"), InstigatorType.SCHEDULE, InstigatorStatus.STOPPED, seen)
     watch.instance.add_instigator_state(off)

@@ -145,11 +145,8 @@ CAPPED = {"ops": {DETAILS: {"config": {"max_calls": 5}}}}
         ("flow", {"tags": STOPPED}, True),
         ("run_all", {"tags": {LIMIT: "15min"}}, True),
         ("streams", {"tags": STOPPED}, True),
-        (
-            "backfill",
-            {"status": FAILED, "tags": {**STOPPED, HELD_BACK: "2024"}},
-            True,
-        ),  # the other years are still to do
+        # the other years are still to do
+        ("backfill", {"status": FAILED, "tags": {**STOPPED, HELD_BACK: "2024"}}, True),
         ("backfill", {"status": FAILED, "tags": {**STOPPED, HELD_BACK: ""}}, False),
         ("backfill", {"status": FAILED, "tags": STOPPED}, False),
         ("backfill", {}, False),  # it came to its end, or a cap's

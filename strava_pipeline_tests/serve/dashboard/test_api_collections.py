@@ -114,7 +114,6 @@ def test_an_activity_has_so_many_of_each_part_and_says_how_many_are_left_out(
     whole = api.get("/api/activities/1").json()
     assert ([*whole["laps"]], whole["left_out"]) == (["1", "2", "3"], {})
     monkeypatch.setattr(data, "MOST_OF_A_PART", 2)
-    whole = api.get(
-        "/api/activities/1", headers={"HX-Request": "true"}
-    ).json()  # another answer than the one that is kept
+    # another answer than the one that is kept
+    whole = api.get("/api/activities/1", headers={"HX-Request": "true"}).json()
     assert ([*whole["laps"]], whole["left_out"]) == (["1", "2"], {"laps": 1})

@@ -26,9 +26,8 @@ _UNITS = {
     "average heart rate (bpm)": ("average_heartrate", 1.0),
 }
 _NOT_KEPT = frozenset({"friend's tagged", "friends tagged"})  # names of other people
-_DERIVED = frozenset(
-    {"average pace", "average speed (km/h)", "average speed (mph)"}
-)  # follow from distance and duration
+# follow from distance and duration
+_DERIVED = frozenset({"average pace", "average speed (km/h)", "average speed (mph)"})
 _SPORTS = {
     "downhill skiing": "AlpineSki",
     "cross-country skiing": "NordicSki",

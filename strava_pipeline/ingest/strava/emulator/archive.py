@@ -31,13 +31,8 @@ _MONTHS = {
     "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),  # noqa: SIM905
     "nl": "jan feb mrt apr mei jun jul aug sep okt nov dec".split(),  # noqa: SIM905
 }
-_FORMATS = {
-    "fit.gz": 70,
-    "fit": 4,
-    "gpx.gz": 8,
-    "gpx": 8,
-    "tcx.gz": 10,
-}  # of a hundred files, estimated from real exports
+# of a hundred files, estimated from real exports
+_FORMATS = {"fit.gz": 70, "fit": 4, "gpx.gz": 8, "gpx": 8, "tcx.gz": 10}
 _INDOOR_FORMATS = {"fit.gz": 80, "tcx.gz": 20}  # GPX needs positions
 _BEFORE_TCX = b" " * 10  # real exports have them before <?xml
 _TCX_SPORTS = {"Run": "Running", "Ride": "Biking", "VirtualRide": "Biking"}

@@ -29,9 +29,8 @@ from strava_pipeline.trips.activity.reading.source import (
 )
 
 _WAL = b"\x02\x02"  # bytes 18 and 19 of the header, the file format's write and read version
-_SQL_NAMES = {
-    "external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"
-}  # as columns.trip_name names a trip
+# as columns.trip_name names a trip
+_SQL_NAMES = {"external_id": "coalesce(nullif(CAST(external_id AS TEXT), ''), CAST(id AS TEXT))"}
 _Answer = TypeVar("_Answer")
 
 

@@ -100,9 +100,8 @@ def _keys(texts: list[Any], where: str) -> "Iterator[Fernet]":
 
 SETTING = "TRIPS_KEYS_COMMAND"
 COMMAND_SECONDS = 30.0  # for its answer: password managers that ask a server need a few
-_answers: dict[
-    str, str | MissingSettingsError
-] = {}  # of this process: the answer of each command, or why there is none
+# of this process: the answer of each command, or why there is none
+_answers: dict[str, str | MissingSettingsError] = {}
 _lock = Lock()
 
 

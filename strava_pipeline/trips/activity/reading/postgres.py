@@ -114,9 +114,8 @@ def shown(url: str) -> str:
         place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
     except ValueError:
         return "postgresql://…"
-    is_ambiguous = (
-        "@" in place + parts.query + parts.fragment or parts.fragment
-    )  # an unescaped / ? # or @ in the password
+    # an unescaped / ? # or @ in the password
+    is_ambiguous = "@" in place + parts.query + parts.fragment or parts.fragment
     return "postgresql://…" if is_ambiguous else f"postgresql://{place}"
 
 

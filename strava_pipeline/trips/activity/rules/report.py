@@ -241,9 +241,8 @@ def text_parts(batches: Batches, thresholds: Thresholds, *, sketched: bool = Fal
         if sketched:
             parts.append(sketch(trip.bundle, thresholds))
         yield (("─" * WIDTH + "\n\n" if trips else "") + "\n".join(parts) + "\n").encode(errors="replace")
-        trips.append(
-            (replace(trip.bundle, locations=[], feedback=[]), trip.diagnosis)
-        )  # all points would fill the memory
+        # all points would fill the memory
+        trips.append((replace(trip.bundle, locations=[], feedback=[]), trip.diagnosis))
     if len(trips) != 1:
         yield (("═" * WIDTH + "\n\n" if trips else "") + overview(trips)).encode(errors="replace")
 

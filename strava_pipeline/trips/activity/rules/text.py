@@ -102,9 +102,8 @@ def cut(cell: str, width: int) -> str:
 
 FREE_TEXT = "(free text)"
 _CODE = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[._-][A-Za-z]+)*\d{0,2}")
-_VERSION = re.compile(
-    r"v?\d{1,4}(?:\.\d{1,2}|(?:\.\d{1,4}){2,3})?(?:[-+][A-Za-z]{1,10}\.?\d{0,3})?"
-)  # two decimals: no degree
+# two decimals: no degree
+_VERSION = re.compile(r"v?\d{1,4}(?:\.\d{1,2}|(?:\.\d{1,4}){2,3})?(?:[-+][A-Za-z]{1,10}\.?\d{0,3})?")
 
 
 def code(value: Any) -> str | None:

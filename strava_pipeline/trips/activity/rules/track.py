@@ -29,9 +29,8 @@ _TRIP, _AT, _ACCURACY = pl.col("trip"), pl.col("at"), pl.col("accuracy")
 _LAST_AT = _AT.shift(1)
 _SAME_TRIP = _TRIP.eq(_TRIP.shift(1)).fill_null(value=False)
 _ON_EARTH = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-_USABLE = (
-    _ON_EARTH & _AT.is_not_null() & (_ACCURACY >= 0).fill_null(value=True)
-)  # iOS: a negative accuracy is an invalid fix
+# iOS: a negative accuracy is an invalid fix
+_USABLE = _ON_EARTH & _AT.is_not_null() & (_ACCURACY >= 0).fill_null(value=True)
 
 
 def usable_points(points: pl.DataFrame) -> pl.DataFrame:

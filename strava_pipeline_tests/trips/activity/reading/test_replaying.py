@@ -82,9 +82,8 @@ def test_a_source_that_vanishes_under_processes_is_told_of(source: str, monkeypa
         Path(url.removeprefix("sqlite:///")).unlink(missing_ok=True)
         return opened
 
-    monkeypatch.setattr(
-        algorithms, "open_source", gone_after_the_list
-    )  # in this process; the others open it themselves
+    # in this process; the others open it themselves
+    monkeypatch.setattr(algorithms, "open_source", gone_after_the_list)
     with pytest.raises(SourceError, match="there is no file"):
         list(decided(source, processes=2))
 
