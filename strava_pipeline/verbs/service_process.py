@@ -317,7 +317,7 @@ def _kept(
         os.close(watched)
 
 
-ENOUGH = 5_000_000  # bytes; two months of a quiet service (a sensor says 240 bytes every five minutes: 70 kB a day)
+ENOUGH = 5_000_000  # bytes; a run says 300
 EVERY = 60  # seconds between two looks at its size
 
 
