@@ -27,6 +27,7 @@ from strava_pipeline.core.errors import Finding, State
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.access import CLOCK, clock_health
 from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.lake.gold.warehouse import NEW_FILE, attach
 from strava_pipeline.lake.health import judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -290,7 +291,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         lambda p: _working(p).write_bytes(_working(p).read_bytes()[:9000]), NO_WORKING, PROBLEM, "damaged", "mv '"
     ),
     "no tables": (
-        lambda p: (_working(p).unlink(), duckdb.connect(str(_working(p))).close()),
+        lambda p: (_working(p).unlink(), attach(duckdb.connect(), _working(p), "made", *NEW_FILE)),
         NO_WORKING, WARNING, "no tables yet", "strava-pipeline compact",
     ),
     "table lost": (_sql("DROP TABLE gear"), NO_WORKING, PROBLEM, "damaged (CatalogException)", "mv '"),
