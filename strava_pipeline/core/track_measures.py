@@ -14,16 +14,21 @@ from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_tiles
 from strava_pipeline.core.human_bests import STEEP, least_seconds
 from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
-from strava_pipeline.core.track_cleaning import step_between
+from strava_pipeline.core.track_lines import (
+    along_line,
+    begin_of,
+    between,
+    held_seconds,
+    line_of_device,
+    line_of_positions,
+    timed_values,
+)
 
 FORM = 5  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
-HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
-LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
-_SPIKE_FROM, _DETOUR, _SPIKE_SPEED = 12.0, 2.0, 1.5  # m; times the direct way; times the usual speed (the same)
 _MOMENT = 1e-6  # s or m: what sums of doubles may differ by
 _AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
 MOST_WATTS = (
@@ -87,44 +92,6 @@ def _columns(schema: dict[str, pl.DataType], *names: str) -> list[pl.Expr]:
     return [pl.col(name).cast(schema[name]) for name in names]
 
 
-def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> pl.DataFrame:
-    """The believable values, the mean of each second, in order: `t`, seconds since the first point, and `column`."""
-    return (
-        points.lazy()
-        .select(_seconds(points), column)
-        .filter(pl.col("t").is_not_null() & pl.col(column).is_between(low, high))  # neither null nor NaN
-        .group_by("t")
-        .agg(pl.col(column).mean())
-        .sort("t")
-        .collect()
-    )
-
-
-def held_mean(points: pl.DataFrame, column: str) -> float | None:
-    """The mean of a column over the time that each value held; of points without times, over the points. None: no value."""
-    if not points[column].count():
-        return None
-    timed = timed_values(points, column, -inf, inf).select(column, held=held_seconds())
-    if timed.is_empty():
-        return float(points.select(pl.col(column).mean()).item())
-    return float(timed.select((pl.col(column) * pl.col("held")).sum() / pl.col("held").sum()).item())
-
-
-def held_seconds() -> pl.Expr:
-    """Seconds that each point counts for: until the next one, or one before a pause and at the end."""
-    gap = pl.col("t").shift(-1) - pl.col("t")
-    return pl.when(gap <= HOLDS).then(gap).otherwise(1.0)
-
-
-def _seconds(points: pl.DataFrame) -> pl.Expr:
-    """`t`, whole seconds since the first point."""
-    return (pl.col("recorded_at") - _begin(points)).dt.total_seconds().cast(pl.Float64).alias("t")
-
-
-def _begin(points: pl.DataFrame) -> pl.Expr:
-    return pl.lit(points["recorded_at"].min(), pl.Datetime("us", "UTC"))
-
-
 def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) -> pl.DataFrame:
     """The greatest mean of a column over each duration that fits into the recording; a pause is time without power or beats."""
     timed = timed_values(points, measure, *_BELIEVABLE[measure])
@@ -145,7 +112,7 @@ def _best_rises(t: pl.Series, energy: pl.Series, durations: Sequence[float]) -> 
     for widths in _batches(durations, len(t)):
         tried = _every_window(pl.DataFrame({"x": t, "t": t, "y": energy}), widths)
         after = t.search_sorted(tried["reached"], side="right").clip(1, len(t) - 1)
-        there = _between(t, energy, after, tried["reached"])
+        there = between(t, energy, after, tried["reached"])
         values = tried.with_columns(value=(there - tried["y"]) * tried["way"], begins=tried["t"] - tried["back"])
         found += _best(values.select("width", "value", "begins"), pl.col("value").arg_max()).iter_rows()
     return found
@@ -175,14 +142,6 @@ def _every_window(points: pl.DataFrame, widths: Sequence[float]) -> pl.DataFrame
     )
 
 
-def _between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) -> pl.Series:
-    """The height of the line (x, y) at each of `reached`, which lie before the points number `after`."""
-    before = after - 1
-    x_before, y_before = x.gather(before), y.gather(before)
-    share = ((reached - x_before) / (x.gather(after) - x_before)).fill_nan(1.0).clip(0.0, 1.0)
-    return y_before + share * (y.gather(after) - y_before)
-
-
 def _best(tried: pl.DataFrame, place: pl.Expr) -> pl.DataFrame:
     """The window of each width at `place`, in order."""
     return tried.group_by("width").agg(pl.exclude("width").get(place)).sort("width")
@@ -195,13 +154,13 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
     tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one that both agree on is
     there, too. A time with fewer than LEAST_POINTS points within is none: it would be guessed between them.
     """
-    along = _line_of_positions(points, FASTEST[group])
-    line = _line_of_device(points, FASTEST[group])
+    along = line_of_positions(points, FASTEST[group])
+    line = line_of_device(points, FASTEST[group])
     is_by_device = line.height >= 2
     line = line if is_by_device else along
     if line.is_empty():
         return _rows(points, [])
-    whole = ridden = (_line_of_device if is_by_device else _line_of_positions)(points, FASTEST[group], vehicles=True)
+    whole = ridden = (line_of_device if is_by_device else line_of_positions)(points, FASTEST[group], vehicles=True)
     alone = DEVICE if group != "swim" or along.height else LENGTHS
     rows: list[_Row] | None = None
     while rows is None:
@@ -239,7 +198,7 @@ def _carried(windows: pl.DataFrame, group: str, points: pl.DataFrame) -> pl.Data
     found = windows.filter(pl.col("value") < pl.col("width").replace_strict(least, return_dtype=pl.Float64))
     if group == "ride" and found.height:
         heights = timed_values(points, "altitude", -inf, inf).rename({"altitude": "covered"})
-        falls = _along(heights, found["begins"]) - _along(heights, found["begins"] + found["value"])
+        falls = along_line(heights, found["begins"]) - along_line(heights, found["begins"] + found["value"])
         found = found.filter(falls <= STEEP * found["width"])
     return found.filter(pl.col("width") == pl.col("width").min())
 
@@ -269,86 +228,8 @@ def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
 def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
     """With `agree`: whether the positions lead about as far as each window is wide."""
     begins, width = windows["begins"], windows["width"]
-    led = _along(along, begins + windows["value"]) - _along(along, begins)
+    led = along_line(along, begins + windows["value"]) - along_line(along, begins)
     return windows.with_columns(agree=(led - width).abs() <= _AGREE * width)
-
-
-def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
-    """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions.
-
-    A step faster than `fastest` (m/s) adds no distance; what lies between the ends of a pause does.
-    """
-    line = _line_of_device(points, fastest, over_pauses=True)
-    return _line_of_positions(points, fastest, over_pauses=True) if line.height < 2 else line
-
-
-def _line_of_device(
-    points: pl.DataFrame, fastest: float, *, over_pauses: bool = False, vehicles: bool = False
-) -> pl.DataFrame:
-    timed = _each_second(points, "distance")
-    timed = timed if over_pauses else _moved(timed)
-    return _line(timed, pl.col("distance").diff(), fastest, over_pauses, vehicles)
-
-
-def _line_of_positions(
-    points: pl.DataFrame, fastest: float, *, over_pauses: bool = False, vehicles: bool = False
-) -> pl.DataFrame:
-    timed = _each_second(points, "latitude", "longitude")
-    timed = timed if over_pauses else _without_spikes(_moved(timed))
-    return _line(timed, step_between(1, 0), fastest, over_pauses, vehicles)
-
-
-def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """`t`, the mean of what was recorded in that second, where all columns have a number, and `since`, s from the one before."""
-    return (
-        points.lazy()
-        .select(_seconds(points), *columns)
-        .filter(pl.col("t").is_not_null() & pl.all_horizontal(pl.col(columns).is_finite()))
-        .group_by("t")
-        .agg(pl.col(columns).mean())
-        .sort("t")
-        .with_columns(since=pl.col("t").diff())
-        .collect()
-    )
-
-
-def _moved(timed: pl.DataFrame) -> pl.DataFrame:
-    """Without what is repeated exactly: a receiver that froze goes on with a leap. Of more than HOLDS seconds both ends stay."""
-    of = pl.struct(pl.exclude("t", "since")).rle_id()
-    t, first, last = pl.col("t"), pl.col("t").first().over(of), pl.col("t").last().over(of)
-    return timed.filter((t == first) | ((t == last) & (last - first > HOLDS)))
-
-
-def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
-    """Without single positions out and back: both ways long, together twice as long as the direct one, and faster than around."""
-    way, gap = step_between(1, 0), pl.col("t").diff()
-    tried = placed.with_columns(way=way, back=way.shift(-1), direct=step_between(1, 1), speed=way / gap)
-    tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))
-    is_far = pl.min_horizontal("way", "back") >= _SPIKE_FROM
-    out = tried.filter(is_far & (pl.col("way") + pl.col("back") > _DETOUR * pl.col("direct")))
-    usual = pl.col("speed").median()  # of the minute around; a loop: over the few that turn back at once
-    spikes = [
-        t
-        for t, slower in out.select("t", "slower").iter_rows()
-        if slower > _SPIKE_SPEED * tried.filter(pl.col("t").is_between(t - 30, t + 30)).select(usual).item()
-    ]
-    return placed.filter(~pl.col("t").is_in(spikes))
-
-
-def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool, vehicles: bool) -> pl.DataFrame:
-    """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones is no jump, and counts."""
-    pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
-    speed = pl.col("step") / pl.col("t").diff()
-    beside = pl.min_horizontal(speed.shift(), speed.shift(-1)) if vehicles else pl.lit(0.0)
-    is_step = ((speed <= fastest) | (beside > fastest / 2)) & (over_pauses | (pl.col("since") <= pause))
-    return (
-        timed.lazy()
-        # below 0 where a device or a session begins again
-        .with_columns(step=step.clip(lower_bound=0.0).fill_null(0.0))
-        .with_columns(pl.when(is_step).then("step").otherwise(0.0))
-        .select("t", covered=pl.col("step").cum_sum())
-        .collect()
-    )
 
 
 def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
@@ -361,22 +242,14 @@ def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
         tried = _every_window(pl.DataFrame({"x": covered, "t": t}), widths)
         forward, backward = tried.filter(pl.col("way") == 1), tried.filter(pl.col("way") == -1)
         after = covered.search_sorted(forward["reached"], side="left").clip(1, len(covered) - 1)
-        ends = _between(covered, t, after, forward["reached"])
+        ends = between(covered, t, after, forward["reached"])
         after = covered.search_sorted(backward["reached"], side="right").clip(1, len(covered) - 1)
-        starts = _between(covered, t, after, backward["reached"])
+        starts = between(covered, t, after, backward["reached"])
         values = [
             forward.select("width", value=ends - forward["t"], begins="t"),
             backward.select("width", value=backward["t"] - starts, begins=starts),
         ]
         yield pl.concat(values)
-
-
-def _along(line: pl.DataFrame, at: pl.Series) -> pl.Series:
-    """The metres that the positions had led until each moment; 0 where there are not two of them."""
-    if line.height < 2:
-        return pl.zeros(len(at), pl.Float64, eager=True)
-    after = line["t"].search_sorted(at, side="left").clip(1, line.height - 1)
-    return _between(line["t"], line["covered"], after, at)
 
 
 def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
@@ -389,7 +262,7 @@ def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
         "measured_by": pl.String,
     }
     frame = pl.DataFrame(rows, schema, orient="row")
-    begins = _begin(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
+    begins = begin_of(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
     return frame.with_columns(begins_at=begins).select(
         _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at", "measured_by")
     )

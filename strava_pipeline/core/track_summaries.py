@@ -11,15 +11,8 @@ import polars as pl
 
 from strava_pipeline.core.tables import TRACK_SUMMARIES
 from strava_pipeline.core.track_cleaning import ANY_SPORT, BELIEVABLE
-from strava_pipeline.core.track_measures import (
-    BEATS,
-    FASTEST,
-    HOLDS,
-    MOST_WATTS,
-    covered_line,
-    held_seconds,
-    timed_values,
-)
+from strava_pipeline.core.track_lines import HOLDS, covered_line, held_seconds, timed_values
+from strava_pipeline.core.track_measures import BEATS, FASTEST, MOST_WATTS
 
 _AVERAGED = 30  # s: Allen, Coggan, Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7
 _LEAST_POWER = 1200  # s: normalised power is made for efforts of 20 minutes and more (the same)

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables import CURVES, TRACK_CELLS, TRACKS, VALUE_SECONDS
+from strava_pipeline.core.track_lines import covered_line
 from strava_pipeline.core.track_measures import (
     CELL_ZOOM,
     DISTANCES,
     DURATIONS,
     cells,
-    covered_line,
     curves,
     value_seconds,
 )

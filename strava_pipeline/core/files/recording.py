@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import counted
 from strava_pipeline.core.track_cleaning import BELIEVABLE
-from strava_pipeline.core.track_measures import held_mean
+from strava_pipeline.core.track_lines import held_mean
 
 
 class Format(StrEnum):

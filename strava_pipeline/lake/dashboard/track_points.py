@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.track_measures import HOLDS, LONG
+from strava_pipeline.core.track_lines import HOLDS, LONG
 from strava_pipeline.lake.dashboard.activities import FoundActivity
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
