@@ -53,25 +53,18 @@ def build_defs(
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
     senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
     left_out = unused(settings) if only_set_up else set[str]()
-    assets = with_freshness(
-        [
-            *source_assets(partitions, sources, senders, settings.import_limits),
-            *import_assets(settings.import_limits),
-            *received_assets(sources, senders),
-            *gold_assets(partitions, providers, settings),
-            *(change_assets(partitions, settings) if len(sources) > 1 or not only_set_up else []),
-            *insight_assets(partitions, settings.timezone, settings.insight_sports),
-            *_elsewhere(partitions, settings),
-            *(
-                asset
-                for system in parts("assets")
-                if system.__package__ not in left_out
-                for asset in system.assets(partitions, settings)
-            ),
-        ],
-        settings,
-        sources,
-    )
+    assets: list[Asset] = [
+        *source_assets(partitions, sources, senders, settings.import_limits),
+        *import_assets(settings.import_limits),
+        *received_assets(sources, senders),
+        *gold_assets(partitions, providers, settings),
+        *(change_assets(partitions, settings) if len(sources) > 1 or not only_set_up else []),
+        *insight_assets(partitions, settings.timezone, settings.insight_sports),
+        *_elsewhere(partitions, settings),
+    ]
+    for system in parts("assets"):
+        assets += [] if system.__package__ in left_out else system.assets(partitions, settings)
+    assets = with_freshness(assets, settings, sources)
     keys = {spec.key for spec in _specs(assets)}
     assets = [_finished(keys, asset) for asset in assets]
     run = run_resource(settings, progress_of, _by_year(assets))
@@ -87,11 +80,7 @@ def build_defs(
             for each in sensors(settings, senders, providers, jobs, running=settings.automation)
             if names.issuperset(target.job_name for target in each.targets)
         ],
-        resources={
-            "run": run,
-            "sources": sources_resource(settings),
-            "snapshot": snapshot_resource(settings),
-        },
+        resources={"run": run, "sources": sources_resource(settings), "snapshot": snapshot_resource(settings)},
         executor=executor,
     )
 

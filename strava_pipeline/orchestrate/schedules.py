@@ -64,11 +64,12 @@ def schedules(
     `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
-    found = _own_schedules(settings, status) if STRAVA in sources else []
+    found: list[dg.ScheduleDefinition] = []
     for system in parts("schedules"):
         found += [] if system.__package__ in left_out else system.schedules(settings, status)
     for name, choice in sources.items():
-        if name == STRAVA:
+        if spec_of(name).unnamed:
+            found += _own_schedules(settings, status)
             continue
         found.append(_provider_schedule(settings, name, choice, status))
         if is_by_start(name):  # a feed says what changed of any year, and a file shows all that it has

@@ -74,34 +74,21 @@ def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iter
 
 def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
     """Every check by its name, not yet run; a check may have several findings."""
-    from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest import certificates
-    from strava_pipeline.ingest.registry import part
     from strava_pipeline.lake import copied, health, purge, user_files
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
-    from strava_pipeline.operations.used import is_strava_set_up
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
     from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
 
-    lake, home, strava = Lake(settings.data_dir), settings.dagster_home, part(STRAVA, "access")
-    no_server = "STRAVA_BASE_URL" in faults
-    of_strava: dict[str, Look] = {
-        APPLICATION: lambda: _application(settings),
-        strava.ADDRESS: lambda: strava.new_address_health(settings, now),
-        strava.SERVER: lambda: (
-            skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
-        ),
-        strava.TOKEN: lambda: strava.login_health(settings),
-        strava.LEDGER: lambda: strava.ledger_health(settings),
-    }
+    lake, home = Lake(settings.data_dir), settings.dagster_home
     return {
         SETTINGS: lambda: _settings(faults),
         LIMITS: lambda: _limits(settings),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
-        **(of_strava if is_strava_set_up(settings) else {}),
+        **_of_strava(settings, faults, now),
         **_folders(settings),
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
@@ -124,6 +111,26 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
             if system.__package__ not in unused(settings)
             for name, look in system.looks(settings).items()
         },
+    }
+
+
+def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
+    """The checks of its application and login, where there is one."""
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.ingest.registry import part
+    from strava_pipeline.operations.used import is_strava_set_up
+
+    if not is_strava_set_up(settings):
+        return {}
+    strava, no_server = part(STRAVA, "access"), "STRAVA_BASE_URL" in faults
+    return {
+        APPLICATION: lambda: _application(settings),
+        strava.ADDRESS: lambda: strava.new_address_health(settings, now),
+        strava.SERVER: lambda: (
+            skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
+        ),
+        strava.TOKEN: lambda: strava.login_health(settings),
+        strava.LEDGER: lambda: strava.ledger_health(settings),
     }
 
 

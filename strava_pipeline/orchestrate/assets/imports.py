@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
 from strava_pipeline.orchestrate.checks import single_check, table_spec
@@ -85,7 +85,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
 def received_assets(sources: Collection[str], senders: Set[str]) -> list[dg.AssetSpec]:
     """What stands for the optional sources on disk; `senders`: whose events come. No run makes these assets."""
     found = [
-        *_received_of_providers([name for name in sources if name != STRAVA]),
+        *_received_of_providers([name for name in sources if not spec_of(name).unnamed]),
         _received(
             IMPORTS_RECEIVED,
             "imports",
@@ -94,10 +94,10 @@ def received_assets(sources: Collection[str], senders: Set[str]) -> list[dg.Asse
             "`strava-pipeline import`, or the job import_files, adds to it.",
         ),
     ]
-    if STRAVA in senders:
+    if any(spec_of(name).unnamed for name in senders):
         about = "What webhook events brought so far, if any came: details of changed activities, and which ones are deleted. "
         found.append(_received(EVENTS_RECEIVED, "bronze", [EVENTS], f"{about}The job events adds to it."))
-    if STRAVA in sources:
+    if any(spec_of(name).unnamed for name in sources):
         about = "The streams that were fetched so far, if any. The job streams adds to it."
         found.append(_received(STREAMS_RECEIVED, "tracks", [STREAMS], about))
     return found
