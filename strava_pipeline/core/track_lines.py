@@ -11,6 +11,7 @@ from strava_pipeline.core.track_cleaning import step_between
 
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
 LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
+_NEARLY = 0.8  # of the fastest: who moves by themselves hardly does before and after a jump
 _SPIKE_FROM, _DETOUR, _SPIKE_SPEED = 12.0, 2.0, 1.5  # m; times the direct way; times the usual speed (the same)
 
 
@@ -118,8 +119,8 @@ def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool,
     """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones is no jump, and counts."""
     pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
     speed = pl.col("step") / pl.col("t").diff()
-    beside = pl.min_horizontal(speed.shift(), speed.shift(-1)) if vehicles else pl.lit(0.0)
-    is_step = ((speed <= fastest) | (beside > fastest / 2)) & (over_pauses | (pl.col("since") <= pause))
+    beside = pl.min_horizontal(speed.shift().fill_null(0), speed.shift(-1).fill_null(0)) if vehicles else pl.lit(0.0)
+    is_step = ((speed <= fastest) | (beside > _NEARLY * fastest)) & (over_pauses | (pl.col("since") <= pause))
     return (
         timed.lazy()
         # below 0 where a device or a session begins again

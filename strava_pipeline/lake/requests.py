@@ -174,7 +174,7 @@ def has_requests(lake: Lake) -> bool:
 
 def asked_since(lake: Lake, at: datetime) -> bool:
     """Whether a request was made since then, by the files' names alone."""
-    return max((path.name for path in requests_folder(lake).glob("*.json")), default="") >= stamp(at)
+    return any(path.stem >= stamp(at) for path in requests_folder(lake).glob("*.json") if _ID.fullmatch(path.stem))
 
 
 def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:

@@ -53,12 +53,13 @@ def build_defs(
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
     senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
     left_out = unused(settings) if only_set_up else set[str]()
+    may_change = len(sources) > 1 or any(choice.write for choice in providers.values())
     assets: list[Asset] = [
         *source_assets(partitions, sources, senders, settings.import_limits),
         *import_assets(settings.import_limits),
         *received_assets(sources, senders),
         *gold_assets(partitions, providers, settings),
-        *(change_assets(partitions, settings) if len(sources) > 1 or not only_set_up else []),
+        *(change_assets(partitions, settings) if may_change or not only_set_up else []),
         *insight_assets(partitions, settings.timezone, settings.insight_sports),
         *_elsewhere(partitions, settings),
     ]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # mypy's view of the table below
     )
     from dagster._core.errors import DagsterUserCodeUnreachableError as DagsterUserCodeUnreachableError
     from dagster._core.events import RunFailureReason as RunFailureReason
-    from dagster._core.execution import context_creation_job as context_creation_job
     from dagster._core.execution.api import execute_run as execute_run
     from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES as BULK_ACTION_TERMINAL_STATUSES
     from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
@@ -108,9 +107,6 @@ _REASONS: dict[str, dict[str, list[str]]] = {
             "is_valid_cron_string",
             "schedule_execution_time_iterator",
         ],
-    },
-    "The console logger writes each event of a run to standard error, and only the config of each run sets its level.": {
-        "dagster._core.execution": ["context_creation_job"],
     },
     "Records of old runs are removed, also the rows that `delete_run` leaves (docs/adr/0039).": {
         "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],

@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
     told,
 )
 from strava_pipeline.operations.log_files import log_of
-from strava_pipeline.orchestrate.tags import MAX_RETRIES, SCHEDULE, SENSOR
+from strava_pipeline.orchestrate.tags import MAX_RETRIES, REQUEST, SCHEDULE, SENSOR
 
 KEPT = "What was fetched is kept, and the next run of the job goes on from there."
 AGAIN = "What was fetched is kept. Launch the run again later."
@@ -37,13 +37,13 @@ _MAY_PASS = (TransientError, LoginServiceError, RepeatingListingError, BudgetExh
 @contextmanager
 def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[None]:
     """Raise dg.Failure from an error of ours or the system's in the body of a step: what to do, whether the work goes on by
-    itself, and where the log is (None: nowhere). Dagster tries again only what may pass.
+    itself, and where the log is (None: nowhere). Who sets a retry policy has only what may pass tried again.
     """
     try:
         yield
     except (PipelineError, OSError) as error:
         may_pass = isinstance(error, _MAY_PASS)
-        started = not run.tags.keys().isdisjoint({SCHEDULE, SENSOR})
+        started = not run.tags.keys().isdisjoint({SCHEDULE, SENSOR}) and REQUEST not in run.tags  # which a person made
         log = log_of(logs_dir, run.run_id) if logs_dir is not None else None
         metadata: dict[str, Any] = {
             "what_to_do": ("" if may_pass else "Do what the message says. ") + (KEPT if started else AGAIN),

@@ -63,11 +63,21 @@ def logged(
         log.report_trouble()
 
 
-def without_console() -> None:
-    """Keep Dagster's console logger out of the runs of this process: what they write to standard output is enough."""
-    from strava_pipeline.orchestrate.dagster_private import context_creation_job
+class _WithoutConsole(logging.Logger):
+    """Says nothing where it is the console logger of a run: Dagster makes that by itself, with a level."""
 
-    vars(context_creation_job)["default_system_loggers"] = lambda instance: []
+    def __init__(self, name: str, level: int = logging.NOTSET) -> None:
+        super().__init__(name, level)
+        self._is_console = name == "dagster" and level != logging.NOTSET
+
+    def handle(self, record: logging.LogRecord) -> None:
+        if not self._is_console:
+            super().handle(record)
+
+
+def without_console() -> None:
+    """Keep Dagster's console logger, which tells each event, out of runs: what they write to standard output is enough."""
+    logging.setLoggerClass(_WithoutConsole)
 
 
 class _Listener:

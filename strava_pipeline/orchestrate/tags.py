@@ -1,7 +1,7 @@
 """Tags of runs and steps that are set in one file and read in others, and how the queue orders by them.
 
-Dagster's UI hides those that begin with HIDDEN, which only programs read. What dagster.yaml names, and what runs of earlier
-versions are found by, keeps its name.
+Dagster's UI hides those that begin with HIDDEN, which only programs read, and gives them to no run that is executed again there.
+What must reach that one, what dagster.yaml names, and what runs of earlier versions are found by, keeps its name.
 
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
 HIDDEN = ".dagster/strava_pipeline_"
 BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
-MAX_RETRIES = "dagster/max_retries"
+MAX_RETRIES, RUN_KEY = "dagster/max_retries", "dagster/run_key"
 PARTITION = "dagster/partition"
 FIRST_PARTITION, LAST_PARTITION = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 DATA_DIR = f"{HIDDEN}data_dir"  # several data folders may share one Dagster instance
@@ -24,10 +24,10 @@ NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any mo
 PROVIDER_LIMIT = (
     "strava_pipeline/limit_of_"  # and the provider's name: the asset that its limit stopped; later NO_LIMIT
 )
-NO_CHOICE = f"{HIDDEN}no_years_chosen"  # of a run that named no years, and so has those of its job
+NO_CHOICE = "strava_pipeline/no_years_chosen"  # of a run that named no years, and so has those of its job
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = f"{HIDDEN}catches_up"  # the day that a missed daily run is made good on
-REQUEST = f"{HIDDEN}request"  # the id of the request on the dashboard that the run carries out
+REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
 HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; the others were merged and published
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
 BY_HAND = "the command line"  # BY of a run that a person typed

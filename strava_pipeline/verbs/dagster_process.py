@@ -155,7 +155,7 @@ def serve(
         held.daemon.close()
         return _run(
             _command(ui, "info" if verbose else "warning"),
-            environment_of_dagster(settings, env_file),
+            {**environment_of_dagster(settings, env_file), **({"STRAVA_LOG_STDOUT": ""} if verbose else {})},
             folder,
             [held.lock, data_lock],
             runs_may_finish=runs_may_finish,

@@ -126,14 +126,11 @@ def daemon(workspace: Path, log_level: str = "warning") -> Iterator[subprocess.P
 @contextmanager
 def web_application(instance: "dg.DagsterInstance", workspace: Path, prefix: str) -> Iterator[Application]:
     """Dagster's UI and its GraphQL as an ASGI application, with the limits that `dagster-webserver` sets by default."""
-    import dagster as dg
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
     from strava_pipeline.orchestrate.dagster_private import WorkspaceFileTarget, WorkspaceProcessContext
 
-    # in place of cron, zone and offset: the page builds its definition from those, so a subclass's words never arrive
-    dg.TimeWindowPartitionsDefinition.__str__ = lambda years: f"Years, {years.start:%Y} to the running one"  # type: ignore[method-assign]
     instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3_600, max_overflow=20)
     with WorkspaceProcessContext(
         instance,

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -84,7 +84,12 @@ def log_first_lines() -> None:
 
     def first_line(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = made(*args, **kwargs)
-        record.msg, record.args, record.exc_info = record.getMessage().partition("\n")[0], (), None
+        with suppress(
+            TypeError, ValueError
+        ):  # a message that does not fit its values, which is said where it is written
+            text, error = record.getMessage().partition("\n")[0], record.exc_info and record.exc_info[1]
+            record.msg = f"{text} {type(error).__name__}: {error}".partition("\n")[0] if error else text
+            record.args, record.exc_info = (), None
         return record
 
     logging.setLogRecordFactory(first_line)

@@ -317,12 +317,16 @@ def test_what_nobody_ever_was_as_fast_in_is_told_and_no_time_is_made_of_it() -> 
 
 
 @pytest.mark.parametrize(("group", "speed", "driven"), [("ride", 8.0, 31.0), ("ride", 8.0, 26.0), ("run", 3.0, 31.0)])
-def test_a_drive_faster_than_any_step_of_the_sport_is_told_and_a_jump_is_not(
-    group: str, speed: float, driven: float
-) -> None:
+def test_a_drive_faster_than_any_step_of_the_sport_is_told(group: str, speed: float, driven: float) -> None:
     drive = [(t, {"distance": speed * min(t, 1000) + driven * max(t - 1000, 0) + t % 2}) for t in range(1401)]
     found = curves(track(drive), group)
     assert found.filter(pl.col("measure") == "too_fast")["width"].item() == pytest.approx(400 * driven, rel=0.11)
     assert max(measured(drive, group).values()) <= 5000 / speed
-    jumped = [(t, {"distance": speed * t + 60 * (t > 500) + 60 * (t > 503)}) for t in range(1001)]
+
+
+@pytest.mark.parametrize(
+    ("group", "speed"), [("ride", 8.0), ("ride", 15.0), ("run", 3.0), ("run", 6.0), ("swim", 1.35)]
+)
+def test_a_jump_is_no_drive_however_fast_one_is(group: str, speed: float) -> None:
+    jumped = [(t, {"distance": speed * t + 600 * (t > 500) + 60 * (t > 503)}) for t in range(1001)]
     assert curves(track(jumped), group).filter(pl.col("measure") == "too_fast").is_empty()

@@ -176,13 +176,13 @@ def test_an_interrupt_while_a_module_loads_ends_it_without_a_traceback(tmp_path:
 
 def test_what_is_not_to_be_seen_in_full_is_logged_in_a_line_each(tmp_path: Path) -> None:
     (tmp_path / "lost.py").write_text(
-        "import logging\nlogging.warning('lost %s', 'it:\\na trace')\nlogging.error('b', exc_info=OSError())"
+        "import logging\nlogging.warning('lost %s', 'it:\\na trace')\nlogging.error('b', exc_info=OSError('full\\nof it'))"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     command = [sys.executable, "-m", *quiet_module("lost", brief=True)]
     assert (
         subprocess.run(command, env=env, capture_output=True, text=True, check=True).stderr
-        == "WARNING:root:lost it:\nERROR:root:b\n"
+        == "WARNING:root:lost it:\nERROR:root:b OSError: full\n"
     )
 
 

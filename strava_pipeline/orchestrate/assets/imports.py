@@ -4,7 +4,7 @@ Dagster's UI warns before it runs a table whose parent was never materialized; o
 So an optional source (imports, webhook events, streams, other providers) is followed by such an asset, which stands for what
 lies on the disk and carries the lineage to the tables by year. Dagster orders direct parents only: in a run that makes both,
 the steps' priorities (tags.py) put the source first. A backfill in the UI of such a source and of years begins several steps
-side by side; what came too late for a year is brought by the sensor `imported` or by the year's next run.
+side by side; what came too late for a year is brought by the sensor `inbox` or by the year's next run.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Set

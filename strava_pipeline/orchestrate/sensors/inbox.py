@@ -43,7 +43,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
-from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN
+from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
 from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
@@ -81,21 +81,21 @@ def _taking_in(
     """The run that takes in what was dropped, once; else why there is none."""
     asked_for = _asked_for(lake, now)
     there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
-    before = json.loads(context.cursor or "{}")
-    unchanged = [path for path, state in there.items() if before.get("states", {}).get(path.name) == state]
-    key = _digest([f"{path} {there[path]}" for path in unchanged])  # what is there already is known, and costs little
-    asked = key if unchanged else before.get("asked")
-    context.update_cursor(json.dumps({"states": {path.name: state for path, state in there.items()}, "asked": asked}))
+    before: dict[str, str] = json.loads(context.cursor or "{}")
+    unchanged = [path for path, state in there.items() if before.get(path.name) == state]
+    context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
     if there and not unchanged:
         return "Still growing."
     if not unchanged:
         return "A request takes in what is there." if _dropped(lake.inbox_files) else ""
-    if key == before.get("asked"):
-        return "What was dropped was taken in."
+    # what is there already is known, and costs little
+    run_key = f"{settings.data_dir} {_digest([f'{path} {there[path]}' for path in unchanged])}"
+    if runs := context.instance.get_runs(filters=dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1):
+        return f"Run {runs[0].run_id} is of what was dropped: {runs[0].status.value.lower()}."
     paths = [str(path.absolute()) for path in unchanged]
     return dg.RunRequest(
         job_name=IMPORT_JOB,
-        run_key=f"{settings.data_dir} {key}",
+        run_key=run_key,
         run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}),
         tags={DATA_DIR: str(settings.data_dir)},
     )
@@ -178,10 +178,22 @@ def webhooks_sensor(
         description="Follows webhook events: asks for what changed, marks what is gone.",
     )
     def webhooks(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        found = {source: _following(context, settings, source, now()) for source in sources}
-        yield from (one for one in found.values() if isinstance(one, dg.RunRequest))
-        if all(isinstance(one, str) for one in found.values()):
-            yield dg.SkipReason(" ".join(f"{spec_of(source).title}: {why}" for source, why in found.items()))
+        why, broken, asked = list[str](), list[Exception](), False
+        for source in sources:
+            try:
+                found = _following(context, settings, source, now())
+            except Exception as error:  # noqa: BLE001 - raised below: the others' runs come first
+                broken.append(error)
+                continue
+            if isinstance(found, str):
+                why.append(f"{spec_of(source).title}: {found}")
+            else:
+                asked = True
+                yield found
+        if broken and not asked:
+            raise broken[0]
+        if not asked:
+            yield dg.SkipReason(" ".join(why))
 
     return webhooks
 

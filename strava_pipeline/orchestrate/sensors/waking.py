@@ -27,8 +27,8 @@ def requests_watched(instance: dg.DagsterInstance, lake: Lake) -> Iterator[None]
 
     def watch() -> None:
         while not ended.wait(PAUSE):
-            if asked_since(lake, utc_now() - FRESH):
-                with suppress(Exception):  # a database that is busy: the sensor looks by itself, later
+            with suppress(Exception):  # a database that is busy, a disk that fails: the sensor looks by itself, later
+                if asked_since(lake, utc_now() - FRESH):
                     wake(instance, REQUESTS)
 
     watcher = threading.Thread(target=watch, name="requests")

@@ -45,12 +45,17 @@ def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Wat
     assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     asked, why = watch.tick("inbox")
     assert asked is not None, why
-    assert watch.tick("inbox") == (None, "What was dropped was taken in. Nothing was imported.")
-    assert watch.launch(asked).status is DagsterRunStatus.SUCCESS
+    run = watch.launch(asked)
+    assert run.status is DagsterRunStatus.SUCCESS
     assert dropped.read_text() == GPX, "nothing in the inbox is touched"
     asked, why = watch.tick("inbox")
     assert asked is not None, why
     assert asked.job_name == "merge_files", "though it lies there still"
+    watch.launch(asked)
+    said = f"Run {run.run_id} is of what was dropped: success. All imports are in the warehouse."
+    assert watch.tick("inbox") == (None, said)
+    watch.instance.delete_run(run.run_id)
+    assert watch.tick("inbox")[0] is not None, "who deletes the run has it taken in again"
 
 
 @pytest.mark.slow
