@@ -32,7 +32,7 @@ HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; 
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
 BY_HAND = "the command line"  # BY of a run that a person typed
 BY = "by"  # who asked for the run, where Dagster's UI can't tell
-ALERT = f"{HIDDEN}alert"  # of a failed run: what became of the message about it; empty where nothing did yet
+ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
 
 FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
 LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for

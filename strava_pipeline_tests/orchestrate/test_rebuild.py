@@ -71,7 +71,7 @@ def test_the_job_makes_all_anew_tells_of_each_asset_and_holds_off_a_flow(rig: Ri
     assert outcome.metadata["published_warehouse"]["rows/activities_all"] == 30
     records = rig.remembered.fetch_materializations(dg.AssetKey("activities"), limit=100).records
     told = {
-        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        record.partition_key: record.asset_materialization.metadata["dagster/partition_row_count"].value
         for record in records
         if record.run_id == outcome.run_id and record.asset_materialization
     }

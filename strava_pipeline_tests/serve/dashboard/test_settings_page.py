@@ -146,7 +146,7 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
         assert tomllib.loads(rig.lake.goals.read_text()) == display
         request, run = asked(**{"priority.strava": "2"})
         rig.settings.providers_config.write_text(written + "# later\n")
-        with pytest.raises(MisuseError, match="was changed since"):
+        with pytest.raises(dg.Failure, match="was changed since"):
             watch.launch(run)
         assert rig.settings.providers_config.read_text() == written + "# later\n"
         assert "<b>Write providers.toml: failed</b>" in site.get(f"/requests/{request.id}").text
