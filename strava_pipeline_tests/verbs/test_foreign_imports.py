@@ -31,6 +31,8 @@ def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp
     environment = {
         "PATH": os.environ["PATH"],
         "STRAVA_BASE_URL": "http://127.0.0.1:9",  # nobody listens there; only doctor asks
+        "STRAVA_CLIENT_ID": "1",
+        "STRAVA_CLIENT_SECRET": "2",
         "DAGSTER_HOME": str(tmp_path / "dagster_home"),
     }
     said = python("-c", RUN_EACH, *IN_SQL, *IN_FRAMES, *BY_ASKING, cwd=tmp_path, env=environment, check=True)

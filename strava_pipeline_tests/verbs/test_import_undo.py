@@ -41,7 +41,8 @@ def edited(archive: Path, folder: Path) -> Path:
     lines = [[f"{cell}, edited" if place == name else cell for place, cell in enumerate(line)] for line in lines]
     path = folder / "activities.csv"
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([head, *lines, ["77", *lines[0][1:]]])
+        half_a_day = [cell.replace(" AM", " pm").replace(" PM", " AM").replace(" pm", " PM") for cell in lines[0][1:]]
+        csv.writer(file).writerows([head, *lines, ["77", *half_a_day]])
     return path
 
 

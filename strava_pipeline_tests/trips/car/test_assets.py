@@ -144,7 +144,7 @@ def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
     assert trips["points_per_trip"] == 24.0
     assert trips["dagster/row_count"] == 1
     assert came["pings"]["pings_received"] == came["pings"]["pings_of_year"] == len(steps)
-    assert came["car_readings"]["dagster/row_count"] == 15
+    assert came["car_readings"]["dagster/partition_row_count"] == 15
     assert came["car_readings"]["api_errors"] == 0
 
 
