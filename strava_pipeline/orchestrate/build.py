@@ -65,9 +65,8 @@ def build_defs(
     ]
     for system in parts("assets"):
         assets += [] if system.__package__ in left_out else system.assets(partitions, settings)
-    assets = with_freshness(assets, settings, sources)
     keys = {spec.key for spec in _specs(assets)}
-    assets = [_finished(keys, asset) for asset in assets]
+    assets = [_finished(keys, asset) for asset in with_freshness(assets, settings, sources)]
     run = run_resource(settings, progress_of, _by_year(assets))
     made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
     jobs: list[UnresolvedAssetJobDefinition | dg.JobDefinition] = [*made, settings_job(settings, run)]
