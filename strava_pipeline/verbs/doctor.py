@@ -83,7 +83,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.verbs import dagster_health as dagster
     from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
 
-    lake, home = Lake(settings.data_dir), settings.dagster_home
+    lake, home, left_out = Lake(settings.data_dir), settings.dagster_home, unused(settings)
     return {
         SETTINGS: lambda: _settings(faults),
         LIMITS: lambda: _limits(settings),
@@ -108,7 +108,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         **{
             name: look
             for system in parts("health")
-            if system.__package__ not in unused(settings)
+            if system.__package__ not in left_out
             for name, look in system.looks(settings).items()
         },
     }

@@ -48,7 +48,6 @@ from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
-WEBHOOKS = "webhooks"
 INTERVAL = 30  # seconds: what is said of one activity within it costs one call
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
 _AFTER = f"{HIDDEN}imports"  # tag: which imports a merge is of
@@ -79,15 +78,15 @@ def _taking_in(
     context: dg.SensorEvaluationContext, settings: Settings, lake: Lake, now: datetime
 ) -> dg.RunRequest | str:
     """The run that takes in what was dropped, once; else why there is none."""
-    asked_for = _asked_for(lake, now)
-    there = {path: _state(lake, path) for path in _dropped(lake.inbox_files) if not asked_for(path.name)}
+    asked_for, dropped = _asked_for(lake, now), _dropped(lake.inbox_files)
+    there = {path: _state(lake, path) for path in dropped if not asked_for(path.name)}
     before: dict[str, str] = json.loads(context.cursor or "{}")
     unchanged = [path for path, state in there.items() if before.get(path.name) == state]
     context.update_cursor(json.dumps({path.name: state for path, state in there.items()}))
-    if there and not unchanged:
-        return "Still growing."
     if not unchanged:
-        return "A request takes in what is there." if _dropped(lake.inbox_files) else ""
+        if there:
+            return "Still growing."
+        return "A request takes in what is there." if dropped else ""
     # what is there already is known, and costs little
     run_key = f"{settings.data_dir} {_digest([f'{path} {there[path]}' for path in unchanged])}"
     if runs := context.instance.get_runs(filters=dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1):
@@ -171,7 +170,6 @@ def webhooks_sensor(
     names = {events_job(source).name for source in sources}
 
     @dg.sensor(
-        name=WEBHOOKS,
         jobs=[job for job in jobs if job.name in names],
         minimum_interval_seconds=INTERVAL,
         default_status=status,
