@@ -92,7 +92,7 @@ def test_old_lists_have_milliseconds_and_centimetres() -> None:
     assert (listed["elapsed_time"], listed["elev_high"]) == (2627, pytest.approx(1374.8))
     walk, parent, run = read(OLDER / "pest" / "activities-list.json")
     assert (walk["elapsed_time"], walk["elev_low"]) == (2703, pytest.approx(620.4))
-    assert (parent["elapsed_time"], parent["moving_time"], parent["sport_type"]) == (11184, 10226, "Workout")
+    assert (parent["elapsed_time"], parent["moving_time"], parent["sport_type"]) == (11184, 10226, "Triathlon")
     assert (run["elapsed_time"], run["moving_time"]) == (4677, 3108)
 
 
