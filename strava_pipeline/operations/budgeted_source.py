@@ -1,10 +1,10 @@
 """A source whose calls are counted in a budget that processes share: its pace, its allowances, and what it leaves to others."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import Ceiling
@@ -71,47 +71,41 @@ class BudgetedSource(Source):
         """What each limit still allows a run with these limits. Makes no call."""
         return budget_of(self.spec.name, self.settings, limits or CallOptions(), self._run.clock).allowances()
 
-    def calling(self, kind: "Kind" = "page") -> AbstractContextManager[None]:
-        """Holds while calls of the kind are made, so that their pace is known."""
-        return self.pace.calling(kind)
-
     def probe(self) -> None:
         """Ask for what an API that works answers with, whatever is wrong with single activities."""
         self.client.probe()
 
 
-Kind = Literal["page", "detail"]
-"""What a call brings: a page of a listing, or what belongs to one activity. A page takes as long as some ten of the others."""
-
-
 class Pace:
-    """The pace of one client's calls of each kind, by the server's clock. `usual`: how long a call takes until it is known."""
+    """The pace of one client's calls for single activities, by the server's clock. `usual`: a call's time until it is known.
+
+    A page of a listing takes as long as some ten of these.
+    """
 
     def __init__(self, client: BudgetedProvider, usual: timedelta) -> None:
         self._client, self._usual = client, usual
-        self._past: dict[Kind, tuple[timedelta, int]] = {}
-        self._began: tuple[Kind, float, timedelta, int] | None = None
+        self._past = (timedelta(0), 0)
+        self._began: tuple[float, timedelta, int] | None = None
 
     @contextmanager
-    def calling(self, kind: Kind = "detail") -> Iterator[None]:
+    def calling(self) -> Iterator[None]:
         """A stage that makes calls; what lies between two of them takes no call's time."""
-        self._began = (kind, *self._now())
+        self._began = self._now()
         try:
             yield
         finally:
-            self._past[kind] = self._so_far(kind)
+            self._past = self._so_far()
             self._began = None
 
-    def per_call(self, kind: Kind = "detail") -> timedelta:
-        """How long a call of this kind takes."""
-        busy, calls = self._so_far(kind)
+    def per_call(self) -> timedelta:
+        """How long a call takes."""
+        busy, calls = self._so_far()
         return max(busy / calls, timedelta(0)) if calls >= ENOUGH else self._usual
 
-    def done_at(self, details: int, *, pages: int = 0) -> datetime | None:
+    def done_at(self, calls: int) -> datetime | None:
         """When so many more will have been made, under all limits; None: one of them never lets them through."""
-        allowances, calls = list(self._client.budget.allowances().values()), pages + details
-        busy = pages * self.per_call("page") + details * self.per_call()
-        return finish_time(calls, allowances, self._client.clock.now(), busy / max(calls, 1))
+        allowances = list(self._client.budget.allowances().values())
+        return finish_time(calls, allowances, self._client.clock.now(), self.per_call())
 
     def needs_another_day(self, calls: int) -> bool:
         """Whether the day's limit ends the command before so many more are made."""
@@ -120,12 +114,12 @@ class Pace:
     def _now(self) -> tuple[float, timedelta, int]:
         return self._client.clock.monotonic(), self._client.waited, self._client.calls
 
-    def _so_far(self, kind: Kind) -> tuple[timedelta, int]:
-        """How long the calls of this kind took, waits aside, and how many they were."""
-        busy, made = self._past.get(kind, (timedelta(0), 0))
-        if self._began is None or self._began[0] != kind:
+    def _so_far(self) -> tuple[timedelta, int]:
+        """How long the calls took, waits aside, and how many they were."""
+        busy, made = self._past
+        if self._began is None:
             return busy, made
-        (_, began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
+        (began, waited, calls), (at, waited_since, calls_since) = self._began, self._now()
         passed = timedelta(seconds=at - began) * self._client.clock.speed
         return busy + passed - (waited_since - waited), made + calls_since - calls
 

@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.plan import Plan
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.requests import BackfillWanted
 from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.planning import plan_backfill
+from strava_pipeline.operations.planning import plan_backfill, plan_facts
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.requesting import refuse_request
@@ -58,26 +57,4 @@ def _computed(settings: Settings, year: int) -> dict[str, Any]:
             return {"providers": providers}
         options = ListingOptions(per_page=None, days=None)
         plan, _ = plan_backfill(run, BudgetedSource(STRAVA, settings, run), [year], options)
-    return {"plan": _shown(plan), "providers": providers}
-
-
-def _shown(plan: Plan) -> dict[str, Any]:
-    """`calls_from`, `calls_to`: a likely range where calls are estimated; `done_at`: when the last is made (UTC), begun now."""
-    bounds, governing = plan.bounds, plan.governing
-    return {
-        "calls": plan.calls,
-        "listing_calls": plan.listing + sum(year.listing for year in plan.years),
-        "details_calls": sum(year.details for year in plan.years),
-        "gear_calls": plan.gear,
-        "basis": plan.basis,
-        "calls_from": bounds.fewest if bounds else None,
-        "calls_to": bounds.most if bounds else None,
-        "made_at": plan.made_at,
-        "done_at": plan.done_at,
-        "days": plan.days,
-        "needs_another_day": plan.needs_another_day,
-        "governing": str(governing),
-        "left": plan.allowances[governing].left,
-        "limit": plan.allowances[governing].limit,
-        "resets_at": plan.allowances[governing].resets_at,
-    }
+    return {"plan": plan_facts(plan), "providers": providers}

@@ -5,6 +5,7 @@ are due is lake/gold/fetch_selection.py's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,8 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.plan import Forecast
+from strava_pipeline.core.plan import RESTART_NOTE
+from strava_pipeline.core.text import at_minute
 from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.lake.bronze.answers import (
     gear_folder,
@@ -83,7 +85,7 @@ class Errand(Generic[T]):
 class YearsReport:
     """What became of some years. `resting` waits for its retry; `missing` is still to be fetched.
 
-    `estimate`: what was to be fetched when it began.
+    `wanted`, `done_at`: the calls to make when it began, and when the last was to be made (None: never).
     """
 
     fetched: FetchReport = field(default_factory=FetchReport)
@@ -91,7 +93,8 @@ class YearsReport:
     by_year: dict[int, int] = field(default_factory=dict)
     resting: int = 0
     missing: int = 0
-    estimate: Forecast | None = None
+    wanted: int = 0
+    done_at: datetime | None = None
 
 
 DETAILS = Errand(
@@ -135,9 +138,7 @@ def pull_details(
 
     wanted = select_details(run.lake, years, scope, run.now())
     total = len(wanted.due) + len(wanted.refresh)
-    report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
-    eta = eta_of(source, total)
-    with progressing(run.progress, "Fetching details", total, eta), source.pace.calling():
+    with _fetching(run, source, "details", total, report):
         fetch_by_year(run, source, errand, wanted.due, report)
         if scope.refresh_calls is None:
             fetch_by_year(run, source, errand, wanted.refresh, report)
@@ -150,6 +151,16 @@ def pull_details(
     if report.fetched.stopped is None and not config.ids and config.scope != "window":  # those a person asked for
         client.budget.finish()
     return report
+
+
+@contextmanager
+def _fetching(run: RunContext, source: BudgetedSource, what: str, total: int, report: YearsReport) -> Iterator[None]:
+    """Show how far it got and when it will be done; and beforehand where a day's limit ends it sooner."""
+    report.wanted, report.done_at = total, source.pace.done_at(total)
+    if report.done_at is not None and source.pace.needs_another_day(total):
+        run.progress.say(f"{total:,} {what}: done about {at_minute(report.done_at)}, {RESTART_NOTE}.")
+    with progressing(run.progress, f"Fetching {what}", total, eta_of(source, total)), source.pace.calling():
+        yield
 
 
 def _fetch_spare(run: RunContext, source: BudgetedSource, chosen: Sequence[Candidate], report: YearsReport) -> None:
@@ -198,8 +209,7 @@ def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions
     calls = client.calls
     wanted = select_streams(run.lake, years, run.now(), config.sports)
     total = len(wanted.due)
-    report.estimate = Forecast(0, 0, total, source.pace.done_at(total))
-    with progressing(run.progress, "Fetching streams", total, eta_of(source, total)), source.pace.calling():
+    with _fetching(run, source, "streams", total, report):
         fetch_by_year(run, source, STREAMS, wanted.due, report)
     now, left = run.now(), due_streams(run.lake, wanted.due)
     report.missing = sum(not candidate.is_resting(now) for candidate in left)

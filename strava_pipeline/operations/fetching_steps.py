@@ -22,7 +22,6 @@ from strava_pipeline.operations.options import (
     ListingOptions,
     StreamsOptions,
 )
-from strava_pipeline.operations.planning import Forecaster
 from strava_pipeline.operations.pulling import PullReport, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
@@ -30,7 +29,6 @@ from strava_pipeline.operations.step_reports import (
     YEAR_ROWS,
     StepReport,
     calls_left,
-    estimated,
     if_any,
     named_ids,
     timed,
@@ -44,25 +42,21 @@ def list_activities(
     strava: BudgetedSource,
     options: ListingOptions,
     years: Sequence[int],
-    details: DetailsOptions | None,
+    *,
+    is_last: bool,
 ) -> StepReport:
-    """List activities; `details`: how the same run fetches details, for its estimate; None: it doesn't."""
-
-    def pull(years: Sequence[int]) -> PullReport:
-        return pull_listing(run, strava, options, years, Forecaster(run, strava, years, details))
-
+    """List activities. `is_last`: the run makes no calls after these."""
     with timed() as seconds:
-        report = pull_each(listed_together(strava, options, years), pull)
+        report = pull_each(listed_together(strava, options, years), partial(pull_listing, run, strava, options))
         if advice := _empty_years_advice(run, report):
             run.progress.say(advice)
-    if details is None and report.stopped is None:
+    if is_last and report.stopped is None:
         strava.client.budget.finish()
     return StepReport(
         "bronze_activities",
         {
             **listing_numbers(report, seconds.value),
-            **estimated(report.estimate),
-            **calls_left(strava, report.forecast.still if report.forecast else 1),
+            **calls_left(strava, 0 if report.is_complete else 1),
         },
         complete=listing_complete(report),
         stopped=report.stopped,
@@ -165,7 +159,8 @@ def _fetched(
             "calls": report.calls,
             "bytes": fetched.bytes,
             "seconds": seconds,
-            **estimated(report.estimate),
+            "estimated_calls": report.wanted,
+            **if_any(estimated_done_at=report.done_at),
             **calls_left(strava, report.missing),
         },
         {year: {YEAR_ROWS: landed} for year, landed in report.by_year.items()},

@@ -16,9 +16,7 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
     LimitReachedError,
-    PipelineError,
 )
-from strava_pipeline.core.plan import Forecast
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
@@ -45,7 +43,7 @@ class PullReport:
     """What a listing brought, or one for each stretch of the years. `resumed`: it went on with an earlier one.
 
     `stopped`: the limit that ended it early; further stretches were then not listed.
-    `estimate` is the forecast after the first page, `forecast` the last one. `gear_ids`: the gear that the activities name.
+    `gear_ids`: the gear that the activities name.
     `row_hashes`: by a provider's own id, a hash of each row of the listing, where a call gets the gear of each.
     `as_of`: of the oldest page that is older than this run, if it used any.
     """
@@ -56,8 +54,6 @@ class PullReport:
     bytes: int
     resumed: bool
     stopped: Stopped | None
-    estimate: Forecast | None = None
-    forecast: Forecast | None = None
     gear_ids: frozenset[str] = frozenset()
     row_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -84,8 +80,6 @@ class PullReport:
             self.bytes + later.bytes,
             self.resumed or later.resumed,
             self.stopped or later.stopped,
-            self.estimate or later.estimate,
-            later.forecast or self.forecast,
             self.gear_ids | later.gear_ids,
             {**self.row_hashes, **later.row_hashes},
         )
@@ -115,18 +109,9 @@ class _Received:
         if self.row_hashes is not None:
             self.row_hashes |= {found["source_id"]: edit_hash(found) for found in activities}
 
-    def report(
-        self, manifest: Manifest, calls: int, forecasts: Sequence[Forecast], *, resumed: bool, stopped: Stopped | None
-    ) -> PullReport:
-        first, last = (forecasts[0], forecasts[-1]) if forecasts else (None, None)
+    def report(self, manifest: Manifest, calls: int, *, resumed: bool, stopped: Stopped | None) -> PullReport:
         gear_ids = frozenset(self.gear_ids)
-        return PullReport(
-            (manifest,), calls, self.rows, self.bytes, resumed, stopped, first, last, gear_ids, self.row_hashes or {}
-        )
-
-
-Look = Callable[[Listing, Page | None, int, int], Forecast]
-"""Forecasts a run from its listing, the page that just came, the page size and the calls made so far."""
+        return PullReport((manifest,), calls, self.rows, self.bytes, resumed, stopped, gear_ids, self.row_hashes or {})
 
 
 def pull_each(together: Iterable[list[int]], pull: Callable[[list[int]], PullReport]) -> PullReport:
@@ -144,7 +129,6 @@ def pull_listing(
     source: Source,
     config: ListingOptions,
     years: Sequence[int],
-    look: Look | None = None,
     *,
     since: datetime | None = None,
 ) -> PullReport:
@@ -152,17 +136,16 @@ def pull_listing(
 
     What may have changed since pages that are older than the run is then looked at again, where the source lists by time.
     `years`: of which the window is where the mode says so; without a gap (`listed_together`).
-    A source that shows all at once is read whole, whatever is asked for. `look` forecasts the run after each page;
-    the first forecast is shown, and the last one where the first was not right.
+    A source that shows all at once is read whole, whatever is asked for.
     `since`: a complete listing that began before that is not used again.
     """
     if "whole" in source.spec.capabilities:
         return _read_whole(run, source, config)
-    report = _list(run, source, config, window_of(run, source, config, years), years, look, since)
+    report = _list(run, source, config, window_of(run, source, config, years), years, since)
     if report.as_of is None or report.stopped is not None:
         return report
     recent = recent_window(source, config, report.manifest)
-    return report if recent is None else _list(run, source, config, recent, (), None, None, resumes=False) + report
+    return report if recent is None else _list(run, source, config, recent, (), None, resumes=False) + report
 
 
 def _list(
@@ -171,14 +154,12 @@ def _list(
     config: ListingOptions,
     window: Window,
     years: Sequence[int],
-    look: Look | None,
     since: datetime | None,
     *,
     resumes: bool = True,
 ) -> PullReport:
     client = source.client_for(config)
     per_page = config.per_page or source.per_page
-    forecasts: list[Forecast] = []
     listing: Listing | None = None
 
     def land(page: Page) -> None:
@@ -186,34 +167,19 @@ def _list(
         listing = listing or source.begin_listing(window, page.fetched_at, source.account())
         _land(run, listing, asked, page)
 
-    def forecast(listing: Listing, page: Page | None) -> None:
-        nonlocal look
-        if look is None:
-            return
-        try:
-            forecasts.append(look(listing, page, per_page, client.calls - calls))
-        except PipelineError as error:  # the warehouse is in use elsewhere, or has to be rebuilt: no reason not to list
-            look = None
-            run.progress.say(f"There is no estimate of this run's calls. {error}")
-        else:
-            if len(forecasts) == 1 and forecasts[0].still:
-                run.progress.say(str(forecasts[0]))
-
-    with run.exclusive(listing_lock(source, window, years)), source.calling():
+    with run.exclusive(listing_lock(source, window, years)):
         earlier = _resumed(run, source, config, window, since) if resumes else None
         asked = _span(source, window, earlier)
         listing, calls = earlier, client.calls
         received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
-        _begin(run, source, window, years, None if look is None else forecasts)
+        run.progress.begin(f"Listing activities of {source.spec.title}", _known_rows(run, source, window, years))
         try:
             if earlier is not None:
                 received.add_earlier(earlier)
                 run.progress.advance(earlier.manifest.rows)
             for page in client.landed(_pages(run, source, client, per_page, asked, earlier), land):
                 received.add(page)
-                assert listing is not None, "the page was landed in it"
-                forecast(listing, page)
                 run.progress.advance(len(page.read.activities))
             listing = _ended(run, source, window, listing)
             for page in _pages_again(run, source, client, per_page, listing):
@@ -224,23 +190,9 @@ def _list(
                 listing.claim(None, as_of=listing.manifest.as_of)
         finally:
             run.progress.end()
-        if listing is not None and not forecasts:
-            forecast(listing, None)
-        if forecasts and forecasts[-1].bounds is None and forecasts[0].needs_correction(forecasts[-1]):
-            run.progress.say(str(forecasts[-1]))
     manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
     calls = client.calls - calls
-    return received.report(manifest, calls, forecasts, resumed=earlier is not None, stopped=stopped)
-
-
-def _begin(
-    run: RunContext, source: Source, window: Window, years: Sequence[int], forecasts: list[Forecast] | None
-) -> None:
-    """Show that a listing begins. `forecasts`: those to come of the run; None: there will be none."""
-    if forecasts is not None:
-        run.progress.begin("Listing activities", None, eta=lambda _: forecasts[-1].done_at if forecasts else None)
-    else:
-        run.progress.begin(f"Listing activities of {source.spec.title}", _known_rows(run, source, window, years))
+    return received.report(manifest, calls, resumed=earlier is not None, stopped=stopped)
 
 
 def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence[int]) -> int | None:
@@ -291,14 +243,14 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
     """Read all that a source shows, and land it as a listing without bounds; nothing where it shows what it did before."""
     reader, name = cast(WholeReader, source.client_for(config)), source.spec.name
     window = Window(mode="all", after=None, before=None)
-    with run.exclusive(f"reading-{name}"), source.calling():
+    with run.exclusive(f"reading-{name}"):
         require_writable(run.lake, run.lake.listings_of(name))
         before = newest_reading(run.lake, name, source.account_name)
         whole = reader.read_whole(before[1] if before else None)
         received = _Received()
         if whole is None and before is not None:
             before[0].claim(run.run_id)  # what a person says of this run's listing is said of that one
-            return received.report(before[0].manifest, 0, [], resumed=True, stopped=None)
+            return received.report(before[0].manifest, 0, resumed=True, stopped=None)
         assert whole is not None, "without a reading before, everything is new"
         for original in whole.originals:
             keep_original(run.lake, name, original.body, original.suffix, run.now())
@@ -306,7 +258,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
         listing.land(whole.read, whole.body, {}, run.now(), run.years)
         listing.mark_ended()
     received.rows, received.bytes = len(whole.read.activities), len(whole.body)
-    return received.report(listing.manifest, 0, [], resumed=False, stopped=None)
+    return received.report(listing.manifest, 0, resumed=False, stopped=None)
 
 
 def _pages(

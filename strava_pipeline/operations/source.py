@@ -3,7 +3,7 @@
 A source whose calls are counted in a budget is a `BudgetedSource`, budgeted_source.py.
 """
 
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -91,10 +91,6 @@ class Source:
         """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
         self._run.progress.waiting(why, seconds)
         keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
-
-    def calling(self, kind: Any = "page") -> AbstractContextManager[None]:
-        """Holds while calls are made, so that their pace is known."""
-        return nullcontext()
 
     def keep_allowance(self) -> None:
         """Keep what the service said of its limit in this run, if it said anything, for whoever asks from elsewhere."""

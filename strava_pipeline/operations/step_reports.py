@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from strava_pipeline.core.plan import Forecast
 from strava_pipeline.lake.gold.quality import Agreement
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
@@ -140,13 +139,6 @@ def calls_left(source: BudgetedSource, still_to_do: int) -> dict[str, Any]:
         "calls_still_to_make": still_to_do,
     }
     return found | if_any(last_call_expected_at=source.pace.done_at(still_to_do) if still_to_do else None)
-
-
-def estimated(forecast: Forecast | None) -> dict[str, Any]:
-    """What was estimated beforehand, to be compared with what it took."""
-    if forecast is None:
-        return {}
-    return {"estimated_calls": forecast.calls, **if_any(estimated_done_at=forecast.done_at)}
 
 
 def nothing_there(years: Sequence[int], rows: Mapping[Any, int]) -> dict[str, str]:

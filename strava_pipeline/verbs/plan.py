@@ -1,7 +1,7 @@
 """The command `plan`, and every `--dry-run`: calls by stage and year, the limits, the finish, before anything is done.
 
-The sums are core/plan.py's. Planning makes no call, with one exception: `backfill --dry-run` lists its years, whose pages the
-real run then uses. Gold, shards and the snapshot stay as they are.
+The sums are operations/planning.py's. Planning makes no call but for one command: `backfill --dry-run`
+lists its years, whose pages the real run then uses. Gold, shards and the snapshot stay as they are.
 """
 
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from strava_pipeline.verbs.output import echo_json, plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from strava_pipeline.core.plan import Plan, YearPlan
+    from strava_pipeline.core.plan import Plan
     from strava_pipeline.lake.gold.coverage import Differences
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.orchestrate.job_records import Job
@@ -36,7 +36,7 @@ def plan(
 
     from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import ListingOptions
-    from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.provider_access import plan_providers
     from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.settings import Settings
@@ -51,14 +51,12 @@ def plan(
         run, BudgetedSource(STRAVA, settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
     providers = plan_providers(run, settings, chosen)
-    zone = ZoneInfo(settings.timezone)
     if as_json:
-        of_providers = {name: asdict(one) for name, one in providers.items()}
-        echo_json(plain({**plan_json(estimate, zone), "providers": of_providers}))
+        echo_json(plain({**plan_facts(estimate), "providers": {name: asdict(one) for name, one in providers.items()}}))
     else:
         used = is_strava_used(settings)
         if used:
-            print_plan(estimate, zone)
+            print_plan(estimate, settings)
         for provider in providers.values():
             about = "" if provider.is_known else "at least "
             calls = counted(provider.listing_calls, "call")
@@ -67,85 +65,30 @@ def plan(
             out.print(f"{provider.title}{beside}: {about}{calls} for listing these years, {quiet}")
 
 
-def plan_json(plan: "Plan", zone: ZoneInfo) -> dict[str, Any]:
-    """The plan as JSON, described in docs/formats.md."""
-    done, bounds = plan.done_at, plan.bounds
-    return {
-        "made_at": plan.made_at,
-        "basis": plan.basis,
-        "calls": plan.calls,
-        "listing_calls": plan.listing + sum(year.listing for year in plan.years),
-        "details_calls": sum(year.details for year in plan.years),
-        "gear_calls": plan.gear,
-        "calls_from": bounds.fewest if bounds else None,
-        "calls_to": bounds.most if bounds else None,
-        "years": [
-            {
-                "year": year.year,
-                "basis": year.basis,
-                "activities": year.activities,
-                "listing_calls": year.listing,
-                "details_calls": year.details,
-                "calls": year.calls,
-            }
-            for year in plan.years
-        ],
-        "limits": [
-            {"limit": one.limit, "of": str(ceiling), "left": one.left, "resets_at": one.resets_at}
-            for ceiling, one in plan.allowances.items()
-        ],
-        "governing": str(plan.governing),
-        "done_at": done,
-        "done_at_local": done.astimezone(zone).isoformat() if done else None,
-        "done_from": bounds.done_from if bounds else None,
-        "done_to": bounds.done_to if bounds else None,
-        "days": plan.days,
-    }
-
-
-def print_plan(plan: "Plan", zone: ZoneInfo, what: str = "details", max_calls: int | None = None) -> None:
+def print_plan(plan: "Plan", settings: "Settings", what: str = "details", max_calls: int | None = None) -> None:
     """Print the plan. `what`: the kind of calls beside listings; `max_calls`: the number that the command may make."""
     from rich.table import Table
 
     from strava_pipeline.verbs.terminal import out
 
     if plan.years:
-        table = Table("year", "activities", "listing", what, "calls", "")
+        table = Table("year", "activities", what)
         for year in plan.years:
-            table.add_row(str(year.year), *_cells(year))
+            numbers = ["" if number is None else str(number) for number in (year.activities, year.details)]
+            table.add_row(str(year.year), *(numbers if year.is_known else (f"≥{number}" for number in numbers)))
         out.print(table)
-    if plan.listing:
-        out.print(f"One listing of all: {counted(plan.listing, 'call')}")
-    if plan.gear:
-        out.print(f"Gear that was never fetched: {counted(plan.gear, 'call')}")
-    for basis, words in _WORDS.items():
-        if any(year.basis == basis for year in plan.years):
-            out.print(words)
-    fewest = "at least " if plan.basis == "unknown" else "about " if plan.basis == "estimated" else ""
-    out.print(f"Calls: {fewest}{plan.calls}", style="bold")
-    if plan.bounds is not None:
-        out.print(f"Athletes' years differ. Likely: {plan.bounds}")
+    for title, calls in (("Listings", plan.listing), ("Gear that was never fetched", plan.gear)):
+        if calls:
+            out.print(f"{title}: {counted(calls, 'call')}")
+    if not plan.is_known:
+        out.print("≥: never listed to its end, so there may be more; these are the fewest calls possible.")
+    out.print(f"Calls: {'' if plan.is_known else 'at least '}{plan.calls}", style="bold")
     for ceiling, one in plan.allowances.items():
         mark = "; this one governs" if ceiling == plan.governing else ""
         out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {at_minute(one.resets_at)}{mark}")
-    out.print(_finish(plan, zone))
+    out.print(_finish(plan, ZoneInfo(settings.timezone)))
     if max_calls is not None and plan.calls > max_calls:
         out.print(f"With --max-calls {max_calls} the command ends after {max_calls} of them; the next one goes on.")
-
-
-_WORDS = {
-    "estimated": "estimated: not listed yet, or not to the end; derived from when the account was created and from how often "
-    "the athlete trains in the nearest years that were. Gear that these name comes on top.",
-    "unknown": "unknown: never listed, and nothing shows how much there is. These are the fewest calls possible; the year's "
-    "first page will show it. Gear that they name comes on top.",
-}
-
-
-def _cells(year: "YearPlan") -> list[str]:
-    about = {"known": "", "estimated": "~", "unknown": "≥"}[year.basis]
-    activities = "?" if year.activities is None else f"{about}{year.activities}"
-    numbers = [f"{about}{number}" for number in (year.listing, year.details, year.calls)]
-    return [activities, *numbers, "" if year.basis == "known" else year.basis]
 
 
 def _finish(plan: "Plan", zone: ZoneInfo) -> str:
@@ -154,7 +97,7 @@ def _finish(plan: "Plan", zone: ZoneInfo) -> str:
         return "Nothing is to be asked for."
     if done is None or days is None:
         return "It never ends: a limit is kept back as a whole."
-    earliest = "no earlier than " if plan.basis == "unknown" else ""
+    earliest = "" if plan.is_known else "no earlier than "
     there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
     span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if plan.needs_another_day else "")
     return f"Done {earliest}{at_minute(done)} ({there}), begun now: {span}."
@@ -163,12 +106,12 @@ def _finish(plan: "Plan", zone: ZoneInfo) -> str:
 def print_job_plan(
     settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
-    """Print the calls that the job would make for its listing and details; none is made. `config`: by asset."""
+    """Print the calls that the job would make for its listing, details or streams; none is made. `config`: by asset."""
     from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.listing_windows import window_of
-    from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions
-    from strava_pipeline.operations.planning import plan_job
-    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
+    from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
+    from strava_pipeline.operations.planning import plan_job, plan_streams
+    from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, STREAMS
     from strava_pipeline.verbs.terminal import out
 
     run = context_without_run(settings)
@@ -176,35 +119,20 @@ def print_job_plan(
     options = {asset: entry["config"] for asset, entry in job.run_config(**config)["ops"].items()}
     listing = ListingOptions(**options[LISTING]) if LISTING in options else None
     details = DetailsOptions(**options[DETAILS]) if DETAILS in options else None
-    max_calls = (listing or details or CallOptions()).max_calls  # of the first asset that makes calls
-    plan = plan_job(run, strava, years, listing, details)
+    streams = StreamsOptions(**options[STREAMS]) if STREAMS in options else None
+    plan = plan_streams(run, strava, years, streams) if streams else plan_job(run, strava, years, listing, details)
+    max_calls = (listing or details or streams or CallOptions()).max_calls  # of the first asset that makes calls
     if as_json:
-        _echo(plan, settings, max_calls=max_calls)
+        _echo(plan, max_calls=max_calls)
         return
     if listing is not None:
         window = window_of(run, strava, listing, ())
         out.print(f"List {window.mode}: {_window(window.after, window.before)}")
-    print_plan(plan, ZoneInfo(settings.timezone), max_calls=max_calls)
+    what = "streams" if streams else "details"
+    print_plan(plan, settings, what, max_calls)
+    _print_sports((streams or details or StreamsOptions()).sports, what)
     if listing is not None and details is not None:
         out.print("New activities in the listing come on top: a call each.")
-    out.print("Nothing was asked for, nothing changed.")
-
-
-def print_streams_plan(settings: "Settings", years: "Sequence[int]", config: dict[str, Any], *, as_json: bool) -> None:
-    """Print the calls for streams that `streams` would make; none is made."""
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
-    from strava_pipeline.operations.options import StreamsOptions
-    from strava_pipeline.operations.planning import plan_streams
-    from strava_pipeline.verbs.terminal import out
-
-    options = StreamsOptions(**config)
-    run = context_without_run(settings)
-    plan = plan_streams(run, BudgetedSource(STRAVA, settings, run), years, options)
-    if as_json:
-        _echo(plan, settings, max_calls=options.max_calls)
-        return
-    print_plan(plan, ZoneInfo(settings.timezone), "streams", options.max_calls)
-    _print_sports(options.sports, "streams")
     out.print("Nothing was asked for, nothing changed.")
 
 
@@ -236,7 +164,6 @@ def print_backfill_plan(
     if as_json:
         _echo(
             plan,
-            settings,
             max_calls=listing.max_calls,
             calls_made=calls,
             sports=list(sports),
@@ -244,7 +171,7 @@ def print_backfill_plan(
         )
     else:
         _print_changes(years, brings, sports)
-        print_plan(plan, ZoneInfo(settings.timezone), max_calls=listing.max_calls)
+        print_plan(plan, settings, max_calls=listing.max_calls)
         _print_sports(sports, "details")
         out.print(
             f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
@@ -255,8 +182,10 @@ def print_backfill_plan(
     return stopped is None
 
 
-def _echo(plan: "Plan", settings: "Settings", **more: Any) -> None:
-    echo_json(plain({**plan_json(plan, ZoneInfo(settings.timezone)), **more}))
+def _echo(plan: "Plan", **more: Any) -> None:
+    from strava_pipeline.operations.planning import plan_facts
+
+    echo_json(plain({**plan_facts(plan), **more}))
 
 
 def _print_sports(sports: "Sequence[str]", what: str) -> None:

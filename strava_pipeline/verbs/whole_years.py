@@ -179,7 +179,7 @@ def streams(
 ) -> None:
     """Fetch the streams of activities that lack a track, a call each, newest first, and write their tracks."""
     from strava_pipeline.orchestrate.job_years import lake_years
-    from strava_pipeline.orchestrate.jobs import STREAMS, STREAMS_JOB
+    from strava_pipeline.orchestrate.jobs import JOBS, STREAMS, STREAMS_JOB
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
 
@@ -189,9 +189,10 @@ def streams(
     of_sports = sports_of(sports)
     calls = asdict(limits)
     if dry_run:
-        from strava_pipeline.verbs.plan import print_streams_plan
+        from strava_pipeline.verbs.plan import print_job_plan
 
-        print_streams_plan(settings, chosen, {"sports": of_sports, **calls}, as_json=as_json)
+        config = {STREAMS: {"sports": of_sports, **calls}}
+        print_job_plan(settings, JOBS[STREAMS_JOB], chosen, config, as_json=as_json)
         return
     report = Report(as_json=as_json)
     with report.shown():

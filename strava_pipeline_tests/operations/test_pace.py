@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import pytest
 import requests
 
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL
@@ -41,26 +40,6 @@ def asking(rig: Rig, clock: ServerClock) -> BudgetedSource:
     return BudgetedSource(
         STRAVA, rig.settings, run_context(rig.settings, LogProgress(logging.getLogger(__name__)), clock=clock)
     )
-
-
-def test_a_page_and_a_detail_each_take_as_long_as_those_before(make_rig: Make) -> None:
-    rig = make_rig(activities=1, speed=0.0, token_lifetime=10**7)
-    jumping = Jumping(rig)
-    strava = asking(rig, jumping.clock)
-    pace, page, detail = strava.pace, timedelta(seconds=20), timedelta(seconds=2)
-    with strava.calling():
-        for made in range(ENOUGH):
-            assert pace.per_call("page") == PER_LOCAL_CALL, made
-            strava.client.get("/athlete/activities")
-            jumping.sleep(page.total_seconds())
-    expected = jumping.clock.now() + 1000 * PER_LOCAL_CALL + 2 * page
-    assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
-    with pace.calling():
-        for _ in range(ENOUGH):
-            strava.client.get("/athlete/activities")
-            jumping.sleep(detail.total_seconds())
-        expected = jumping.clock.now() + 1000 * detail + 2 * page
-        assert pace.done_at(1000, pages=2) == pytest.approx(expected, abs=timedelta(seconds=1))
 
 
 def test_only_an_emulator_on_this_machine_is_expected_to_answer_at_once(rig: Rig) -> None:

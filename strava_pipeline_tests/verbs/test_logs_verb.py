@@ -23,10 +23,10 @@ def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> Non
     assert [ran.code, human.code, structured.code, human.err] == [0, 0, 0, ""]
     assert "run begins: run_lite" in human.out
     assert "run ends: done" in human.out
-    assert human.out.count("Listing activities: done, 30") == 1
+    assert human.out.count("Listing activities of Strava: done, 30") == 1
     rows = [json.loads(line) for line in structured.out.splitlines()]
     assert [rows[0]["event"], rows[-1]["event"]] == ["run_begins", "run_ends"]
-    assert "Listing activities: done, 30" in ran.err
+    assert "Listing activities of Strava: done, 30" in ran.err
     assert "run begins" not in ran.out + ran.err, "a terminal shows no more than before"
 
 
@@ -35,7 +35,7 @@ def test_a_listing_that_is_taken_up_counts_what_came_before(rig: Rig, type_on: T
     assert typed("run-all", "--per-page", "10", "--max-calls", "2").code == 3
     ran = typed("run-all", "--per-page", "10")
     assert ran.code == 0
-    assert "Listing activities: done, 31" in ran.err, "the last one that came is asked for again"
+    assert "Listing activities of Strava: done, 31" in ran.err, "the last one that came is asked for again"
 
 
 def test_where_there_is_none_yet_it_says_so(rig: Rig, type_on: TypeOn) -> None:

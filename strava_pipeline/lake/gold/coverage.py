@@ -5,31 +5,32 @@ daily run covers them too. What a run would do is computed in core/plan.py. A li
 a whole one none of what came to gold after it began.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
-from strava_pipeline.core.plan import SLACK, YearCount
+from strava_pipeline.core.plan import YearPlan
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import detail_files, newest_athlete
+from strava_pipeline.lake.bronze.answers import detail_files
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings, proven_spans, span_columns
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.gold.event_followup import years_unmerged
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
+from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import Connection, read_if_usable, reading
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-Span = tuple[datetime, datetime]
+SLACK = timedelta(days=2)  # a year listed up to yesterday is known; later activities are a call or two
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 _LISTED: dict[str, Any] = {
     "id": pl.Int64,
@@ -89,57 +90,6 @@ class Differences:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """What whole listings cover and gold holds. `covered`: spans by year; `months`: activities by (year, month)."""
-
-    covered: dict[int, list[Span]]
-    months: Counter[tuple[int, int]]
-    joined: datetime | None
-
-    def activities(self, year: int) -> int:
-        return sum(count for (of, _), count in self.months.items() if of == year)
-
-    def is_covered(self, begin: datetime, end: datetime) -> bool:
-        """Whether whole, merged listings reach from one instant to the other."""
-        return begin >= _new_year(min(self.covered)) and all(
-            any(
-                first <= max(begin, _new_year(year)) and min(end, _new_year(year + 1)) <= last + SLACK
-                for first, last in spans
-            )
-            for year, spans in self.covered.items()
-            if _new_year(year) < end and begin < _new_year(year + 1)
-        )
-
-    def season(self, but: Collection[int]) -> dict[int, int]:
-        """Activities by month, in the years that are covered from end to end, without the years `but`."""
-        whole = {
-            year for year in self.covered if year not in but and _length(self.covered[year]) >= timedelta(days=364)
-        }
-        by_month: Counter[int] = Counter()
-        for (year, month), count in self.months.items():
-            if year in whole and month is not None:
-                by_month[month] += count
-        return dict(by_month)
-
-
-def coverage_of(lake: Lake, years: YearRange, now: datetime) -> Coverage:
-    """The coverage of all years, as of `now`."""
-    merged, months = _gold(lake)
-    whole = [listing for listing in listings(lake) if listing.manifest.complete]
-    covered = {
-        year: list(
-            _joined(
-                _within(listing.manifest, year, now)
-                for listing in whole
-                if year not in unmerged_years(merged, listing, years)
-            )
-        )
-        for year in years.all
-    }
-    return Coverage(covered, months, _joined_at(lake))
-
-
-@dataclass(frozen=True, slots=True)
 class ListingAtHand:
     """A year's listing that a run would resume; `changes`: what it would change, where it is complete."""
 
@@ -147,29 +97,38 @@ class ListingAtHand:
     changes: Differences | None
 
 
-def year_counts(
+def year_plans(
     lake: Lake,
-    known: Coverage,
+    within: YearRange,
     chosen: Sequence[int],
     at_hand: Mapping[int, ListingAtHand],
     now: datetime,
     sports: frozenset[str] | None = None,
-) -> dict[int, YearCount]:
-    """The counts of every year; due details and listing at hand for the chosen ones. `sports`: whose details are due."""
+) -> list[YearPlan]:
+    """What is known of the chosen years, the newest first. `sports`: whose details are due."""
+    held: dict[int, int] = {}
+    merged: dict[int, dict[str, int]] = {}
     due: dict[int, set[int]] = defaultdict(set)
     resting: set[int] = set()
     if lake.working.exists():
+        with reading(lake) as connection:
+            merged, held = merged_pages(connection), rows_of_source(connection, STRAVA)
         wanted = select_details(lake, chosen, Scope(sports=sports), now)
         resting = {candidate.activity_id for candidate in wanted.resting}
         for candidate in wanted.due:
             due[candidate.year].add(candidate.activity_id)
-    counts = {year: _count(known, year, len(due[year]), now) for year in known.covered}
-    for year, found in at_hand.items():
-        counts[year] = replace(counts[year], landed=found.listing.manifest.whole_pages)
-        if found.changes is not None:
+    whole = [each for each in listings(lake) if each.manifest.complete]
+    unmerged = {each.name: unmerged_years(merged, each, within) for each in whole}
+    plans = []
+    for year in sorted(chosen, reverse=True):
+        found = at_hand.get(year)
+        if found is not None and found.changes is not None:
             still = _due_after(lake, year, due[year], found.changes, sports) - resting
-            counts[year] = replace(counts[year], whole=True, activities=len(found.changes.listed), due=len(still))
-    return counts
+            plans.append(YearPlan(year, len(found.changes.listed), len(still)))
+        else:
+            is_known = _is_covered(year, (each.manifest for each in whole if year not in unmerged[each.name]), now)
+            plans.append(YearPlan(year, held.get(year, 0), len(due[year]), is_known))
+    return plans
 
 
 def _due_after(lake: Lake, year: int, due: set[int], changes: Differences, sports: frozenset[str] | None) -> set[int]:
@@ -180,70 +139,23 @@ def _due_after(lake: Lake, year: int, due: set[int], changes: Differences, sport
     )
 
 
-def _count(known: Coverage, year: int, due: int, now: datetime) -> YearCount:
-    spans = known.covered[year]
-    begin, end = _new_year(year), min(_new_year(year + 1), now)
-    opens = max(begin, known.joined) if known.joined is not None and not spans else begin
-    covered = _length(spans)
-    return YearCount(
-        year=year,
-        activities=known.activities(year),
-        due=due,
-        covered=covered,
-        open=max(end - opens - covered, timedelta(0)),
+def _is_covered(year: int, whole: Iterable[Manifest], now: datetime) -> bool:
+    """Whether these whole listings reach from the year's first instant to its last, or to the present."""
+    begin, end = datetime(year, 1, 1, tzinfo=UTC), min(datetime(year + 1, 1, 1, tzinfo=UTC), now)
+    reached, gaps = begin, timedelta(0)
+    for first, last in sorted(map(_span, whole)):
+        gaps += max(min(first, end) - reached, timedelta(0))
+        reached = max(reached, last)
+    return reached > begin and gaps + max(end - reached, timedelta(0)) <= SLACK
+
+
+def _span(manifest: Manifest) -> tuple[datetime, datetime]:
+    """The stretch that a whole listing covers."""
+    after, before = (
+        None if at is None else datetime.fromtimestamp(at, UTC)
+        for at in (manifest.window.after, manifest.window.before)
     )
-
-
-def _gold(lake: Lake) -> tuple[dict[int, dict[str, int]], Counter[tuple[int, int]]]:
-    """The merged pages by year and listing; and the present activities by year and month."""
-    if not lake.working.exists():
-        return {}, Counter()
-    with reading(lake) as connection:
-        merged = merged_pages(connection)
-        rows = connection.execute(sql("activities_by_month"), {"source": STRAVA}).fetchall()
-    return merged, Counter({(year, month): count for year, month, count in rows})
-
-
-def _within(manifest: Manifest, year: int, now: datetime) -> Span:
-    """The part of a year that a listing covers; its end is before its beginning where that is nothing."""
-    window = manifest.window
-    begin = _EVER if window.after is None else datetime.fromtimestamp(window.after, UTC)
-    end = manifest.started_at if window.before is None else datetime.fromtimestamp(window.before, UTC)
-    return max(begin, _new_year(year)), min(end, manifest.started_at, _new_year(year + 1), now)
-
-
-def _joined(spans: Iterable[Span]) -> Iterable[Span]:
-    """The spans, joined where they touch."""
-    last: Span | None = None
-    for begin, end in sorted(span for span in spans if span[0] < span[1]):
-        if last is None:
-            last = (begin, end)
-        elif begin <= last[1]:
-            last = (last[0], max(last[1], end))
-        else:
-            yield last
-            last = (begin, end)
-    if last is not None:
-        yield last
-
-
-def _length(spans: Iterable[Span]) -> timedelta:
-    return sum((end - begin for begin, end in spans), timedelta(0))
-
-
-def _joined_at(lake: Lake) -> datetime | None:
-    """When the athlete's account was created, if an answer said so."""
-    athlete = newest_athlete(lake)
-    created: Any = athlete[1].get("created_at") if athlete else None
-    try:
-        at = datetime.fromisoformat(created)
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo is not None else None
-
-
-def _new_year(year: int) -> datetime:
-    return datetime(year, 1, 1, tzinfo=UTC)
+    return after or _EVER, min(before or manifest.started_at, manifest.started_at)
 
 
 def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:

@@ -297,13 +297,6 @@ def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
     return sorted(set(ids) - known)
 
 
-def count_between(connection: Connection, begin: datetime, end: datetime) -> int:
-    """Present activities of Strava's that start between two instants."""
-    return int(
-        connection.execute(sql("count_between"), {"source": STRAVA, "begin": begin, "end": end}).fetchall()[0][0]
-    )
-
-
 def gold_activities(connection: Connection) -> dict[int, GoldActivity]:
     """Every activity by its id, deleted ones included."""
     found = connection.execute(sql("compared_with_archives"))

@@ -108,23 +108,17 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
     ) -> Iterator[Result]:
         options = resolved(config, context.run.job_name, LISTING)
         options = options.model_copy(update={"month": options.month or month_asked(context.run)})
-        details = _details_of(context.run)
-        yield from reported(
-            context, run, list_activities(run, sources.budgeted(source), options, chosen_years(context, run), details)
-        )
+        years, is_last = chosen_years(context, run), not _fetches_details(context.run)
+        report = list_activities(run, sources.budgeted(source), options, years, is_last=is_last)
+        yield from reported(context, run, report)
 
     return bronze_activities
 
 
-def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
-    """How the run will fetch details; None: it won't."""
-    fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
+def _fetches_details(run: dg.DagsterRun) -> bool:
     if run.asset_selection:  # chosen in the UI
-        fetches = dg.AssetKey(DETAILS) in run.asset_selection
-    if not fetches:
-        return None
-    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
-    return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), run.job_name, DETAILS)
+        return dg.AssetKey(DETAILS) in run.asset_selection
+    return DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
