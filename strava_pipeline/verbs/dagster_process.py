@@ -144,17 +144,15 @@ def serve(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import note_ui
 
-    if ui is not None:
-        _check_port(ui)
     folder = Lake(settings.data_dir).state
     with _exclusive_data(folder, settings.data_dir) as data_lock:
-        if ui is None:
-            prepare(settings)
-        else:  # its process does, which imports Dagster anyway: that takes a second of CPU, and 100 MB for as long as it runs
+        if ui is not None:
+            _check_port(ui)
             note_ui(settings.dagster_home, ui.url_for_links(settings))
         held.daemon.close()
+        served_at = ("", "0", "") if ui is None else (ui.host, str(ui.port), ui.prefix)
         return _run(
-            _command(ui, "info" if verbose else "warning"),
+            ["strava_pipeline.verbs.dagster_ui", *served_at, "info" if verbose else "warning"],
             {**environment_of_dagster(settings, env_file), **({"STRAVA_LOG_STDOUT": ""} if verbose else {})},
             folder,
             [held.lock, data_lock],
@@ -317,14 +315,6 @@ def daemon_module(workspace: Path, log_level: str) -> list[str]:
     """Dagster's daemon as a module with arguments. What is not to be seen in full (`info`) is said in a line each."""
     arguments = ("run", "--log-level", log_level, "-w", str(workspace))
     return quiet_module("dagster._daemon", *arguments, brief=log_level != "info")
-
-
-def _command(ui: Address | None, log_level: str) -> list[str]:
-    if ui is None:
-        from strava_pipeline.orchestrate.home import workspace_file
-
-        return daemon_module(workspace_file(), log_level)
-    return ["strava_pipeline.verbs.dagster_ui", ui.host, str(ui.port), ui.prefix, log_level]
 
 
 DAGSTER_GRACE = 9  # seconds for Dagster's daemon and web server, which take 3 to 6

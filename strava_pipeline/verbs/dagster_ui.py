@@ -1,8 +1,9 @@
 """Dagster's daemon, and its UI behind a check of who asks: the process that `dev` and `service` start for both.
 
 `python -m strava_pipeline.verbs.dagster_ui HOST PORT PREFIX LEVEL`, with DAGSTER_HOME set, ends when it is interrupted or when
-the daemon ends. PREFIX is empty, or the path below which the UI is; LEVEL says what of the daemon's log is shown. `dagster dev`
-has no place for a check in front of its web server, so its parts (code server, daemon, web application) are put together here.
+the daemon ends. HOST is empty where there is no UI. PREFIX is empty, or the path below which the UI is; LEVEL says what of the
+daemon's log is shown. `dagster dev` has no place for a check in front of its web server, so its parts (code server, daemon, web
+application) are put together here. A daemon by itself would load the definitions anew every minute: 2 s of CPU each time.
 The check is serve/same_origin.py's. Dagster is imported once interrupts are handled.
 """
 
@@ -36,7 +37,7 @@ _DAEMON_GRACE = 60  # seconds that the daemon gets to end, as `dagster dev` has 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
-    import dagster_webserver.app  # noqa: F401 - which imports Dagster, too
+    import dagster  # noqa: F401
 
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.dagster_process import prepare
@@ -69,12 +70,15 @@ def run(settings: "Settings", host: str, port: int, prefix: str, log_level: str)
         dg.DagsterInstance.get() as instance,
         code_server(instance) as workspace,
         daemon(workspace, log_level) as process,
-        web_application(instance, workspace, prefix) as application,
         requests_watched(instance, Lake(settings.data_dir)),
     ):
-        server = guarded_server(application, host, port, prefix)
-        threading.Thread(target=_end_with, args=(process, server), daemon=True).start()
-        server.run()
+        if not host:
+            _wait_for(process)
+            return
+        with web_application(instance, workspace, prefix) as application:
+            server = guarded_server(application, host, port, prefix)
+            threading.Thread(target=_end_with, args=(process, server), daemon=True).start()
+            server.run()
 
 
 def guarded_server(application: Application, host: str, port: int, prefix: str) -> "uvicorn.Server":
@@ -96,10 +100,14 @@ def guarded_server(application: Application, host: str, port: int, prefix: str) 
 
 
 def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
-    code = process.wait()
+    process.wait()
     if not server.should_exit:
-        echo(f"Dagster's daemon ended by itself, with exit code {code}.", err=True)
+        _wait_for(process)
     server.should_exit = True
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    echo(f"Dagster's daemon ended by itself, with exit code {process.wait()}.", err=True)
 
 
 @contextmanager
