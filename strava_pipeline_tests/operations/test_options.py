@@ -4,7 +4,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from strava_pipeline.operations.budgeted_source import ENOUGH, Kind, Pace
+from strava_pipeline.operations.budgeted_source import ENOUGH, Pace
 from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
@@ -28,28 +28,24 @@ def test_what_fetches_whole_years_yields_to_the_daily_run() -> None:
     assert (ListingOptions().mode, DetailsOptions().scope) == ("job", "job")
 
 
-def test_a_calls_pace_is_by_the_servers_clock_without_waits_and_by_kind() -> None:
+def test_a_calls_pace_is_by_the_servers_clock_without_waits() -> None:
     now = SimpleNamespace(seconds=100.0)
     client: Any = SimpleNamespace(
         clock=SimpleNamespace(monotonic=lambda: now.seconds, speed=2.0), waited=timedelta(seconds=7), calls=3
     )
     pace, usual = Pace(client, timedelta(seconds=99)), timedelta(seconds=99)
 
-    def passed(kind: Kind, seconds: float, waited: float, calls: int) -> None:
+    def passed(seconds: float, waited: float, calls: int) -> None:
         now.seconds += seconds
         client.waited += timedelta(seconds=waited)
         client.calls += calls
-        assert pace.per_call("detail" if kind == "page" else "page") == told["detail" if kind == "page" else "page"]
 
-    told = {"page": usual, "detail": usual}
-    with pace.calling("page"):
-        passed("page", 10.0 * ENOUGH, 4.0 * ENOUGH, ENOUGH)
-        assert pace.per_call("page") == timedelta(seconds=16)
-    told["page"] = timedelta(seconds=16)
-    with pace.calling("detail"):
-        passed("detail", ENOUGH - 1, 0, ENOUGH - 1)
-        assert pace.per_call("detail") == usual
-    with pace.calling("detail"):
-        passed("detail", 4.0, 1.0, 1)
-    assert pace.per_call("detail") == timedelta(seconds=(2 * (ENOUGH + 3) - 1) / ENOUGH)
-    assert pace.per_call("page") == timedelta(seconds=16)
+    passed(10.0, 0, ENOUGH)
+    assert pace.per_call() == usual, "nothing was timed yet"
+    with pace.calling():
+        passed(ENOUGH - 1, 0, ENOUGH - 1)
+        assert pace.per_call() == usual
+    passed(50.0, 0, 7)
+    with pace.calling():
+        passed(4.0, 1.0, 1)
+    assert pace.per_call() == timedelta(seconds=(2 * (ENOUGH + 3) - 1) / ENOUGH)

@@ -21,7 +21,7 @@ from strava_pipeline.core.sheets.cells import (
     shown,
 )
 from strava_pipeline.core.sheets.header import DEFAULTS, DURATION, FACTORS, IDS, START, Column
-from strava_pipeline.core.sheets.rows import FREEZING, Row, moment, number_of
+from strava_pipeline.core.sheets.rows import FREEZING, Row, number_of
 
 NUMBERS = (
     *(word for word in FACTORS if word != DURATION),
@@ -36,7 +36,6 @@ _DECIMALS_OF_DURATIONS = {1.0: 0, 60.0: 2, 3600.0: 4}  # that keep each second, 
 START_FORMAT, DURATION_FORMAT = "yyyy-mm-dd h:mm:ss", "[h]:mm:ss"
 _DAY = 86_400
 _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2})(?:[.,]\d+)?)?")
-_START = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ]+)\d{1,2}:\d{2}(:\d{2})?\S*?(Z|[+-]\d{2}:?\d{2})?")
 
 
 class UnwritableError(ValueError):
@@ -111,7 +110,6 @@ def row_cells(
     *,
     zone: str,
     units: str,
-    as_text: bool,
 ) -> dict[str, Cell]:
     """The cells of a new row by word; values without a column are left out.
 
@@ -120,7 +118,6 @@ def row_cells(
         began: its start (UTC); None: `values` have it.
         above: the cells of the rows before by word, the nearest first, whose forms are followed.
         zone: of the clock by which the table's starts are written.
-        as_text: whether all cells are text, as in CSV.
     """
     rows = list(above)
     found: dict[str, Cell] = {}
@@ -129,14 +126,11 @@ def row_cells(
             continue
         form = next((row[word] for row in rows if not is_blank(row.get(word))), None)
         if word == START:
-            found[word] = _start_cell(value, began, form if as_text else None, zone, as_text)
+            found[word] = {"at": wall_clock(value, began, zone).isoformat(), "format": START_FORMAT}
         elif word == DURATION:
-            found[word] = _new_duration(int(value), form, columns[word], as_text)
+            found[word] = _new_duration(int(value), form, columns[word])
         elif word in NUMBERS:
-            number = in_unit(float(value), word, columns[word].unit, units)
-            found[word] = (
-                _as_written(number, form if isinstance(form, str) else "") if as_text else _as_written(number, None)
-            )
+            found[word] = _as_written(in_unit(float(value), word, columns[word].unit, units), None)
         else:
             found[word] = str(value)
     return found
@@ -179,33 +173,12 @@ def is_there(row: Row, word: str, value: Any, cell: Cell, units: str) -> bool:
     return (read_text(present) or "").strip() == str(value).strip()
 
 
-def _start_cell(value: str, began: datetime | None, form: Cell, zone: str, as_text: bool) -> Cell:
-    clock = wall_clock(value, began, zone)
-    if not as_text:
-        return {"at": clock.isoformat(), "format": START_FORMAT}
-    found = _START.fullmatch(form.strip()) if isinstance(form, str) else None
-    if found is None:
-        return clock.isoformat(sep=" ")
-    sign, between, seconds, offset = found.groups()
-    text = clock.strftime(f"%Y{sign}%m{sign}%d{between}%H:%M") + (
-        f":{clock.second:02}" if seconds or clock.second else ""
-    )
-    if not offset:
-        return text
-    instant = began or moment(clock, ZoneInfo(zone))
-    if offset == "Z":
-        return wall_clock(value, instant, "UTC").strftime(f"%Y-%m-%d{between}%H:%M:%SZ")
-    return instant.astimezone(ZoneInfo(zone)).isoformat(sep="T" if "T" in between else " ", timespec="seconds")
-
-
-def _new_duration(seconds: int, form: Cell, column: Column, as_text: bool) -> Cell:
+def _new_duration(seconds: int, form: Cell, column: Column) -> Cell:
     each = FACTORS[DURATION][column.unit] if column.unit else None
     try:
         return duration_cell(seconds, form, each)
     except UnwritableError:
-        if each is not None:
-            return duration_cell(seconds, "1" if as_text else 1, each)
-        return duration_cell(seconds, "1:00:00" if as_text else {"seconds": 1})
+        return duration_cell(seconds, {"seconds": 1} if each is None else 1, each)
 
 
 def start_of(text: Any) -> datetime | None:

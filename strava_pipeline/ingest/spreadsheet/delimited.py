@@ -27,25 +27,16 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=lambda each: _words(text, each))
 
 
-def encoding_of(body: bytes) -> str:
-    """The encoding of a file's bytes, as Python calls it; utf-16-le and utf-16-be have a BOM before the text."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16-le" if body.startswith(b"\xff") else "utf-16-be"
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"  # as Excel saves CSV where UTF-8 is not chosen
-    return "utf-8-sig" if body.startswith(b"\xef\xbb\xbf") else "utf-8"
-
-
 def decoded(name: str, body: bytes) -> str:
     """The text in a file's bytes, without a BOM. Raises TransientError where it is not whole."""
     if not body.strip(b"\0 \r\n\t"):
         raise not_whole(name)  # empty, or space that a program has only reserved
-    encoding = encoding_of(body)
-    if encoding.startswith("utf-16"):
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return body.decode("utf-16", "replace")
-    text = body.decode(encoding, "replace")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")  # as Excel saves CSV where UTF-8 is not chosen
     if "\0" in text:
         raise not_whole(name)
     return text

@@ -22,14 +22,14 @@ class Refusals:
     """Why cells of a sheet can't be written, by address, and the number formats of all cells.
 
     Args:
-        is_protected: whether the sheet is.
-        row: where a new row goes, as a person reads it.
+        row: the number of a new row.
+        no_rows: why none can be added; empty: one can.
     """
 
     cells: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict, repr=False)
-    is_protected: bool = False
-    row: str = ""
+    row: int = 0
+    no_rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
 
 WORDS = {"update_name": NAME, "update_gear": "equipment", "update_metadata": DURATION}
 """The column of the changes that concern one cell."""
-TEXTS = "CSV"  # in place of a sheet's name, where a file has no sheets
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,7 @@ class Books:
 
     def place(self, book: int, address: str) -> str:
         """A cell or row for a person, such as `Rides.xlsx, Sheet1!U17`."""
-        name, sheet = self._books[book]["name"], self.sheet(book)
-        return f"{name}!{address}" if sheet == TEXTS else f"{name}, {sheet}!{address}"
+        return f"{self._books[book]['name']}, {self.sheet(book)}!{address}"
 
     def columns(self, book: int) -> dict[str, Column]:
         """The known columns by word."""
@@ -170,9 +168,9 @@ class Books:
         if row is None:
             if change.new is None:
                 return Found(0, None, None)
-            if refusals(0).is_protected:
-                raise UnsupportedChangeError(f"{self.place(0, 'its sheet')} is protected, so no row is added.")
-            return Found(0, None, None, new_row=cells_of[0], new_place=self.place(0, refusals(0).row))
+            if why := refusals(0).no_rows:
+                raise UnsupportedChangeError(f"{self._books[0]['name']}, {self.sheet(0)} {why}, so no row is added.")
+            return Found(0, None, None, new_row=cells_of[0], new_place=self.place(0, f"row {refusals(0).row}"))
         said = {
             word: value
             if word not in row.columns or is_there(row, word, value, cells_of[row.book].get(word), self._units)
@@ -189,9 +187,8 @@ class Books:
         return Found(row.book, row, said, cells)
 
     def _cells(self, book: int, values: Mapping[str, Any], began: datetime | None) -> dict[str, Cell]:
-        is_text = self.sheet(book) == TEXTS
         above = self.rows_above(book)
-        return row_cells(values, began, self.columns(book), above, zone=self._zone, units=self._units, as_text=is_text)
+        return row_cells(values, began, self.columns(book), above, zone=self._zone, units=self._units)
 
     def _row_of(
         self,
@@ -303,9 +300,7 @@ class Plan:
         each = FACTORS[DURATION][unit] if unit else None
         present = row.cells.get(word)
         forms = [present, *(cells.get(word) for cells in self._books.rows_above(row.book))]
-        form = next((cell for cell in forms if read_duration(cell, each) is not None), None)
-        if form is None:
-            form = "1:00:00" if self._books.sheet(row.book) == TEXTS else {"seconds": 1}
+        form = next((cell for cell in forms if read_duration(cell, each) is not None), {"seconds": 1})
         try:
             return duration_cell(int(str(change.new)), form, each)
         except UnwritableError as error:

@@ -19,31 +19,6 @@ _NEEDLESS = re.compile(r"xl/calcChain\.xml|xl/printerSettings/.*|docProps/thumbn
 """Made again by the next program that saves it, of a printer, a picture for the folder, authors' ids, or a folder."""
 _EMPTY_DRAWING = re.compile(rb"(?:<\?xml[^>]*\?>)?\s*<(?:\w+:)?wsDr\b[^>]*(?:/>|>\s*</(?:\w+:)?wsDr>)\s*")
 """What LibreOffice adds for a sheet with comments: it holds nothing."""
-_OF_MACROS = re.compile(r"xl/vba.*|xl/ctrlProps/.*|customUI/.*|xl/activeX/.*|xl/media/.*\.emf")
-_NAMES = (
-    ("xl/pivot", "pivot tables"),
-    ("xl/slicer", "slicers"),
-    ("xl/timeline", "timelines"),
-    ("xl/charts", "charts"),
-    ("xl/chartsheets", "charts"),
-    ("xl/diagrams", "diagrams"),
-    ("xl/media", "pictures"),
-    ("xl/drawings", "pictures, charts or shapes"),
-    ("xl/externalLinks", "links to other workbooks"),
-    ("xl/threadedComments", "comments with answers"),
-    ("xl/queryTables", "queries"),
-    ("xl/connections", "connections to data"),
-    ("xl/model", "a data model"),
-    ("xl/metadata", "formulas that fill several cells"),
-    ("xl/richData", "linked data types"),
-    ("xl/embeddings", "embedded files"),
-    ("xl/ctrlProps", "buttons or other controls"),
-    ("xl/activeX", "buttons or other controls"),
-    ("xl/vba", "macros"),
-    ("customXml", "XML data of other programs (customXml)"),
-    ("docMetadata", "a sensitivity label"),
-    ("_xmlsignatures", "a digital signature"),
-)
 _SHEET_WORDS = """
     sheetPr dimension sheetViews sheetFormatPr cols sheetProtection scenarios autoFilter mergeCells conditionalFormatting
     dataValidations hyperlinks printOptions pageMargins pageSetup headerFooter rowBreaks colBreaks legacyDrawing tableParts
@@ -52,23 +27,14 @@ _SHEET_WORDS = """
 _SHEET_KEPT = frozenset(_SHEET_WORDS.split())
 """Of the elements of a sheet, those that are kept, or that only hide green corners and say how kana are shown. A drawing is a
 part of its own, which is looked at as such."""
-_SHEET_NAMES = {
-    "extLst": "sparklines, or rules of newer versions of Excel",
-    "protectedRanges": "ranges that some people may edit",
-    "controls": "buttons or other controls",
-    "oleObjects": "embedded files",
-    "customSheetViews": "views of several people",
-    "picture": "a picture behind the cells",
-    "sortState": "a sort order",
-}
 _MOST_FORMATTED = 100_000  # rows and cells below the last content: openpyxl takes seconds and 100 MB for them
 
 
-def would_be_lost(body: bytes, *, has_macros: bool) -> list[str]:
+def would_be_lost(body: bytes) -> list[str]:
     """What a workbook has that would be lost, in words, each once."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    return list(dict.fromkeys([*_lost_parts(parts, has_macros), *_lost_content(parts, has_macros)]))
+    return list(dict.fromkeys([*_lost_parts(parts), *_lost_content(parts)]))
 
 
 def formatted_rows(body: bytes) -> str | None:
@@ -83,16 +49,15 @@ def formatted_rows(body: bytes) -> str | None:
     return None
 
 
-def _lost_parts(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
+def _lost_parts(parts: dict[str, bytes]) -> Iterator[str]:
     for name, content in parts.items():
         if name.startswith("xl/drawings/") and _EMPTY_DRAWING.fullmatch(content):
             continue
-        if _KEPT.fullmatch(name) or _NEEDLESS.fullmatch(name) or (has_macros and _OF_MACROS.fullmatch(name)):
-            continue
-        yield next((words for start, words in _NAMES if name.startswith(start)), name)
+        if not (_KEPT.fullmatch(name) or _NEEDLESS.fullmatch(name)):
+            yield name.removeprefix("xl/").partition("/")[0]  # such as charts, pivotTables, media, vbaProject.bin
 
 
-def _lost_content(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
+def _lost_content(parts: dict[str, bytes]) -> Iterator[str]:
     for name, content in parts.items():
         if re.fullmatch(r"xl/worksheets/sheet\d*\.xml", name):
             yield from _lost_of_sheet(content)
@@ -100,9 +65,7 @@ def _lost_content(parts: dict[str, bytes], has_macros: bool) -> Iterator[str]:
             yield "readings above Japanese text"
         elif name == "xl/workbook.xml" and b"<fileSharing" in content:
             yield "a recommendation to open it read-only"
-        elif (
-            name.endswith(".vml") and not has_macros and (b'ObjectType="' in content.replace(b'ObjectType="Note"', b""))
-        ):
+        elif name.endswith(".vml") and b'ObjectType="' in content.replace(b'ObjectType="Note"', b""):
             yield "buttons or other controls"
         elif name.startswith("xl/tables/") and b"<extLst" in content:
             yield "descriptions of tables"
@@ -112,12 +75,12 @@ def _lost_of_sheet(content: bytes) -> Iterator[str]:
     begin, end = content.find(b"sheetData"), content.rfind(b"sheetData")
     around = content[: max(begin, 0)] + b" " + content[max(end, 0) :]
     if b"extLst" in around:
-        yield _SHEET_NAMES["extLst"]
+        yield "sparklines, or rules of newer versions of Excel"
     depth = 0
     for closing, raw, empty in re.findall(rb"<(/?)(?:\w+:)?(\w+)\b[^>]*?(/?)>", around):
         tag = raw.decode()
         if tag in ("worksheet", "sheetData"):
             continue
         if not closing and depth == 0 and tag not in _SHEET_KEPT:
-            yield _SHEET_NAMES.get(tag, tag)
+            yield tag
         depth += 0 if empty else -1 if closing else 1

@@ -6,7 +6,6 @@ Openpyxl has no results of formulas when it saves: whichever program opens the f
 import io
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -27,7 +26,6 @@ from strava_pipeline.ingest.spreadsheet.edits import Edits, Refusals
 from strava_pipeline.ingest.spreadsheet.workbook import faults_named
 from strava_pipeline.ingest.spreadsheet.workbook_content import Content, content_of, difference, exact_numbers
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
-from strava_pipeline.ingest.spreadsheet.workbook_totals import insert_rows, place_of_rows
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
 _LONGEST_TEXT = 32_767  # characters of a cell, by Excel's limits
@@ -43,13 +41,9 @@ class WorkbookEditor:
     body: bytes = field(repr=False)
     sheet: str
 
-    @property
-    def has_macros(self) -> bool:
-        return self.name.lower().endswith(".xlsm")
-
     def check(self) -> None:
         """Raises UnsupportedChangeError where writing would lose something of it."""
-        if lost := would_be_lost(self.body, has_macros=self.has_macros):
+        if lost := would_be_lost(self.body):
             raise UnsupportedChangeError(
                 f"{self.name} has {', '.join(lost)}, which would be lost if it were written here: nothing was written. Keep "
                 "these in another file, or change the cell yourself."
@@ -63,13 +57,7 @@ class WorkbookEditor:
         sheet = book[self.sheet]
         cells = {cell.coordinate: why for row in sheet.iter_rows() for cell in row if (why := _refused(sheet, cell))}
         forms = {cell.coordinate: cell.number_format for row in sheet.iter_rows() for cell in row}
-        place = place_of_rows(sheet, edits)
-        row = f"row {place.first}"
-        if place.is_inserted:
-            row += ", above the totals, which then count it"
-        elif place.uncounted is not None:
-            row += f", below the formulas of row {place.uncounted}, which do not count it"
-        return Refusals(cells, forms, bool(sheet.protection.sheet), row)
+        return Refusals(cells, forms, _next_row(sheet, edits), _no_rows(sheet, edits))
 
     def check_cell(self, value: Cell) -> None:
         """Raises UnsupportedChangeError where a workbook can't hold the content of a cell."""
@@ -81,10 +69,7 @@ class WorkbookEditor:
 
     def edited(self, edits: Edits) -> bytes:
         """The workbook with the edits. Raises UnsupportedChangeError where a cell can't take a content, or something is lost."""
-        with self._opened() as book:
-            return self._edited(book, edits)
-
-    def _edited(self, book: Any, edits: Edits) -> bytes:
+        book = self._loaded(self.body)
         before = content_of(book)
         sheet = book[self.sheet]
         touched = _write(sheet, edits, self.name)
@@ -103,20 +88,10 @@ class WorkbookEditor:
                 raise self._unlike(f"{self.sheet}!{address}")
         return saved.getvalue()
 
-    @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        """The workbook with its macros, which openpyxl keeps in a zip of its own."""
-        book = self._loaded(self.body, keeps_macros=self.has_macros)
-        try:
-            yield book
-        finally:
-            if book.vba_archive is not None:
-                book.vba_archive.close()
-
-    def _loaded(self, body: bytes, *, keeps_macros: bool = False) -> Any:
+    def _loaded(self, body: bytes) -> Any:
         with faults_named(self.name), warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            book = openpyxl.load_workbook(io.BytesIO(body), rich_text=True, keep_vba=keeps_macros)
+            book = openpyxl.load_workbook(io.BytesIO(body), rich_text=True)
         if any(map(_gives_up, seen)):
             raise UnsupportedChangeError(
                 f"{self.name} has something that would be lost if it were written here, such as a date out of range or a rule "
@@ -172,15 +147,33 @@ def _write(sheet: Any, edits: Edits, name: str) -> set[str]:
         cell.number_format = edit.form or cell.number_format
     for number in edits.removed:
         _remove(sheet, number, edits)
-    place = place_of_rows(sheet, edits)
-    touched = set(_addresses(edits, place.first))
-    if place.is_inserted and edits.rows:
-        touched |= insert_rows(sheet, place.first, len(edits.rows), edits.above)
-    for number, row in enumerate(edits.rows, start=place.first):
+    first = _next_row(sheet, edits)
+    for number, row in enumerate(edits.rows, start=first):
         _add(sheet, number, row, edits.pattern)
     if edits.rows:
-        _extend_table(sheet, place.first, place.first + len(edits.rows) - 1, name)
-    return touched
+        _extend_table(sheet, first, first + len(edits.rows) - 1, name)
+    return set(_addresses(edits, first))
+
+
+def _next_row(sheet: Any, edits: Edits) -> int:
+    """Below the table that the header belongs to, or below the last row with content."""
+    for table in sheet.tables.values():
+        _, top, _, bottom = range_boundaries(table.ref)
+        if top == edits.header:
+            return int(min(bottom, edits.last)) + 1
+    return edits.last + 1
+
+
+def _no_rows(sheet: Any, edits: Edits) -> str:
+    """Why no row can be added; empty: one can. Sums below the activities would not count it."""
+    if sheet.protection.sheet:
+        return "is protected"
+    if any(range_boundaries(table.ref)[1] == edits.header for table in sheet.tables.values()):
+        return ""
+    for row in range(edits.above + 1, edits.last + 1):
+        if any(sheet.cell(row, column.place + 1).data_type == "f" for column in edits.known):
+            return f"ends with formulas in row {row}, which would not count another row (keep totals in another sheet)"
+    return ""
 
 
 def _put(cell: BookCell, value: Cell) -> None:

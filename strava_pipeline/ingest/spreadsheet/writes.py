@@ -1,50 +1,31 @@
 """The spreadsheet's writer: approved changes become cells of the owner's file. What cells they become is planning.py's.
 
-A file is read again just before it is written; all changes that are given at once become one write of it. Which editor a file
-has follows from the ending of its name.
+A workbook is read again just before it is written; all changes that are given at once become one write of it. Workbooks with
+macros and CSV are read only.
 """
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
-from strava_pipeline.core.sheets.cells import Cell
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.ingest.spreadsheet.client import WORKBOOKS, Look, SpreadsheetClient, connect
-from strava_pipeline.ingest.spreadsheet.delimited_writes import DelimitedEditor
-from strava_pipeline.ingest.spreadsheet.edits import Edits, Refusals
+from strava_pipeline.ingest.spreadsheet.client import Look, SpreadsheetClient, connect
+from strava_pipeline.ingest.spreadsheet.edits import Refusals
 from strava_pipeline.ingest.spreadsheet.planning import Books, Found, Plan
 from strava_pipeline.ingest.spreadsheet.replacing import Keep, replace, require_closed, require_writable
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
 from strava_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
+
 _MOST_AT_ONCE = 1000  # changes of one write: each is some cells
-
-
-class Editor(Protocol):
-    """A file that is to be changed."""
-
-    def check(self) -> None:
-        """Raises UnsupportedChangeError where the file as a whole can't be written without a loss."""
-        ...
-
-    def refusals(self, edits: Edits) -> Refusals:
-        """Which cells can't be written, and where a new row goes; `edits`: none, of the table as it is."""
-        ...
-
-    def check_cell(self, value: Cell) -> None:
-        """Raises UnsupportedChangeError where such a file can't hold the content of a cell."""
-        ...
-
-    def edited(self, edits: Edits) -> bytes:
-        """The file with the edits, compared with what it was. Raises UnsupportedChangeError."""
-        ...
 
 
 class SpreadsheetWriter:
@@ -133,11 +114,11 @@ class SpreadsheetWriter:
         assert isinstance(self._seen, Look)
         return list(self._seen.files.values())[book]
 
-    def _editor(self, book: int) -> Editor:
+    def _editor(self, book: int) -> "WorkbookEditor":
         assert self._books is not None
         path, body = self._file(book)
-        if path.suffix.lower() not in WORKBOOKS:
-            return DelimitedEditor(path.name, body)
+        if path.suffix.lower() != ".xlsx":
+            raise UnsupportedChangeError(f"{path.name} is read only. Save it as .xlsx, or change it yourself.")
         # here, as whoever keeps CSV needs no openpyxl
         from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 

@@ -137,19 +137,19 @@ def inside(tag: bytes, part: str = "xl/worksheets/sheet1.xml", end: bytes = b"</
 
 
 LOST: list[tuple[str, Callable[[dict[str, bytes]], None]]] = [
-    ("pivot tables", put("xl/pivotTables/pivotTable1.xml")),
+    ("pivotTables", put("xl/pivotTables/pivotTable1.xml")),
     ("slicers", put("xl/slicers/slicer1.xml")),
     ("charts", put("xl/charts/chart1.xml")),
-    ("pictures, charts or shapes", put("xl/drawings/drawing1.xml")),
-    ("links to other workbooks", put("xl/externalLinks/externalLink1.xml")),
-    ("comments with answers", put("xl/threadedComments/threadedComment1.xml")),
-    ("XML data of other programs", put("customXml/item1.xml")),
-    ("formulas that fill several cells", put("xl/metadata.xml")),
-    ("macros", put("xl/vbaProject.bin")),
-    ("xl/something/new.xml", put("xl/something/new.xml")),
+    ("drawings", put("xl/drawings/drawing1.xml")),
+    ("externalLinks", put("xl/externalLinks/externalLink1.xml")),
+    ("threadedComments", put("xl/threadedComments/threadedComment1.xml")),
+    ("customXml", put("customXml/item1.xml")),
+    ("metadata.xml", put("xl/metadata.xml")),
+    ("vbaProject.bin", put("xl/vbaProject.bin")),
+    ("something", put("something")),
     ("sparklines", inside(b'<extLst><ext uri="{05C60535-1F16-4fd2-B633-F4F36F0B64E0}"/></extLst>')),
     (
-        "ranges that some people may edit",
+        "protectedRanges",
         inside(b'<protectedRanges><protectedRange sqref="A1" name="x"/></protectedRanges>'),
     ),
     ("buttons", put("xl/drawings/vmlDrawing1.vml", b'<xml><x:ClientData ObjectType="Button"/></xml>')),
@@ -232,14 +232,6 @@ def test_dates_from_1904_and_hidden_columns_stay(owner: Owner) -> None:
     assert found.worksheets[0].column_dimensions["F"].hidden
 
 
-def test_macros_stay_in_a_workbook_with_macros(tmp_path: Path) -> None:
-    owner = Owner(tmp_path / "rides.xlsm").keeps()
-    with zipfile.ZipFile(owner.path, "a") as book:
-        book.writestr("xl/vbaProject.bin", b"\xd0\xcf\x11\xe0 macros")
-    renamed(owner)
-    assert zipfile.ZipFile(owner.path).read("xl/vbaProject.bin") == b"\xd0\xcf\x11\xe0 macros"
-
-
 def test_a_formula_beside_the_cell_keeps_its_result_in_the_reading(owner: Owner) -> None:
     owner.keeps([at(3), "Ride", None, "1:00:00", Formula("=5+1"), "one", None, None])
     renamed(owner)
@@ -277,9 +269,8 @@ def _kill_before(name: str, left: list[int]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("name", ["rides.xlsx", "rides.csv"])
-def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path, name: str) -> None:
-    owner = Owner(tmp_path / name).keeps()
+def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    owner = Owner(tmp_path / "rides.xlsx").keeps()
     old, step, seen = owner.path.read_bytes(), 0, set()
     while killed_at(owner, step):
         found = owner.activities()[0]["name"]
