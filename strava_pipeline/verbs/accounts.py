@@ -15,7 +15,6 @@ from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
     from strava_pipeline.serve.dashboard.records.accounts import Accounts
-    from strava_pipeline.serve.dashboard.records.store import Account
     from strava_pipeline.settings import Settings
 
 app = command_group("Accounts of the dashboard of several athletes.")
@@ -49,18 +48,18 @@ def add(
 
 @app.command(name="list")
 def list_() -> None:
-    """List all accounts: name, role, athlete, and who waits to be let in."""
+    """List all accounts: name, role, athlete, and who is blocked."""
     with _accounts() as (_, accounts):
         found = accounts.accounts()
     if not found:
         echo("There is no account yet. Add an admin: strava-pipeline dashboard account add NAME --admin", err=True)
     for one in found:
-        echo(f"{one.name}\t{one.role}\t{one.athlete or '-'}\t{_state(one)}")
+        echo(f"{one.name}\t{one.role}\t{one.athlete or '-'}\t{'blocked' if one.blocked else 'can log in'}")
 
 
 @app.command(name="let-in")
 def let_in(name: Name, for_: For = None) -> None:
-    """Let an account in that asks for it or was blocked."""
+    """Let an account in that was blocked."""
     with _accounts() as (settings, accounts):
         chosen = {} if for_ is None else {"athlete": _athlete(settings, for_)}
         accounts.change(name, blocked=False, **chosen)
@@ -169,9 +168,3 @@ def _new_password() -> str:
     from strava_pipeline.serve.dashboard.passwords import hash_of_password
 
     return hash_of_password(new_password())
-
-
-def _state(one: "Account") -> str:
-    if not one.blocked:
-        return "can log in"
-    return "blocked" if one.athlete or one.is_admin else "asks to be let in"

@@ -1,4 +1,4 @@
-"""Accounts as people see them: somebody asks for one, an admin lets them in, both by keyboard; each page wide and narrow."""
+"""Accounts as people see them: an admin lets a blocked one in, by keyboard; each page wide and narrow."""
 
 import threading
 from collections.abc import Iterator
@@ -43,16 +43,15 @@ def type_account(page: Page, heading: str, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_somebody_asks_and_is_let_in_by_keyboard_on_pages_that_are_usable(chromium: Browser, tmp_path: Path) -> None:
+def test_somebody_is_let_in_by_keyboard_on_pages_that_are_usable(chromium: Browser, tmp_path: Path) -> None:
     with cheap_passwords():
         house = HouseInUse(settings_of_house(tmp_path))
         house.add("ada", "admin")
+        house.add("mother", athlete="anna")
+        house.accounts.change("mother", blocked=True, athlete=None)
         with served(house.app) as address, visiting(chromium, f"{address}/admin", "light") as visit:
             page = visit.page
-            assert [fault for path in ("/join", "/login") for fault in faults_of(visit, path)] == []
-            page.get_by_role("link", name="Ask for an account").click()
-            type_account(page, "Ask for an account", "mother")
-            expect(page.get_by_text("Your wish is noted")).to_be_visible()
+            assert faults_of(visit, "/login") == []
             page.goto(f"{address}/admin")
             type_account(page, "Log in", "ada")
             expect(page.get_by_role("heading", name="Accounts and athletes")).to_be_visible()

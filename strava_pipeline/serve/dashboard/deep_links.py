@@ -16,7 +16,7 @@ LONGEST = 1_000  # characters: a list with all its filters has some 300
 _KEPT_FOR = 3_600  # seconds: from the page of the login until somebody has logged in
 # no second slash, no backslash, no space or sign that browsers take away
 _PAGE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
-_NOT_BACK = ("/login", "/logout", "/join", "/api/", "/static/")
+_NOT_BACK = ("/login", "/logout", "/api/", "/static/")
 
 
 def own_page(address: str) -> str | None:

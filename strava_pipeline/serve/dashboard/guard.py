@@ -24,7 +24,7 @@ from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
-from strava_pipeline.serve.dashboard.routes import ADMIN, JOIN, is_of_dagster
+from strava_pipeline.serve.dashboard.routes import ADMIN, is_of_dagster
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.setting_values import is_private_address, is_this_machine
 
@@ -93,7 +93,7 @@ class Guard:
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
         path = request.scope["path"]
-        if is_open(path) or (self.site.house is not None and path == JOIN):
+        if is_open(path):
             return receive
         session = await self._session(request)
         if session is None:

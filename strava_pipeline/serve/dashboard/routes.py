@@ -22,7 +22,6 @@ DOCUMENT = "/api/openapi.json"
 
 
 ADMIN = "/admin"  # below it is what admins alone may see, where there are accounts
-JOIN = "/join"  # where somebody asks for an account
 DATA = ("api_", "pages_")
 ALONE = ("alone_",)
 HOUSE = ("house_",)

@@ -37,7 +37,6 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /account": {"data": {"password": "wrong", "new": "another password"}},
         ADMINS[0]: {"data": {"athlete": "bob"}},
         "POST /login": {"data": {"name": "mother", "password": "wrong"}},
-        "POST /join": {"data": {"name": "mother", "password": "a password of mine"}},
     }
 
 

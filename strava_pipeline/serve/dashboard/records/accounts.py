@@ -25,7 +25,6 @@ from strava_pipeline.serve.dashboard.records.store import (
     statement,
 )
 
-MOST_WAITING = 50  # accounts that nobody let in yet: whoever can reach the page can ask for some
 _UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account list"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
@@ -58,12 +57,6 @@ class Accounts(Records):
         if (found := self.account(name)) is None:
             raise UnknownIdError(_UNKNOWN)
         return found
-
-    def ask(self, name: str, argon2: str, now: datetime) -> None:
-        """Note that somebody asks for an account, which is blocked; nothing where the name is taken, or too many wait."""
-        waiting = self._run("count_waiting")
-        if waiting is not None and waiting.waiting < MOST_WAITING:
-            self._add(Account(name, "athlete", None, blocked=True, argon2=argon2), now)
 
     def add(self, account: Account, now: datetime) -> None:
         """Add an account that can log in. Raises MisuseError."""

@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
-WISH = timedelta(days=30)  # then an account that somebody asked for and nobody let in is gone
 LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
 FREE_FAILURES = 5  # of a client, then it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
@@ -114,7 +113,6 @@ class Records:
 
     def remove_old(self, now: datetime) -> None:
         """Remove what has ended."""
-        self._run("remove_old_accounts", now=seconds_of(now), forgotten_after=_of(WISH))
         self._run("remove_old_sessions", now=seconds_of(now))
         self._run("remove_old_links", now=seconds_of(now))
         self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
