@@ -221,7 +221,6 @@ def _manifest(
     return ImportManifest(
         came_as=decode_name(os.fsencode(container.path.name)),
         kind=container.kind.value,
-        salvaged=container.salvaged,
         received_at=run.now(),
         athletes=dict(found.athletes),
         own_athlete=own_athlete,

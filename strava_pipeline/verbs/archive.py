@@ -58,7 +58,7 @@ def verify(
     settings = Settings.load()
     lake, limits = Lake(settings.data_dir), settings.import_limits
     with open_container(path, limits) as container:
-        salvaged, export = container.salvaged, _only_export(container)
+        export = _only_export(container)
         with current_snapshot(lake) as connection:
             held, athlete_id = gold_activities(connection), export.athlete_id
             export = export.with_ids(lambda row: gold_id(row, held, athlete_id))
@@ -68,11 +68,10 @@ def verify(
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked_ids(lake))}
     agrees = agreement.agrees and comparison.agrees
     if as_json:
-        report = {"path": str(path), "salvaged": salvaged, **agreement_json(agreement, export), "tracks": tracks}
+        report = {"path": str(path), **agreement_json(agreement, export), "tracks": tracks}
         echo_json(plain(report | {"agrees": agrees} | files_json(comparison)))
     else:
-        cut = ["  It is cut off or damaged; its list of activities could be read."] * salvaged
-        head = [f"{path}: {counted(agreement.rows, 'activity')}", *cut, *lines(agreement, export, tracks)]
+        head = [f"{path}: {counted(agreement.rows, 'activity')}", *lines(agreement, export, tracks)]
         for line in [*head, *files_lines(comparison), *_verdict(agreement, comparison)]:
             out.print(line)
     raise typer.Exit(0 if agrees else _DIFFERENT)

@@ -115,7 +115,6 @@ def survey_json(found: "Survey") -> dict[str, Any]:
     return {
         "path": str(found.path),
         "kind": found.kind,
-        "salvaged": found.salvaged,
         "activities": [
             {"year": year, "sport_type": sport, "activities": count} for (year, sport), count in _by_year(found)
         ],
@@ -133,10 +132,6 @@ def survey_lines(found: "Survey") -> list[str]:
     """What a path holds, as lines for a person."""
     what = counted(len(found.exports), "Strava export") if found.exports else "no Strava export"
     lines = [f"{found.path}: {'a ' + found.kind}, {what}"]
-    if found.salvaged:
-        lines.append(
-            "  It is cut off or damaged: what follows was found by looking through it. Get a whole copy if you can."
-        )
     for year in sorted({year for year, _ in found.activities}, key=lambda year: year or 0):
         sports = Counter({sport: count for (at, sport), count in found.activities.items() if at == year})
         shown = ", ".join(f"{sport} {count}" for sport, count in sports.most_common())

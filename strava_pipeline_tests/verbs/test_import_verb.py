@@ -169,14 +169,6 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
     assert typed("import", str(tmp_path)).err.count("No activity came") == 0, "one of the folder's files is an activity"
 
 
-def test_what_is_cut_off_says_so(export: Path, tmp_path: Path) -> None:
-    raw = export.read_bytes()
-    (tmp_path / "cut.zip").write_bytes(raw[: len(raw) // 2])
-    lines = survey_lines(survey(tmp_path / "cut.zip"))
-    assert "It is cut off or damaged" in lines[1]
-    assert "the archive breaks off" in lines[-1]
-
-
 def test_problems_beyond_a_screen_are_counted(tmp_path: Path) -> None:
     for number in range(25):
         (tmp_path / f"{number:02}.json").write_bytes(b"{")

@@ -55,7 +55,6 @@ class Container:
     kind: Kind
     entries: Sequence[Entry]
     faults: Sequence[Fault] = ()
-    salvaged: bool = False  # a zip without a whole directory: the entries were found by searching it
     oversized: Sequence[Oversized] = ()  # larger than the limit of a file; each is among the faults too
     opened: Sequence[IO[bytes]] = field(default=(), repr=False)
 
@@ -99,10 +98,13 @@ def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Contain
         if file.read(4) in _ZIP_STARTS:
             found = zip_entries(file, Meter(path.name, limits, packed=path.stat().st_size))
             opened = (file, *found.unpacked)
-            return Container(path, Kind.ZIP, found.entries, found.faults, found.salvaged, found.oversized, opened)
+            return Container(path, Kind.ZIP, found.entries, found.faults, found.oversized, opened)
     except OSError as error:
         file.close()
         raise SourceError(f"{path} can't be read: {error.strerror}.") from error
+    except UnreadableEntryError as error:
+        file.close()
+        raise SourceError(f"{path} is {error.fault.detail}.") from error
     except BaseException:
         file.close()
         raise

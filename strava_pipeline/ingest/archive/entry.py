@@ -151,10 +151,6 @@ class Meter:
         self._name, self._packed = name, packed
         self._total = 0
 
-    def fresh(self) -> "Meter":
-        """A meter that counts from zero, for examining an archive before it is read."""
-        return Meter(self._name, self.limits, self._packed)
-
     def add(self, size: int) -> None:
         """Count `size` bytes more. Raises SourceError where they are too many in all."""
         self._total += size

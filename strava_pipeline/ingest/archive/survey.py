@@ -41,7 +41,6 @@ class Survey:
 
     path: Path
     kind: str  # zip, folder or file
-    salvaged: bool = False
     exports: list[BulkExport] = field(default_factory=list)
     activities: Counter[YearSport] = field(default_factory=Counter)  # of rows, objects and files that were read
     files: Counter[str] = field(default_factory=Counter)  # by format, named by a row or not
@@ -68,7 +67,7 @@ class Survey:
 def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits = ImportLimits()) -> Survey:
     """Survey a path. Raises SourceError where there is nothing to read, or a list that is not Strava's."""
     with open_container(path, limits) as container:
-        found = Survey(path, container.kind.value, container.salvaged)
+        found = Survey(path, container.kind.value)
         health = health_lists(container, limits)
         container.forget_size({each.document for each in health})
         found.problems += map(str, container.faults)

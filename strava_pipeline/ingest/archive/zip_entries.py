@@ -1,4 +1,4 @@
-"""A zip's members as entries: what its directory lists, or what its local headers say where the directory is gone.
+"""A zip's members as entries, as its directory lists them.
 
 Python's zipfile unpacks; sizes, names and links, which can't be trusted, are judged before anything is read. bzip2 and LZMA are
 unpacked here in pieces, since zipfile unpacks at once whatever 4 KB of them hold (APPNOTE.TXT of PKWARE, 4.4.5 and 5.8).
@@ -11,7 +11,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,25 +34,23 @@ from strava_pipeline.ingest.archive.entry import (
     nested_fault,
     too_large_fault,
 )
-from strava_pipeline.ingest.archive.salvage import ENCRYPTED, UTF8, opened, salvage
 from strava_pipeline.ingest.archive.uploads import holds_uploads, without_address
 
 _KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+ENCRYPTED, UTF8 = 0x1, 0x800  # flag bits of a member
 _UNICODE_NAME = 0x7075  # of an extra field
 _RATIO = 200  # TCX, the most repetitive of real files, packs to about a fortieth
 _RATIO_FROM = 2**20  # bytes; smaller files do no harm
-Opener = Callable[[zipfile.ZipInfo, zipfile.ZipInfo], IO[bytes]]  # of a member, and of how it is read
 _DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest setting asks for half of it
 
 
 @dataclass(frozen=True, slots=True)
 class ZipEntries:
-    """What a zip holds. `salvaged`: its directory could not be read."""
+    """What a zip holds."""
 
-    entries: list[Entry]
-    faults: list[Fault]
-    salvaged: bool
-    oversized: list[Oversized]
+    entries: list[Entry] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    oversized: list[Oversized] = field(default_factory=list)
     unpacked: list[IO[bytes]] = field(default_factory=list)  # archives within the archive; must stay open, too
 
     def add(self, other: "ZipEntries") -> None:
@@ -73,34 +71,22 @@ def zip_entries(file: BinaryIO, meter: Meter, within: str = "") -> ZipEntries:
     """The members of the zip `file`, by name. The file must stay open while they are read.
 
     `within`: the name of the archive in an archive that the file is, with a slash. Archives in it are not opened.
-    Raises SourceError where the directory is gone and finding the members unpacks more than `meter` allows.
+    Raises UnreadableEntryError where the directory, which stands at a zip's end, can't be read.
     """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
-        found, faults = salvage(file, meter.fresh())
-        return _judged(found, partial(opened, file), meter, faults, within, salvaged=True)
-    return _judged(archive.infolist(), lambda _, info: archive.open(info), meter, [], within, salvaged=False)
-
-
-def _judged(
-    members: Iterable[zipfile.ZipInfo],
-    open_member: Opener,
-    meter: Meter,
-    faults: list[Fault],
-    within: str,
-    *,
-    salvaged: bool,
-) -> ZipEntries:
-    found = ZipEntries([], faults, salvaged, [])
-    names: set[str] = set()
-    places: set[int] = set()
-    for member in members:
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        again = "unpack it and name the folder" if isinstance(error, UnicodeDecodeError) else "download it again"
+        told = f"cut off or damaged: its list of files can't be read; {again}"
+        raise UnreadableEntryError(fault(within.removesuffix("/"), Problem.CUT_OFF, told)) from error
+    found = ZipEntries()
+    faults, names, places = found.faults, set[str](), set[int]()
+    for member in archive.infolist():
         name, size = _name(member), member.file_size
         name = f"{within}{without_address(name)}" if within else name
         if is_junk(name) or name.endswith("/"):
             continue
-        pieces = partial(_pieces, partial(open_member, member), member, name)
+        pieces = partial(_pieces, archive.open, member, name)
         refused = _refusal(name, member, may_hold=not within)
         if refused is None and member.header_offset in places:
             refused = fault(name, Problem.BOMB, "it lies where another file lies; not read")
@@ -135,7 +121,7 @@ def archive_within(name: str, open_pieces: Callable[[], Iterator[bytes]], meter:
         found = zip_entries(cast("BinaryIO", file), meter, f"{name}/")
     except UnreadableEntryError as error:
         file.close()
-        return ZipEntries([], [error.fault], salvaged=False, oversized=[])
+        return ZipEntries(faults=[error.fault])
     except BaseException:
         file.close()
         raise

@@ -59,7 +59,6 @@ class ImportManifest(BaseModel, frozen=True):
 
     came_as: str
     kind: str  # zip, folder or file
-    salvaged: bool = False
     received_at: datetime
     athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
     own_athlete: int | None = None  # whose recordings have plain ids in this folder, as known when this came in

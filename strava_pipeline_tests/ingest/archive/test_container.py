@@ -1,6 +1,5 @@
 """What can be opened is read whole, whatever it is packed in; what can't be read is told, and the rest is read."""
 
-import io
 import os
 import random
 import stat
@@ -17,10 +16,9 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.archive import entry, zip_entries
+from strava_pipeline.ingest.archive import entry
 from strava_pipeline.ingest.archive.container import Kind, open_container
 from strava_pipeline.ingest.archive.entry import Meter, Problem, UnreadableEntryError
-from strava_pipeline.ingest.archive.salvage import STEP, salvage
 from strava_pipeline_tests.ingest.archive.made import FILES, forged, streamed, unpacked, zipped
 
 MB = 1024**2
@@ -131,7 +129,6 @@ def test_a_zip_is_known_by_its_content_and_a_file_is_itself(tmp_path: Path) -> N
         (b"activities\\11.gpx", False, "activities/11.gpx"),
         (b"./activities/11.gpx", False, "activities/11.gpx"),
         (b"11.gpx\0.exe", False, "11.gpx"),
-        (b"\xff\xfe.gpx", True, "\xa0\u25a0.gpx"),  # says UTF-8 and isn't
     ],
 )
 def test_names_in_any_encoding_are_read(tmp_path: Path, raw: bytes, flagged: bool, name: str) -> None:
@@ -139,6 +136,12 @@ def test_names_in_any_encoding_are_read(tmp_path: Path, raw: bytes, flagged: boo
     if flagged:
         packed = _flagged(packed)
     assert read(at(tmp_path, packed))[0] == {name: b"body"}
+
+
+def test_a_name_that_says_utf_8_and_is_not_is_told(tmp_path: Path) -> None:
+    packed = _flagged(zipped({"xx.gpx": b"body"}).replace(b"xx", b"\xff\xfe"))
+    with pytest.raises(SourceError, match="unpack it and name the folder"):
+        open_container(at(tmp_path, packed))
 
 
 def _flagged(packed: bytes) -> bytes:
@@ -226,19 +229,14 @@ MANY = {f"activities/{number:02}.gpx": bytes([number]) * MB for number in range(
 TOTAL = ImportLimits(file_bytes=5 * MB, total_bytes=10 * MB)
 
 
-def salvageable(raw: bytes) -> bytes:
-    return raw[: raw.index(b"PK\x01\x02")]
-
-
 @pytest.mark.parametrize(
     "make",
     [
         lambda folder: at(folder, zipped(MANY)),
         lambda folder: at(folder, zipped(MANY, method=zipfile.ZIP_BZIP2)),
-        lambda folder: at(folder, salvageable(zipped(MANY))),
         lambda folder: unpacked(folder / "folder", MANY),
     ],
-    ids=["zip", "bzip2", "no directory", "folder"],
+    ids=["zip", "bzip2", "folder"],
 )
 def test_an_import_that_unpacks_beyond_limits_is_refused_midway(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     path = make(tmp_path)
@@ -264,13 +262,6 @@ def test_files_too_large_to_be_read_count_piece_by_piece(tmp_path: Path) -> None
             next(pieces)
 
 
-def test_looking_for_the_members_of_an_archive_without_a_directory_has_the_same_limit(tmp_path: Path) -> None:
-    path = at(tmp_path, salvageable(streamed(MANY)))
-    with pytest.raises(SourceError, match="STRAVA_IMPORT_LIMIT_MB"):
-        open_container(path, TOTAL)
-    assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})
-
-
 def test_sizes_that_a_directory_tells_decide_nothing_about_the_whole(tmp_path: Path) -> None:
     raw = zipped(MANY)
     for name in list(MANY)[:12]:
@@ -287,117 +278,12 @@ def test_an_archive_unpacking_far_beyond_its_size_is_refused(tmp_path: Path, mon
     assert read(unpacked(tmp_path / "folder", many)) == (many, {})
 
 
-def test_the_last_bytes_of_a_member_come_out_however_it_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zip_entries, "_RATIO_FROM", 2 * MB)  # else it is a bomb
-    for more in range(0, 300, 13):
-        body = bytes(MB + more)
-        packed = streamed({"a.fit": body})
-        descriptor = packed.rindex(b"PK\x07\x08")
-        for raw in (salvageable(zipped({"a.fit": body})), salvageable(packed), packed[:descriptor]):
-            assert read(at(tmp_path, raw)) == ({"a.fit": body}, {}), more
-
-
-def test_a_stored_member_that_is_larger_than_it_tells_is_not_taken_in_whole(tmp_path: Path) -> None:
-    raw = bytearray(salvageable(zipped({"a.fit": bytes(30 * MB), **GOOD}, method=zipfile.ZIP_STORED)))
-    struct.pack_into("<L", raw, 22, 10)  # its size in its own header
-    path = at(tmp_path, bytes(raw))
-    tracemalloc.start()
-    try:
-        found = read(path, LIMITS)
-        assert tracemalloc.get_traced_memory()[1] < 15 * MB
-    finally:
-        tracemalloc.stop()
-    assert found == (GOOD, {"a.fit": Problem.DAMAGED})
-
-
-PACKED = {
-    "sizes before": zipped(FILES),
-    "sizes behind": streamed(FILES),
-    "stored": zipped(FILES, method=zipfile.ZIP_STORED),
-    "stored, sizes behind": streamed(FILES, zipfile.ZIP_STORED),
-}
-
-
-@pytest.mark.parametrize("how", PACKED)
-def test_wherever_an_archive_breaks_off_what_is_whole_is_read_and_the_rest_is_told(tmp_path: Path, how: str) -> None:
-    raw = PACKED[how]
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        infos = archive.infolist()
-    ends = {info.filename: info.header_offset + 30 + len(info.filename) + info.compress_size for info in infos}
-    directory = raw.index(b"PK\x01\x02")
-    second = infos[1].header_offset
-    for cut in [
-        *range(31, len(raw) - 1, 97),
-        *range(second, second + 50, 3),
-        directory - 1,
-        directory,
-        directory + 20,
-        len(raw) - 1,
-    ]:
-        bodies, told = read(at(tmp_path, raw[:cut]))
-        whole = {name for name, end in ends.items() if end <= cut}
-        missed = whole - bodies.keys()
-        assert bodies == {name: FILES[name] for name in bodies}, cut
-        if how == "stored, sizes behind":  # where such a file ends, only what stands behind it tells
-            assert all(ends[name] + 4 > cut for name in missed), cut
-        else:
-            assert not missed, cut
-        begun = [info.filename for info in infos if info.header_offset + 30 + len(info.filename) <= cut]
-        assert set(begun) <= bodies.keys() | told.keys(), cut
-        assert set(told.values()) <= {Problem.CUT_OFF}, cut
-        started = [info for info in infos if info.header_offset + 4 <= cut]
-        assert told or len(bodies) == len(started), cut
-
-
-def test_a_salvaged_archive_says_so_and_a_damaged_member_in_it_costs_only_itself(tmp_path: Path) -> None:
-    raw = bytearray(zipped(FILES, method=zipfile.ZIP_STORED))
-    raw[raw.index(b"<trkpt/>") + 3] ^= 0xFF
-    path = at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))
-    with open_container(path) as container:
-        assert container.salvaged
-    bodies, told = read(path)
-    assert told == {"activities/11.gpx": Problem.DAMAGED}
-    assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
-
-
-def test_a_size_that_leads_beyond_the_end_hides_nothing_behind_it(tmp_path: Path) -> None:
-    raw = bytearray(zipped({BAD: BODY, **GOOD}))
-    raw[18:22] = b"\xff\xff\xff\x7f"
-    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.CUT_OFF})
-
-
-def test_a_header_is_found_wherever_it_lies() -> None:
-    raw = zipped(GOOD)
-    for before in range(STEP - 5, STEP + 2):
-        (member,), _ = salvage(io.BytesIO(bytes(before) + raw[: raw.index(b"PK\x01\x02")]), METER)
-        assert member.orig_filename == "activities/11.gpx", before
-
-
-def test_damage_in_a_streamed_archive_costs_only_the_member_it_hit(tmp_path: Path) -> None:
-    raw = bytearray(streamed(FILES))
-    start = raw.index(b"activities/11.gpx") + len(b"activities/11.gpx")
-    raw[start : start + 4] = b"\xff\xff\xff\xff"
-    bodies, told = read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")])))
-    assert told == {"activities/11.gpx": Problem.DAMAGED}
-    assert bodies == {name: body for name, body in FILES.items() if name != "activities/11.gpx"}
-
-
-def test_an_encrypted_file_is_told_in_a_damaged_archive_too(tmp_path: Path) -> None:
-    raw = bytearray(streamed({BAD: BODY, **GOOD}))
-    raw[6] |= 1
-    start = raw.index(BAD.encode()) + len(BAD)
-    raw[start : start + 4] = b"\xff\xff\xff\xff"  # what is encrypted does not unpack
-    assert read(at(tmp_path, bytes(raw[: raw.index(b"PK\x01\x02")]))) == (GOOD, {BAD: Problem.ENCRYPTED})
-
-
-def test_a_bomb_without_a_directory_is_not_unpacked_either(tmp_path: Path) -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    bomb = b"".join([*(packer.compress(bytes(MB)) for _ in range(7)), packer.flush()])
-    raw = streamed({BAD: b"x", **GOOD})
-    head = raw[: raw.index(BAD.encode()) + len(BAD)]
-    rest = raw[raw.index(b"PK\x03\x04", 4) : raw.index(b"PK\x01\x02")]
-    bodies, told = read(at(tmp_path, head + bomb + rest), LIMITS)
-    assert (bodies, told) == (GOOD, {BAD: Problem.TOO_LARGE})
+@pytest.mark.parametrize("raw", [zipped(FILES), streamed(FILES)], ids=["sizes before", "sizes behind"])
+def test_an_archive_that_breaks_off_is_to_be_downloaded_again(tmp_path: Path, raw: bytes) -> None:
+    for cut in (31, len(raw) // 2, raw.index(b"PK\x01\x02"), len(raw) - 1):
+        path = at(tmp_path, raw[:cut])
+        with pytest.raises(SourceError, match=r"export.zip is cut off or damaged.*download it again"):
+            open_container(path)
 
 
 def test_links_pipes_and_junk_of_a_folder_are_told_or_passed_over(tmp_path: Path) -> None:
@@ -430,8 +316,7 @@ def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_
     folder = unpacked(tmp_path / "folder", {**GOOD, "big.fit": big})
     whole = zipped({"big.fit": big, **GOOD}, method=zipfile.ZIP_STORED)
     packed = at(tmp_path, whole)
-    salvaged = at(tmp_path, whole[: whole.index(b"PK\x01\x02")], "salvaged.zip")
-    for path, rest in ((folder, GOOD), (folder / "big.fit", {}), (packed, GOOD), (salvaged, GOOD)):
+    for path, rest in ((folder, GOOD), (folder / "big.fit", {}), (packed, GOOD)):
         assert read(path, LIMITS) == (rest, {"big.fit": Problem.TOO_LARGE})
         assert read(path, ImportLimits(file_bytes=len(big))) == (rest | {"big.fit": big}, {})
         with open_container(path, LIMITS) as container:
@@ -443,32 +328,6 @@ def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_
             pieces = [len(piece) for piece in oversized.pieces()]
             assert (sum(pieces), oversized.size, max(pieces)) == (len(big), len(big), MB)
             assert zlib.crc32(b"".join(oversized.pieces())) == zlib.crc32(big)
-
-
-def test_a_packed_member_is_unpacked_piece_by_piece_where_the_directory_is_gone(tmp_path: Path) -> None:
-    body = random.Random(1).randbytes(MB) * 6
-    with open_container(at(tmp_path, salvageable(zipped({"big.fit": body}))), LIMITS) as container:
-        pieces = list(container.oversized[0].pieces())
-    assert b"".join(pieces) == body
-    assert max(map(len, pieces)) <= MB
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_an_archive_without_a_directory_reads_like_a_whole_one(tmp_path: Path, method: int) -> None:
-    assert read(at(tmp_path, salvageable(zipped(FILES, method=method)))) == (FILES, {})
-
-
-def test_members_without_a_directory_can_be_read_in_turns(tmp_path: Path) -> None:
-    bodies = [random.Random(seed).randbytes(6 * MB) for seed in (1, 2)]
-    raw = salvageable(zipped({"a.fit": bodies[0], "b.fit": bodies[1]}))
-    with open_container(at(tmp_path, raw), LIMITS) as container:
-        turns = list(zip(*(each.pieces() for each in container.oversized), strict=True))
-    assert [b"".join(pieces) for pieces in zip(*turns, strict=True)] == bodies
-
-
-def test_a_checksum_that_is_not_there_is_not_compared(tmp_path: Path) -> None:
-    raw = salvageable(streamed(FILES))
-    assert read(at(tmp_path, raw.replace(b"PK\x07\x08", b""))) == (FILES, {})
 
 
 def test_what_is_told_is_safe_to_print(tmp_path: Path) -> None:
