@@ -6,7 +6,7 @@ verbs/metrics_collector.py's.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -28,20 +28,11 @@ _ALL = 100_000  # requests: those of two weeks, which a person pressed
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
-    """How many values are at most each bound, in the order of the bounds; how many there are; their sum."""
-
-    at_most: Sequence[tuple[float, int]]
-    count: int
-    sum: float
-
-
-@dataclass(frozen=True, slots=True)
 class Measure:
     """What is measured. `name`: without the prefix and, of a counter, `_total`; `about`: what it is, without a full stop."""
 
     name: str
-    kind: Literal["gauge", "counter", "histogram"]
+    kind: Literal["gauge", "counter"]
     about: str
     labels: tuple[str, ...] = ()
 
@@ -56,7 +47,7 @@ class Sample:
     """A value of a measure, with a value for each of its labels."""
 
     of: Measure
-    value: float | Histogram
+    value: float
     labels: tuple[str, ...] = ()
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.gold.publish import insights_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.measuring import PREFIX, Histogram, Measure, Part, Sample
+from strava_pipeline.operations.measuring import PREFIX, Measure, Part, Sample
 from strava_pipeline.settings import Settings
 
 ATHLETE = "athlete"
@@ -26,11 +26,10 @@ UP = Measure("part_up", "gauge", "Whether a part of these numbers could be read"
 SETTINGS, ATHLETES = "settings", "athletes"  # further values of its label: an athlete's settings, the list of athletes
 FRESH = 5.0  # seconds that an answer is given again; Prometheus asks each 15 to 60
 T = TypeVar("T")
-Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
+Family = GaugeMetricFamily | CounterMetricFamily
 _KINDS: dict[str, type[Family]] = {
     "gauge": GaugeMetricFamily,
     "counter": CounterMetricFamily,
-    "histogram": HistogramMetricFamily,
 }
 
 
@@ -82,7 +81,7 @@ class MetricsCollector(Collector):
         measures = [UP, *(measure for part in self._parts for measure in part.measures)]
         families = {measure: self._family(measure) for measure in measures}
         for name, sample in self._samples():
-            _add(families[sample.of], sample, (name,) if self._are_named else ())
+            families[sample.of].add_metric((*([name] if self._are_named else []), *sample.labels), sample.value)
         return list(families.values())
 
     def _family(self, measure: Measure) -> Family:
@@ -129,14 +128,3 @@ def _one_connection(lake: Lake) -> Iterator[None]:
         with suppress(PipelineError):  # each part that needs it says what is wrong with it
             held.enter_context(insights_snapshot(lake))
         yield
-
-
-def _add(family: Family, sample: Sample, of: tuple[str, ...]) -> None:
-    labels, value = (*of, *sample.labels), sample.value
-    if isinstance(family, HistogramMetricFamily):
-        assert isinstance(value, Histogram), f"{sample.of.name} is a histogram"
-        buckets = [(f"{bound:g}", float(count)) for bound, count in value.at_most]
-        family.add_metric(labels, [*buckets, ("+Inf", float(value.count))], value.sum)
-    else:
-        assert not isinstance(value, Histogram), f"{sample.of.name} is no histogram"
-        family.add_metric(labels, value)

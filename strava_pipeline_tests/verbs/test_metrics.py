@@ -132,11 +132,6 @@ def test_the_numbers_are_those_of_the_data_folder(settings: Settings) -> None:
         "notifications_unread{level=error}": 1,
         "notifications_unread{level=info}": 0,
         "second_copy_timestamp_seconds": COPIED_AT.timestamp(),
-        "car_trip_points_count": 1,
-        "car_trip_points_bucket{le=10}": 0,
-        "car_trip_points_bucket{le=50}": 1,
-        "car_trip_points_bucket{le=+Inf}": 1,
-        "car_trip_points_sum": 40,
         "car_trip_cancellations_total{reason=no_driving_car}": 1,
         "car_trip_cancellations_total{reason=no_gps}": 0,
         "car_readings_total": 24,
@@ -361,7 +356,6 @@ def test_a_real_prometheus_reads_what_the_service_serves(settings: Settings, tmp
         assert asked(its, "sum(strava_pipeline_part_up)") == str(len(all_parts()))
         of_flow = rules.partition("strava_pipeline_run_end_timestamp_seconds{")[2].partition(",")[0]
         assert asked(its, f"count(strava_pipeline_run_end_timestamp_seconds{{{of_flow}}})") == "1"
-        assert asked(its, "histogram_quantile(0.5, strava_pipeline_car_trip_points_bucket)") == "35"
 
 
 @contextmanager

@@ -263,14 +263,6 @@ def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:
     return TripFigures(rate, cancelled, points, gps_only)
 
 
-def points_of_trips(connection: Connection, bounds: Sequence[int]) -> tuple[list[tuple[float, int]], int, float]:
-    """How many trips have at most so many positions, for each of `bounds`; how many there are; the positions of all."""
-    at_most, trips, points = connection.execute(_sql("car_trip_points_measured"), {"bounds": list(bounds)}).fetchall()[
-        0
-    ]
-    return list(zip(bounds, at_most, strict=True)), trips, points
-
-
 def rows_by_partition(connection: Connection, table: str) -> dict[int, int]:
     """Rows of a table of car trips, by partition."""
     return dict(connection.execute(_sql("rows_by_partition").format(table=table)).fetchall())

@@ -6,19 +6,16 @@ from datetime import datetime
 
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.measuring import Histogram, Measure, Part, Sample
+from strava_pipeline.operations.measuring import Measure, Part, Sample
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.car.keeping import last_replay, points_of_trips, rows_by_partition, trip_figures
+from strava_pipeline.trips.car.keeping import last_replay, rows_by_partition, trip_figures
 from strava_pipeline.trips.car.log import known_readings, newest_file
 from strava_pipeline.trips.car.reading.reading import Trouble
 from strava_pipeline.trips.car.rules.events import Reason, Status
 from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIPS
 
-# a point a minute for 10 minutes … one in 4 s for 5 hours and a half
-POINTS = 10, 20, 50, 100, 200, 500, 1000, 2000, 5000
 OTHER = "other"  # kinds that an older version, or a file from elsewhere, has
 
-TRIPS = Measure("car_trip_points", "histogram", "Positions of each published trip by car, of phone and car together")
 CANCELLED = Measure(
     "car_trip_cancellations", "counter", "What began like a trip by car and was none, by reason", ("reason",)
 )
@@ -51,9 +48,8 @@ def _read(settings: Settings, now: datetime) -> Iterator[Sample]:
         tables = (CAR_TRIPS.name, CAR_TRIP_CANCELLATIONS.name)
         years = {year for table in tables for year in rows_by_partition(connection, table)}
         cancelled = trip_figures(connection, sorted(years)).cancelled
-        yield Sample(TRIPS, Histogram(*points_of_trips(connection, POINTS)))
     for reason in Reason:
         yield Sample(CANCELLED, cancelled.get(reason, 0), (reason,))
 
 
-PART = Part("cars", (TRIPS, CANCELLED, PINGS, READINGS, ERRORS), _read)
+PART = Part("cars", (CANCELLED, PINGS, READINGS, ERRORS), _read)
