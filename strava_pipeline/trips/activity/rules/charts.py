@@ -1,20 +1,19 @@
 """The charts of a trip as geometry: what an SVG needs, in its units. The markup is page/charts.html's. No positions.
 
-Speed and accuracy over time, how often which speed was seen, and the picture of the track in metres. A line has at most two
+Speed and accuracy over time, and how often which speed was seen. A line has at most two
 points per unit of width: where there are more, the lowest and the highest of each unit stand for all.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
-from strava_pipeline.trips.activity.rules.text import duration, quantity, round_length
-from strava_pipeline.trips.activity.rules.track import Fix, Step, frame_of, scale
+from strava_pipeline.trips.activity.rules.text import duration, quantity
+from strava_pipeline.trips.activity.rules.track import Fix, Step
 
 WIDTH, HEIGHT = 560, 240
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 14, 28
-CLASSES_KMH = (10, 20, 30, 40, 50)  # where the colour of a speed changes; above the last is one more
 
 Points = list[tuple[float, float]]
 
@@ -226,73 +225,3 @@ def _ticks(ceiling: float, up: Callable[[float], float]) -> tuple[Mark, ...]:
 def _steps(ceiling: float) -> list[float]:
     step = next(step for step in (5, 10, 20, 50, 100) if ceiling / step <= 6 or step == 100)
     return [tick * step for tick in range(int(ceiling / step) + 1)]
-
-
-def speed_class(speed_kmh: float) -> int:
-    """Which colour a speed has."""
-    return sum(speed_kmh >= edge for edge in CLASSES_KMH)
-
-
-def class_names() -> list[str]:
-    """The speeds of each colour, in km/h."""
-    return [f"< {CLASSES_KMH[0]}", *(f"{low}–{high}" for low, high in pairwise(CLASSES_KMH)), f"≥ {CLASSES_KMH[-1]}"]
-
-
-_MARGIN, _FOOT = 24, 34  # around the track; below it, for the scale
-_LOWEST, _HIGHEST = 160, 460
-_FINEST = 1.5  # a step shorter than this in the picture is drawn together with the next of its kind and colour
-
-
-@dataclass(frozen=True, slots=True)
-class TrackChart:
-    """In units of the SVG; `scale` is the length that the bar stands for, empty where all points are one."""
-
-    lines: tuple[Line, ...]
-    start: tuple[float, float]
-    end: tuple[float, float]
-    scale: str
-    scale_width: float
-    wide: str
-    high: str
-    height: int
-    width: int = WIDTH
-
-
-def track_chart(track: list[Fix], steps: list[Step]) -> TrackChart:
-    """The picture, north up, as large as fits."""
-    west, east, south, north = frame_of(track, steps)
-    wide, high = east - west, north - south
-    room = (WIDTH - 2 * _MARGIN, _HIGHEST - 2 * _MARGIN - _FOOT)
-    by_width, by_height = wide / room[0], high / room[1]
-    metres = max(by_width, by_height) or 1.0
-    height = max(_LOWEST, round(high / metres + 2 * _MARGIN + _FOOT))
-    left = (WIDTH - wide / metres) / 2
-    top = (height - _FOOT - high / metres) / 2
-
-    def place(fix: Fix) -> tuple[float, float]:
-        return left + (fix.x_m - west) / metres, top + (north - fix.y_m) / metres
-
-    longest = scale(metres * WIDTH / 3) if max(wide, high) else 0.0
-    name = round_length(longest) if longest else ""
-    lines = tuple(
-        Line(style, svg_points(_without_short_steps([place(fix) for fix in _fixes(list(run))])))
-        for style, run in groupby(steps, key=_style)
-    )
-    sides = quantity(wide, "m"), quantity(high, "m")
-    return TrackChart(lines, place(track[0]), place(track[-1]), name, longest / metres, *sides, height)
-
-
-def _style(step: Step) -> str:
-    return f"s{speed_class(step.speed_kmh)}" if step.kind == "good" else step.kind
-
-
-def _fixes(run: Sequence[Step]) -> list[Fix]:
-    return [run[0].start, *(step.end for step in run)]
-
-
-def _without_short_steps(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    kept = [points[0]]
-    for point in points[1:-1]:
-        if max(abs(point[0] - kept[-1][0]), abs(point[1] - kept[-1][1])) >= _FINEST:
-            kept.append(point)
-    return [*kept, points[-1]]

@@ -14,12 +14,11 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.text import templates
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline.trips.activity.rules.charts import (
+    Chart,
     accuracy_chart,
-    class_names,
     speed_chart,
     speed_histogram,
     speeds_by,
-    track_chart,
 )
 from strava_pipeline.trips.activity.rules.diagnosis import FORMAT, Diagnosed
 from strava_pipeline.trips.activity.rules.explanation import VERDICTS, Reason, limit_words, reasons, rules_with_numbers
@@ -208,26 +207,22 @@ def _page_reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
     return shown
 
 
-def _charts(bundle: Bundle, metrics: Mapping[str, Any], thresholds: Thresholds) -> dict[str, Any] | None:
-    """None for a trip without a point."""
+def _charts(bundle: Bundle, metrics: Mapping[str, Any], thresholds: Thresholds) -> list[Chart]:
+    """Empty for a trip without a point."""
     track, steps = drawn(bundle, thresholds)
     if not track:
-        return None
+        return []
     limits = [
         (f"{name} {thresholds[key]:g}", thresholds[key])
         for name, key in (("average", "max_avg_speed_kmh"), ("95 %", "max_p95_speed_kmh"))
     ]
     source = metrics.get("speed_source") or "displacement"
     percentiles = [(name, metrics.get(f"speed_{source}_{name}_kmh")) for name in ("p50", "p85", "p95")]
-    return {
-        "graphs": [
-            speed_chart(track, steps, limits),
-            accuracy_chart(track, steps, thresholds["poor_accuracy_m"]),
-            speed_histogram(speeds_by(source, track, steps), percentiles, source),
-        ],
-        "track": track_chart(track, steps),
-        "classes": class_names(),
-    }
+    return [
+        speed_chart(track, steps, limits),
+        accuracy_chart(track, steps, thresholds["poor_accuracy_m"]),
+        speed_histogram(speeds_by(source, track, steps), percentiles, source),
+    ]
 
 
 Batches = Iterable[Sequence[Diagnosed]]

@@ -14,9 +14,7 @@ from strava_pipeline.trips.activity.rules.charts import (
     HEIGHT,
     WIDTH,
     speed_chart,
-    speed_class,
     speed_histogram,
-    track_chart,
 )
 from strava_pipeline.trips.activity.rules.metrics import metrics_of
 from strava_pipeline.trips.activity.rules.report import trips_page
@@ -182,15 +180,6 @@ def test_a_histogram_counts_every_speed_once() -> None:
     chart = speed_histogram(speeds, [("p50", 12.0), ("p85", None)], "device")
     assert sum(int(text.rpartition(" ")[2]) for *_, text in chart.bars) == len(speeds)
     assert [mark.text for mark in chart.verticals] == ["p50 12.0"]
-
-
-def test_the_colour_of_a_step_is_its_speeds_and_gaps_and_jumps_have_their_own() -> None:
-    fixes, steps = drawn(
-        ride(locations=[point(0), point(10, 10), point(20, 160), point(80, 170), point(81, 900)]), LIMITS
-    )
-    chart = track_chart(fixes, steps)
-    assert [line.style for line in chart.lines] == ["s0", "s5", "gap", "teleport"]
-    assert [speed_class(speed) for speed in (0, 9.9, 10, 49.9, 50, 500)] == [0, 0, 1, 4, 5, 5]
 
 
 @pytest.mark.parametrize("value", [1e308, 1.7e308, 3e8])
