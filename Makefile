@@ -246,8 +246,9 @@ docs: $(READY) ## Write the data dictionary, and the sources of the dbt example,
 	$(BIN)/python docs/make_data_dictionary.py
 	$(BIN)/python examples/dbt/make_sources.py
 
-graph: $(READY) ## Write the reviewed shape of the graph anew: what changed stands in the diff.
+graph: $(READY) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph
+	$(BIN)/python -m strava_pipeline_tests.providers.test_shapes
 
 screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
 	@test -e demo/.made-by-strava-pipeline-demo || $(CLI) demo

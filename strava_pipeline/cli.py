@@ -56,7 +56,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "quarantine": ("quarantine", "quarantine", "Activities whose detail always fails: list, retry, drop."),
     },
     "Several services": {
-        "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear."),
+        "providers": ("providers", "providers", "Services besides Strava: list, status, login, pull, gear, check."),
         "sync-month": ("months", "sync_month", "Pull a month from all services, compare, propose changes."),
         "changes": ("changes", "changes", "Changes at services: list, show, approve, reject, apply, undo."),
         "calendar": ("months", "calendar", "By month: what each service has, and where services differ."),

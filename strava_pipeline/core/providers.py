@@ -5,7 +5,7 @@ objects in Strava's shape, because Strava's names are the vocabulary of all sour
 never 0, and what no column holds stays in `extra`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -136,6 +136,8 @@ class ProviderSpec:
         webhooks: how its deliveries are verified and read; None: it sends none.
         refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
         commands: its own commands to log in and to compare years, where they are not those of `providers`.
+        sport_words: the field of its rows that has the service's own word for the sport, and the words that are mapped; None:
+            a word that is not becomes `sport_type` as it is.
         unnamed: whether what is kept of it has names without the service's, as what was there before other services has.
     """
 
@@ -160,6 +162,7 @@ class ProviderSpec:
     webhooks: WebhookSpec | None = None
     refusals: Refusals = USUAL
     commands: Mapping[Literal["login", "pull"], str] = field(default_factory=dict)
+    sport_words: tuple[str, Collection[str]] | None = None
     unnamed: bool = False
 
     def command(self, what: Literal["login", "pull"]) -> str:

@@ -93,8 +93,9 @@ def reported(
     for report in reports:
         if report.findings is not None:
             yield check_result(report.asset, report.findings, check=check)
-        if report.complete is not None:
-            yield completeness_result(report.asset, report.complete)
+        yield from (
+            completeness_result(report.asset, one) for one in (report.complete, report.shape) if one is not None
+        )
     stopping = {spec.asset_key.to_user_string() for spec in context.assets_def.check_specs if spec.metadata.get(STOPS)}
     refused = [report for report in reports if report.asset in stopping and _is_refused(report, made)]
     if refused:

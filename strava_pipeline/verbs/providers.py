@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from strava_pipeline.operations.provider_access import ProviderStatus
     from strava_pipeline.settings import Settings
 
-providers = command_group("Services besides Strava: list, status, login, pull, gear.")
+providers = command_group("Services besides Strava: list, status, login, pull, gear, check.")
 PORT = 8721  # as of `auth`
 LEAST_WIDTH = 72  # columns of a terminal in which the table of services breaks no word
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
@@ -144,6 +144,37 @@ def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date
         )
     if one.withheld:
         yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
+
+
+@providers.command()
+def check(
+    name: Name,
+    out: Annotated[Path | None, typer.Option("--out", help="Write it to this file.", dir_okay=False)] = None,
+) -> None:
+    """Show what a service's lists look like, for the maintainers of this program: fields, types and counts, no value."""
+    import json
+
+    from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.ingest.registry import provider_name
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.shapes import shape_report
+    from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.output import write_private
+
+    own_name = name if name == STRAVA else provider_name(name)
+    report = shape_report(Lake(Settings.load().data_dir), own_name)
+    words = {
+        key: len(found) for key, found in report.items() if key.startswith("unmapped_")
+    }  # may be the athlete's own
+    text = json.dumps({"source": own_name, **report, **words}, indent=1)
+    if out is None:
+        echo(text)
+        return
+    write_private(out, [f"{text}\n".encode()])
+    echo(
+        f"{out} says what {counted(report['rows'], 'row')} of {spec_of(own_name).title} look like, and holds no value of them."
+    )
 
 
 @providers.command()

@@ -22,6 +22,7 @@ ROWS = {2025: 3, 2026: 5, None: 1}
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 WRONG = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.")
 MISSING = Finding("rides_complete", False, {"missing": 1}, "One ride is missing.", refuses=False)
+ODD = Finding("shape", False, {"never_came": ["[].id"]}, "A field never came.", refuses=False)
 
 
 def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
@@ -29,7 +30,7 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
 
     @dg.multi_asset(
         specs=[dg.AssetSpec(name, partitions_def=PARTITIONS) for name in ("rides", "laps")],
-        check_specs=[dg.AssetCheckSpec(name, asset="rides") for name in ("valid", "rides_complete")],
+        check_specs=[dg.AssetCheckSpec(name, asset="rides") for name in ("valid", "rides_complete", "shape")],
         can_subset=True,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Result]:
@@ -60,7 +61,7 @@ def test_an_asset_that_was_checked_only_is_not_made() -> None:
 
 
 def test_what_was_found_becomes_the_results_of_checks() -> None:
-    result = executed(StepReport("rides", {}, findings=[WRONG], complete=MISSING))
+    result = executed(StepReport("rides", {}, findings=[WRONG], complete=MISSING, shape=ODD))
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks["valid"].severity is dg.AssetCheckSeverity.ERROR
     assert checks["valid"].metadata["lost"].value == 2
@@ -68,6 +69,8 @@ def test_what_was_found_becomes_the_results_of_checks() -> None:
     assert checks["rides_complete"].severity is dg.AssetCheckSeverity.WARN
     assert checks["rides_complete"].description == "One ride is missing."
     assert "broken_rules" not in checks["rides_complete"].metadata
+    assert checks["shape"].severity is dg.AssetCheckSeverity.WARN
+    assert checks["shape"].metadata["never_came"].value == ["[].id"]
 
 
 FULL = BudgetExhaustedError(Ceiling("read", "day"), 1000, AT)

@@ -37,6 +37,7 @@ ADDED = """\
 +  partitions by year
 +  freshness
 +  check listing_complete, warns
++  check shape, warns
 +asset bronze_toy_files
 +  group provider_files; kinds file; owners team:athlete
 +  partitions by year

@@ -395,4 +395,5 @@ SPEC = ProviderSpec(
     kinds={"gear": read_gear},
     gear_of_activity=gear_of_activity,
     refusals=BY_APP,
+    sport_words=("typeKey", SPORT_OF),
 )

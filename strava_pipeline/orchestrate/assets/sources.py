@@ -5,6 +5,7 @@ providers.py's and events.py's.
 """
 
 from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -24,6 +25,7 @@ from strava_pipeline.operations.fetching_steps import (
 )
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
+from strava_pipeline.operations.shapes import SHAPE, shape_finding
 from strava_pipeline.orchestrate.checks import single_check, table_spec
 from strava_pipeline.orchestrate.config import (
     CallLimits,
@@ -56,6 +58,10 @@ _EVENT = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "sub
 
 
 COMPLETE = "The listing reached its end, and every row of it can be read."
+AS_EXPECTED = (
+    "What the service ever listed has the fields and types that are expected, and every sport and piece of gear is known. Fields "
+    "that nothing reads are named, and are no fault."
+)
 
 
 def source_assets(
@@ -101,7 +107,7 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
-        check_specs=single_check("listing_complete", LISTING, COMPLETE),
+        check_specs=_checks(LISTING),
     )
     def bronze_activities(
         context: dg.AssetExecutionContext, config: ListingConfig, run: Run, sources: RunSources
@@ -110,9 +116,13 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         options = options.model_copy(update={"month": options.month or month_asked(context.run)})
         years, is_last = chosen_years(context, run), not _fetches_details(context.run)
         report = list_activities(run, sources.budgeted(source), options, years, is_last=is_last)
-        yield from reported(context, run, report)
+        yield from reported(context, run, replace(report, shape=shape_finding(run.lake, source)))
 
     return bronze_activities
+
+
+def _checks(asset: str) -> list[dg.AssetCheckSpec]:
+    return single_check("listing_complete", asset, COMPLETE) + single_check(SHAPE, asset, AS_EXPECTED)
 
 
 def _fetches_details(run: dg.DagsterRun) -> bool:
@@ -241,7 +251,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
-        check_specs=single_check("listing_complete", key, COMPLETE),
+        check_specs=_checks(key),
     )
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, sources: RunSources
@@ -252,7 +262,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
             report = follow_events(run, source, EventsOptions(), years, asset=key)
         else:
             report = list_provider_activities(run, source, config.options(context.run), years, asset=key)
-        yield from reported(context, run, report)
+        yield from reported(context, run, replace(report, shape=shape_finding(run.lake, name)))
 
     return listing
 

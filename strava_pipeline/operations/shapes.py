@@ -1,0 +1,121 @@
+"""Whether answers look as their source's record expects: what bronze has of a source, and how it differs from what is known.
+
+What was counted is kept in data/state/shapes/NAME.json, so that each page is looked at once; with another record, or without the
+file, all pages are.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from strava_pipeline.core.providers import NOT_COUNTED, UnreadableRowError, spec_of
+from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.ingest.shapes import Shape, known_shape, record_file
+from strava_pipeline.lake.bronze.answers import items_of_kind
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
+from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.table_rules import Finding
+
+SHAPE = "shape"  # the name of the check
+
+
+class Seen(BaseModel):
+    """What the pages of a source have held.
+
+    Args:
+        record: a hash of the record that read them.
+        upto: the number of the last page.
+        rows: how many activities they had.
+        paths: of each path how often each type came.
+        sports: how often each sport came that nobody maps.
+        gear: how often each piece of gear was named.
+    """
+
+    record: str
+    upto: int = -1
+    rows: int = 0
+    paths: dict[str, Counter[str]] = {}
+    sports: Counter[str] = Counter()
+    gear: Counter[str] = Counter()
+
+
+def seen_of(lake: Lake, source: str) -> Seen:
+    """What bronze has of a source, with the pages that came since the last look."""
+    path = lake.state / "shapes" / f"{source}.json"
+    record = hashlib.blake2b(record_file(source).read_bytes(), digest_size=8).hexdigest()
+    with locked(lake, f"shape-{source}"):
+        try:
+            seen = Seen.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            seen = Seen(record=record)
+        if seen.record != record:
+            seen = Seen(record=record)
+        if pages := sorted(_pages_since(lake, source, seen.upto)):
+            for number, page in pages:
+                seen.upto = max(seen.upto, number)
+                with suppress(OSError, DamagedFileError, UnreadableRowError):  # reading the listing says so
+                    _add(seen, source, unpacked_json(page))
+            with suppress(OSError):  # a full disk: the next run looks at them again
+                write_whole(path, seen.model_dump_json().encode())
+    return seen
+
+
+def _pages_since(lake: Lake, source: str, number: int) -> Iterator[tuple[int, Path]]:
+    """The number and file of each page of a list; answers about single activities have other shapes."""
+    for listing in listings(lake, source):
+        if listing.manifest.window.mode not in ("event", "feed", "import"):
+            for page in listing.manifest.pages:
+                if (page.landed or 0) > number and not page.lost:
+                    yield page.landed or 0, listing.folder / page.file
+
+
+def _add(seen: Seen, source: str, content: Any) -> None:
+    Shape(source, seen.paths).add(content)
+    activities = spec_of(source).read_page(content).activities
+    seen.rows += len(activities)
+    seen.gear.update(str(each["gear_id"]) for each in activities if each.get("gear_id"))
+    name, mapped = _mapped_sports(source)
+    sports = [str(each[name]) for each in activities if each.get(name) and NOT_COUNTED not in each]
+    seen.sports.update(sport for sport in sports if sport not in mapped)
+
+
+def _mapped_sports(source: str) -> tuple[str, Collection[str]]:
+    return spec_of(source).sport_words or ("sport_type", GROUP_OF)
+
+
+def shape_report(lake: Lake, source: str) -> dict[str, Any]:
+    """How the answers of a source differ from what is known of them, with sports and gear that nobody maps."""
+    seen = seen_of(lake, source)
+    found = known_shape(source).differences(Shape(source, seen.paths))
+    named = seen.gear if "gear" in spec_of(source).kinds else ()
+    _, mapped = _mapped_sports(source)
+    known = {key for name, key, _, _ in items_of_kind(lake, "gear") if name == source} if named else set()
+    return {
+        "rows": seen.rows,
+        "never_came": found.never_came,
+        "other_types": found.other_types,
+        "unmapped_sports": {sport: count for sport, count in seen.sports.items() if sport not in mapped},
+        "unmapped_gear": sorted({*named} - known),
+        "unknown_fields": found.unknown,
+        "paths": seen.paths,
+    }
+
+
+def shape_finding(lake: Lake, source: str) -> Finding:
+    """What the check `shape` of a source says. Fields that are merely unknown break nothing: they stay in `extra`."""
+    report = shape_report(lake, source)
+    found = {name: value for name, value in report.items() if name == "rows" or (value and name != "paths")}
+    broken = [name for name in found if name not in ("rows", "unknown_fields")]
+    advice = (
+        f"{spec_of(source).title} answers otherwise than expected: {', '.join(broken).replace('_', ' ')}. What came is kept. "
+        f"`strava-pipeline providers check {source} --out shape.json` writes what the answers look like, and no value of them, "
+        "for the maintainers of this program."
+    )
+    return Finding(SHAPE, not broken, found, advice if broken else "", refuses=False)
