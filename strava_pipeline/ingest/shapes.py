@@ -119,7 +119,7 @@ class KnownShape:
             if kinds.get(path) and _UNKNOWN not in path
         }
         never = [path for path in self.needed if not seen.came(path) and "object" in seen.paths.get(above(path), {})]
-        new = [path for path in seen.paths if path not in kinds and above(path) in kinds] if kinds else []
+        new = [path for path in seen.paths if path not in kinds and above(path) in kinds]
         unknown = [path for path in new if path.rpartition(".")[2] not in _names_of(seen.source)]
         return Differences(sorted(never), {path: found for path, found in other.items() if found}, sorted(unknown))
 

@@ -299,7 +299,17 @@ class Lake:
     def of_api(self) -> list[Path]:
         """What came by Strava's API, as received, and what waits for it."""
         came = [self.listings, self.details, self.streams, self.athlete, self.gear, self.webhooks, self.inbox_webhooks]
-        return [*came, self.state / "webhooks.json", self.state / "revoked.json", self.expiry_announced]
+        noted = [
+            self.state / "webhooks.json",
+            self.state / "revoked.json",
+            self.shape_of(STRAVA),
+            self.expiry_announced,
+        ]
+        return [*came, *noted]
+
+    def shape_of(self, source: str) -> Path:
+        """What the lists of a source have looked like so far."""
+        return self.state / "shapes" / f"{source}.json"
 
     @property
     def derived(self) -> list[Path]:

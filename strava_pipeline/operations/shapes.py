@@ -35,7 +35,7 @@ class Seen(BaseModel):
         rows: how many activities they had.
         paths: of each path how often each type came.
         sports: how often each sport came that nobody maps.
-        gear: how often each piece of gear was named.
+        gear: the ids of gear that activities name, where the source gives gear.
     """
 
     record: str
@@ -43,12 +43,12 @@ class Seen(BaseModel):
     rows: int = 0
     paths: dict[str, Counter[str]] = {}
     sports: Counter[str] = Counter()
-    gear: Counter[str] = Counter()
+    gear: set[str] = set()
 
 
 def seen_of(lake: Lake, source: str) -> Seen:
     """What bronze has of a source, with the pages that came since the last look."""
-    path = lake.state / "shapes" / f"{source}.json"
+    path = lake.shape_of(source)
     record = hashlib.blake2b(record_file(source).read_bytes(), digest_size=8).hexdigest()
     with locked(lake, f"shape-{source}"):
         try:
@@ -77,10 +77,12 @@ def _pages_since(lake: Lake, source: str, number: int) -> Iterator[tuple[int, Pa
 
 
 def _add(seen: Seen, source: str, content: Any) -> None:
+    spec = spec_of(source)
     Shape(source, seen.paths).add(content)
-    activities = spec_of(source).read_page(content).activities
+    activities = spec.read_page(content).activities
     seen.rows += len(activities)
-    seen.gear.update(str(each["gear_id"]) for each in activities if each.get("gear_id"))
+    if "gear" in spec.kinds:
+        seen.gear |= {str(each["gear_id"]) for each in activities if each.get("gear_id")}
     name, mapped = _mapped_sports(source)
     sports = [str(each[name]) for each in activities if each.get(name) and NOT_COUNTED not in each]
     seen.sports.update(sport for sport in sports if sport not in mapped)
@@ -94,15 +96,14 @@ def shape_report(lake: Lake, source: str) -> dict[str, Any]:
     """How the answers of a source differ from what is known of them, with sports and gear that nobody maps."""
     seen = seen_of(lake, source)
     found = known_shape(source).differences(Shape(source, seen.paths))
-    named = seen.gear if "gear" in spec_of(source).kinds else ()
     _, mapped = _mapped_sports(source)
-    known = {key for name, key, _, _ in items_of_kind(lake, "gear") if name == source} if named else set()
+    known = {key for name, key, _, _ in items_of_kind(lake, "gear") if name == source} if seen.gear else set()
     return {
         "rows": seen.rows,
         "never_came": found.never_came,
         "other_types": found.other_types,
         "unmapped_sports": {sport: count for sport, count in seen.sports.items() if sport not in mapped},
-        "unmapped_gear": sorted({*named} - known),
+        "unmapped_gear": sorted(seen.gear - known),
         "unknown_fields": found.unknown,
         "paths": seen.paths,
     }
