@@ -26,8 +26,8 @@ from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, L
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
+from strava_pipeline.operations.table_rules import RULES
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.checks import BROKEN_RULES
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
@@ -252,11 +252,11 @@ def _definitions(settings: Settings, _providers: bytes) -> dg.Definitions:
 
 
 def broken_rules(evaluation: dg.AssetCheckEvaluation) -> list[str]:
-    """The rules that a check found broken, as its result names them; the name of a check that has none."""
+    """The rules that a check found broken, as its result names them; the name of a check that is of one rule."""
     if evaluation.passed:
         return []
-    rules: Any = evaluation.metadata.get(BROKEN_RULES)
-    return [evaluation.check_name] if rules is None else list(rules.value)
+    names = ["columns_match", *(rule.name for rule in RULES)]
+    return [name for name in names if f"{name}: " in str(evaluation.description)] or [evaluation.check_name]
 
 
 @contextmanager

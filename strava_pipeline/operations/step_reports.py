@@ -62,7 +62,6 @@ class StepReport:
         by_year: the same for each year.
         findings: what was found of its rules; None: its check was not asked for.
         complete: whether all that was asked for is there now, for assets whose check is that; its rule names the check.
-        shape: whether what came looks as expected, for assets whose check that is, too.
         stopped: the limit or the outage that ended the work early.
     """
 
@@ -71,7 +70,6 @@ class StepReport:
     by_year: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     findings: Sequence[Finding] | None = None
     complete: Finding | None = None
-    shape: Finding | None = None
     stopped: Stopped | str | None = None
 
 

@@ -27,7 +27,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revisio
 from strava_pipeline.lake.paths import Lake
 
 _RIGHT = "found_right"  # the note in the warehouse
-VALID = "valid"  # one a table: each result costs a run three events in Dagster's records
+INTEGRITY, VALUES = "integrity", "values"  # the checks of a table: each costs a run three events in Dagster's records
 REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse again from bronze, without a call."
 CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
 """The assets whose tables are checked, and which table each holds."""
@@ -38,7 +38,8 @@ _ON_ITS_WAY = "Another run is at work and may be about to bring it."
 class Finding:
     """What was found of one rule. `refuses`: where it does not hold, the table must not be published.
 
-    `years`: those alone of which it does not hold; none: that can't be said of single years.
+    `years`: those alone of which it does not hold; none: that can't be said of single years. `group`: the check that it is part
+    of, with others; none: a check of its own, which has its name.
     """
 
     rule: str
@@ -47,6 +48,12 @@ class Finding:
     advice: str = ""  # where it does not hold: what that means and what to do
     refuses: bool = True
     years: frozenset[int] = frozenset()
+    group: str = ""
+
+    @property
+    def check(self) -> str:
+        """The check that says it."""
+        return self.group or self.rule
 
 
 Counts = Mapping[str, int]
@@ -63,6 +70,7 @@ class Rule:
         of: the tables that it is a rule of; all tables.
         refuses: whether a table that breaks it must not be published; else it is warned of.
         of_rows: whether it is a rule of the rows that are there, so that a table without any can't break it.
+        group: the check that it is part of.
     """
 
     name: str
@@ -72,6 +80,7 @@ class Rule:
     of: Callable[[Table], object] = lambda _: True
     refuses: bool = True
     of_rows: bool = True
+    group: str = INTEGRITY
 
     def finding(self, counts: Counts, lake: Lake) -> Finding:
         """What was found of it in a table. Where the rule only warns, a count of 0 is not named.
@@ -82,7 +91,8 @@ class Rule:
         found = ", ".join(f"{name.rpartition('/')[2]} in {rows} rows" for name, rows in broken.items())
         explained = broken and self.name == ORPHANS and any(listing.manifest.has_lost for listing in listings(lake))
         shown = counts if self.refuses else broken
-        return Finding(self.name, not broken, shown, self.advice.format(found=found), self.refuses and not explained)
+        refuses = self.refuses and not explained
+        return Finding(self.name, not broken, shown, self.advice.format(found=found), refuses, group=self.group)
 
 
 def _by(query: str) -> Callable[[Connection, Lake, Sequence[str]], Mapping[str, Counts]]:
@@ -132,6 +142,7 @@ RULES = (
         _beyond,
         of=bounded_columns,
         refuses=False,
+        group=VALUES,
     ),
     Rule(
         "clocks_agree",
@@ -139,6 +150,7 @@ RULES = (
         f"A local start is not what its zone's clocks showed, so activities may lie on a wrong day. {REBUILD}",
         lambda connection, _, tables: {table: clocks_off_their_zone(connection, table) for table in tables},
         of=lambda table: table.name == ACTIVITIES_ALL.name,
+        group=VALUES,
     ),
     Rule(
         "offsets_agree",
@@ -147,6 +159,7 @@ RULES = (
         _by("offsets"),
         of=lambda table: bounded_columns(table) and has_offsets(table),  # not what files say
         refuses=False,
+        group=VALUES,
     ),
 )
 """The rules beside the one of the columns, without which nothing else is looked at."""
@@ -158,7 +171,9 @@ def table_findings(
     """What is found of each of `tables`; where the columns are others, nothing else is looked at."""
     wrong = wrong_columns(connection, tables)
     found = {
-        table: [Finding("columns_match", not odd, {"wrong_columns": odd} if odd else {}, _OTHER_COLUMNS)]
+        table: [
+            Finding("columns_match", not odd, {"wrong_columns": odd} if odd else {}, _OTHER_COLUMNS, group=INTEGRITY)
+        ]
         for table, odd in wrong.items()
     }
     rows = row_counts(connection, [table for table in tables if not wrong[table]])
@@ -197,7 +212,10 @@ def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None)
     wanted = {table: asset for asset, table in CHECKED.items() if checked.get(table) != now}
     found = table_findings(connection, lake, wanted, [rule for rule in RULES if rule.refuses])
     broken = {
-        f"{wanted[table]}.{VALID}": advice_of(findings) for table, findings in found.items() if is_refused(findings)
+        f"{wanted[table]}.{check}": advice_of(of_check)
+        for table, findings in found.items()
+        for check, of_check in by_check(findings).items()
+        if is_refused(of_check)
     }
     if broken:
         raise CheckFailedError(broken)
@@ -208,9 +226,18 @@ def is_refused(findings: Iterable[Finding]) -> bool:
     return any(finding.refuses and not finding.holds and not finding.years for finding in findings)
 
 
+def by_check(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """What was found, by the name of the check that says it."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.check, []).append(finding)
+    return found
+
+
 def advice_of(findings: Iterable[Finding]) -> str:
-    """Each broken rule, what that means and what to do; empty where all hold."""
-    return " ".join(f"{finding.rule}: {finding.advice}" for finding in findings if not finding.holds)
+    """What each broken rule of a check means and what to do, the rule's name before it in a group; empty where all hold."""
+    broken = (finding for finding in findings if not finding.holds)
+    return " ".join(f"{finding.rule}: {finding.advice}" if finding.group else finding.advice for finding in broken)
 
 
 def agreement_finding(

@@ -19,7 +19,6 @@ from dagster_shared.error import SerializableErrorInfo
 from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, ToStdout, in_words, iso
 from strava_pipeline.operations.step_reports import YEAR_ROWS
 from strava_pipeline.operations.years import years_in_words
-from strava_pipeline.orchestrate.checks import BROKEN_RULES, full_name
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
 from strava_pipeline.orchestrate.failures import fault, was_interrupted
 from strava_pipeline.orchestrate.runs import started_by, years_of_run
@@ -153,11 +152,11 @@ def _failed_check(evaluation: dg.AssetCheckEvaluation) -> tuple[int, str, str, d
     """A check that did not pass, as a line of the log: its level, its event, its words, its fields with the counts."""
     name = f"{evaluation.asset_key.to_user_string()}.{evaluation.check_name}"
     values = {key: _value(value) for key, value in evaluation.metadata.items()}
-    counts = in_words({"": {key: value for key, value in values.items() if key != BROKEN_RULES}}, "")
+    counts = in_words({"": values}, "")
     words = ". ".join(filter(None, [counts, evaluation.description]))
     level = logging.WARNING if evaluation.severity is dg.AssetCheckSeverity.WARN else logging.ERROR
     fields = {"check": name, "severity": evaluation.severity.value, "description": evaluation.description, **values}
-    return level, "check_failed", f"check {full_name(evaluation)} failed: {words}", fields
+    return level, "check_failed", f"check {name} failed: {words}", fields
 
 
 def _value(value: dg.MetadataValue[Any]) -> Any:

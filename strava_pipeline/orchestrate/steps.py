@@ -20,8 +20,7 @@ from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
-from strava_pipeline.operations.table_rules import VALID, is_refused
-from strava_pipeline.orchestrate.checks import STOPS, check_result, completeness_result, refusals
+from strava_pipeline.orchestrate.checks import check_results
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.jobs import provider_of
@@ -71,18 +70,16 @@ def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
     return Scope(
         years=(chosen_years(context, run) if assets else years_of_run(context.run)) or run.years.all,
         assets=assets,
-        checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys if key.name == VALID},
+        checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys},
         run_id=context.run.run_id,
     )
 
 
-def reported(
-    context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport, check: str = VALID
-) -> Iterator[Result]:
-    """The materialisations of the step's assets, then the results of their checks; `check`: the one with rules.
+def reported(context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport) -> Iterator[Result]:
+    """The materialisations of the step's assets, then the results of their checks.
 
-    Raises CheckFailedError where a rule refuses a whole table and its check stops the run; YearsHeldBackError, at the run's end,
-    where one refuses years of it.
+    Raises CheckFailedError where a check that blocks fails, or any where checks alone were asked for; YearsHeldBackError, at the
+    run's end, where one refuses years.
     """
     made = any(report.metadata is not None for report in reports)
     held = held_years(run) if made else {}
@@ -90,25 +87,20 @@ def reported(
     for report in reports:
         if report.metadata is not None:
             yield from _materialized(context, report, years if held else None)
-    for report in reports:
-        if report.findings is not None:
-            yield check_result(report.asset, report.findings, check=check)
-        yield from (
-            completeness_result(report.asset, one) for one in (report.complete, report.shape) if one is not None
-        )
-    stopping = {spec.asset_key.to_user_string() for spec in context.assets_def.check_specs if spec.metadata.get(STOPS)}
-    refused = [report for report in reports if report.asset in stopping and _is_refused(report, made)]
+    blocking = {spec.key for spec in context.assets_def.check_specs if spec.blocking}
+    refused: dict[str, str] = {}
+    for key, result in (each for report in reports for each in check_results(report).items()):
+        if key in context.selected_asset_check_keys:
+            yield result
+            is_error = not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
+            if is_error and (key in blocking or not made):
+                refused[f"{key.asset_key.to_user_string()}.{key.name}"] = result.description or ""
     if refused:
-        raise CheckFailedError({f"{report.asset}.{check}": refusals(report.findings) for report in refused})
+        raise CheckFailedError(refused)
     if held:
         context.instance.add_run_tags(context.run.run_id, {HELD_BACK: ", ".join(map(str, held))})
         if not years or _is_last(context):
             raise YearsHeldBackError(held, others=bool(years))
-
-
-def _is_refused(report: StepReport, made: bool) -> bool:
-    """Whether a table must not be published; where the step made it, that is not said of single years."""
-    return is_refused(report.findings or ()) or (not made and bool(refusals(report.findings)))
 
 
 def _materialized(

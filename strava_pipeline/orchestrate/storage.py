@@ -20,12 +20,13 @@ from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from dagster import EventLogEntry
+from dagster import DagsterEventType, EventLogEntry
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 
 from strava_pipeline.core.process import keep_files_private
 from strava_pipeline.orchestrate.dagster_private import (
+    AssetCheckExecutionsTable,
     ConfigurableClassData,
     DagsterSqliteStorage,
     SqlEventLogStorageMetadata,
@@ -104,11 +105,18 @@ class PipelineEventLog(SqliteEventLogStorage):
         self.store_event_batch([event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events by Dagster's statements, those of one run in one transaction of each database: all, or none."""
+        """Store events by Dagster's statements, those of one run in one transaction of each database: all, or none.
+
+        A check that a failed run did not reach keeps its last result: Dagster would show it as failed.
+        """
+        checks = AssetCheckExecutionsTable
         for run_id, of_one_run in groupby(events, key=attrgetter("run_id")):
-            with self.index_connection(), self.run_connection(run_id):
+            with self.index_connection() as index, self.run_connection(run_id):
                 for event in of_one_run:
                     super().store_event(event)
+                    if event.dagster_event_type is DagsterEventType.RUN_FAILURE:
+                        unreached = (checks.c.run_id == run_id) & (checks.c.execution_status == "PLANNED")
+                        index.execute(checks.delete().where(unreached))
             os.utime(self.path_for_shard(run_id))  # the UI waits for that: what was written is in the log beside it
 
     @contextmanager

@@ -102,91 +102,104 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
         f"{key.asset_key.to_user_string()}.{key.name}" for key in checks if key.asset_key.to_user_string() in profile
     }
     assert {name for name, one in told(rig).items() if not one.passed} == set()
-    assert values(evaluated["activity_shards.valid"])["pages_in_bronze"] == 2
-    assert values(evaluated["activities.valid"]) == {
+    assert values(evaluated["activity_shards.holds_bronze"])["pages_in_bronze"] == 2
+    found = {
+        key: value
+        for name in evaluated
+        if name.startswith("activities.")
+        for key, value in values(evaluated[name]).items()
+    }
+    assert found == {
         "duplicate_keys": 0, "missing_keys": 0, "lost_rows": 0, "clocks_off_their_zone": 0, "in_shards": 8, "in_gold": 8, "missing": 0,
         "unexpected": 0, "years": YEARS, "deletions_not_marked": 0,
     }  # fmt: skip
-    assert values(evaluated["activity_details.valid"])["on_disk"] == 8
+    assert values(evaluated["activity_details.holds_bronze"])["on_disk"] == 8
 
 
-def test_every_table_of_the_catalogue_has_one_check_with_the_rules_that_it_calls_for(rig: Rig) -> None:
+def test_the_checks_of_every_table_of_the_catalogue_name_the_rules_that_it_calls_for(rig: Rig) -> None:
     graph = definitions(rig.settings).resolve_asset_graph()
     for name, table in TABLES.items():
-        asset = "activities" if name == "activities_all" else name
-        (spec,) = (graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == dg.AssetKey(asset))
-        assert (spec.name, spec.metadata) == ("valid", {"stops_the_run": True})
-        for rule, called_for in {
-            "keys_unique": True,
-            "parents_exist": table.parent is not None,
-            "rows_kept": not table.may_shrink,
-            "values_believable": any(column.low is not None or column.high is not None for column in table.columns),
-            "offsets_agree": name in ("activities_all", "activity_details"),
-        }.items():
-            assert (f"({rule})" in str(spec.description)) == called_for, (asset, rule)
+        asset = dg.AssetKey("activities" if name == "activities_all" else name)
+        checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == asset}
+        assert checks["integrity"].blocking
+        bounded = any(column.low is not None or column.high is not None for column in table.columns)
+        for rule, check, called_for in (
+            ("columns_match", "integrity", True),
+            ("keys_unique", "integrity", True),
+            ("parents_exist", "integrity", table.parent is not None),
+            ("rows_kept", "integrity", not table.may_shrink),
+            ("values_believable", "values", bounded),
+            ("offsets_agree", "values", name in ("activities_all", "activity_details")),
+            ("clocks_agree", "values", name == "activities_all"),
+        ):
+            described = check in checks and f"({rule})" in str(checks[check].description)
+            assert described == called_for, (asset, rule)
 
 
 SOAK = pytest.mark.soak(part="damage")  # what lake/test_quality.py counts, in a whole run
 SHOWN = ("a lap twice", "an activity lost")
-STOPS: Mapping[str, tuple[str, str, dict[str, object]]] = {
+STOPS: Mapping[str, tuple[str, str, str, dict[str, object]]] = {
     "a column too many": (
         "ALTER TABLE activity_laps_by_source ADD COLUMN odd INTEGER",
         "activity_laps",
-        {"broken_rules": ["columns_match"], "wrong_columns": {"odd": "unknown"}},
+        "columns_match",
+        {"wrong_columns": {"odd": "unknown"}},
     ),
     "a column of another type": (
         "ALTER TABLE activities_all ALTER COLUMN kudos_count TYPE DOUBLE",
         "activities",
-        {"broken_rules": ["columns_match"], "wrong_columns": {"kudos_count": "DOUBLE instead of BIGINT"}},
+        "columns_match",
+        {"wrong_columns": {"kudos_count": "DOUBLE instead of BIGINT"}},
     ),
     "an activity twice": (
         "INSERT INTO activities_all SELECT * FROM activities_all LIMIT 1",
         "activities",
-        {"broken_rules": ["keys_unique"], "duplicate_keys": 1, "missing_keys": 0, "lost_rows": 0},
+        "keys_unique",
+        {"duplicate_keys": 1, "missing_keys": 0, "lost_rows": 0},
     ),
     "a lap twice": (
         "INSERT INTO activity_laps_by_source SELECT * FROM activity_laps LIMIT 1",
         "activity_laps",
-        {"broken_rules": ["keys_unique"], "duplicate_keys": 1, "missing_keys": 0, "rows_without_activity": 0},
+        "keys_unique",
+        {"duplicate_keys": 1, "missing_keys": 0, "rows_without_activity": 0},
     ),
     "a split without its activity": (
         "INSERT INTO activity_splits_metric_by_source SELECT * REPLACE (-7 AS activity_id) FROM activity_splits_metric LIMIT 1",
         "activity_splits_metric",
-        {"broken_rules": ["parents_exist"], "duplicate_keys": 0, "missing_keys": 0, "rows_without_activity": 1},
+        "parents_exist",
+        {"duplicate_keys": 0, "missing_keys": 0, "rows_without_activity": 1},
     ),
     "a detail without its activity": (
         "INSERT INTO activity_details_by_source SELECT * REPLACE (-7 AS activity_id) FROM activity_details LIMIT 1",
         "activity_details",
-        {
-            "broken_rules": ["parents_exist"],
-            "duplicate_keys": 0,
-            "missing_keys": 0,
-            "rows_without_activity": 1,
-            "lost_rows": 0,
-        },
+        "parents_exist",
+        {"duplicate_keys": 0, "missing_keys": 0, "rows_without_activity": 1, "lost_rows": 0},
     ),
     "an activity lost": (
         f"DELETE FROM activities_all WHERE id = {ONE}",
         "activities",
-        {"broken_rules": ["rows_kept", "holds_shards"], "lost_rows": 1, "in_shards": 8, "in_gold": 7, "missing": 1},
+        "rows_kept",
+        {"lost_rows": 1},
     ),
 }
 
 
 @pytest.mark.parametrize("what", [*SHOWN, *(pytest.param(what, marks=SOAK) for what in STOPS if what not in SHOWN)])
 def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: Rig, what: str) -> None:
-    statement, asset, expected = STOPS[what]
-    name = f"{asset}.valid"
+    statement, asset, rule, expected = STOPS[what]
+    name = f"{asset}.integrity"
     rig.run("flow_backfill")  # of what was begun with, all is merged anew: copies are other files
     before = state(rig)
     spoil(rig.lake.working, statement)
     rig.control("edit", id=newest(rig), set={"name": "Changed"})  # something to publish
     with pytest.raises(CheckFailedError) as stopped:
         rig.run("flow")
-    orphaned = {"activity_history.valid"} if "rows_kept" in broken(rig, name) else set()  # by the activity that is lost
-    assert failed(rig, ERROR) == stopped.value.failed.keys() == {name} | orphaned
+    is_lost = what == "an activity lost"
+    assert stopped.value.failed.keys() == {name} | ({"activity_history.integrity"} if is_lost else set())
+    assert failed(rig, ERROR) == stopped.value.failed.keys() | ({"activities.holds_shards"} if is_lost else set())
     assert expected.items() <= values(told(rig)[name]).items()
-    assert all(rule in stopped.value.failed[name] for rule in broken(rig, name)), "says which rules"
+    assert broken(rig, name) == [rule]
+    assert stopped.value.failed[name].startswith(f"{rule}: "), "says which rule"
     (run,) = rig.remembered.get_runs(limit=1)
     begun = {entry.step_key for entry in rig.remembered.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)}
     assert "published_warehouse" not in begun, "nothing is left to the last look before publishing"
@@ -213,9 +226,9 @@ def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: 
     for table in ("activity_details", *(child.name for child, _ in CHILDREN.values())):
         spoil(rig.lake.working, f"DELETE FROM {TABLES[table].stored} WHERE activity_id = {lost}")
     rig.control("edit", id=newest(rig), set={"name": "Changed"})
-    with pytest.raises(CheckFailedError, match=r"activity_details\.valid: rows_kept"):
+    with pytest.raises(CheckFailedError, match=r"activity_details\.integrity: rows_kept"):
         rig.run("flow")
-    assert values(told(rig)["activity_details.valid"])["lost_rows"] == 1
+    assert values(told(rig)["activity_details.integrity"])["lost_rows"] == 1
     assert state(rig) == before
 
 
@@ -228,7 +241,7 @@ def test_no_job_publishes_what_another_one_was_stopped_by(rig: Rig, job: str, as
     rig.begin_with("flow_backfill")
     before = state(rig)
     spoil(rig.lake.working, STOPS["an activity twice"][0])
-    with pytest.raises(CheckFailedError, match=r"activities\.valid: keys_unique"):
+    with pytest.raises(CheckFailedError, match=r"activities\.integrity: keys_unique"):
         rig.run(job, **asset) if job == "enrich" else rig.run_unpartitioned(job)
     assert state(rig) == before
 
@@ -238,7 +251,7 @@ def test_gear_that_stands_twice_is_not_published(rig: Rig) -> None:
     rig.run_unpartitioned("profile")
     before = state(rig)
     spoil(rig.lake.working, "INSERT INTO gear SELECT * FROM gear LIMIT 1")
-    with pytest.raises(CheckFailedError, match=r"gear\.valid: keys_unique"):
+    with pytest.raises(CheckFailedError, match=r"gear\.integrity: keys_unique"):
         rig.run_unpartitioned("profile")
     assert state(rig) == before
 
@@ -258,7 +271,7 @@ def test_what_is_hard_to_believe_is_told_by_its_count_and_published(
 ) -> None:
     rig.control("edit", id=newest(rig), set=odd)
     rig.run("flow_backfill")
-    assert failed(rig, WARN) == {"activities.valid", "activity_details.valid"}
+    assert failed(rig, WARN) == {"activities.values", "activity_details.values"}
     for name in failed(rig, WARN):
         assert broken(rig, name) == ["offsets_agree" if "offsets" in counts else "values_believable"]
         found = {key.removeprefix("hard_to_believe/"): value for key, value in values(told(rig)[name]).items()}
@@ -272,10 +285,10 @@ def test_what_is_hard_to_believe_is_told_by_its_count_and_published(
 
 
 BEHIND: Mapping[str, tuple[str, str, str]] = {
-    "shards behind bronze": ("activity_shards.valid", "shard", "pages_in_bronze"),
-    "gold behind shards": ("activities.valid", f"DELETE FROM activities_all WHERE id = {ONE}", "in_shards"),
+    "shards behind bronze": ("activity_shards.holds_bronze", "shard", "pages_in_bronze"),
+    "gold behind shards": ("activities.holds_shards", f"DELETE FROM activities_all WHERE id = {ONE}", "in_shards"),
     "gold behind the details on disk": (
-        "activity_details.valid",
+        "activity_details.holds_bronze",
         f"DELETE FROM activity_details_by_source WHERE activity_id = {ONE}",
         "on_disk",
     ),
@@ -307,7 +320,7 @@ def test_a_layer_that_is_behind_the_one_above_fails_unless_another_run_is_at_wor
 def test_activities_that_only_gold_has_left_are_told(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     next(rig.lake.shards_of(2025).glob("*.parquet")).unlink()
-    check = "activities.valid"
+    check = "activities.holds_shards"
     (found,) = check_alone(rig, check).values()
     assert (found.passed, found.severity) == (False, WARN)
     assert values(found)["unexpected"] == rig.one("SELECT count(*) FROM activities WHERE year = 2025")
@@ -318,7 +331,7 @@ def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: R
     gone = rig.one(f"SELECT {ONE}")
     spoil(rig.lake.working, f"DELETE FROM activities_all WHERE id = {gone}")
     rig.lake.snapshot.unlink()
-    check = "activity_details.valid"
+    check = "activity_details.integrity"
     assert check_alone(rig, check)[check].severity is ERROR
     manifest = next(rig.lake.listings.glob("*/manifest.json"))
     said = json.loads(manifest.read_text())
@@ -332,9 +345,9 @@ def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: R
 def test_a_snapshot_with_other_rows_than_gold_fails_the_run(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     spoil(rig.lake.snapshot, "DELETE FROM activity_laps_by_source WHERE lap_position = 1")
-    with pytest.raises(CheckFailedError, match=r"published_warehouse\.valid: holds_gold"):
+    with pytest.raises(CheckFailedError, match=r"published_warehouse\.holds_gold: Delete the snapshot"):
         rig.run("flow")
-    found = values(told(rig)["published_warehouse.valid"])
+    found = values(told(rig)["published_warehouse.holds_gold"])
     assert found["compared"] is True
     assert int(str(found["rows_in_gold/activity_laps"])) > int(str(found["rows_published/activity_laps"]))
 
@@ -345,6 +358,6 @@ def test_a_failed_check_s_counts_stand_in_the_run_s_log_without_a_traceback(rig:
     with pytest.raises(CheckFailedError):
         rig.run("compact")
     text = (rig.settings.logs_dir / "flow" / "latest.log").read_text()
-    assert "check activities.valid (keys_unique) failed: duplicate_keys 1" in text
+    assert "check activities.integrity failed: duplicate_keys 1" in text
     assert "A check stopped the run" in text
     assert "an error of the program" not in text

@@ -20,7 +20,6 @@ from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.checks import STOPS
 from strava_pipeline.orchestrate.job_records import COPIES, Group
 from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
 from strava_pipeline.orchestrate.partitions import year_partitions
@@ -49,7 +48,7 @@ def shape(defs: dg.Definitions) -> Iterator[str]:
         if spec.freshness_policy is not None:
             yield "  freshness"
         for key in sorted(key for key in graph.asset_check_keys if key.asset_key == spec.key):
-            yield f"  check {key.name}, {'stops the run' if graph.get_check_spec(key).metadata.get(STOPS) else 'warns'}"
+            yield f"  check {key.name}{', blocks' if graph.get_check_spec(key).blocking else ''}"
     for job in sorted(defs.resolve_all_job_defs(), key=lambda job: job.name):
         if not job.name.startswith("__"):
             held = sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
@@ -162,7 +161,7 @@ def test_nothing_warns_a_person_while_the_graph_is_loaded() -> None:
 
 @pytest.mark.parametrize(
     ("left_out", "steps", "events"),
-    [({"cars", "trips"}, 12, 190), (set[str](), 17, 239)],
+    [({"cars", "trips"}, 12, 247), (set[str](), 17, 329)],
     ids=["who has neither cars nor trips", "everything"],
 )
 def test_a_year_of_the_whole_graph_is_few_steps_and_events(left_out: set[str], steps: int, events: int) -> None:

@@ -101,7 +101,7 @@ def test_a_year_whose_merge_lacks_something_stays_as_it_was_and_the_others_are_p
     assert stopped.value.years == {BAD: "activities: holds_shards"}
     assert names(rig) == {"Renamed in 2023", "Renamed in 2025"}
     assert rig.gold(f"SELECT id, name, ingestion_ts FROM activities_all WHERE year = {BAD} ORDER BY id") == before
-    check = evaluations(rig)["activities.valid"]
+    check = evaluations(rig)["activities.holds_shards"]
     assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.ERROR, False)
     assert "2024" in str(check.description)
     assert "2023" not in str(check.description)
@@ -154,16 +154,16 @@ def test_what_can_t_be_said_of_single_years_still_stops_the_run(rig: Rig) -> Non
     with duckdb.connect(str(rig.lake.working)) as connection:
         connection.execute("INSERT INTO activities_all SELECT * FROM activities_all WHERE year = 2023 LIMIT 1")
     before = rig.lake.snapshot.stat().st_ino
-    with pytest.raises(CheckFailedError, match=r"activities\.valid: keys_unique") as stopped:
+    with pytest.raises(CheckFailedError, match=r"activities\.integrity: keys_unique") as stopped:
         rig.run("compact", YEARS)
-    assert stopped.value.failed.keys() == {"activities.valid"}
+    assert stopped.value.failed.keys() == {"activities.integrity"}
     assert rig.lake.snapshot.stat().st_ino == before
 
 
 def test_the_check_alone_fails_and_names_the_year(rig: Rig) -> None:
     rig.do("run_all")
     break_shard(rig, BAD)
-    (found,) = check_alone(rig, "activities.valid").values()
+    (found,) = check_alone(rig, "activities.holds_shards").values()
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "2024" in str(found.description)
 
@@ -201,3 +201,10 @@ def test_a_run_that_goes_on_where_it_failed_remembers_and_one_that_begins_again_
     assert (run.status, run.tags[HELD_BACK]) == (dg.DagsterRunStatus.SUCCESS, "")
     assert {frozenset(years) for years in partitions_of_newest_run(rig).values()} == {frozenset(YEARS)}
     assert names(rig) == {"Renamed in 2023", "Renamed in 2024", "Renamed in 2025"}
+
+
+@pytest.mark.parametrize("years_before", [[-2], [-2, -1, 0]], ids=["a year", "several"])
+def test_a_run_from_before_the_first_year_was_set_later_is_of_the_first(rig: Rig, years_before: list[int]) -> None:
+    first = rig.settings.first_year
+    rig.run("compact", [first + year for year in years_before])
+    assert partitions_of_newest_run(rig)["activities"] == {first}

@@ -291,7 +291,7 @@ def test_a_check_of_the_gravest_kind_stands_as_an_error(make_rig: Make) -> None:
     failed = only(rows, "check_failed")
     assert (failed["level"], failed["fields"]["check"], failed["fields"]["duplicate_keys"]) == (
         "ERROR",
-        "activities.valid",
+        "activities.integrity",
         1,
     )
     assert rows[-1]["fields"]["outcome"] == "failed"

@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling
+from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling, CheckFailedError
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import Markdown, StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
+from strava_pipeline.orchestrate.failures import fault
 from strava_pipeline.orchestrate.steps import Result, reported
 from strava_pipeline.settings import Settings
 
@@ -20,9 +22,10 @@ RUN = run_context(Settings.load(_env_file=None), LogProgress(logging.getLogger("
 PARTITIONS = dg.StaticPartitionsDefinition(["2025", "2026"])
 ROWS = {2025: 3, 2026: 5, None: 1}
 AT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-WRONG = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.")
+KEPT = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.", group="integrity")
+ODD = Finding("rides_slow", False, {"odd": 1}, "One is slow.", refuses=False, group="integrity")
 MISSING = Finding("rides_complete", False, {"missing": 1}, "One ride is missing.", refuses=False)
-ODD = Finding("shape", False, {"never_came": ["[].id"]}, "A field never came.", refuses=False)
+BEHIND = Finding("rides_merged", False, {"behind": 1}, "One ride of 2026 is not merged.", years=frozenset({2026}))
 
 
 def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
@@ -30,7 +33,10 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
 
     @dg.multi_asset(
         specs=[dg.AssetSpec(name, partitions_def=PARTITIONS) for name in ("rides", "laps")],
-        check_specs=[dg.AssetCheckSpec(name, asset="rides") for name in ("valid", "rides_complete", "shape")],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset="rides", blocking=name == "integrity")
+            for name in ("integrity", "rides_complete", "rides_merged")
+        ],
         can_subset=True,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Result]:
@@ -54,23 +60,38 @@ def test_numbers_of_the_step_and_of_the_year_are_on_the_partition() -> None:
 
 
 def test_an_asset_that_was_checked_only_is_not_made() -> None:
-    result = executed(StepReport("rides", findings=[]))
+    result = executed(StepReport("rides", findings=[replace(KEPT, holds=True), replace(BEHIND, holds=True)]))
     assert result.asset_materializations_for_node("step") == []
-    (check,) = result.get_asset_check_evaluations()
-    assert (check.check_name, check.passed) == ("valid", True)
+    found = [(check.check_name, check.passed) for check in result.get_asset_check_evaluations()]
+    assert found == [("integrity", True), ("rides_merged", True)]
 
 
 def test_what_was_found_becomes_the_results_of_checks() -> None:
-    result = executed(StepReport("rides", {}, findings=[WRONG], complete=MISSING, shape=ODD))
+    result = executed(StepReport("rides", {}, findings=[ODD, KEPT], complete=MISSING))
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    assert checks["valid"].severity is dg.AssetCheckSeverity.ERROR
-    assert checks["valid"].metadata["lost"].value == 2
-    assert checks["valid"].description == "rides_kept: Two rides are lost."
+    assert checks.keys() == {"integrity", "rides_complete"}
+    assert checks["integrity"].severity is dg.AssetCheckSeverity.ERROR
+    assert checks["integrity"].metadata["lost"].value == 2
+    assert checks["integrity"].description == "rides_slow: One is slow. rides_kept: Two rides are lost."
     assert checks["rides_complete"].severity is dg.AssetCheckSeverity.WARN
     assert checks["rides_complete"].description == "One ride is missing."
-    assert "broken_rules" not in checks["rides_complete"].metadata
-    assert checks["shape"].severity is dg.AssetCheckSeverity.WARN
-    assert checks["shape"].metadata["never_came"].value == ["[].id"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "made", "stops"),
+    [
+        ([KEPT, MISSING], True, {"rides.integrity": "rides_kept: Two rides are lost."}),
+        ([ODD, MISSING], True, None),  # warned of
+        ([BEHIND], True, None),  # of single years: those are held back
+        ([BEHIND], False, {"rides.rides_merged": "One ride of 2026 is not merged."}),  # nothing was made without them
+    ],
+)
+def test_what_refuses_a_whole_table_stops_the_run(findings: list[Finding], made: bool, stops: Any) -> None:
+    result = executed(
+        StepReport("rides", {} if made else None, findings=findings), StepReport("laps", {} if made else None)
+    )
+    failed = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    assert [fault(error)[0] for error in failed if error] == ([str(CheckFailedError(stops))] if stops else [])
 
 
 FULL = BudgetExhaustedError(Ceiling("read", "day"), 1000, AT)

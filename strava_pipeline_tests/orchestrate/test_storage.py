@@ -129,6 +129,20 @@ def test_events_stored_as_a_batch_or_one_by_one_leave_the_rows_that_stock_dagste
     assert all(expected.values()), "each table was written to"
 
 
+def test_a_check_that_a_failed_run_did_not_reach_keeps_its_last_result(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        storage, never = instance.event_log_storage, planned(instance)
+        instance.report_run_failed(never)
+        assert storage.get_latest_asset_check_execution_by_key([good.check_key]) == {}
+        run_id, another = made(instance), planned(instance)
+        instance.report_run_failed(planned(instance))
+        found = storage.get_asset_check_execution_history(good.check_key, limit=9)
+        assert [(each.run_id, each.status.value) for each in found] == [
+            (another.run_id, "PLANNED"),
+            (run_id, "SUCCEEDED"),
+        ]
+
+
 def test_what_one_storage_wrote_the_other_reads_and_goes_on_with(tmp_path: Path) -> None:
     with stock(tmp_path) as instance:
         first = made(instance)

@@ -36,13 +36,13 @@ ADDED = """\
 +  group bronze; kinds file, json; owners team:athlete
 +  partitions by year
 +  freshness
-+  check listing_complete, warns
-+  check shape, warns
+  check listing_complete
+  check shape
 +asset bronze_toy_files
 +  group provider_files; kinds file; owners team:athlete
 +  partitions by year
 +  below activities, activity_members
-+  check files_complete, warns
++  check files_complete
 +asset provider_files_received
 +  group provider_files; kinds file, json; owners team:athlete
 +  partitions none

@@ -291,7 +291,7 @@ def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type
     assert told not in said.out
     with rig.instance() as instance:
         checks = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(dg.AssetKey("published_warehouse"), "valid"), limit=100
+            dg.AssetCheckKey(dg.AssetKey("published_warehouse"), "views_applied"), limit=100
         )
         told = [check.status.value for check in checks]
         assert [status for status in told if status != "PLANNED"] == ["SUCCEEDED", "FAILED"]

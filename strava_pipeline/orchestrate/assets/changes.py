@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.operations.changes.apply_step import apply_approved, nothing_applied
-from strava_pipeline.orchestrate.checks import single_check
+from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
 from strava_pipeline.orchestrate.resources import Run, RunSources
@@ -29,10 +29,9 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
         description="The changes that a person approved, written at their services: each request before it was sent, the "
         "answers, and what the service had before and after. Only a run of the job apply_changes writes.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read what came back
-        check_specs=single_check(
-            "all_written",
+        check_specs=own_checks(
             APPLIED_CHANGES,
-            "Every approved change of these years was written, and the service shows it.",
+            {"all_written": "Every approved change of these years was written, and the service shows it."},
         ),
     )
     def applied_changes(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from strava_pipeline.operations.copying import COPIED, SECOND_COPY, copy_after_run
-from strava_pipeline.orchestrate.checks import single_check
+from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.job_records import COPIES
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, INSIGHTS
 from strava_pipeline.orchestrate.resources import Run
@@ -25,7 +25,7 @@ def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"duckdb"},
         description="What can't be made again, and the published warehouse, in RESTIC_REPOSITORY: new and changed files of the "
         "whole folder, whatever the years of the run.",
-        check_specs=single_check(COPIED, SECOND_COPY, "Only warned of: the copy is up to date."),
+        check_specs=own_checks(SECOND_COPY, {COPIED: "The copy is up to date."}),
     )
     def second_copy(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, run, copy_after_run(run, settings))

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
-from strava_pipeline.orchestrate.checks import valid_spec
+from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.jobs import EXPORTS
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
@@ -26,13 +26,10 @@ def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings
         kinds={"duckdb", "postgres"},
         description=f"Every table and view of the warehouse in PostgreSQL, schema {settings.export_schema}: each year that "
         "changed, of whichever year the run is.",
-        check_specs=[
-            valid_spec(
-                EXPORTED,
-                refuses={"equals_snapshot": "what was written is there row by row as it is here"},
-                stops=False,  # nothing is below, and the next run writes it again
-            )
-        ],
+        check_specs=own_checks(
+            EXPORTED,
+            {"equals_snapshot": "What was written is there row by row as it is here; the next run writes it again."},
+        ),
     )
     def exported_gold(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
         yield from reported(context, run, export_to_postgres(run, settings, chosen_years(context, run)))

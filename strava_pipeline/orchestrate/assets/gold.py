@@ -35,7 +35,7 @@ from strava_pipeline.operations.merging_steps import (
     write_tracks,
 )
 from strava_pipeline.operations.table_rules import CHECKED
-from strava_pipeline.orchestrate.checks import table_spec, valid_spec
+from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import MatchingConfig, MergeConfig, PublishConfig
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
@@ -85,7 +85,7 @@ def gold_assets(
 
 
 def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
-    every_page = "every page of the listings in bronze is in the shards of its years"
+    every_page = "Every page of the listings in bronze is in the shards of its years."
 
     @multi_asset(
         name=SHARDS,
@@ -101,7 +101,7 @@ def _shards(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -
                 metadata=described("activities_all") | from_bronze("activities_all", LISTING),
             )
         ],
-        check_specs=[valid_spec(SHARDS, refuses={"holds_bronze": every_page})],
+        check_specs=own_checks(SHARDS, {"holds_bronze": every_page}),
         can_subset=True,
     )
     def activity_shards(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
@@ -127,15 +127,16 @@ def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition
             _table_spec(HISTORY, partitions, [ACTIVITIES], from_changes(HISTORY, SHARDS)),
         ],
         check_specs=[
-            table_spec(
+            *table_checks(ACTIVITIES, "activities_all"),
+            *own_checks(
                 ACTIVITIES,
-                "activities_all",
-                refuses={"holds_shards": "what the shards of the run's years hold is here"},
-                warns={"not_shrunk": "no listing lacks so much of a year that the listing itself is probably wrong"},
+                {
+                    "holds_shards": "What the shards of the run's years hold is here.",
+                    "not_shrunk": "No listing lacks so much of a year that the listing itself is probably wrong.",
+                },
             ),
-            table_spec(
-                HISTORY, HISTORY, refuses={"holds_gold": "every activity of the run's years has a version here"}
-            ),
+            *table_checks(HISTORY, HISTORY),
+            *own_checks(HISTORY, {"holds_gold": "Every activity of the run's years has a version here."}),
         ],
         can_subset=True,
     )
@@ -158,7 +159,7 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
             for name in MATCH_TABLES
         ]
         + [_table_spec(proposed, partitions, [ACTIVITIES, *MATCH_TABLES], {})],
-        check_specs=[table_spec(name, name) for name in (*MATCH_TABLES, proposed)],
+        check_specs=[spec for name in (*MATCH_TABLES, proposed) for spec in table_checks(name, name)],
         can_subset=True,
     )
     def matching(context: dg.AssetExecutionContext, config: MatchingConfig, run: Run) -> Iterator[Result]:
@@ -168,7 +169,7 @@ def _matches(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
-    every_detail = {"holds_bronze": "every detail on disk of the run's years is here"}
+    every_detail = {"holds_bronze": "Every detail on disk of the run's years is here."}
 
     @multi_asset(
         specs=[
@@ -179,8 +180,8 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
             _table_spec(QUARANTINE.name, partitions, [DETAILS], {}),
         ],
         check_specs=[
-            table_spec(name, name, refuses=every_detail if name == ACTIVITY_DETAILS.name else {})
-            for name in (*DETAIL_TABLES, QUARANTINE.name)
+            *(spec for name in (*DETAIL_TABLES, QUARANTINE.name) for spec in table_checks(name, name)),
+            *own_checks(ACTIVITY_DETAILS.name, every_detail),
         ],
         can_subset=True,
         op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
@@ -262,11 +263,10 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
         description="data/warehouse/strava.duckdb: the warehouse as readers open it, replaced atomically, never locked.",
         metadata=described_tables() | from_tables(CHECKED),
         check_specs=[
-            valid_spec(
-                PUBLISHED,
-                refuses={"holds_gold": "every table of the snapshot has as many rows as in the working warehouse"},
-                warns={"views_applied": "every file of the user's own views/ is in the snapshot"},
-            )
+            *own_checks(
+                PUBLISHED, {"holds_gold": "Every table of the snapshot has as many rows as in gold."}, blocking=True
+            ),
+            *own_checks(PUBLISHED, {"views_applied": "Every file of the user's own views/ is in the snapshot."}),
         ],
     )
     def published_warehouse(context: dg.AssetExecutionContext, config: PublishConfig, run: Run) -> Iterator[Result]:
@@ -291,17 +291,14 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         group_name="insights",
         kinds={"json"},
         description="data/insights/YYYY: each group of sports day by day against its goals (goals.toml), pace and projection.",
-        check_specs=[
-            valid_spec(
-                INSIGHTS,
-                refuses={"equals_gold": "the files of the run's years agree with gold"},
-                warns={
-                    "goals_usable": "goals.toml can be followed, if there is one",
-                    "sports_known": "every sport has a group; one without counts as other",
-                },
-                stops=False,  # nothing is below, and the next run makes the files again
-            )
-        ],
+        check_specs=own_checks(
+            INSIGHTS,
+            {
+                "equals_gold": "The files of the run's years agree with gold; the next run makes them again.",
+                "goals_usable": "goals.toml can be followed, if there is one.",
+                "sports_known": "Every sport has a group; one without counts as other.",
+            },
+        ),
     )
     def insights(context: dg.AssetExecutionContext, run: Run, snapshot: DuckDBResource) -> Iterator[Result]:
         years = chosen_years(context, run)

@@ -16,7 +16,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
-from strava_pipeline.orchestrate.checks import single_check, table_spec
+from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.jobs import (
     EVENTS,
@@ -47,7 +47,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         kinds={"file"},
         description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
         "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
-        check_specs=single_check("all_taken_in", FILE_BRONZE, "No file of the import had to be left out."),
+        check_specs=own_checks(FILE_BRONZE, {"all_taken_in": "No file of the import had to be left out."}),
         op_tags=STEP_FIRST,  # as the two below: before what reads them in the same run, by way of `imports`
     )
     def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
@@ -73,7 +73,7 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         kinds={"duckdb"},
         description=table_description(FILES),
         metadata=described(FILES.name),
-        check_specs=[table_spec(FILES.name, FILES.name)],
+        check_specs=table_checks(FILES.name, FILES.name),
         op_tags=STEP_FIRST,
     )
     def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:

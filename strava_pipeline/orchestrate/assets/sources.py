@@ -26,7 +26,7 @@ from strava_pipeline.operations.fetching_steps import (
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.operations.shapes import SHAPE, shape_finding
-from strava_pipeline.orchestrate.checks import single_check, table_spec
+from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import (
     CallLimits,
     DetailsConfig,
@@ -53,15 +53,14 @@ from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, repor
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
-EVENTS_SETTLED = "events_settled"
 _EVENT = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "subscription_id", "event_time")
 
 
-COMPLETE = "The listing reached its end, and every row of it can be read."
-AS_EXPECTED = (
-    "What the service ever listed has the fields and types that are expected, and every sport and piece of gear is known. Fields "
-    "that nothing reads are named, and are no fault."
-)
+LISTED = {
+    "listing_complete": "The listing reached its end, and every row of it can be read.",
+    SHAPE: "What the service ever listed has the fields and types that are expected, and every sport and piece of gear is known. "
+    "Fields that nothing reads are named, and are no fault.",
+}
 
 
 def source_assets(
@@ -107,7 +106,7 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
-        check_specs=_checks(LISTING),
+        check_specs=own_checks(LISTING, LISTED),
     )
     def bronze_activities(
         context: dg.AssetExecutionContext, config: ListingConfig, run: Run, sources: RunSources
@@ -116,13 +115,9 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         options = options.model_copy(update={"month": options.month or month_asked(context.run)})
         years, is_last = chosen_years(context, run), not _fetches_details(context.run)
         report = list_activities(run, sources.budgeted(source), options, years, is_last=is_last)
-        yield from reported(context, run, replace(report, shape=shape_finding(run.lake, source)))
+        yield from reported(context, run, replace(report, findings=[shape_finding(run.lake, source)]))
 
     return bronze_activities
-
-
-def _checks(asset: str) -> list[dg.AssetCheckSpec]:
-    return single_check("listing_complete", asset, COMPLETE) + single_check(SHAPE, asset, AS_EXPECTED)
 
 
 def _fetches_details(run: dg.DagsterRun) -> bool:
@@ -141,7 +136,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each is saved before the next call.",
         metadata=described_source(*DETAIL_TABLES),
-        check_specs=single_check("details_complete", DETAILS, "No detail in scope is missing."),
+        check_specs=own_checks(DETAILS, {"details_complete": "No detail in scope is missing."}),
     )
     def bronze_activity_details(
         context: dg.AssetExecutionContext, config: DetailsConfig, run: Run, sources: RunSources
@@ -166,7 +161,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
         metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
-        check_specs=single_check("streams_complete", STREAMS, "No streams of these years are missing."),
+        check_specs=own_checks(STREAMS, {"streams_complete": "No streams of these years are missing."}),
     )
     def bronze_activity_streams(
         context: dg.AssetExecutionContext, config: StreamsConfig, run: Run, sources: RunSources
@@ -189,17 +184,19 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
         metadata=_json_fields(_EVENT),
-        check_specs=single_check(
-            EVENTS_SETTLED,
+        check_specs=own_checks(
             EVENTS,
-            "Every event was followed, and the athlete did not take this application's access away (access_granted).",
+            {
+                "access_granted": "The athlete did not take this application's access away.",
+                "events_settled": "Every event was followed.",
+            },
         ),
     )
     def webhook_events(
         context: dg.AssetExecutionContext, config: EventsConfig, run: Run, sources: RunSources
     ) -> Iterator[Result]:
         report = follow_events(run, sources.source(source), config, chosen_years(context, run), asset=EVENTS)
-        yield from reported(context, run, report, check=EVENTS_SETTLED)
+        yield from reported(context, run, report)
 
     return webhook_events
 
@@ -216,7 +213,7 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
         tags=MAKES_CALLS,
         description="The athlete who logged in.",
         metadata=described("athlete"),
-        check_specs=[table_spec("athlete", "athlete")],
+        check_specs=table_checks("athlete", "athlete"),
     )
     def athlete(
         context: dg.AssetExecutionContext, config: CallLimits, run: Run, sources: RunSources
@@ -230,7 +227,7 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
         tags=MAKES_CALLS,
         description="Every bike and pair of shoes that an activity refers to.",
         metadata=described("gear"),
-        check_specs=[table_spec("gear", "gear")],
+        check_specs=table_checks("gear", "gear"),
     )
     def gear(context: dg.AssetExecutionContext, config: GearConfig, run: Run, sources: RunSources) -> Iterator[Result]:
         yield from reported(
@@ -251,7 +248,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
-        check_specs=_checks(key),
+        check_specs=own_checks(key, LISTED),
     )
     def listing(
         context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, sources: RunSources
@@ -262,7 +259,7 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
             report = follow_events(run, source, EventsOptions(), years, asset=key)
         else:
             report = list_provider_activities(run, source, config.options(context.run), years, asset=key)
-        yield from reported(context, run, replace(report, shape=shape_finding(run.lake, name)))
+        yield from reported(context, run, replace(report, findings=[shape_finding(run.lake, name)]))
 
     return listing
 
@@ -282,7 +279,7 @@ def _files(
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
-        check_specs=single_check("files_complete", key, "No file of these years is missing."),
+        check_specs=own_checks(key, {"files_complete": "No file of these years is missing."}),
     )
     def files(context: dg.AssetExecutionContext, run: Run, sources: RunSources) -> Iterator[Result]:
         years, source = chosen_years(context, run), sources.source(name)

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import Table
-from strava_pipeline.orchestrate.checks import table_spec
+from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
@@ -17,13 +17,13 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.operations import NO_SOURCE, diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
-_NOT_SHRUNK = {"not_shrunk": "the source lacks no more trips than people delete"}
+_NOT_SHRUNK = {"not_shrunk": "The source lacks no more trips than people delete."}
 _INDEX_WARNS = _NOT_SHRUNK | {
-    "one_id_each": "no two trips have one external id",
-    "known_statuses": "every stored status is a known one",
+    "one_id_each": "No two trips have one external id.",
+    "known_statuses": "Every stored status is a known one.",
 }
 _DIAGNOSTICS_WARN = _NOT_SHRUNK | {
-    "readable": "the locations of at most one trip in a hundred can't be decrypted or read"
+    "readable": "The locations of at most one trip in a hundred can't be decrypted or read."
 }
 
 
@@ -39,7 +39,7 @@ def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[...,
         kinds={"duckdb"},
         description=table_description(table),
         metadata=described(table.name),
-        check_specs=[table_spec(table.name, table.name, warns=warns)],
+        check_specs=[*table_checks(table.name, table.name), *own_checks(table.name, warns)],
         **more,
     )
 

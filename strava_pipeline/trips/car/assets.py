@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.orchestrate.checks import single_check, table_spec
+from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, multi_asset, reported, scope_of
@@ -26,7 +26,7 @@ from strava_pipeline.trips.car.operations import (
 from strava_pipeline.trips.car.rules.lines import AnswerLine, ReceivedLine
 from strava_pipeline.trips.car.tables import CAR_TRIPS
 
-_LIVE_RULE = {LIVE_AGREES: "what the intake made of a trip at once is what the replay makes of it"}
+_LIVE_RULE = {LIVE_AGREES: "What the intake made of a trip at once is what the replay makes of it."}
 
 
 class PingsConfig(dg.Config):
@@ -44,7 +44,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
         metadata=_fields(ReceivedLine),
-        check_specs=single_check("all_taken", PINGS, "Every line of the inbox is in bronze."),
+        check_specs=own_checks(PINGS, {"all_taken": "Every line of the inbox is in bronze."}),
     )
     def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
         years = chosen_years(context, run)
@@ -76,7 +76,8 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
             for name in CAR_TABLE_NAMES
         ],
         check_specs=[
-            table_spec(name, name, warns=_LIVE_RULE if name == CAR_TRIPS.name else {}) for name in CAR_TABLE_NAMES
+            *(spec for name in CAR_TABLE_NAMES for spec in table_checks(name, name)),
+            *own_checks(CAR_TRIPS.name, _LIVE_RULE),
         ],
         can_subset=True,
     )

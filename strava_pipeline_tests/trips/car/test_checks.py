@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_warehouse_is_free_while_dagster_stores_what_the_checks_of_car_tables_found(rig: Rig) -> None:
     job, run_id = definitions(rig.settings).resolve_implicit_global_asset_job_def(), str(uuid4())
-    keys = {dg.AssetCheckKey(dg.AssetKey(table.name), "valid") for table in TABLES}
+    keys = {dg.AssetCheckKey(dg.AssetKey(table.name), "integrity") for table in TABLES}
     free: list[bool] = []
 
     def is_free() -> bool:
