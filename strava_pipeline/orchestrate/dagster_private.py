@@ -51,6 +51,8 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._grpc.client import DagsterGrpcClient as DagsterGrpcClient
     from dagster._grpc.proxy_server import DagsterProxyApiServicer as DagsterProxyApiServicer
     from dagster._grpc.server import DagsterGrpcServer as DagsterGrpcServer
+    from dagster._grpc.types import CanCancelExecutionRequest as CanCancelExecutionRequest
+    from dagster._grpc.types import CanCancelExecutionResult as CanCancelExecutionResult
     from dagster._serdes.config_class import ConfigurableClassData as ConfigurableClassData
     from dagster._utils.log import configure_loggers as configure_loggers
     from dagster._utils.schedules import cron_string_iterator as cron_string_iterator
@@ -70,6 +72,7 @@ _REASONS: dict[str, dict[str, list[str]]] = {
     },
     "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0034).": {
         "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
+        "dagster._grpc.types": ["CanCancelExecutionRequest", "CanCancelExecutionResult"],
     },
     "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
     "code runs (docs/adr/0038).": {

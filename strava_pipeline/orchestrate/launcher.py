@@ -15,13 +15,23 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster import DefaultRunLauncher
+from dagster_shared.serdes import deserialize_value
 
-from strava_pipeline.orchestrate.dagster_private import CheckRunHealthResult, WorkerStatus
+from strava_pipeline.orchestrate.dagster_private import (
+    CanCancelExecutionRequest,
+    CanCancelExecutionResult,
+    CheckRunHealthResult,
+    DagsterUserCodeUnreachableError,
+    LaunchRunContext,
+    WorkerStatus,
+)
 from strava_pipeline.orchestrate.tags import folder_of
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
 
+_PATIENCE = 30  # seconds for the server to say whether it has begun a run
+SLOW = "The launch took longer than Dagster waits for it. The run's process is starting, so it is not launched again."
 NOT_HERE = (
     "The run's process can't be interrupted from here: it runs in another container, as another user, or not on Linux. "
     "Press Ctrl-C where it runs, or end its container."
@@ -30,6 +40,31 @@ NOT_HERE = (
 
 class PipelineRunLauncher(DefaultRunLauncher):
     """Launches runs through the code location's server, as Dagster does. Knows every run of this machine by its lock file."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Launch the run, but not twice: its process may be starting where the answer comes too late.
+
+        Else Dagster's queue takes it back, says why, and launches it again.
+        """
+        run_id = context.dagster_run.run_id
+        if self._is_begun(run_id):
+            return
+        try:
+            super().launch_run(context)
+        except DagsterUserCodeUnreachableError:
+            if not self._is_begun(run_id):
+                raise
+            self._instance.report_engine_event(SLOW, context.dagster_run)
+
+    def _is_begun(self, run_id: str) -> bool:
+        """Whether the server that was asked to launch the run has a process for it."""
+        client = self._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
+        if client is None:
+            return False
+        with suppress(DagsterUserCodeUnreachableError):
+            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id), timeout=_PATIENCE)
+            return deserialize_value(answer, CanCancelExecutionResult).can_cancel
+        return False
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the run's process, from whichever process of this machine."""

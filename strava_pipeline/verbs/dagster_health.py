@@ -38,6 +38,7 @@ _CHOICES = {
 _EARLIER = {  # values that earlier versions wrote and that this one has others for; nobody chose them
     "run_coordinator.module": "dagster.core.run_coordinator",
     "run_coordinator.class": "QueuedRunCoordinator",
+    "run_monitoring.start_timeout_seconds": 180,
 }
 
 

@@ -37,6 +37,7 @@ _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrot
     "63d1530eb61248bfe393b6852e65c2360c54754bcdf6c9b5fa250629445cd175",
     "918914ed6f5cc3cf70779e32719671ff9f790ed1fbaf80c0a429f85ab76925bc",
     "326ec5c910cb4e262784f82c0f245e6e17ba2206b75637ccbdc2039158374263",
+    "31ac8e69ca707fce27ff37bbecccad10e030ce9e37bbb8e7239adb8d093440f7",
 }
 _NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}

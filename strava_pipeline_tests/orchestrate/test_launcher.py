@@ -17,9 +17,10 @@ from strava_pipeline.lake.locks import _identity, is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.orchestrate import launcher
+from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.launcher import PipelineRunLauncher
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import ALERT, BY, BY_HAND, DATA_DIR, LIMIT, NO_LIMIT, RESUMES, STOPPED_EARLY
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.e2e.dagster_dev import dagster_dev, mutation, until
 from strava_pipeline_tests.patience import PATIENCE
@@ -78,6 +79,42 @@ def test_launched_runs_die_are_terminated_and_outlive_the_daemon(rig: Rig, tmp_p
         assert end(again) == DagsterRunStatus.SUCCESS
         until(lambda: processes(session), lambda left: not left, every=0.2)  # its code server ends after it
         assert [run(again).tags[name] for name in own] == [NO_LIMIT, "", "", "Dagster's UI"], "it is not the run before"
+
+
+@pytest.mark.slow
+def test_a_launch_that_is_answered_too_late_is_made_again_unless_its_process_is_starting(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_GRPC_TIMEOUT_SECONDS", "5")
+    rig.settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    quick = own_configuration().replace(b"_retry_delay: 30", b"_retry_delay: 1")
+    (rig.settings.dagster_home / "dagster.yaml").write_bytes(quick)
+    tags = {**range_tags([2025, 2026]), "dagster/max_retries": "0", RESUMES: "of which one runs at a time"}
+    with rig.instance() as instance, dagster_dev(rig.settings, tmp_path / "dev.log") as dev:
+
+        def said(run_id: str, text: str) -> int:
+            return sum(text in entry.message for entry in instance.all_logs(run_id))
+
+        def process(what: str) -> int:
+            return int(
+                until(lambda: [pid for pid, line in dev.processes().items() if what in line], bool, every=0.05)[0]
+            )
+
+        server = process("dagster api grpc")
+        with locked(rig.lake, FLOW_LOCK):
+            slow = dev.launch("flow", tags)
+            os.kill(worker := process("spawn_main"), signal.SIGSTOP)
+            until(lambda: said(slow, launcher.SLOW), bool, every=0.1)
+            os.kill(worker, signal.SIGCONT)
+            until(lambda: is_live(rig.lake, slow), bool, every=0.1)
+            queued = dev.launch("flow", tags)
+            os.kill(server, signal.SIGSTOP)
+        until(lambda: said(queued, "re-submitting the run into the queue"), bool, every=0.1)
+        os.kill(server, signal.SIGCONT)
+        for run_id in (slow, queued):
+            run = until(lambda run_id=run_id: instance.get_run_by_id(run_id), lambda run: run.is_finished, every=0.1)
+            assert (run.status, said(run_id, "Started process for run")) == (DagsterRunStatus.SUCCESS, 1)
+        assert instance.get_runs_count() == 2
 
 
 def test_a_home_whose_edited_dagster_yaml_names_the_launcher_of_before_opens(tmp_path: Path) -> None:
