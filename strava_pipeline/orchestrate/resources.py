@@ -41,11 +41,14 @@ from strava_pipeline.orchestrate.tags import (
     ALERT,
     BY,
     DATA_DIR,
+    FIRST_PARTITION,
     HELD_BACK,
+    LAST_PARTITION,
     LIMIT,
     MAX_RETRIES,
     NO_CHOICE,
     NO_LIMIT,
+    PARTITION,
     PROVIDER_LIMIT,
     REQUEST,
     STOPPED_EARLY,
@@ -102,8 +105,13 @@ def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Setti
     """Give a run that names no years those of its job, in its record and in this process. Raises MisuseError where it has none.
 
     Steps report by the years in the tags of the run's record, which this process loaded before: so they are added there, too.
+    Years before the first one are of the first one: the run is from before that was set later.
     """
     if years_of_run(run):
+        named = {tag: run.tags[tag] for tag in (PARTITION, FIRST_PARTITION, LAST_PARTITION) if tag in run.tags}
+        if tags := {tag: str(settings.first_year) for tag, year in named.items() if int(year) < settings.first_year}:
+            instance.add_run_tags(run.run_id, tags)
+            cast(dict[str, str], run.tags).update(tags)
         return
     if run.job_name == IMPLICIT_ASSET_JOB_NAME and assets_of(run) & by_year:  # before Dagster's own error in its steps
         raise MisuseError(
