@@ -25,8 +25,8 @@ from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.years import year_range
 from strava_pipeline.operations.table_rules import RULES
+from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
