@@ -7,7 +7,7 @@ checksum is tested: some seconds for ten thousand details.
 
 import os
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
 from math import inf
@@ -23,7 +23,7 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.file_locks import is_open_in_duckdb
-from strava_pipeline.lake.bronze.answers import detail_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files
 from strava_pipeline.lake.bronze.listings import future_listings
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
@@ -173,13 +173,17 @@ def listings_health(lake: Lake) -> Finding:
     return (problem if damaged else warning)(LISTINGS, "; ".join(faults) + ".", fix)
 
 
-def details_health(lake: Lake) -> Finding:
-    """Whether the newest answer of every activity can be read."""
+def answers_on_disk(lake: Lake, now: datetime) -> list[AnswerFiles]:
+    """What is on disk of every detail, for the checks that ask; `now`: this machine's time (UTC)."""
+    lake, folders = replace(lake, clock=lambda: now), sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]"))
+    return [file for path in folders for file in detail_files(lake, int(path.name.removeprefix("year="))).values()]
+
+
+def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> Finding:
+    """Whether the newest answer of every activity can be read. `answers`: of `answers_on_disk`."""
     if not lake.details.is_dir():
         return skipped(DETAILS, "none yet")
-    years = [int(path.name.removeprefix("year=")) for path in lake.details.glob("year=*")]
-    files = [file for year in years for file in detail_files(lake, year).values()]
-    newest = [file for file in files if file.good or file.lost]
+    newest = [file for file in answers() if file.good or file.lost]
     damaged = sorted(file.activity_id for file in newest if file.lost or (file.good and _is_damaged(file.good)))
     if not damaged:
         return ok(DETAILS, f"all {len(newest)} can be read")
@@ -204,21 +208,22 @@ def decisions_health(lake: Lake) -> Finding:
 
 def leftovers(lake: Lake, now: datetime) -> Finding:
     """Files that a dead process left, or that were set aside as evidence."""
-    warehouse, working = lake.snapshot.parent, lake.working
+    bronze, working = lake.data_dir / "bronze", lake.working
+    endings = {bronze: (".damaged", ".tmp"), lake.shards: (".damaged", ".outdated", ".tmp")}
+    named = [
+        Path(folder, name)
+        for top in (lake.snapshot.parent, lake.state, lake.shards, bronze)
+        for folder, _, names in os.walk(top)
+        for name in sorted(names)
+        if name.endswith(endings.get(top, ".tmp"))
+    ]
     found = [
         log_of(lake.snapshot),
         working.with_suffix(".old"),
         working.with_suffix(".damaged"),
         *sorted(lake.state.glob("*.corrupt-*")),
-        *sorted(lake.shards.rglob("*.damaged")),
-        *sorted(lake.shards.rglob("*.outdated")),
-        *sorted(path for path in (lake.data_dir / "bronze").rglob("*.damaged") if not _is_awaited(lake, path)),
-        *(
-            path
-            for folder in (warehouse, lake.state, lake.shards, lake.data_dir / "bronze")
-            for path in sorted(folder.rglob(".*.tmp"))
-            if now.timestamp() - path.stat().st_mtime > UNFINISHED.total_seconds()
-        ),
+        *(path for path in named if path.suffix != ".tmp" and not _is_awaited(lake, path)),
+        *(path for path in named if path.suffix == ".tmp" and path.name[0] == "." and _is_old(path, now)),
     ]
     there = [path for path in found if path.exists()]
     if not there:
@@ -290,6 +295,10 @@ def _is_damaged(path: Path) -> bool:
     return False
 
 
+def _is_old(path: Path, now: datetime) -> bool:
+    return now.timestamp() - path.stat().st_mtime > UNFINISHED.total_seconds()
+
+
 def _is_awaited(lake: Lake, damaged: Path) -> bool:
     """Whether a damaged file is all there is of a detail: it makes a run fetch the detail again."""
     if lake.details not in damaged.parents:
@@ -301,12 +310,12 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def times_health(lake: Lake, now: datetime) -> Finding:
-    """Whether anything in bronze claims a future time; `now`: this machine's time (UTC)."""
+def times_health(lake: Lake, now: datetime, answers: Callable[[], Iterable[AnswerFiles]]) -> Finding:
+    """Whether anything in bronze claims a future time; `now`: this machine's time (UTC); `answers`: of `answers_on_disk`."""
     if not lake.listings.is_dir():
         return skipped(TIMES, "nothing came yet")
     lake = replace(lake, clock=lambda: now)
-    ahead = [*_listings(lake), *_details(lake)]
+    ahead = [*_listings(lake), *_details(answers())]
     if not ahead:
         return ok(TIMES, "nothing claims to be of the future")
     more = f" and {len(ahead) - EXAMPLES} more" if len(ahead) > EXAMPLES else ""
@@ -324,12 +333,11 @@ def _listings(lake: Lake) -> Iterator[str]:
         yield f"listing {name} ({claimed:%Y-%m-%d} instead of {believed:%Y-%m-%d})"
 
 
-def _details(lake: Lake) -> Iterator[str]:
-    for folder in sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]")):
-        for activity_id, files in detail_files(lake, int(folder.name.removeprefix("year="))).items():
-            for claimed in sorted(files.disbelieved):
-                if files.good_at is not None and claimed > files.good_at + DAY:
-                    yield f"detail of {activity_id} ({claimed:%Y-%m-%d})"
+def _details(answers: Iterable[AnswerFiles]) -> Iterator[str]:
+    for files in answers:
+        for claimed in sorted(files.disbelieved):
+            if files.good_at is not None and claimed > files.good_at + DAY:
+                yield f"detail of {files.activity_id} ({claimed:%Y-%m-%d})"
 
 
 def later_first_year(lake: Lake, first_year: int, *, without: Manifest | None = None) -> int | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +84,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
 
     lake, home, left_out = Lake(settings.data_dir), settings.dagster_home, unused(settings)
+    answers = cache(partial(health.answers_on_disk, lake, now))
     return {
         SETTINGS: lambda: _settings(faults),
         LIMITS: lambda: _limits(settings),
@@ -93,8 +94,8 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         CONFIG: lambda: dagster.config_health(home),
         dagster.INSTANCE: lambda: dagster.instance_health(home, lake, now),
         health.LISTINGS: lambda: health.listings_health(lake),
-        health.DETAILS: lambda: health.details_health(lake),
-        health.TIMES: lambda: health.times_health(lake, now),
+        health.DETAILS: lambda: health.details_health(lake, answers),
+        health.TIMES: lambda: health.times_health(lake, now, answers),
         health.DECISIONS: lambda: health.decisions_health(lake),
         health.WORKING: lambda: health.warehouse_health(lake, now),
         health.LEFTOVERS: lambda: health.leftovers(lake, now),

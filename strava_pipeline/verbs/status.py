@@ -90,7 +90,6 @@ def read_status(settings: "Settings") -> Status:
     from strava_pipeline.lake.gold.quarantine import failing_now
     from strava_pipeline.lake.health import later_first_year
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.retention import retention
     from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.dashboard import running_dashboard
@@ -99,7 +98,11 @@ def read_status(settings: "Settings") -> Status:
     now, remaining = clock.now(), budget(STRAVA, settings, clock).remaining()
     published = _published(lake)
     failing = [each for each, _ in failing_now(lake)]
-    kept = retention(lake, settings.api_keep_days, now)
+    kept = None
+    if settings.api_keep_days is not None:  # what lets expire imports whatever makes tables
+        from strava_pipeline.operations.retention import retention
+
+        kept = retention(lake, settings.api_keep_days, now)
     return Status(
         data_dir=str(lake.data_dir),
         login=_login(settings, published),
@@ -160,11 +163,11 @@ _ONLY_ME = f"SELECT count(*) FROM activities WHERE source = '{STRAVA}' AND (priv
 
 
 def _published(lake: "Lake") -> _Published:
-    from strava_pipeline.lake.gold.matches import match_counts
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year, row_counts
     from strava_pipeline.lake.gold.user_views import skipped_views
     from strava_pipeline.lake.gold.warehouse import has_other_views, is_outdated, one_number
+    from strava_pipeline.lake.sql import sql
 
     if not lake.snapshot.exists():
         return _Published()
@@ -174,7 +177,7 @@ def _published(lake: "Lake") -> _Published:
         if tables:
             # columns may not be there
             return _Published([], row_counts(connection), skipped_views(connection), outdated)
-        matched = match_counts(connection)
+        of_several_sources, proposed = connection.execute(sql("match_counts")).fetchall()[0]
         return _Published(
             counts_by_year(connection),
             row_counts(connection),
@@ -183,8 +186,8 @@ def _published(lake: "Lake") -> _Published:
             tells_details=True,
             only_me=one_number(connection, _ONLY_ME),
             files_with_problems=one_number(connection, "SELECT count(problem) FROM files"),
-            of_several_sources=matched.activities,
-            proposed=matched.proposed,
+            of_several_sources=of_several_sources,
+            proposed=proposed,
         )
 
 
