@@ -115,6 +115,15 @@ def holdings(lake: Lake, year: int) -> PageCounts:
     return held
 
 
+def are_shards_current(lake: Lake, wanted: Iterable[int], years: YearRange) -> bool:
+    """Whether no shard of the `wanted` years is to be made again, as those of the last year are in a new one."""
+    with locked(lake, LOCK):
+        times = all_listing_times(lake)
+        return all(
+            _is_current(metadata, year, years, times) for year in wanted for metadata in _parquet(lake, year).values()
+        )
+
+
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
     """Set aside shards whose rows can't be read although their footer can; returns their names."""
     damaged = []
@@ -165,8 +174,12 @@ def _clear(lake: Lake, year: int, years: YearRange, times: Times) -> None:
         metadata = readable.get(path)
         if metadata is None:
             path.replace(path.with_suffix(".damaged"))
-        elif {key: metadata.get(key, "") for key in _MADE_BY} != _made_by(_holds(metadata), year, years, times):
+        elif not _is_current(metadata, year, years, times):
             path.replace(path.with_suffix(".outdated"))
+
+
+def _is_current(metadata: dict[str, str], year: int, years: YearRange, times: Times) -> bool:
+    return {key: metadata.get(key, "") for key in _MADE_BY} == _made_by(_holds(metadata), year, years, times)
 
 
 def _holds(metadata: dict[str, str]) -> PageCounts:

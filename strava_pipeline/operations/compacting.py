@@ -37,18 +37,29 @@ def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -
         or are_tracks_due(lake)
     ):
         return [*span]
-    with reading(lake) as connection:
-        due = years_behind(lake, run.years) | _years_of_shards(connection, run, span)
-        deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
-        due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
-        if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):
-            return [*span]
+    due = years_to_publish(run, settings, span)
+    if due.issuperset(span):
+        return [*span]
     opened = partial(snapshot, lake)
     due |= years_without_insights(run, opened, span, settings.timezone, settings.insight_sports)
-    due |= waiting_years(lake).intersection(span)
     if not due:
         return []
     return [year for year in span if min(due) <= year <= max(due)] or [*span[-1:]]
+
+
+def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *, but: str = "") -> set[int]:
+    """The years in which something is to be merged or published, those of `span` for what belongs to no year.
+
+    `but`: a listing of which gold has all.
+    """
+    lake = run.lake
+    with reading(lake) as connection:
+        due = years_behind(lake, run.years, but=but) | _years_of_shards(connection, run, span)
+        deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
+        due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
+        if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):
+            return {*span}
+    return due | waiting_years(lake).intersection(span)
 
 
 def _years_of_shards(connection: Connection, run: RunContext, span: Sequence[int]) -> set[int]:

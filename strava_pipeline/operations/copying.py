@@ -101,7 +101,7 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     done, problem = Copied(settings.copy_place or ""), ""
     with timed() as seconds:
         try:
-            gather_beside(run.lake, _beside(run.lake, settings))
+            gather_beside(run.lake, beside(run.lake, settings))
             age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
             has_expired = known is not None and known.expired != len(expired_ids(run.lake))
             if age.at is None or age.lacking or age.problem or has_expired:
@@ -141,7 +141,7 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew:
                 "RESTIC_REPOSITORY."
             )
         with run.exclusive(LOCK):
-            gather_beside(lake, _beside(lake, settings))
+            gather_beside(lake, beside(lake, settings))
             is_limited = settings.api_keep_days is not None
             return _Copying(run, restic, is_limited=is_limited, adopt=adopt, anew=anew).all()
     except (PipelineError, OSError) as error:
@@ -150,7 +150,7 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew:
         raise
 
 
-def _beside(lake: Lake, settings: Settings) -> Mapping[str, Path]:
+def beside(lake: Lake, settings: Settings) -> Mapping[str, Path]:
     """What a person wrote beside the data folder, by its name in a restored folder."""
     files = {"providers.toml": settings.providers_config, "cars.toml": settings.pings_config}
     return {"goals.toml": lake.goals, "views": lake.views, **files}

@@ -63,6 +63,7 @@ class StepReport:
         findings: what was found of its rules; None: its check was not asked for.
         complete: whether all that was asked for is there now, for assets whose check is that; its rule names the check.
         stopped: the limit or the outage that ended the work early.
+        ends: nothing is due below, so the run ends with this step.
     """
 
     asset: str
@@ -71,6 +72,7 @@ class StepReport:
     findings: Sequence[Finding] | None = None
     complete: Finding | None = None
     stopped: Stopped | str | None = None
+    ends: bool = False
 
 
 def table_report(

@@ -54,6 +54,7 @@ _LINES: dict[str, tuple[str, ...]] = {
     LISTING: (
         "Listed {rows_received:activity} in {calls:call} " + _SECONDS,
         "listing_as_of?; older pages are as of {:moment}",
+        "skipped?; {}",
     ),
     EVENTS: (
         "Followed webhooks: {activities_followed:activity} in {calls:call}",

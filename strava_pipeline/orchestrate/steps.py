@@ -86,7 +86,7 @@ def reported(context: dg.AssetExecutionContext, run: RunContext, *reports: StepR
     years = [year for year in years_of_run(context.run) if year not in held]
     for report in reports:
         if report.metadata is not None:
-            yield from _materialized(context, report, years if held else None)
+            yield from _materialized(context, report, years if held or report.ends else None)
     blocking = {spec.key for spec in context.assets_def.check_specs if spec.blocking}
     refused: dict[str, str] = {}
     for key, result in (each for report in reports for each in check_results(report).items()):
@@ -122,11 +122,19 @@ def _materialized(
         return
     for year in years:
         numbers = metadata | shown(report.by_year.get(year, {}))
-        yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers)
-    if years:  # what the steps below wait for; by itself it would report every year of the run
+        tags = tags_before(context, report.asset, year) if report.ends else None
+        yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers, tags=tags)
+    if years and not report.ends:  # what the steps below wait for; by itself it would report every year of the run
         yield dg.MaterializeResult(
             asset_key=report.asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
         )
+
+
+def tags_before(context: dg.AssetExecutionContext, asset: str, year: int) -> Mapping[str, str] | None:
+    """Dagster's tags of what was made of it last, by which what stands below is in sync with it; None: nothing was."""
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[str(year)])
+    found = context.instance.fetch_materializations(wanted, limit=1).records
+    return found[0].asset_materialization.tags if found and found[0].asset_materialization else None
 
 
 def _is_last(context: dg.AssetExecutionContext) -> bool:

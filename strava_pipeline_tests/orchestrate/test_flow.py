@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.orchestrate.schedules import DAILY_ASSETS
 from strava_pipeline_tests.rig import NOW, YEARS, Make, Rig
 
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
@@ -66,6 +67,37 @@ def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publish
     # the run's beginning, and the steps of the listing, gold, matching, details, their tables, publishing; who reads
     del opened[":memory:"]  # to which the working one is attached
     assert opened == {str(rig.lake.working): 7, str(rig.lake.snapshot): 2}
+
+
+@pytest.mark.slow
+def test_a_flow_that_finds_nothing_new_ends_after_its_listing_and_what_is_watched_stays_fresh(rig: Rig) -> None:
+    rig.begin_with("flow_backfill")
+    rig.do("compact")
+    before = rig.run("flow", [2026])
+    assert "activities" in before.metadata, "Dagster has no record of what it would say is unchanged"
+    first = {asset: made(rig, asset).tags for asset in DAILY_ASSETS}
+    rig.calls()
+    outcome = rig.run("flow", [2026])
+    assert rig.calls()["by_endpoint"] == {LISTING: 2}
+    assert outcome.metadata["bronze_activities"]["skipped"] == "nothing new"
+    assert outcome.metadata["published_warehouse"]["replaced"] is False
+    for asset in DAILY_ASSETS:
+        assert made(rig, asset).partition == "2026"
+        assert made(rig, asset).tags == first[asset], "what is below is in sync with it"
+    entries = rig.remembered.all_logs(outcome.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert len(entries) == len(DAILY_ASSETS), "Dagster's freshness goes by it"
+    entries = rig.remembered.all_logs(outcome.run_id, of_type=dg.DagsterEventType.STEP_SKIPPED)
+    skipped = {entry.step_key for entry in entries}
+    assert skipped > {"activity_shards", "activities", "bronze_activity_details", "published_warehouse", "insights"}
+    again = rig.run("flow", [2026], activities={"force": True})
+    assert "activities" in again.metadata, "whoever asks for more than what is due gets it"
+
+
+def made(rig: Rig, asset: str) -> dg.AssetMaterialization:
+    entry = rig.remembered.get_latest_materialization_event(dg.AssetKey(asset))
+    assert entry is not None
+    assert entry.asset_materialization is not None
+    return entry.asset_materialization
 
 
 @pytest.mark.slow

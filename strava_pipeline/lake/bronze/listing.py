@@ -186,12 +186,12 @@ class Listing:
         self._editable().walked = len(self.manifest.pages)
         self._save()
 
-    def mark_used(self) -> None:
+    def mark_used(self, *, brought_nothing: bool = False) -> None:
         """Note that a run has used the whole listing, so that the next run lists again. Half a listing is resumed instead."""
         if self.manifest.complete and not self.manifest.settled:
-            self._editable().settled = True
             on_disk = read_listing(self.folder)  # another run, or another part of this one, may have changed it
-            on_disk._editable().settled = True
+            for manifest in (self._editable(), on_disk._editable()):
+                manifest.settled, manifest.brought_nothing = True, brought_nothing
             on_disk._save()
 
     def _editable(self) -> Manifest:

@@ -69,11 +69,11 @@ def naming_sources(lake: Lake) -> list[str]:
     return naming_order(lake.listed_sources, lake.priorities)
 
 
-def mark_listings_used(lake: Lake, run_id: str) -> None:
+def mark_listings_used(lake: Lake, run_id: str, *, brought_nothing: bool = False) -> None:
     """Mark the listings of a run that used them to the end. Other runs may have died before that: theirs stay as they are."""
     for listing in provider_listings(lake):
         if listing.manifest.run_id == run_id:
-            listing.mark_used()
+            listing.mark_used(brought_nothing=brought_nothing)
 
 
 def all_listing_times(lake: Lake) -> Times:

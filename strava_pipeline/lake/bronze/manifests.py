@@ -135,6 +135,7 @@ class Manifest(BaseModel):
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
     settled: bool = False  # a run that used it came to its end
+    brought_nothing: bool = False  # that run found all of it in gold, and merged none of it
     pages: list[PageEntry] = []
     gone: list[Deletion] = []
 

@@ -44,8 +44,11 @@ _HELD: dict[str, Any] = {**_LISTED, "is_deleted": pl.Boolean}  # in the order of
 _SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.String, "type": pl.String}
 
 
-def years_behind(lake: Lake, years: YearRange) -> set[int]:
-    """The years with unmerged pages of listings, new activities without a detail, or deletions that no run has judged."""
+def years_behind(lake: Lake, years: YearRange, *, but: str = "") -> set[int]:
+    """The years with unmerged pages of listings, new activities without a detail, or deletions that no run has judged.
+
+    `but`: a listing of which gold has all.
+    """
 
     def known_in_gold(connection: Connection) -> tuple[dict[int, dict[str, int]], set[int]]:
         unfetched = years_unmerged(connection, lake, years)
@@ -57,7 +60,10 @@ def years_behind(lake: Lake, years: YearRange) -> set[int]:
 
     # A warehouse that has to be rebuilt holds nothing yet.
     merged, unfetched = read_if_usable(lake, known_in_gold) or ({}, set())
-    return unfetched.union(*(unmerged_years(merged, listing, years) for listing in all_listings(lake)))
+    waiting = (
+        listing for listing in all_listings(lake) if not (listing.manifest.brought_nothing or listing.name == but)
+    )
+    return unfetched.union(*(unmerged_years(merged, listing, years) for listing in waiting))
 
 
 def first_pull_ended_at(lake: Lake) -> datetime | None:

@@ -156,7 +156,7 @@ def shards_with_bronze(lake: Lake, wanted: Sequence[int], years: YearRange) -> A
     behind: set[int] = set()
     for listing in provider_listings(lake):
         partitions = held.keys() & listing.manifest.years_within(years)
-        if partitions:
+        if partitions and not listing.manifest.brought_nothing:  # else its pages wait for the next shards
             lacking = {
                 year: listing.manifest.pages_for(year, years) - held[year].get(listing.name, 0) for year in partitions
             }

@@ -4,7 +4,7 @@ Each lands what it got as received; no client is imported before a run uses it. 
 providers.py's and events.py's.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,9 @@ from strava_pipeline.operations.fetching_steps import (
 )
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
+from strava_pipeline.operations.quiet import end_if_quiet
 from strava_pipeline.operations.shapes import SHAPE, shape_finding
+from strava_pipeline.orchestrate.assets.gold import PUBLISHED
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import (
     CallLimits,
@@ -49,7 +51,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.metadata import described, described_source
 from strava_pipeline.orchestrate.resources import Run, RunSources
-from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported, tags_before
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
@@ -107,23 +109,42 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
         check_specs=own_checks(LISTING, LISTED),
+        output_required=False,  # a daily run without anything to do ends here: Dagster skips the steps below
     )
     def bronze_activities(
         context: dg.AssetExecutionContext, config: ListingConfig, run: Run, sources: RunSources
     ) -> Iterator[Result]:
         options = resolved(config, context.run.job_name, LISTING)
         options = options.model_copy(update={"month": options.month or month_asked(context.run)})
-        years, is_last = chosen_years(context, run), not _fetches_details(context.run)
-        report = list_activities(run, sources.budgeted(source), options, years, is_last=is_last)
-        yield from reported(context, run, replace(report, findings=[shape_finding(run.lake, source)]))
+        details, years, strava = _details_of(context.run), chosen_years(context, run), sources.budgeted(source)
+        report = list_activities(run, strava, options, years, is_last=details is None)
+        reports = [replace(report, findings=[shape_finding(run.lake, source)])]
+        if details is not None and options.mode == "incremental" and _may_end(context, years):
+            reports = end_if_quiet(run, strava, reports[0], details, years)
+        yield from reported(context, run, *reports)
 
     return bronze_activities
 
 
-def _fetches_details(run: dg.DagsterRun) -> bool:
+def _ops_of(run: dg.DagsterRun) -> dict[str, Any]:
+    return dict(run.run_config).get("ops") or {}  # type: ignore[return-value]
+
+
+def _may_end(context: dg.AssetExecutionContext, years: Sequence[int]) -> bool:
+    """Whether it is a whole daily run whose steps below do only what is due, and Dagster's records have an earlier one."""
+    run = context.run
+    is_whole = not run.asset_selection and _ops_of(run).keys() <= {LISTING, DETAILS}
+    return run.job_name == "flow" and is_whole and all(tags_before(context, PUBLISHED, year) for year in years)
+
+
+def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
+    """How the run will fetch details; None: it won't."""
+    fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
     if run.asset_selection:  # chosen in the UI
-        return dg.AssetKey(DETAILS) in run.asset_selection
-    return DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
+        fetches = dg.AssetKey(DETAILS) in run.asset_selection
+    if not fetches:
+        return None
+    return resolved(DetailsConfig(**_ops_of(run).get(DETAILS, {}).get("config", {})), run.job_name, DETAILS)
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:

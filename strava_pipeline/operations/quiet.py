@@ -1,0 +1,98 @@
+"""How a daily run ends after its listing, where that brought nothing and nothing else is due.
+
+What is due is asked of those who would do it, and where nobody can say, the run goes on. Whoever asks changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
+from strava_pipeline.lake.copied import OLD, copy_age, gather_beside
+from strava_pipeline.lake.gold.coverage import differences
+from strava_pipeline.lake.gold.fetch_selection import select_details
+from strava_pipeline.lake.gold.merge_details import has_fresh_details, sync_kudos
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.quarantine import sync_quarantine
+from strava_pipeline.lake.gold.warehouse import reading, transaction
+from strava_pipeline.lake.imports.merge import has_fresh_files
+from strava_pipeline.lake.shards import are_shards_current
+from strava_pipeline.operations.budgeted_source import BudgetedSource
+from strava_pipeline.operations.compacting import years_to_publish
+from strava_pipeline.operations.copying import beside
+from strava_pipeline.operations.fetching import scope_of
+from strava_pipeline.operations.fetching_steps import fetch_details
+from strava_pipeline.operations.insights import write_insights_of, years_without_insights
+from strava_pipeline.operations.options import DetailsOptions
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.settings import Settings
+
+_COPIED_AGAIN = OLD * 0.75  # before doctor warns of a copy that lacks the pages of quiet listings
+
+
+def end_if_quiet(
+    run: RunContext, strava: BudgetedSource, listed: StepReport, details: DetailsOptions, years: Sequence[int]
+) -> list[StepReport]:
+    """What a run reports that ends after its listing, `listed`; where it goes on, `listed` alone, and what is due."""
+    settings, lake = strava.settings, run.lake
+    due = what_is_due(run, settings, listed, details, years)
+    if due:
+        return [replace(listed, metadata={**(listed.metadata or {}), "due": due})]
+    quiet = replace(listed, metadata={**(listed.metadata or {}), "skipped": "nothing new"})
+    reports = [quiet, replace(fetch_details(run, strava, details, years), complete=None)]
+    opened, zone, sports = partial(snapshot, lake), settings.timezone, settings.insight_sports
+    if years_without_insights(run, opened, years, zone, sports):  # another day
+        reports.append(replace(write_insights_of(run, opened, years, zone, sports), findings=None))
+    if run.run_id is not None:
+        mark_listings_used(lake, run.run_id, brought_nothing=True)
+    published = {"replaced": False, "bytes": lake.snapshot.stat().st_size}
+    reports.append(StepReport("published_warehouse", published))
+    return [replace(each, ends=True) for each in reports]
+
+
+def what_is_due(
+    run: RunContext, settings: Settings, listed: StepReport, details: DetailsOptions, years: Sequence[int]
+) -> str:
+    """What a run over `years` has to do after its listing, in a word: the first thing that was found; empty: nothing."""
+    lake, now = run.lake, run.now()
+    listing = next((each for each in listings(lake, newest_first=True) if each.manifest.run_id == run.run_id), None)
+    if (
+        run.has_rebuilt
+        or listing is None
+        or listing.manifest.as_of is not None
+        or listed.complete is None
+        or not listed.complete.holds
+    ):
+        return "all of it"
+    with reading(lake) as connection:
+        brings = differences(lake, listing, years, run.years)
+        if brings.inserted or brings.changed or len(brings.listed) < listing.manifest.rows:
+            return "activities"
+        wanted = select_details(lake, years, scope_of(run, settings, details), now)
+        if wanted.due or wanted.refresh or has_fresh_details(connection, lake, years):
+            return "details"
+        if years_to_publish(run, settings, years, but=listing.name) or has_fresh_files(connection, lake):
+            return "gold"
+        with transaction(connection, is_kept=False):
+            if sync_kudos(connection, lake, years) or sync_quarantine(connection, lake, years):
+                return "details"
+    if not are_shards_current(lake, years, run.years):
+        return "shards"
+    if settings.export_url is not None:  # what is missing elsewhere is known there alone
+        return "export"
+    return "copy" if settings.is_copied and _lacks_files(run, settings) else ""
+
+
+def _lacks_files(run: RunContext, settings: Settings) -> bool:
+    """Whether the second copy lacks more than what quiet listings brought since, or is so old that they are due, too."""
+    gather_beside(run.lake, beside(run.lake, settings))
+    age = copy_age(run.lake, settings.copy_place)
+    if age.at is None or age.problem or run.now() - age.at >= _COPIED_AGAIN:
+        return True
+    quiet = (
+        each.manifest
+        for each in listings(run.lake)
+        if each.manifest.brought_nothing or each.manifest.run_id == run.run_id
+    )
+    return age.lacking > sum(len(each.pages) + 1 for each in quiet if each.fetched_at >= age.at)
