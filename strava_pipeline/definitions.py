@@ -1,5 +1,7 @@
 """What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
 
+from multiprocessing import parent_process
+
 from strava_pipeline.core.process import collect_seldom, importing, keep_files_private
 
 keep_files_private()  # a code server or a run that no command of ours started
@@ -7,6 +9,7 @@ collect_seldom()
 with importing():
     from dagster import Definitions
 
+    from strava_pipeline.operations.used import first_shown
     from strava_pipeline.orchestrate.build import build_defs
     from strava_pipeline.orchestrate.run_log import without_console
     from strava_pipeline.settings import Settings
@@ -14,4 +17,6 @@ with importing():
     settings = Settings.load()
     if settings.log_stdout == "runs":
         without_console()
-    defs: Definitions = build_defs(settings, only_set_up=True)
+    # a run's own process, which Dagster forks or spawns, has every year: it may have been asked for by other definitions
+    first_year = settings.first_year if parent_process() else first_shown(settings)
+    defs: Definitions = build_defs(settings, only_set_up=True, first_year=first_year)

@@ -340,20 +340,24 @@ def _details(answers: Iterable[AnswerFiles]) -> Iterator[str]:
                 yield f"detail of {files.activity_id} ({claimed:%Y-%m-%d})"
 
 
-def later_first_year(lake: Lake, first_year: int, *, without: Manifest | None = None) -> int | None:
+def later_first_year(
+    lake: Lake, first_year: int, sources: Iterable[str] = (STRAVA,), *, without: Manifest | None = None
+) -> int | None:
     """The first year with an activity, where it is later than `first_year` and complete listings show that nothing is older.
 
-    `without`: a listing that is passed over, as if it were not on disk.
+    Args:
+        sources: those whose listings have to show it.
+        without: a listing that is passed over, as if it were not on disk.
     """
     found = [listing.manifest for listing in all_listings(lake) if listing.manifest != without]
     years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
     first = min((year for manifest in found for year in manifest.years_within(years)), default=first_year)
-    return first if first > first_year and _is_listed_before(first, found) else None
+    return first if first > first_year and all(_is_listed_before(first, found, source) for source in sources) else None
 
 
-def _is_listed_before(year: int, manifests: Iterable[Manifest]) -> bool:
-    """Whether complete listings, laid end to end, show all before `year`, by a login that sees private activities."""
-    windows = (each.window for each in manifests if each.source == STRAVA and each.complete and each.sees_private)
+def _is_listed_before(year: int, manifests: Iterable[Manifest], source: str) -> bool:
+    """Whether complete listings of a source, laid end to end, show all before `year`, by a login that sees private activities."""
+    windows = (each.window for each in manifests if each.source == source and each.complete and each.sees_private)
     spans = [(window.after, window.before) for window in windows if not window.names_single_activities]
     reach = -inf
     for after, before in sorted(spans, key=lambda span: -inf if span[0] is None else span[0]):

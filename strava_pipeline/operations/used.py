@@ -1,16 +1,22 @@
 """What is set up here: what nobody set up is told to no one, and Dagster does not show it."""
 
+import os
+import time
+from functools import lru_cache
 from typing import Any
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.systems import unused
+from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_in_file, enabled_providers
 from strava_pipeline.ingest.registry import login_files
 from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.lake.bronze.deliveries import has_deliveries
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.settings import Settings
+
+_FIRST_SHOWN = "STRAVA_FIRST_SHOWN"  # the variable that tells Dagster's processes what was known when they were started
 
 
 def is_strava_set_up(settings: Settings) -> bool:
@@ -42,4 +48,28 @@ def that_send(settings: Settings) -> set[str]:
 
 def set_up(settings: Settings) -> tuple[Any, ...]:
     """All by which it is decided what Dagster shows; equal as long as that stays. Raises UnusableProvidersError."""
-    return settings, sources_set_up(settings), that_send(settings), unused(settings)
+    return settings, sources_set_up(settings), that_send(settings), unused(settings), first_shown(settings)
+
+
+def first_shown(settings: Settings) -> int:
+    """The year that Dagster's dialogs begin with: the first with data, as known at its start, or an earlier one since then."""
+    noted = int(os.environ.get(_FIRST_SHOWN, settings.first_year))
+    if noted <= settings.first_year:
+        return settings.first_year
+    minute = int(time.monotonic() // 60)  # it reads every manifest, and is asked every 5 s
+    return min(noted, _first_with_data(settings, minute))
+
+
+def note_first_shown(settings: Settings, *, may_rise: bool) -> None:
+    """Before Dagster's processes start. `may_rise`: no backfill is in progress, which would fail where its years are gone."""
+    os.environ[_FIRST_SHOWN] = str(_first_with_data(settings, -1) if may_rise else settings.first_year)
+
+
+@lru_cache(maxsize=1)
+def _first_with_data(settings: Settings, _minute: int) -> int:
+    """The first year with an activity, where listings show that no service has an older one; else the first year."""
+    if len(unused(settings)) < len(parts("jobs")):  # systems beside activities have years of their own
+        return settings.first_year
+    return (
+        later_first_year(Lake(settings.data_dir), settings.first_year, sources_set_up(settings)) or settings.first_year
+    )

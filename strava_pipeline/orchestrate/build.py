@@ -39,6 +39,7 @@ def build_defs(
     progress_of: ProgressOf | None = None,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     only_set_up: bool = False,
+    first_year: int | None = None,
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
 
@@ -46,10 +47,11 @@ def build_defs(
 
     Args:
         only_set_up: leave out what nobody set up. What receives stays: files, requests, deliveries.
+        first_year: with which the partitions begin; STRAVA_FIRST_YEAR, unless said.
         progress_of: makes the watcher that is informed of progress beside Dagster's log.
         executor: of runs that name no other.
     """
-    partitions, providers = year_partitions(settings.first_year), enabled_providers(settings)
+    partitions, providers = year_partitions(first_year or settings.first_year), enabled_providers(settings)
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
     senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
     left_out = unused(settings) if only_set_up else set[str]()

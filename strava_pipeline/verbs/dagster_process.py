@@ -168,6 +168,8 @@ def prepare(settings: "Settings") -> None:
     """
     check_schedule(settings)
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.used import note_first_shown
+    from strava_pipeline.orchestrate.dagster_private import BULK_ACTION_TERMINAL_STATUSES
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.orchestrate.run_records import prune_daily
     from strava_pipeline.orchestrate.runs import clean_up, note_first_event
@@ -178,6 +180,9 @@ def prepare(settings: "Settings") -> None:
         for run_id in clean_up(instance, Lake(settings.data_dir)):
             echo(f"Run {run_id} had died without a word; it is now marked as failed.", err=True)
         prune_daily(instance, settings, datetime.now(UTC))
+        backfills = instance.get_backfills()
+        with suppress(PipelineError):  # a file of settings that can't be used: all years are shown
+            note_first_shown(settings, may_rise=all(each.status in BULK_ACTION_TERMINAL_STATUSES for each in backfills))
         note_first_event(instance)
     if missing := missing_configuration(settings.dagster_home):
         echo(

@@ -122,14 +122,13 @@ def _request(
     return dg.RunRequest(
         run_key=run_key,
         job_name=job,
-        partition_key=str(years[0]) if len(years) == 1 else None,
         asset_selection=[dg.AssetKey(name) for name in assets],
         run_config={"ops": dict(ops)},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
             **LAST,
-            **(range_tags(years) if len(years) > 1 else {}),
+            **range_tags(years),
         },
     )
 
