@@ -1,4 +1,4 @@
-"""What `doctor` looks at in the data folder: the warehouse, bronze, decisions, leftovers, room and rights, the first year.
+"""What `doctor` looks at in the data folder: the warehouse, bronze, decisions, leftovers, room and rights; the first year.
 
 Reads only. The working file is opened for a moment, read-only and under the writer's lock; where a run holds it, the look is
 given up after seconds and the run is not disturbed. Of bronze everything that a rebuild would read is unpacked, so that its
@@ -56,7 +56,6 @@ SPARE = 200_000_000  # bytes; a year of bronze, shards and Dagster's records of 
 NAMED = 20  # of many files of one kind, that many are named
 TIMES = "bronze: times"
 EXAMPLES = 5
-FIRST_YEAR = "first year"
 PRIVACY = "folders: privacy"
 _PUBLIC = ("README.md", "dagster.yaml", ".daemon.lock", ".dev.lock")  # of the checkout, or empty
 
@@ -340,16 +339,11 @@ def _details(answers: Iterable[AnswerFiles]) -> Iterator[str]:
                 yield f"detail of {files.activity_id} ({claimed:%Y-%m-%d})"
 
 
-def later_first_year(
-    lake: Lake, first_year: int, sources: Iterable[str] = (STRAVA,), *, without: Manifest | None = None
-) -> int | None:
-    """The first year with an activity, where it is later than `first_year` and complete listings show that nothing is older.
-
-    Args:
-        sources: those whose listings have to show it.
-        without: a listing that is passed over, as if it were not on disk.
+def later_first_year(lake: Lake, first_year: int, sources: Iterable[str] = (STRAVA,)) -> int | None:
+    """The first year with an activity, where it is later than `first_year` and complete listings of `sources` show that nothing
+    is older.
     """
-    found = [listing.manifest for listing in all_listings(lake) if listing.manifest != without]
+    found = [listing.manifest for listing in all_listings(lake)]
     years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
     first = min((year for manifest in found for year in manifest.years_within(years)), default=first_year)
     return first if first > first_year and all(_is_listed_before(first, found, source) for source in sources) else None
@@ -366,14 +360,3 @@ def _is_listed_before(year: int, manifests: Iterable[Manifest], source: str) -> 
         reach = max(reach, inf if before is None else before)
     _, end = year_window(year - 1, year - 1, YearRange(year - 1, year))
     return end is not None and reach >= end
-
-
-def first_year_advice(first: int, env_file: str) -> str:
-    """What to do about empty first years: the exact line, and its file."""
-    return f"Nothing is older than {first}. Put this line into {env_file} to leave out empty years: STRAVA_FIRST_YEAR={first}"
-
-
-def first_year_health(lake: Lake, first_year: int, env_file: str) -> Finding:
-    """For `doctor`: never a fault."""
-    later = later_first_year(lake, first_year)
-    return ok(FIRST_YEAR, first_year_advice(later, env_file) if later else str(first_year))

@@ -10,7 +10,6 @@ from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
-from strava_pipeline.lake.health import first_year_advice, later_first_year
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import ProfileReport, YearsReport, pull_details, pull_profile, pull_streams
@@ -34,7 +33,6 @@ from strava_pipeline.operations.step_reports import (
     timed,
 )
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import env_file
 
 
 def list_activities(
@@ -48,8 +46,6 @@ def list_activities(
     """List activities. `is_last`: the run makes no calls after these."""
     with timed() as seconds:
         report = pull_each(listed_together(strava, options, years), partial(pull_listing, run, strava, options))
-        if advice := _empty_years_advice(run, report):
-            run.progress.say(advice)
     if is_last and report.stopped is None:
         strava.client.budget.finish()
     return StepReport(
@@ -61,17 +57,6 @@ def list_activities(
         complete=listing_complete(report),
         stopped=report.stopped,
     )
-
-
-def _empty_years_advice(run: RunContext, report: PullReport) -> str | None:
-    """What to do about years before the athlete's first activity; None unless this very listing showed that they are empty."""
-    manifest, first = report.manifest, run.years.first
-    if not (report.calls and manifest.complete and manifest.window.mode in ("all", "year")):
-        return None
-    later = later_first_year(run.lake, first)
-    if later is None or later == later_first_year(run.lake, first, without=manifest):
-        return None
-    return first_year_advice(later, str(env_file()))
 
 
 def listing_numbers(report: PullReport, seconds: float) -> dict[str, object]:

@@ -79,7 +79,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
     from strava_pipeline.orchestrate.home import CONFIG
-    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs import dagster_health as dagster
     from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
 
@@ -99,7 +98,6 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.DECISIONS: lambda: health.decisions_health(lake),
         health.WORKING: lambda: health.warehouse_health(lake, now),
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
-        health.FIRST_YEAR: lambda: health.first_year_health(lake, settings.first_year, str(env_file())),
         purge.PURGE: lambda: purge.purge_health(lake),
         copied.COPY: lambda: _copy(settings, lake, now),
         user_files.GOALS: lambda: user_files.goals_health(lake),

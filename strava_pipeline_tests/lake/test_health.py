@@ -1,4 +1,4 @@
-"""Which STRAVA_FIRST_YEAR leaves out empty years, nothing is said before everything was listed; and what others can look into."""
+"""Which first years are empty, nothing is said before everything was listed; and what others can look into."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.years import YearRange, year_window
-from strava_pipeline.lake.health import first_year_health, later_first_year, privacy
+from strava_pipeline.lake.health import later_first_year, privacy
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, land, listed, started
 
@@ -24,8 +24,6 @@ def test_the_first_year_with_an_activity_is_told_where_it_is_later(
     lake, years = Lake(tmp_path), YearRange(first_year, 2026)
     listed(lake, [activity(2, "2026-05-05T06:00:00Z"), activity(1, start)], years=years)
     assert later_first_year(lake, first_year) == later
-    told = first_year_health(lake, first_year, "/here/.env").what
-    assert told.endswith("/here/.env to leave out empty years: STRAVA_FIRST_YEAR=2015") is (later is not None)
 
 
 def test_a_listing_under_a_later_first_year_hides_no_earlier_one(tmp_path: Path) -> None:
