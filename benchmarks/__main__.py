@@ -326,14 +326,15 @@ def _startup_table(startup: dict[str, list[float]]) -> Table:
 
 
 def _commands_table(found: Commands) -> Table:
-    table = Table(box=box.MARKDOWN, title="Whole commands, CPU", title_justify="left")
-    for name in ("", "median s", "of the imports", "aim", "of the floor", "aim"):
+    table = Table(box=box.MARKDOWN, title="Whole commands, CPU and writes", title_justify="left")
+    for name in ("", "median s", "of the imports", "aim", "of the floor", "aim", "MB written"):
         table.add_column(name, justify="right" if name else "left")
     for name, seconds in found.cpu.items():
         of_imports, of_floor = AIMS.get(name, (None, None))
         floor_cells = [f"{found.ratio(name, FLOOR):.2f}", f"≤ {of_floor}"] if of_floor is not None else ["", ""]
         aim = "" if of_imports is None else f"≤ {of_imports}"
-        table.add_row(name, f"{median(seconds):.2f}", f"{found.ratio(name):.2f}", aim, *floor_cells)
+        written = f"{median(found.written_mb[name]):.2f}"
+        table.add_row(name, f"{median(seconds):.2f}", f"{found.ratio(name):.2f}", aim, *floor_cells, written)
     return table
 
 

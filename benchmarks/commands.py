@@ -1,6 +1,7 @@
-"""What whole commands cost, each in a process of its own: CPU beside importing Dagster, DuckDB and Polars, and beside a floor.
+"""What whole commands cost, each in a process of its own: CPU beside importing Dagster, DuckDB and Polars and beside a floor.
 
 The machine's speed changes from minute to minute, so every round runs all of them in turn. The floor is run_floor.py.
+What a command writes is what it hands to the system, whatever disk that is.
 """
 
 import os
@@ -27,19 +28,20 @@ AIMS = {  # the most, as a multiple of the imports and of the floor
     "report": (READING, None),
     "matches list": (READING, None),
     "goals check": (READING, None),
-    "status": (READING, None),
+    "status": (0.6, None),
     "doctor": (READING, None),
     "doctor, with an instance to ask": (0.9, None),
-    FLOW: (3.2, 1.7),
+    FLOW: (2.4, None),
     COMPACT: (2.7, 1.4),
 }
 
 
 @dataclass(slots=True)
 class Commands:
-    """CPU seconds of each round, by the name of the command."""
+    """CPU seconds of each round, and megabytes (1e6 bytes) that the system was given to write, by the name of the command."""
 
     cpu: dict[str, list[float]] = field(default_factory=dict)
+    written_mb: dict[str, list[float]] = field(default_factory=dict)
 
     def ratio(self, name: str, to: str = IMPORTS) -> float:
         return median(self.cpu[name]) / median(self.cpu[to])
@@ -50,6 +52,7 @@ class Commands:
             of_imports, of_floor = AIMS.get(name, (None, None))
             shown[name] = {
                 "cpu_median": round(median(seconds), 3),
+                "written_mb_median": round(median(self.written_mb[name]), 2),
                 "of_imports": round(self.ratio(name), 2),
                 "aim_of_imports": of_imports,
                 "of_floor": round(self.ratio(name, FLOOR), 2) if of_floor is not None else None,
@@ -79,13 +82,14 @@ def measure(place: Place, rounds: int) -> Commands:
         FLOW: (_command("flow"), {}),
         COMPACT: (_command("compact"), {}),
     }
-    found = Commands({name: [] for name in commands})
+    found = Commands({name: [] for name in commands}, {name: [] for name in commands})
     for number in range(rounds + 1):
         for name, (command, variables) in commands.items():
             print(f"round {number}: {name}", file=sys.stderr)
-            seconds = _run(place, command, variables)
+            seconds, written = _run(place, command, variables)
             if number:
                 found.cpu[name].append(seconds)
+                found.written_mb[name].append(written)
     return found
 
 
@@ -103,14 +107,18 @@ def _command(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "strava_pipeline", *words)
 
 
-def _run(place: Place, command: Sequence[str], variables: Mapping[str, str] = {}) -> float:
-    """CPU seconds, user and system, of the process and of the processes that it waited for."""
+def _run(place: Place, command: Sequence[str], variables: Mapping[str, str] = {}) -> tuple[float, float]:
+    """CPU seconds, user and system, and MB written of the process and of the processes that it waited for."""
     environment = {**os.environ, **place.settings.environ(), **variables}
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=place.folder, env=environment
     ) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and still there to be looked at
+        counts = Path(f"/proc/{process.pid}/io")
+        lines = counts.read_text().splitlines() if counts.exists() else []  # Linux alone has it
+        written = sum(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return used.ru_utime + used.ru_stime
+    return used.ru_utime + used.ru_stime, written / 1e6

@@ -67,7 +67,8 @@ def what_is_due(
         return "all of it"
     with reading(lake) as connection:
         brings = differences(lake, listing, years, run.years)
-        if brings.inserted or brings.changed or len(brings.listed) < listing.manifest.rows:
+        news = brings.inserted | brings.changed | (brings.deleted or frozenset())
+        if news or len(brings.listed) < listing.manifest.rows:
             return "activities"
         wanted = select_details(lake, years, scope_of(run, settings, details), now)
         if wanted.due or wanted.refresh or has_fresh_details(connection, lake, years):

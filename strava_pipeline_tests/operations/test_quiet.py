@@ -14,7 +14,7 @@ from strava_pipeline.core.copies import KINDS
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import land_detail, land_failed_detail
-from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
 from strava_pipeline.lake.copied import KnownCopy, find, note_copy, note_files
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.gold.coverage import years_behind
@@ -43,8 +43,12 @@ def listed(settings: Settings) -> tuple[RunContext, BudgetedSource, StepReport]:
 
 
 def due(rig: Rig) -> str:
+    """What is due after another listing; where nothing is, that is noted of it, as the run would."""
     run, _, report = listed(rig.settings)
-    return what_is_due(run, rig.settings, report, _FLOW, YEARS)
+    found = what_is_due(run, rig.settings, report, _FLOW, YEARS)
+    if not found:
+        mark_listings_used(rig.lake, str(run.run_id), brought_nothing=True)
+    return found
 
 
 def newest(rig: Rig) -> int:
@@ -81,7 +85,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "an edited name": (edit(name="Edited"), "activities"),
     "more kudos": (edit(kudos_count=9001), "activities"),
     "a detail that no run merged": (land_newer, "details"),
-    "a deleted activity": (lambda rig: rig.control("delete", id=newest(rig)), "gold"),
+    "a deleted activity": (lambda rig: rig.control("delete", id=newest(rig)), "activities"),
     "another version's views": (execute("UPDATE lake_meta SET value = 'x' WHERE key = 'derived'"), "gold"),
     **{
         what: (OF_COMPACT[what][0], "gold")
