@@ -1,6 +1,6 @@
 """How a daily run ends after its listing, where that brought nothing and nothing else is due.
 
-What is due is asked of those who would do it, and where nobody can say, the run goes on. Whoever asks changes nothing.
+What is due is asked of those who would do it, and where nobody can say, the run goes on.
 """
 
 from collections.abc import Sequence
@@ -35,15 +35,17 @@ def end_if_quiet(
     run: RunContext, strava: BudgetedSource, listed: StepReport, details: DetailsOptions, years: Sequence[int]
 ) -> list[StepReport]:
     """What a run reports that ends after its listing, `listed`; where it goes on, `listed` alone, and what is due."""
-    settings, lake = strava.settings, run.lake
+    settings, lake, made = strava.settings, run.lake, None
+    opened, zone, sports = partial(snapshot, lake), settings.timezone, settings.insight_sports
     due = what_is_due(run, settings, listed, details, years)
+    if not due and years_without_insights(run, opened, years, zone, sports):  # another day
+        made = write_insights_of(run, opened, years, zone, sports)
+        due = "" if all(finding.holds for finding in made.findings or ()) else "insights"
     if due:
         return [replace(listed, metadata={**(listed.metadata or {}), "due": due})]
     quiet = replace(listed, metadata={**(listed.metadata or {}), "skipped": "nothing new"})
     reports = [quiet, replace(fetch_details(run, strava, details, years), complete=None)]
-    opened, zone, sports = partial(snapshot, lake), settings.timezone, settings.insight_sports
-    if years_without_insights(run, opened, years, zone, sports):  # another day
-        reports.append(replace(write_insights_of(run, opened, years, zone, sports), findings=None))
+    reports += [replace(made, findings=None)] if made is not None else []
     if run.run_id is not None:
         mark_listings_used(lake, run.run_id, brought_nothing=True)
     published = {"replaced": False, "bytes": lake.snapshot.stat().st_size}

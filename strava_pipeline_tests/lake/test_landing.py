@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.errors import Finding
 from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.landing import (
     UNKNOWN,
@@ -27,7 +28,7 @@ from strava_pipeline.lake.bronze.landing import (
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, Window
 from strava_pipeline.lake.gold.fetch_selection import Candidate, detail_candidates
-from strava_pipeline.lake.health import times_health
+from strava_pipeline.lake.health import answers_on_disk, times_health
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -297,13 +298,16 @@ def test_a_detail_that_came_under_a_wrong_time_gives_way_to_the_next_one(lake: L
 
 
 def test_doctor_names_what_claims_to_be_of_the_future(lake: Lake) -> None:
-    assert times_health(lake, NOW).state == "skipped"
+    def times(now: datetime) -> Finding:
+        return times_health(lake, now, partial(answers_on_disk, lake, now))
+
+    assert times(NOW).state == "skipped"
     listed_on(lake, 0, activity(1))
-    assert times_health(lake, NOW).state == "ok"
+    assert times(NOW).state == "ok"
     listed_on(lake, 1, activity(1), ahead=YEAR)
     detailed(lake, activity(1), at=NOW + YEAR + DAY)
     listed_on(lake, 2, activity(1))
-    found = times_health(lake, NOW + 2 * DAY)
+    found = times(NOW + 2 * DAY)
     assert found.state == "warning"
     assert "listing 20270707T120000000000Z-all (2027-07-07 instead of 2026-06-01)" in found.what
     assert "detail of 1 (2027-07-07)" in found.what

@@ -28,7 +28,7 @@ from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.access import CLOCK, clock_health
 from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.lake.gold.warehouse import NEW_FILE, attach
-from strava_pipeline.lake.health import judged_room, warehouse_health, writable
+from strava_pipeline.lake.health import LEFTOVERS, judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.records import MIGRATED_BY, are_as_installed, read_records
@@ -452,10 +452,10 @@ def test_an_emulators_login_with_the_settings_of_another_host_is_a_problem(patie
 
 
 def test_a_look_that_fails_itself_is_a_problem_and_the_others_go_on(patient: Patient) -> None:
-    (patient.lake.details / "year=nineteen").mkdir()
+    (patient.lake.state / ".x.tmp").symlink_to("nowhere")
     found = patient.examined()
-    assert [(one.name, one.state) for one in found] == [("bronze: details", PROBLEM)]
-    assert "looking at it failed: ValueError" in found[0].what
+    assert [(one.name, one.state) for one in found] == [(LEFTOVERS, PROBLEM)]
+    assert "looking at it failed: FileNotFoundError" in found[0].what
 
 
 DATE = "Tue, 10 Mar 2026 12:00:30 GMT"
