@@ -107,21 +107,23 @@ def _kept_alive(socket: Path, ended: threading.Event, set_up: object) -> None:
 
     client, missed, patience = DagsterGrpcClient(socket=str(socket), host="localhost"), 0, _MISSES
     while not ended.wait(_LOOK):
-        if (found := _set_up_now()) not in (None, set_up):
-            echo("Something else is set up; Dagster's definitions are loaded again.", err=True)
+        found, why = _set_up_now(), ""
+        if found not in (None, set_up):
+            why = "Something else is set up; Dagster's definitions are loaded again."
+        else:
+            try:
+                client.ping("")
+                missed, patience = 0, _MISSES
+            except DagsterUserCodeUnreachableError:
+                missed += 1
+            if missed == patience:
+                why = "The process with Dagster's definitions does not answer; another one is started."
+                missed, patience = 0, min(2 * patience, _MOST_MISSES)
+        if why and not ended.is_set():
+            echo(why, err=True)
             with suppress(DagsterUserCodeUnreachableError):
                 client.reload_code(timeout=_RELOAD)
-                set_up = found
-        try:
-            client.ping("")
-            missed, patience = 0, _MISSES
-        except DagsterUserCodeUnreachableError:
-            missed += 1
-        if missed == patience and not ended.is_set():
-            echo("The process with Dagster's definitions does not answer; another one is started.", err=True)
-            with suppress(DagsterUserCodeUnreachableError):
-                client.reload_code(timeout=_RELOAD)
-            missed, patience = 0, min(2 * patience, _MOST_MISSES)
+                set_up = found or set_up
 
 
 def _set_up_now() -> "tuple[Any, ...] | None":
