@@ -21,7 +21,7 @@ from strava_pipeline.orchestrate.jobs import PULL_JOB, SOURCES_JOB, provider_job
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
 from strava_pipeline.orchestrate.steps import reported
-from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, RESUMES, limit_tag
+from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PARTITION, RESUMES, limit_tag
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
@@ -109,7 +109,7 @@ def test_a_stopped_year_goes_on_when_the_limit_ends_and_once(watched: Watched) -
     assert watched.tick() == "Toy lets no calls through until 2026-03-01 14:00 UTC."
     watched.now = ENDS + timedelta(minutes=2)
     request = watched.request()
-    assert (request.job_name, request.partition_key, request.tags[RESUMES]) == ("toy", "2025", "first")
+    assert (request.job_name, request.tags[PARTITION], request.tags[RESUMES]) == ("toy", "2025", "first")
     assert selected(request) == {*provider_job("toy").assets}
     assert request.run_config == {"ops": {}}, "the year's whole listing, as before"
     watched.ran("second", None, status=DagsterRunStatus.STARTED, **{RESUMES: "first"})
@@ -123,7 +123,7 @@ def test_a_listing_that_reached_its_end_is_not_made_again(watched: Watched) -> N
     watched.ran("first", FILES, (2024, 2026), INCREMENTAL)
     request = watched.request()
     assert selected(request) == {*provider_job("toy").assets} - {LISTING}
-    assert (request.run_config, request.partition_key) == ({"ops": {}}, None)
+    assert (request.run_config, request.tags.get(PARTITION)) == ({"ops": {}}, None)
     assert range_tags([2024, 2025, 2026]).items() <= request.tags.items()
 
 
@@ -168,7 +168,7 @@ def test_of_a_run_of_all_services_the_provider_s_own_part_goes_on_though_another
     watched.ran("all", FILES, config={"ops": of_others}, job=SOURCES_JOB, status=DagsterRunStatus.FAILURE)
     watched.ran("tin's", None, status=DagsterRunStatus.STARTED, job="tin", **{RESUMES: "all"})
     request = watched.request()
-    assert (request.job_name, request.partition_key, request.tags[RESUMES]) == ("toy", "2025", "all")
+    assert (request.job_name, request.tags[PARTITION], request.tags[RESUMES]) == ("toy", "2025", "all")
     assert selected(request) == {*provider_job("toy").assets} - {LISTING}
     assert request.run_config == {"ops": {}}
 

@@ -47,7 +47,7 @@ from strava_pipeline.orchestrate.runs import (
     years_of_run,
 )
 from strava_pipeline.orchestrate.schedules import no_login
-from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, RESUMES, limit_tag
+from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, PARTITION, RESUMES, limit_tag
 from strava_pipeline.settings import Settings
 
 
@@ -128,7 +128,7 @@ def _request(
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
             **LAST,
-            **range_tags(years),
+            **(range_tags(years) if len(years) > 1 else {PARTITION: str(years[0])}),
         },
     )
 
