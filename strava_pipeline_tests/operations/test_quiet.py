@@ -39,7 +39,7 @@ def listed(settings: Settings) -> tuple[RunContext, BudgetedSource, StepReport]:
     """A daily run that has listed."""
     run = run_context(settings, LogProgress(logging.getLogger()), run_id=str(uuid4()))
     strava = BudgetedSource(STRAVA, settings, run)
-    return run, strava, list_activities(run, strava, ListingOptions(mode="incremental"), YEARS, _FLOW)
+    return run, strava, list_activities(run, strava, ListingOptions(mode="incremental"), YEARS, is_last=False)
 
 
 def due(rig: Rig) -> str:

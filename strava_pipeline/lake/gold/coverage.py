@@ -124,7 +124,10 @@ def year_plans(
         for candidate in wanted.due:
             due[candidate.year].add(candidate.activity_id)
     whole = [each for each in listings(lake) if each.manifest.complete]
-    unmerged = {each.name: unmerged_years(merged, each, within) for each in whole}
+    unmerged = {
+        each.name: set[int]() if each.manifest.brought_nothing else unmerged_years(merged, each, within)
+        for each in whole
+    }
     plans = []
     for year in sorted(chosen, reverse=True):
         found = at_hand.get(year)
