@@ -1,10 +1,11 @@
 """What a service's answers look like: paths, the types there and how often each came; never a value. No files but `shape.json`.
 
-A path is `workouts[].workout_summary.id`. Of a key only those words are written that this program's code for the source has, the
-catalogue, or FIT's profile, so that a map whose keys are ids, dates, people or secrets shows none of these. Beside a source's
-record, `shape.json` is the shape that its emulator's answers have.
+A path is `workouts[].workout_summary.id`. Of a key only those words are written that are in fields which this program's code for
+the source, the catalogue or FIT's profile names, so that a map whose keys are ids, dates, people or secrets shows none of these; a
+name that is such a word, too, as Mark, shows. Beside a source's record, `shape.json` is the shape that its emulator's answers have.
 """
 
+import ast
 import json
 import re
 from collections import Counter
@@ -78,10 +79,10 @@ def safe_key(source: str, key: str) -> str:
 def _words_of(source: str) -> frozenset[str]:
     from fitdecode.profile import MESSAGE_TYPES  # all of this takes 15 ms, which a run without a new field does without
 
-    texts = [_text(path) for path in sorted(record_file(source).parent.rglob("*.py"))]
-    texts += [text for table in TABLES.values() for column in table.columns for text in (column.name, column.meaning)]
-    texts += [each.name for message in MESSAGE_TYPES.values() for each in (message, *message.fields.values())]
-    return frozenset(word.lower() for text in texts for word in _WORD.findall(text))
+    names = {*_names_of(source)}.union(*map(_fields_in, record_file(source).parent.glob("*.py")))
+    names |= {column.name for table in TABLES.values() for column in table.columns}
+    names |= {each.name for message in MESSAGE_TYPES.values() for each in (message, *message.fields.values())}
+    return frozenset(word.lower() for name in names for word in _WORD.findall(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,11 @@ def _names_of(source: str) -> frozenset[str]:
     """What the record and columns of activities name, and the keys of `shape.json`."""
     columns = {name for column in ACTIVITIES_ALL.sourced for name in column.source or ()}
     keys = {path.rpartition(".")[2].removesuffix("[]") for path in known_shape(source).paths}
-    return frozenset((columns | keys) - {""}).union(re.findall(r"[A-Za-z_]\w*", _text(record_file(source))))
+    return frozenset((columns | keys | _fields_in(record_file(source))) - {""})
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="ignore")
+def _fields_in(module: Path) -> set[str]:
+    """The strings of a module that may be names of fields."""
+    nodes = ast.walk(ast.parse(module.read_bytes()))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if _FIELD.fullmatch(text)}

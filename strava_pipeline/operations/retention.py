@@ -74,6 +74,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
         if due:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
+            lake.shape_of(STRAVA).unlink(missing_ok=True)  # it names gear; what stays is looked at again
         with run.exclusive(lock_of(STRAVA)):  # whoever follows events writes to their listings
             remove_from_bronze(lake, until, run.years, run.now())
         if years := remove_from_gold(lake, run.years):

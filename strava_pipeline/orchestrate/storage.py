@@ -93,6 +93,9 @@ class PipelineStorage(DagsterSqliteStorage):
         return cls(inst_data=inst_data, **config_value)
 
 
+_ENDS = {DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}
+
+
 class PipelineEventLog(SqliteEventLogStorage):
     """The event log: a database for each run and an index of all. Nested uses of one database join its transaction."""
 
@@ -108,14 +111,14 @@ class PipelineEventLog(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events by Dagster's statements, those of one run in one transaction of each database: all, or none.
 
-        A check that a failed run did not reach keeps its last result: Dagster would show it as failed.
+        A check that a run did not reach keeps its last result: Dagster would show it as failed, or as skipped.
         """
         checks = AssetCheckExecutionsTable
         for run_id, of_one_run in groupby(events, key=attrgetter("run_id")):
             with self.index_connection() as index, self.run_connection(run_id):
                 for event in of_one_run:
                     super().store_event(event)
-                    if event.dagster_event_type is DagsterEventType.RUN_FAILURE:
+                    if event.dagster_event_type in _ENDS:
                         unreached = (checks.c.run_id == run_id) & (checks.c.execution_status == "PLANNED")
                         index.execute(checks.delete().where(unreached))
             os.utime(self.path_for_shard(run_id))  # the UI waits for that: what was written is in the log beside it

@@ -129,13 +129,16 @@ def test_events_stored_as_a_batch_or_one_by_one_leave_the_rows_that_stock_dagste
     assert all(expected.values()), "each table was written to"
 
 
-def test_a_check_that_a_failed_run_did_not_reach_keeps_its_last_result(tmp_path: Path) -> None:
+def test_a_check_that_a_run_did_not_reach_keeps_its_last_result(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
         storage, never = instance.event_log_storage, planned(instance)
         instance.report_run_failed(never)
         assert storage.get_latest_asset_check_execution_by_key([good.check_key]) == {}
         run_id, another = made(instance), planned(instance)
         instance.report_run_failed(planned(instance))
+        instance.report_run_canceled(planned(instance))
+        skipped = planned(instance)
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", skipped.job_name), skipped.run_id)
         found = storage.get_asset_check_execution_history(good.check_key, limit=9)
         assert [(each.run_id, each.status.value) for each in found] == [
             (another.run_id, "PLANNED"),

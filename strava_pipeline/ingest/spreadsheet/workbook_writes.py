@@ -168,11 +168,9 @@ def _no_rows(sheet: Any, edits: Edits) -> str:
     """Why no row can be added; empty: one can. Sums below the activities would not count it."""
     if sheet.protection.sheet:
         return "is protected"
-    if any(range_boundaries(table.ref)[1] == edits.header for table in sheet.tables.values()):
-        return ""
     for row in range(edits.above + 1, edits.last + 1):
         if any(sheet.cell(row, column.place + 1).data_type == "f" for column in edits.known):
-            return f"ends with formulas in row {row}, which would not count another row (keep totals in another sheet)"
+            return f"has formulas below its activities, in row {row}, which may not count another row (put sums above them)"
     return ""
 
 

@@ -435,7 +435,7 @@ def test_a_row_of_no_duration_that_was_written_as_such_is_undone(owner: Owner) -
     assert len(owner.activities()) == 1
 
 
-def with_table(owner: Owner, *, totals: bool = False, below: str | None = None) -> None:
+def with_table(owner: Owner, *, totals: bool = False, below: str | None = None, what: str = "a remark") -> None:
     import openpyxl
     from openpyxl.worksheet.table import Table
 
@@ -447,7 +447,7 @@ def with_table(owner: Owner, *, totals: bool = False, below: str | None = None) 
         sheet["A4"] = "Total"
         table.totalsRowCount = 1
     if below is not None:
-        sheet[below] = "a remark"
+        sheet[below] = what
     sheet.add_table(table)
     book.save(owner.path)
     owner.pulled()
@@ -477,12 +477,18 @@ def test_what_stands_below_a_table_is_not_overwritten(owner: Owner, how: dict[st
     assert owner.path.read_bytes() == body
 
 
+def test_no_row_is_put_above_sums_below_a_table(owner: Owner) -> None:
+    with_table(owner, below="E5", what="=SUM(E2:E3)")
+    with pytest.raises(UnsupportedChangeError, match="Rides has formulas below its activities, in row 5"):
+        apply(owner.writer(), added())
+
+
 @pytest.mark.parametrize(("total", "is_refused"), [(Formula("=SUM(E2:E3)"), True), (22.4, False), (None, False)])
 def test_no_row_is_put_below_sums(owner: Owner, total: object, *, is_refused: bool) -> None:
     owner.keeps(*ROWS, ["Total", None, None, None, total, None, None, None])
     if is_refused:
         body = owner.path.read_bytes()
-        with pytest.raises(UnsupportedChangeError, match="Rides ends with formulas in row 4"):
+        with pytest.raises(UnsupportedChangeError, match="Rides has formulas below its activities, in row 4"):
             apply(owner.writer(), added())
         assert owner.path.read_bytes() == body
         apply(owner.writer(), change("update_name", owner.keys()[0], "another", "one"))
