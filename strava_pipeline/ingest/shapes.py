@@ -1,8 +1,8 @@
 """What a service's answers look like: paths, the types there and how often each came; never a value. No files but `shape.json`.
 
-A path is `workouts[].workout_summary.id`. Of a key only those words are written that are in fields which this program's code for
-the source, the catalogue or FIT's profile names, so that a map whose keys are ids, dates, people or secrets shows none of these; a
-name that is such a word, too, as Mark, shows. Beside a source's record, `shape.json` is the shape that its emulator's answers have.
+A path is `workouts[].workout_summary.id`. Of a key only words of fields are written that our code of the source, the catalogue or
+FIT's profile names, so that a map whose keys are ids, dates, people or secrets shows none of these; a name that is such a
+word, too, as Mark, shows. Beside a source's record, `shape.json` is the shape that its emulator's answers have.
 """
 
 import ast

@@ -41,10 +41,13 @@ def end_if_quiet(
     if not due and years_without_insights(run, opened, years, zone, sports):  # another day
         made = write_insights_of(run, opened, years, zone, sports)
         due = "" if all(finding.holds for finding in made.findings or ()) else "insights"
-    if due:
+    fetched = replace(fetch_details(run, strava, details, years), complete=None) if not due else None
+    if fetched is not None and (fetched.metadata or {})["details_received"]:  # one became due meanwhile
+        due = "details"
+    if fetched is None or due:
         return [replace(listed, metadata={**(listed.metadata or {}), "due": due})]
     quiet = replace(listed, metadata={**(listed.metadata or {}), "skipped": "nothing new"})
-    reports = [quiet, replace(fetch_details(run, strava, details, years), complete=None)]
+    reports = [quiet, fetched]
     reports += [replace(made, findings=None)] if made is not None else []
     if run.run_id is not None:
         mark_listings_used(lake, run.run_id, brought_nothing=True)
@@ -58,15 +61,16 @@ def what_is_due(
 ) -> str:
     """What a run over `years` has to do after its listing, in a word: the first thing that was found; empty: nothing."""
     lake, now = run.lake, run.now()
-    listing = next((each for each in listings(lake, newest_first=True) if each.manifest.run_id == run.run_id), None)
+    mine = [each for each in listings(lake) if each.manifest.run_id == run.run_id]
     if (
         run.has_rebuilt
-        or listing is None
-        or listing.manifest.as_of is not None
+        or len(mine) != 1  # with an earlier run's listing there are two
+        or mine[0].manifest.as_of is not None
         or listed.complete is None
         or not listed.complete.holds
     ):
         return "all of it"
+    (listing,) = mine
     with reading(lake) as connection:
         brings = differences(lake, listing, years, run.years)
         news = brings.inserted | brings.changed | (brings.deleted or frozenset())

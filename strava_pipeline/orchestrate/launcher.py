@@ -46,18 +46,22 @@ class PipelineRunLauncher(DefaultRunLauncher):
 
         Else Dagster's queue takes it back, says why, and launches it again.
         """
-        run_id = context.dagster_run.run_id
-        if self._is_begun(run_id):
+        if self._is_begun(context.dagster_run):
             return
         try:
             super().launch_run(context)
         except DagsterUserCodeUnreachableError:
-            if not self._is_begun(run_id):
+            if not self._is_begun(context.dagster_run):
                 raise
             self._instance.report_engine_event(SLOW, context.dagster_run)
 
-    def _is_begun(self, run_id: str) -> bool:
-        """Whether the server that was asked to launch the run has a process for it."""
+    def _is_begun(self, run: dg.DagsterRun) -> bool:
+        """Whether a process holds the run's lock, or the server that was asked to launch it has one."""
+        from strava_pipeline.lake.locks import is_live
+
+        run_id, lake = run.run_id, _lake_of(run)
+        if lake is not None and is_live(lake, run_id):
+            return True
         client = self._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
         if client is None:
             return False

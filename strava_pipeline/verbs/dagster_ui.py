@@ -73,7 +73,7 @@ def run(settings: "Settings", host: str, port: int, prefix: str, log_level: str)
         requests_watched(instance, Lake(settings.data_dir)),
     ):
         if not host:
-            _wait_for(process)
+            _say_end(process.wait())
             return
         with web_application(instance, workspace, prefix) as application:
             server = guarded_server(application, host, port, prefix)
@@ -100,14 +100,14 @@ def guarded_server(application: Application, host: str, port: int, prefix: str) 
 
 
 def _end_with(process: subprocess.Popen[bytes], server: "uvicorn.Server") -> None:
-    process.wait()
+    code = process.wait()
     if not server.should_exit:
-        _wait_for(process)
+        _say_end(code)
     server.should_exit = True
 
 
-def _wait_for(process: subprocess.Popen[bytes]) -> None:
-    echo(f"Dagster's daemon ended by itself, with exit code {process.wait()}.", err=True)
+def _say_end(code: int) -> None:
+    echo(f"Dagster's daemon ended by itself, with exit code {code}.", err=True)
 
 
 @contextmanager

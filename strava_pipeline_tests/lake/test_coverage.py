@@ -85,6 +85,16 @@ def test_half_a_listing_and_one_that_gold_has_not_taken_in_cover_nothing(lake: L
     assert known(lake, 2025, NOW + DAY)
 
 
+def test_a_quiet_listing_which_waits_for_the_next_merge_covers_its_time(lake: Lake) -> None:
+    listed(lake, [mine := activity(1, "2026-05-30T06:00:00Z")])
+    merge(lake)
+    later = NOW + 5 * DAY
+    quiet = listed(lake, [mine], at=later, mode="incremental", after=NOW - DAY)
+    assert not known(lake, 2026, later)
+    quiet.mark_used(brought_nothing=True)
+    assert known(lake, 2026, later)
+
+
 def test_a_listing_at_hand_tells_what_will_be_due(lake: Lake) -> None:
     listed(lake, [activity(number) for number in (1, 2, 3, 4)])
     merge(lake)

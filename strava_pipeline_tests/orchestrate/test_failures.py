@@ -43,7 +43,7 @@ def cells() -> dict[str, tuple[Exception, bool]]:
         "limit": (BudgetExhaustedError(Ceiling("read", "day"), 1000, AT), True),
         "login": (LoginRefusedError("The login is refused. Run strava-pipeline auth."), False),
         "misuse": (MisuseError("Nothing was chosen."), False),
-        "check": (CheckFailedError({"rides.valid": "two are lost"}), False),
+        "check": (CheckFailedError({"rides.integrity": "two are lost"}), False),
         "held_back": (YearsHeldBackError({2025: "rides"}, others=True), False),
         "disk": (OSError(errno.ENOSPC, "No space left on device", "shard.parquet"), False),
         "nameless_disk": (OSError(errno.ENOSPC, "No space left on device"), False),
