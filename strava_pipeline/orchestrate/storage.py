@@ -37,7 +37,7 @@ from strava_pipeline.orchestrate.dagster_private import (
 )
 
 _BATCH_SIZE = 1000  # events; more than any run plans
-_PAGE = 512  # bytes, the fewest: a quiet run writes 1.2 MB, with SQLite's own 4096 3.2 MB
+_PAGE = 512  # bytes, the fewest: a quiet run writes 1.3 MB, with SQLite's own 4096 3.2 MB
 _LIMIT = 8  # open databases: runs, schedules, the index, the run at work, and some that are read
 _BUSY_TIMEOUT = {"timeout": 30}  # seconds to wait for another writer: what Dagster gives its events (its runs only 5)
 _LOCK = threading.RLock()  # reentrant: the garbage collector may dispose of an engine inside
