@@ -153,7 +153,7 @@ def _names_of(source: str) -> frozenset[str]:
 
 
 def _fields_in(module: Path) -> set[str]:
-    """The strings of a module that may be names of fields."""
+    """The strings of a module that may be names of fields, one or several with blanks between."""
     nodes = ast.walk(ast.parse(module.read_bytes()))
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return {text for text in texts if _FIELD.fullmatch(text)}
+    texts = [node.value.split() for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return {word for words in texts if all(map(_FIELD.fullmatch, words)) for word in words}
