@@ -13,6 +13,7 @@ from pathlib import Path
 ATHLETE = "STRAVA_ATHLETE"  # the name of the athlete whose process this is
 ATHLETE_FOLDER = "STRAVA_ATHLETE_FOLDER"  # the athlete's folder
 HOUSE = "STRAVA_HOUSE"  # this process is of the house's own Dagster, for all athletes
+_FIRST_SHOWN = "STRAVA_FIRST_SHOWN"  # with which year Dagster's dialogs begin, as known when its processes were started
 _reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 
 
@@ -24,6 +25,17 @@ def own_name() -> str | None:
 def is_house() -> bool:
     """Whether this process is of the house's own Dagster."""
     return HOUSE in os.environ
+
+
+def first_year_shown() -> int | None:
+    """The year with which Dagster's dialogs begin, as known when it was started; None: it was not started by us."""
+    noted = os.environ.get(_FIRST_SHOWN)
+    return int(noted) if noted else None
+
+
+def note_first_year_shown(year: int) -> None:
+    """Note it for the processes that this one starts."""
+    os.environ[_FIRST_SHOWN] = str(year)
 
 
 def own_option() -> list[str]:

@@ -1,6 +1,5 @@
 """What is set up here: what nobody set up is told to no one, and Dagster does not show it."""
 
-import os
 import time
 from functools import lru_cache
 from typing import Any
@@ -14,9 +13,8 @@ from strava_pipeline.lake.bronze.deliveries import has_deliveries
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.process_owner import first_year_shown, note_first_year_shown
 from strava_pipeline.settings import Settings
-
-_FIRST_SHOWN = "STRAVA_FIRST_SHOWN"  # the variable that tells Dagster's processes what was known when they were started
 
 
 def is_strava_set_up(settings: Settings) -> bool:
@@ -53,8 +51,8 @@ def set_up(settings: Settings) -> tuple[Any, ...]:
 
 def first_shown(settings: Settings) -> int:
     """The year that Dagster's dialogs begin with: the first with data, as known at its start, or an earlier one since then."""
-    noted = int(os.environ.get(_FIRST_SHOWN, settings.first_year))
-    if noted <= settings.first_year:
+    noted = first_year_shown()
+    if noted is None or noted <= settings.first_year:
         return settings.first_year
     minute = int(time.monotonic() // 60)  # it reads every manifest, and is asked every 5 s
     return min(noted, _first_with_data(settings, minute))
@@ -62,7 +60,7 @@ def first_shown(settings: Settings) -> int:
 
 def note_first_shown(settings: Settings, *, may_rise: bool) -> None:
     """Before Dagster's processes start. `may_rise`: no backfill is in progress, which would fail where its years are gone."""
-    os.environ[_FIRST_SHOWN] = str(_first_with_data(settings, -1) if may_rise else settings.first_year)
+    note_first_year_shown(_first_with_data(settings, -1) if may_rise else settings.first_year)
 
 
 @lru_cache(maxsize=1)

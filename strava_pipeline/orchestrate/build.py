@@ -63,10 +63,8 @@ def build_defs(
         *gold_assets(partitions, providers, settings),
         *(change_assets(partitions, settings) if may_change or not only_set_up else []),
         *insight_assets(partitions, settings.timezone, settings.insight_sports),
-        *_elsewhere(partitions, settings),
+        *_beside(partitions, settings, left_out),
     ]
-    for system in parts("assets"):
-        assets += [] if system.__package__ in left_out else system.assets(partitions, settings)
     keys = {spec.key for spec in _specs(assets)}
     assets = [_finished(keys, asset) for asset in with_freshness(assets, settings, sources)]
     run = run_resource(settings, progress_of, _by_year(assets))
@@ -87,8 +85,13 @@ def build_defs(
     )
 
 
-def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> Iterator[dg.AssetsDefinition]:
-    """What is brought elsewhere at the end of a run, where a setting says so; whoever sets none pays nothing for it."""
+def _beside(
+    partitions: dg.PartitionsDefinition[Any], settings: Settings, left_out: Set[str]
+) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
+    """What is brought elsewhere at the end of a run, where a setting says so, and the systems beside the activities.
+
+    Whoever sets none pays nothing for it. `left_out`: packages of systems.
+    """
     if settings.export_url is not None:
         from strava_pipeline.orchestrate.assets.exported import exported_assets
 
@@ -97,6 +100,9 @@ def _elsewhere(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> 
         from strava_pipeline.orchestrate.assets.copies import copy_assets
 
         yield from copy_assets(settings)
+    for system in parts("assets"):
+        if system.__package__ not in left_out:
+            yield from system.assets(partitions, settings)
 
 
 def _by_year(assets: Sequence[Asset]) -> frozenset[str]:

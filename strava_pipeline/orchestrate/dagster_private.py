@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._core.events import RunFailureReason as RunFailureReason
     from dagster._core.execution.api import execute_run as execute_run
     from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES as BULK_ACTION_TERMINAL_STATUSES
+    from dagster._core.execution.plan.active import logger as logger
     from dagster._core.launcher import CheckRunHealthResult as CheckRunHealthResult
     from dagster._core.launcher import LaunchRunContext as LaunchRunContext
     from dagster._core.launcher import WorkerStatus as WorkerStatus
@@ -122,6 +123,9 @@ _REASONS: dict[str, dict[str, list[str]]] = {
     "A step reports those years of its run that it made, and its output lets the steps below go on all the same: an output with "
     "this mark reports nothing by itself (docs/adr/0082).": {
         "dagster._core.definitions.source_asset": ["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"],
+    },
+    "A quiet run skips all steps below its listing, and Dagster warns of each blocking check there.": {
+        "dagster._core.execution.plan.active": ["logger"],
     },
     "What Dagster returns or raises and does not export.": {
         "dagster._check": ["CheckError"],

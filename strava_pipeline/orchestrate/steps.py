@@ -22,6 +22,7 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
 from strava_pipeline.orchestrate.checks import check_results
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from strava_pipeline.orchestrate.dagster_private import logger as plan_log
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
@@ -84,6 +85,8 @@ def reported(context: dg.AssetExecutionContext, run: RunContext, *reports: StepR
     made = any(report.metadata is not None for report in reports)
     held = held_years(run) if made else {}
     years = [year for year in years_of_run(context.run) if year not in held]
+    if any(report.ends for report in reports):
+        plan_log.setLevel("ERROR")
     for report in reports:
         if report.metadata is not None:
             yield from _materialized(context, report, years if held or report.ends else None)
