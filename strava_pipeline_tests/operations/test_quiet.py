@@ -110,6 +110,8 @@ def test_whatever_is_due_the_run_goes_on(make_rig: Make) -> None:
         assert due(rig) == word, what
         rig.do("flow", rig.years)
         assert due(rig) == "", what
+    execute("UPDATE activities_all SET ingestion_ts = ingestion_ts + INTERVAL 1000 DAY WHERE id > 0")(rig)
+    assert due(rig) == "activities", "what was listed by a clock that was ahead hides what is new"
 
 
 def test_a_quiet_run_says_what_is_as_it_was_and_leaves_its_listing_to_the_next_merge(make_rig: Make) -> None:

@@ -36,8 +36,8 @@ ADDED = """\
 +  group bronze; kinds file, json; owners team:athlete
 +  partitions by year
 +  freshness
-  check listing_complete
-  check shape
++  check listing_complete
++  check shape
 +asset bronze_toy_files
 +  group provider_files; kinds file; owners team:athlete
 +  partitions by year

@@ -173,6 +173,13 @@ def differences(lake: Lake, listing: Listing, years: Collection[int], within: Ye
     return compare_frames(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
 
 
+def newest_row_at(connection: Connection) -> datetime | None:
+    """When (UTC) the newest row of Strava's was listed, by the clock of then."""
+    text = "SELECT max(ingestion_ts) FROM activities_all WHERE source = $source"
+    ((at,),) = connection.execute(text, {"source": STRAVA}).fetchall()
+    return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None
+
+
 def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
     """Compare listed and held activities by id; of one listed twice the newer row counts."""
     newest = listed.sort("ingestion_ts").unique("id", keep="last")
