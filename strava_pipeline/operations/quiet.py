@@ -19,7 +19,6 @@ from strava_pipeline.lake.imports.merge import has_fresh_files
 from strava_pipeline.lake.shards import are_shards_current
 from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.compacting import years_to_publish
-from strava_pipeline.operations.copying import beside
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.insights import write_insights_of, years_without_insights
@@ -96,6 +95,8 @@ def what_is_due(
 
 def _lacks_files(run: RunContext, settings: Settings) -> bool:
     """Whether the second copy lacks more than what quiet listings brought since, or is so old that they are due, too."""
+    from strava_pipeline.operations.copying import beside  # whoever makes no copy needs none of it
+
     gather_beside(run.lake, beside(run.lake, settings))
     age = copy_age(run.lake, settings.copy_place)
     if age.at is None or age.problem or run.now() - age.at >= _COPIED_AGAIN:
