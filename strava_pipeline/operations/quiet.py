@@ -34,25 +34,27 @@ def end_if_quiet(
     run: RunContext, strava: BudgetedSource, listed: StepReport, details: DetailsOptions, years: Sequence[int]
 ) -> list[StepReport]:
     """What a run reports that ends after its listing, `listed`; where it goes on, `listed` alone, and what is due."""
-    settings, lake, made = strava.settings, run.lake, None
-    opened, zone, sports = partial(snapshot, lake), settings.timezone, settings.insight_sports
-    due = what_is_due(run, settings, listed, details, years)
-    if not due and years_without_insights(run, opened, years, zone, sports):  # another day
-        made = write_insights_of(run, opened, years, zone, sports)
-        due = "" if all(finding.holds for finding in made.findings or ()) else "insights"
-    fetched = replace(fetch_details(run, strava, details, years), complete=None) if not due else None
-    if fetched is not None and (fetched.metadata or {})["details_received"]:  # one became due meanwhile
-        due = "details"
-    if fetched is None or due:
-        return [replace(listed, metadata={**(listed.metadata or {}), "due": due})]
-    quiet = replace(listed, metadata={**(listed.metadata or {}), "skipped": "nothing new"})
-    reports = [quiet, fetched]
-    reports += [replace(made, findings=None)] if made is not None else []
+    settings, lake = strava.settings, run.lake
+    if due := what_is_due(run, settings, listed, details, years):
+        return [_noting(listed, due=due)]
+    of_insights = partial(snapshot, lake), years, settings.timezone, settings.insight_sports
+    is_another_day = bool(years_without_insights(run, *of_insights))
+    insights = [write_insights_of(run, *of_insights)] if is_another_day else []
+    if not all(finding.holds for made in insights for finding in made.findings or ()):
+        return [_noting(listed, due="insights")]
+    fetched = fetch_details(run, strava, details, years)
+    if (fetched.metadata or {})["details_received"]:  # one became due meanwhile
+        return [_noting(listed, due="details")]
     if run.run_id is not None:
         mark_listings_used(lake, run.run_id, brought_nothing=True)
-    published = {"replaced": False, "bytes": lake.snapshot.stat().st_size}
-    reports.append(StepReport("published_warehouse", published))
+    published = StepReport("published_warehouse", {"replaced": False, "bytes": lake.snapshot.stat().st_size})
+    unasked = [replace(fetched, complete=None), *(replace(made, findings=None) for made in insights)]
+    reports = [_noting(listed, skipped="nothing new"), *unasked, published]
     return [replace(each, ends=True) for each in reports]
+
+
+def _noting(listed: StepReport, **more: str) -> StepReport:
+    return replace(listed, metadata={**(listed.metadata or {}), **more})
 
 
 def what_is_due(

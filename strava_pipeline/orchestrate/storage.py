@@ -148,9 +148,8 @@ class PipelineEventLog(SqliteEventLogStorage):
         """
         with suppress(DatabaseError), engine.connect() as connection:  # Dagster then tries again, some ten times
             if not inspect(connection).get_table_names():
-                connection.exec_driver_sql(
-                    f"PRAGMA page_size={_PAGE}"
-                )  # a commit writes whole pages, most of them for a row
+                # a commit writes whole pages, most of them for a row
+                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE}")
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # another process may be about to do the same
                 if not inspect(connection).get_table_names():

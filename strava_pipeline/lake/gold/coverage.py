@@ -1,8 +1,8 @@
-"""How far listings and gold reach: years that are behind, how much of each year is covered, what a listing would change.
+"""How far listings and gold reach: years that are behind, years that whole listings cover, what a listing changes.
 
 For plans, estimates and dry runs; reads only. An interrupted run, or one that met a limit, leaves years behind, and the next
-daily run covers them too. What a run would do is computed in core/plan.py. A listing that is not whole proves no deletion, and
-a whole one none of what came to gold after it began.
+daily run covers them too. What a run would do is computed in operations/planning.py. A listing that is not whole proves no
+deletion, and a whole one none of what came to gold after it began.
 """
 
 from collections import defaultdict
