@@ -12,7 +12,7 @@ from functools import partial
 from logging import Logger
 from typing import Protocol, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_not_exception_type, stop_after_attempt
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -35,6 +35,10 @@ T = TypeVar("T")
 Failure = TransientError | RefusedError | LoginRefusedError
 
 
+class StillDownError(TransientError):
+    """The service was not back after all the pauses that it asked for: no further attempt follows."""
+
+
 def retrying(
     jitter: Callable[[], float],
     sleep: Callable[[float], None],
@@ -47,7 +51,7 @@ def retrying(
     `log` gets a line before each pause.
     """
     return Retrying(
-        retry=retry_if_exception_type(after),
+        retry=retry_if_exception_type(after) & retry_if_not_exception_type(StillDownError),
         stop=stop_after_attempt(ATTEMPTS),
         wait=backoff(jitter),
         sleep=sleep,

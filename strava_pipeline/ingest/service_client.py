@@ -24,7 +24,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, json_if_any, parse_json
 from strava_pipeline.core.providers import ProviderSpec, UnreadableRowError, spec_of
-from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, retrying
+from strava_pipeline.ingest.calls import MOST_REFUSALS, LandingClient, StillDownError, retrying
 from strava_pipeline.ingest.clock import ServerClock, parse_date_header
 from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, TooLargeError, Wire
 from strava_pipeline.ingest.login_file import AccessTokens
@@ -59,6 +59,26 @@ class Answer:
     fetched_at: datetime
     headers: Mapping[str, str] = field(repr=False)
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request. `content`: a body and its Content-Type, of a request that changes something."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: tuple[bytes, str] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """How errors call it."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET"
 
 
 class ServiceClient(LandingClient):
@@ -102,7 +122,7 @@ class ServiceClient(LandingClient):
         super().__init__()
         self.calls = 0
         self.clock = clock
-        self._spec, self._title, self._base_url, self._wire, self._login = spec, spec.title, base_url, wire, login
+        self._spec, self.title, self._base_url, self._wire, self._login = spec, spec.title, base_url, wire, login
         self._interval, self._patience, self._on_wait = interval, patience, on_wait
         self._credentials: dict[str, Any] = {"bearer": bearer, "basic": basic, "headers": headers}
         self._tokens = tokens
@@ -112,7 +132,6 @@ class ServiceClient(LandingClient):
         self._left: Allowance | None = None  # what the last answer said of the limit
         self.allowance: Allowance | None = None  # the same of the last answer that said something
         self._jitter = jitter
-        self._attempts = retrying(jitter, self._pause, log)
 
     def get(
         self,
@@ -121,21 +140,17 @@ class ServiceClient(LandingClient):
         *,
         check: Check | None = None,
         is_json: bool = True,
+        patient: bool = True,
     ) -> Answer:
         """The answer to GET `path`. `check` says what is wrong with its content, or reads it; then the call is tried again.
 
         Raises GoneError (404), ForbiddenError (403), NeedsLoginError (401), LimitReachedError, RefusedError;
-        TransientError when three attempts failed, with the last one's status and body.
+        TransientError when three attempts failed (one, unless `patient`), with the last one's status and body.
         """
-        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
-        answer: Answer | TransientError | None = None
-        for attempt in self._attempts:
-            with attempt:
-                answer = self._attempt(path, query, check, is_json=is_json)
-        assert answer is not None, "tenacity either returns or raises"
-        if isinstance(answer, TransientError):
-            raise answer
-        return answer
+        call = Call("GET", path, _query(params))
+        if not patient:
+            return self._attempt(call, check, is_json=is_json)
+        return self._tried(call, TransientError, check, is_json=is_json)
 
     def login_answer(self, path: str, params: Mapping[str, object] | None = None, **options: Any) -> Answer:
         """As `get`, of a call that tells whose login it is."""
@@ -150,7 +165,7 @@ class ServiceClient(LandingClient):
                 if self._spec.refusals.at_login.get(error.status) != "perhaps_login":
                     raise
                 if is_second:
-                    why = f"{self._title} refused this login twice in a row ({error.status})"
+                    why = f"{self.title} refused this login twice in a row ({error.status})"
                     raise NeedsLoginError(f"{why}. {self._login}") from error
             self._pause(SECOND_TRY)
         raise AssertionError("the second call either returns or raises")
@@ -173,70 +188,55 @@ class ServiceClient(LandingClient):
             json: the body, as it is before it is written as JSON.
             content: another body, and its Content-Type.
         """
-        query = {name: str(value) for name, value in (params or {}).items() if value is not None}
-        body = json_bytes(json) if json is not None else None
-        for attempt in retrying(self._jitter, self._pause, log, after=NotSentError):
+        body = content if json is None else (json_bytes(json), "application/json")
+        return self._tried(Call(method, path, _query(params), body), NotSentError, None, is_json=False)
+
+    def _tried(self, call: Call, after: type[Exception], check: Check | None, *, is_json: bool) -> Answer:
+        """The answer of one of the attempts, of which each but the first follows an error of the type `after`."""
+        for attempt in retrying(self._jitter, self._pause, log, after=after):
             with attempt:
-                return self._write_once(method, path, query, json=body, content=content)
+                return self._attempt(call, check, is_json=is_json)
         raise AssertionError("tenacity either returns or raises")
 
-    def _write_once(self, method: str, path: str, query: Mapping[str, str], **body: Any) -> Answer:
-        name, refusals = f"{method} {path}", 0
-        while True:
-            self._keep_back()
-            exchange = self._send(path, query, method, **body)
-            if exchange.status == 429:
-                refusals += 1
-                self._wait_for_limit(exchange, refusals)
-            elif not 200 <= exchange.status < 300:
-                return self._sorted(name, exchange, None, is_json=False)  # which raises
-            elif exchange.body.lstrip()[:1] == b"<":
-                what = f"{self._title} answered {exchange.status}, but with a web page"
-                raise TransientError(f"{name}: {what}", status=200, body=exchange.body)
-            else:
-                return Answer(
-                    exchange.body,
-                    json_if_any(exchange.body),
-                    self.clock.now(),
-                    exchange.headers,
-                    exchange.status,
-                )
-
-    def _attempt(
-        self, path: str, query: Mapping[str, str], check: Check | None, *, is_json: bool
-    ) -> Answer | TransientError:
-        """The answer; or the error of a service that was not back after all pauses, which no further attempt follows."""
+    def _attempt(self, call: Call, check: Check | None, *, is_json: bool) -> Answer:
+        """One attempt as the retries count them; within it the pauses that the service asks for are waited for."""
         refusals = 0
         while True:
             self._keep_back()
-            exchange = self._send(path, query)
-            if exchange.status not in self._pausing:
-                return self._sorted(f"GET {path}", exchange, check, is_json=is_json)
+            exchange = self._send(call)
+            if exchange.status not in (self._pausing if call.reads else (429,)):
+                return self._sorted(call, exchange, check, is_json=is_json)
             refusals += 1
             if exchange.status != 429 and refusals >= self._most_refusals:
-                return _unavailable(f"GET {path}", self._title, exchange)
+                raise StillDownError(
+                    f"{call.name}: {self.title} answered {exchange.status}", status=exchange.status, body=exchange.body
+                )
             self._wait_for_limit(exchange, refusals)
 
-    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
+    def _send(self, call: Call) -> Exchange:
         if self._tokens is None:
-            return self._send_once(path, query, method, **body)
+            return self._send_once(call)
         token = self._credentials["bearer"] = self._tokens.get()
-        exchange = self._send_once(path, query, method, **body)
+        exchange = self._send_once(call)
         if exchange.status != 401:
             return exchange
         self._credentials["bearer"] = self._tokens.renew(token)
-        return self._send_once(path, query, method, **body)
+        return self._send_once(call)
 
-    def _send_once(self, path: str, query: Mapping[str, str], method: str, **body: Any) -> Exchange:
+    def _send_once(self, call: Call) -> Exchange:
         if self._last_call is not None:
             self._pause(self._interval - (self.clock.monotonic() - self._last_call) * self.clock.speed)
         self._last_call = self.clock.monotonic()
         self._hold_interrupts()
         self.calls += 1  # an attempt that failed may have been served
         try:
-            name = f"{method} {path} at {self._title}"
             exchange = self._wire.send(
-                method, self._address(path), params=query, name=name, **body, **self._credentials
+                call.method,
+                self._address(call.path),
+                params=call.query,
+                content=call.content,
+                name=f"{call.name} at {self.title}",
+                **self._credentials,
             )
         except (BrokenOffError, TooLargeError) as error:
             self.clock.learn(error.exchange.headers, elapsed=error.exchange.seconds)
@@ -258,7 +258,7 @@ class ServiceClient(LandingClient):
             now = self.clock.now()
             pause = min((left.resets_at or now + UNSAID_RESET) - now, LONGEST)
             if left.resets_at is None or pause > min(BRIEF, self._patience):
-                raise LimitReachedError(self._title, now + pause)
+                raise LimitReachedError(self.title, now + pause)
             self._wait(pause)
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
@@ -267,11 +267,11 @@ class ServiceClient(LandingClient):
         if refusals >= self._most_refusals:
             pause = max(pause, UNSAID)
         if pause > self._patience or refusals >= self._most_refusals:
-            raise LimitReachedError(self._title, self.clock.now() + pause)
+            raise LimitReachedError(self.title, self.clock.now() + pause)
         self._wait(pause)
 
     def _wait(self, pause: timedelta) -> None:
-        why = f"{self._title} asks for a pause until {self.clock.now() + pause:%Y-%m-%d %H:%M:%S} UTC."
+        why = f"{self.title} asks for a pause until {self.clock.now() + pause:%Y-%m-%d %H:%M:%S} UTC."
         seconds = pause.total_seconds()
         while seconds > 0:
             self._on_wait(why, seconds)
@@ -282,33 +282,49 @@ class ServiceClient(LandingClient):
         self._let_interrupts_through()
         self.clock.sleep(seconds)
 
-    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
-        status, body = exchange.status, exchange.body
-        if status == 200:
-            content = _json(name, self._title, body) if is_json else None
-            if check is not None and (fault := _fault(check, content)) is not None:
-                raise TransientError(f"{name}: {self._title} answered 200, but {fault}", status=200, body=body)
-            return Answer(body, content, self.clock.now(), exchange.headers)
+    def _sorted(self, call: Call, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
+        status, body, name = exchange.status, exchange.body, call.name
+        if status == 200 if call.reads else 200 <= status < 300:
+            return Answer(
+                body, self._content(call, exchange, check, is_json), self.clock.now(), exchange.headers, status
+            )
         if status >= 500 or status == 408:
-            raise _unavailable(name, self._title, exchange)
+            raise TransientError(f"{name}: {self.title} answered {status}", status=status, body=body)
         if (refused := refusal_of(self._spec, name, exchange, self._login, at_login=self.at_login)) is not None:
             raise refused
         if status == 404:
-            raise GoneError(f"{name}: 404, {self._title} has it no more or never had", body=body)
+            raise GoneError(f"{name}: 404, {self.title} has it no more or never had", body=body)
         if 300 <= status < 400:
             raise RefusedError(
                 f"{name}: a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
-                f"browser, or the address of {self._title} in the settings is wrong.",
+                f"browser, or the address of {self.title} in the settings is wrong.",
                 status=status,
                 body=body,
             )
         raise RefusedError(
-            f"{name}: {self._title} answered {status}, which trying again won't change.", status=status, body=body
+            f"{name}: {self.title} answered {status}, which trying again won't change.", status=status, body=body
         )
 
+    def _content(self, call: Call, exchange: Exchange, check: Check | None, is_json: bool) -> Any:
+        """What an answer holds, parsed. Raises TransientError where that is not what was asked for."""
+        body, content, fault = exchange.body, None, None
+        if not call.reads:
+            content, fault = json_if_any(body), "with a web page" if body.lstrip()[:1] == b"<" else None
+        elif is_json:
+            try:
+                content = parse_json(body)
+            except (ValueError, RecursionError):
+                fault = f"with no valid JSON ({len(body)} bytes)"
+        if fault is None and check is not None:
+            fault = _fault(check, content)
+        if fault is None:
+            return content
+        what = f"{self.title} answered {exchange.status}, but {fault}"
+        raise TransientError(f"{call.name}: {what}", status=200, body=body)
 
-def _unavailable(name: str, title: str, exchange: Exchange) -> TransientError:
-    return TransientError(f"{name}: {title} answered {exchange.status}", status=exchange.status, body=exchange.body)
+
+def _query(params: Mapping[str, object] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (params or {}).items() if value is not None}
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
@@ -326,14 +342,6 @@ def _fault(check: Check, content: Any) -> str | None:
     except UnreadableRowError as error:
         return str(error)
     return said if isinstance(said, str) else None
-
-
-def _json(name: str, title: str, body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except (ValueError, RecursionError):
-        what = f"{title} answered 200, but with no valid JSON ({len(body)} bytes)"
-        raise TransientError(f"{name}: {what}", status=200, body=body) from None
 
 
 class ServiceProvider:

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLogin, exchanged
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.ingest.service_client import Answer, ServiceClient
+from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
 from strava_pipeline.ingest.token_values import claims_of, moment_of, object_of
 from strava_pipeline.settings import Settings
 
@@ -100,7 +100,7 @@ class KeyExchange(ServiceClient):
 
     def _asked(self) -> tuple[str, datetime]:
         try:
-            return self._token_in(self._of_login(lambda: self._write_once("POST", TOKEN_PATH, {})))
+            return self._token_in(self._of_login(lambda: self._attempt(Call("POST", TOKEN_PATH), None, is_json=False)))
         except (GoneError, RefusedError) as error:  # neither is a fault of the call that needs the token
             raise PipelineError(
                 f"POST {TOKEN_PATH}: {TITLE} answered {error.status} to a key. Either this network asks for a login of its own, "

@@ -5,7 +5,7 @@ no gear and no changes. Gear comes by the unofficial login where there is one, w
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +33,7 @@ from strava_pipeline.ingest.garmin.service import TITLE, Pace, PacedService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
-from strava_pipeline.ingest.service_client import Answer, Check
+from strava_pipeline.ingest.service_client import Answer, Call, Check
 from strava_pipeline.settings import Settings
 
 FILES = "/download-service/files/activity"
@@ -48,16 +48,16 @@ T = TypeVar("T")
 class PersonalService(PacedService):
     """Calls to the official API. Args: as of `PacedService`."""
 
-    def _send(self, path: str, query: Mapping[str, str], method: str = "GET", **body: Any) -> Exchange:
-        self._credentials["headers"] = {"Accept": ZIP if path.startswith(FILES) else JSON}
-        return super()._send(path, query, method, **body)
+    def _send(self, call: Call) -> Exchange:
+        self._credentials["headers"] = {"Accept": ZIP if call.path.startswith(FILES) else JSON}
+        return super()._send(call)
 
-    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
+    def _sorted(self, call: Call, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if exchange.status == 204:
             if not is_json:
-                raise GoneError(f"{name}: 204, {TITLE} has nothing there", body=exchange.body)
+                raise GoneError(f"{call.name}: 204, {TITLE} has nothing there", body=exchange.body)
             exchange = replace(exchange, status=200, body=b"[]")
-        return super()._sorted(name, exchange, check, is_json=is_json)
+        return super()._sorted(call, exchange, check, is_json=is_json)
 
 
 class Unofficial(Provider, Protocol):

@@ -4,7 +4,7 @@ How many refusals came in a row is kept in a small file beside the login, since 
 That nothing is asked before a pause ends is the business of whoever runs the steps (operations/provider_access.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.ingest.service_client import Answer, Check, ServiceClient, retry_after
+from strava_pipeline.ingest.service_client import Answer, Call, Check, ServiceClient, retry_after
 from strava_pipeline.settings import Settings
 
 TITLE = SPEC.title
@@ -127,14 +127,14 @@ class PacedService(ServiceClient):
         super().__init__(spec, base_url, wire, clock, *more, **named)
         self._pace = pace
 
-    def _send_once(self, path: str, query: Mapping[str, str], method: str, **body: Any) -> Exchange:
+    def _send_once(self, call: Call) -> Exchange:
         with self._pace.turn(self._pause):
-            return super()._send_once(path, query, method, **body)
+            return super()._send_once(call)
 
-    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
+    def _sorted(self, call: Call, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if exchange.status == 200 and not is_json and is_page(exchange.body):
-            raise TransientError(f"{name}: 200, but a web page and no file", status=200, body=exchange.body)
-        return super()._sorted(name, exchange, check, is_json=is_json)
+            raise TransientError(f"{call.name}: 200, but a web page and no file", status=200, body=exchange.body)
+        return super()._sorted(call, exchange, check, is_json=is_json)
 
 
 class GarminService(PacedService):
@@ -165,10 +165,10 @@ class GarminService(PacedService):
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
         raise self._refusals.of_limit("GET", exchange, self.clock)
 
-    def _sorted(self, name: str, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
+    def _sorted(self, call: Call, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
         if self._spec.refusals.meaning(exchange.status, exchange.body) == "pause":
-            raise self._refusals.of_block(name, exchange, self.clock)
-        answer = super()._sorted(name, exchange, check, is_json=is_json)
+            raise self._refusals.of_block(call.name, exchange, self.clock)
+        answer = super()._sorted(call, exchange, check, is_json=is_json)
         self._refusals.forget()
         return answer
 
