@@ -1,6 +1,7 @@
-"""The error of an answer that refuses a login or a call, by what the service's record says of it."""
+"""The error of an answer that refuses a login or a call, by what the service's record says of it; and of one without a token."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.errors import (
     ForbiddenError,
@@ -10,7 +11,7 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.token_values import object_of
+from strava_pipeline.ingest.token_values import is_token, object_of
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import ProviderSpec  # loads Polars, and every command comes here
@@ -38,3 +39,33 @@ def refusal_of(
         why = f"{name}: {status}, {spec.title} does not allow this login that call."
         return ForbiddenError(why if meaning == "call" else f"{why} {advice}", status=status, body=exchange.body)
     return None
+
+
+def token_answer(
+    exchange: Exchange, name: str, setting: str, needs: Sequence[str] = ("access_token",)
+) -> dict[str, Any] | None:
+    """What a login service answers, with the tokens that it `needs`; None: it refuses. Raises as `refuse_unusable` does."""
+    answer = object_of(exchange.body)
+    if exchange.status in (200, 201):
+        if all(is_token(answer.get(each)) for each in needs):
+            return answer
+        raise TransientError(f"{name} answered {exchange.status} without a token", status=exchange.status)
+    refuse_unusable(exchange, name, setting)
+    return None
+
+
+def refuse_unusable(exchange: Exchange, name: str, setting: str) -> None:
+    """Raise TransientError for an answer that another one may follow, PipelineError for a redirect.
+
+    Args:
+        name: who answered, for a person.
+        setting: with the address that was asked.
+    """
+    status = exchange.status
+    if status in (408, 429) or status >= 500:
+        raise TransientError(f"{name} can't answer for now ({status})", status=status)
+    if 300 <= status < 400:
+        raise PipelineError(
+            f"{name} answered with a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
+            f"browser, or {setting} is wrong."
+        )

@@ -5,32 +5,43 @@ the file is that of all logins (login_file.py).
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from strava_pipeline.core.errors import MisuseError, NeedsLoginError, TransientError
+from pydantic import SecretStr
+
+from strava_pipeline.core.errors import (
+    MissingSettingsError,
+    MisuseError,
+    NeedsLoginError,
+    TransientError,
+)
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
-from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.token_values import is_token, object_of
-from strava_pipeline.settings import Settings
+from strava_pipeline.settings import Settings, env_file
 
 PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceApplication:
-    """The user's application at a service.
+    """The user's application at a service, and the page there on which a person lets it in.
 
     Args:
-        name, title: of the service.
-        authorize_url, token_url: its page for the person, and where a code is exchanged.
-        scopes: what is asked for, with what is missing without each; none: the service has none.
+        name: of the service.
+        prefix: how its settings begin: PREFIX_CLIENT_ID and PREFIX_CLIENT_SECRET are the application's.
+        url: the address of the service, in the settings.
+        token_path: where a code is exchanged.
+        scopes: what a login asks for, with what is missing without each; none: the service has none.
         covers: the scopes that include another one, by that.
         scope_mark: what stands between scopes in the page's address.
         sends_json: whether the code goes as JSON and not as a form.
@@ -38,21 +49,77 @@ class ServiceApplication:
     """
 
     name: str
-    title: str
-    authorize_url: str
-    token_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scopes: Mapping[str, str] = field(default_factory=dict)
+    prefix: str
+    url: Callable[[Settings], str]
+    token_path: str
+    scopes: Callable[[LoginRequest], Mapping[str, str]] = lambda request: {}
     covers: Mapping[str, str] = field(default_factory=dict)
     scope_mark: str = ","
     sends_json: bool = False
-    account_of: Callable[[Mapping[str, Any]], str | None]
+    account_of: Callable[[Mapping[str, Any]], str | None] = lambda answer: None
+
+    @property
+    def title(self) -> str:
+        """The service's name, for a person."""
+        return spec_of(self.name).title
+
+    @property
+    def again(self) -> str:
+        """What a person runs to log in, as a sentence."""
+        return f"Run {self.page.command}."
 
     @property
     def page(self) -> ConsentPage:
         """Its page, as messages speak of it."""
         return ConsentPage(self.title, f"strava-pipeline providers login {self.name}")
+
+    def is_set(self, settings: Settings) -> bool:
+        """Whether the settings name the application."""
+        return None not in self._values(settings)
+
+    def credentials(self, settings: Settings) -> dict[str, str]:
+        """The application's id and secret, as a service is sent them. Raises MissingSettingsError."""
+        client_id, secret = self._values(settings)
+        if client_id is None or secret is None:
+            raise MissingSettingsError(self.missing)
+        return {"client_id": client_id, "client_secret": secret.get_secret_value().strip()}
+
+    @property
+    def missing(self) -> str:
+        """The sentence for settings without it."""
+        prefix = self.prefix.upper()
+        return (
+            f"{prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET are not set. docs/providers/{self.name}.md shows how to register an "
+            f"app; put both into {env_file()}."
+        )
+
+    def log_in(self, settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
+        """Show the page, read the answer, exchange the code, and save the login, whose token does not end.
+
+        Raises NeedsLoginError, TransientError; MisuseError for a file of tokens.
+        """
+        answer, granted = buy_by_consent(self, settings, make_wire(settings, clock), request)
+        login = {"access_token": answer["access_token"], "scope": list(granted or ())}
+        login_file(settings, self.name).save(ServiceToken({**login, "account": self.account_of(answer)}))
+
+    def find_login(self, settings: Settings, names: Sequence[str], steps: str) -> "ServiceToken | Sequence[str]":
+        """The login by the page, or else the values of the settings `names`, which are one together.
+
+        `steps`: how to get these, as a sentence. Raises MissingSettingsError without either, NeedsLoginError where the login's
+        file can't be used.
+        """
+        if (token := login_file(settings, self.name).find()) is not None:
+            return token
+        found = [settings.secret(name) for name in names]
+        if all(found):
+            return [each.get_secret_value() for each in found if each is not None]
+        if self.is_set(settings) and not any(found):
+            raise MissingSettingsError(f"There is no login at {self.title} yet. {self.again}")
+        absent = " and ".join(name for name, value in zip(names, found, strict=True) if value is None)
+        raise MissingSettingsError(f"{absent} not set. {steps} It goes into {env_file()}.")
+
+    def _values(self, settings: Settings) -> tuple[str | None, SecretStr | None]:
+        return getattr(settings, f"{self.prefix}_client_id"), getattr(settings, f"{self.prefix}_client_secret")
 
 
 class ServiceToken(StoredLogin):
@@ -61,73 +128,62 @@ class ServiceToken(StoredLogin):
     needs = ("access_token",)
 
 
-def log_in_by_consent(application: ServiceApplication, settings: Settings, wire: Wire, request: LoginRequest) -> None:
-    """Show the page, read the answer, exchange the code, and save the login.
-
-    Raises NeedsLoginError, TransientError; MisuseError for a file of tokens.
-    """
-    answer, granted = buy_by_consent(application, wire, request)
-    login = {"access_token": answer["access_token"], "scope": list(granted or ())}
-    login_file(settings, application.name).save(ServiceToken({**login, "account": application.account_of(answer)}))
-
-
 def buy_by_consent(
-    application: ServiceApplication, wire: Wire, request: LoginRequest
+    application: ServiceApplication, settings: Settings, wire: Wire, request: LoginRequest
 ) -> tuple[Mapping[str, Any], Sequence[str] | None]:
     """Show the page, read the answer, and exchange the code: what the service answered to it, and the scopes that it granted.
 
-    For a client that saves the login itself, because its tokens end and are renewed. Raises as `log_in_by_consent`.
+    For a client that saves the login itself, because its tokens end and are renewed. Raises as `ServiceApplication.log_in`.
     """
     if request.tokens is not None:
         raise MisuseError(f"{application.title} logs in on its own page, so there is no file of tokens.")
-    consent, redirect = _consent(application, request)
-    answer = _exchanged(application, wire, consent.code, redirect)
+    credentials, scopes = application.credentials(settings), application.scopes(request)
+    query = {"client_id": credentials["client_id"], "response_type": "code"}
+    query |= {"scope": application.scope_mark.join(scopes)} if scopes else {}
+    consent, redirect = _consent(application, f"{application.url(settings)}/oauth/authorize", query, request)
+    sent = {**credentials, "code": consent.code, "grant_type": "authorization_code", "redirect_uri": redirect}
+    answer = _exchanged(application, f"{application.url(settings)}{application.token_path}", sent, wire)
     said = answer.get("scope")
     granted = consent.scopes or (tuple(said.replace(",", " ").split()) if isinstance(said, str) else None)
-    for scope in missing_scopes(application, granted):
-        request.say(f"Not granted: {scope} – {application.scopes[scope]}. To change that, log in again.")
+    for scope in missing_scopes(scopes, application.covers, granted):
+        request.say(f"Not granted: {scope} – {scopes[scope]}. To change that, log in again.")
     return answer, granted
 
 
-def missing_scopes(application: ServiceApplication, granted: Sequence[str] | None) -> list[str]:
+def missing_scopes(asked: Iterable[str], covers: Mapping[str, str], granted: Sequence[str] | None) -> list[str]:
     """The scopes that were asked for and not granted; none, where the service does not say which were."""
     if granted is None:
         return []
-    return [
-        scope for scope in application.scopes if scope not in granted and application.covers.get(scope) not in granted
-    ]
+    return [scope for scope in asked if scope not in granted and covers.get(scope) not in granted]
 
 
-def _consent(application: ServiceApplication, request: LoginRequest) -> tuple[Consent, str]:
+def _consent(
+    application: ServiceApplication, url: str, query: Mapping[str, str], request: LoginRequest
+) -> tuple[Consent, str]:
     """The person's answer, and the address to which the page led."""
     page = application.page
     if request.code is not None:
         return read_consent(request.code, None, page), PASTED  # no page of ours was shown before: no state to compare
     state = secrets.token_urlsafe(16)
+
+    def show(redirect: str) -> None:
+        asked = urlencode({**query, "redirect_uri": redirect, "state": state}, safe=",:/")
+        request.say(f"Open this page and allow access:\n\n  {url}?{asked}\n")
+
     if request.listen is None:
-        _show(application, request, PASTED, state)
+        show(PASTED)
         request.say(f"{page.title} then sends you to an address that may not open. Copy it whole from the address bar.")
         return read_consent(request.ask("Paste that address, or its code"), state, page), PASTED
     with RedirectListener(request.listen, state, page, path="/") as listener:
-        _show(application, request, listener.redirect_uri, state)
+        show(listener.redirect_uri)
         request.say(f"Waiting for the answer of {page.title} …")
         return read_consent(listener.wait(), state, page), listener.redirect_uri
 
 
-def _show(application: ServiceApplication, request: LoginRequest, redirect: str, state: str) -> None:
-    query = {"client_id": application.client_id, "redirect_uri": redirect, "response_type": "code", "state": state}
-    if application.scopes:
-        query["scope"] = application.scope_mark.join(application.scopes)
-    url = f"{application.authorize_url}?{urlencode(query, safe=',:/')}"
-    request.say(f"Open this page and allow access:\n\n  {url}\n")
-
-
-def _exchanged(application: ServiceApplication, wire: Wire, code: str, redirect: str) -> dict[str, Any]:
+def _exchanged(application: ServiceApplication, url: str, sent: dict[str, str], wire: Wire) -> dict[str, Any]:
     """The answer to the code, which works once."""
-    sent = {"client_id": application.client_id, "client_secret": application.client_secret, "code": code}
-    sent |= {"grant_type": "authorization_code", "redirect_uri": redirect}
     body = {"json": json_bytes(sent)} if application.sends_json else {"form": sent}
-    exchange = wire.send("POST", application.token_url, name=f"the login at {application.title}", **body)
+    exchange = wire.send("POST", url, name=f"the login at {application.title}", **body)
     answer = object_of(exchange.body)
     if exchange.status in (200, 201) and is_token(answer.get("access_token")):
         return answer
@@ -138,14 +194,9 @@ def _exchanged(application: ServiceApplication, wire: Wire, code: str, redirect:
         )
     raise NeedsLoginError(
         f"{application.title} did not accept the code ({exchange.status}); nothing was changed. A code works once, for some "
-        f"minutes. Run {application.page.command} again. If that fails too, check the client id, its secret and the redirect "
-        f"address ({redirect}) in the application's settings there."
+        f"minutes. {application.again} If that fails too, check the client id, its secret and the redirect "
+        f"address ({sent['redirect_uri']}) in the application's settings there."
     )
-
-
-def stored_token(settings: Settings, name: str) -> ServiceToken | None:
-    """The login by OAuth at the service `name`; None: there is none. Raises NeedsLoginError where its file can't be used."""
-    return login_file(settings, name).find()
 
 
 def login_file(settings: Settings, name: str) -> LoginFile[ServiceToken]:

@@ -9,14 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.errors import NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import FIRST_KEY
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, LoginFile, StoredLogin, exchanged, local_end
-from strava_pipeline.ingest.token_values import is_token, object_of, token_of
+from strava_pipeline.ingest.refusals import token_answer
+from strava_pipeline.ingest.token_values import is_token, token_of
 from strava_pipeline.settings import Settings
 
 LOGIN = "run strava-pipeline providers login garmin"
@@ -79,19 +80,11 @@ class TokenExchange:
             "POST", f"{self._url}{TOKEN_PATH}", form=form, basic=(stored.client_id, ""), headers=HEADERS
         )
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        status, answer = exchange.status, object_of(exchange.body)
-        if status == 200 and is_token(answer.get("access_token")):
-            return self._with_answer(stored, answer)
-        name = "Garmin's login service"
-        if status == 200 or status >= 500 or status == 408:
-            raise TransientError(f"{name} answered {status} without a token", status=status)
+        status, name = exchange.status, "Garmin's login service"
         if status == 429 or SPEC.refusals.meaning(status, exchange.body, at_login=True) == "pause":
             raise self._refused(f"POST {TOKEN_PATH}", exchange)
-        if 300 <= status < 400:
-            raise PipelineError(
-                f"{name} answered with a redirect ({status}), not followed. Either this network asks for a login of its "
-                "own, in a browser, or GARMIN_AUTH_URL is wrong."
-            )
+        if (answer := token_answer(exchange, name, "GARMIN_AUTH_URL")) is not None:
+            return self._with_answer(stored, answer)
         why = " An answer was lost just before; it may have held the next refresh token." if lost else ""
         raise NeedsLoginError(
             f"{name} does not accept the login any more ({status}): it was used elsewhere, or not for a month.{why} "

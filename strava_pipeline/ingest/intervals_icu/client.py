@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import GoneError, MissingSettingsError, RefusedError, TransientError, WithheldError
+from strava_pipeline.core.errors import GoneError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
@@ -24,16 +24,9 @@ from strava_pipeline.ingest.intervals_icu.webhooks import OWN, text_id
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
-from strava_pipeline.ingest.service_oauth import (
-    ServiceApplication,
-    ServiceToken,
-    log_in_by_consent,
-    stored_token,
-    token_file,
-)
-from strava_pipeline.settings import Settings, env_file
+from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToken, token_file
+from strava_pipeline.settings import Settings
 
-LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
 FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
@@ -42,39 +35,60 @@ UNREADABLE = date.max - DAY
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
 FIRST_PAUSE = timedelta(seconds=1)  # after a 429 without Retry-After: intervals.icu counts calls by the second
 MOST_REFUSALS = 6  # 429s for one call, so that it is repeated five times
-READ, GEAR_SCOPE = "ACTIVITY:READ", "SETTINGS:READ"
-AGAIN = f"Run strava-pipeline providers login {NAME}."
+LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
+
+
+def _scopes(request: LoginRequest) -> Mapping[str, str]:
+    """What a login by OAuth asks for: to change something only where that is wanted."""
+    reading = "ACTIVITY:READ", "no activity can be read at all"
+    activity = ("ACTIVITY:WRITE", "nothing can be changed there") if request.writes else reading
+    gear = "SETTINGS:READ", "gear will be missing"
+    return dict([activity, ("SETTINGS:WRITE", "no gear can be made there") if request.creates_gear else gear])
+
+
+def _account_of(answer: Mapping[str, Any]) -> str | None:
+    athlete = answer.get("athlete")
+    return text_id(athlete.get("id")) if isinstance(athlete, dict) else None
+
+
+APPLICATION = ServiceApplication(
+    name=NAME,
+    prefix="intervals",
+    url=lambda settings: settings.intervals_base_url,
+    token_path="/api/oauth/token",
+    scopes=_scopes,
+    covers={"ACTIVITY:READ": "ACTIVITY:WRITE", "SETTINGS:READ": "SETTINGS:WRITE"},
+    account_of=_account_of,
+)
+login, is_application_set = APPLICATION.log_in, APPLICATION.is_set
 
 
 class IntervalsClient(ServiceProvider):
     """intervals.icu with the login of `settings`."""
 
     def __init__(
-        self, settings: Settings, login: str | ServiceToken, wire: Wire, clock: ServerClock, on_wait: OnWait
+        self, settings: Settings, login: ServiceToken | Sequence[str], wire: Wire, clock: ServerClock, on_wait: OnWait
     ) -> None:
-        """`login`: the API key, or what a login by OAuth got."""
+        """`login`: what a login by OAuth got, or the API key."""
         token = login if isinstance(login, ServiceToken) else None
-        key = login if isinstance(login, str) else login.access_token
-        self._settings, self._key = settings, key
+        self._key = login.access_token if isinstance(login, ServiceToken) else login[0]
+        self._settings, self._athlete = settings, settings.intervals_athlete_id
         self._account = None if token is None else token.account
-        self._athlete = settings.intervals_athlete_id
-        base_url = settings.intervals_base_url
+        by_key = f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}."
         service = ServiceClient(
             spec_of(NAME),
-            f"{base_url}/api/v1",
+            f"{settings.intervals_base_url}/api/v1",
             wire,
             clock,
             random.random,
-            login=f"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID; the key is at {KEY_PAGE}."
-            if token is None
-            else AGAIN,
+            login=by_key if token is None else APPLICATION.again,
             unsaid=FIRST_PAUSE,
             most_refusals=MOST_REFUSALS,
-            basic=("API_KEY", key) if token is None else None,
-            bearer=None if token is None else token.access_token,
+            basic=("API_KEY", self._key) if token is None else None,
+            bearer=None if token is None else self._key,
             on_wait=on_wait,
         )
-        super().__init__(NAME, base_url, service)
+        super().__init__(NAME, settings.intervals_base_url, service)
 
     @property
     def login_digest(self) -> str:
@@ -245,54 +259,7 @@ def login_files(settings: Settings) -> Sequence[Path]:
     return [account_file(settings), *([token] if token.exists() else [])]
 
 
-def is_application_set(settings: Settings) -> bool:
-    """Whether a person logs in on the service's page."""
-    return settings.intervals_client_id is not None and settings.intervals_client_secret is not None
-
-
-def application_of(settings: Settings, *, writes: bool, creates_gear: bool = False) -> ServiceApplication:
-    """The user's app, and what it asks for. `writes`: activities may be changed; `creates_gear`: gear may be made."""
-    client_id, secret = settings.intervals_client_id, settings.intervals_client_secret
-    if client_id is None or secret is None:
-        raise MissingSettingsError("INTERVALS_CLIENT_ID and INTERVALS_CLIENT_SECRET are needed for a login by OAuth.")
-    activity = (
-        ("ACTIVITY:WRITE", "nothing can be changed there") if writes else (READ, "no activity can be read at all")
-    )
-    gear = ("SETTINGS:WRITE", "no gear can be made there") if creates_gear else (GEAR_SCOPE, "gear will be missing")
-    return ServiceApplication(
-        name=NAME,
-        title=spec_of(NAME).title,
-        authorize_url=f"{settings.intervals_base_url}/oauth/authorize",
-        token_url=f"{settings.intervals_base_url}/api/oauth/token",
-        client_id=client_id,
-        client_secret=secret.get_secret_value().strip(),
-        scopes=dict([activity, gear]),
-        covers={READ: "ACTIVITY:WRITE", GEAR_SCOPE: "SETTINGS:WRITE"},
-        account_of=_account_of,
-    )
-
-
-def _account_of(answer: Mapping[str, Any]) -> str | None:
-    athlete = answer.get("athlete")
-    return text_id(athlete.get("id")) if isinstance(athlete, dict) else None
-
-
-def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Log in on the page of intervals.icu."""
-    application = application_of(settings, writes=request.writes, creates_gear=request.creates_gear)
-    log_in_by_consent(application, settings, make_wire(settings, clock), request)
-
-
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsClient:
     """A client; nothing is sent yet. A login by OAuth comes before a key. Raises MissingSettingsError without either."""
-    if (token := stored_token(settings, NAME)) is not None:
-        return IntervalsClient(settings, token, make_wire(settings, clock, NAME), clock, on_wait)
-    if is_application_set(settings) and settings.intervals_api_key is None:
-        raise MissingSettingsError(f"There is no login at intervals.icu yet. {AGAIN}")
-    if settings.intervals_api_key is None:
-        raise MissingSettingsError(
-            f"INTERVALS_API_KEY is not set, so intervals.icu can't be asked. The key is at {KEY_PAGE}: put it "
-            f"into {env_file()}."
-        )
-    key = settings.intervals_api_key.get_secret_value().strip()
-    return IntervalsClient(settings, key, make_wire(settings, clock, NAME), clock, on_wait)
+    found = APPLICATION.find_login(settings, LOGIN_SETTINGS, f"The key is at {KEY_PAGE}.")
+    return IntervalsClient(settings, found, make_wire(settings, clock, NAME), clock, on_wait)

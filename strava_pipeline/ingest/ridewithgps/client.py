@@ -19,7 +19,6 @@ from strava_pipeline.core.errors import (
     ForbiddenError,
     GoneError,
     LimitReachedError,
-    MissingSettingsError,
     NeedsLoginError,
     PipelineError,
     RefusedError,
@@ -29,24 +28,17 @@ from strava_pipeline.core.json_values import json_bytes, json_if_any, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, spec_of
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.provider import Changes, Login, LoginRequest, OnWait, Page, Received
+from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received
 from strava_pipeline.ingest.ridewithgps.changes import read_changes
 from strava_pipeline.ingest.ridewithgps.list_passes import ListPasses
 from strava_pipeline.ingest.ridewithgps.record import gear_alone, gear_of_details, gear_of_trips, versions_of_trips
 from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer, Check, ServiceClient, ServiceProvider
-from strava_pipeline.ingest.service_oauth import (
-    ServiceApplication,
-    ServiceToken,
-    log_in_by_consent,
-    stored_token,
-    token_file,
-)
-from strava_pipeline.settings import Settings, env_file
+from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToken, token_file
+from strava_pipeline.settings import Settings
 
 NAME, TITLE = "ridewithgps", "Ride with GPS"
-AGAIN = f"Run strava-pipeline providers login {NAME}."
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
 LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
@@ -54,37 +46,36 @@ UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, d
 GEAR_LIST = "/users/current.json"  # of the web site's interface
 MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: each may be some megabytes
 
+APPLICATION = ServiceApplication(
+    name=NAME,
+    prefix=NAME,
+    url=lambda settings: settings.ridewithgps_base_url,
+    token_path="/oauth/token.json",
+    sends_json=True,
+    account_of=lambda answer: id_text(answer.get("user_id")),
+)
+login, is_application_set = APPLICATION.log_in, APPLICATION.is_set
 log = logging.getLogger(__name__)
 
 
 class RideWithGpsClient(ServiceProvider):
-    """Ride with GPS with one login. `interval`: seconds between two calls.
-
-    `login`: an API key and the token of the account, or what a login by OAuth got.
-    """
+    """Ride with GPS with one login: what a login by OAuth got, or an API key and the token of the account."""
 
     def __init__(
-        self,
-        base_url: str,
-        login: tuple[str, str] | ServiceToken,
-        interval: float,
-        wire: Wire,
-        clock: ServerClock,
-        on_wait: OnWait,
+        self, settings: Settings, login: ServiceToken | Sequence[str], wire: Wire, clock: ServerClock, on_wait: OnWait
     ) -> None:
+        base_url, is_own = settings.ridewithgps_base_url, isinstance(login, ServiceToken)
         key, token = (login.access_token, "") if isinstance(login, ServiceToken) else login
-        is_own = isinstance(login, ServiceToken)
         self._digest = hashlib.sha256(f"{base_url}\n{key}\n{token}".encode()).hexdigest()[:16]
+        by_token = f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password."
         service = ServiceClient(
             spec_of(NAME),
             base_url,
             wire,
             clock,
             random.random,
-            login=AGAIN
-            if is_own
-            else f"Check {' and '.join(LOGIN_SETTINGS)}; a token ends with a change of the password.",
-            interval=interval,
+            login=APPLICATION.again if is_own else by_token,
+            interval=settings.ridewithgps_interval,
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,
@@ -93,7 +84,7 @@ class RideWithGpsClient(ServiceProvider):
             headers=None if is_own else {"x-rwgps-api-key": key, "x-rwgps-auth-token": token},
             on_wait=on_wait,
         )
-        super().__init__("ridewithgps", base_url, service)
+        super().__init__(NAME, base_url, service)
         self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
         self._gear_of_trips: dict[str, Any] = {}  # by its id, as the trips of this run show it
         self._details: dict[str, Received] = {}  # the trips that came last, by their ids
@@ -322,51 +313,8 @@ def login_files(settings: Settings) -> Sequence[Path]:
     return [token] if token.exists() else []
 
 
-def is_application_set(settings: Settings) -> bool:
-    """Whether a person logs in on the service's page."""
-    return settings.ridewithgps_client_id is not None and settings.ridewithgps_client_secret is not None
-
-
-def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Log in on the page of Ride with GPS."""
-    client_id, secret = settings.ridewithgps_client_id, settings.ridewithgps_client_secret
-    if client_id is None or secret is None:
-        raise MissingSettingsError(
-            "RIDEWITHGPS_CLIENT_ID and RIDEWITHGPS_CLIENT_SECRET are needed for a login by OAuth."
-        )
-    application = ServiceApplication(
-        name=NAME,
-        title=TITLE,
-        authorize_url=f"{settings.ridewithgps_base_url}/oauth/authorize",
-        token_url=f"{settings.ridewithgps_base_url}/oauth/token.json",
-        client_id=client_id,
-        client_secret=secret.get_secret_value().strip(),
-        sends_json=True,
-        account_of=lambda answer: id_text(answer.get("user_id")),
-    )
-    log_in_by_consent(application, settings, make_wire(settings, clock), request)
-
-
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
     """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
-    key, token = settings.ridewithgps_api_key, settings.ridewithgps_auth_token
-    wire, stored = make_wire(settings, clock, NAME), stored_token(settings, NAME)
-    if stored is not None:  # before the settings
-        interval = settings.ridewithgps_interval
-        return RideWithGpsClient(settings.ridewithgps_base_url, stored, interval, wire, clock, on_wait)
-    if is_application_set(settings) and key is None and token is None:
-        raise MissingSettingsError(f"There is no login at Ride with GPS yet. {AGAIN}")
-    if key is None or token is None:
-        absent = [name for name, value in zip(LOGIN_SETTINGS, (key, token), strict=True) if value is None]
-        raise MissingSettingsError(
-            f"{' and '.join(absent)} not set. docs/providers/ridewithgps.md shows how to get a key and a token; put them into "
-            f"{env_file()}."
-        )
-    return RideWithGpsClient(
-        settings.ridewithgps_base_url,
-        (key.get_secret_value(), token.get_secret_value()),
-        settings.ridewithgps_interval,
-        wire,
-        clock,
-        on_wait,
-    )
+    steps = "docs/providers/ridewithgps.md shows how to get a key and a token."
+    found = APPLICATION.find_login(settings, LOGIN_SETTINGS, steps)
+    return RideWithGpsClient(settings, found, make_wire(settings, clock, NAME), clock, on_wait)

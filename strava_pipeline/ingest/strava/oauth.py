@@ -13,12 +13,11 @@ from strava_pipeline.core.errors import (
     NeedsLoginError,
     PipelineError,
     RefreshTokenRefusedError,
-    TransientError,
 )
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
-from strava_pipeline.ingest.refusals import refusal_of
+from strava_pipeline.ingest.refusals import refusal_of, refuse_unusable, token_answer
 from strava_pipeline.ingest.strava.refusals import fault_codes
 from strava_pipeline.ingest.strava.token_store import (
     LOG_IN,
@@ -39,6 +38,7 @@ CONSEQUENCES = {
     "profile:read_all": "gear, weight, zones and follower-only profile details will be missing",
     WRITES: "nothing can be changed at Strava, and no file can be uploaded",
 }
+SERVICE = "Strava's login service"
 T = TypeVar("T")
 
 
@@ -91,21 +91,21 @@ class OAuth:
         }
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/token", form=form)
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        answer = object_of(exchange.body)
-        if exchange.status == 200 and _usable(answer):
-            expires_at = StoredToken(answer).expires_at
-            return {**answer, EXPIRES_AT_LOCAL: None if expires_at is None else local_end(expires_at, self._clock)}
-        raise _refusal(exchange, answer, lost)
+        answer = token_answer(exchange, SERVICE, "STRAVA_BASE_URL", ("access_token", "refresh_token"))
+        if answer is None:
+            raise _refusal(exchange, lost)
+        expires_at = StoredToken(answer).expires_at
+        return {**answer, EXPIRES_AT_LOCAL: None if expires_at is None else local_end(expires_at, self._clock)}
 
     def _withdraw(self, token: str) -> None:
         application = self._application
         basic = (application.client_id, application.client_secret.get_secret_value())
         exchange = self._wire.send("POST", f"{self._base_url}/oauth/revoke", form={"token": token}, basic=basic)
         self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        answer = object_of(exchange.body)
-        about_the_token = {resource for resource, _, _ in fault_codes(answer)} & {"RefreshToken", "AccessToken"}
+        about_the_token = _resources(exchange) & {"RefreshToken", "AccessToken"}
         if exchange.status != 200 and not about_the_token:
-            raise _refusal(exchange, answer, lost=False)
+            refuse_unusable(exchange, SERVICE, "STRAVA_BASE_URL")
+            raise _refusal(exchange, lost=False)
 
 
 def authorize_url(
@@ -137,22 +137,12 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[s
     return [(scope, CONSEQUENCES.get(scope, "some data will be missing")) for scope in asked if scope not in present]
 
 
-def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> PipelineError:
+def _refusal(exchange: Exchange, lost: bool) -> PipelineError:
     from strava_pipeline.ingest.strava.record import SPEC  # which loads Polars, and every command comes here
 
-    status, faults = exchange.status, fault_codes(answer)
-    if status >= 500 or status == 200:
-        return TransientError(f"Strava's login service answered {status} without a token", status=status)
-    if status == 429:  # before its faults, which name the application
-        return TransientError("Strava's login service refuses for now (429)", status=status)
-    if 300 <= status < 400:
-        return PipelineError(
-            f"Strava's login service answered with a redirect ({status}), not followed. Either this network asks for a "
-            "login of its own, in a browser, or STRAVA_BASE_URL is wrong."
-        )
     if (refused := refusal_of(SPEC, "login service", exchange, f"Please {LOG_IN}", at_login=True)) is not None:
         return refused
-    resources = {resource for resource, _, _ in faults}
+    resources = _resources(exchange)
     if not resources.isdisjoint(("RequestToken", "AuthorizationCode")):
         return NeedsLoginError(
             "Strava does not accept this code. A code works once, for some minutes: open the page again, allow access, and use "
@@ -163,11 +153,12 @@ def _refusal(exchange: Exchange, answer: Mapping[str, Any], lost: bool) -> Pipel
         return RefreshTokenRefusedError(
             f"Strava no longer accepts the refresh token (revoked, used up or mistyped).{why} Please {LOG_IN}"
         )
-    return PipelineError(f"Strava's login service answered {status}; check the settings, then {LOG_IN}")
+    return PipelineError(f"{SERVICE} answered {exchange.status}; check the settings, then {LOG_IN}")
 
 
-def _usable(answer: Mapping[str, Any]) -> bool:
-    return all(isinstance(answer.get(name), str) and answer[name] for name in ("access_token", "refresh_token"))
+def _resources(exchange: Exchange) -> set[str]:
+    """What the faults of an answer are about."""
+    return {resource for resource, _, _ in fault_codes(object_of(exchange.body))}
 
 
 def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:

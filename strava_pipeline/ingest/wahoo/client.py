@@ -22,17 +22,10 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
-from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
+from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
-from strava_pipeline.ingest.wahoo.login import (
-    AGAIN,
-    WahooLogin,
-    access_tokens,
-    is_application_set,
-    log_in,
-    missing_application,
-    token_file,
-)
+from strava_pipeline.ingest.wahoo.login import APPLICATION, WahooLogin, access_tokens, token_file
+from strava_pipeline.ingest.wahoo.login import login as login
 from strava_pipeline.ingest.wahoo.record import MOST_ROWS, NAME, id_text, rows, start_of
 from strava_pipeline.settings import Settings
 
@@ -80,7 +73,7 @@ class WahooClient(ServiceProvider):
         on_wait: OnWait,
     ) -> None:
         spec = spec_of(NAME)
-        more: dict[str, Any] = {"login": AGAIN, "interval": interval, "on_wait": on_wait}
+        more: dict[str, Any] = {"login": APPLICATION.again, "interval": interval, "on_wait": on_wait}
         service = WahooService(spec, base_url, wire, clock, random.random, tokens=tokens, unsaid=UNSAID, **more)
         super().__init__(NAME, base_url, service)
         without_login = replace(spec, refusals=Refusals(at_login={}, at_data={}))
@@ -252,17 +245,12 @@ def login_problem(settings: Settings) -> str | None:
         connect(settings, machine_clock(settings.clock_speed), lambda why, seconds: None)
     except PipelineError as error:
         return str(error)
-    return None if is_application_set(settings) else missing_application()
+    return None if APPLICATION.is_set(settings) else APPLICATION.missing
 
 
 def assumptions(settings: Settings) -> Sequence[str]:
     """What Wahoo does not say."""
     return ["not tried against Wahoo", "a mean of 0 for heart rate, cadence or power means no sensor"]
-
-
-def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Log in on Wahoo's page."""
-    log_in(settings, make_wire(settings, clock), clock, request)
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> WahooClient:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError, TransientError
+from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import (
     EXPIRES_AT_LOCAL,
     AccessTokens,
@@ -24,20 +24,27 @@ from strava_pipeline.ingest.login_file import (
     local_end,
 )
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.refusals import refusal_of
+from strava_pipeline.ingest.refusals import refusal_of, token_answer
 from strava_pipeline.ingest.service_oauth import ServiceApplication, buy_by_consent
-from strava_pipeline.ingest.token_values import is_token, object_of
+from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.ingest.wahoo.record import NAME
-from strava_pipeline.settings import Settings, env_file
+from strava_pipeline.settings import Settings
 
-LOG_IN = f"run strava-pipeline providers login {NAME}"
-AGAIN = f"R{LOG_IN[1:]}."
 LIFE = timedelta(hours=2)  # of an access token that does not say it
 SCOPES = {
     "user_read": "nobody can say whose login it is, so nothing can be pulled",
     "workouts_read": "no workout can be read at all",
     "offline_data": "the login may end after two hours",
 }
+APPLICATION = ServiceApplication(
+    name=NAME,
+    prefix=NAME,
+    url=lambda settings: settings.wahoo_url,
+    token_path="/oauth/token",
+    scopes=lambda request: SCOPES,
+    scope_mark=" ",
+)
+LOG_IN = f"run {APPLICATION.page.command}"
 
 
 class WahooLogin(StoredLogin):
@@ -55,45 +62,19 @@ def token_file(settings: Settings) -> Path:
 def login_file(settings: Settings) -> LoginFile[WahooLogin]:
     """The file with the login."""
     path = token_file(settings)
-    missing = f"There is no login at Wahoo yet. {AGAIN}" if is_application_set(settings) else missing_application()
-    damaged = f"{path} holds no login at Wahoo. {AGAIN}"
-    return LoginFile(path=path, parse=WahooLogin, log_in=LOG_IN, missing=missing, damaged=damaged)
-
-
-def is_application_set(settings: Settings) -> bool:
-    """Whether the settings name the user's app."""
-    return settings.wahoo_client_id is not None and settings.wahoo_client_secret is not None
-
-
-def missing_application() -> str:
-    """The sentence for settings without the user's app."""
-    return (
-        f"WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET are not set. docs/providers/{NAME}.md shows how to register an app; put both "
-        f"into {env_file()}."
+    none = f"There is no login at Wahoo yet. {APPLICATION.again}"
+    return LoginFile(
+        path=path,
+        parse=WahooLogin,
+        log_in=LOG_IN,
+        missing=none if APPLICATION.is_set(settings) else APPLICATION.missing,
+        damaged=f"{path} holds no login at Wahoo. {APPLICATION.again}",
     )
 
 
-def application_of(settings: Settings) -> ServiceApplication:
-    """The user's app. Raises MissingSettingsError."""
-    client_id, secret = settings.wahoo_client_id, settings.wahoo_client_secret
-    if client_id is None or secret is None:
-        raise MissingSettingsError(missing_application())
-    return ServiceApplication(
-        name=NAME,
-        title=spec_of(NAME).title,
-        authorize_url=f"{settings.wahoo_url}/oauth/authorize",
-        token_url=f"{settings.wahoo_url}/oauth/token",
-        client_id=client_id,
-        client_secret=secret.get_secret_value().strip(),
-        scopes=SCOPES,
-        scope_mark=" ",
-        account_of=lambda answer: None,
-    )
-
-
-def log_in(settings: Settings, wire: Wire, clock: ServerClock, request: LoginRequest) -> None:
+def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
     """Log in on Wahoo's page, and keep the pair of tokens."""
-    answer, granted = buy_by_consent(application_of(settings), wire, request)
+    answer, granted = buy_by_consent(APPLICATION, settings, make_wire(settings, clock), request)
     login_file(settings).save(_with_answer({"scope": list(granted or ())}, answer, clock))
 
 
@@ -101,9 +82,11 @@ def access_tokens(settings: Settings, wire: Wire, clock: ServerClock) -> AccessT
     """The access token of the stored login. Raises as `LoginFile.load` does."""
 
     def renewed(stored: WahooLogin) -> WahooLogin:
-        application = application_of(settings)
+        form = APPLICATION.credentials(settings) | {"grant_type": "refresh_token"}
+        form["refresh_token"] = stored.raw["refresh_token"]
+        url = f"{settings.wahoo_url}{APPLICATION.token_path}"
         return exchanged(
-            lambda lost: _buy(application, stored, wire, clock, lost=lost),
+            lambda lost: _buy(url, form, stored, wire, clock, lost=lost),
             random.random,
             clock.sleep,
             LOG_IN,
@@ -114,26 +97,17 @@ def access_tokens(settings: Settings, wire: Wire, clock: ServerClock) -> AccessT
 
 
 def _buy(
-    application: ServiceApplication, stored: WahooLogin, wire: Wire, clock: ServerClock, *, lost: bool
+    url: str, form: Mapping[str, str], stored: WahooLogin, wire: Wire, clock: ServerClock, *, lost: bool
 ) -> WahooLogin:
-    form = {"client_id": application.client_id, "client_secret": application.client_secret}
-    form |= {"grant_type": "refresh_token", "refresh_token": stored.raw["refresh_token"]}
-    exchange = wire.send("POST", application.token_url, form=form)
+    exchange, name = wire.send("POST", url, form=form), "Wahoo's login service"
     clock.learn(exchange.headers, elapsed=exchange.seconds)
-    status, answer, name = exchange.status, object_of(exchange.body), "Wahoo's login service"
-    if status in (200, 201) and is_token(answer.get("access_token")):
+    if (answer := token_answer(exchange, name, "WAHOO_URL")) is not None:
         return _with_answer(stored.raw, answer, clock)
-    if status in (200, 201, 408, 429) or status >= 500:
-        raise TransientError(f"{name} answered {status} without a token", status=status)
+    status = exchange.status
     if b"unrevoked access token" in exchange.body.lower():
         raise NeedsLoginError(
             f"{name} gives no further token ({status}): ten of this app live already. At Wahoo, take your app's access away, "
             f"and then {LOG_IN}."
-        )
-    if 300 <= status < 400:
-        raise PipelineError(
-            f"{name} answered with a redirect ({status}), not followed. Either this network asks for a login of its own, in a "
-            "browser, or WAHOO_URL is wrong."
         )
     why = "An answer was lost just before; it may have held the next login. " if lost else ""
     advice = f"{why}Please {LOG_IN}; if that fails, check WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET."
@@ -153,4 +127,6 @@ def _with_answer(login: Mapping[str, Any], answer: Mapping[str, Any], clock: Ser
     try:
         return WahooLogin(new)
     except ValueError:
-        raise NeedsLoginError(f"Wahoo gave no refresh token, without which a login lasts two hours. {AGAIN}") from None
+        raise NeedsLoginError(
+            f"Wahoo gave no refresh token, without which a login lasts two hours. {APPLICATION.again}"
+        ) from None
