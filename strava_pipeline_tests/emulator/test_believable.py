@@ -90,44 +90,6 @@ def test_some_belong_to_another_year_here_than_in_utc(activities: list[Activity]
     assert len({each["timezone"] for each in awkward}) > 2
 
 
-def test_times_speeds_and_distances_agree(activities: list[Activity]) -> None:
-    for each in activities:
-        assert 0 < each["moving_time"] <= each["elapsed_time"] < 9 * 3600
-        assert each["average_speed"] == round(each["distance"] / each["moving_time"], 3)
-        assert each["manual"] or each["max_speed"] >= each["average_speed"]
-        assert each["average_speed"] < 14
-        assert each.get("elev_high", 0) >= each.get("elev_low", 0)
-
-
-@pytest.mark.parametrize(("field", "unit"), [("splits_metric", 1000.0), ("splits_standard", 1609.344)])
-def test_splits_add_up_to_the_activity(activities: list[Activity], field: str, unit: float) -> None:
-    split_up = [each for each in activities if field in each]
-    assert len(split_up) > 500
-    assert any(split["distance"] != round(unit, 1) for split in split_up[0][field][:-1])
-    for each in split_up:
-        splits = each[field]
-        assert [split["split"] for split in splits] == list(range(1, len(splits) + 1))
-        assert sum(split["distance"] for split in splits) == pytest.approx(each["distance"], abs=0.01)
-        assert sum(split["moving_time"] for split in splits) == each["moving_time"]
-        assert sum(split["elapsed_time"] for split in splits) == each["elapsed_time"]
-        assert all(split["distance"] == pytest.approx(unit, abs=10) for split in splits[:-1])
-        assert all(0 <= split["moving_time"] <= split["elapsed_time"] for split in splits)
-
-
-def test_laps_add_up_and_follow_one_another(activities: list[Activity]) -> None:
-    assert all(("laps" in each) is not each["manual"] for each in activities)
-    for each in (each for each in activities if not each["manual"]):
-        laps = each["laps"]
-        assert [lap["lap_index"] for lap in laps] == list(range(1, len(laps) + 1))
-        assert sum(lap["distance"] for lap in laps) == pytest.approx(each["distance"], abs=0.01)
-        assert sum(lap["moving_time"] for lap in laps) == each["moving_time"]
-        assert sum(lap["elapsed_time"] for lap in laps) == each["elapsed_time"]
-        assert laps[0]["start_date"] == each["start_date"]
-        for earlier, later in pairwise(laps):
-            assert when(later["start_date"]) == when(earlier["start_date"]) + timedelta(seconds=earlier["elapsed_time"])
-            assert later["start_index"] == earlier["end_index"]
-
-
 def test_efforts_lie_within_their_activity(activities: list[Activity]) -> None:
     for each in activities:
         end = when(each["start_date"]) + timedelta(seconds=each["elapsed_time"])
@@ -378,26 +340,6 @@ def test_what_makes_life_awkward_is_there(activities: list[Activity]) -> None:
     }
 
 
-def test_sensors_came_with_the_years(activities: list[Activity]) -> None:
-    first = {
-        "heart rate": min(each["start_date"] for each in activities if each["has_heartrate"]),
-        "power": min(each["start_date"] for each in activities if each.get("device_watts") and not each["trainer"]),
-        "temperature": min(each["start_date"] for each in activities if "average_temp" in each),
-    }
-    assert all(date > "2017" for date in first.values())
-    for each in activities:
-        assert each["has_heartrate"] is ("average_heartrate" in each) is ("suffer_score" in each)
-        if each["has_heartrate"]:
-            assert each["average_heartrate"] < each["max_heartrate"]
-
-
-def test_new_year_cases_are_there_for_another_seed_and_span() -> None:
-    state = build_state(config(activities=800, years=(2010, 2021), seed=3, now=NOW))
-    rows = [row.source.summary() for row in state.store.existing(state.epoch)]
-    assert len(rows) == 800
-    assert sum(row["start_date"][:4] != row["start_date_local"][:4] for row in rows) > 3
-
-
 @pytest.mark.parametrize(
     ("activities", "years", "now"),
     [
@@ -413,5 +355,7 @@ def test_any_number_of_activities_fits_any_span(activities: int, years: tuple[in
     state = build_state(config(activities=activities, years=years, now=now))
     rows = state.store.existing(state.epoch)
     assert len(rows) == activities
-    assert all(row.start + row.elapsed_time <= now.timestamp() for row in rows)
-    assert all(row.source.detail()["id"] == row.id > 2**31 for row in rows[::20])
+    for row in rows[::20]:
+        detail = row.source.detail()
+        assert detail["id"] == row.id > 2**31
+        assert row.start + detail["elapsed_time"] <= now.timestamp()

@@ -123,16 +123,14 @@ def test_a_deletion_raises_an_event(stage: Stage) -> None:
     assert [(event["aspect_type"], event["object_id"]) for event in stage.got()] == [("delete", stage.ride["id"])]
 
 
-@pytest.mark.parametrize("way", ["control", "revoke", "deauthorize"])
+@pytest.mark.parametrize("way", ["control", "revoke"])
 def test_a_withdrawal_raises_an_event_and_later_changes_none(stage: Stage, way: str) -> None:
     client = stage.client
     if way == "control":
         client.control("/revoke")
-    elif way == "revoke":
+    else:
         token = {"token": client.tokens["refresh_token"]}
         requests.post(f"{client.url}/oauth/revoke", auth=("12345", "emulator-secret"), data=token, timeout=20)
-    else:
-        client.http.post(f"{client.url}/oauth/deauthorize", timeout=20)
     [event] = stage.got()
     assert (event["object_type"], event["object_id"], event["owner_id"]) == ("athlete", stage.athlete, stage.athlete)
     assert (event["aspect_type"], event["updates"]) == ("update", {"authorized": "false"})

@@ -1,7 +1,5 @@
-"""Reading through the API: listings and their pages, details, streams, zones, laps, comments, kudos and photos."""
+"""Reading through the API: listings and their pages, details and streams."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,9 +151,7 @@ def test_without_all_efforts_only_the_first_few_open_ones_are_shown(
         ("/activities/1", "Activity"),
         ("/activities/99999999999999999999", "Activity"),
         ("/activities/x", "Activity"),
-        ("/activities/1/laps", "Activity"),
         ("/gear/b1", "Gear"),
-        ("/athletes/1/stats", "Athlete"),
         ("/nowhere", "Resource"),
     ],
 )
@@ -216,54 +212,3 @@ def test_streams_go_with_the_summary(default_athlete: Client, default_truth: dic
         assert ("grade_smooth" in found) == ("altitude" in found) == ("latlng" in found) == bool(each["start_latlng"])
         assert found["moving"]["data"][0] is False
         assert max(found["velocity_smooth"]["data"]) < 40, "no faster than a motorway"
-
-
-def test_zones_of_an_activity_hold_its_seconds(default_athlete: Client, default_truth: dict[str, Any]) -> None:
-    measured = next(each for each in default_truth["activities"] if each["has_heartrate"] and each.get("device_watts"))
-    zones = default_athlete.get(f"/activities/{measured['id']}/zones").json()
-    assert [zone["type"] for zone in zones] == ["heartrate", "power"]
-    for zone in zones:
-        assert sum(bucket["time"] for bucket in zone["distribution_buckets"]) == measured["elapsed_time"]
-        assert zone["distribution_buckets"][-1]["max"] == -1
-    manual = next(each["id"] for each in default_truth["activities"] if each["manual"])
-    assert default_athlete.get(f"/activities/{manual}/zones").json() == []
-    assert default_athlete.get("/activities/1/zones").status_code == 404
-
-
-def test_laps_have_a_path_of_their_own(default_athlete: Client, default_truth: dict[str, Any]) -> None:
-    detail = next(each for each in default_truth["activities"] if len(each.get("laps", [])) > 1)
-    assert default_athlete.get(f"/activities/{detail['id']}/laps").json() == detail["laps"]
-
-
-COUNTS = {"comments": ("comment_count", 3), "kudos": ("kudos_count", 70), "photos": ("total_photo_count", 2)}
-PRIMARY = {"primary": {"unique_id": "6D1E4A0B", "type": 1}, "count": 2}
-ACTIVITY = {"id": 12, "start_date": "2021-05-01T08:00:00Z", "name": "Ride", "photos": PRIMARY} | dict(COUNTS.values())
-
-
-@pytest.mark.parametrize("what", COUNTS)
-def test_reactions_are_as_many_as_the_counts_in_a_dataset(start: Start, tmp_path: Path, what: str) -> None:
-    file = tmp_path / "dataset.json"
-    file.write_text(json.dumps([ACTIVITY, {"id": 13, "start_date": "2021-05-02T08:00:00Z"}]))
-    client = start(dataset=file)
-    whole = client.get(f"/activities/12/{what}?per_page=200").json()
-    assert len(whole) == COUNTS[what][1]
-    assert client.get(f"/activities/12/{what}?per_page=200").json() == whole
-    pages = [client.get(f"/activities/12/{what}?per_page=30&page={page}").json() for page in (1, 2, 3, 4)]
-    assert [row for page in pages for row in page] == whole
-    assert client.get(f"/activities/13/{what}").json() == []
-    assert client.get(f"/activities/14/{what}").status_code == 404
-    assert client.get(f"/activities/12/{what}?page=0").status_code == 400
-
-
-def test_the_first_photo_is_the_primary_photo_of_the_detail(start: Start, tmp_path: Path) -> None:
-    file = tmp_path / "dataset.json"
-    file.write_text(json.dumps([ACTIVITY]))
-    first, second = start(dataset=file).get("/activities/12/photos").json()
-    assert (first["unique_id"], first["default_photo"], second["default_photo"]) == ("6D1E4A0B", True, False)
-
-
-def test_generated_activities_have_reactions(start: Start) -> None:
-    client = start(activities=10)
-    for row in client.get("/athlete/activities").json():
-        for what, (count, _) in COUNTS.items():
-            assert len(client.get(f"/activities/{row['id']}/{what}?per_page=200").json()) == row[count]

@@ -155,7 +155,7 @@ def test_scopes_decide_what_is_seen(start: Start) -> None:
     assert client.get("/athlete").status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["revoke", "revoke by access token", "deauthorize", "control"])
+@pytest.mark.parametrize("kind", ["revoke", "revoke by access token", "control"])
 def test_after_a_revocation_nothing_is_valid(start: Start, kind: str) -> None:
     client = start()
     if kind.startswith("revoke"):
@@ -164,9 +164,6 @@ def test_after_a_revocation_nothing_is_valid(start: Start, kind: str) -> None:
             f"{client.url}/oauth/revoke", auth=("12345", "emulator-secret"), data={"token": token}, timeout=20
         )
         assert answer.status_code == 200
-    elif kind == "deauthorize":
-        answer = client.http.post(f"{client.url}/oauth/deauthorize")
-        assert answer.json() == {"access_token": client.tokens["access_token"]}
     else:
         client.control("/revoke")
     assert client.get("/athlete").status_code == 401

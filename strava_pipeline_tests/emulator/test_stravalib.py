@@ -77,7 +77,7 @@ def test_stravalib_lists_and_gets_everything(start: Start) -> None:
         assert [lap.lap_index for lap in detail.laps or []] == [lap["lap_index"] for lap in expected.get("laps", [])]
 
 
-def test_stravalib_knows_athlete_gear_zones_stats_laps_and_streams(start: Start) -> None:
+def test_stravalib_knows_athlete_gear_and_streams(start: Start) -> None:
     client = start(activities=60)
     library = stravalib_on(client)
     athlete = library.get_athlete()
@@ -86,19 +86,13 @@ def test_stravalib_knows_athlete_gear_zones_stats_laps_and_streams(start: Start)
     for gear in [*athlete.bikes, *athlete.shoes]:
         assert gear.id is not None
         assert library.get_gear(gear.id).name == gear.name
-    assert library.get_athlete_zones().heart_rate is not None
-    stats = library.get_athlete_stats(athlete.id)
-    assert stats.all_run_totals is not None
-    runs = [each for each in client.truth()["activities"] if each["type"] == "Run"]
-    assert stats.all_run_totals.count == len(runs)
-    recorded = next(each for each in runs if not each["manual"])
-    assert len(list(library.get_activity_laps(recorded["id"]))) == len(recorded["laps"])
+    recorded = next(each for each in client.truth()["activities"] if not each["manual"])
     streams = library.get_activity_streams(recorded["id"], types=["time", "distance"])
     assert set(streams or {}) == {"time", "distance"}
 
 
-def test_stravalib_logs_in_refreshes_and_deauthorizes(start: Start) -> None:
-    from stravalib.exc import AccessUnauthorized, Fault
+def test_stravalib_logs_in_and_refreshes(start: Start) -> None:
+    from stravalib.exc import Fault
 
     client = start(scope=None)
     library = stravalib_on(client)
@@ -111,9 +105,6 @@ def test_stravalib_logs_in_refreshes_and_deauthorizes(start: Start) -> None:
     with pytest.raises(Fault, match="refresh_token"):
         library.refresh_access_token(12345, "emulator-secret", tokens["refresh_token"])
     assert library.get_athlete().firstname == "Emilia"
-    library.deauthorize()
-    with pytest.raises(AccessUnauthorized):
-        library.get_athlete()
 
 
 def test_stravalib_understands_the_errors(start: Start) -> None:
@@ -154,11 +145,6 @@ def test_generated_models_accept_all_but_activities(default_athlete: Client, def
         assert strava_model.DetailedGear.model_validate(answer).id == gear["id"]
     for summary in athlete["bikes"] + athlete["shoes"]:
         strava_model.SummaryGear.model_validate(summary)
-    stats = strava_model.ActivityStats.model_validate(default_athlete.get(f"/athletes/{athlete['id']}/stats").json())
-    assert stats.all_ride_totals is not None
-    strava_model.Zones.model_validate(default_athlete.get("/athlete/zones").json())
     recorded = next(each["id"] for each in default_truth["activities"] if not each["manual"])
     streams = default_athlete.get(f"/activities/{recorded}/streams", keys=",".join(STREAM_KEYS), key_by_type="true")
     strava_model.StreamSet.model_validate(streams.json())
-    for zone in default_athlete.get(f"/activities/{recorded}/zones").json():
-        strava_model.ActivityZone.model_validate(zone)

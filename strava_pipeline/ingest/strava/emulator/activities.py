@@ -1,4 +1,4 @@
-"""The athlete's activities in memory: as documents, in a store that lists them, cut into pages, and summed up.
+"""The athlete's activities in memory: as documents, in a store that lists them, and cut into pages.
 
 No HTTP and no clock: callers give the epoch, because an activity may exist only from some moment on. How documents of
 generated activities are made is in summaries.py and details.py.
@@ -7,7 +7,7 @@ generated activities are made is in summaries.py and details.py.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from random import Random
 from typing import Any, Protocol, TypeVar
 
@@ -25,8 +25,6 @@ DETAIL_ONLY = frozenset({
 })
 # fmt: on
 EFFORTS_BY_DEFAULT = 3  # segment efforts in a detail without include_all_efforts
-STATS_KINDS = ("Ride", "Run", "Swim")
-STATS_RECENT = timedelta(weeks=4)  # developers.strava.com/docs/reference, ActivityStats
 
 
 class Source(Protocol):
@@ -71,21 +69,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What lists and totals need of an activity; `source` makes its documents on request.
+    """What lists need of an activity; `source` makes its documents on request.
 
-    `start` and `appears` (the moment from which the activity exists) in epoch seconds, `distance` and `gain` in metres, times
-    in seconds.
+    `start` and `appears` (the moment from which the activity exists) in epoch seconds.
     """
 
     id: int
     start: int
     appears: float
     only_me: bool
-    kind: str
-    distance: float
-    moving_time: int
-    elapsed_time: int
-    gain: float
     source: Source
 
     @classmethod
@@ -99,11 +91,6 @@ class Row:
             start=epoch_of(activity.get("start_date")),
             appears=appears,
             only_me=is_only_me(activity),
-            kind=str(activity.get("type") or activity.get("sport_type") or ""),
-            distance=activity.get("distance") or 0.0,
-            moving_time=activity.get("moving_time") or 0,
-            elapsed_time=activity.get("elapsed_time") or 0,
-            gain=activity.get("total_elevation_gain") or 0.0,
             source=Document(activity, recorded),
         )
 
@@ -256,32 +243,3 @@ def epoch_of(text: object) -> int:
 def is_only_me(activity: Json) -> bool:
     """Whether only the athlete may see an activity."""
     return activity.get("visibility") == "only_me" or ("visibility" not in activity and activity.get("private") is True)
-
-
-def athlete_stats(rows: list[Row], now: datetime) -> Json:
-    """ActivityStats: totals of four weeks, of the UTC year and of all time, by kind of sport."""
-    recent_from = (now - STATS_RECENT).timestamp()
-    year_from = datetime(now.year, 1, 1, tzinfo=UTC).timestamp()
-    by_kind = {kind: [row for row in rows if row.kind == kind] for kind in STATS_KINDS}
-    report: Json = {
-        "biggest_ride_distance": max((row.distance for row in by_kind["Ride"]), default=None),
-        "biggest_climb_elevation_gain": max((row.gain for row in by_kind["Ride"]), default=None),
-    }
-    for kind, own in by_kind.items():
-        name = kind.lower()
-        recent = _totals(row for row in own if row.start >= recent_from)
-        report[f"recent_{name}_totals"] = {**recent, "achievement_count": 0}
-        report[f"ytd_{name}_totals"] = _totals(row for row in own if row.start >= year_from)
-        report[f"all_{name}_totals"] = _totals(own)
-    return report
-
-
-def _totals(rows: Iterable[Row]) -> Json:
-    rows = list(rows)
-    return {
-        "count": len(rows),
-        "distance": round(sum(row.distance for row in rows), 1),
-        "moving_time": sum(row.moving_time for row in rows),
-        "elapsed_time": sum(row.elapsed_time for row in rows),
-        "elevation_gain": round(sum(row.gain for row in rows), 1),
-    }

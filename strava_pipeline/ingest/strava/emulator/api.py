@@ -1,15 +1,10 @@
 """What Strava answers below /api/v3 to calls that read, and its error answers.
 
-Tokens, limits and faults are the gate's (app.py), edits are in changes.py. Comments, kudos and photos follow from the
-activity's id and its counts, so that each call gets the same; their shapes are those of real answers of 2025.
+Tokens, limits and faults are the gate's (app.py), edits are in changes.py.
 """
 
-import random
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,15 +12,12 @@ from starlette.routing import Route
 
 from strava_pipeline.emulator.base import status_phrase
 from strava_pipeline.emulator.service import Json, answer
-from strava_pipeline.ingest.strava.emulator import details
-from strava_pipeline.ingest.strava.emulator.activities import Listing, Row, athlete_stats, without_all_efforts
+from strava_pipeline.ingest.strava.emulator.activities import Listing, Row, without_all_efforts
 from strava_pipeline.ingest.strava.emulator.application import Grant
 from strava_pipeline.ingest.strava.emulator.state import State
 
 DEFAULT_PER_PAGE = 30  # developers.strava.com/docs/reference
 MOST_PER_PAGE = 200
-FIRST_NAMES = ("Ada", "Björn", "Chidi", "Dolores", "Emre", "Fatima", "Grace", "Hiro", "Ines", "Jonas")
-COMMENTS = ("Well done!", "Great ride", "What a view", "See you next week", "Strong!", "Où était-ce ?", "🚵 👏")
 
 
 class PagingError(ValueError):
@@ -40,16 +32,9 @@ def routes() -> list[Route]:
     """The API's paths for reading."""
     return [
         Route("/athlete", athlete),
-        Route("/athlete/zones", zones),
         Route("/athlete/activities", activities),
-        Route("/athletes/{id}/stats", stats),
         Route("/activities/{id}", detail),
-        Route("/activities/{id}/laps", laps),
         Route("/activities/{id}/streams", streams),
-        Route("/activities/{id}/zones", activity_zones),
-        Route("/activities/{id}/comments", _reactions(comments)),
-        Route("/activities/{id}/kudos", _reactions(kudos)),
-        Route("/activities/{id}/photos", _reactions(photos)),
         Route("/gear/{id}", gear),
         Route("/{path:path}", unknown_path),
     ]
@@ -58,11 +43,6 @@ def routes() -> list[Route]:
 async def athlete(request: Request) -> Response:
     """DetailedAthlete."""
     return answer(state_of(request).athlete)
-
-
-async def zones(request: Request) -> Response:
-    """Zones: by heart rate and by power."""
-    return answer(details.athlete_zones(state_of(request).config.ftp))
 
 
 async def activities(request: Request) -> Response:
@@ -77,14 +57,6 @@ async def activities(request: Request) -> Response:
     return answer([row.source.summary() for row in state.pager.cut(rows, listing, page)])
 
 
-async def stats(request: Request) -> Response:
-    """ActivityStats; 404 for another athlete's id."""
-    state = state_of(request)
-    if request.path_params["id"] != str(state.athlete["id"]):
-        return not_found("Athlete")
-    return answer(athlete_stats(state.store.existing(state.epoch), state.clock.now()))
-
-
 async def detail(request: Request) -> Response:
     """DetailedActivity; segment efforts are complete only with include_all_efforts=true."""
     row = visible_row(request)
@@ -94,12 +66,6 @@ async def detail(request: Request) -> Response:
     if request.query_params.get("include_all_efforts", "").lower() not in ("true", "1"):
         document = without_all_efforts(document)
     return answer(document)
-
-
-async def laps(request: Request) -> Response:
-    """Lap objects of an activity."""
-    row = visible_row(request)
-    return not_found("Activity") if row is None else answer(row.source.detail().get("laps") or [])
 
 
 async def streams(request: Request) -> Response:
@@ -119,29 +85,6 @@ async def streams(request: Request) -> Response:
     if request.query_params.get("key_by_type", "").lower() in ("true", "1"):
         return answer(chosen)
     return answer([{"type": key, **stream} for key, stream in chosen.items()])
-
-
-async def activity_zones(request: Request) -> Response:
-    """ActivityZone objects: the time in each zone."""
-    row = visible_row(request)
-    if row is None:
-        return not_found("Activity")
-    return answer(details.activity_zones(row.source.streams() or {}, state_of(request).config.ftp))
-
-
-def _reactions(all_of: Callable[[Json], list[Json]]) -> Callable[[Request], Awaitable[Response]]:
-    async def reactions(request: Request) -> Response:
-        """A page of an activity's comments, kudos or photos."""
-        row = visible_row(request)
-        if row is None:
-            return not_found("Activity")
-        try:
-            listing, page = paging(request.query_params)
-        except PagingError as error:
-            return bad_request("Application", error.field, error.code)
-        return answer(all_of(row.source.detail())[(page - 1) * listing.per_page :][: listing.per_page])
-
-    return reactions
 
 
 async def gear(request: Request) -> Response:
@@ -197,80 +140,6 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
         return int(query.get(name, default))
     except ValueError as error:
         raise PagingError(name.replace("_", " ")) from error
-
-
-def comments(document: Json) -> list[Json]:
-    """SummaryComment objects, `comment_count` of them, oldest first."""
-    rng, began = _rng(document, "comments"), _start(document)
-    return [
-        {
-            "id": rng.randrange(10**9, 10**10),
-            "activity_id": document["id"],
-            "post_id": None,
-            "resource_state": 2,
-            "text": rng.choice(COMMENTS),
-            "mentions_metadata": None,
-            "created_at": f"{began + timedelta(hours=2 + place):%Y-%m-%dT%H:%M:%SZ}",
-            "cursor": None,
-            "athlete": _someone(rng),
-            "reaction_count": 0,
-            "has_reacted": False,
-        }
-        for place in range(_count(document, "comment_count"))
-    ]
-
-
-def kudos(document: Json) -> list[Json]:
-    """SummaryAthlete objects, `kudos_count` of them."""
-    rng = _rng(document, "kudos")
-    return [_someone(rng) for _ in range(_count(document, "kudos_count"))]
-
-
-def photos(document: Json) -> list[Json]:
-    """Photo objects, `total_photo_count` of them; the first one is the detail's primary photo. No photo has an address."""
-    rng, began = _rng(document, "photos"), _start(document)
-    primary = (document.get("photos") or {}).get("primary") or {}
-    return [
-        {
-            "unique_id": primary.get("unique_id") if place == 0 and primary else _unique(rng),
-            "athlete_id": (document.get("athlete") or {}).get("id"),
-            "activity_id": document["id"],
-            "activity_name": document.get("name"),
-            "resource_state": 2,
-            "caption": "",
-            "type": 1,
-            "source": 1,
-            "created_at": f"{began + timedelta(minutes=10 * place):%Y-%m-%dT%H:%M:%SZ}",
-            "urls": {},
-            "default_photo": place == 0,
-        }
-        for place in range(_count(document, "total_photo_count"))
-    ]
-
-
-def _count(document: Json, name: str) -> int:
-    value = document.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _rng(document: Json, what: str) -> random.Random:
-    return random.Random(f"{document['id']} {what}")
-
-
-def _start(document: Json) -> datetime:
-    return datetime.fromisoformat(str(document["start_date"]))
-
-
-def _someone(rng: random.Random) -> dict[str, Any]:
-    return {
-        "resource_state": 2,
-        "firstname": rng.choice(FIRST_NAMES),
-        "lastname": f"{rng.choice('ABCDEFGHKLMNPRSTW')}.",
-    }
-
-
-def _unique(rng: random.Random) -> str:
-    return str(uuid.UUID(int=rng.getrandbits(128), version=4)).upper()
 
 
 def error_body(message: str, resource: str, field: str, code: str) -> Json:

@@ -142,8 +142,6 @@ class StravaGate(Gate[State]):
             return Reply.of(api.unauthorized("AccessToken", "activity:write_permission", "missing"))
         if path.startswith(("/athlete/activities", "/activities/")) and not (writes or grant.reads_activities):
             return Reply.of(api.unauthorized("AccessToken", "activity:read_permission", "missing"))
-        if path == "/athlete/zones" and "profile:read_all" not in grant.scopes:
-            return Reply.of(api.unauthorized("AccessToken", "profile:read_all_permission", "missing"))
         scope.setdefault("state", {})["grant"] = grant
         return None
 

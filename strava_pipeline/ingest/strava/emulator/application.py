@@ -124,13 +124,6 @@ class EmulatorConfig:
     client_secret: str = "emulator-secret"
     token_lifetime: int = 21_600  # six hours, as Strava's: developers.strava.com/docs/authentication
     athlete_id: int | None = None
-    username: str = "emulated_athlete"
-    firstname: str = "Emilia"
-    lastname: str = "Emulator"
-    sex: str = "F"
-    weight: float = 68.5
-    ftp: int = 243
-    measurement_preference: str = "meters"
     upload_seconds: float = 3.0  # developers.strava.com/docs/uploads: two seconds on average
     longest_name: int | None = None
     recorded_until: datetime | None = None

@@ -52,10 +52,8 @@ def oauth_routes() -> list[Route]:
     """The paths of OAuth, below the base URL."""
     return [
         Route("/oauth/authorize", authorize),
-        Route("/oauth/mobile/authorize", authorize),
         Route("/oauth/token", token, methods=["POST"]),
         Route("/oauth/revoke", revoke, methods=["POST"]),
-        Route("/oauth/deauthorize", deauthorize, methods=["POST"]),
     ]
 
 
@@ -114,17 +112,6 @@ async def revoke(request: Request) -> Response:
     if state.tokens.is_issued(fields["token"]):  # an unknown token is no error: RFC 7009, section 2.2
         withdraw(state)
     return answer({})
-
-
-async def deauthorize(request: Request) -> Response:
-    """The older way to withdraw a login: an access token, in the header or as a field."""
-    state, fields = state_of(request), await _sent_fields(request)
-    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
-    access = bearer if kind.lower() == "bearer" else fields.get("access_token", "")
-    if state.tokens.grant_of(access, state.epoch) is None:
-        return unauthorized("Athlete", "access_token", "invalid")
-    withdraw(state)
-    return answer({"access_token": access})
 
 
 async def _sent_fields(request: Request) -> dict[str, str]:

@@ -1,13 +1,9 @@
-"""DetailedActivity of a generated activity: laps, splits, efforts and zones, beside the fields of the summary.
+"""DetailedActivity of a generated activity: laps, splits and efforts, beside the fields of the summary.
 
 Drawn from the activity's own seed, like the summary, so that a detail is the same every time.
 """
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from random import Random
-from typing import Any
 
 from strava_pipeline.emulator.generate.activities import Activity, description_of, device_of
 from strava_pipeline.emulator.generate.places import BEST_EFFORTS, Effort, Segment, segments, utc_offset
@@ -22,8 +18,6 @@ from strava_pipeline.emulator.service import Json
 from strava_pipeline.ingest.strava.emulator.summaries import encode_polyline, stamp, summary_of
 
 EFFORT_IDS = 2_600_000_000_000_000_000  # real effort ids of 2020 to 2025 lie between 2.69e18 and 3.4e18
-HEARTRATE_EDGES = (0, 115, 143, 157, 171)  # lower edges of the zones, in bpm
-POWER_EDGES = (0, 0.55, 0.75, 0.9, 1.05, 1.2, 1.5)  # shares of the FTP: Coggan's levels
 PHOTO = "https://example.invalid/photos/{unique}-{size}.jpg"
 VISIBLE_STATS = ("heart_rate", "pace", "power", "speed", "calories")
 
@@ -281,42 +275,3 @@ def _lap(activity: Activity, summary: Json, offset: int, number: int, piece: Pie
 
 def _speed(piece: Piece) -> float:
     return piece.distance / piece.moving if piece.moving else 0.0
-
-
-def athlete_zones(ftp: int) -> Json:
-    """Zones of the athlete by heart rate and by power; `ftp` in watts."""
-    return {
-        "heart_rate": {"custom_zones": False, "zones": _ranges(HEARTRATE_EDGES)},
-        "power": {"zones": _ranges(_watts(ftp))},
-    }
-
-
-def activity_zones(recorded: Mapping[str, Sequence[Any]], ftp: int) -> list[Json]:
-    """ActivityZone objects from streams: the seconds in each zone of heart rate and power, if they were recorded."""
-    distributions = (("heartrate", "heartrate", HEARTRATE_EDGES), ("power", "watts", _watts(ftp)))
-    return [
-        {
-            "distribution_buckets": _buckets(recorded["time"], recorded[key], edges),
-            "type": kind,
-            "resource_state": 3,
-            "sensor_based": True,
-        }
-        | ({"score": None, "points": None, "custom_zones": False} if kind == "heartrate" else {})
-        for kind, key, edges in distributions
-        if key in recorded
-    ]
-
-
-def _watts(ftp: int) -> list[int]:
-    return [round(ftp * share) for share in POWER_EDGES]
-
-
-def _buckets(times: Sequence[int], values: Sequence[float], edges: Sequence[int]) -> list[Json]:
-    seconds = [0] * len(edges)
-    for (begin, end), value in zip(pairwise(times), values, strict=False):
-        seconds[bisect_right(edges, value) - 1] += end - begin
-    return [{**zone, "time": time} for zone, time in zip(_ranges(edges), seconds, strict=True)]
-
-
-def _ranges(edges: Sequence[int]) -> list[Json]:
-    return [{"min": low, "max": high} for low, high in zip(edges, [*edges[1:], -1], strict=True)]

@@ -136,11 +136,6 @@ class ActivityGenerator:
             start=activity.start,
             appears=appears,
             only_me=activity.private,
-            kind=activity.sport.kind,
-            distance=activity.distance,
-            moving_time=activity.moving,
-            elapsed_time=activity.elapsed,
-            gain=activity.gain,
             source=_GeneratedSource(self, activity),
         )
 
