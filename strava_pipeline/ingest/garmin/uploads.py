@@ -23,7 +23,7 @@ from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.token_values import object_of
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 
 UPLOAD, STATUS = "/upload-service/upload", "/activity-service/activity/status/"
 CHECKS, BETWEEN = 6, 2.0  # how often, and seconds apart: Garmin reads most files within some seconds
@@ -39,13 +39,9 @@ class Uploads:
         self._client, self._service = client, client.service
         self._ids: dict[str, str] = {}  # the activity of each change whose file Garmin has read
 
-    def requests(self, change: Change) -> Sequence[Request]:
-        """The one request of an upload. Raises UnsupportedChangeError."""
-        return [Request("POST", UPLOAD, _file_of(change).described())]
-
     def send(self, change: Change) -> Sequence[Answered]:
         """Upload the file of a change, and wait until Garmin has read it. Raises RefusedError where Garmin does not take it."""
-        taken, location = self._taken(_file_of(change))
+        taken, location = self._taken(file_of(change))
         answers, result = [taken], _result(taken.body)
         path = "" if taken.status == 409 or _is_read(result) else status_path(location, result)
         for check in range(CHECKS if path else 0):
@@ -117,7 +113,7 @@ class Uploads:
         return Reading(change.new, [*answers, found], page_of_detail(self._client, answer), source_id=key)
 
 
-def _file_of(change: Change) -> UploadFile:
+def file_of(change: Change) -> UploadFile:
     """The file as it goes out: unpacked, and named by what finds the change again."""
     file = file_to_upload(change)
     kind = file.kind.removesuffix(".gz")

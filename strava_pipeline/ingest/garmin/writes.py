@@ -24,15 +24,14 @@ from strava_pipeline.ingest.garmin.keys import find_key
 from strava_pipeline.ingest.garmin.record import gear_key, gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
-from strava_pipeline.ingest.garmin.uploads import Uploads
+from strava_pipeline.ingest.garmin.uploads import UPLOAD, Uploads, file_of
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.writer import (
     Answered,
     HalfDoneError,
     Reading,
-    Request,
-    UnsupportedChangeError,
     piece_to_set,
 )
 from strava_pipeline.settings import Settings
@@ -41,57 +40,48 @@ LINKS, ALL_LINKS = "/gear-service/gear", "/gear-service/activity/v2"
 WORN_OR_RIDDEN = {"bike", "shoes"}  # types of gear of which an activity has one or the other
 
 
-class GarminWriter:
+class GarminWriter(ServiceWriter):
     """Changes activities of the account that `client` is logged in to."""
 
-    most_at_once = 1
-
     def __init__(self, client: GarminClient) -> None:
-        self._client, self._service = client, client.service
-        self._uploads = Uploads(client)
+        super().__init__(client.service)
+        self._client, self._uploads = client, Uploads(client)
         self._gear: Answered | None = None  # this run's list of all gear
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached Garmin or may have."""
-        return self._service.calls
 
     def read(self, change: Change) -> Reading:
         """The activity's detail, its gear, or what a file became."""
         if change.kind == "upload_activity":
             return self._uploads.read(change)
-        key = _activity_of(change)
+        key = self._activity_of(change)
         return self._read_name(change, key) if change.kind == "update_name" else self._read_gear(change, key)
 
-    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The requests of a change; of gear, where Garmin's older calls know the pieces."""
+    def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
+        """The calls of a change; of gear, where Garmin's older calls know the pieces."""
         if change.kind == "upload_activity":
-            return self._uploads.requests(change)
-        key = _activity_of(change)
+            return [WriteCall("POST", UPLOAD, file=file_of(change))]
+        key = self._activity_of(change)
         if change.kind == "update_name":
             body = {"activityId": int(key) if key.isdecimal() else key, "activityName": change.new or ""}
-            return [Request("PUT", f"{ACTIVITY}/{quote(key, safe='')}", body)]
+            return [WriteCall("PUT", f"{ACTIVITY}/{quote(key, safe='')}", body)]
         steps = _steps(change, before)
-        unlinked = [_link_request("unlink", piece, key) for piece in steps.unlinked]
-        return [*unlinked, *(_link_request("link", piece, key) for piece in steps.linked)]
+        unlinked = [_link_call("unlink", piece, key) for piece in steps.unlinked]
+        return [*unlinked, *(_link_call("link", piece, key) for piece in steps.linked)]
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
         """As the protocol says, of one change. Raises HalfDoneError where gear was unlinked and no other linked."""
         (change,), (reading,) = changes, before
         if change.kind == "upload_activity":
             return self._uploads.send(change)
-        requests = self.requests(change, reading)
-        if change.kind == "update_name":
-            return [self._send(request) for request in requests]
-        key, answers = _activity_of(change), list[Answered]()
-        for request in requests:
+        answers: list[Answered] = []
+        for call in self.calls_of(change, reading):
             try:
                 try:
-                    answers.append(self._send(request))
-                except GoneError:  # the older calls do not know the piece
-                    wanted = [_dashed(piece) for piece in _steps(change, reading).after]
-                    path = f"{ALL_LINKS}/{quote(key, safe='')}/associated-gear"
-                    return [*answers, self._send(Request("PUT", path, wanted))]
+                    answers.append(self.answered(call, self.send(call)))
+                except GoneError:
+                    if change.kind == "update_name":
+                        raise
+                    newer = self._newer_call(change, reading)  # the older calls do not know the piece
+                    return [*answers, self.answered(newer, self.send(newer))]
             except PipelineError as error:
                 if not answers:
                     raise
@@ -100,9 +90,16 @@ class GarminWriter:
                 ) from error
         return answers
 
-    def _send(self, request: Request) -> Answered:
-        answer = self._service.write(request.method, request.address, json=request.body)
-        return _answered(request.method, request.address, answer)
+    def _newer_call(self, change: Change, before: Reading) -> WriteCall:
+        """The app's own call, which names all pieces of an activity at once."""
+        wanted = [_dashed(piece) for piece in _steps(change, before).after]
+        path = f"{ALL_LINKS}/{quote(self._activity_of(change), safe='')}/associated-gear"
+        return WriteCall("PUT", path, wanted)
+
+    def _activity_of(self, change: Change) -> str:
+        if change.kind not in ("update_name", "update_gear") or change.source_id is None:
+            raise self.refusal(change)
+        return change.source_id
 
     def _read_name(self, change: Change, key: str) -> Reading:
         path, detail = self._detail(key)
@@ -110,7 +107,7 @@ class GarminWriter:
         value = name if isinstance(name, str) else None
         is_as_before = is_same(change.kind, value, change.value_before)
         page = None if is_as_before else self._page_of(detail)
-        return Reading(value, [_answered("GET", path, detail)], page)
+        return Reading(value, [self.answered(WriteCall("GET", path), detail)], page)
 
     def _detail(self, key: str) -> tuple[str, Answer]:
         path = f"{ACTIVITY}/{quote(key, safe='')}"
@@ -209,8 +206,8 @@ def _stands_for(new: Json, old: Json) -> bool:
     return _type(new) == _type(old) or {_type(new), _type(old)} <= WORN_OR_RIDDEN
 
 
-def _link_request(verb: str, piece: str, key: str) -> Request:
-    return Request("PUT", f"{LINKS}/{verb}/{quote(piece, safe='')}/activity/{quote(key, safe='')}")
+def _link_call(verb: str, piece: str, key: str) -> WriteCall:
+    return WriteCall("PUT", f"{LINKS}/{verb}/{quote(piece, safe='')}/activity/{quote(key, safe='')}")
 
 
 def _dashed(piece: str) -> str:
@@ -219,13 +216,3 @@ def _dashed(piece: str) -> str:
         return str(UUID(piece))
     except ValueError:
         return piece
-
-
-def _answered(method: str, address: str, answer: Answer) -> Answered:
-    return Answered(method, address, answer.status, answer.body, answer.fetched_at)
-
-
-def _activity_of(change: Change) -> str:
-    if change.kind not in ("update_name", "update_gear") or change.source_id is None:
-        raise UnsupportedChangeError(f"{TITLE} takes no change of this kind: only names, gear and files.")
-    return change.source_id

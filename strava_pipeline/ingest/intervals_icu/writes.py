@@ -5,23 +5,21 @@ answer to it: a file that was there already keeps the external id of its first u
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import RefusedError, WithheldError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, is_withheld, wrong_page
 from strava_pipeline.ingest.intervals_icu.webhooks import text_id
 from strava_pipeline.ingest.provider import OnWait, Page
-from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.upload_files import file_to_upload
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 from strava_pipeline.settings import Settings
 
 API = "/api/v1"
@@ -36,46 +34,26 @@ GEAR_TYPES = {
     "row": "Boat",
 }
 """The kind of new gear by what it was used for, see core/sports.py. A person may correct it at intervals.icu."""
+UNSUPPORTED = {
+    "create_gear": "Gear can't be deleted through this program; delete it on intervals.icu's own pages.",
+    "upload_activity": "An upload can't be taken back; delete the activity on intervals.icu's own pages.",
+}
 WITHHELD = (
     "This activity cannot be changed through intervals.icu: it came there from Strava, and intervals.icu gives such "
     "activities to no program."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A request: the path behind the API's own, the query, and the body as `ServiceClient.write` takes it.
-
-    `shown`: what a person sees in place of a body that is a form.
-    """
-
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict, repr=False)
-    json: Any = field(default=None, repr=False)
-    content: tuple[bytes, str] | None = field(default=None, repr=False)
-    shown: Any = field(default=None, repr=False)
-
-    @property
-    def address(self) -> str:
-        """The path at the host, with the query."""
-        return f"{API}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")
-
-
-class IntervalsWriter:
+class IntervalsWriter(ServiceWriter):
     """Changes at the account of `client`. The athlete is named as in the settings: `0` is whose login it is."""
 
-    most_at_once = 1
+    unsupported = UNSUPPORTED
 
     def __init__(self, client: IntervalsClient, athlete: str) -> None:
-        self._client, self._service = client, client.service
+        super().__init__(client.service, API)
+        self._client = client
         self._athlete = f"/athlete/{quote(athlete, safe='')}"
         self._uploaded: dict[str, Sequence[str]] = {}  # by change, the ids that the answer to its upload named
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached intervals.icu or may have."""
-        return self._service.calls
 
     def read(self, change: Change) -> Reading:
         """The activity, the list of gear, or the activities around the start of a file that is uploaded."""
@@ -85,52 +63,35 @@ class IntervalsWriter:
             return self._read_gear(change)
         if change.kind == "upload_activity":
             return self._read_upload(change)
-        raise _unsupported(change)
-
-    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The one request of a change."""
-        call = self._call_of(change)
-        return [Request(call.method, call.address, call.json if call.content is None else call.shown)]
+        raise self.refusal(change)
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
         """Write one change."""
-        (change,) = changes
-        call = self._call_of(change)
+        (change,), (reading,) = changes, before
+        (call,) = self.calls_of(change, reading)
         try:
-            answer = self._service.write(
-                call.method, call.path, params=call.params, json=call.json, content=call.content
-            )
+            answer = self.send(call)
         except RefusedError as error:
             if error.status == 422 and is_withheld(error.body):
                 raise UnsupportedChangeError(WITHHELD) from None
             raise
         if change.kind == "upload_activity" and (ids := _ids_of(answer.json)):
             self._uploaded[change.id] = ids
-        return [_answered(call.method, call.address, answer)]
+        return [self.answered(call, answer)]
 
-    def _call_of(self, change: Change) -> _Call:
-        """Raises UnsupportedChangeError."""
+    def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
+        """The one call of a change. Raises UnsupportedChangeError."""
         if change.kind == "update_name":
-            return _Call("PUT", _activity(change), json={"name": change.new or ""})
+            return [WriteCall("PUT", _activity(change), {"name": change.new or ""})]
         if change.kind == "update_gear" and (change.new_id or not change.new):
-            return _Call("PUT", _activity(change), json={"gear": {"id": change.new_id}})
+            return [WriteCall("PUT", _activity(change), {"gear": {"id": change.new_id}})]
         if change.kind == "create_gear" and isinstance(change.new, str):
-            gear = {"name": change.new, "type": _type_of(change)}
-            return _Call("POST", f"{self._athlete}/gear", json=gear)
+            return [WriteCall("POST", f"{self._athlete}/gear", {"name": change.new, "type": _type_of(change)})]
         if change.kind == "upload_activity" and change.new is not None:
-            return self._upload(change)
-        raise _unsupported(change)
-
-    def _upload(self, change: Change) -> _Call:
-        file = file_to_upload(change)
-        named = {"name": change.details.get("title"), "external_id": _external_id(change)}
-        return _Call(
-            "POST",
-            f"{self._athlete}/activities",
-            params={name: value for name, value in named.items() if value},
-            content=form_with_file({}, file.name, file.content),
-            shown=file.described(),
-        )
+            named = {"name": change.details.get("title"), "external_id": _external_id(change)}
+            params = {name: value for name, value in named.items() if value}
+            return [WriteCall("POST", f"{self._athlete}/activities", params=params, file=file_to_upload(change))]
+        raise self.refusal(change)
 
     def _read_activity(self, change: Change) -> Reading:
         try:
@@ -141,14 +102,14 @@ class IntervalsWriter:
             raise UnsupportedChangeError(WITHHELD)
         activity = parse_json(page.body)
         value = _name_of(activity) if change.kind == "update_name" else _gear_of(activity)
-        answered = Answered("GET", f"{API}{_activity(change)}", 200, page.body, page.fetched_at)
+        answered = Answered("GET", self.address(_activity(change)), 200, page.body, page.fetched_at)
         return Reading(value, [answered], page, source_id=change.source_id)
 
     def _read_gear(self, change: Change) -> Reading:
         answered: list[Answered] = []
         found: tuple[str, Value] | None = None
         for answer in self._client.list_kind("gear", None, None):
-            address = f"{API}{self._athlete}/gear.json"
+            address = self.address(f"{self._athlete}/gear.json")
             answered.append(Answered("GET", address, 200, answer.body, answer.fetched_at))
             pieces = self._client.spec.kinds["gear"](parse_json(answer.body))
             same = [
@@ -180,7 +141,7 @@ class IntervalsWriter:
             if isinstance(row, dict) and (ids is not None or row.get("external_id") == wanted)
         ]
         key = next((key for key in keys if key), None)
-        answered = [_answered("GET", _Call("GET", path, query).address, answer)]
+        answered = [self.answered(WriteCall("GET", path, params=query), answer)]
         if key is None:
             return Reading(None, answered)
         return Reading(change.new, answered, page, source_id=key)
@@ -189,22 +150,6 @@ class IntervalsWriter:
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsWriter:
     """A writer with the login of the settings; nothing is sent yet. Raises MissingSettingsError without one."""
     return IntervalsWriter(connect(settings, clock, on_wait), settings.intervals_athlete_id)
-
-
-def _unsupported(change: Change) -> UnsupportedChangeError:
-    if change.kind == "update_gear":
-        return UnsupportedChangeError(
-            "This gear has no counterpart at intervals.icu yet: strava-pipeline providers gear --link names it."
-        )
-    if change.kind == "create_gear":
-        return UnsupportedChangeError(
-            "Gear can't be deleted through this program; delete it on intervals.icu's own pages."
-        )
-    if change.kind == "upload_activity":
-        return UnsupportedChangeError(
-            "An upload can't be taken back; delete the activity on intervals.icu's own pages."
-        )
-    return UnsupportedChangeError(f"intervals.icu takes no change of the kind {change.kind}.")
 
 
 def _activity(change: Change) -> str:
@@ -236,7 +181,3 @@ def _ids_of(content: Any) -> Sequence[str]:
     rows = content.get("activities")
     found = [text_id(row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return [key for key in (*found, text_id(content.get("id"))) if key][: max(len(found), 1)]
-
-
-def _answered(method: str, address: str, answer: Answer) -> Answered:
-    return Answered(method, address, answer.status, answer.body, answer.fetched_at)

@@ -1,10 +1,11 @@
 """Ride with GPS's writer: names and gear of trips. The documented interface reads them, the web site's own one changes them.
 
-The documented interface takes no changes. Only `_send` uses the other one: should its address change, names and gear can't be
+The documented interface takes no changes. Only `send` uses the other one: should its address change, names and gear can't be
 changed from here any more, and nothing else is lost.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -18,32 +19,24 @@ from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, TITLE, RideWith
 from strava_pipeline.ingest.ridewithgps.record import read_gear
 from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError, piece_to_set
+from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
+from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError, piece_to_set
 from strava_pipeline.settings import Settings
 
 # of the web site's answer, which may hold what is private beside
 KEPT = "id", "name", "gear", "gear_id", "updated_at"
 
 
-class RideWithGpsWriter:
+class RideWithGpsWriter(ServiceWriter):
     """Changes trips of the account that `client` is logged in to."""
 
     def __init__(self, client: RideWithGpsClient) -> None:
+        super().__init__(client.service)
         self._client = client
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached the service or may have."""
-        return self._client.calls
-
-    @property
-    def most_at_once(self) -> int:
-        """One: each trip is a call."""
-        return 1
 
     def read(self, change: Change) -> Reading:
         """The trip by the documented interface; of a change of gear the list of gear too, once for all changes."""
-        trip_id = _trip_of(change)
+        trip_id = self._trip_of(change)
         page = self._client.get_activity(trip_id)
         answers = [Answered("GET", trip_path(trip_id), 200, page.body, page.fetched_at)]
         trip = parse_json(page.body)["trip"]
@@ -57,24 +50,19 @@ class RideWithGpsWriter:
             answers += [_of_list(received) for received in self._client.list_kind("gear", None, None)]
         return Reading(key, answers, page)
 
-    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The one request that makes the change; the gear is looked for in the list that `before` holds."""
-        address = f"/trips/{quote(_trip_of(change), safe='')}.json"
+    def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
+        """The one call of a change; its gear is looked for in the list that `before` holds."""
+        address = f"/trips/{quote(self._trip_of(change), safe='')}.json"
         if change.kind == "update_name":
-            return [Request("PATCH", address, {"trip": {"name": change.new or ""}})]
+            return [WriteCall("PATCH", address, {"trip": {"name": change.new or ""}})]
         key = None if change.new is None else piece_to_set(TITLE, change, _pieces(before.answers))
-        return [Request("PATCH", address, {"trip": {"gear_id": int(key) if key and key.isdecimal() else key}})]
+        return [WriteCall("PATCH", address, {"trip": {"gear_id": int(key) if key and key.isdecimal() else key}})]
 
-    def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """As the protocol says, of one change."""
-        (change,), (reading,) = changes, before
-        return [self._send(request) for request in self.requests(change, reading)]
-
-    def _send(self, request: Request) -> Answered:
-        """A request to the web site's interface, which has no documented address."""
-        name = f"{request.method} {request.address}"
+    def send(self, call: WriteCall) -> Answer:
+        """Send a call to the web site's interface, which has no documented address."""
+        name = f"{call.method} {call.path}"
         try:
-            answer = self._client.service.write(request.method, request.address, json=request.body)
+            answer = super().send(call)
         except (GoneError, NeedsLoginError) as error:  # the documented interface has just shown the trip
             status = 404 if isinstance(error, GoneError) else 401
             raise RefusedError(
@@ -89,18 +77,17 @@ class RideWithGpsWriter:
                 status=answer.status,
                 body=json_bytes({"error": answer.json["error"]}),
             )
-        return Answered(request.method, request.address, answer.status, _kept(answer), answer.fetched_at)
+        return replace(answer, body=_kept(answer))
+
+    def _trip_of(self, change: Change) -> str:
+        if change.kind not in ("update_name", "update_gear") or change.source_id is None:
+            raise self.refusal(change)
+        return change.source_id
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsWriter:
     """A writer; nothing is sent. Raises MissingSettingsError where the login is missing."""
     return RideWithGpsWriter(connect(settings, clock, on_wait))
-
-
-def _trip_of(change: Change) -> str:
-    if change.kind not in ("update_name", "update_gear") or change.source_id is None:
-        raise UnsupportedChangeError("At Ride with GPS only the name and the gear of a trip can be changed.")
-    return change.source_id
 
 
 def _text(value: Any) -> Value:

@@ -8,20 +8,20 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
 from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.http import form_with_file
 from strava_pipeline.ingest.provider import OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer
+from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.strava.client import StravaClient, connect, not_a_list
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
-from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
+from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 from strava_pipeline.settings import Settings
 
 NO_GEAR = "none"  # developers.strava.com/docs/reference, UpdatableActivity
@@ -32,57 +32,54 @@ READ_ONLY = (
     "The login may only read at Strava. To change something there, allow it: strava-pipeline auth --write. "
     "Until then nothing is sent."
 )
+UNSUPPORTED = {
+    "upload_activity": "An upload can't be taken back: Strava lets no program delete an activity.",
+    "create_gear": "Strava lets no program make gear: add it on Strava's own pages, then link it.",
+}
 _DUPLICATE = re.compile(r"duplicate of\D*?(?:activity |/activities/)(\d+)")
 
 
-class StravaWriter:
+class StravaWriter(ServiceWriter):
     """Changes at the account of `client`."""
 
-    most_at_once = 1
+    unsupported = UNSUPPORTED
 
     def __init__(self, client: StravaClient) -> None:
+        super().__init__(client, urlsplit(client.api_url).path)
         self._client = client
-        self._api = urlsplit(client.api_url).path
         self._uploaded: dict[str, int] = {}  # by change, the activity that its upload became, or was already
-
-    @property
-    def calls(self) -> int:
-        """The attempts that reached Strava or may have."""
-        return self._client.calls
 
     def read(self, change: Change) -> Reading:
         """The activity, or what is around the start of a file that is uploaded."""
         if change.kind in ("update_name", "update_gear"):
-            activity_id = _id_of(change)
+            activity_id = self._id_of(change)
             answer = self._client.get_detail(activity_id)
             value = answer.json.get("name" if change.kind == "update_name" else "gear_id")
             return self._detail(activity_id, answer, value)
         if change.kind == "upload_activity":
             return self._read_upload(change)
-        raise _unsupported(change)
+        raise self.refusal(change)
 
-    def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The one request that changes something. After an upload, `write` asks what became of it."""
+    def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
+        """The one call that changes something. After an upload, `write` asks what became of it."""
         if change.kind == "upload_activity" and change.new is not None:
             file = file_to_upload(change)
-            return [Request("POST", f"{self._api}/uploads", {**_form(change, file), **file.described()})]
-        return [Request("PUT", f"{self._api}/activities/{_id_of(change)}", _changes(change))]
+            return [WriteCall("POST", "/uploads", _form(change, file), file=file)]
+        path = f"/activities/{self._id_of(change)}"
+        if change.kind == "update_name":
+            return [WriteCall("PUT", path, {"name": str(change.new or "")})]
+        if change.new_id or not change.new:
+            return [WriteCall("PUT", path, {"gear_id": change.new_id or NO_GEAR})]
+        raise self.refusal(change)
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
         """Write one change; wait for what becomes of an upload."""
-        (change,) = changes
-        if change.kind == "upload_activity" and change.new is not None:
-            return self._upload(change)
-        path = f"/activities/{_id_of(change)}"
-        return [self._answered("PUT", path, self._client.write("PUT", path, json=_changes(change)))]
-
-    def _upload(self, change: Change) -> Sequence[Answered]:
-        file = file_to_upload(change)
-        form = form_with_file(_form(change, file), file.name, file.content)
-        answer = self._client.write("POST", "/uploads", content=form)
-        answered = [self._answered("POST", "/uploads", answer)]
+        (change,), (reading,) = changes, before
+        (call,) = self.calls_of(change, reading)
+        answer = self.send(call)
+        answered = [self.answered(call, answer)]
         path = f"/uploads/{_status(answer).get('id')}"
-        for pause in PAUSES:
+        for pause in PAUSES if call.file is not None else ():
             if self._is_done(change, answer):
                 break
             self._client.clock.sleep(pause)
@@ -90,7 +87,7 @@ class StravaWriter:
                 answer = self._client.get(path)
             except PipelineError:  # Strava has the file: another reading, now or in a later run, says what it became
                 break
-            answered.append(self._answered("GET", path, answer))
+            answered.append(self.answered(WriteCall("GET", path), answer))
         return answered
 
     def _is_done(self, change: Change, answer: Answer) -> bool:
@@ -120,10 +117,10 @@ class StravaWriter:
         if change.start is None:
             raise UnsupportedChangeError("The file can't be uploaded: when its activity began is not known.")
         first, last = (int((change.start + side * AROUND).timestamp()) for side in (-1, 1))
-        query = {"after": first, "before": last, "per_page": MOST_ROWS}
+        query = {"after": str(first), "before": str(last), "per_page": str(MOST_ROWS)}
         calls, path = self.calls, "/athlete/activities"
         answer = self._client.get(path, query, check=not_a_list)
-        answered = [self._answered("GET", f"{path}?{urlencode(query)}", answer)]
+        answered = [self.answered(WriteCall("GET", path, params=query), answer)]
         read: ReadPage = spec_of(STRAVA).read_page(answer.json)
         wanted = str(change.details["external_id"])
         key = next((row["id"] for row in read.activities if _is_named(row.get("external_id"), wanted)), None)
@@ -133,12 +130,15 @@ class StravaWriter:
         return Reading(change.new, answered, page, source_id=str(key))
 
     def _detail(self, activity_id: int, answer: Answer, value: Any) -> Reading:
-        answered = [self._answered("GET", f"/activities/{activity_id}?include_all_efforts=true", answer)]
+        call = WriteCall("GET", f"/activities/{activity_id}", params={"include_all_efforts": "true"})
+        answered = [self.answered(call, answer)]
         detail = Received(answer.body, answer.fetched_at)
         return Reading(value if isinstance(value, str) else None, answered, detail=detail, source_id=str(activity_id))
 
-    def _answered(self, method: str, path: str, answer: Answer) -> Answered:
-        return Answered(method, f"{self._api}{path}", answer.status, answer.body, answer.fetched_at)
+    def _id_of(self, change: Change) -> int:
+        if change.kind in ("update_name", "update_gear") and (change.source_id or "").isdecimal():
+            return int(change.source_id or "")
+        raise self.refusal(change)
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> StravaWriter:
@@ -152,26 +152,11 @@ def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> S
     return StravaWriter(connect(settings, clock=clock, on_wait=lambda error, seconds: on_wait(str(error), seconds)))
 
 
-def _changes(change: Change) -> Mapping[str, str]:
-    """The fields of UpdatableActivity. Raises UnsupportedChangeError."""
-    if change.kind == "update_name":
-        return {"name": str(change.new or "")}
-    if change.kind == "update_gear" and (change.new_id or not change.new):
-        return {"gear_id": change.new_id or NO_GEAR}
-    raise _unsupported(change)
-
-
 def _form(change: Change, file: UploadFile) -> Mapping[str, str]:
     details = change.details
     given = {"name": details.get("title"), "sport_type": details.get("sport_type")}
     known = {name: str(value) for name, value in given.items() if value}
     return {"data_type": file.kind, "external_id": str(details["external_id"]), **known}
-
-
-def _id_of(change: Change) -> int:
-    if change.kind in ("update_name", "update_gear") and (change.source_id or "").isdecimal():
-        return int(change.source_id or "")
-    raise _unsupported(change)
 
 
 def _status(answer: Answer) -> Mapping[str, Any]:
@@ -182,15 +167,3 @@ def _status(answer: Answer) -> Mapping[str, Any]:
 def _is_named(external_id: Any, wanted: str) -> bool:
     """Whether an activity has the external id, with the ending of the file's kind or without."""
     return isinstance(external_id, str) and (external_id == wanted or external_id.startswith(f"{wanted}."))
-
-
-def _unsupported(change: Change) -> UnsupportedChangeError:
-    if change.kind == "update_gear":
-        return UnsupportedChangeError(
-            "This gear has no counterpart at Strava yet: strava-pipeline providers gear --link names it."
-        )
-    if change.kind == "upload_activity":
-        return UnsupportedChangeError("An upload can't be taken back: Strava lets no program delete an activity.")
-    if change.kind == "create_gear":
-        return UnsupportedChangeError("Strava lets no program make gear: add it on Strava's own pages, then link it.")
-    return UnsupportedChangeError(f"Strava takes no change of the kind {change.kind} from here.")

@@ -289,8 +289,8 @@ def test_a_change_that_is_done_in_part_says_so_and_can_be_done_from_there(
         ({"old_id": BLUE, "new_id": OLD}, "retired"),
         ({"old_id": BLUE, "new_id": "8" * 32}, "no such gear"),
         ({}, "no such gear"),
-        ({"kind": "update_metadata", "new": 600}, "only names, gear and files"),
-        ({"key": None}, "only names, gear and files"),
+        ({"kind": "update_metadata", "new": 600}, "takes no change"),
+        ({"key": None}, "no counterpart"),
     ],
     ids=["retired", "unknown", "not linked", "duration", "no activity"],
 )

@@ -101,9 +101,9 @@ def test_a_change_is_one_request_which_a_reading_confirms(
         ({"kind": "update_gear", "new": "Old bike", "old_id": BLUE, "new_id": OLD}, "retired"),
         ({"kind": "update_gear", "new": "Green"}, "no such gear"),
         ({"kind": "update_gear", "new": "Green", "new_id": "7"}, "no such gear"),
-        ({"kind": "update_metadata", "new": 600}, "only the name and the gear"),
-        ({"kind": "upload_activity", "new": "a file"}, "only the name and the gear"),
-        ({"trip": None}, "only the name and the gear"),
+        ({"kind": "update_metadata", "new": 600}, "takes no change"),
+        ({"kind": "upload_activity", "new": "a file"}, "takes no change"),
+        ({"trip": None}, "takes no change"),
     ],
     ids=["archived", "not linked", "unknown", "duration", "upload", "no trip"],
 )
