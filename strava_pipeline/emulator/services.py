@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import cast
 
@@ -54,6 +54,12 @@ class Service:
     settings: Mapping[str, str]
     pairs: Mapping[str, int] = field(repr=False)
     alone: int
+
+
+def began(activity: Json) -> datetime:
+    """When one of Strava's activities began, on the athlete's clock, with its offset."""
+    offset = timezone(timedelta(seconds=activity["utc_offset"]))
+    return datetime.fromisoformat(activity["start_date"]).astimezone(offset)
 
 
 @contextmanager

@@ -37,8 +37,8 @@ class WriteCall:
 class ServiceWriter(ABC):
     """Changes of single activities at the service that `service` asks.
 
-    `api`: what stands before the paths of its calls, for a person. `unsupported`: by kind, why such a change can't be made, or taken
-    back.
+    `api`: what stands before the paths of its calls, for a person. `unsupported`: by kind, why such a change can't be made or
+    taken back.
     """
 
     most_at_once = 1

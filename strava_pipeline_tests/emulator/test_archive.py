@@ -15,7 +15,6 @@ import pytest
 import requests
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
-from strava_pipeline.emulator.service import EmulatorConfigError
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
@@ -168,12 +167,6 @@ def test_gpx_and_tcx_begin_at_the_start_in_the_row(export: Path) -> None:
             assert f"ime>{row.started_at:%Y-%m-%dT%H:%M:%SZ}</" in text
 
 
-@pytest.mark.parametrize(("language", "count"), [("xx", None), ("en", 10), ("en", 104)])
-def test_a_layout_that_no_archive_has_is_refused(language: str, count: int | None) -> None:
-    with pytest.raises(EmulatorConfigError):
-        Layout(language, count)
-
-
 @pytest.fixture
 def client(start: Start) -> Client:
     return start()
@@ -239,24 +232,6 @@ def test_language_columns_and_oddities_are_on_order(client: Client, tmp_path: Pa
     assert (len(found.missing), len(found.unlisted)) == (3, 2)
 
 
-@pytest.mark.parametrize(
-    ("order", "word"),
-    [
-        ({"language": "xx"}, "'xx'"),
-        ({"language": None}, "en, nl, de"),
-        ({"columns": 10}, "86 to 103"),
-        ({"columns": "90"}, "'90'"),
-        ({"missing": -1}, "-1"),
-        ({"unlisted": True}, "True"),
-        ({"rows": 3}, "rows: Extra inputs"),
-    ],
-)
-def test_an_archive_that_can_not_be_written_is_refused(client: Client, order: dict[str, Any], word: str) -> None:
-    answer = order_archive(client, order)
-    assert answer.status_code == 400
-    assert word in answer.json()["message"]
-
-
 def test_of_a_dataset_with_few_fields_the_cells_are_empty(start: Start, tmp_path: Path) -> None:
     (tmp_path / "poor.json").write_text(
         json.dumps(
@@ -270,8 +245,3 @@ def test_of_a_dataset_with_few_fields_the_cells_are_empty(start: Start, tmp_path
     assert found.keys() == {7, 8}
     assert (found[7].sport_type, found[7].gear_id, found[7].elapsed_s) == ("Ride", None, None)
     assert (found[8].name, found[8].distance_m) == ("Nothing", None)
-
-
-def test_it_is_dated_by_the_emulators_clock_as_far_as_a_zip_can(client: Client) -> None:
-    client.control("/clock", set="1975-01-01T00:00:00Z")
-    assert order_archive(client).status_code == 200

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import requests
 import typer
-from typer.testing import CliRunner
 
 from strava_pipeline.emulator.service import EmulatorConfigError
 from strava_pipeline.ingest.strava.emulator.app import Emulator
@@ -52,30 +51,6 @@ def test_it_serves_until_a_signal_and_ends_cleanly(tmp_path: Path, number: signa
     assert errors.read_text() == ""
     for needed in (f"STRAVA_BASE_URL={listening[1]}", "STRAVA_CLIENT_ID=12345", "STRAVA_CLIENT_SECRET=emulator-secret"):
         assert needed in rest
-
-
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [
-        (["--limits", "5"], "200,2000/100,1000"),
-        (["--limits", "0,1/1,1"], "above zero"),
-        (["--years", "long ago"], "2015-2026"),
-        (["--years", "2020-2010"], "years"),
-        (["--years", "2030-2031"], "2030-2031"),
-        (["--now", "noon"], "noon"),
-        (["--speed", "-1"], "speed"),
-        (["--latency", "-1"], "latency"),
-        (["--dataset", "/nowhere/at/all.json"], "/nowhere/at/all.json"),
-        (["--activities", "-1"], "activities"),
-        (["--port", "70000"], "port"),
-        (["--host", "203.0.113.1"], "203.0.113.1"),
-    ],
-)
-def test_bad_options_end_with_two_and_a_reason(options: list[str], word: str) -> None:
-    done = CliRunner().invoke(app, ["--port", "0", "--activities", "5", *CLOCK, *options])
-    assert done.exit_code == 2
-    assert word in done.output
-    assert "Traceback" not in done.output
 
 
 def test_a_port_in_use_is_named() -> None:

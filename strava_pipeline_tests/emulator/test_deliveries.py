@@ -1,7 +1,6 @@
 """Deliveries and what can be ordered to go wrong with them: tried again, lost, doubled, in disorder, held back."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -178,43 +177,3 @@ def test_the_report_shows_the_subscription_without_the_path_of_its_callback(stag
         "pause": 1.0,
         "growth": 1.0,
     }
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        {"lose": -1},
-        {"lose": 1.5},
-        {"lose": True},
-        {"duplicate": "2"},
-        {"shuffle": 2.0},
-        {"hold": 1},
-        {"attempts": 0},
-        {"timeout": 0},
-        {"pause": -1},
-        {"loose": 1},
-        {"hold": True, "pause": None},
-    ],
-)
-def test_an_order_that_makes_no_sense_is_refused_whole(stage: Stage, order: dict[str, Any]) -> None:
-    before = report(stage)["orders"]
-    refused = requests.post(f"{stage.client.url}/_emulator/webhooks", json=order, timeout=20)
-    assert refused.status_code == 400
-    assert next(name for name in reversed(order)) in refused.json()["message"]
-    assert report(stage)["orders"] == before
-
-
-@pytest.mark.parametrize(("path", "query"), [("webhooks", {"wait": "long"}), ("webhooks", {"wait": "-1"})])
-def test_a_wait_is_a_number(stage: Stage, path: str, query: dict[str, str]) -> None:
-    assert requests.get(f"{stage.client.url}/_emulator/{path}", params=query, timeout=20).status_code == 400
-
-
-@pytest.mark.parametrize("order", [{"event": [1]}, {"event": "x"}])
-def test_no_event_is_sent_that_is_none(stage: Stage, order: dict[str, Any]) -> None:
-    assert requests.post(f"{stage.client.url}/_emulator/webhooks/send", json=order, timeout=20).status_code == 400
-
-
-def test_without_a_subscription_no_event_can_be_sent(start: Callable[..., Any]) -> None:
-    client = start(activities=1)
-    assert requests.post(f"{client.url}/_emulator/webhooks/send", timeout=20).status_code == 400
-    assert requests.get(f"{client.url}/_emulator/webhooks", timeout=20).json()["subscription"] is None

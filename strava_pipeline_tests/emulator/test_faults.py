@@ -1,6 +1,5 @@
 """Every kind of fault, as a client sees it on the wire."""
 
-import json
 import time
 from typing import Any
 
@@ -162,12 +161,6 @@ def test_an_exact_path_means_nothing_below_it(client: Client, path: str) -> None
     assert [client.get(path).status_code == 507 for path in paths] == [True, True, False, False]
 
 
-def test_faults_can_be_called_off(client: Client) -> None:
-    client.control("/faults", path="/athlete", kind="status", times=-1)
-    requests.delete(f"{client.url}/_emulator/faults", timeout=20)
-    assert client.get("/athlete").status_code == 200
-
-
 def test_broken_calls_count_in_the_limits_and_in_the_log(client: Client) -> None:
     client.control("/faults", path="/athlete", kind="reset")
     client.control("/faults", path="/athlete", kind="truncate")
@@ -175,25 +168,6 @@ def test_broken_calls_count_in_the_limits_and_in_the_log(client: Client) -> None
     client.raw("/api/v3/athlete")
     assert client.get("/athlete").headers["X-RateLimit-Usage"] == "3,3"
     assert [entry[3] for entry in client.calls()["log"][-3:]] == [0, 200, 200]
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        {},
-        {"path": "/athlete"},
-        {"path": "athlete", "kind": "status"},
-        {"path": "/athlete", "kind": "explode"},
-        {"path": "/athlete", "kind": "raw"},
-        {"path": "/athlete", "kind": "status", "status": "five hundred"},
-        {"path": "/athlete", "kind": "status", "tims": 3},
-        {"path": "/athlete", "kind": "status", "query": "page=4"},
-    ],
-)
-def test_a_fault_that_can_not_be_is_refused(client: Client, order: dict[str, Any]) -> None:
-    answer = requests.post(f"{client.url}/_emulator/faults", json=order, timeout=20)
-    assert answer.status_code == 400
-    assert json.loads(answer.content)["message"]
 
 
 def test_latency_delays_every_api_answer_in_real_seconds(start: Start) -> None:

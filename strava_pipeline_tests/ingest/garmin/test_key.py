@@ -22,11 +22,9 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
-from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login_files
-from strava_pipeline.ingest.garmin.downloads import only_file
 from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH
 from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.garmin.keys import find_key, key_file, save_key
@@ -551,24 +549,3 @@ def test_the_emulated_official_api_takes_what_the_real_one_takes(
     garmin.garmin.calls_a_minute = 1
     again = wire.send(method, f"{garmin.url}{path}", bearer=token, headers={"Accept": accept})
     assert (again.status, 0 < int(again.headers["Retry-After"]) <= 60) == (429, True)
-
-
-def test_garmin_s_own_client_gets_a_token_a_list_and_a_file(
-    garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the emulator is like: the package garmin-connect-personal-api-python 1.0.0, which needs Python 3.12."""
-    auth, own = pytest.importorskip("garmin_personal_api.auth"), pytest.importorskip("garmin_personal_api.client")
-    garmin.garmin.life = 10 * 365 * LIFE
-    garmin.add("2025-01-01", "gpx")
-    key = garmin.add("2025-01-02", "fit")
-    monkeypatch.setenv("GARMIN_PERSONAL_API_BASE_URL", garmin.url)
-    got = auth.PersonalApiAuthenticator(bearer_token_cache_file=tmp_path / "token.json").obtain_token(garmin.secret)
-    with own.GarminPersonalApiClient(got.access_token) as client:
-        assert next(row["activityId"] for row in client.search_activities()) == int(key)
-        name, content = only_file(client.download_activity(key), key, ImportLimits())
-        assert (name, content) == (f"{key}_ACTIVITY.fit", fit_of("2025-01-02"))
-        for limit in (46, 100):
-            with pytest.raises(own.HttpError):
-                client.search_activities(limit=limit)
-        with pytest.raises(own.HttpError):
-            client.get_heart_rate_zones()

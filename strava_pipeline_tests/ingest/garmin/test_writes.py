@@ -321,17 +321,6 @@ def test_an_activity_gone_is_gone_and_gear_is_listed_once(garmin: GarminSubject,
         writer.write([gear], [writer.read(gear)])
 
 
-def test_writes_keep_the_pace_of_all_calls(garmin: GarminSubject, connect: Connect, key: str) -> None:
-    wanted, other = changed(key), changed(key, new="Another name")
-    first, second = connect(1.0), connect(1.0)
-    began = garmin.clock.epoch()
-    before = first.read(wanted)
-    first.write([wanted], [before])
-    second.write([other], [before])
-    first.read(wanted)
-    assert garmin.clock.epoch() - began >= 4
-
-
 @pytest.fixture
 def world(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: garmin.clock.advance(max(seconds, 0.0)))

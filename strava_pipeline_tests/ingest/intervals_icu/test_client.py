@@ -4,23 +4,20 @@ import gzip
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, NeedsLoginError, TransientError
+from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account_file
 from strava_pipeline.ingest.intervals_icu.emulator import app
-from strava_pipeline.ingest.intervals_icu.emulator.library import library_of
 from strava_pipeline.ingest.intervals_icu.record import read_gear, read_row
-from strava_pipeline.ingest.strava.emulator.summaries import summary_of
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.providers import list_provider_activities
@@ -256,17 +253,6 @@ def test_an_activity_without_an_instant_has_its_local_start_alone(world: World) 
     assert len(world.asked_for_files()) == 1, "what was entered by hand has no file"
 
 
-def test_a_quiet_day_is_one_call_and_a_year_too(world: World) -> None:
-    world.subject.add("2025-06-01", "a ride")
-    world.listed("year", 2025)
-    assert queries(world) == ["oldest=2024-12-30&newest=2026-01-04"]
-    world.listed()
-    asked = len(world.subject.journal.log)
-    world.listed("incremental")
-    assert len(world.subject.journal.log) - asked == 1
-    assert queries(world)[-1].endswith("&newest=2199-12-31")
-
-
 @pytest.mark.parametrize("newest_is_listed", [True, False])
 def test_everything_is_listed_by_calendar_year_and_gaps_are_skipped(world: World, newest_is_listed: bool) -> None:
     service(world).newest_is_listed = newest_is_listed
@@ -386,20 +372,6 @@ def test_a_check_of_a_login_asks_but_once(world: World, type_in: Type, monkeypat
     said = type_in("providers", "login", "intervals_icu", "--check")
     assert said.code != 0
     assert "Check INTERVALS_API_KEY" in said.err
-
-
-def test_a_401_refuses_the_login_and_a_403_one_call_but_where_it_asks_whose_login_it_is(world: World) -> None:
-    check = r"Check INTERVALS_API_KEY and INTERVALS_ATHLETE_ID"
-    for status, kind in ((401, NeedsLoginError), (403, ForbiddenError)):
-        world.subject.fail(kind="status", status=status)
-        with pytest.raises(kind, match=check):
-            world.listed()
-    own = "/api/v1/athlete/0/activities"
-    world.subject.fail(path=own, kind="status", status=403, times=2)
-    with pytest.raises(NeedsLoginError, match=check):
-        client(world, intervals_athlete_id="0").login()
-    world.subject.fail(path=own, kind="status", status=403)
-    assert client(world, intervals_athlete_id="0").login().account, "the second call is let through"
 
 
 def test_another_athletes_id_is_a_refused_login(world: World) -> None:
@@ -559,35 +531,3 @@ def test_one_ride_by_two_devices_is_one_activity_and_one_with_stravas(world: Wor
     world.merge(world.run())
     ids = {hashed_id("intervals_icu", key) for key in (zwift, watch)}
     assert {one for (one,) in world.gold("SELECT id FROM activity_members WHERE activity_id = 123")} == {123, *ids}
-
-
-@pytest.fixture(scope="module")
-def at_strava() -> list[dict[str, Any]]:
-    """The made-up athlete's activities of a year, as Strava lists them."""
-    athlete = Athlete(7, 70, (2025, 2025), datetime(2026, 1, 1, tzinfo=UTC))
-    return [summary_of(7, 42, activity) for activity in athlete.activities]
-
-
-def test_the_made_up_athlete_is_the_same_each_time(at_strava: list[dict[str, Any]]) -> None:
-    names = {"b4815162": "Tarmac"}
-    library = library_of(at_strava, names, "i1", 7)
-    assert library == library_of(at_strava, names, "i1", 7)
-    ids = [row["id"] for row in library.rows]
-    assert len(ids) == len({*ids})
-    read = spec_of("intervals_icu").read_page(library.rows)
-    assert not read.unreadable
-    assert {int(row.source_id) for row in read.withheld} == library.withheld
-    assert {row["id"] for row in library.rows if row["source"] != "STRAVA"} > library.pairs.keys()
-    assert len({*library.pairs.values()}) < len(library.pairs), "some are there twice"
-
-
-def test_the_made_up_athletes_activities_are_matched(world: World, at_strava: list[dict[str, Any]]) -> None:
-    library = library_of(at_strava, {"b4815162": "Tarmac"}, "i317960", 7)
-    service(world).activities |= {row["id"]: row for row in library.rows}
-    list_at_strava(world, *at_strava)
-    world.pull()
-    ids = {hashed_id("intervals_icu", row["id"]): row["id"] for row in library.rows}
-    members = world.gold("SELECT id, activity_id FROM activity_members")
-    found = {ids[one]: activity for one, activity in members if one in ids}
-    assert {key: found[key] for key in library.pairs if found.get(key) != library.pairs[key]} == {}
-    assert found.keys() == library.pairs.keys(), "and nothing else"

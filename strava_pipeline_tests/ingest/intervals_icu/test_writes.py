@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from strava_pipeline.core.changes.records import Change, is_same
 from strava_pipeline.core.errors import (
     ForbiddenError,
     GoneError,
-    LimitReachedError,
     NeedsLoginError,
     PipelineError,
     RefusedError,
@@ -169,44 +167,6 @@ STATUS: list[tuple[dict[str, Any], type[PipelineError] | None, int]] = [
     ({"kind": "reset", "processed": True}, TransientError, 1),
     ({"kind": "truncate"}, TransientError, 1),
 ]
-
-
-@pytest.mark.parametrize(("fault", "error", "calls"), STATUS, ids=repr)
-def test_a_write_is_sent_once_whatever_comes_back(
-    writer: IntervalsWriter,
-    service: app.IntervalsIcu,
-    fault: dict[str, Any],
-    error: type[PipelineError] | None,
-    calls: int,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    one = change()
-    before = writer.read(one)
-    fault = {"times": 2, **fault} if error is None else fault
-    service.faults.order(Fault.from_order({"path": "/activity/i1/a", **fault}, app.API))
-    with caplog.at_level(logging.DEBUG):
-        if error is None:
-            writer.write([one], [before])
-        else:
-            with pytest.raises(error) as raised:
-                writer.write([one], [before])
-            assert TITLE not in str(raised.value)
-    assert writer.calls == 1 + calls
-    is_done = error is None or bool(fault.get("processed")) or fault["kind"] == "truncate"
-    assert is_same("update_name", writer.read(one).value, TITLE if is_done else "old")
-    assert len(writes(service)) == is_done
-    assert TITLE not in caplog.text
-    assert IntervalsIcuSubject.secret not in caplog.text
-
-
-def test_a_limit_without_an_end_stops_before_any_change(writer: IntervalsWriter, service: app.IntervalsIcu) -> None:
-    before = writer.read(change())
-    service.faults.order(
-        Fault.from_order({"path": "/activity/*", "kind": "status", "status": 429, "times": -1}, app.API)
-    )
-    with pytest.raises(LimitReachedError):
-        writer.write([change()], [before])
-    assert writes(service) == []
 
 
 @pytest.mark.parametrize("length", [255, 5000])

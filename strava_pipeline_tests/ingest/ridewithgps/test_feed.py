@@ -3,30 +3,22 @@
 import gzip
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
-from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.files.points import track_of
-from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.ridewithgps import client as client_module
-from strava_pipeline.ingest.ridewithgps.emulator.library import library_of
 from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail
-from strava_pipeline.ingest.ridewithgps.track import track_file
-from strava_pipeline.ingest.strava.emulator.summaries import summary_of
-from strava_pipeline.lake.bronze.listings import listings, watermark
+from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import feed_state, land_provider_file
-from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations import feeds
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
@@ -35,7 +27,7 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline_tests.ingest.ridewithgps.subject import RideWithGpsSubject
 from strava_pipeline_tests.providers.subjects import GPX
-from strava_pipeline_tests.providers.worlds import World, five, list_at_strava, listed_to_the_end
+from strava_pipeline_tests.providers.worlds import World, five, listed_to_the_end
 
 pytestmark = pytest.mark.parametrize("world", ["ridewithgps"], indirect=True)
 LATER = {"Retry-After": "7200"}
@@ -71,17 +63,6 @@ def listed_once(world: World) -> list[str]:
 
 def follow(world: World) -> PullReport:
     return world.pull("incremental", per_page=50)
-
-
-def test_a_quiet_day_is_one_call(world: World) -> None:
-    listed_once(world)
-    report = follow(world)
-    assert calls(world) == [SYNC]
-    assert (report.manifest.complete, report.rows, report.calls) == (True, 0, 1)
-    follow(world)
-    assert calls(world) == [SYNC]
-    newest = datetime(2025, 1, 5, 6, tzinfo=UTC)
-    assert watermark(world.run().lake, "ridewithgps", "7001") == newest, "a feed without news reaches no further"
 
 
 def test_a_feed_without_an_unreadable_row_does_not_say_that_it_is_gone(world: World) -> None:
@@ -453,20 +434,6 @@ def test_the_login_goes_in_headers_alone_and_addresses_in_answers_are_not_follow
     assert not [path for path in addresses if service.token in path or service.key in path]
 
 
-def test_a_rebuild_makes_the_same_of_what_the_feed_brought(world: World) -> None:
-    keys = listed_once(world)
-    world.subject.edit(keys[0], "edited")
-    world.subject.delete(keys[1])
-    follow(world)
-    tables = ("activities_all", "activity_history")
-    before = {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
-    calls(world)
-    run = world.run()
-    rebuild(run.lake, run.years, run.progress)
-    assert {table: world.gold(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
-    assert calls(world) == []
-
-
 def test_a_service_that_is_away_is_waited_for_five_times(world: World) -> None:
     five(world.subject)
     before = world.subject.clock.now()
@@ -600,30 +567,3 @@ def test_a_feed_that_is_forbidden_ends_the_run(world: World) -> None:
     with pytest.raises(RefusedError):
         follow(world)
     assert calls(world) == [SYNC]
-
-
-def test_an_athletes_library_is_found_again_at_strava(world: World) -> None:
-    now = world.subject.clock.now()
-    athlete = Athlete(3, 20, (2025, 2025), now)
-    activities = [summary_of(3, 7, activity) for activity in athlete.activities]
-    gear = {gear_id: f"Bike {gear_id}" for gear_id in athlete.gear_distances()}
-    service = service_of(world)
-    library = library_of(activities, gear, service.user_id, seed=3)
-    assert library == library_of(activities, gear, service.user_id, seed=3)
-    tracks = [read_file(track_file(trip) or b"", "x.tcx", now).recordings[0] for trip in library.trips]
-    assert [track.distance_m for track in tracks] == [trip["distance"] for trip in library.trips]
-    points = [track.track.with_columns(pl.col("at").to_physical(), segment=pl.lit(0)) for track in tracks]
-    lengths = [track_of(each).length() for each in points]
-    for trip, length in zip(library.trips, lengths, strict=True):
-        assert length is None if trip["first_lat"] is None else length == pytest.approx(trip["distance"], rel=0.15)
-    service.gear[:] = library.gear
-    service.trips |= {trip["id"]: trip for trip in library.trips}
-    list_at_strava(world, *activities)
-    world.pull("all", per_page=50)
-    ids = {hashed_id("ridewithgps", str(trip["id"])): trip["id"] for trip in library.trips}
-    joined = world.gold("SELECT min(id), max(id) FROM activity_members GROUP BY activity_id")
-    assert {ids[trip]: activity for trip, activity in joined} == library.pairs
-    assert 0 < len(library.pairs) < min(len(library.trips), len(activities))
-    assert world.gold("SELECT count(*) FROM activities WHERE name = 'Not at Strava'") == [
-        (len(library.trips) - len(library.pairs),)
-    ]

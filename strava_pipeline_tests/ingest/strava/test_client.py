@@ -4,16 +4,11 @@ import gzip
 import json
 import logging
 import re
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -188,51 +183,6 @@ def test_a_refused_connection_counts_for_nothing(world: World) -> None:
     assert len(world.slept) == 2
 
 
-@contextmanager
-def tiny_server(
-    respond: Callable[[BaseHTTPRequestHandler], None], tls: ssl.SSLContext | None = None
-) -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """Answers GETs by `respond`; gives its port and the headers of the requests it got."""
-    seen: list[dict[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
-            respond(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_address[1], seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_not_followed(world: World, status: int) -> None:
-    with tiny_server(lambda _: None) as (other, seen):
-
-        def respond(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(status)
-            handler.send_header("Location", f"http://localhost:{other}/steal")
-            handler.end_headers()
-
-        with tiny_server(respond) as (port, asked):
-            client = world.connect(settings=elsewhere(world, f"http://127.0.0.1:{port}"))
-            with pytest.raises(PipelineError, match="a redirect"):
-                client.get(PATH)
-            assert len(asked) == 1
-        assert seen == []
-
-
 LARGE = gzip.compress(bytes(70_000_000), 1).decode("latin-1")  # 300 KB
 LARGE_TWICE = gzip.compress(gzip.compress(bytes(70_000_000), 1)).decode("latin-1")
 ODD_ANSWERS = [  # status line and headers, body, what it is taken for, calls
@@ -308,18 +258,6 @@ def test_a_netrc_entry_replaces_no_token(world: World, tmp_path: Path, monkeypat
     world.log_in()
 
 
-def test_the_token_goes_in_the_header_and_never_in_the_address(world: World) -> None:
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(b"[]")
-
-    with tiny_server(respond) as (port, seen):
-        world.connect(settings=elsewhere(world, f"http://127.0.0.1:{port}/v3")).get(PATH, {"page": 1})
-    assert seen[0]["authorization"] == f"Bearer {world.store.load().access_token}"
-    assert seen[0]["path"] == f"/v3{PATH}?page=1"
-
-
 @pytest.mark.parametrize("host", ["www.strava.com", "strava.example.invalid", "10.0.0.7", "localhost.example.invalid"])
 def test_an_emulators_token_never_leaves_this_machine(world: World, host: str) -> None:
     client = world.connect(settings=elsewhere(world, f"https://{host}/api/v3"))
@@ -362,69 +300,6 @@ def test_a_secure_connection_that_breaks_off_may_work_when_tried_again(world: Wo
             client.get(PATH)
         assert client.calls == 3, "it can't be known how far each came"
         thread.join()
-
-
-@pytest.mark.parametrize(
-    ("variable", "excepted", "asked"),
-    [("http_proxy", "", True), ("all_proxy", "", True), ("http_proxy", ".invalid", False), ("https_proxy", "", False)],
-)
-def test_calls_go_over_the_environments_proxy_unless_it_excepts_the_host(
-    world: World, monkeypatch: pytest.MonkeyPatch, variable: str, excepted: str, asked: bool
-) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    world.store.save(StoredToken({"refresh_token": "r", "access_token": "a", "expires_at": 9_000_000_000}))
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        assert handler.path == f"http://nowhere.invalid/api/v3{PATH}"
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(b"[]")
-
-    with tiny_server(respond) as (port, seen):
-        monkeypatch.setenv(variable, f"http://me:p%40ss@127.0.0.1:{port}")
-        monkeypatch.setenv("no_proxy", f"127.0.0.1,{excepted}")  # the first for this test's own orders to the emulator
-        client = world.connect(
-            settings=elsewhere(world, "http://nowhere.invalid/api/v3", plain_http_hosts="nowhere.invalid")
-        )
-        if asked:
-            assert client.get(PATH).json == []
-            assert [headers["proxy-authorization"] for headers in seen] == ["Basic bWU6cEBzcw=="]
-        else:
-            with pytest.raises(TransientError, match="no answer from nowhere"):
-                client.get(PATH)
-            assert seen == []
-
-
-def test_calls_to_this_machine_go_over_no_proxy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    assert world.connect().get(PATH).json
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_only_certificates_of_the_settings_count(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
-    order = f"req -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=localhost -keyout {key} -out {certificate}"
-    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(["openssl", *order.split(), *alternative], check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-
-    def respond(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        handler.wfile.write(b"[]")
-
-    with tiny_server(respond, tls) as (port, _):
-        settings = elsewhere(world, f"https://127.0.0.1:{port}", ca_bundle=None)
-        with pytest.raises(PipelineError, match="set REQUESTS_CA_BUNDLE"):
-            world.connect(settings=settings).get(PATH)
-        trusting = settings.model_copy(update={"ca_bundle": certificate})
-        assert world.connect(settings=trusting).get(PATH).json == []
 
 
 def failures(world: World, client: StravaClient) -> Iterator[BaseException]:

@@ -101,7 +101,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorConfig:
-    """What to emulate. Raises EmulatorConfigError for values that contradict each other.
+    """What to emulate. Raises EmulatorConfigError for years that can't be.
 
     `now`: where the emulator's clock starts (with a time zone). `recorded_until`: when the newest activity has ended; None: now.
     `point_seconds`: from a recorded point to the next; None: a few points, which are enough for a picture.
@@ -131,21 +131,10 @@ class EmulatorConfig:
 
     def __post_init__(self) -> None:
         first, last = self.years
-        problems = {
-            "now needs a time zone.": self.now.tzinfo is None,
-            "recorded_until needs a time zone, and is not after now.": self.recorded_until is not None
-            and (self.recorded_until.tzinfo is None or self.recorded_until > self.now),
-            f"activities must be 0 or more, not {self.activities}.": self.activities < 0,
-            f"speed must be 0 (a clock that stands still) or more, not {self.speed}.": not self.speed >= 0,
-            f"latency must be 0 or more seconds, not {self.latency}.": not self.latency >= 0,
-            f"token_lifetime must be above 0, not {self.token_lifetime}.": self.token_lifetime <= 0,
-            f"years must be a range A-B within {OLDEST_YEAR}-{NEWEST_YEAR}, not {first}-{last}.": not (
-                OLDEST_YEAR <= first <= last <= NEWEST_YEAR
-            ),
-        }
-        for problem, found in problems.items():
-            if found:
-                raise EmulatorConfigError(problem)
+        if not OLDEST_YEAR <= first <= last <= NEWEST_YEAR:
+            raise EmulatorConfigError(
+                f"years must be a range A-B within {OLDEST_YEAR}-{NEWEST_YEAR}, not {first}-{last}."
+            )
         begins = datetime(first, 1, 1, tzinfo=UTC)
         if self.dataset is None and self.activities and self.now < begins + timedelta(days=1):
             raise EmulatorConfigError(

@@ -4,15 +4,14 @@ Control orders (app.py) may change every field; PUT /activities/{id} may change 
 deliveries.py sends the events.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
-from urllib.parse import parse_qsl
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from strava_pipeline.emulator.base import sent_json
 from strava_pipeline.emulator.generate.activities import id_at
 from strava_pipeline.emulator.generate.training import kind_of
 from strava_pipeline.emulator.service import Json, OrderError, answer
@@ -22,10 +21,7 @@ from strava_pipeline.ingest.strava.emulator.state import State
 from strava_pipeline.ingest.strava.emulator.summaries import summary_gear
 
 # UpdatableActivity, developers.strava.com/docs/reference
-TEXTS = ("name", "type", "sport_type", "description", "gear_id")
-FLAGS = ("commute", "trainer", "hide_from_home")
-NEVER_EMPTY = ("type", "sport_type", "gear_id")
-FORM_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+EDITABLE = ("name", "type", "sport_type", "description", "gear_id", "commute", "trainer", "hide_from_home")
 
 Aspect = Literal["create", "update", "delete"]
 
@@ -142,63 +138,33 @@ def completed(state: State, given: Json) -> Json:
     return defaults | given
 
 
-class UnusableError(ValueError):
-    """The body of an edit is wrong; `field` names the wrong field, "" the whole body."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
-
-
 def routes() -> list[Route]:
     """The path of an activity, for PUT, below the API."""
     return [Route("/activities/{id}", put_activity, methods=["PUT"])]
 
 
 async def put_activity(request: Request) -> Response:
-    """Edit an activity; the answer is its DetailedActivity. Takes JSON or a form.
+    """Edit an activity by JSON; the answer is its DetailedActivity.
 
-    Ignores fields that Strava doesn't take, and fields that are null. A value of the wrong kind is answered with 400, and
-    nothing changes. Every text is valid as a sport, because Strava keeps adding sports.
+    Fields that Strava doesn't take are ignored, and those that are null; unknown gear is answered with 400, and nothing changes.
+    Every text is valid as a sport, because Strava keeps adding sports.
     """
-    state, row = state_of(request), visible_row(request)
-    sent: Json | None = None
-    try:
-        sent = await _sent_fields(request)
-        found = answer(_edited(state, row, sent)) if row is not None else not_found("Activity")
-    except UnusableError as error:
-        found = bad_request("Activity", error.field)
+    state, row, sent = state_of(request), visible_row(request), await sent_json(request)
+    if row is None:
+        found = not_found("Activity")
+    elif not isinstance(sent, dict):
+        found = bad_request("Activity", "")
+    elif (changes := _changes_of(state, sent)) is None:
+        found = bad_request("Activity", "gear_id")
+    else:
+        document = edit(state, {"id": row.id, "set": changes}) if changes else row.source.detail()
+        found = answer(without_all_efforts(document))
     return state.written(request, sent, found)
 
 
-def _edited(state: State, row: Row, sent: Json) -> Json:
-    """The DetailedActivity after an edit. Raises UnusableError."""
-    changes = _changes_of(state, sent)
-    document = edit(state, {"id": row.id, "set": changes}) if changes else row.source.detail()
-    return without_all_efforts(document)
-
-
-async def _sent_fields(request: Request) -> Json:
-    """The body as an object, with true and false for the flags of a form."""
-    body = await request.body()
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        sent = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-        return {name: FORM_FLAGS.get(text.lower(), text) if name in FLAGS else text for name, text in sent.items()}
-    try:
-        sent = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise UnusableError("") from error
-    if not isinstance(sent, dict):
-        raise UnusableError("")
-    return sent
-
-
-def _changes_of(state: State, fields: Json) -> Json:
-    """The fields to set in the document. If a sport is given, both type and sport_type follow; sport_type counts first."""
-    given = {name: value for name, value in fields.items() if name in (*TEXTS, *FLAGS) and value is not None}
-    for name, value in given.items():
-        if not _is_valid(name, value):
-            raise UnusableError(name)
+def _changes_of(state: State, fields: Json) -> Json | None:
+    """The fields to set in the document; None: the gear is unknown. If a sport is given, both type and sport_type follow."""
+    given = {name: value for name, value in fields.items() if name in EDITABLE and value is not None}
     sport = given.get("sport_type") or given.get("type")
     if sport is not None:
         given |= {"sport_type": sport, "type": kind_of(sport)}
@@ -207,14 +173,8 @@ def _changes_of(state: State, fields: Json) -> Json:
     if given.get("gear_id") == "none":
         given["gear_id"] = None
     elif "gear_id" in given and given["gear_id"] not in state.gear:
-        raise UnusableError("gear_id")
+        return None
     return given
-
-
-def _is_valid(name: str, value: Any) -> bool:
-    if name in FLAGS:
-        return isinstance(value, bool)
-    return isinstance(value, str) and (bool(value) or name not in NEVER_EMPTY)
 
 
 def activity_changed(state: State, before: Json | None, after: Json | None) -> None:
