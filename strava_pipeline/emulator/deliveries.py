@@ -4,19 +4,17 @@ Which change raises an event, and who subscribes, is the service's business (str
 """
 
 import heapq
-import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from itertools import count
 from random import Random
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, Field
@@ -207,41 +205,25 @@ def shown_address(url: str) -> str:
 
 
 def ask(url: str, query: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
-    """GET with added parameters: status and body of an answer that is complete within `seconds`, else NO_ANSWER."""
+    """GET with added parameters: status and body of an answer that comes within `seconds`, else NO_ANSWER."""
     separator = "&" if urlsplit(url).query else "?"
-    return _exchange("GET", f"{url}{separator}{urlencode(query)}", None, seconds)
+    return _exchange("GET", f"{url}{separator}{urlencode(query)}", seconds)
 
 
 def post(url: str, body: bytes, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> int:
-    """POST JSON: the status of an answer that is complete within `seconds`, else NO_ANSWER."""
-    return _exchange("POST", url, body, seconds, headers)[0]
+    """POST JSON: the status of an answer that comes within `seconds`, else NO_ANSWER."""
+    return _exchange("POST", url, seconds, body=body, headers={"Content-Type": JSON_TYPE, **headers})[0]
 
 
-def _exchange(
-    method: str, url: str, body: bytes | None, seconds: float, more: Mapping[str, str] = MappingProxyType({})
-) -> tuple[int, bytes]:
+def _exchange(method: str, url: str, seconds: float, **sent: Any) -> tuple[int, bytes]:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
-    headers = {} if body is None else {"Content-Type": JSON_TYPE, **more}
     try:
-        connection.connect()
-        # the socket's timeout covers each read, not all of them
-        end = threading.Timer(seconds, _cut, [connection.sock])
-        end.daemon = True
-        end.start()
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(LARGEST_ANSWER)
-        finally:
-            end.cancel()
+        connection.request(method, path, **sent)
+        answer = connection.getresponse()
+        return answer.status, answer.read(LARGEST_ANSWER)
     except (OSError, HTTPException, ValueError):
         return NO_ANSWER, b""
     finally:
         connection.close()
-
-
-def _cut(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

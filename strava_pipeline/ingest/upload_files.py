@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from strava_pipeline.core.changes.records import Change
+from strava_pipeline.ingest.file_kinds import GZIP, kind_of
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
 
@@ -59,15 +60,9 @@ def _content(path: Path, digest: str) -> bytes:
 
 
 def _kind_of(content: bytes) -> str | None:
-    packed = ".gz" if content[:2] == b"\x1f\x8b" else ""
+    packed = ".gz" if content.startswith(GZIP) else ""
     try:
-        plain = gzip.decompress(content) if packed else content
+        found = kind_of(gzip.decompress(content) if packed else content)
     except (OSError, EOFError, zlib.error):
         return None
-    if plain[8:12] == b".FIT":
-        return f"fit{packed}"
-    start = plain[:1000].lower()
-    found = next(
-        (kind for mark, kind in ((b"<gpx", "gpx"), (b"<trainingcenterdatabase", "tcx")) if mark in start), None
-    )
     return None if found is None else f"{found}{packed}"

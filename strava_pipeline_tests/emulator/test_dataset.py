@@ -3,12 +3,9 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from strava_pipeline.emulator.service import EmulatorConfigError
-from strava_pipeline.ingest.strava.emulator.state import read_dataset
 from strava_pipeline_tests.emulator.conftest import Start
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "strava"
@@ -94,41 +91,7 @@ def test_a_dataset_can_be_edited_and_added_to(start: Start, tmp_path: Path) -> N
     assert client.get(f"/activities/{added}").json()["athlete"]["id"] == 77
 
 
-def test_the_last_of_one_id_wins(tmp_path: Path) -> None:
-    first, second = ({"id": 1, "start_date": "2020-01-01T00:00:00Z", "name": name} for name in "ab")
-    assert read_dataset(write(tmp_path / "d.json", json.dumps([first, second]))) == [second]
-
-
 def test_an_empty_dataset_is_an_athlete_without_activities(start: Start, tmp_path: Path) -> None:
     client = start(dataset=write(tmp_path / "d.json", "[]"))
     assert client.ids() == []
     assert client.get("/athlete").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("[", ["not JSON"]),
-        ("", ["not JSON"]),
-        ('[{"id": 1, "start_date": "2020-01-01T00:00:00Z"}, {"name": "x"}]', ["entry 1", "id is None"]),
-        ('{"id": 1}', ["entry 0", "start_date"]),
-        ('[{"id": "1", "start_date": "2020-01-01T00:00:00Z"}]', ["entry 0", "'1'"]),
-        ('[{"id": 1.0, "start_date": "2020-01-01T00:00:00Z"}]', ["entry 0", "1.0"]),
-        ('[{"id": 1, "start_date": "2020-01-01T00:00:00"}]', ["entry 0", "time zone"]),
-        ("[7]", ["entry 0", "int"]),
-        ('[{"id": 1, "distance": NaN}]', ["not JSON", "NaN"]),
-    ],
-)
-def test_what_can_not_be_served_is_named(tmp_path: Path, content: str, words: list[Any]) -> None:
-    path = write(tmp_path / "d.json", content)
-    with pytest.raises(EmulatorConfigError) as caught:
-        read_dataset(path)
-    assert all(word in str(caught.value) for word in [str(path), *words])
-
-
-def test_a_broken_gzip_and_a_missing_file_are_named(tmp_path: Path) -> None:
-    broken = tmp_path / "d.json.gz"
-    broken.write_bytes(gzip.compress(b"[]" * 999)[:-20])
-    for path, word in ((broken, "not JSON"), (tmp_path / "none.json", "can't be read"), (tmp_path, "can't be read")):
-        with pytest.raises(EmulatorConfigError, match=word):
-            read_dataset(path)

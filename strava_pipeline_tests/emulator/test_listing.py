@@ -104,7 +104,6 @@ def test_a_list_row_is_the_detail_without_what_only_details_have(
         "photos",
         "prefer_perceived_exertion",
         "segment_efforts",
-        "similar_activities",
         "splits_metric",
         "splits_standard",
         "stats_visibility",

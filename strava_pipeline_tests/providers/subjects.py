@@ -15,23 +15,23 @@ from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import GPX, Subject, fit_of, has_trait
 from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
 from strava_pipeline_tests.providers.toy import client as toy_client
 
 __all__ = ["GPX", "SUBJECTS", "Subject", "ToySubject", "fit_of", "has_trait", "install", "register_toy", "tin", "toy"]
 
 
-class ToySubject:
+class ToySubject(EmulatedSubject):
     name, secret, lists, gear, account = "toy", toy_client.KEY, "/activities", "/bikes", "/me"
     zones = links = lists_foreign = True
     formats = ("gpx", "fit")
     file_call = re.compile(r"/activities/(.+)/file")
+    file_path, write, named = "/activities/{}/file", ("PUT", "/activities"), "title"
 
     def __init__(self, toy: toy_service.Toy) -> None:
+        super().__init__(toy, toy.items)
         self.toy = toy
-        self.settings: dict[str, Any] = {}
-        self.deleted: dict[str, dict[str, Any]] = {}
-        self.clock, self.faults, self.journal = toy.clock, toy.faults, toy.journal
         toy.bikes["B1"] = "Blue bike"
 
     def log_in(self, settings: Settings) -> None:
@@ -53,28 +53,7 @@ class ToySubject:
     def add_foreign(self, day: str) -> None:
         self.toy.add(f"f{len(self.toy.items)}", f"{day}T05:00:00Z", of="elsewhere")
 
-    def lose_file(self, source_id: str) -> None:
-        del self.toy.files[source_id]
-
-    def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.fail({"path": f"/activities/{source_id or '*'}/file", **fault}, headers)
-
     write_call = re.compile(r"PUT /activities/.+")
-
-    def edit(self, source_id: str, title: str) -> None:
-        self.toy.items[source_id]["title"] = title
-
-    def title_of(self, source_id: str) -> str:
-        return str(self.toy.items[source_id]["title"])
-
-    def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.fail({"path": "/activities", "method": "PUT", **fault}, headers)
-
-    def delete(self, source_id: str) -> None:
-        self.deleted[source_id] = self.toy.items.pop(source_id)
-
-    def restore(self, source_id: str) -> None:
-        self.toy.items[source_id] = self.deleted.pop(source_id)
 
     def spoil(self) -> None:
         self.toy.items["spoilt"] = {"begin": "2025-05-05T06:00:00Z", "title": "without a key"}
@@ -82,9 +61,6 @@ class ToySubject:
     def change_account(self) -> None:
         self.toy.account = "another-account"
         self.toy.items.clear()
-
-    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.toy.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 def register_toy(patch: pytest.MonkeyPatch) -> None:

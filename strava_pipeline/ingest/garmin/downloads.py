@@ -6,6 +6,7 @@ import zlib
 from io import BytesIO
 
 from strava_pipeline.core.limits import ImportLimits, megabytes
+from strava_pipeline.ingest.file_kinds import kind_of
 
 _HEAD = 4096  # bytes in which a document says what it is
 _ENDINGS = (".fit", ".gpx", ".tcx")
@@ -49,10 +50,6 @@ def is_page(body: bytes) -> bool:
 
 
 def _ending(body: bytes) -> str:
-    if body[8:12] == b".FIT":
-        return ".fit"
-    head = body[:_HEAD].lower()
-    for ending, sign in ((".gpx", b"<gpx"), (".tcx", b"<trainingcenterdatabase")):
-        if sign in head:
-            return ending
-    raise UnusableDownloadError("it is neither a zip nor an activity file")
+    if (kind := kind_of(body)) is None:
+        raise UnusableDownloadError("it is neither a zip nor an activity file")
+    return f".{kind}"

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from strava_pipeline.core.errors import GoneError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.file_kinds import GZIP, is_message, kind_of
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.intervals_icu.record import KEY_PAGE, NAME, rows
 from strava_pipeline.ingest.intervals_icu.webhooks import OWN, text_id
@@ -189,7 +190,7 @@ class IntervalsClient(ServiceProvider):
             raise
         if not answer.body:
             raise GoneError(f"GET {path}: the file is empty")
-        if _is_message(answer.body):
+        if is_message(answer.body):
             raise TransientError(f"GET {path}: 200, but no file", status=200, body=answer.body)
         return Received(answer.body, answer.fetched_at, f"{source_id}{mark}{_ending(answer.body)}")
 
@@ -233,19 +234,8 @@ def is_withheld(body: bytes) -> bool:
     return b"strava" in body.lower()
 
 
-def _is_message(body: bytes) -> bool:
-    """Whether it is JSON or a page, and no file. The bytes of a FIT may look like either."""
-    if _ending(body) in (".gz", ".fit"):
-        return False
-    return body.lstrip()[:1] in (b"{", b"[") or b"<html" in body[:1000].lower()
-
-
 def _ending(body: bytes) -> str:
-    if body.startswith(b"\x1f\x8b"):
-        return ".gz"
-    if body[8:12] == b".FIT":
-        return ".fit"
-    return ".tcx" if b"<TrainingCenterDatabase" in body[:1000] else ".gpx"
+    return ".gz" if body.startswith(GZIP) else f".{kind_of(body) or 'gpx'}"
 
 
 def account_file(settings: Settings) -> Path:

@@ -4,7 +4,7 @@ The service has two interfaces whose trips have the same names in other forms: t
 its web site. Each form is recognised by its values, so a trip reads the same wherever it came from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,25 +27,40 @@ _METRICS = {
     "calories": "calories",
     "stationary": "is_stationary",
 }
-_NUMBERS = (  # their name, ours, and what theirs is divided by
-    ("distance", "distance", None),
-    ("avg_speed", "average_speed", 3.6),  # km/h to m/s
-    ("max_speed", "max_speed", 3.6),
-    ("avg_hr", "average_heartrate", None),
-    ("max_hr", "max_heartrate", None),
-    ("avg_cad", "average_cadence", None),
-    ("avg_watts", "average_watts", None),
-    ("max_watts", "max_watts", None),
-    ("work", "kilojoules", None),
-    ("elevation_gain", "total_elevation_gain", None),
-)
-_SECONDS = (("moving_time", "moving_time"), ("duration", "elapsed_time"))
-_TEXTS = (
-    ("name", "name"),
-    ("device", "device_name"),
-    ("locality", "location_city"),
-    ("administrative_area", "location_state"),
-    ("country_code", "location_country"),
+
+
+def _speed(value: Any) -> float | None:
+    kilometres_an_hour = number_in(value)
+    return None if kilometres_an_hour is None else kilometres_an_hour / 3.6
+
+
+def _seconds(value: Any) -> int | None:
+    number = number_in(value)
+    return None if number is None else round(number)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_FIELDS: Sequence[tuple[str, str, Callable[[Any], Any]]] = (  # their name, ours, and how it is read
+    ("distance", "distance", number_in),
+    ("avg_speed", "average_speed", _speed),
+    ("max_speed", "max_speed", _speed),
+    ("avg_hr", "average_heartrate", number_in),
+    ("max_hr", "max_heartrate", number_in),
+    ("avg_cad", "average_cadence", number_in),
+    ("avg_watts", "average_watts", number_in),
+    ("max_watts", "max_watts", number_in),
+    ("work", "kilojoules", number_in),
+    ("elevation_gain", "total_elevation_gain", number_in),
+    ("moving_time", "moving_time", _seconds),
+    ("duration", "elapsed_time", _seconds),
+    ("name", "name", _text),
+    ("device", "device_name", _text),
+    ("locality", "location_city", _text),
+    ("administrative_area", "location_state", _text),
+    ("country_code", "location_country", _text),
 )
 _PLACES = {"start_latlng": ("first_lat", "first_lng"), "end_latlng": ("last_lat", "last_lng")}
 _PLACE_FIELDS = {name for names in _PLACES.values() for name in names}
@@ -63,7 +78,7 @@ _OTHERS = (
     "is_gps user_id likes_count updated_at"
 )
 _LEFT_OUT = frozenset(_OTHERS.split())
-_TAKEN = _LEFT_OUT | _READ | {"visibility"} | {names[0] for names in (*_NUMBERS, *_SECONDS, *_TEXTS)}
+_TAKEN = _LEFT_OUT | _READ | {"visibility"} | {theirs for theirs, _, _ in _FIELDS}
 """What is in no `extra`, where it could be read."""
 
 
@@ -106,36 +121,24 @@ def read_row(trip: Json) -> ProviderRow | None:
     given = {**metrics, **_present(trip)} if metrics else trip
     summary = start_fields(began, zone if isinstance(zone, str) else None)
     unread: set[str] = set()  # fields with a column that hold what can't be read: they stay in `extra`
-    for theirs, ours, divisor in _NUMBERS:
+    for theirs, ours, read in _FIELDS:
         if (value := given.get(theirs)) is not None:
-            if (number := number_in(value)) is None:
+            if (found := read(value)) is None:
                 unread.add(theirs)
             else:
-                summary[ours] = number / divisor if divisor else number
-    for theirs, ours in _SECONDS:
-        if (value := given.get(theirs)) is not None:
-            if (number := number_in(value)) is None:
-                unread.add(theirs)
-            else:
-                summary[ours] = round(number)
-    for theirs, ours in _TEXTS:
-        if (value := given.get(theirs)) is not None:
-            if isinstance(value, str):
-                summary[ours] = value
-            else:
-                unread.add(theirs)
+                summary[ours] = found
     summary |= _places(given)
     summary |= _privacy(given, unread)
     if (gear_id := _gear_id(given)) is not None:
         summary["gear_id"] = gear_id
     summary |= _sport_fields(given)
     _correct(summary, given)
-    found: dict[str, Any] = {
+    left: dict[str, Any] = {
         name: value for name, value in trip.items() if (name not in _TAKEN or name in unread) and value is not None
     }
-    if (at := read_start(found.get("created_at"))) is not None:
-        found["created_at"] = utc_text(at)  # the two interfaces write it in other zones
-    return ProviderRow(source_id, found | summary)
+    if (at := read_start(left.get("created_at"))) is not None:
+        left["created_at"] = utc_text(at)  # the two interfaces write it in other zones
+    return ProviderRow(source_id, left | summary)
 
 
 def _present(trip: Json) -> Json:

@@ -20,6 +20,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
+from strava_pipeline.ingest.refusals import refuse_unusable
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.strava.refusals import application_fault, fault_codes
 from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
@@ -112,8 +113,7 @@ class Subscriptions:
             with attempt:
                 exchange = self._wire.send(method, f"{self._url}{path}", params=params, form=form)
                 self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-                if exchange.status >= 500 or exchange.status == 429:
-                    raise TransientError(f"Strava's subscriptions answered {exchange.status}", status=exchange.status)
+                refuse_unusable(exchange, "Strava's subscriptions", "STRAVA_API_URL")
                 return read(exchange)
         raise AssertionError("tenacity either returns or raises")
 
@@ -165,10 +165,6 @@ def _refusal(exchange: Exchange, callback: str = "") -> PipelineError:
             f"Strava called {callback} and did not get what it needs within 2 seconds: nothing was subscribed. Check that "
             "strava-pipeline serve is running with the same STRAVA_WEBHOOK_SECRET, that this address reaches it from the "
             "internet (proxy, tunnel, firewall), and that its certificate is valid; then run this again."
-        )
-    if 300 <= status < 400:
-        return PipelineError(
-            f"Strava's subscriptions answered with a redirect ({status}), not followed. STRAVA_API_URL may be wrong."
         )
     named = f" (about {', '.join(sorted(filter(None, fields)))})" if any(fields) else ""
     return PipelineError(f"Strava's subscriptions answered {status}{named}; check the settings.")

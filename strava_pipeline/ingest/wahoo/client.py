@@ -20,6 +20,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.refusals import Refusals
 from strava_pipeline.core.rows import Json
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
+from strava_pipeline.ingest.file_kinds import is_message
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Page, Received
@@ -138,7 +139,7 @@ class WahooClient(ServiceProvider):
             raise GoneError(f"GET {LIST}/{quote(source_id, safe='')}: Wahoo has no file of this workout.")
         self._refuse_open(address)
         answer = self._files.get_from(address)
-        if _is_message(answer.body):
+        if is_message(answer.body):
             raise TransientError(f"GET {FILE}: 200, but a message and no file", status=200, body=answer.body)
         return Received(answer.body, answer.fetched_at, f"{source_id}.fit")
 
@@ -227,11 +228,6 @@ def _is_beyond(found: Sequence[Any], after: int | None) -> bool:
 def _reaches(answer: Answer, before: int) -> bool:
     """Whether a page holds a workout from before an instant."""
     return any((began := start_of(each)) is not None and began.timestamp() < before for each in rows(answer.json))
-
-
-def _is_message(body: bytes) -> bool:
-    """Whether it is JSON or a page, and no file. The bytes of a FIT may look like either."""
-    return body[8:12] != b".FIT" and (body.lstrip()[:1] in (b"{", b"[") or b"<html" in body[:1000].lower())
 
 
 def login_files(settings: Settings) -> Sequence[Path]:

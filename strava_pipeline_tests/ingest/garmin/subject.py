@@ -17,25 +17,26 @@ from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
 
 FIRST_ID = 21_482_825_013  # as in January 2026
 GEAR = "4f5119d6a65d47b9bb235904f9ff927b"
 
 
-class GarminSubject:
+class GarminSubject(EmulatedSubject):
     name, lists, gear = "garmin", "/activitylist-service/activities/search/activities", "/gear-service/gear/filterGear"
     account = None  # it stands beside the tokens
-    zones = links = lists_foreign = False
     pauses_for_hours = leaves_gear_out = True
     formats = (GPX, FIT)
     file_call = re.compile(r"/download-service/files/activity/(.+)")
+    file_path, write = "/download-service/files/activity/{}", ("PUT", "/activity-service")
+    named, renews = "activityName", True
 
     def __init__(self, garmin: Garmin, url: str) -> None:
+        super().__init__(garmin, garmin.activities)
         self.garmin, self.url = garmin, url
-        self.settings: dict[str, Any] = {"garmin_api_url": url, "garmin_auth_url": url}
-        self.clock, self.faults, self.journal = garmin.clock, garmin.faults, garmin.journal
-        self.deleted: dict[str, dict[str, Any]] = {}
+        self.settings = {"garmin_api_url": url, "garmin_auth_url": url}
         garmin.life = 10 * 365 * 86_400  # the contract lets months pass; tokens have tests of their own
         self.tokens = {**garmin.log_in(), "account": str(garmin.account)}
         self.secret = self.tokens["di_token"]
@@ -43,6 +44,9 @@ class GarminSubject:
             {"uuid": GEAR, "gearTypeName": "Bike", "gearStatusName": "active", "displayName": "Blue bike"}
         )
         self._path: Path | None = None
+
+    def _key(self, source_id: str) -> int:
+        return int(source_id)
 
     def log_in(self, settings: Settings) -> None:
         self._path = tokens_file(settings)
@@ -61,31 +65,7 @@ class GarminSubject:
         self.garmin.files[key] = ({"gpx": GPX, "fit": FIT}[kind], content)
         return str(key)
 
-    def add_foreign(self, day: str) -> None:
-        raise NotImplementedError
-
-    def lose_file(self, source_id: str) -> None:
-        del self.garmin.files[int(source_id)]
-
-    def fail_file(self, source_id: str | None, **fault: Any) -> None:
-        self._order({"path": f"/download-service/files/activity/{source_id or '*'}", **fault})
-
     write_call = re.compile(r"PUT /activity-service/activity/\d+")
-
-    def title_of(self, source_id: str) -> str:
-        return str(self.garmin.activities[int(source_id)]["activityName"])
-
-    def fail_write(self, **fault: Any) -> None:
-        self._order({"path": "/activity-service", "method": "PUT", **fault})
-
-    def edit(self, source_id: str, title: str) -> None:
-        self.garmin.activities[int(source_id)]["activityName"] = title
-
-    def delete(self, source_id: str) -> None:
-        self.deleted[source_id] = self.garmin.activities.pop(int(source_id))
-
-    def restore(self, source_id: str) -> None:
-        self.garmin.activities[int(source_id)] = self.deleted.pop(source_id)
 
     def spoil(self) -> None:
         at = datetime.fromisoformat("2025-05-05T06:00:00+00:00")
@@ -95,15 +75,6 @@ class GarminSubject:
         assert self._path is not None
         other = self.garmin.account + 1
         self._path.write_text(json.dumps({**self.garmin.log_in(other), "account": str(other)}))
-
-    def fail(self, **fault: Any) -> None:
-        self._order({"path": self.lists, "exact": True, **fault})
-
-    def _order(self, fault: dict[str, Any]) -> None:
-        headers = fault.pop("headers", None)
-        if fault.get("status") == 401:
-            fault["times"] = 2 * fault.get("times", 1)  # the token is renewed, and refused as well
-        self.garmin.fail(fault, headers)
 
 
 class KeySubject(GarminSubject):

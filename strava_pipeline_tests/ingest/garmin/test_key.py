@@ -14,7 +14,6 @@ import pytest
 
 from strava_pipeline.core.errors import (
     GoneError,
-    LimitReachedError,
     LoginServiceError,
     MissingSettingsError,
     NeedsLoginError,
@@ -194,16 +193,6 @@ def test_a_token_without_an_end_lasts_a_day(garmin: GarminSubject, runs: Runs, m
     assert kept["expires_at"] - garmin.clock.epoch() == pytest.approx(86_400, abs=5)
 
 
-def test_a_wrong_clock_of_this_machine_costs_no_more_than_an_exchange(garmin: GarminSubject, runs: Runs) -> None:
-    runs.ids()
-    runs.skew = timedelta(days=3)
-    runs.ids()
-    runs.skew = timedelta(days=-3)
-    runs.ids()
-    assert runs.exchanges <= 2
-    assert garmin.journal.unauthorized == 0
-
-
 def test_a_first_403_to_a_key_is_waited_out(garmin: GarminSubject, runs: Runs) -> None:
     runs.fail_token(kind="status", status=403)
     assert runs.ids() == []
@@ -252,33 +241,11 @@ def test_a_token_service_that_comes_back_is_waited_for(garmin: GarminSubject, ru
     assert len(runs.ids()) == 1
 
 
-@pytest.mark.parametrize("at_token", [True, False])
-def test_a_pause_is_as_short_as_garmin_asks_for(garmin: GarminSubject, runs: Runs, at_token: bool) -> None:
-    fail = runs.fail_token if at_token else garmin.fail
-    fail(kind="status", status=429, headers={"Retry-After": "14"}, times=2)
-    runs.ids()
-    assert [round(wait) for wait in runs.waits if wait > 0] == [14, 14]
-
-
 def test_a_pause_that_garmin_names_no_length_of_is_seconds_and_doubles(garmin: GarminSubject, runs: Runs) -> None:
     garmin.fail(kind="status", status=429, times=3)
     runs.ids()
     first, second, third = (wait for wait in runs.waits if wait > 0)
     assert 2 <= first < 4 <= second < 8 <= third < 16
-
-
-def test_a_pause_by_date_is_kept(garmin: GarminSubject, runs: Runs) -> None:
-    until = (garmin.clock.now() + timedelta(seconds=20)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    garmin.fail(kind="status", status=429, headers={"Retry-After": until})
-    runs.ids()
-    assert 15 <= max(runs.waits) <= 21
-
-
-def test_a_limit_that_does_not_end_stops_the_run(garmin: GarminSubject, runs: Runs) -> None:
-    garmin.fail(kind="status", status=429, times=-1)
-    with pytest.raises(LimitReachedError) as caught:
-        runs.ids()
-    assert caught.value.resumes_at - garmin.clock.now() < timedelta(minutes=2)
 
 
 def test_the_limit_of_calls_a_minute_is_waited_for(garmin: GarminSubject, runs: Runs) -> None:

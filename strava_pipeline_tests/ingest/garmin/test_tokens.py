@@ -23,7 +23,6 @@ from strava_pipeline.emulator.service import Fault
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login
 from strava_pipeline.ingest.garmin.emulator.service import LIFE, TOKEN_PATH
-from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
@@ -94,44 +93,6 @@ def test_a_token_is_renewed_fifteen_minutes_before_its_end_and_the_new_one_is_th
     assert world.refreshes == 1
 
 
-def test_the_new_refresh_token_is_on_disk_before_any_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[bool] = []
-    send = Wire.send
-
-    def watched(wire: Wire, method: str, url: str, **options: Any) -> Any:
-        if method == "GET":
-            used.append(world.saved()["di_token"] == options["bearer"])
-        return send(wire, method, url, **options)
-
-    world.garmin.garmin.withdraw()
-    monkeypatch.setattr(Wire, "send", watched)
-    world.call()
-    assert (used, world.refreshes, world.answers()) == ([True, True], 1, [401, 200, 200])
-
-
-@pytest.mark.parametrize("skew", [timedelta(days=2), timedelta(days=-2), timedelta(days=400)])
-def test_the_server_s_clock_decides_and_a_wrong_one_here_renews_nothing(world: World, skew: timedelta) -> None:
-    world.skew = skew
-    for _ in range(17):
-        world.call()
-    assert (world.refreshes, world.answers()) == (0, [200] * 17)
-    world.garmin.clock.advance(LIFE + 60)
-    for _ in range(17):
-        world.call()
-    assert world.refreshes == 1
-    assert world.answers()[17:] == [401, 200, *[200] * 17]
-    world.garmin.clock.advance(LIFE + 60)
-    world.call()
-    assert world.refreshes == 2
-    assert 401 not in world.answers()[19 + 17 :], "how long ago the token came is known, whatever this clock shows"
-
-
-def test_a_token_without_a_date_is_used_until_it_is_refused(world: World) -> None:
-    world.write({**world.saved(), "di_token": "opaque"})
-    world.call()
-    assert (world.refreshes, world.answers()) == (1, [401, 200, 200])
-
-
 def test_a_dead_refresh_token_needs_a_person_and_is_not_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     tokens = world.saved()
@@ -142,13 +103,6 @@ def test_a_dead_refresh_token_needs_a_person_and_is_not_told(world: World, caplo
     assert world.saved() == tokens
     shown = caplog.text + str(fault.value) + repr(fault.value)
     assert not [value for name, value in tokens.items() if name != "account" and value in shown]
-
-
-def test_a_token_that_is_refused_right_after_its_renewal_needs_a_person(world: World) -> None:
-    world.garmin.fail(kind="status", status=401)  # twice
-    with pytest.raises(NeedsLoginError):
-        world.call()
-    assert world.refreshes == 1
 
 
 @pytest.mark.parametrize(

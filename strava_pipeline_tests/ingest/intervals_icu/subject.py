@@ -10,36 +10,32 @@ from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.ingest.intervals_icu.emulator import app, routes
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
+from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
 
 
-class IntervalsIcuSubject:
+class IntervalsIcuSubject(EmulatedSubject):
     name, secret, account = "intervals_icu", "intervals-secret-key", None
     lists, gear = "/api/v1/athlete/i317960/activities", "/api/v1/athlete/i317960/gear.json"
     zones = links = lists_foreign = True
     formats = ("gpx", "fit")
     webhook_secret, asked_by_webhooks = "intervals-webhook-secret", "/activity/*"
     file_call = re.compile(r"/api/v1/activity/(.+)/file")
-
+    file_path, write = "/activity/{}/file", ("PUT", "/activity")
     write_call = re.compile(r"PUT /api/v1/activity/.+")
 
     def __init__(self, service: app.IntervalsIcu, url: str) -> None:
+        super().__init__(service, service.activities)
         self.service = service
-        self.settings: dict[str, Any] = {
+        self.settings = {
             "intervals_base_url": url,
             "intervals_api_key": SecretStr(self.secret),
             "intervals_athlete_id": service.athlete,
             "intervals_webhook_secret": SecretStr(service.webhook_secret),
         }
-        self.deleted: dict[str, dict[str, Any]] = {}
-        self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
         self.subscriber = service.subscriber
         service.gear.append({"id": "b77", "type": "Bike", "name": "Blue bike", "distance": 5000.0, "retired": None})
-
-    def log_in(self, settings: Settings) -> None:
-        """Its login is a setting."""
 
     def add(self, day: str, title: str, **asked: Any) -> str:
         ride = Ride(day, title, **asked)
@@ -63,27 +59,11 @@ class IntervalsIcuSubject:
     def add_foreign(self, day: str) -> None:
         self.service.add_stub(str(18_000_000_000 + len(self.service.activities)), f"{day}T06:00:00")
 
-    def lose_file(self, source_id: str) -> None:
-        del self.service.files[source_id]
-
-    def fail_file(self, source_id: str | None, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.fail({"path": f"/activity/{source_id or '*'}/file", **fault}, headers)
-
     def edit(self, source_id: str, title: str) -> None:
         self.service.put({**self.service.activities[source_id], "name": title})
 
-    def title_of(self, source_id: str) -> str:
-        title: str = self.service.activities[source_id]["name"]
-        return title
-
-    def fail_write(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.fail({"path": "/activity", "method": "PUT", **fault}, headers)
-
     def delete(self, source_id: str) -> None:
         self.deleted[source_id] = self.service.delete(source_id)
-
-    def restore(self, source_id: str) -> None:
-        self.service.activities[source_id] = self.deleted.pop(source_id)
 
     def spoil(self) -> None:
         row = app.row_of("", self.service.athlete, datetime.fromisoformat("2025-05-05T06:00:00+00:00"))
@@ -92,9 +72,6 @@ class IntervalsIcuSubject:
     def change_account(self) -> dict[str, Any]:
         self.service.coached = frozenset({"i999"})
         return {"intervals_athlete_id": "i999"}
-
-    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        self.service.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 @contextmanager

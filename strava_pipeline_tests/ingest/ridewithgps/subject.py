@@ -13,7 +13,7 @@ from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.ingest.ridewithgps import client
 from strava_pipeline.ingest.ridewithgps.emulator.app import application
 from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gear_item, gear_of_detail
-from strava_pipeline.settings import Settings
+from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -24,31 +24,30 @@ def track_of(day: str) -> list[dict[str, Any]]:
     return [{"x": -0.12, "y": 51.5 + place / 100, "e": 10 + place, "t": began + 300 * place} for place in range(3)]
 
 
-class RideWithGpsSubject:
+class RideWithGpsSubject(EmulatedSubject):
     name, lists = "ridewithgps", "/api/v1/trips.json"
     gear, account = "/users/current.json", "/api/v1/users/current.json"
     zones = True
-    links = lists_foreign = False
     formats = ("tcx",)
     webhook_secret, asked_by_webhooks = "rwgps-client-secret", "/api/v1/sync.json"
     file_call = re.compile(r"/api/v1/trips/(.+)\.json")
+    file_path, write = "/api/v1/trips/{}.json", ("PATCH", "/trips")
 
     def __init__(self, service: RideWithGps, url: str) -> None:
+        super().__init__(service, service.trips)
         self.service = service
         self.secret = service.token
-        self.settings: dict[str, Any] = {
+        self.settings = {
             "ridewithgps_base_url": url,
             "ridewithgps_api_key": SecretStr(service.key),
             "ridewithgps_auth_token": SecretStr(service.token),
             "ridewithgps_client_secret": SecretStr(service.client_secret),
         }
-        self.deleted: dict[str, dict[str, Any]] = {}
-        self.clock, self.faults, self.journal = service.clock, service.faults, service.journal
         self.subscriber = service.subscriber
         service.gear.append(gear_item(254097, "Blue bike", "Acme", "Racer"))
 
-    def log_in(self, settings: Settings) -> None:
-        """Nothing: the login is in settings."""
+    def _key(self, source_id: str) -> int:
+        return int(source_id)
 
     def add(self, day: str, title: str, **asked: Any) -> str:
         ride = Ride(day, title, **asked)
@@ -68,22 +67,10 @@ class RideWithGpsSubject:
         self.service.trips[trip_id]["track_points"] = track_of(ride.file_of or day)
         return str(trip_id)
 
-    def add_foreign(self, day: str) -> None:
-        raise NotImplementedError
-
     def lose_file(self, source_id: str) -> None:
         self.service.trips[int(source_id)]["track_points"] = []
 
-    def fail_file(self, source_id: str | None, **fault: Any) -> None:
-        self.fail(path=f"/api/v1/trips/{source_id or '*'}.json", **fault)
-
     write_call = re.compile(r"PATCH (/api/v1)?/trips/\d+\.json")
-
-    def title_of(self, source_id: str) -> str:
-        return str(self.service.trips[int(source_id)]["name"])
-
-    def fail_write(self, **fault: Any) -> None:
-        self.fail(path="/trips", exact=False, method="PATCH", **fault)
 
     def edit(self, source_id: str, title: str) -> None:
         self.service.edit(int(source_id), name=title)
@@ -106,7 +93,7 @@ class RideWithGpsSubject:
     def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
         if fault.get("status") == 503 and fault.get("kind") == "status":
             fault["times"] = max(fault.get("times", 1), client.MOST_REFUSALS)  # it is waited for so often
-        self.service.fail({"path": self.lists, "exact": True, **fault}, headers)
+        super().fail(headers=headers, **fault)
 
 
 @contextmanager

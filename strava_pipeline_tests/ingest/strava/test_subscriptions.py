@@ -132,7 +132,7 @@ def test_a_callback_that_does_not_answer_as_it_should_is_explained(world: World,
     ("fault", "kind", "says"),
     [
         ({"status": 403}, WrongApplicationError, "not active"),
-        ({"status": 302, "body": ""}, PipelineError, "STRAVA_API_URL may be wrong"),
+        ({"status": 302, "body": ""}, PipelineError, "STRAVA_API_URL is wrong"),
         ({"status": 404}, PipelineError, "answered 404; check the settings"),
         (
             {

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -15,32 +14,31 @@ from strava_pipeline.ingest.wahoo.emulator.service import Wahoo, application
 from strava_pipeline.ingest.wahoo.login import token_file
 from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import NOW
+from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
 
 MONTHS = 90 * 86_400
 FIRST_ID = 284_579
 
 
-class WahooSubject:
+class WahooSubject(EmulatedSubject):
     name, lists, gear, account = "wahoo", "/v1/workouts", "", "/v1/user"
     zones = lists_foreign = True
-    links = False
     formats = ("fit",)
     file_name = "{}.fit"
     file_call = re.compile(r"/v1/workouts/(.+)")
+    file_path, renews = "/v1/workouts/{}", True
 
     def __init__(self, wahoo: Wahoo, url: str) -> None:
+        super().__init__(wahoo, wahoo.workouts)
         self.wahoo = wahoo
         self.secret = "wahoo-access"
-        self.settings: dict[str, Any] = {
+        self.settings = {
             "wahoo_url": url,
             "wahoo_client_id": wahoo.consents.client_id,
             "wahoo_client_secret": SecretStr(wahoo.consents.client_secret),
             "wahoo_interval": 0,
         }
-        self.deleted: dict[str, dict[str, Any]] = {}
-        self.clock, self.faults, self.journal = wahoo.clock, wahoo.faults, wahoo.journal
-        self._path: Path | None = None
 
     def log_in(self, settings: Settings) -> None:
         path = token_file(settings)
@@ -71,18 +69,6 @@ class WahooSubject:
     def lose_file(self, source_id: str) -> None:
         self.wahoo.workouts[source_id]["workout_summary"]["file"] = None
 
-    def fail_file(self, source_id: str | None, **fault: Any) -> None:
-        self.fail(path=f"/v1/workouts/{source_id or '*'}", **fault)
-
-    def edit(self, source_id: str, title: str) -> None:
-        self.wahoo.workouts[source_id]["name"] = title
-
-    def delete(self, source_id: str) -> None:
-        self.deleted[source_id] = self.wahoo.workouts.pop(source_id)
-
-    def restore(self, source_id: str) -> None:
-        self.wahoo.workouts[source_id] = self.deleted.pop(source_id)
-
     def spoil(self) -> None:
         at = datetime.fromisoformat("2025-05-05T06:00:00+00:00")
         self.wahoo.add(0, at, {"distance_accum": 1.0}, name="without an id")["id"] = None
@@ -90,11 +76,6 @@ class WahooSubject:
     def change_account(self) -> None:
         self.wahoo.user += 1
         self.wahoo.workouts.clear()
-
-    def fail(self, *, headers: dict[str, str] | None = None, **fault: Any) -> None:
-        if fault.get("status") == 401:
-            fault["times"] = 2 * fault.get("times", 1)  # the token is renewed, and refused as well
-        self.wahoo.fail({"path": self.lists, "exact": True, **fault}, headers)
 
 
 @contextmanager

@@ -9,14 +9,12 @@ from strava_pipeline.ingest.garmin.emulator import changes, personal, service
 
 def application(garmin: service.Garmin) -> Starlette:
     """The emulator's pages."""
-    lists = "/activitylist-service/activities"
     routes = [
         Route(service.TOKEN_PATH, service.token, methods=["POST"]),
         Route(personal.KEY_TOKEN_PATH, personal.key_token, methods=["POST"]),
         Route("/usersummary-service/v2/dailysummaries", personal.daily_summaries),
         Route("/userprofile-service/socialProfile", service.profile),
-        Route(f"{lists}/search/activities", service.listed),
-        Route(f"{lists}/count", service.count),
+        Route(personal.LIST, service.listed),
         Route("/upload-service/upload", changes.upload, methods=["POST"]),
         Route("/activity-service/activity/status/{at:int}/{uuid}", changes.upload_status),
         Route("/activity-service/activity/{key}", changes.edit, methods=["PUT"]),

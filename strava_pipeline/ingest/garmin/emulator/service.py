@@ -233,15 +233,8 @@ async def listed(request: Request) -> Response:
         for entry in state.listed(account)
         if (first or "") <= str(entry["startTimeLocal"])[:10] <= (last or "9999")
     ]
-    if query.get("sortOrder") == "asc":
-        found.reverse()
     page = rows_of(found, request)
     return answer([listed_by_key(entry, account) for entry in page] if state.is_by_key(request) else page)
-
-
-async def count(request: Request) -> Response:
-    """How many activities there are."""
-    return answer({"totalCount": len(state_of(request).listed(account_of(request)))})
 
 
 async def detail(request: Request) -> Response:

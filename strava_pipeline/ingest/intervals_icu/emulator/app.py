@@ -147,8 +147,6 @@ class IntervalsIcu(base.EmulatedService):
 
         found = [row for row in self._rows(request) if oldest <= began(row) <= newest]
         rows: list[Json] = sorted(found, key=began, reverse=True)[:limit]
-        if fields := query.get("fields"):
-            rows = [{name: row[name] for name in fields.split(",") if row.get(name) is not None} for row in rows]
         return answer(rows)
 
     def _newest(self, text: str | None) -> datetime:

@@ -19,7 +19,6 @@ def application(service: RideWithGps) -> Starlette:
         Route("/users/current.json", service.page_legacy_user),
         Route("/users/{user_id:int}/trips.json", service.page_legacy_trips),
         Route("/trips/{name:path}", service.page_edit_trip, methods=["PATCH"]),
-        Route("/trips/{name:path}", service.page_legacy_trip),
         consent_route(service.consents, lambda: service.epoch),
         Route("/oauth/token.json", service.page_token, methods=["POST"]),
         *subscriber_routes(service.subscriber),

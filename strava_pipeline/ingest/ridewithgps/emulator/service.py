@@ -220,12 +220,6 @@ class RideWithGps(EmulatedService):
         self.edit(trip_id, **{"name": given["name"]} if "name" in given else {}, **gear)
         return answer(legacy_detail(self.trips[trip_id]))
 
-    async def page_legacy_trip(self, request: Request) -> Response:
-        """A trip as the web site has it."""
-        name = request.path_params["name"]
-        trip = self._found(name.removesuffix(".json")) if name.endswith(".json") else None
-        return answer({"error": "Not found"}, 404) if trip is None else answer(legacy_detail(trip))
-
 
 def trip_of(trip_id: int, user_id: int, departed_at: str, at: str) -> Json:
     """A ride as `GET /api/v1/trips/{id}.json` shows it, created `at`."""

@@ -15,37 +15,16 @@ from starlette.routing import Route
 
 from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.emulator.deliveries import ask, is_local
-from strava_pipeline.emulator.service import Json, answer
+from strava_pipeline.emulator.service import answer
 from strava_pipeline.ingest.strava.emulator.api import bad_request, not_found, state_of, unauthorized
 from strava_pipeline.ingest.strava.emulator.application import SCOPES
 from strava_pipeline.ingest.strava.emulator.changes import withdraw
 from strava_pipeline.ingest.strava.emulator.state import State
+from strava_pipeline.ingest.strava.emulator.summaries import summary_athlete
 
 SUBSCRIPTIONS = "/push_subscriptions"
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
 RESOURCE, CALLBACK = "PushSubscription", "callback url"  # Strava's names in errors
-SUMMARY_ATHLETE = [
-    "id",
-    "username",
-    "resource_state",
-    "firstname",
-    "lastname",
-    "bio",
-    "city",
-    "state",
-    "country",
-    "sex",
-    "premium",
-    "summit",
-    "created_at",
-    "updated_at",
-    "badge_type_id",
-    "weight",
-    "profile_medium",
-    "profile",
-    "friend",
-    "follower",
-]
 
 
 def oauth_routes() -> list[Route]:
@@ -93,7 +72,7 @@ async def token(request: Request) -> Response:
             pair = state.tokens.exchange_code(fields.get("code", ""), state.epoch)
             if pair is None:
                 return bad_request("RequestToken", "code")
-            return answer(pair | {"athlete": _summary_athlete(state)})
+            return answer(pair | {"athlete": summary_athlete(state.config, state.athlete["id"])})
         case "refresh_token":
             pair = state.tokens.refresh(fields.get("refresh_token", ""), state.epoch)
             return bad_request("RefreshToken", "refresh_token") if pair is None else answer(pair)
@@ -127,10 +106,6 @@ def _client_refusal(state: State, client_id: str | None, secret: str | None) -> 
     if secret != state.config.client_secret:
         return unauthorized("Application", "", "invalid")
     return None
-
-
-def _summary_athlete(state: State) -> Json:
-    return {key: state.athlete[key] for key in SUMMARY_ATHLETE} | {"resource_state": 2}
 
 
 def _basic_credentials(header: str) -> tuple[str, str]:

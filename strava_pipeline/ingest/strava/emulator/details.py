@@ -51,8 +51,6 @@ def detail_of(seed: int, athlete_id: int, activity: Activity, gear: Json | None)
     if (device := device_of(activity)) is not None:
         document["device_name"] = device
     document["embed_token"] = f"{rng.getrandbits(160):040x}"
-    if activity.best and rng.random() < 0.4:
-        document["similar_activities"] = _similar(activity, rng)
     document["available_zones"] = _available_zones(activity)
     return document
 
@@ -166,30 +164,6 @@ def _photos(count: int, rng: Random) -> Json:
     urls = {size: PHOTO.format(unique=unique, size=size) for size in ("600", "100")}
     primary = {"unique_id": unique, "urls": urls, "source": 1, "media_type": 1}
     return {"primary": primary, "use_primary_photo": True, "count": count}
-
-
-def _similar(activity: Activity, rng: Random) -> Json:
-    own = activity.distance / activity.moving
-    speeds = [own * rng.uniform(0.9, 1.08) for _ in range(rng.randint(0, 5))] + [own]
-    low, middle, high = min(speeds), sum(speeds) / len(speeds), max(speeds)
-    return {
-        "effort_count": len(speeds),
-        "average_speed": middle,
-        "min_average_speed": low,
-        "mid_average_speed": middle,
-        "max_average_speed": high,
-        "pr_rank": None,
-        "frequency_milestone": None,
-        "trend": {
-            "speeds": speeds,
-            "current_activity_index": len(speeds) - 1,
-            "min_speed": low,
-            "mid_speed": middle,
-            "max_speed": high,
-            "direction": 0,
-        },
-        "resource_state": 2,
-    }
 
 
 def _available_zones(activity: Activity) -> list[str]:

@@ -223,13 +223,12 @@ def summary_gear(gear: Json) -> Json:
     return {key: gear[key] for key in shown if key in gear} | {"resource_state": 2}
 
 
-def detailed_athlete(config: EmulatorConfig, athlete_id: int, gear: list[Json]) -> Json:
-    """DetailedAthlete; `gear` as DetailedGear."""
-    created = f"{config.years[0]}-01-01T08:15:30Z"
+def summary_athlete(config: EmulatorConfig, athlete_id: int) -> Json:
+    """SummaryAthlete, as it comes with tokens."""
     return {
         "id": athlete_id,
         "username": "emulated_athlete",
-        "resource_state": 3,
+        "resource_state": 2,
         "firstname": "Emilia",
         "lastname": "Emulator",
         "bio": "Made up by an emulator.",
@@ -239,7 +238,7 @@ def detailed_athlete(config: EmulatorConfig, athlete_id: int, gear: list[Json]) 
         "sex": "F",
         "premium": True,
         "summit": True,
-        "created_at": created,
+        "created_at": f"{config.years[0]}-01-01T08:15:30Z",
         "updated_at": config.now.strftime("%Y-%m-%dT00:00:00Z"),
         "badge_type_id": 1,
         "weight": 68.5,
@@ -247,6 +246,13 @@ def detailed_athlete(config: EmulatorConfig, athlete_id: int, gear: list[Json]) 
         "profile": AVATAR.format(size="large"),
         "friend": None,
         "follower": None,
+    }
+
+
+def detailed_athlete(config: EmulatorConfig, athlete_id: int, gear: list[Json]) -> Json:
+    """DetailedAthlete; `gear` as DetailedGear."""
+    return summary_athlete(config, athlete_id) | {
+        "resource_state": 3,
         "blocked": False,
         "can_follow": True,
         "follower_count": 87,
