@@ -106,20 +106,6 @@ def test_events_are_lost_by_number_or_share(stage: Stage, order: dict[str, Any],
     assert [outcome == "lost" for outcome, _ in outcomes(stage)] == [name in lost for name in "abcd"]
 
 
-def test_a_share_is_the_same_for_the_same_seed(stage: Stage) -> None:
-    def kept() -> list[str]:
-        deliveries = Deliveries(5, lambda *_: 200)
-        deliveries.order(lose=0.5)
-        for number in range(40):
-            deliveries.add({"object_id": number}, "http://127.0.0.1:9/")
-        assert deliveries.idle(20)
-        deliveries.stop()
-        return [each["outcome"] for each in deliveries.report()["deliveries"]]
-
-    assert kept() == kept()
-    assert set(kept()) == {"lost", "delivered"}
-
-
 def test_events_come_twice(stage: Stage) -> None:
     stage.client.control("/webhooks", duplicate=1)
     rename(stage, *"ab")

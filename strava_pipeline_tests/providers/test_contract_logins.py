@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -126,10 +125,7 @@ def tokens_of(source: str, settings: Settings, now: datetime) -> Tokens:
     if source == "strava":
         return access_tokens(token_store(settings), make_oauth(settings, wire, clock), clock)
     if source == "garmin":
-        exchange = tokens.TokenExchange(
-            settings.garmin_auth_url, wire, clock, random.random, lambda name, _: PipelineError(name)
-        )
-        return AccessTokens(tokens.login_file(settings), clock, exchange)
+        return tokens.access_tokens(settings, wire, clock, lambda name, _: PipelineError(name))
     key = keys.find_key(settings)
     assert key is not None
     return key_tokens.key_tokens(settings, key, wire, clock, lambda why, seconds: None)

@@ -28,9 +28,9 @@ from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
-from strava_pipeline.ingest.garmin.record import NAME
+from strava_pipeline.ingest.garmin.record import NAME, SPEC
 from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
-from strava_pipeline.ingest.garmin.tokens import TokenExchange, Tokens, login_file, tokens_file
+from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, access_tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import KeptLogin, Login, OnWait, Received
@@ -194,16 +194,8 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
         of = refusals.of_limit if exchange.status == 429 else refusals.of_block
         return of(name, exchange, clock)
 
-    exchange = TokenExchange(settings.garmin_auth_url, wire, clock, random.random, refused)
-    tokens = AccessTokens(login_file(settings), clock, exchange)
-    service = GarminService(
-        settings.garmin_api_url,
-        tokens,
-        refusals,
-        Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock),
-        wire,
-        clock,
-        random.random,
-        on_wait,
-    )
-    return GarminClient(settings.garmin_api_url, tokens, service, settings.import_limits)
+    tokens, url = access_tokens(settings, wire, clock, refused), settings.garmin_api_url
+    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock)
+    more = {"login": f"Please {LOGIN}.", "headers": HEADERS, "tokens": tokens, "on_wait": on_wait}
+    service = GarminService(refusals, SPEC, url, pace, wire, clock, random.random, **more)
+    return GarminClient(url, tokens, service, settings.import_limits)

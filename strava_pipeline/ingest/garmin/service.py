@@ -18,10 +18,8 @@ from strava_pipeline.file_locks import exclusive
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
 from strava_pipeline.ingest.garmin.record import SPEC
-from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, tokens_file
+from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.ingest.login_file import AccessTokens
-from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, Call, Check, ServiceClient, retry_after
 from strava_pipeline.settings import Settings
@@ -140,21 +138,8 @@ class PacedService(ServiceClient):
 class GarminService(PacedService):
     """Calls to the API of Garmin's own app. Args: as of `PacedService`."""
 
-    def __init__(
-        self,
-        base_url: str,
-        tokens: AccessTokens[Tokens],
-        refusals: Refusals,
-        pace: Pace,
-        wire: Wire,
-        clock: ServerClock,
-        jitter: Callable[[], float],
-        on_wait: OnWait,
-    ) -> None:
-        sentence = f"Please {LOGIN}."
-        super().__init__(
-            SPEC, base_url, pace, wire, clock, jitter, login=sentence, headers=HEADERS, tokens=tokens, on_wait=on_wait
-        )
+    def __init__(self, refusals: Refusals, *more: Any, **named: Any) -> None:
+        super().__init__(*more, **named)
         self._refusals = refusals
 
     @property

@@ -4,6 +4,7 @@ The file has the names that garminconnect gives it, so that a file of that progr
 here shows a token, and no error holds an answer's text, which may.
 """
 
+import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,14 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import FIRST_KEY
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, LoginFile, StoredLogin, exchanged, local_end
+from strava_pipeline.ingest.login_file import (
+    EXPIRES_AT_LOCAL,
+    AccessTokens,
+    LoginFile,
+    StoredLogin,
+    exchanged,
+    local_end,
+)
 from strava_pipeline.ingest.refusals import token_answer
 from strava_pipeline.ingest.token_values import is_token, token_of
 from strava_pipeline.settings import Settings
@@ -50,59 +58,51 @@ class Tokens(StoredLogin):
         return token_of(self.raw.get(_CLIENT)) or CLIENT_ID
 
 
-class TokenExchange:
-    """The call that gives another login for the stored one, which is dead then.
+def access_tokens(
+    settings: Settings, wire: Wire, clock: ServerClock, refused: Callable[[str, Exchange], PipelineError]
+) -> AccessTokens[Tokens]:
+    """The access token of the stored login, whose renewal kills that login. Raises as `LoginFile.load` does.
+
+    A renewal raises NeedsLoginError where the stored login is refused, LoginServiceError, LimitReachedError.
 
     Args:
-        url: the address of the token service.
-        refused: the error of a limit or a block there: how long nothing is to be asked.
+        refused: the error of a limit or a block at the login service: how long nothing is to be asked.
     """
 
-    def __init__(
-        self,
-        url: str,
-        wire: Wire,
-        clock: ServerClock,
-        jitter: Callable[[], float],
-        refused: Callable[[str, Exchange], PipelineError],
-    ) -> None:
-        self._url, self._wire, self._clock, self._jitter, self._refused = url, wire, clock, jitter, refused
-
-    def __call__(self, stored: Tokens) -> Tokens:
-        """Raises NeedsLoginError where the stored login is refused, LoginServiceError, LimitReachedError."""
-        return exchanged(
-            lambda lost: self._buy(stored, lost), self._jitter, self._clock.sleep, LOGIN, "The login is kept"
-        )
-
-    def _buy(self, stored: Tokens, lost: bool) -> Tokens:
+    def buy(stored: Tokens, lost: bool) -> Tokens:
         form = {"grant_type": "refresh_token", "client_id": stored.client_id, "refresh_token": stored.raw[_REFRESH]}
-        exchange = self._wire.send(
-            "POST", f"{self._url}{TOKEN_PATH}", form=form, basic=(stored.client_id, ""), headers=HEADERS
-        )
-        self._clock.learn(exchange.headers, elapsed=exchange.seconds)
-        status, name = exchange.status, "Garmin's login service"
+        url, basic, name = f"{settings.garmin_auth_url}{TOKEN_PATH}", (stored.client_id, ""), "Garmin's login service"
+        exchange = wire.send("POST", url, form=form, basic=basic, headers=HEADERS)
+        clock.learn(exchange.headers, elapsed=exchange.seconds)
+        status = exchange.status
         if status == 429 or SPEC.refusals.meaning(status, exchange.body, at_login=True) == "pause":
-            raise self._refused(f"POST {TOKEN_PATH}", exchange)
+            raise refused(f"POST {TOKEN_PATH}", exchange)
         if (answer := token_answer(exchange, name, "GARMIN_AUTH_URL")) is not None:
-            return self._with_answer(stored, answer)
+            return _with_answer(stored, answer, clock)
         why = " An answer was lost just before; it may have held the next refresh token." if lost else ""
         raise NeedsLoginError(
             f"{name} does not accept the login any more ({status}): it was used elsewhere, or not for a month.{why} "
             f"Please {LOGIN}."
         )
 
-    def _with_answer(self, stored: Tokens, answer: Mapping[str, Any]) -> Tokens:
-        new = {**stored.raw, _ACCESS: answer["access_token"]}
-        if is_token(answer.get("refresh_token")):
-            new[_REFRESH] = answer["refresh_token"]
-        for name in (_EXPIRES, EXPIRES_AT_LOCAL):
-            new.pop(name, None)
-        lasts = finite_number(answer.get("expires_in"))
-        if lasts is not None and lasts > 0:
-            new[_EXPIRES] = (self._clock.now() + timedelta(seconds=min(lasts, 1e9))).timestamp()
-        if (ends := Tokens(new).expires_at) is not None:
-            new[EXPIRES_AT_LOCAL] = local_end(ends, self._clock)
-        return Tokens(new)
+    def renewed(stored: Tokens) -> Tokens:
+        return exchanged(lambda lost: buy(stored, lost), random.random, clock.sleep, LOGIN, "The login is kept")
+
+    return AccessTokens(login_file(settings), clock, renewed)
+
+
+def _with_answer(stored: Tokens, answer: Mapping[str, Any], clock: ServerClock) -> Tokens:
+    new = {**stored.raw, _ACCESS: answer["access_token"]}
+    if is_token(answer.get("refresh_token")):
+        new[_REFRESH] = answer["refresh_token"]
+    for name in (_EXPIRES, EXPIRES_AT_LOCAL):
+        new.pop(name, None)
+    lasts = finite_number(answer.get("expires_in"))
+    if lasts is not None and lasts > 0:
+        new[_EXPIRES] = (clock.now() + timedelta(seconds=min(lasts, 1e9))).timestamp()
+    if (ends := Tokens(new).expires_at) is not None:
+        new[EXPIRES_AT_LOCAL] = local_end(ends, clock)
+    return Tokens(new)
 
 
 def tokens_file(settings: Settings) -> Path:

@@ -13,7 +13,6 @@ from strava_pipeline.ingest.garmin.keys import key_file, save_key
 from strava_pipeline.ingest.garmin.personal import LARGEST_PAGE
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.registry import kept_login, missing_login, offered
-from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
@@ -24,7 +23,6 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.ingest.garmin.subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
-from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.verbs.conftest import Type
 
 BY_KEY = pytest.mark.parametrize("world", ["garmin_by_key"], indirect=True)
@@ -85,21 +83,6 @@ def test_the_comments_and_names_of_others_are_in_no_table(world: World) -> None:
     (extra,) = world.gold("SELECT string_agg(extra::VARCHAR) FROM activities")[0]
     assert not any(word in extra for word in ("somebody", "owner", "comments"))
     assert world.gold("SELECT DISTINCT manual FROM activities") == [(False,)]
-
-
-@BY_KEY
-def test_the_fitness_page_of_a_key_alone_has_a_curve_and_names_no_other_service(world: World) -> None:
-    five(world.subject)
-    for row in world.subject.garmin.activities.values():
-        row |= {"averageHR": 140.0, "maxHR": 170.0, "movingDuration": 2400.0}
-    world.pull()
-    publish(Lake(world.settings.data_dir))
-    with served(world.settings, time=world.subject.clock.now()) as dashboard:
-        site = dashboard.browser()
-        ((year,),) = world.gold("SELECT max(local_year) FROM counted_activities")
-        assert [each["method"] for each in site.get(f"/api/fitness/{year}").json()["load_methods"]] == ["heartrate"]
-        page = site.get(f"/fitness/{year}").text
-    assert ('data-fitness="/api/fitness' in page, "Strava" in page) == (True, False)
 
 
 @BY_KEY

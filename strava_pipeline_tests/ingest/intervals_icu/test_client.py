@@ -12,7 +12,6 @@ import pytest
 
 from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, TransientError
 from strava_pipeline.core.providers import ReadPage, UnreadableRowError, Withheld, spec_of
-from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account_file
@@ -500,34 +499,3 @@ def test_body_data_stay_in_bronze(world: World) -> None:
     world.pull()
     ((extra,),) = world.gold("SELECT extra::VARCHAR FROM activities")
     assert json.loads(extra).keys() == {"mood", "source", "icu_athlete_id"}
-
-
-def test_one_ride_by_two_devices_is_one_activity_and_one_with_stravas(world: World) -> None:
-    row = {"type": "VirtualRide", "trainer": True, "gear": None, "timezone": "Europe/Vienna"}
-    zwift = world.subject.add("2025-01-01", "Zwift - Watopia")
-    watch = world.subject.add("2025-01-01", "Indoor Cycling", began="2025-01-01T07:00:35+01:00")
-    apart = world.subject.add("2025-01-01", "the next one", began="2025-01-01T07:20:00+01:00")
-    long = {"elapsed_time": 3610, "moving_time": 3600, "distance": 32100}
-    service(world).activities[zwift] |= {**row, **long, "source": "ZWIFT"}
-    service(world).activities[watch] |= {
-        **row,
-        **long,
-        "distance": 31950,
-        "elapsed_time": 3600,
-        "source": "GARMIN_CONNECT",
-    }
-    service(world).activities[apart] |= row
-    world.pull()
-    assert world.gold("SELECT count(*) FROM activities") == [(2,)]
-    strava = {
-        "id": 123,
-        "name": "Zwift",
-        "sport_type": "Ride",
-        "trainer": True,
-        "distance": 32100.0,
-        "elapsed_time": 3610,
-    }
-    list_at_strava(world, {**strava, "start_date": "2025-01-01T06:00:02Z", "start_latlng": [-11.6, 166.9]})
-    world.merge(world.run())
-    ids = {hashed_id("intervals_icu", key) for key in (zwift, watch)}
-    assert {one for (one,) in world.gold("SELECT id FROM activity_members WHERE activity_id = 123")} == {123, *ids}

@@ -1,6 +1,5 @@
 """ingest.strava.ledger: one file per API application, and who may write it."""
 
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -141,19 +140,6 @@ def test_two_data_folders_of_one_application_see_each_others_calls(tmp_path: Pat
     assert {state.used for state in make_budget(one).remaining().ceilings} == {2}
     elsewhere = settings(tmp_path / "b", client_id="12346")
     assert {state.used for state in make_budget(elsewhere).remaining().ceilings} == {0}
-
-
-def test_a_ledger_of_an_earlier_version_is_read_and_its_other_file_is_left_alone(tmp_path: Path) -> None:
-    own = settings(tmp_path / "a")
-    keep(ledger_path(own), ledger(41, start=10**10))  # a window that is not over, whatever the date
-    named = json.loads(ledger_path(own).read_bytes()) | {"name": "strava-0123:9f"}
-    ledger_path(own).write_text(json.dumps(named))
-    other = tmp_path / "a" / "state" / "budget.json"
-    other.parent.mkdir(parents=True)
-    other.write_text("{}")
-    make_budget(own).reserve()
-    assert {state.used for state in make_budget(own).remaining().ceilings} == {42}
-    assert other.read_text() == "{}"
 
 
 @pytest.mark.parametrize("home", ["/nonexistent", "/proc"])

@@ -245,15 +245,6 @@ def test_lines_that_nobody_understands_cost_no_counter(path: Path, time: Time, s
     assert list(LedgerFile(path).peek().sharers) == ["one"]
 
 
-def test_an_earlier_version_reads_the_ledger_and_drops_the_lines(path: Path, time: Time) -> None:
-    one, other = Folder(path, time, "one"), Folder(path, time, "other")
-    other.bulk.reserve()
-    raw = json.loads(path.read_text())
-    assert (raw["version"], [len(window) for window in raw["windows"]]) == (1, [5, 5, 5, 5])
-    path.write_text(json.dumps({name: value for name, value in raw.items() if name != "sharers"}).ljust(1024))
-    assert left(one.bulk) == 947
-
-
 def test_as_many_folders_as_fit_are_kept_and_the_block_keeps_its_size(path: Path, time: Time) -> None:
     for number in range(MOST_SHARERS + 5):
         folder = Folder(path, time, f"{number:08x}")

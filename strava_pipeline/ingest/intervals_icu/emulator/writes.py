@@ -19,21 +19,11 @@ from strava_pipeline.ingest.intervals_icu.emulator.app import API, DENIED, WITHH
 
 EDITABLE = ("name", "description", "type", "sub_type", "commute", "trainer", "race")
 BY_HAND = ("elapsed_time", "moving_time", "distance")  # of an activity without a file
-NO_NAME = {"status": 422, "error": "name is required"}
 TOO_LONG = {"status": 422, "error": "Name is too long"}  # forum.intervals.icu/t/609, of a workout's
 NO_GEAR = {"status": 422, "error": "Gear not found"}
-NOT_JSON = {"status": 400, "error": "Bad Request"}
 NO_FILE = {"status": 422, "error": "file is required"}
 UNREADABLE = {"status": 422, "error": "Unsupported file type"}
 FIRST_UPLOAD = 90_000_000  # the number in the id of the first activity that is uploaded here
-
-
-class UnusableError(ValueError):
-    """A request that changes nothing: `body` says why."""
-
-    def __init__(self, body: Json) -> None:
-        super().__init__(body["error"])
-        self.body = body
 
 
 def routes(service: IntervalsIcu) -> list[Route]:
@@ -55,43 +45,31 @@ class _Writes:
         sent, row = await sent_json(request), self._service.activities.get(request.path_params["key"])
         if row is None:
             return self._service.written(request, sent, self._service.missing(request))
-        if row.get("source") == "STRAVA":
-            return self._answered(request, sent, WITHHELD, 422)
-        try:
-            row = {**row, **self._changes(sent, row)}
-        except UnusableError as error:
-            return self._answered(request, sent, error.body, error.body["status"])
-        self._service.put(row)
-        return self._answered(request, sent, row)
-
-    def _changes(self, sent: Any, row: Json) -> Json:
-        if not isinstance(sent, dict):
-            raise UnusableError(NOT_JSON)
+        if (fault := self._fault(sent, row)) is not None:
+            return self._answered(request, sent, fault, 422)
         names = (*EDITABLE, *BY_HAND) if row.get("source") == "MANUAL" else EDITABLE
-        changes = {name: value for name, value in sent.items() if name in names and value is not None}
-        name, longest = changes.get("name"), self._service.longest_name
-        if longest is not None and isinstance(name, str) and len(name) > longest:
-            raise UnusableError(TOO_LONG)
+        changed = {name: value for name, value in sent.items() if name in names and value is not None}
         if isinstance(gear := sent.get("gear"), dict):
-            changes["gear"] = self._gear(gear.get("id"))
-        return changes
+            key = gear.get("id")
+            changed["gear"] = key and {"id": key, "name": None, "distance": None, "primary": False}
+        self._service.put(row | changed)
+        return self._answered(request, sent, row | changed)
 
-    def _gear(self, key: Any) -> Json | None:
-        if key is None:
-            return None
-        if all(item["id"] != key for item in self._service.gear):
-            raise UnusableError(NO_GEAR)
-        return {"id": key, "name": None, "distance": None, "primary": False}
+    def _fault(self, sent: Json, row: Json) -> Json | None:
+        """Why an activity can't be changed so."""
+        longest, gear = self._service.longest_name, sent.get("gear") or {}
+        if row.get("source") == "STRAVA":
+            return WITHHELD
+        if longest is not None and len(sent.get("name") or "") > longest:
+            return TOO_LONG
+        is_known = gear.get("id") in (None, *(item["id"] for item in self._service.gear))
+        return None if is_known else NO_GEAR
 
     async def post_gear(self, request: Request) -> Response:
         """New gear; answers it."""
         sent = await sent_json(request)
         if not self._service.is_own(request):
             return self._answered(request, sent, DENIED, 403)
-        if not isinstance(sent, dict):
-            return self._answered(request, sent, NOT_JSON, 400)
-        if not sent.get("name"):
-            return self._answered(request, sent, NO_NAME, 422)
         gear = {"distance": 0.0, "time": 0.0, "activities": 0, "retired": None, "component": False, **sent}
         gear["id"] = f"g{2000 + len(self._service.gear)}"
         self._service.gear.append(gear)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 from strava_pipeline.emulator.base import EmulatedService
@@ -218,15 +218,7 @@ def _bare_gear(gear_id: str, distance: float) -> Json:
 def _items(path: Path) -> list[Any]:
     try:
         raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":  # gzip's magic number, RFC 1952
-            raw = gzip.decompress(raw)
-        content = json.loads(raw, parse_constant=_refuse_constant)
-    except OSError as error:
-        raise EmulatorConfigError(f"{path} can't be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError, zlib.error) as error:
-        raise EmulatorConfigError(f"{path} is not JSON (or gzipped JSON): {error}.") from error
+        content = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)  # gzip's magic number, RFC 1952
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise EmulatorConfigError(f"{path} can't be read, or is not JSON (or gzipped JSON): {error}.") from error
     return content if isinstance(content, list) else [content]
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
