@@ -5,6 +5,7 @@ waits finds the new token. What stands in a file, and what a service is asked, i
 """
 
 import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -252,7 +253,11 @@ class AccessTokens(Generic[L]):
 
 
 def exchanged(
-    call: Callable[[bool], T], jitter: Callable[[], float], sleep: Callable[[float], None], log_in: str, kept: str
+    call: Callable[[bool], T],
+    sleep: Callable[[float], None],
+    log_in: str,
+    kept: str,
+    jitter: Callable[[], float] = random.random,
 ) -> T:
     """What `call` gets of a login service, tried again where that may help. Its argument: whether an answer was lost before.
 

@@ -7,6 +7,7 @@ pause is waited for, a long one stops the run, which then says when it goes on.
 """
 
 import logging
+import random
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ class ServiceClient(LandingClient):
         base_url: str,
         wire: Wire,
         clock: ServerClock,
-        jitter: Callable[[], float],
+        jitter: Callable[[], float] = random.random,
         *,
         login: str,
         interval: float = 0.0,

@@ -138,12 +138,6 @@ def test_a_withdrawal_raises_an_event_and_later_changes_none(stage: Stage, way: 
     assert stage.got() == []
 
 
-def test_an_unknown_token_withdraws_nothing(stage: Stage) -> None:
-    auth = ("12345", "emulator-secret")
-    requests.post(f"{stage.client.url}/oauth/revoke", auth=auth, data={"token": "emulator-x"}, timeout=20)
-    assert stage.got() == []
-
-
 def test_a_hidden_activity_is_deleted_and_created_for_a_login_that_may_not_see_it(stage: Stage) -> None:
     stage.client.control("/revoke")
     stage.client.login(WITHOUT_PRIVATE)
@@ -154,11 +148,3 @@ def test_a_hidden_activity_is_deleted_and_created_for_a_login_that_may_not_see_i
     hidden = stage.client.control("/add", activity={"id": 5, **ONLY_ME})["id"]
     stage.client.control("/delete", id=hidden)
     assert stage.updates() == [("delete", {}), ("create", {})]
-
-
-def test_without_a_subscription_there_are_no_events(stage: Stage) -> None:
-    gone = f"{stage.client.url}/api/v3/push_subscriptions/{stage.subscription}"
-    requests.delete(gone, params=APPLICATION, timeout=20)
-    stage.edit(name="x")
-    stage.client.control("/revoke")
-    assert stage.got() == []

@@ -181,22 +181,6 @@ def test_streams_have_one_length_manual_ones_have_none(default_athlete: Client, 
     assert {stream["original_size"] for stream in listed} == {len(keyed["time"]["data"])}
 
 
-def test_streams_of_no_known_key_are_the_distance(default_athlete: Client, default_truth: dict[str, Any]) -> None:
-    recorded = next(each["id"] for each in default_truth["activities"] if not each["manual"])
-    assert set(default_athlete.get(f"/activities/{recorded}/streams", keys="pace", key_by_type="true").json()) == {
-        "distance"
-    }
-
-
-def test_a_404_for_streams_differs_for_a_manual_and_a_missing_activity(
-    default_athlete: Client, default_truth: dict[str, Any]
-) -> None:
-    manual = next(each["id"] for each in default_truth["activities"] if each["manual"])
-    typed_in = default_athlete.get(f"/activities/{manual}/streams", keys="time")
-    assert (typed_in.status_code, typed_in.json()) == (404, {"message": "Resource Not Found", "errors": []})
-    assert default_athlete.get("/activities/1/streams", keys="time").json()["errors"][0]["resource"] == "Activity"
-
-
 def test_streams_go_with_the_summary(default_athlete: Client, default_truth: dict[str, Any]) -> None:
     keys = "time,latlng,distance,altitude,velocity_smooth,heartrate,cadence,watts,temp,moving,grade_smooth"
     recorded = [each for each in default_truth["activities"] if not each["manual"]][::40]

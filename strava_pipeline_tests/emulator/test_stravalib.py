@@ -11,7 +11,6 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from strava_pipeline.core.activities import STREAM_KEYS
-from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.emulator.client import Client
 from strava_pipeline_tests.emulator.conftest import Start
 
@@ -105,21 +104,6 @@ def test_stravalib_logs_in_and_refreshes(start: Start) -> None:
     with pytest.raises(Fault, match="refresh_token"):
         library.refresh_access_token(12345, "emulator-secret", tokens["refresh_token"])
     assert library.get_athlete().firstname == "Emilia"
-
-
-def test_stravalib_understands_the_errors(start: Start) -> None:
-    from stravalib.exc import AccessUnauthorized, Fault, ObjectNotFound
-
-    client = start(limits=Limits(2, 9, 2, 9))
-    library = stravalib_on(client)
-    with pytest.raises(ObjectNotFound, match="Resource Not Found"):
-        library.get_activity(1)
-    library.get_athlete()
-    with pytest.raises(Fault, match="Rate Limit Exceeded"):
-        library.get_athlete()
-    client.control("/expire-tokens")
-    with pytest.raises(AccessUnauthorized, match="Authorization Error"):
-        library.get_athlete()
 
 
 def test_generated_models_accept_every_activity(default_athlete: Client, default_truth: dict[str, Any]) -> None:

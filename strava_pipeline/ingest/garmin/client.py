@@ -4,7 +4,6 @@ Its limits are unpublished, and it blocks whoever looks like a robot. So there i
 service.py's. The list goes by places counted from its newest entry, gear has two lists, and a file comes in a zip.
 """
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -197,5 +196,5 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
     tokens, url = access_tokens(settings, wire, clock, refused), settings.garmin_api_url
     pace = Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock)
     more = {"login": f"Please {LOGIN}.", "headers": HEADERS, "tokens": tokens, "on_wait": on_wait}
-    service = GarminService(refusals, SPEC, url, pace, wire, clock, random.random, **more)
+    service = GarminService(refusals, SPEC, url, pace, wire, clock, **more)
     return GarminClient(url, tokens, service, settings.import_limits)

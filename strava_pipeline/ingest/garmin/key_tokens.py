@@ -6,8 +6,6 @@ No log and no error holds a key, a token or an answer that may hold one.
 
 import hashlib
 import json
-import random
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -76,21 +74,16 @@ class KeyExchange(ServiceClient):
 
     at_login = True
 
-    def __init__(
-        self, base_url: str, key: Key, wire: Wire, clock: ServerClock, jitter: Callable[[], float], on_wait: OnWait
-    ) -> None:
+    def __init__(self, base_url: str, key: Key, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
         headers = {"Accept": "*/*", "Authorization": f"ApiKey {key.value}"}
         login = f"The key of {key.place} is wrong, expired or deleted. {NEW_KEY}."
         spec = replace(SPEC, refusals=BY_KEY)
-        super().__init__(
-            spec, base_url, wire, clock, jitter, login=login, unsaid=UNSAID, headers=headers, on_wait=on_wait
-        )
+        super().__init__(spec, base_url, wire, clock, login=login, unsaid=UNSAID, headers=headers, on_wait=on_wait)
 
     def __call__(self, kept: KeyToken) -> KeyToken:
         """A new token. Raises NeedsLoginError where the key is refused, LoginServiceError, LimitReachedError."""
         token, ends_at = exchanged(
             lambda _: self._asked(),
-            self._jitter,
             self._pause,
             f"run {LOGIN_BY_KEY}",
             "The key is kept",
@@ -123,5 +116,5 @@ class KeyExchange(ServiceClient):
 
 def key_tokens(settings: Settings, key: Key, wire: Wire, clock: ServerClock, on_wait: OnWait) -> AccessTokens[KeyToken]:
     """The token of a key, as it is kept or newly got."""
-    exchange = KeyExchange(settings.garmin_personal_api_base_url, key, wire, clock, random.random, on_wait)
+    exchange = KeyExchange(settings.garmin_personal_api_base_url, key, wire, clock, on_wait)
     return AccessTokens(login_file(settings, key), clock, exchange)

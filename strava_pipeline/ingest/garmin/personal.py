@@ -4,7 +4,6 @@ Paths and rows are those of the app's API (client.py), on another host, with oth
 no gear and no changes. Gear comes by the unofficial login where there is one, whose refusals stop nothing of the key's.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -190,7 +189,6 @@ def connect_by_key(
         pace,
         wire,
         clock,
-        random.random,
         login=f"{NEW_KEY}.",
         unsaid=UNSAID,
         tokens=tokens,

@@ -4,7 +4,6 @@ The file has the names that garminconnect gives it, so that a file of that progr
 here shows a token, and no error holds an answer's text, which may.
 """
 
-import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -86,7 +85,7 @@ def access_tokens(
         )
 
     def renewed(stored: Tokens) -> Tokens:
-        return exchanged(lambda lost: buy(stored, lost), random.random, clock.sleep, LOGIN, "The login is kept")
+        return exchanged(lambda lost: buy(stored, lost), clock.sleep, LOGIN, "The login is kept")
 
     return AccessTokens(login_file(settings), clock, renewed)
 

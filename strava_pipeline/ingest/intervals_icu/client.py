@@ -7,7 +7,6 @@ written there.
 
 import hashlib
 import json
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -81,7 +80,6 @@ class IntervalsClient(ServiceProvider):
             f"{settings.intervals_base_url}/api/v1",
             wire,
             clock,
-            random.random,
             login=by_key if token is None else APPLICATION.again,
             unsaid=FIRST_PAUSE,
             most_refusals=MOST_REFUSALS,

@@ -7,7 +7,6 @@ times; none is followed.
 
 import hashlib
 import logging
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -73,7 +72,6 @@ class RideWithGpsClient(ServiceProvider):
             base_url,
             wire,
             clock,
-            random.random,
             login=APPLICATION.again if is_own else by_token,
             interval=settings.ridewithgps_interval,
             pausing=(429, 503),

@@ -6,8 +6,7 @@ there do randomness and the network come in.
 """
 
 import logging
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -50,15 +49,9 @@ class StravaClient(ServiceClient):
     """The API at `api_url`. `calls` counts the attempts that reached the server or may have."""
 
     def __init__(
-        self,
-        api_url: str,
-        tokens: AccessTokens[StoredToken],
-        pacing: Pacing,
-        clock: ServerClock,
-        wire: Wire,
-        jitter: Callable[[], float],
+        self, api_url: str, tokens: AccessTokens[StoredToken], pacing: Pacing, clock: ServerClock, wire: Wire
     ) -> None:
-        super().__init__(SPEC, api_url, wire, clock, jitter, login=ADVICE)
+        super().__init__(SPEC, api_url, wire, clock, login=ADVICE)
         self.api_url, self.pacing, self.budget = api_url, pacing, pacing.budget
         self._login_tokens = tokens
 
@@ -261,7 +254,7 @@ def connect(
         on_wait=None if on_wait is None else lambda error, seconds: on_wait(str(error), seconds),
         ask_time=lambda: _ask_time(wire, settings.base_url, clock),
     )
-    return StravaClient(settings.api_url, tokens, pacing, clock, wire, random.random)
+    return StravaClient(settings.api_url, tokens, pacing, clock, wire)
 
 
 def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:

@@ -3,7 +3,6 @@
 The login on disk is `token_store.py`'s, and when it is renewed `login_file.py`'s. Token calls don't count against the limits.
 """
 
-import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -45,16 +44,9 @@ T = TypeVar("T")
 class OAuth:
     """Speaks for one API application to the OAuth host `base_url`."""
 
-    def __init__(
-        self,
-        base_url: str,
-        application: Application,
-        wire: Wire,
-        clock: ServerClock,
-        jitter: Callable[[], float],
-    ) -> None:
+    def __init__(self, base_url: str, application: Application, wire: Wire, clock: ServerClock) -> None:
         self._base_url, self._application = base_url, application
-        self._wire, self._clock, self._jitter = wire, clock, jitter
+        self._wire, self._clock = wire, clock
 
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES, *, is_asked_again: bool = False
@@ -81,7 +73,7 @@ class OAuth:
     def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
         """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
         keep_emulator_tokens_here(secret, self._base_url)
-        return exchanged(call, self._jitter, self._clock.sleep, LOG_IN, "Nothing was lost")
+        return exchanged(call, self._clock.sleep, LOG_IN, "Nothing was lost")
 
     def _buy(self, grant: Mapping[str, str], lost: bool) -> dict[str, Any]:
         form = {
@@ -163,7 +155,7 @@ def _resources(exchange: Exchange) -> set[str]:
 
 def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
     """The OAuth of the settings' application."""
-    return OAuth(settings.base_url, settings.require_application(), wire, clock, random.random)
+    return OAuth(settings.base_url, settings.require_application(), wire, clock)
 
 
 def access_tokens(store: LoginFile[StoredToken], oauth: OAuth, clock: ServerClock) -> AccessTokens[StoredToken]:

@@ -63,16 +63,9 @@ class AlreadySubscribedError(PipelineError):
 class Subscriptions:
     """Speaks for one API application to the API at `api_url`."""
 
-    def __init__(
-        self,
-        api_url: str,
-        application: Application,
-        wire: Wire,
-        clock: ServerClock,
-        jitter: Callable[[], float],
-    ) -> None:
+    def __init__(self, api_url: str, application: Application, wire: Wire, clock: ServerClock) -> None:
         self._url, self._application = f"{api_url}/push_subscriptions", application
-        self._wire, self._clock, self._jitter = wire, clock, jitter
+        self._wire, self._clock = wire, clock
 
     def create(self, callback_url: str, verify_token: str) -> Subscription:
         """Subscribe the callback, which Strava calls before it answers. An existing subscription with the callback is returned.
@@ -109,7 +102,7 @@ class Subscriptions:
         keep_emulator_tokens_here(secret, self._url)
         proof = {"client_id": self._application.client_id, "client_secret": secret}
         params, form = (proof, None) if form is None else (None, {**proof, **form})
-        for attempt in retrying(self._jitter, self._clock.sleep):
+        for attempt in retrying(random.random, self._clock.sleep):
             with attempt:
                 exchange = self._wire.send(method, f"{self._url}{path}", params=params, form=form)
                 self._clock.learn(exchange.headers, elapsed=exchange.seconds)
@@ -184,7 +177,7 @@ def _unreadable() -> TransientError:
 
 def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Subscriptions:
     """The webhook subscription of the settings' application."""
-    return Subscriptions(settings.api_url, settings.require_application(), wire, clock, random.random)
+    return Subscriptions(settings.api_url, settings.require_application(), wire, clock)
 
 
 def subscription_path(settings: Settings) -> Path:

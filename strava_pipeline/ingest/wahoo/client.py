@@ -4,7 +4,6 @@ The service has no list of a range of time. Its list is in the order of starts, 
 and the listing ends with the first workout before it. Where the order is another one, nothing is taken.
 """
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -75,10 +74,10 @@ class WahooClient(ServiceProvider):
     ) -> None:
         spec = spec_of(NAME)
         more: dict[str, Any] = {"login": APPLICATION.again, "interval": interval, "on_wait": on_wait}
-        service = WahooService(spec, base_url, wire, clock, random.random, tokens=tokens, unsaid=UNSAID, **more)
+        service = WahooService(spec, base_url, wire, clock, tokens=tokens, unsaid=UNSAID, **more)
         super().__init__(NAME, base_url, service)
         without_login = replace(spec, refusals=Refusals(at_login={}, at_data={}))
-        self._files = FileService(without_login, base_url, wire, clock, random.random, **more)
+        self._files = FileService(without_login, base_url, wire, clock, **more)
 
     @property
     def calls(self) -> int:

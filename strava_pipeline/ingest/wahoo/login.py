@@ -4,7 +4,6 @@ The pair before dies with the first call that the new access token makes. Ten ac
 got right before a call alone, by one process at a time. No error holds a token, or an answer's text, which may.
 """
 
-import random
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -87,7 +86,6 @@ def access_tokens(settings: Settings, wire: Wire, clock: ServerClock) -> AccessT
         url = f"{settings.wahoo_url}{APPLICATION.token_path}"
         return exchanged(
             lambda lost: _buy(url, form, stored, wire, clock, lost=lost),
-            random.random,
             clock.sleep,
             LOG_IN,
             "The login is kept",

@@ -15,19 +15,17 @@ import pytest
 from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.activity_list import OVERLAP, days_around
+from strava_pipeline.ingest.garmin.activity_list import days_around
 from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
-from strava_pipeline.ingest.garmin.client import LARGEST_PAGE, NEW_GEAR, GarminClient, connect, login_files
+from strava_pipeline.ingest.garmin.client import NEW_GEAR, GarminClient, connect, login_files
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, is_page, only_file
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.tokens import HEADERS
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
-from strava_pipeline_tests.providers.worlds import World
 
 Connect = Callable[[], GarminClient]
 
@@ -374,14 +372,6 @@ def test_counted_refusals_are_purged_with_the_login(garmin: GarminSubject, clien
     assert refused(garmin, client, 429) == timedelta(hours=1), "a damaged count is none"
 
 
-def test_the_limit_of_calls_an_hour_stops_the_run(garmin: GarminSubject, client: Connect) -> None:
-    garmin.garmin.calls_an_hour = 2
-    add(garmin, 400)
-    with pytest.raises(LimitReachedError):
-        list(client().list_pages(None, None, 100))
-    assert len(queries(garmin)) == 3
-
-
 @pytest.mark.parametrize("pieces", [0, 20, 45])
 def test_gear_of_both_lists_comes_in_one_answer(garmin: GarminSubject, client: Connect, pieces: int) -> None:
     garmin.garmin.new_gear += [{"uuid": f"{number:04}-AA", "name": f"gear {number}"} for number in range(pieces)]
@@ -412,14 +402,3 @@ def test_whose_login_it_is_is_asked_for_once_after_a_login(
     assert [client().login().account for _ in range(3)] == [str(garmin.garmin.account)] * 3
     assert len(garmin.journal.log) == 1
     assert garmin.secret not in caplog.text
-
-
-@pytest.mark.parametrize("world", ["garmin"], indirect=True)
-def test_a_plan_counts_the_rows_that_a_call_brings(world: World) -> None:
-    assert SPEC.rows_a_call == LARGEST_PAGE - OVERLAP
-    for number in range(200):
-        at = datetime(2025, 1, 1, 6, tzinfo=UTC) + timedelta(days=number)
-        world.subject.garmin.activities[number + 1] = entry(number + 1, "ride", "cycling", at, seconds=600)
-    world.pull("year", 2025, per_page=200, matched=False)
-    settings = world.settings.model_copy(update={"per_page": 200})
-    assert plan_providers(world.run(), settings, [2025])["garmin"].listing_calls == len(world.asked()) == 3

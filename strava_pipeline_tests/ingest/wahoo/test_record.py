@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.providers import ReadPage, UnreadableRowError, spec_of
-from strava_pipeline.ingest.wahoo.record import MOST_ROWS, SPEC, read_row, rows
+from strava_pipeline.core.providers import UnreadableRowError
+from strava_pipeline.ingest.wahoo.record import SPEC, read_row, rows
 
 SUMMARY: dict[str, Any] = {
     "id": 9,
@@ -155,9 +155,3 @@ def test_an_unreadable_row_says_why_without_a_value(changed: dict[str, Any], why
 def test_what_is_no_page_is_refused(content: Any) -> None:
     with pytest.raises(UnreadableRowError):
         rows(content)
-
-
-def test_the_record_is_the_registrys() -> None:
-    assert spec_of("wahoo") is SPEC
-    assert SPEC.rows_a_call == MOST_ROWS
-    assert SPEC.read_page({"workouts": []}) == ReadPage([])

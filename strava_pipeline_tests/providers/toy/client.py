@@ -1,7 +1,6 @@
 """The toy's client, and its setting."""
 
 import json
-import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,6 @@ class ToyClient(ServiceProvider):
             base_url,
             wire,
             clock,
-            random.random,
             login="Ask the toy for a new key.",
             bearer=key,
             on_wait=on_wait,
