@@ -1,9 +1,9 @@
 """Calls to the API of a service with one login: attempts, pauses, and answers sorted by what to do about them.
 
-What every provider's client stands on. Strava has its own (strava/client.py), because its calls are counted in a budget
-that several processes share. A service says how fast it may be asked: a Retry-After is obeyed, `interval` is kept between
-calls, and where the headers say that a tenth of the limit is left, no further call is made before it starts again. A short
-pause is waited for, a long one stops the run, which then says when it goes on.
+What every provider's client stands on; Strava's adds the budget that several processes share (strava/client.py). A service says
+how fast it may be asked: a Retry-After is obeyed, `interval` is kept between calls, and where the headers say that a tenth of the
+limit is left, no further call is made before it starts again. A short pause is waited for, a long one stops the run, which then
+says when it goes on.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """OAuth of services besides Strava: a person agrees on the service's page, and what the code buys is kept.
 
-Their tokens neither expire nor are they renewed. Strava, whose tokens are renewed every six hours, has its own (strava/oauth.py);
-the file is that of all logins (login_file.py).
+A client whose tokens end saves and renews them itself, as Wahoo's does. Strava has its own (strava/oauth.py); the file is that of
+all logins (login_file.py).
 """
 
 import secrets
@@ -39,8 +39,9 @@ class ServiceApplication:
     Args:
         name: of the service.
         prefix: how its settings begin: PREFIX_CLIENT_ID and PREFIX_CLIENT_SECRET are the application's.
+        pair: the values of these two.
         url: the address of the service, in the settings.
-        token_path: where a code is exchanged.
+        token_path, authorize_path: where a code is exchanged, and where the page is.
         scopes: what a login asks for, with what is missing without each; none: the service has none.
         covers: the scopes that include another one, by that.
         scope_mark: what stands between scopes in the page's address.
@@ -50,8 +51,10 @@ class ServiceApplication:
 
     name: str
     prefix: str
+    pair: Callable[[Settings], tuple[str | None, SecretStr | None]]
     url: Callable[[Settings], str]
     token_path: str
+    authorize_path: str = "/oauth/authorize"
     scopes: Callable[[LoginRequest], Mapping[str, str]] = lambda request: {}
     covers: Mapping[str, str] = field(default_factory=dict)
     scope_mark: str = ","
@@ -75,11 +78,11 @@ class ServiceApplication:
 
     def is_set(self, settings: Settings) -> bool:
         """Whether the settings name the application."""
-        return None not in self._values(settings)
+        return None not in self.pair(settings)
 
     def credentials(self, settings: Settings) -> dict[str, str]:
         """The application's id and secret, as a service is sent them. Raises MissingSettingsError."""
-        client_id, secret = self._values(settings)
+        client_id, secret = self.pair(settings)
         if client_id is None or secret is None:
             raise MissingSettingsError(self.missing)
         return {"client_id": client_id, "client_secret": secret.get_secret_value().strip()}
@@ -87,11 +90,9 @@ class ServiceApplication:
     @property
     def missing(self) -> str:
         """The sentence for settings without it."""
-        prefix = self.prefix.upper()
-        return (
-            f"{prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET are not set. docs/providers/{self.name}.md shows how to register an "
-            f"app; put both into {env_file()}."
-        )
+        names = f"{self.prefix}_CLIENT_ID and {self.prefix}_CLIENT_SECRET"
+        steps = f"docs/providers/{self.name}.md shows how to register an app"
+        return f"{names} are not set. {steps}; put both into {env_file()}."
 
     def log_in(self, settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
         """Show the page, read the answer, exchange the code, and save the login, whose token does not end.
@@ -118,9 +119,6 @@ class ServiceApplication:
         absent = " and ".join(name for name, value in zip(names, found, strict=True) if value is None)
         raise MissingSettingsError(f"{absent} not set. {steps} It goes into {env_file()}.")
 
-    def _values(self, settings: Settings) -> tuple[str | None, SecretStr | None]:
-        return getattr(settings, f"{self.prefix}_client_id"), getattr(settings, f"{self.prefix}_client_secret")
-
 
 class ServiceToken(StoredLogin):
     """What a login by OAuth got."""
@@ -140,7 +138,9 @@ def buy_by_consent(
     credentials, scopes = application.credentials(settings), application.scopes(request)
     query = {"client_id": credentials["client_id"], "response_type": "code"}
     query |= {"scope": application.scope_mark.join(scopes)} if scopes else {}
-    consent, redirect = _consent(application, f"{application.url(settings)}/oauth/authorize", query, request)
+    consent, redirect = _consent(
+        application, f"{application.url(settings)}{application.authorize_path}", query, request
+    )
     sent = {**credentials, "code": consent.code, "grant_type": "authorization_code", "redirect_uri": redirect}
     answer = _exchanged(application, f"{application.url(settings)}{application.token_path}", sent, wire)
     said = answer.get("scope")

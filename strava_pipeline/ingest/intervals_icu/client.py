@@ -53,7 +53,8 @@ def _account_of(answer: Mapping[str, Any]) -> str | None:
 
 APPLICATION = ServiceApplication(
     name=NAME,
-    prefix="intervals",
+    prefix="INTERVALS",
+    pair=lambda settings: (settings.intervals_client_id, settings.intervals_client_secret),
     url=lambda settings: settings.intervals_base_url,
     token_path="/api/oauth/token",
     scopes=_scopes,

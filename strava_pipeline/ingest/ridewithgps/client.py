@@ -47,7 +47,8 @@ MOST_DETAILS = 20  # trips whose answers are kept until their files are asked fo
 
 APPLICATION = ServiceApplication(
     name=NAME,
-    prefix=NAME,
+    prefix="RIDEWITHGPS",
+    pair=lambda settings: (settings.ridewithgps_client_id, settings.ridewithgps_client_secret),
     url=lambda settings: settings.ridewithgps_base_url,
     token_path="/oauth/token.json",
     sends_json=True,

@@ -37,7 +37,8 @@ SCOPES = {
 }
 APPLICATION = ServiceApplication(
     name=NAME,
-    prefix=NAME,
+    prefix="WAHOO",
+    pair=lambda settings: (settings.wahoo_client_id, settings.wahoo_client_secret),
     url=lambda settings: settings.wahoo_url,
     token_path="/oauth/token",
     scopes=lambda request: SCOPES,
