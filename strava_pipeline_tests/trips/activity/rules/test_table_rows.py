@@ -16,7 +16,7 @@ from strava_pipeline.trips.activity.rules.diagnosis import (
     replay_row,
 )
 from strava_pipeline.trips.activity.rules.metrics import SCHEMA
-from strava_pipeline.trips.activity.rules.replay import Replay
+from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
 from strava_pipeline.trips.activity.rules.text import FREE_TEXT
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import find_algorithm
@@ -211,7 +211,7 @@ def test_states_verdict_and_key_are_kept(state: State) -> None:
 
 
 def test_what_a_replay_came_to_is_a_row_whose_counts_add_up() -> None:
-    replay = Replay(find_algorithm("2026.1"), thresholds())
+    replay = Sweep(find_algorithm("2026.1"), {BASELINE: thresholds()})
     replay.add(
         [
             ride("A", 20, review_status="approved", status="accepted"),
@@ -219,7 +219,7 @@ def test_what_a_replay_came_to_is_a_row_whose_counts_add_up() -> None:
             ride("C", 20),
         ]
     )
-    rows = replay_row("cycling-2026.1", "cycling-2026.1", str(replay.input_hash), replay.totals())
+    rows = replay_row("cycling-2026.1", "cycling-2026.1", replay.input_hash, replay.totals())
     assert dict(rows.schema) == dict(TRIP_REPLAY.polars_schema)
     held = rows.row(0, named=True)
     assert (held["trips"], held["labelled"], held["rides_accepted"], held["others_rejected"]) == (3, 2, 1, 1)
