@@ -15,12 +15,11 @@ from strava_pipeline.trips.activity.rules.diagnosis import (
     partition_of,
     replay_row,
 )
-from strava_pipeline.trips.activity.rules.metrics import SCHEMA
 from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
 from strava_pipeline.trips.activity.rules.text import FREE_TEXT
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import find_algorithm
-from strava_pipeline.trips.activity.tables import METRICS, TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline_tests.trips.activity.rules.made import point, ride, trip
 
 YEARS = YearRange(2022, 2026)
@@ -66,12 +65,6 @@ def diagnostics(bundle: Bundle) -> dict[str, Any]:
     (found,) = diagnose([bundle], thresholds())
     rows = diagnostics_rows([(bundle, found.diagnosis)], {bundle.external_id: 2026}, thresholds().version)
     return rows.row(0, named=True)
-
-
-def test_the_metrics_that_are_kept_are_all_metrics_in_their_order() -> None:
-    assert [column.name for column in METRICS] == list(SCHEMA)
-    kinds = {pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.String: "VARCHAR", pl.Boolean: "BOOLEAN"}
-    assert [str(column.kind.value) for column in METRICS] == [kinds.get(kind, "JSON") for kind in SCHEMA.values()]
 
 
 @pytest.mark.parametrize(
