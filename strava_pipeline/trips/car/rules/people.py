@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, SecretStr, Strict, ValidationError, model_validator
 
 from strava_pipeline.trips.car.rules.config import ONLY_KNOWN, Car, CarConfig, Parked, Place, Position, Zone, faults_of
 
@@ -129,7 +129,7 @@ class _Car(BaseModel):
     car_id: _Name
     name: _Name | None = None
     vin: _Vin | None = None
-    has_credentials: bool | None = None
+    has_credentials: Annotated[bool, Strict()] | None = None
 
 
 class _User(BaseModel):
