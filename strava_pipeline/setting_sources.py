@@ -135,10 +135,14 @@ def restic_environment() -> dict[str, str]:
 
 
 def left_settings() -> list[str]:
-    """What is still set here or in `.env` and is not read any more: each with what took its place."""
-    gone = {"MIRROR_URL": "RESTIC_REPOSITORY", "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE"}
+    """What is still set here or in `.env` and is not read any more: each with what holds in its place."""
+    gone = {
+        "MIRROR_URL": "RESTIC_REPOSITORY took its place (docs/copies.md)",
+        "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE took its place (docs/copies.md)",
+        "SPREADSHEET_BACKUPS": "the five newest copies stay",
+    }
     there = {*os.environ, *(name for name, value in dotenv_values(env_file()).items() if value)}
-    return [f"{name} is set, and {new} took its place (docs/copies.md)" for name, new in gone.items() if name in there]
+    return [f"{name} is set, and {instead}" for name, instead in gone.items() if name in there]
 
 
 def read_from() -> dict[str, Path | None]:

@@ -164,7 +164,6 @@ class Settings(SourceSettings):
     spreadsheet_sheet: Stripped | None = own(None, alias="SPREADSHEET_SHEET")
     spreadsheet_zone: Zone | None = own(None, alias="SPREADSHEET_ZONE")  # None: `timezone`
     spreadsheet_units: Literal["imperial", "metric"] = own("imperial", alias="SPREADSHEET_UNITS")
-    spreadsheet_backups: int = house(5, alias="SPREADSHEET_BACKUPS", ge=1, le=1000)
     restic_repository: Repository | None = own(None, alias="RESTIC_REPOSITORY")  # such addresses may carry a password
     restic_password_file: AbsolutePath | None = own(None, alias="RESTIC_PASSWORD_FILE")
     restic_password_command: str | None = own(None, alias="RESTIC_PASSWORD_COMMAND", repr=False)  # may name a token

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitdecode.records import FIT_FRAME_DEFINITION, FitDefinitionMessage
+from fitdecode.records import FIT_FRAME_DEFINITION
 
 from strava_pipeline.core.files.recording import Flag
 from strava_pipeline.ingest.files.points import LEAP, Points
@@ -183,7 +183,11 @@ def _data_length(content: bytes) -> int:
 
 
 def _layouts(definitions: list[_Step]) -> dict[int, _Layout]:
-    return {step.frame.local_mesg_num: _layout(step.frame) for step in definitions if _is_definition(step.frame)}
+    known: dict[int, _Layout] = {}
+    for step in definitions:
+        if step.frame.frame_type == FIT_FRAME_DEFINITION:
+            _define(step.frame.chunk.bytes, 0, known)
+    return known
 
 
 def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
@@ -233,27 +237,10 @@ def _define(data: bytes, place: int, known: dict[int, _Layout]) -> int | None:
         end += 1 + 3 * (data[fields_end] if fields_end < len(data) else 0)
     if end > len(data) or data[place + 1] or data[place + 2] > 1 or not data[place + 5]:
         return None
-    sizes = [(data[at], data[at + 1]) for at in range(place + 6, fields_end, 3)]
-    more = sum(data[at + 1] for at in range(fields_end + 1, end, 3))
-    known[data[place] & LOCAL] = _measured(sizes, more, ">" if data[place + 2] else "<")
+    time_at, size = None, 1
+    for at in (*range(place + 6, fields_end, 3), *range(fields_end + 1, end, 3)):  # developers' fields come last
+        if at < fields_end and data[at : at + 2] == bytes((TIMESTAMP, struct.calcsize("I"))):
+            time_at = size
+        size += data[at + 1]
+    known[data[place] & LOCAL] = _Layout(size, time_at, ">" if data[place + 2] else "<")
     return end
-
-
-def _is_definition(frame: Any) -> bool:
-    return bool(frame.frame_type == FIT_FRAME_DEFINITION)
-
-
-def _layout(definition: FitDefinitionMessage) -> _Layout:
-    sizes = [(field.def_num, field.size) for field in definition.field_defs]
-    return _measured(sizes, sum(field.size for field in definition.dev_field_defs), definition.endian)
-
-
-def _measured(sizes: list[tuple[int, int]], more: int, order: str) -> _Layout:
-    """`sizes`: number and bytes of each field; `more`: bytes of the developers' fields, which come last."""
-    places: dict[int, Any] = {}
-    end = 1
-    for number, size in sizes:
-        if number == TIMESTAMP and size == struct.calcsize("I"):
-            places[number] = end
-        end += size
-    return _Layout(end + more, places.get(TIMESTAMP), order)

@@ -1,11 +1,11 @@
 """From changes to cells: which row a change concerns, what that says now, and which cells change. No file is opened here."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import GoneError
@@ -22,11 +22,46 @@ from strava_pipeline.core.sheets.editing import (
 )
 from strava_pipeline.core.sheets.header import DURATION, FACTORS, IDS, NAME, START, Column, columns_of
 from strava_pipeline.core.sheets.rows import Row, rows_of
-from strava_pipeline.ingest.spreadsheet.edits import CellEdit, Edits, Refusals
 from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
+
+if TYPE_CHECKING:
+    from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 
 WORDS = {"update_name": NAME, "update_gear": "equipment", "update_metadata": DURATION}
 """The column of the changes that concern one cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a table lies in its sheet; rows are numbered from 1.
+
+    Args:
+        header: the row of the header.
+        columns: the columns whose words are known.
+        last: the last row with content in one of them.
+        activity: the last row with an activity, whose formats new rows get; None: there is none.
+    """
+
+    sheet: str
+    header: int
+    columns: Sequence[Column]
+    last: int
+    activity: int | None
+
+
+@dataclass(slots=True)
+class Edits:
+    """What is to be written into a table.
+
+    Args:
+        cells: the new content of cells by address, each with its number format where that changes too; a content of None clears.
+        rows: new rows, in their order.
+        removed: the numbers of rows that go.
+    """
+
+    cells: dict[str, tuple[Cell, str | None]] = field(default_factory=dict, repr=False)
+    rows: list[Mapping[Column, Cell]] = field(default_factory=list, repr=False)
+    removed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +91,21 @@ class Found:
 
 
 class Books:
-    """The tables of a reading (core/sheets/rows.py), by their rows."""
+    """The tables of a reading (core/sheets/rows.py), by their rows.
 
-    def __init__(self, content: Json) -> None:
+    `open_editor`: of the file of a book, which says what can't be written there.
+    """
+
+    def __init__(self, content: Json, open_editor: "Callable[[int, Layout], WorkbookEditor]") -> None:
+        self._open = open_editor
+        self._editors: dict[int, WorkbookEditor] = {}
         self._books, self._zone, self._units = content["books"], content["zone"], content["units"]
         self.rows = list(rows_of(content))
         self._by_key = {row.key: row for row in self.rows}
 
-    def sheet(self, book: int) -> str:
-        """The name of a book's sheet."""
-        return str(self._books[book]["sheet"])
-
     def place(self, book: int, address: str) -> str:
         """A cell or row for a person, such as `Rides.xlsx, Sheet1!U17`."""
-        return f"{self._books[book]['name']}, {self.sheet(book)}!{address}"
+        return f"{self._books[book]['name']}, {self._books[book]['sheet']}!{address}"
 
     def columns(self, book: int) -> dict[str, Column]:
         """The known columns by word."""
@@ -95,27 +131,24 @@ class Books:
                 found[home].append(row)
         return found
 
-    def edits(self, book: int) -> Edits:
-        """No edits yet, and where rows may be added."""
-        table, known = self._books[book], self.columns(book)
-        places = {column.place for column in known.values()}
-        filled = [
-            number
-            for number, _, *cells in table["rows"]
-            if any(place < len(cells) and not is_blank(cells[place]) for place in places)
-        ]
-        activities = [row.number for row in self.rows if row.book == book]
-        return Edits(
-            table["header"], list(known.values()), max(filled, default=table["header"]), max(activities, default=None)
-        )
+    def editor(self, book: int) -> "WorkbookEditor":
+        """The editor of a file. Raises UnsupportedChangeError where nothing can be written."""
+        if book not in self._editors:
+            table, known = self._books[book], list(self.columns(book).values())
+            filled = [
+                number
+                for number, _, *cells in table["rows"]
+                if any(column.place < len(cells) and not is_blank(cells[column.place]) for column in known)
+            ]
+            last = max(filled, default=table["header"])
+            activity = max((row.number for row in self.rows if row.book == book), default=None)
+            self._editors[book] = self._open(book, Layout(table["sheet"], table["header"], known, last, activity))
+        return self._editors[book]
 
-    def find(self, change: Change, refusals: Callable[[int], Refusals]) -> Found:
-        """What the table has where a change would be. Raises GoneError or UnsupportedChangeError.
-
-        `refusals`: which cells of a book can't be written.
-        """
+    def find(self, change: Change) -> Found:
+        """What the table has where a change would be. Raises GoneError or UnsupportedChangeError."""
         if change.kind == "add_activity":
-            return self._find_row(change, refusals)
+            return self._find_row(change)
         if change.kind not in (*WORDS, "link_activity"):
             raise UnsupportedChangeError(f"A spreadsheet can't take a change of the kind {change.kind}.")
         row = self._by_key.get(change.source_id or "")
@@ -123,41 +156,40 @@ class Books:
             names = ", ".join(book["name"] for book in self._books)
             raise GoneError(f"The row of this activity is no longer in {names}; the change can't be written.")
         if change.kind == "link_activity":
-            return self._find_ids(change, row, refusals(row.book))
+            return self._find_ids(change, row)
         word = WORDS[change.kind]
-        known = refusals(row.book)
-        address = self._writable(row, word, known)
+        place = self._writable(row, word)
         cell, value = row.cells.get(word), value_in(row, word, self._units)
         if not is_blank(cell) and (value is None or (word == DURATION and isinstance(value, str))):
-            raise UnsupportedChangeError(f"{address} holds what can't be read as a {word}, so it is not overwritten.")
-        return Found(row.book, row, _whole(value), {address: cell}, _form(row, word, known) | {"cell": cell})
+            raise UnsupportedChangeError(f"{place} holds what can't be read as a {word}, so it is not overwritten.")
+        assert not isinstance(value, float), "a duration is in whole seconds"
+        form = self.editor(row.book).number_format(address_of(row, word))
+        return Found(row.book, row, value, {place: cell}, {"format": form, "cell": cell})
 
-    def _writable(self, row: Row, word: str, refusals: Refusals) -> str:
-        """The address of a row's cell, for a person. Raises UnsupportedChangeError where it can't be written."""
-        column = row.columns.get(word)
-        if column is None:
+    def _writable(self, row: Row, word: str) -> str:
+        """A row's cell, for a person. Raises UnsupportedChangeError where it can't be written."""
+        if word not in row.columns:
             raise UnsupportedChangeError(f"{row.table}: there is no column {word}. Add one with that title.")
-        cell = f"{column.letters}{row.number}"
-        address = self.place(row.book, cell)
-        if why := refusals.cells.get(cell):
-            raise UnsupportedChangeError(f"{address} {why}, so it is not overwritten.")
-        return address
+        place = self.place(row.book, address_of(row, word))
+        if why := self.editor(row.book).refusal(address_of(row, word)):
+            raise UnsupportedChangeError(f"{place} {why}, so it is not overwritten.")
+        return place
 
-    def _find_ids(self, change: Change, row: Row, refusals: Refusals) -> Found:
+    def _find_ids(self, change: Change, row: Row) -> Found:
         wanted = change.new if isinstance(change.new, Mapping) else {}
         words = [word for word in wanted if word in row.columns]
         if not words:
             raise UnsupportedChangeError(
                 f"{row.table}: there is no column {' or '.join(wanted)}. Add one with that title."
             )
-        cells = {self._writable(row, word, refusals): row.cells.get(word) for word in words}
+        cells = {self._writable(row, word): row.cells.get(word) for word in words}
         found: dict[str, Any] = {word: value_in(row, word, self._units) for word in words}
         if change.old is None and not any(found.values()):
             return Found(row.book, row, None, cells)
         passed = {word: value for word, value in wanted.items() if word not in row.columns}
         return Found(row.book, row, found | passed, cells)
 
-    def _find_row(self, change: Change, refusals: Callable[[int], Refusals]) -> Found:
+    def _find_row(self, change: Change) -> Found:
         """The row that a change adds, or takes away again."""
         values = change.new if isinstance(change.new, Mapping) else change.old
         if not isinstance(values, Mapping) or START not in values:
@@ -168,9 +200,10 @@ class Books:
         if row is None:
             if change.new is None:
                 return Found(0, None, None)
-            if why := refusals(0).no_rows:
-                raise UnsupportedChangeError(f"{self._books[0]['name']}, {self.sheet(0)} {why}, so no row is added.")
-            return Found(0, None, None, new_row=cells_of[0], new_place=self.place(0, f"row {refusals(0).row}"))
+            row_place = self.place(0, f"row {self.editor(0).next_row}")
+            if why := self.editor(0).refusal_of_rows():
+                raise UnsupportedChangeError(f"{row_place}: no row is added, as the sheet {why}.")
+            return Found(0, None, None, new_row=cells_of[0], new_place=row_place)
         said = {
             word: value
             if word not in row.columns or is_there(row, word, value, cells_of[row.book].get(word), self._units)
@@ -180,10 +213,8 @@ class Books:
         if change.new is None:
             self._require_ours(row, values)
             for word in row.cells:
-                self._writable(row, word, refusals(row.book))
-        cells = {
-            self.place(row.book, f"{row.columns[word].letters}{row.number}"): cell for word, cell in row.cells.items()
-        }
+                self._writable(row, word)
+        cells = {self.place(row.book, address_of(row, word)): cell for word, cell in row.cells.items()}
         return Found(row.book, row, said, cells)
 
     def _cells(self, book: int, values: Mapping[str, Any], began: datetime | None) -> dict[str, Cell]:
@@ -214,109 +245,88 @@ class Books:
         """Raises where a row has more than what was added: that is the owner's."""
         more = [word for word in row.cells if values.get(word) is None]
         if more or row.others:
-            address = self.place(row.book, f"{row.columns[START].letters}{row.number}")
+            place = self.place(row.book, address_of(row, START))
             raise UnsupportedChangeError(
-                f"The row of {address} has content that was not added with it, so it is not removed. Delete it yourself."
+                f"The row of {place} has content that was not added with it, so it is not removed. Delete it yourself."
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    method: str
-    address: str
-    body: object = field(repr=False)
+def address_of(row: Row, word: str) -> str:
+    """A row's cell in its sheet, such as U17."""
+    return f"{row.columns[word].letters}{row.number}"
 
 
 class Plan:
-    """The edits that changes come to, by file."""
+    """What changes come to.
+
+    Args:
+        edits: of each file that has any.
+        requests: the same for a person.
+    """
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._cells: dict[int, list[CellEdit]] = defaultdict(list)
-        self._rows: dict[int, list[dict[Column, Cell]]] = defaultdict(list)
-        self._removed: dict[int, list[int]] = defaultdict(list)
-        self._shown: list[_Shown] = []
+        self.edits: dict[int, Edits] = defaultdict(Edits)
+        self.requests: list[Request] = []
 
     def add(self, change: Change, found: Found) -> None:
         """Add the edits of a change; none where the table has it already. Raises UnsupportedChangeError."""
+        row = found.row
         if is_same(change.kind, change.value_after, found.value):
             return
         if change.kind == "add_activity":
             self._add_row(change, found)
-        elif change.kind == "link_activity":
-            self._add_ids(change, found)
-        elif found.row is not None:
+        elif row is not None and change.kind == "link_activity":
+            assert isinstance(change.new, Mapping), "what links has ids"
+            for word, value in change.new.items():
+                if word in row.columns and read_id(row.cells.get(word)) != read_id(value):
+                    self._edit(row, word, None if value is None else str(value))
+        elif row is not None:
             word = WORDS[change.kind]
-            kept = _kept(change, found.row, word)
+            kept = _kept(change, row, word)
             if kept is not None:
-                self._edit(found.row, word, kept["cell"], kept.get("format"))
+                self._edit(row, word, kept["cell"], kept.get("format"))
             else:
-                self._edit(found.row, word, self._new_cell(change, found.row, word))
-
-    def edits(self) -> dict[int, Edits]:
-        """The edits of each file that has any."""
-        found = {}
-        for book in sorted({*self._cells, *self._rows, *self._removed}):
-            found[book] = replace(
-                self._books.edits(book), cells=self._cells[book], rows=self._rows[book], removed=self._removed[book]
-            )
-        return found
-
-    def requests(self) -> Iterator[Request]:
-        """The edits as a person reads them."""
-        for each in self._shown:
-            yield Request(each.method, each.address, each.body)
+                self._edit(row, word, self._new_cell(change, row, word))
 
     def _add_row(self, change: Change, found: Found) -> None:
         if change.new is not None and found.row is None:
-            columns = self._books.columns(found.book)
-            self._rows[found.book].append({columns[word]: cell for word, cell in found.new_row.items()})
+            columns, editor = self._books.columns(found.book), self._books.editor(found.book)
+            for cell in found.new_row.values():
+                editor.check_cell(cell)
+            self.edits[found.book].rows.append({columns[word]: cell for word, cell in found.new_row.items()})
             body = {word: shown_cell(cell) for word, cell in found.new_row.items()}
-            self._shown.append(_Shown("ADD ROW", found.new_place, body))
+            self.requests.append(Request("ADD ROW", found.new_place, body))
         elif change.new is None and found.row is not None:
-            self._removed[found.book].append(found.row.number)
+            self.edits[found.book].removed.append(found.row.number)
             body = {word: shown_cell(cell) for word, cell in found.row.cells.items()}
-            self._shown.append(_Shown("REMOVE ROW", self._books.place(found.book, f"row {found.row.number}"), body))
-
-    def _add_ids(self, change: Change, found: Found) -> None:
-        assert found.row is not None, "ids are those of a row"
-        assert isinstance(change.new, Mapping), "what links has ids"
-        for word, value in change.new.items():
-            if word in found.row.columns and read_id(found.row.cells.get(word)) != read_id(value):
-                self._edit(found.row, word, None if value is None else str(value))
+            place = self._books.place(found.book, f"row {found.row.number}")
+            self.requests.append(Request("REMOVE ROW", place, body))
 
     def _edit(self, row: Row, word: str, new: Cell, form: str | None = None) -> None:
-        column = row.columns[word]
-        self._cells[row.book].append(CellEdit(row.number, column, new, form))
-        address = self._books.place(row.book, f"{column.letters}{row.number}")
-        self._shown.append(_Shown("EDIT", address, {"from": shown_cell(row.cells.get(word)), "to": shown_cell(new)}))
+        self._books.editor(row.book).check_cell(new)
+        address = address_of(row, word)
+        self.edits[row.book].cells[address] = new, form
+        body = {"from": shown_cell(row.cells.get(word)), "to": shown_cell(new)}
+        self.requests.append(Request("EDIT", self._books.place(row.book, address), body))
 
     def _new_cell(self, change: Change, row: Row, word: str) -> Cell:
-        if change.new is None:
-            return None
-        if word != DURATION:
-            return str(change.new)
-        unit = row.columns[word].unit
-        each = FACTORS[DURATION][unit] if unit else None
-        present = row.cells.get(word)
-        forms = [present, *(cells.get(word) for cells in self._books.rows_above(row.book))]
+        if change.new is None or word != DURATION:
+            return None if change.new is None else str(change.new)
+        each = _seconds_each(row)
+        forms = [row.cells.get(word), *(cells.get(word) for cells in self._books.rows_above(row.book))]
         form = next((cell for cell in forms if read_duration(cell, each) is not None), {"seconds": 1})
         try:
             return duration_cell(int(str(change.new)), form, each)
         except UnwritableError as error:
-            address = self._books.place(row.book, f"{row.columns[word].letters}{row.number}")
-            raise UnsupportedChangeError(f"{address}: {error}, so it is not overwritten.") from error
+            place = self._books.place(row.book, address_of(row, word))
+            raise UnsupportedChangeError(f"{place}: {error}, so it is not overwritten.") from error
 
 
-def _form(row: Row, word: str, refusals: Refusals) -> dict[str, Any]:
-    """The number format of a row's cell, where its file has such."""
-    form = refusals.forms.get(f"{row.columns[word].letters}{row.number}")
-    return {"format": form} if form is not None else {}
-
-
-def _whole(value: str | float | None) -> str | int | None:
-    """A duration is counted in whole seconds."""
-    return int(value) if isinstance(value, float) else value
+def _seconds_each(row: Row) -> float | None:
+    """What a plain number in the column of durations counts, where the header says it."""
+    unit = row.columns[DURATION].unit
+    return FACTORS[DURATION][unit] if unit else None
 
 
 def _kept(change: Change, row: Row, word: str) -> Mapping[str, Any] | None:
@@ -325,8 +335,7 @@ def _kept(change: Change, row: Row, word: str) -> Mapping[str, Any] | None:
     if not isinstance(kept, Mapping) or "cell" not in kept:
         return None
     cell = kept["cell"]
-    unit = row.columns[word].unit if word == DURATION else None
-    said = read_duration(cell, FACTORS[DURATION][unit] if unit else None) if word == DURATION else read_text(cell)
+    said = read_duration(cell, _seconds_each(row)) if word == DURATION else read_text(cell)
     return kept if is_same(change.kind, change.new, said) else None
 
 

@@ -3,11 +3,12 @@
 Openpyxl has no results of formulas when it saves: whichever program opens the file next computes them.
 """
 
+import hashlib
 import io
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,12 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, MergedCell
 from openpyxl.cell.cell import Cell as BookCell
 from openpyxl.styles.numbers import is_date_format
 from openpyxl.utils import get_column_letter, range_boundaries
-from openpyxl.utils.datetime import to_excel
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
-from strava_pipeline.core.sheets.cells import Cell, shown
+from strava_pipeline.core.sheets.cells import Cell
 from strava_pipeline.core.sheets.editing import DURATION_FORMAT, START_FORMAT, has_clock
-from strava_pipeline.core.sheets.header import START, Column
-from strava_pipeline.ingest.spreadsheet.edits import Edits, Refusals
+from strava_pipeline.ingest.spreadsheet.planning import Edits, Layout
 from strava_pipeline.ingest.spreadsheet.workbook import faults_named
-from strava_pipeline.ingest.spreadsheet.workbook_content import Content, content_of, difference, exact_numbers
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
@@ -33,82 +32,82 @@ _DAY = 86_400
 _OPENPYXL = Path(openpyxl.__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
 class WorkbookEditor:
-    """A workbook that is to be changed: `body` as it is, in the file `name`, with the table in the sheet `sheet`."""
+    """A workbook with a table: `body` in the file `name`.
 
-    name: str
-    body: bytes = field(repr=False)
-    sheet: str
+    Raises UnsupportedChangeError where writing would lose something of it.
+    """
 
-    def check(self) -> None:
-        """Raises UnsupportedChangeError where writing would lose something of it."""
-        if lost := would_be_lost(self.body):
+    def __init__(self, name: str, body: bytes, layout: Layout) -> None:
+        self._name, self._body, self._layout = name, body, layout
+        if lost := would_be_lost(body):
             raise UnsupportedChangeError(
-                f"{self.name} has {', '.join(lost)}, which would be lost if it were written here: nothing was written. Keep "
-                "these in another file, or change the cell yourself."
+                f"{name} has {', '.join(lost)}, which would be lost if it were written here: nothing was written. Keep these in "
+                "another file, or change the cell yourself."
             )
-        if rows := formatted_rows(self.body):
-            raise UnsupportedChangeError(f"{self.name} {rows} there, and save it; nothing was written.")
+        if rows := formatted_rows(body):
+            raise UnsupportedChangeError(f"{name} {rows} there, and save it; nothing was written.")
+        self._sheet = self._loaded(body)[layout.sheet]
 
-    def refusals(self, edits: Edits) -> Refusals:
-        """Which cells can't be written, and where a new row goes. Takes as long as openpyxl needs to read the workbook."""
-        book = self._loaded(self.body)
-        sheet = book[self.sheet]
-        cells = {cell.coordinate: why for row in sheet.iter_rows() for cell in row if (why := _refused(sheet, cell))}
-        forms = {cell.coordinate: cell.number_format for row in sheet.iter_rows() for cell in row}
-        return Refusals(cells, forms, _next_row(sheet, edits), _no_rows(sheet, edits))
+    @property
+    def next_row(self) -> int:
+        """Where a new row goes: below the table that the header belongs to, or below the last row with content."""
+        return _next_row(self._sheet, self._layout)
+
+    def refusal(self, address: str) -> str | None:
+        """Why a cell can't be written; None: it can."""
+        return _refusal(self._sheet, self._sheet[address])
+
+    def number_format(self, address: str) -> str:
+        """The number format of a cell."""
+        return str(self._sheet[address].number_format)
+
+    def refusal_of_rows(self) -> str | None:
+        """Why no row can be added; None: one can. Sums below the activities would not count it."""
+        layout, sheet = self._layout, self._sheet
+        if sheet.protection.sheet:
+            return "is protected"
+        for row in range((layout.activity or layout.header) + 1, layout.last + 1):
+            if any(sheet.cell(row, column.place + 1).data_type == "f" for column in layout.columns):
+                return f"has formulas below its activities, in row {row}, which may not count another row (put sums above them)"
+        return None
 
     def check_cell(self, value: Cell) -> None:
         """Raises UnsupportedChangeError where a workbook can't hold the content of a cell."""
         if isinstance(value, str) and (len(value) > _LONGEST_TEXT or ILLEGAL_CHARACTERS_RE.search(value)):
             raise UnsupportedChangeError(
-                f"The new text is longer than a cell of {self.name} can be, or has characters that no workbook can hold; it was "
+                f"The new text is longer than a cell of {self._name} can be, or has characters that no workbook can hold; it was "
                 "not written."
             )
 
     def edited(self, edits: Edits) -> bytes:
-        """The workbook with the edits. Raises UnsupportedChangeError where a cell can't take a content, or something is lost."""
-        book = self._loaded(self.body)
+        """The workbook with the edits. Raises UnsupportedChangeError where something else would change."""
+        book = self._loaded(self._body)
         before = content_of(book)
-        sheet = book[self.sheet]
-        touched = _write(sheet, edits, self.name)
-        wanted = {address: sheet[address].value for address in touched}
-        kinds = {address: sheet[address].data_type for address in touched}
+        touched = set(_write(book[self._layout.sheet], edits, self._layout))
         exact_numbers(book)
         book.calculation.fullCalcOnLoad = True  # else Excel shows no results where it last computed the same version
         saved = io.BytesIO()
-        with faults_named(self.name):
+        with faults_named(self._name):
             book.save(saved)
-        after = self._loaded(saved.getvalue())
-        self._verify(before, content_of(after), touched, edits)
-        for address in touched:
-            cell = after[self.sheet][address]
-            if cell.data_type != kinds[address] or not _is_same(cell.value, wanted[address], book.epoch):
-                raise self._unlike(f"{self.sheet}!{address}")
+        after = content_of(self._loaded(saved.getvalue()))
+        if place := difference(before, after, touched):
+            raise UnsupportedChangeError(
+                f"{self._name}: {place} would not be the same after writing, so nothing was written. Change the cell yourself, "
+                "and please report this with the kind of content that is there."
+            )
         return saved.getvalue()
 
     def _loaded(self, body: bytes) -> Any:
-        with faults_named(self.name), warnings.catch_warnings(record=True) as seen:
+        with faults_named(self._name), warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             book = openpyxl.load_workbook(io.BytesIO(body), rich_text=True)
         if any(map(_gives_up, seen)):
             raise UnsupportedChangeError(
-                f"{self.name} has something that would be lost if it were written here, such as a date out of range or a rule "
+                f"{self._name} has something that would be lost if it were written here, such as a date out of range or a rule "
                 "of a newer version of Excel: nothing was written. Change the cell yourself."
             )
         return book
-
-    def _verify(self, before: Content, after: Content, touched: set[str], edits: Edits) -> None:
-        found = difference(before, after, self.sheet, touched, grows=bool(edits.rows or edits.removed))
-        if found is not None:
-            raise self._unlike(found)
-
-    def _unlike(self, place: str) -> UnsupportedChangeError:
-        return UnsupportedChangeError(
-            f"{self.name}: {place} would not be the same after writing, so nothing was written. Change the cell yourself, and "
-            "please report this with the kind of content that is there."
-        )
 
 
 def _gives_up(warning: warnings.WarningMessage) -> bool:
@@ -119,15 +118,7 @@ def _gives_up(warning: warnings.WarningMessage) -> bool:
     return is_openpyxls and "default style" not in str(warning.message)
 
 
-def _is_same(one: Any, other: Any, epoch: datetime) -> bool:
-    """Whether two values are one; times whatever type the number format makes of them, to a tenth of a second."""
-    times = (datetime, time, timedelta)
-    if isinstance(one, times) and isinstance(other, times):
-        return bool(abs(to_excel(one, epoch) - to_excel(other, epoch)) * _DAY < 0.1)
-    return bool(one == other)
-
-
-def _refused(sheet: Any, cell: Any) -> str | None:
+def _refusal(sheet: Any, cell: Any) -> str | None:
     if isinstance(cell, MergedCell):
         return "is part of merged cells"
     if cell.data_type == "f":
@@ -137,55 +128,66 @@ def _refused(sheet: Any, cell: Any) -> str | None:
     return None
 
 
-def _write(sheet: Any, edits: Edits, name: str) -> set[str]:
-    """Write the edits into a sheet; the addresses that they change."""
-    for edit in edits.cells:
-        cell = sheet.cell(edit.row, edit.column.place + 1)
-        if why := _refused(sheet, cell):
-            raise UnsupportedChangeError(f"{name}, {sheet.title}!{cell.coordinate} {why}: it was not written.")
-        _put(cell, edit.new)
-        cell.number_format = edit.form or cell.number_format
-    for number in edits.removed:
-        _remove(sheet, number, edits)
-    first = _next_row(sheet, edits)
-    for number, row in enumerate(edits.rows, start=first):
-        _add(sheet, number, row, edits.pattern)
-    if edits.rows:
-        _extend_table(sheet, first, first + len(edits.rows) - 1, name)
-    return set(_addresses(edits, first))
-
-
-def _next_row(sheet: Any, edits: Edits) -> int:
-    """Below the table that the header belongs to, or below the last row with content."""
+def _next_row(sheet: Any, layout: Layout) -> int:
     for table in sheet.tables.values():
         _, top, _, bottom = range_boundaries(table.ref)
-        if top == edits.header:
-            return int(min(bottom, edits.last)) + 1
-    return edits.last + 1
+        if top == layout.header:
+            return int(min(bottom, layout.last)) + 1
+    return layout.last + 1
 
 
-def _no_rows(sheet: Any, edits: Edits) -> str:
-    """Why no row can be added; empty: one can. Sums below the activities would not count it."""
-    if sheet.protection.sheet:
-        return "is protected"
-    for row in range(edits.above + 1, edits.last + 1):
-        if any(sheet.cell(row, column.place + 1).data_type == "f" for column in edits.known):
-            return f"has formulas below its activities, in row {row}, which may not count another row (put sums above them)"
-    return ""
+def _write(sheet: Any, edits: Edits, layout: Layout) -> Iterator[str]:
+    """Write the edits into a sheet; the places that they change, as content_of names them."""
+    for address, (value, number_format) in edits.cells.items():
+        _put(sheet[address], value)
+        sheet[address].number_format = number_format or sheet[address].number_format
+        yield f"{sheet.title}!{address}"
+    for number in edits.removed:
+        for column in layout.columns:
+            sheet._cells.pop((number, column.place + 1), None)  # with its format
+            yield f"{sheet.title}!{column.letters}{number}"
+        yield from _resize_tables(sheet, number, number - 1)
+    first = _next_row(sheet, layout)
+    for number, row in enumerate(edits.rows, start=first):
+        for column, value in row.items():
+            cell = sheet.cell(number, column.place + 1)
+            if cell.value is not None or isinstance(cell, MergedCell):
+                raise UnsupportedChangeError(f"{sheet.title}!{cell.coordinate} is not empty: no row was added.")
+            if not cell.has_style and layout.activity is not None:
+                cell._style = copy(sheet.cell(layout.activity, column.place + 1)._style)
+            _put(cell, value)
+            yield f"{sheet.title}!{cell.coordinate}"
+    if edits.rows:
+        yield from _resize_tables(sheet, first - 1, first - 1 + len(edits.rows))
+
+
+def _resize_tables(sheet: Any, bottom: int, new: int) -> Iterator[str]:
+    """Have the table that ends in the row `bottom` end in the row `new`."""
+    for table in sheet.tables.values():
+        left, top, right, last = range_boundaries(table.ref)
+        if last != bottom or new <= top:
+            continue
+        if table.totalsRowCount:
+            raise UnsupportedChangeError(
+                f"The table in {sheet.title} ends with a row of totals, so no row can be added. Switch that row off "
+                "(Table Design > Total Row)."
+            )
+        table.ref = f"{get_column_letter(left)}{top}:{get_column_letter(right)}{new}"
+        if table.autoFilter is not None:
+            table.autoFilter.ref = table.ref
+        yield _table_place(sheet, table)
 
 
 def _put(cell: BookCell, value: Cell) -> None:
     """Write a cell's JSON (core/sheets/cells.py), keeping its number format where that can show the value."""
+    if isinstance(value, dict) and not _can_show(value, cell.number_format):
+        cell.number_format = START_FORMAT if "at" in value else DURATION_FORMAT
     match value:
-        case None:
-            cell.value = None
         case {"at": at}:
             cell.value = datetime.fromisoformat(at)
         case {"time": at}:
             cell.value = time.fromisoformat(at)
         case {"seconds": seconds}:
-            if "[" not in cell.number_format and (seconds >= _DAY or not is_date_format(cell.number_format)):
-                cell.number_format = DURATION_FORMAT  # h:mm would show the hours beyond whole days only
             cell.value = timedelta(seconds=seconds)
         case str():
             cell.value = value
@@ -194,69 +196,109 @@ def _put(cell: BookCell, value: Cell) -> None:
             cell.value = value
 
 
-def _add(sheet: Any, number: int, row: Mapping[Column, Cell], pattern: int | None) -> None:
-    for column, value in row.items():
-        cell = sheet.cell(number, column.place + 1)
-        if why := _refused(sheet, cell):
-            raise UnsupportedChangeError(f"{sheet.title}!{cell.coordinate} {why}: no row was added.")
-        if cell.value is not None:
-            raise UnsupportedChangeError(f"{sheet.title}!{cell.coordinate} is not empty: no row was added.")
-        if not cell.has_style and pattern is not None:
-            cell._style = copy(sheet.cell(pattern, column.place + 1)._style)
-        if isinstance(value, dict) and not _can_show(value, cell.number_format):
-            cell.number_format = START_FORMAT if column.word == START else DURATION_FORMAT
-        _put(cell, value)
-
-
 def _can_show(value: Mapping[str, Any], number_format: str) -> bool:
-    return has_clock(number_format) if "at" in value else "h" in shown(number_format) or "m" in shown(number_format)
+    """Whether a format shows a start or a length of time: h:mm shows the hours beyond whole days only."""
+    if "at" in value:
+        return has_clock(number_format)
+    return "[" in number_format or (is_date_format(number_format) and value.get("seconds", 0) < _DAY)
 
 
-def _extend_table(sheet: Any, first: int, last: int, name: str) -> None:
-    for table in sheet.tables.values():
-        left, top, right, bottom = range_boundaries(table.ref)
-        if bottom >= last or bottom != first - 1:
-            continue
-        if table.totalsRowCount:
-            raise UnsupportedChangeError(
-                f"{name}: the table in {sheet.title} ends with a row of totals, so no row can be added. Switch that row off "
-                "(Table Design > Total Row)."
-            )
-        _resize(table, f"{_corner(left, top)}:{_corner(right, last)}")
+def exact_numbers(book: Any) -> None:
+    """Have numbers saved with all their digits: openpyxl keeps 16, and some numbers need 17."""
+    for sheet in book.worksheets:
+        for cell in sheet._cells.values():
+            value = cell.value
+            if cell.data_type == "n" and isinstance(value, int | float) and float(f"{value:.16g}") != value:
+                cell._value = repr(value)
 
 
-def _corner(column: int, row: int) -> str:
-    return f"{get_column_letter(column)}{row}"
+def difference(before: Mapping[str, object], after: Mapping[str, object], touched: set[str]) -> str | None:
+    """The first place where the contents of two workbooks differ, but for those in `touched`; None: there is none."""
+    places = {**before, **after}
+    return next((each for each in places if each not in touched and before.get(each) != after.get(each)), None)
 
 
-def _resize(table: Any, ref: str) -> None:
-    table.ref = ref
-    if table.autoFilter is not None:
-        table.autoFilter.ref = ref
+def content_of(book: Any) -> dict[str, object]:
+    """All that openpyxl knows of a workbook that it has loaded whole, by the place in words."""
+    found: dict[str, object] = {
+        "the list of sheets": book.sheetnames,
+        "what the workbook says of its names": _named(book.defined_names),
+        "what the workbook says of its epoch": book.epoch,
+        "what the workbook says of its protection": repr(book.security),
+        "what the workbook says of its properties": sorted(each.name for each in book.custom_doc_props.props),
+    }
+    styles: dict[tuple[int, ...], str] = {}
+    for sheet in book.worksheets:
+        found |= {_table_place(sheet, each): each.ref for each in sheet.tables.values()}
+        found |= {f"what the sheet {sheet.title} says of its {name}": told for name, told in _around(sheet).items()}
+        for cell in sheet._cells.values():
+            content = _content(cell, styles)
+            if content is not None:
+                found[f"{sheet.title}!{cell.coordinate}"] = content
+    return found
 
 
-def _remove(sheet: Any, number: int, edits: Edits) -> None:
-    """Clear a row that was added; the last one goes with its formats, and a table that grew by it shrinks."""
-    ends = {edits.last, *(range_boundaries(table.ref)[3] for table in sheet.tables.values())}
-    for column in edits.known:
-        cell = sheet.cell(number, column.place + 1)
-        if cell.value is not None and (why := _refused(sheet, cell)):
-            raise UnsupportedChangeError(f"{sheet.title}!{cell.coordinate} {why}: the row was not removed.")
-        cell.value = None
-        if number in ends:
-            sheet._cells.pop((number, column.place + 1))
-    for table in sheet.tables.values():
-        left, top, right, bottom = range_boundaries(table.ref)
-        if number == bottom and bottom - top > 1:
-            _resize(table, f"{_corner(left, top)}:{_corner(right, bottom - 1)}")
+def _table_place(sheet: Any, table: Any) -> str:
+    return f"the table {table.name} in the sheet {sheet.title}"
 
 
-def _addresses(edits: Edits, first: int) -> Iterator[str]:
-    for edit in edits.cells:
-        yield f"{edit.column.letters}{edit.row}"
-    for number, row in enumerate(edits.rows, start=first):
-        for column in row:
-            yield f"{column.letters}{number}"
-    for number in edits.removed:
-        for column in edits.known:
-            yield f"{column.letters}{number}"
+def _named(names: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return sorted((name, each.attr_text) for name, each in names.items())
+
+
+def _content(cell: Any, styles: dict[tuple[int, ...], str]) -> tuple[Any, ...] | None:
+    """Value, type, style, comment and link."""
+    value, link, note = cell.value, cell.hyperlink, cell.comment
+    if value is None and not cell.has_style and note is None and link is None:
+        return None
+    if isinstance(value, ArrayFormula | DataTableFormula):
+        value = repr(sorted(vars(value).items(), key=str))
+    key = tuple(cell._style or ())  # a cell that was just made has none
+    if key not in styles:
+        styles[key] = _style(cell)
+    kind = cell.data_type if value is not None else None
+    return value, kind, styles[key], note and (note.text, note.author), link and (link.target, link.location)
+
+
+def _style(cell: Any) -> str:
+    """A hash of how a cell looks: the numbers of styles differ from one file to the next."""
+    look = (cell.font, cell.fill, cell.border, cell.protection, cell.number_format)
+    alignment = repr(cell.alignment).replace("=False", "=None")  # which LibreOffice writes and openpyxl leaves out
+    return hashlib.sha256((repr(look) + alignment).encode()).hexdigest()
+
+
+def _around(sheet: Any) -> dict[str, object]:
+    """All that is around the cells of a sheet, by a word for it."""
+    columns, rows, texts = sheet.column_dimensions, sheet.row_dimensions, sheet.HeaderFooter
+    heights = {number: (each.height, each.hidden, each.outlineLevel) for number, each in rows.items()}
+    printed = (
+        texts.oddHeader,
+        texts.oddFooter,
+        texts.evenHeader,
+        texts.evenFooter,
+        texts.firstHeader,
+        texts.firstFooter,
+    )
+    return {
+        "state": sheet.sheet_state,
+        "merged cells": sorted(str(each) for each in sheet.merged_cells.ranges),
+        "columns": {
+            name: (each.min, each.max, each.width, each.hidden, each.outlineLevel) for name, each in columns.items()
+        },
+        "rows": {number: each for number, each in heights.items() if each != (None, False, 0)},
+        "views": repr(sheet.views),
+        "filter": repr(sheet.auto_filter),
+        "conditional formats": sorted((str(each.sqref), repr(each.rules)) for each in sheet.conditional_formatting),
+        "validations": repr(sheet.data_validations.dataValidation if sheet.data_validations else []),
+        "protection": repr(sheet.protection),
+        "names": _named(sheet.defined_names),
+        "pages": repr((sheet.page_setup, sheet.page_margins, sheet.print_options))
+        + str([str(each) for each in printed]),
+        "titles in print": (sheet.print_title_rows, sheet.print_title_cols, sheet.print_area),
+        "breaks": repr((sheet.row_breaks, sheet.col_breaks)),
+        "properties": repr(sheet.sheet_properties) + _OUTLINE_LEVEL.sub("", repr(sheet.sheet_format)),
+        "scenarios": repr(sheet.scenarios),
+    }
+
+
+_OUTLINE_LEVEL = re.compile(r"outlineLevel(?:Row|Col)=\w+")  # the highest one of rows and columns, which are compared

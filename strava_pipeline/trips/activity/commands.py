@@ -21,7 +21,7 @@ from strava_pipeline.trips.activity.options import (
     ReadFrom,
     StatusMeans,
     Which,
-    decisions,
+    decide,
     status_meanings,
     trip_batches,
 )
@@ -29,10 +29,11 @@ from strava_pipeline.verbs.options import command_group, grouped
 from strava_pipeline.verbs.output import check_private, echo, emit, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from strava_pipeline.trips.activity.rules.bundle import Bundle
     from strava_pipeline.trips.activity.rules.diagnosis import Diagnosed
+    from strava_pipeline.trips.activity.rules.replay import Sweep
     from strava_pipeline.trips.activity.rules.verdict import Verdict
 
 
@@ -250,13 +251,10 @@ def replay(
     fail_on_worse: FailOnWorse = False,
 ) -> None:
     """Decide past trips again: better, same or worse than the stored decision, measured by what people said."""
-    from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.trips.activity.reading.algorithms import external_algorithm
-    from strava_pipeline.trips.activity.rules.replay import Replay
-    from strava_pipeline.trips.activity.rules.sweep import replay_text
+    from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
     from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
     from strava_pipeline.trips.activity.rules.verdict import find_algorithm
-    from strava_pipeline.verbs.output import emit
 
     with ExitStack() as stack:
         if exec_ is None:
@@ -265,13 +263,9 @@ def replay(
         else:  # one program, asked of one trip after the other
             chosen, cores = stack.enter_context(external_algorithm(exec_, timeout=timeout)), 1
             limits = Thresholds("its own", {})
-        result = Replay(chosen, limits, status_meanings(status_means))
-        work = (chosen, [result.thresholds], result.statuses)
-        for batch in decisions(export, origin, which.filters, *work, processes=cores):
-            result.count(batch)
-    emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else replay_text(result).encode()]), None)
-    if fail_on_worse and result.confusion["worse"]:
-        raise typer.Exit(DIFFERENCES)
+        result = Sweep(chosen, {BASELINE: limits}, status_meanings(status_means))
+        decide(result, export, origin, which.filters, processes=cores)
+    _show_sweep(result, result.replay_json, format_, fail_on_worse=fail_on_worse)
 
 
 @app.command()
@@ -293,18 +287,21 @@ def sweep(
     fail_on_worse: FailOnWorse = False,
 ) -> None:
     """Compare sets of thresholds on the same past trips: which decides nearest to what people said."""
-    from strava_pipeline.core.json_values import json_bytes
-    from strava_pipeline.trips.activity.rules.sweep import Sweep, sweep_text, threshold_sets
+    from strava_pipeline.trips.activity.rules.replay import Sweep, threshold_sets
     from strava_pipeline.trips.activity.rules.thresholds import thresholds
     from strava_pipeline.trips.activity.rules.verdict import find_algorithm
-    from strava_pipeline.verbs.output import emit
 
     chosen = find_algorithm(algorithm)
     sets = threshold_sets(thresholds(chosen.full_name), set_ or (), grid or (), cartesian=cartesian)
     result = Sweep(chosen, sets, status_meanings(status_means))
-    work = (chosen, result.thresholds, result.statuses)
-    for batch in decisions(export, origin, which.filters, *work, processes=processes):
-        result.count(batch)
-    emit(iter([json_bytes(result.as_json()) + b"\n" if format_ is Format.JSON else sweep_text(result).encode()]), None)
-    if fail_on_worse and any(each.confusion["worse"] for each in result.results()):
+    decide(result, export, origin, which.filters, processes=processes)
+    _show_sweep(result, result.sweep_json, format_, fail_on_worse=fail_on_worse)
+
+
+def _show_sweep(result: "Sweep", as_json: "Callable[[], object]", format_: Format, *, fail_on_worse: bool) -> None:
+    from strava_pipeline.core.json_values import json_bytes
+    from strava_pipeline.trips.activity.rules.replay import sweep_text
+
+    emit(iter([json_bytes(as_json()) + b"\n" if format_ is Format.JSON else sweep_text(result).encode()]), None)
+    if fail_on_worse and any(counts["worse"] for counts in result.counts.values()):
         raise typer.Exit(DIFFERENCES)

@@ -25,7 +25,7 @@ from strava_pipeline.trips.activity.reading.read import Tally, plain_rows, read_
 from strava_pipeline.trips.activity.reading.source import ListedTrip, TripSource
 from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
-from strava_pipeline.trips.activity.rules.replay import PENDING, STATUSES, Replay
+from strava_pipeline.trips.activity.rules.replay import BASELINE, PENDING, STATUSES, Sweep
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import algorithms
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
@@ -156,14 +156,14 @@ def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int],
 
 def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
     keys = trip_keys(settings)
-    replays = [Replay(algorithm, thresholds(algorithm.full_name)) for algorithm in algorithms()]
+    replays = [Sweep(algorithm, {BASELINE: thresholds(algorithm.full_name)}) for algorithm in algorithms()]
     with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
         for batch in read_bundles(source, keys):
             for replay in replays:
                 replay.add(batch)
             advance(len(batch))
     rows = [
-        replay_row(replay.algorithm.full_name, replay.thresholds.version, str(replay.input_hash), replay.totals())
+        replay_row(replay.algorithm.full_name, replay.thresholds.version, replay.input_hash, replay.totals())
         for replay in replays
     ]
     save_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())

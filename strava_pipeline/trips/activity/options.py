@@ -3,7 +3,7 @@
 Trips are read here, batch by batch, for every command that shows or replays them. Nothing is printed but counts on stderr.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from strava_pipeline.trips.activity.reading.read import Tally
     from strava_pipeline.trips.activity.reading.source import Filters
     from strava_pipeline.trips.activity.rules.bundle import Bundle
-    from strava_pipeline.trips.activity.rules.replay import DecidedBatch
-    from strava_pipeline.trips.activity.rules.thresholds import Thresholds
-    from strava_pipeline.trips.activity.rules.verdict import Algorithm, Verdict
+    from strava_pipeline.trips.activity.rules.replay import Sweep
+    from strava_pipeline.trips.activity.rules.verdict import Verdict
 
 
 class Format(StrEnum):
@@ -201,31 +200,22 @@ def _print_tally(tally: "Tally") -> None:
     err.print(f"keys used: {', '.join(f'{index}: {count}' for index, count in tally.keys_used.items()) or 'none'}")
 
 
-def decisions(
-    export: Path | None,
-    origin: ReadFrom,
-    filters: "Filters",
-    algorithm: "Algorithm",
-    sets: "Sequence[Thresholds]",
-    statuses: "Mapping[str, Verdict]",
-    *,
-    processes: int,
-) -> "Iterator[DecidedBatch]":
-    """The algorithm's decisions on the trips of the file, or of the source, batch by batch."""
+def decide(sweep: "Sweep", export: Path | None, origin: ReadFrom, filters: "Filters", *, processes: int) -> None:
+    """Have the sweep's algorithm decide on the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.settings import Settings
     from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
     from strava_pipeline.trips.activity.reading.connect import trip_source, trip_url
     from strava_pipeline.trips.activity.reading.export_file import read_export
     from strava_pipeline.trips.activity.reading.read import refuse_unknown
-    from strava_pipeline.trips.activity.rules.replay import decide_batch
     from strava_pipeline.verbs.terminal import watched
 
     if export is not None:
         origin.refuse_beside_file()
         if filters != type(filters)():
             raise MisuseError("Filters choose from a source; of a file all trips are replayed.")
-        yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_export(export))
+        for bundles in read_export(export):
+            sweep.add(bundles)
         return
     settings = Settings.load()
     url = trip_url(settings, origin.source)
@@ -233,9 +223,6 @@ def decisions(
     with trip_source(settings, origin.source) as opened:
         refuse_unknown(opened, filters)
     with watched("Replaying trips", None) as advance:
-        limits = settings.trip_limits
-        for batch in decided_of_source(
-            url, keys, filters, algorithm, sets, statuses, processes=processes, limits=limits
-        ):
-            yield batch
+        for batch in decided_of_source(url, keys, filters, sweep, processes=processes, limits=settings.trip_limits):
+            sweep.count(batch)
             advance(len(batch.digests))

@@ -74,18 +74,18 @@ def diagnose(place: Place) -> Work:
 def replay(place: Place) -> Work:
     """As `trips activity replay --format json --processes 1` does it."""
     from strava_pipeline.core.json_values import json_bytes
-    from strava_pipeline.trips.activity.rules.replay import Replay
+    from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
     from strava_pipeline.trips.activity.rules.thresholds import thresholds
     from strava_pipeline.trips.activity.rules.verdict import algorithms
 
     bundles = _opener(place)
-    result = Replay(algorithms()[-1], thresholds(algorithms()[-1].full_name))
+    result = Sweep(algorithms()[-1], {BASELINE: thresholds(algorithms()[-1].full_name)})
 
     def work() -> int:
         with bundles() as batches:
             for batch in batches:
                 result.add(batch)
-        return len(result.trips) if json_bytes(result.as_json()) else 0
+        return len(result.trips) if json_bytes(result.replay_json()) else 0
 
     return work
 

@@ -86,6 +86,7 @@ def test_the_analysis_of_the_export_is_the_expected_one(told: Any) -> None:
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_the_replay_counts_as_expected(told: Any, where: list[str], processes: str) -> None:
     found = told("replay", *where, "--format", "json", "--processes", processes)
+    assert found["thresholds"] == read("expected.json")["thresholds"]
     assert nearly(read("expected.json")["confusion"]["baseline"]).items() <= found["totals"].items()
     expected = {trip["externalId"]: trip for trip in read("expected.json")["trips"]}
     for trip in found["trips"]:

@@ -10,7 +10,7 @@ import multiprocessing
 import shlex
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -24,7 +24,7 @@ from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import in_order, read_bundles
 from strava_pipeline.trips.activity.reading.source import Filters, ListedTrip
 from strava_pipeline.trips.activity.rules.bundle import Bundle
-from strava_pipeline.trips.activity.rules.replay import DecidedBatch, decide_batch
+from strava_pipeline.trips.activity.rules.replay import DecidedBatch, Sweep
 from strava_pipeline.trips.activity.rules.text import code
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 from strava_pipeline.trips.activity.rules.verdict import Algorithm, Decision, Verdict
@@ -36,14 +36,12 @@ def decided_of_source(
     url: str,
     keys: KeyRing,
     filters: Filters,
-    algorithm: Algorithm,
-    sets: Sequence[Thresholds],
-    statuses: Mapping[str, Verdict],
+    sweep: Sweep,
     *,
     processes: int,
     limits: TripLimits = TripLimits(),
 ) -> Iterator[DecidedBatch]:
-    """What the algorithm decides of the trips that the filters let through, batch by batch, in their order.
+    """What the sweep's algorithm decides with its sets of the trips that the filters let through, batch by batch, in their order.
 
     Raises SourceError; PipelineError where a process was ended from outside.
     """
@@ -51,14 +49,14 @@ def decided_of_source(
     with open_source(url, limits) as source:
         order = [] if in_this_process else in_order(source, filters)[: filters.limit]
         if len(order) <= SHARE:
-            yield from (decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, filters))
+            yield from (sweep.decide(batch) for batch in read_bundles(source, keys, filters))
             return
     shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
     with ProcessPoolExecutor(
         min(processes, len(shares)),
         multiprocessing.get_context("spawn"),
         _begin,
-        ((url, limits, keys, algorithm, sets, statuses),),
+        ((url, limits, keys, sweep),),
     ) as pool:
         try:
             for batches in pool.map(_decide, shares):
@@ -72,7 +70,7 @@ def decided_of_source(
             pool.shutdown(cancel_futures=True)
 
 
-_Job = tuple[str, TripLimits, KeyRing, Algorithm, Sequence[Thresholds], Mapping[str, Verdict]]
+_Job = tuple[str, TripLimits, KeyRing, Sweep]
 _job: list[_Job] = []  # of this process, set once when it starts
 
 
@@ -81,9 +79,9 @@ def _begin(job: _Job) -> None:
 
 
 def _decide(share: Sequence[ListedTrip]) -> list[DecidedBatch]:
-    ((url, limits, keys, algorithm, sets, statuses),) = _job
+    ((url, limits, keys, sweep),) = _job
     with open_source(url, limits) as source:
-        return [decide_batch(algorithm, sets, batch, statuses) for batch in read_bundles(source, keys, order=share)]
+        return [sweep.decide(batch) for batch in read_bundles(source, keys, order=share)]
 
 
 TIMEOUT = 30.0  # seconds for one trip: a hundred thousand points take a phone's code less

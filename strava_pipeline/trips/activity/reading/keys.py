@@ -7,16 +7,14 @@ alone, because arguments and assignments may hold a token. settings.py reads the
 import json
 import os
 import re
-import selectors
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
@@ -53,7 +51,7 @@ class KeyRing:
         """The keys of a file `{"keys": [...]}`. Raises MissingSettingsError, which shows no key."""
         try:
             content = read_private(path, largest=LARGEST + 1)
-            text = "" if len(content) > LARGEST else content.decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
         except NotPrivateError as error:
             raise MissingSettingsError(f"the keys file {error}") from None
         except OSError as error:
@@ -62,8 +60,6 @@ class KeyRing:
             raise MissingSettingsError(f"the keys file {path} is no text. {NO_KEYS}") from None
         if len(content) > LARGEST:
             raise MissingSettingsError(f"the keys file {path} is larger than {LARGEST} bytes. {NO_KEYS}")
-        if not text.strip():
-            raise MissingSettingsError(f"the keys file {path} is empty. {NO_KEYS}")
         return cls(tuple(_keys(_from_json(text, f"the keys file {path}"), f"the keys file {path}")))
 
     @classmethod
@@ -143,17 +139,30 @@ def _answer(command: str, seconds: float) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in it
         why = error.strerror if isinstance(error, OSError) else error
         raise MissingSettingsError(f"{who} can't be started ({why}). {_advice(words[0])}") from None
+    assert process.stdout is not None
+    late = Event()
+
+    def stop() -> None:
+        late.set()
+        _kill(process)
+
+    timer = Timer(seconds, stop)
+    timer.start()
     try:
-        printed, code = _until_end(process, time.monotonic() + seconds)
-    except TimeoutError:
+        printed = process.stdout.read(LARGEST + 1)
+        code = process.wait() if len(printed) <= LARGEST else 0
+    finally:
+        timer.cancel()
+        _kill(process)
+        process.wait()
+        process.stdout.close()
+    if late.is_set():
         raise MissingSettingsError(
             f"{who} did not end within {seconds:g} s. It must not ask anything: unlock the password manager first."
-        ) from None
-    finally:
-        _end(process)
-    if code is None:
+        )
+    if len(printed) > LARGEST:
         raise MissingSettingsError(f"{who} printed more than {LARGEST} bytes. It must print the keys and nothing else.")
-    if code != 0:
+    if code:
         ended = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         raise MissingSettingsError(
             f"{who} {ended}. What it printed is never shown: run it in a terminal to see what is wrong."
@@ -188,33 +197,10 @@ def _printed_text(printed: bytes, who: str) -> str:
     return text
 
 
-def _until_end(process: "subprocess.Popen[bytes]", deadline: float) -> tuple[bytes, int | None]:
-    """All that the program prints, and its exit code; no code where it prints too much. Raises TimeoutError."""
-    assert process.stdout is not None
-    printed = b""
-    with selectors.DefaultSelector() as output:
-        output.register(process.stdout, selectors.EVENT_READ)
-        while output.select(max(0.0, deadline - time.monotonic())):
-            part = os.read(process.stdout.fileno(), LARGEST)
-            printed += part
-            if len(printed) > LARGEST:
-                return b"", None
-            if not part:
-                break
-        else:
-            raise TimeoutError
-    try:
-        return printed, process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End the program with all that it started."""
     with suppress(ProcessLookupError, PermissionError):  # macOS refuses where only zombies are left
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 class Decrypted(NamedTuple):

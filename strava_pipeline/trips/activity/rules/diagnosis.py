@@ -57,8 +57,8 @@ def _diagnosed(
         metrics,
         decision,
         flip,
-        beside.truth.label.value if beside.truth else None,
-        beside.truth.source if beside.truth else None,
+        beside.label and beside.label.value,
+        beside.label_source,
         beside.outcome.value,
     )
     return Diagnosed(bundle, diagnosis, flip_text(decision, flip, thresholds))

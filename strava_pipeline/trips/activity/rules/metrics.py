@@ -15,6 +15,7 @@ from strava_pipeline.core.json_values import clean_text, finite_number, parse_in
 from strava_pipeline.trips.activity.rules.bundle import Bundle
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 from strava_pipeline.trips.activity.rules.track import KMH, points_frame, segments, usable_points, used_points
+from strava_pipeline.trips.activity.tables import METRICS
 
 MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 
@@ -56,54 +57,7 @@ _ZERO_WITHOUT_POINTS = frozenset(
     | {"moving_s", "teleports", "gaps", "gap_total_s"}
 )
 
-SCHEMA: Mapping[str, pl.DataType | type[pl.DataType]] = {
-    "points_raw": pl.Int64,
-    "points_invalid": pl.Int64,
-    "points_used": pl.Int64,
-    "unsorted_timestamps": pl.Int64,
-    "duplicate_timestamps": pl.Int64,
-    "duration_s": pl.Float64,
-    "duration_reported_s": pl.Float64,
-    "haversine_m": pl.Float64,
-    "haversine_raw_m": pl.Float64,
-    "distance_reported_m": pl.Float64,
-    "distance_mismatch": pl.Float64,
-    "distance_route_m": pl.Float64,
-    "route_ratio": pl.Float64,
-    "net_displacement_m": pl.Float64,
-    "straightness": pl.Float64,
-    "avg_speed_kmh": pl.Float64,
-    "moving_s": pl.Float64,
-    "moving_avg_speed_kmh": pl.Float64,
-    "stationary_share": pl.Float64,
-    "teleports": pl.Int64,
-    "teleport_share": pl.Float64,
-    "gaps": pl.Int64,
-    "gap_total_s": pl.Float64,
-    "gap_max_s": pl.Float64,
-    "gap_share": pl.Float64,
-    "speed_device_p50_kmh": pl.Float64,
-    "speed_device_p85_kmh": pl.Float64,
-    "speed_device_p95_kmh": pl.Float64,
-    "speed_device_max_kmh": pl.Float64,
-    "speed_displacement_p50_kmh": pl.Float64,
-    "speed_displacement_p85_kmh": pl.Float64,
-    "speed_displacement_p95_kmh": pl.Float64,
-    "speed_displacement_max_kmh": pl.Float64,
-    "device_speed_share": pl.Float64,
-    "speed_source": pl.String,
-    "speed_p95_kmh": pl.Float64,
-    "accuracy_p50_m": pl.Float64,
-    "accuracy_p95_m": pl.Float64,
-    "accuracy_poor_share": pl.Float64,
-    "jitter_p50_m": pl.Float64,
-    "jitter_p95_m": pl.Float64,
-    "activity_mix": MIX,
-    "activity_source": pl.String,
-    "clip_start_s": pl.Float64,
-    "clip_end_s": pl.Float64,
-    "location_count_mismatch": pl.Boolean,
-}
+SCHEMA = {column.name: MIX if column.name == "activity_mix" else column.kind.polars for column in METRICS}
 """The metrics in their order: s, m, km/h by their names, shares from 0 to 1, counts."""
 
 

@@ -1,7 +1,8 @@
-"""Replay: an algorithm's decisions on past trips, compared with the stored decisions and with what people said.
+"""An algorithm's decisions on past trips with sets of thresholds, compared with the stored decisions and with what people said.
 
-A label is what people said; it must not depend on metrics or rules. The confusion counts verdicts against labels. One small
-record of each trip is kept; its points are dropped with its batch.
+A label is what people said; it must not depend on metrics or rules. A replay is a sweep of one set, the baseline. Of each trip
+one small record is kept; its points are dropped with its batch. The syntax of sets (`--set`, `--grid`) is here, too, because a
+set is named by what was typed.
 """
 
 import hashlib
@@ -9,9 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
-from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.json_values import json_bytes, number_text
 from strava_pipeline.trips.activity.rules.bundle import (
     MISSING_START_END,
     NOT_BIKE,
@@ -20,6 +23,7 @@ from strava_pipeline.trips.activity.rules.bundle import (
     entry_comment,
     submitted_at,
 )
+from strava_pipeline.trips.activity.rules.text import NOTHING, aligned, cut, one_line
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 from strava_pipeline.trips.activity.rules.verdict import Algorithm, Decision, Verdict
 
@@ -47,28 +51,22 @@ class Outcome(StrEnum):
     CHANGED = "changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """A label and its source: `review` or `feedback`."""
-
-    label: Label
-    source: str
-
-
 _REVIEWS = {"approved": Label.RIDE, "rejected": Label.NOT_RIDE}
 _COMMENTS = {NOT_BIKE: Label.NOT_RIDE, RIDE_NOT_DETECTED: Label.RIDE, MISSING_START_END: Label.RIDE}
 
 
-def truth(bundle: Bundle) -> Truth | None:
-    """The label by the reviewer's decision, else by the latest feedback with a telling comment; None without either."""
+def truth(bundle: Bundle) -> tuple[Label, str] | tuple[None, None]:
+    """The label and its source: the reviewer's decision, else the latest feedback with a telling comment."""
     if bundle.review_status in _REVIEWS:
-        return Truth(_REVIEWS[bundle.review_status], "review")
-    latest, label = -float("inf"), None
-    for entry in bundle.feedback:
-        commented = _COMMENTS.get(entry_comment(entry) or "")
-        if commented is not None and (submitted := submitted_at(entry)) >= latest:
-            latest, label = submitted, commented
-    return None if label is None else Truth(label, "feedback")
+        return _REVIEWS[bundle.review_status], "review"
+    telling = [
+        (submitted_at(entry), label)
+        for entry in bundle.feedback
+        if (label := _COMMENTS.get(entry_comment(entry) or "")) is not None
+    ]
+    latest = max((at for at, _ in telling), default=None)
+    labels = [label for at, label in telling if at == latest]
+    return (labels[-1], "feedback") if labels else (None, None)
 
 
 def stored_verdict(bundle: Bundle, statuses: Mapping[str, Verdict] = STATUSES) -> Verdict:
@@ -81,73 +79,13 @@ def outcome(old: Verdict, new: Verdict, label: Label | None) -> Outcome:
     if label is None:
         return Outcome.SAME if new == old else Outcome.CHANGED
     gained = _score(new, label) - _score(old, label)
-    if gained == 0:
-        return Outcome.SAME
-    return Outcome.BETTER if gained > 0 else Outcome.WORSE
+    return Outcome.BETTER if gained > 0 else Outcome.WORSE if gained < 0 else Outcome.SAME
 
 
 def _score(verdict: Verdict, label: Label) -> float:
     if verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
         return 0.5
     return float((verdict is Verdict.ACCEPTED) == (label is Label.RIDE))
-
-
-_CELLS = {
-    (Label.RIDE, Verdict.ACCEPTED): "TP",
-    (Label.NOT_RIDE, Verdict.ACCEPTED): "FP",
-    (Label.NOT_RIDE, Verdict.REJECTED): "TN",
-    (Label.RIDE, Verdict.REJECTED): "FN",
-}
-_NAMES = (*_CELLS.values(), "review_ride", "review_not_ride", *(outcome.value for outcome in Outcome))
-
-
-class Confusion:
-    """Counts over trips, one `add` each: the cells over labelled ones, the outcomes over all."""
-
-    def __init__(self) -> None:
-        self._counts = dict.fromkeys(_NAMES, 0)
-
-    def __getitem__(self, name: str) -> int:
-        return self._counts[name]
-
-    def add(self, verdict: Verdict, label: Label | None, outcome: Outcome) -> None:
-        """Count one trip."""
-        self._counts[outcome.value] += 1
-        if label is not None:
-            self._counts[_CELLS.get((label, verdict), f"review_{label.value}")] += 1
-
-    @property
-    def precision(self) -> float | None:
-        """Of the accepted, the share of rides; None where none was accepted."""
-        return _share(self["TP"], self["FP"])
-
-    @property
-    def recall(self) -> float | None:
-        """Of the rides decided, the share accepted; None where none was decided."""
-        return _share(self["TP"], self["FN"])
-
-    @property
-    def f1(self) -> float | None:
-        """The harmonic mean of both; None where one is None or both are 0."""
-        precision, recall = self.precision, self.recall
-        if precision is None or recall is None or precision + recall == 0:
-            return None
-        return 2 * precision * recall / (precision + recall)
-
-    def as_json(self) -> dict[str, int]:
-        """The counts."""
-        return dict(self._counts)
-
-    def scores(self) -> dict[str, float | None]:
-        """The three measures."""
-        return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
-
-
-def _share(of: int, others: int) -> float | None:
-    return of / (of + others) if of + others else None
-
-
-FORMAT = "activity-trip-replay/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +96,8 @@ class ReplayedTrip:
     old: Verdict
     new: Verdict
     reasons: tuple[str, ...]
-    truth: Truth | None
+    label: Label | None
+    label_source: str | None
     outcome: Outcome
 
     def as_json(self) -> dict[str, Any]:
@@ -167,11 +106,18 @@ class ReplayedTrip:
             "externalId": self.external_id,
             "old": self.old.value,
             "new": self.new.value,
-            "label": self.truth.label.value if self.truth else None,
-            "label_source": self.truth.source if self.truth else None,
+            "label": self.label and self.label.value,
+            "label_source": self.label_source,
             "outcome": self.outcome.value,
             "reasons": list(self.reasons),
         }
+
+
+def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> ReplayedTrip:
+    """One trip's decision, compared with the source's decision and with what people said."""
+    old, (label, source) = stored_verdict(bundle, statuses), truth(bundle)
+    compared = outcome(old, decision.verdict, label)
+    return ReplayedTrip(bundle.external_id, old, decision.verdict, decision.reasons, label, source, compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +128,6 @@ class DecidedBatch:
     digests: list[bytes]
 
 
-def decide_batch(
-    algorithm: Algorithm,
-    sets: Sequence[Thresholds],
-    bundles: Sequence[Bundle],
-    statuses: Mapping[str, Verdict] = STATUSES,
-) -> DecidedBatch:
-    """Decide on one batch for a replay or a sweep: the part that needs the points."""
-    stored = [(stored_verdict(bundle, statuses), truth(bundle)) for bundle in bundles]
-    return DecidedBatch(
-        [
-            [_compared(*trip) for trip in zip(bundles, decisions, stored, strict=True)]
-            for decisions in algorithm.decide_all(bundles, sets)
-        ],
-        [_digest(bundle) for bundle in bundles],
-    )
-
-
 def _digest(bundle: Bundle) -> bytes:
     """The same for a trip whichever key opened it."""
     held = bundle.as_json()
@@ -206,80 +135,210 @@ def _digest(bundle: Bundle) -> bytes:
     return hashlib.sha256(json_bytes(held)).digest()
 
 
-class InputHash:
-    """The hash of all trips, in their order: two results with one hash are of the same trips."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, digests: Sequence[bytes]) -> None:
-        """The next trips."""
-        self._hash.update(b"".join(digests))
-
-    def __str__(self) -> str:
-        return f"sha256:{self._hash.hexdigest()}"
+_CELLS = {
+    (Label.RIDE, Verdict.ACCEPTED): "TP",
+    (Label.NOT_RIDE, Verdict.ACCEPTED): "FP",
+    (Label.NOT_RIDE, Verdict.REJECTED): "TN",
+    (Label.RIDE, Verdict.REJECTED): "FN",
+}
+_COUNTED = (*_CELLS.values(), "review_ride", "review_not_ride", *(outcome.value for outcome in Outcome))
 
 
-class Replay:
-    """One algorithm with one set of thresholds over batches of trips; `statuses` as in STATUSES."""
+def scores(counts: Mapping[str, int]) -> dict[str, float | None]:
+    """Precision, recall and their harmonic mean; None for a share of nothing."""
+    precision, recall = (_share(counts["TP"], counts[others]) for others in ("FP", "FN"))
+    both = (precision or 0) + (recall or 0)
+    f1 = None if precision is None or recall is None or not both else 2 * precision * recall / both
+    return {"precision": precision, "recall": recall, "f1": f1}
+
+
+def _share(of: int, others: int) -> float | None:
+    return of / (of + others) if of + others else None
+
+
+BASELINE = "baseline"
+
+
+class Sweep:
+    """An algorithm with sets of thresholds by name, the baseline first, over batches of trips; `statuses` as in STATUSES.
+
+    `counts`: by set, the cells of the confusion over labelled trips and the outcomes over all. `trips`: by the baseline.
+    `moved`: by set, the trips on which it and the baseline decide differently.
+    """
 
     def __init__(
-        self, algorithm: Algorithm, thresholds: Thresholds, statuses: Mapping[str, Verdict] = STATUSES
+        self, algorithm: Algorithm, sets: Mapping[str, Thresholds], statuses: Mapping[str, Verdict] = STATUSES
     ) -> None:
-        self.algorithm = algorithm
-        self.thresholds = thresholds
+        self.algorithm, self.sets, self.statuses = algorithm, sets, statuses
+        self.counts = {name: dict.fromkeys(_COUNTED, 0) for name in sets}
+        self.moved: dict[str, list[dict[str, str | None]]] = {name: [] for name in sets}
         self.trips: list[ReplayedTrip] = []
-        self.confusion = Confusion()
-        self.input_hash = InputHash()
-        self.statuses = statuses
+        self._digests = bytearray()
+
+    def decide(self, bundles: Sequence[Bundle]) -> DecidedBatch:
+        """Decide on a batch with every set: the part that needs the points."""
+        decided = [
+            [replayed(bundle, decision, self.statuses) for bundle, decision in zip(bundles, decisions, strict=True)]
+            for decisions in self.algorithm.decide_all(bundles, [*self.sets.values()])
+        ]
+        return DecidedBatch(decided, [_digest(bundle) for bundle in bundles])
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decide on the next trips and count them."""
-        self.count(decide_batch(self.algorithm, [self.thresholds], bundles, self.statuses))
+        self.count(self.decide(bundles))
 
     def count(self, batch: DecidedBatch) -> None:
         """Count the next trips, decided elsewhere."""
-        (added,) = batch.sets
-        self.input_hash.add(batch.digests)
-        for trip in added:
-            self.confusion.add(trip.new, trip.truth.label if trip.truth else None, trip.outcome)
-        self.trips.extend(added)
+        self._digests += b"".join(batch.digests)
+        self.trips += batch.sets[0]
+        for name, trips in zip(self.sets, batch.sets, strict=True):
+            for trip, before in zip(trips, batch.sets[0], strict=True):
+                label = trip.label and trip.label.value
+                self.counts[name][trip.outcome.value] += 1
+                if trip.label is not None:
+                    self.counts[name][_CELLS.get((trip.label, trip.new), f"review_{label}")] += 1
+                if trip.new != before.new:
+                    verdicts = {"baseline": before.new.value, "new": trip.new.value}
+                    self.moved[name].append({"externalId": trip.external_id, **verdicts, "label": label})
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The baseline."""
+        return next(iter(self.sets.values()))
+
+    @property
+    def input_hash(self) -> str:
+        """The hash of all trips, in their order: two results with one hash are of the same trips."""
+        return f"sha256:{hashlib.sha256(self._digests).hexdigest()}"
+
+    @property
+    def ranking(self) -> list[str]:
+        """The names of the sets, best first: fewer trips worse than stored, then more better ones, then by name."""
+        return sorted(self.sets, key=lambda name: (self.counts[name]["worse"], -self.counts[name]["better"], name))
 
     def totals(self) -> dict[str, Any]:
-        """How many trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
+        """By the baseline: how many trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
+        counts = next(iter(self.counts.values()))
         return {
             "trips": len(self.trips),
-            "labelled": sum(trip.truth is not None for trip in self.trips),
+            "labelled": sum(trip.label is not None for trip in self.trips),
             "old": _verdict_counts([trip.old for trip in self.trips]),
             "new": _verdict_counts([trip.new for trip in self.trips]),
-            **self.confusion.as_json(),
-            **self.confusion.scores(),
+            **counts,
+            **scores(counts),
         }
 
-    def as_json(self) -> dict[str, Any]:
-        """The whole replay; for the same trips always the same."""
+    def replay_json(self) -> dict[str, Any]:
+        """Every trip by the baseline; for the same trips always the same."""
+        found = {"totals": self.totals(), "trips": [trip.as_json() for trip in self.trips]}
+        return {"format": "activity-trip-replay/1", **self._described(), **found}
+
+    def sweep_json(self) -> dict[str, Any]:
+        """What each set comes to, each part by the set's name; for the same trips always the same."""
         return {
-            "format": FORMAT,
+            "format": "activity-trip-sweep/1",
+            **self._described(),
+            "sets": {name: chosen.difference(self.thresholds) for name, chosen in self.sets.items()},
+            "confusion": self.counts,
+            "scores": {name: scores(counts) for name, counts in self.counts.items()},
+            "ranking": self.ranking,
+            "moved": self.moved,
+        }
+
+    def _described(self) -> dict[str, Any]:
+        return {
             "algorithm": self.algorithm.full_name,
             "thresholds_version": self.thresholds.version,
             "thresholds": dict(self.thresholds.values),
-            "input_hash": str(self.input_hash),
-            "totals": self.totals(),
-            "trips": [trip.as_json() for trip in self.trips],
+            "input_hash": self.input_hash,
         }
-
-
-def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> ReplayedTrip:
-    """One trip's decision, compared with the source's decision and with what people said."""
-    return _compared(bundle, decision, (stored_verdict(bundle, statuses), truth(bundle)))
-
-
-def _compared(bundle: Bundle, decision: Decision, stored: tuple[Verdict, Truth | None]) -> ReplayedTrip:
-    old, label = stored
-    compared = outcome(old, decision.verdict, label.label if label else None)
-    return ReplayedTrip(bundle.external_id, old, decision.verdict, decision.reasons, label, compared)
 
 
 def _verdict_counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     counts = Counter(verdicts)
     return {verdict.value: counts[verdict] for verdict in Verdict}
+
+
+def threshold_sets(
+    baseline: Thresholds, sets: Sequence[str] = (), grids: Sequence[str] = (), *, cartesian: bool = False
+) -> dict[str, Thresholds]:
+    """The baseline; a set per `name=key=value[,key=value]`; and per value of each grid `key=a,b,c`, or per combination of them.
+
+    Raises MisuseError for what can't be read, a key that is none, a name given twice.
+    """
+    axes: dict[str, dict[float, None]] = {}
+    for text in grids:
+        key, _, values = text.partition("=")
+        axes.setdefault(key.strip(), {}).update(dict.fromkeys(_number(value, text) for value in values.split(",")))
+    if cartesian:
+        chosen = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())] if axes else []
+    else:
+        chosen = [{key: value} for key, values in axes.items() for value in values]
+    named = [*map(_named_set, sets), *((_name(changes), changes) for changes in chosen)]
+    found = {BASELINE: baseline}
+    for name, changes in named:
+        if name in found:
+            raise MisuseError(f"two sets are called {name}: give each a name of its own")
+        found[name] = baseline.with_values(changes)
+    return found
+
+
+def _named_set(text: str) -> tuple[str, dict[str, float]]:
+    name, _, rest = text.partition("=")
+    pairs = [part.partition("=") for part in rest.split(",")]
+    changes = {key.strip(): _number(value, text) for key, equals, value in pairs if equals}
+    if not name.strip() or len(changes) != len(pairs):
+        raise MisuseError(f"{text!r} is no set: write name=key=value[,key=value], each key once")
+    return name.strip(), changes
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise MisuseError(f"{whole!r}: {text.strip() or 'nothing'} is no number") from None
+
+
+def _name(changes: Mapping[str, float]) -> str:
+    return ",".join(f"{key}={number_text(value)}" for key, value in changes.items())
+
+
+SHOWN = 50  # trips of a list; all of them are in the JSON
+_HEAD = ("set", "worse", "better", "same", "changed", "TP", "FN", "FP", "TN", "review", "precision", "recall", "F1")
+
+
+def sweep_text(sweep: Sweep) -> str:
+    """A line per set, best first; then the trips that come out otherwise than stored, and those that a set moves."""
+    rows = [(cut(name, 34), *_numbers(sweep.counts[name])) for name in sweep.ranking]
+    order = (Outcome.WORSE, Outcome.BETTER, Outcome.CHANGED)
+    others = [trip for wanted in order for trip in sweep.trips if trip.outcome is wanted]
+    lines = [
+        f"{sweep.algorithm.full_name} with the thresholds {sweep.thresholds.version}, {len(sweep.trips)} trips",
+        sweep.input_hash,
+        "",
+        *aligned([_HEAD, *rows], right=set(range(1, len(_HEAD))), indent=""),
+        *_listed("Other verdicts than stored", [_moved_row(trip) for trip in others]),
+    ]
+    for name in sweep.ranking:
+        moved = [
+            (one_line(str(trip["externalId"])), f"{trip['baseline']} → {trip['new']}", trip["label"] or NOTHING)
+            for trip in sweep.moved[name]
+        ]
+        lines += _listed(f"{name}: {len(moved)} change sides", moved) if name != BASELINE else []
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(counts: Mapping[str, int]) -> list[str]:
+    review = counts["review_ride"] + counts["review_not_ride"]
+    shown = [str(counts[name]) for name in _HEAD[1:9]]
+    return [*shown, str(review), *(NOTHING if score is None else f"{score:.3f}" for score in scores(counts).values())]
+
+
+def _moved_row(trip: ReplayedTrip) -> tuple[str, ...]:
+    verdicts, label = f"{trip.old.value} → {trip.new.value}", trip.label or NOTHING
+    return one_line(trip.external_id), trip.outcome.value, verdicts, label, ", ".join(trip.reasons) or NOTHING
+
+
+def _listed(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    more = len(rows) - SHOWN
+    return ["", title, *aligned(rows[:SHOWN]), *([f"  … and {more} more: --format json shows all"] if more > 0 else [])]

@@ -42,6 +42,10 @@ class Thresholds:
         changed = ",".join(f"{key}={number_text(value)}" for key, value in sorted(differing.items()))
         return Thresholds(f"{self.version}+{changed}", {**self.values, **differing})
 
+    def difference(self, baseline: "Thresholds") -> dict[str, float]:
+        """The values that are others than the baseline's."""
+        return {key: value for key, value in self.values.items() if value != baseline.values[key]}
+
     @property
     def inside_metrics(self) -> tuple[float, ...]:
         """The values that metrics are computed with: where they are equal, so are the metrics."""

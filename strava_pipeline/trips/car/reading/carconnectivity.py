@@ -13,15 +13,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.json_values import finite_number
-from strava_pipeline.trips.car.reading.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import Trouble, unanswered
 from strava_pipeline.trips.car.rules.config import read_position
+from strava_pipeline.trips.car.rules.lines import CarReading
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +80,16 @@ class CarConnectivityCars:
         self._troubles: dict[str, _ConnectorTrouble] = {}  # by the connector's name
         self._warned: set[Trouble] = set()
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
-        asked_at, vin = self._now(), self._vins.get((user_id, car_id))
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
+        vin = self._vins.get((user_id, car_id))
         if vin is None:
-            return Reading(car_id, asked_at, asked_at, error=Trouble.UNKNOWN_CAR)
+            return unanswered(car_id, self._now(), Trouble.UNKNOWN_CAR)
         with self._lock:
             try:
                 self._fetch()
-                found = self._reading(car_id, vin, asked_at)
+                found = self._reading(car_id, vin)
             except Exception as error:  # noqa: BLE001 - whatever the package raises, tracking goes on
-                found = Reading(car_id, asked_at, self._now(), error=self._trouble(error))
+                found = unanswered(car_id, self._now(), self._trouble(error))
         return found
 
     def close(self) -> None:
@@ -103,24 +104,14 @@ class CarConnectivityCars:
         finally:
             self._lock.release()
 
-    def _reading(self, car_id: str, vin: str, asked_at: datetime) -> Reading:
+    def _reading(self, car_id: str, vin: str) -> CarReading:
         vehicle = self._service.garage.get_vehicle(vin) if self._service is not None else None
         for noted in self._troubles.values():
             if vehicle is None or noted.connector is None or noted.connector in vehicle.managing_connectors:
-                return Reading(car_id, asked_at, self._now(), error=noted.trouble)
+                return unanswered(car_id, self._now(), noted.trouble)
         if vehicle is None:
-            return Reading(car_id, asked_at, self._now(), error=Trouble.UNKNOWN_CAR)
-        state = vehicle_state(vehicle)
-        return Reading(
-            car_id,
-            asked_at,
-            self._now(),
-            state.measured_at,
-            state.is_parked,
-            state.odometer_km,
-            state.lat,
-            state.lng,
-        )
+            return unanswered(car_id, self._now(), Trouble.UNKNOWN_CAR)
+        return CarReading(car_id=car_id, answered_at=self._now(), **vehicle_state(vehicle))
 
     def _fetch(self) -> None:
         """Ask every maker's service, unless that was done a moment ago; a service that fails does not affect the others' cars."""
@@ -230,17 +221,6 @@ KM = {"km": 1.0, "mi": 1.609344, "m": 0.001, "ft": 0.0003048}
 """Kilometres in one of each unit of length; a number in another, or in none, is no distance."""
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleState:
-    """As in a Reading. `measured_at` None: no time was given, or the car is parked, which holds until further notice."""
-
-    measured_at: datetime | None
-    is_parked: bool | None
-    odometer_km: float | None
-    lat: float | None = field(repr=False)
-    lng: float | None = field(repr=False)
-
-
 def forget_times(vehicle: Any) -> None:
     """Before a fetch: remove the times of a vehicle's values, so that afterwards only values of this fetch have one.
 
@@ -251,8 +231,11 @@ def forget_times(vehicle: Any) -> None:
         attribute.last_updated = None
 
 
-def vehicle_state(vehicle: Any) -> VehicleState:
-    """A vehicle's state, after the fetch."""
+def vehicle_state(vehicle: Any) -> dict[str, Any]:
+    """A vehicle's state after the fetch, as in a CarReading.
+
+    `measured_at` None: no time was given, or the car is parked, which holds until further notice.
+    """
     parked, odometer = is_parked(vehicle), odometer_km(vehicle)
     measured = None
     if parked is False:
@@ -260,7 +243,8 @@ def vehicle_state(vehicle: Any) -> VehicleState:
     elif parked is None and odometer is not None:
         measured = _measured(vehicle.odometer)
     place = read_position({"lat": _value(vehicle.position.latitude), "lng": _value(vehicle.position.longitude)})
-    return VehicleState(measured, parked, odometer, *(place or (None, None)))
+    lat, lng = place or (None, None)
+    return {"measured_at": measured, "is_parked": parked, "odometer": odometer, "lat": lat, "lng": lng}
 
 
 def is_parked(vehicle: Any) -> bool | None:

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from strava_pipeline.core.json_values import parse_instant, parse_json
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, Geocoder, ask_route, is_definite
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Trouble, unanswered
 from strava_pipeline.trips.car.rules.events import read_answer
 from strava_pipeline.trips.car.rules.lines import CarReading, Oracle, Points
 from strava_pipeline.trips.car.rules.people import People
@@ -65,15 +65,14 @@ class _Oracle:
         self._cars, self.route = cars, route
 
     def car(self, user_id: str, car_id: str, at: float) -> CarReading:
-        return _line(self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id))
+        return self._cars.ask(car_id, datetime.fromtimestamp(at, UTC), user_id)
 
 
 class _NoAdapter:
     """Where nothing is configured, no car can be asked."""
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
-        now = datetime.now(UTC)
-        return Reading(car_id, now, now, error=Trouble.UNKNOWN_CAR)
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
+        return unanswered(car_id, datetime.now(UTC), Trouble.UNKNOWN_CAR)
 
 
 def _adapter(settings: Settings, people: People) -> CarAdapter:
@@ -83,19 +82,6 @@ def _adapter(settings: Settings, people: People) -> CarAdapter:
 
     return CarConnectivityCars(
         Path(people.carconnectivity), people.vins, tokens=settings.secrets_dir / "carconnectivity_tokens.json"
-    )
-
-
-def _line(reading: Reading) -> CarReading:
-    return CarReading(
-        car_id=reading.car_id,
-        answered_at=reading.answered_at,
-        measured_at=reading.measured_at,
-        is_parked=reading.is_parked,
-        odometer=reading.odometer_km,
-        lat=reading.lat,
-        lng=reading.lng,
-        error=reading.error.value if reading.error else None,
     )
 
 
@@ -170,12 +156,12 @@ class ScriptedCars:
         """Raises SourceError."""
         return cls(read_script(path))
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         moment = self._moment(user_id, round(at.timestamp() * 1000))
         answer = read_answer(self._next((user_id, car_id, moment))) if moment is not None else None
         if answer is None:
-            return Reading(car_id, at, at, error=Trouble.NO_ANSWER)
-        return Reading(car_id, at, at, at, answer.is_parked, answer.odometer, answer.lat, answer.lng)
+            return unanswered(car_id, at, Trouble.NO_ANSWER)
+        return CarReading(car_id=car_id, answered_at=at, measured_at=at, **asdict(answer))
 
     def _moment(self, user_id: str, asked: int) -> int | None:
         """The moment of the step to which a question belongs."""

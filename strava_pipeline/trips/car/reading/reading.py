@@ -7,11 +7,12 @@ time.
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
+
+from strava_pipeline.trips.car.rules.lines import CarReading
 
 
 class Trouble(StrEnum):
@@ -27,33 +28,15 @@ class Trouble(StrEnum):
     FAILED = "failed"  # anything else
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a car answered. `measured_at`: when the car itself measured it, if known; `is_parked` None: not known.
-
-    With an `error` there are no values.
-    """
-
-    car_id: str
-    asked_at: datetime
-    answered_at: datetime
-    measured_at: datetime | None = None
-    is_parked: bool | None = None
-    odometer_km: float | None = None
-    lat: float | None = field(default=None, repr=False)
-    lng: float | None = field(default=None, repr=False)
-    error: Trouble | None = None
-
-    @property
-    def at(self) -> datetime:
-        """The moment that the reading is of."""
-        return self.measured_at or self.answered_at
+def unanswered(car_id: str, at: datetime, why: Trouble) -> CarReading:
+    """What stands in the place of an answer."""
+    return CarReading(car_id=car_id, answered_at=at, error=why.value)
 
 
 class CarAdapter(Protocol):
     """A way of asking cars. `ask` never raises: what goes wrong is in the reading."""
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         """The state of that user's car now; `at` is the moment of the ping that asks for it."""
 
 
@@ -67,7 +50,7 @@ class _Call:
     def __init__(self, begun: datetime) -> None:
         self.begun = begun
         self.done = threading.Event()
-        self.reading: Reading | None = None
+        self.reading: CarReading | None = None
         self.waiting = 0
         self.is_logged = False
 
@@ -107,7 +90,7 @@ class BoundedCars:
         if close is not None:
             close()
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         asked_at, key = self._clock(), (user_id, car_id)
         with self._lock:
             call = self._calls.get(key)
@@ -131,7 +114,7 @@ class BoundedCars:
                 user_id,
                 self._seconds,
             )
-        return found or Reading(car_id, asked_at, self._clock(), error=Trouble.TIMEOUT)
+        return found or unanswered(car_id, self._clock(), Trouble.TIMEOUT)
 
     def _is_old(self, call: _Call, now: datetime) -> bool:
         return call.reading is not None and abs(now - call.reading.answered_at) > self._keep
@@ -148,7 +131,7 @@ class BoundedCars:
                 reading = self._adapter.ask(car_id, at, user_id)
             except Exception as error:  # noqa: BLE001 - an adapter must not raise, but the caller needs an answer
                 log.warning("asking a car failed (%s).", type(error).__name__)
-                reading = Reading(car_id, call.begun, self._clock(), error=Trouble.FAILED)
+                reading = unanswered(car_id, self._clock(), Trouble.FAILED)
         with self._lock:
             call.reading = reading
         call.done.set()

@@ -4,53 +4,65 @@ A configuration is read from JSON and checked field by field. An error names a f
 that was found. What happens at a limit stands with the rule that uses it.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import finite_number
 
+ONLY_KNOWN = ConfigDict(extra="forbid")
+Count = Annotated[int, Field(ge=1)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-@dataclass(frozen=True, slots=True)
+
+@checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Limits:
-    """Counts are reached (>=), everything else is exceeded (>) or fallen short of (<). Raises MisuseError for a wrong one."""
+    """Counts are reached (>=), everything else is exceeded (>) or fallen short of (<)."""
 
-    no_driving_count: int = 3  # pings without a driving car, then the trip is given up; the former tracker
-    api_error_count: int = 2  # errors of the car's API, then GPS alone; the former tracker
-    parked_count: int = 3  # parked readings in a row, then the trip is over; the former tracker
-    stale_s: float = 7200.0  # without any event, then the safety net ends the trip; the former tracker
-    thinning_m: float = 50.0  # between two points of a trail; a parked phone's GPS wanders as far, the former tracker
-    skip_radius_m: float = 200.0  # of a skip location that names none; the former tracker
-    location_radius_m: float = 150.0  # of any other location that names none; the former tracker
-    odometer_km: float = 0.5  # more since the last parked reset: it drives, whatever the API says; the former tracker
-    counted_s: float = 50.0  # between two counted pings; the app's own pause when it sent one a minute
-    cooldown_s: float = 1800.0  # after a trip one needs evidence to begin; chosen, AutoPi reopens for 600 s
-    min_trip_km: float = 0.1  # less is no trip; the former tracker
-    long_route_percent: float = 5.0  # over the direct route; the former tracker
-    haversine_factor: float = 1.15  # roads are longer than straight lines between points; the former tracker
+    no_driving_count: Count = 3  # pings without a driving car, then the trip is given up; the former tracker
+    api_error_count: Count = 2  # errors of the car's API, then GPS alone; the former tracker
+    parked_count: Count = 3  # parked readings in a row, then the trip is over; the former tracker
+    stale_s: Number = 7200.0  # without any event, then the safety net ends the trip; the former tracker
+    thinning_m: Number = 50.0  # between two points of a trail; a parked phone's GPS wanders as far, the former tracker
+    skip_radius_m: Number = 200.0  # of a skip location that names none; the former tracker
+    location_radius_m: Number = 150.0  # of any other location that names none; the former tracker
+    odometer_km: Number = 0.5  # more since the last parked reset: it drives, whatever the API says; the former tracker
+    counted_s: Number = 50.0  # between two counted pings; the app's own pause when it sent one a minute
+    cooldown_s: Number = 1800.0  # after a trip one needs evidence to begin; chosen, AutoPi reopens for 600 s
+    min_trip_km: Number = 0.1  # less is no trip; the former tracker
+    long_route_percent: Number = 5.0  # over the direct route; the former tracker
+    haversine_factor: Number = 1.15  # roads are longer than straight lines between points; the former tracker
 
-    def __post_init__(self) -> None:
-        for name in _names():
-            value = getattr(self, name)
-            if _is_count(name) and (isinstance(value, float) or value < 1):
-                raise MisuseError(f"{name} is a count: a whole number from 1 on. {_choices()}")
-            if not math.isfinite(value) or value < 0:
-                raise MisuseError(f"{name} is a number from 0 on. {_choices()}")
+
+DEFAULT_LIMITS = Limits()
+_LIMITS = TypeAdapter(Limits)
 
 
 def limits_with(assignments: Sequence[str]) -> Limits:
     """The default limits with some replaced, as in `parked_count=4`. Raises MisuseError for what is no limit."""
-    values: dict[str, float] = {}
-    for assignment in assignments:
-        name, _, text = (part.strip() for part in assignment.partition("="))
-        if name not in _names():
-            raise MisuseError(f"{assignment!r} sets no limit: write NAME=NUMBER. {_choices()}")
-        values[name] = _number(name, text)
-    return Limits(**values)  # type: ignore[arg-type]  # a count that is no whole number is refused there
+    pairs = (assignment.partition("=") for assignment in assignments)
+    try:
+        return _LIMITS.validate_python({name.strip(): text.strip() for name, _, text in pairs})
+    except ValidationError as error:
+        names = ", ".join(limit.name for limit in fields(Limits))
+        raise MisuseError(f"{faults_of(error)[0]}: write NAME=NUMBER. There are: {names}") from None
 
 
 def rounded(value: float) -> float:
@@ -58,38 +70,16 @@ def rounded(value: float) -> float:
     return round(value, 6)
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise MisuseError(f"{name}={text}: {text or 'nothing'} is no number. {_choices()}") from None
-    return int(number) if _is_count(name) and number.is_integer() else number
-
-
-def _names() -> list[str]:
-    return [limit.name for limit in fields(Limits)]
-
-
-def _is_count(name: str) -> bool:
-    return name.endswith("_count")
-
-
-def _choices() -> str:
-    return f"There are: {', '.join(_names())}"
-
-
-DEFAULT_LIMITS = Limits()
-"""Shared, because the constructor checks each field."""
-
-
 MAX_LAT, MAX_LNG = 90.0, 180.0  # degrees
+Latitude = Annotated[float, Strict(), Field(ge=-MAX_LAT, le=MAX_LAT, allow_inf_nan=False)]
+Longitude = Annotated[float, Strict(), Field(ge=-MAX_LNG, le=MAX_LNG, allow_inf_nan=False)]
 
 
 class Position(NamedTuple):
     """Degrees; 0.0 is a latitude and a longitude like any other."""
 
-    lat: float
-    lng: float
+    lat: Latitude
+    lng: Longitude
 
 
 def read_position(value: Any) -> Position | None:
@@ -118,52 +108,104 @@ def position_json(position: Position | None) -> dict[str, float] | None:
 
 
 SKIP, OFFICE = "skip", "office"
-KINDS = (SKIP, OFFICE, "home", "other")
-_Read = TypeVar("_Read")
 
 
-class CarConfigError(PipelineError):
-    """A field of the cars' configuration isn't what it should be; `path` names it."""
-
-    exit_code = 2
-
-    def __init__(self, path: str, expected: str) -> None:
-        super().__init__(f"{path}: expected {expected}.")
-        self.path = path
+class CarConfigError(MisuseError):
+    """A field of the cars' configuration isn't what it should be."""
 
 
-@dataclass(frozen=True, slots=True)
+def faults_of(error: ValidationError) -> list[str]:
+    """A line per fault: its place, as `cars[0].name`, and what is expected there; nothing of what was found."""
+    found = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        parts = [f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in fault["loc"]]
+        message = fault["msg"].removeprefix("Value error, ")
+        found.append(f"{''.join(parts).removeprefix('.')}: {message}".removeprefix(": "))
+    return found
+
+
+def _shown(name: str) -> str:
+    """A name as a fault may show it: somebody may have pasted anything before the `=`."""
+    return name if re.fullmatch(r"\w{1,30}", name) else "(a name)"
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+        raise ValueError("expected a time zone's name, as Europe/Amsterdam") from None
+
+
+Text = Annotated[str, Strict(), Field(min_length=1)]
+Zone = Annotated[Text, AfterValidator(_zone)]
+Metres = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+
+
+def _with_lng(found: Any) -> Any:
+    """The values of a place with `lng`, for which `lon` may stand."""
+    if not isinstance(found, Mapping):
+        return found
+    return {**{name: value for name, value in found.items() if name != "lon"}, "lng": longitude(found)}
+
+
+Parked = Annotated[Position, BeforeValidator(_with_lng)]
+
+
+@checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Car:
     """`car_id` is what Bluetooth and the API know it by; without credentials its API can't be asked."""
 
-    car_id: str
-    name: str
-    has_credentials: bool
+    car_id: Text
+    name: Text
+    has_credentials: Annotated[bool, Strict()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, found: Any) -> Any:
+        if isinstance(found, Mapping) and found.get("name") is None:
+            return {**found, "name": found.get("car_id")}
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Place:
     """A location with a name: at one of kind `skip` a parked car doesn't end a trip, at an `office` one is business."""
 
-    name: str
-    kind: str
-    lat: float
-    lng: float
-    radius_m: float
+    name: Text
+    kind: Literal["skip", "office", "home", "other"]
+    lat: Latitude
+    lng: Longitude
+    radius_m: Metres
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, found: Any, info: ValidationInfo) -> Any:
+        """A radius that isn't given is that of the limits."""
+        if isinstance(found, Mapping) and found.get("radius_m") is None:
+            limits = info.context or DEFAULT_LIMITS
+            usual = limits.skip_radius_m if found.get("kind") == SKIP else limits.location_radius_m
+            found = {**found, "radius_m": usual}
+        return _with_lng(found)
 
     @property
     def position(self) -> Position:
         return Position(self.lat, self.lng)
 
 
-@dataclass(frozen=True, slots=True)
+@checked_dataclass(frozen=True, slots=True)
 class CarConfig:
     """The configuration of one user; cars in the order in which they are asked."""
 
-    user_id: str
-    timezone: str
-    cars: tuple[Car, ...]
-    locations: tuple[Place, ...]
+    user_id: Text
+    timezone: Zone
+    cars: tuple[Car, ...] = ()
+    locations: tuple[Place, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_car_once(self) -> "CarConfig":
+        if len({car.car_id for car in self.cars}) < len(self.cars):
+            raise ValueError("cars: expected ids that no other car has")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -174,79 +216,32 @@ class CarConfig:
         return next((car for car in self.cars if car.car_id == car_id), None)
 
 
+_CONFIG = TypeAdapter(CarConfig)
+
+
+_PARKED = TypeAdapter(dict[str, Parked | None])
+
+
 def read_config(json: Mapping[str, Any], limits: Limits = Limits()) -> CarConfig:
     """Read a configuration; radii that aren't given come from `limits`. Raises CarConfigError."""
-    user_id, timezone = _text(json, "user_id", ""), _text(json, "timezone", "")
     try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
-        raise CarConfigError("timezone", "a time zone's name, as Europe/Amsterdam") from None
-    cars = _each(json, "cars", _car)
-    ids = [car.car_id for car in cars]
-    for number, car_id in enumerate(ids):
-        if car_id in ids[:number]:
-            raise CarConfigError(f"cars[{number}].car_id", "an id that no other car has")
-    return CarConfig(user_id, timezone, cars, _each(json, "locations", lambda entry, path: _place(entry, path, limits)))
+        return _CONFIG.validate_python(dict(json), context=limits)
+    except ValidationError as error:
+        raise CarConfigError(faults_of(error)[0]) from None
+
+
+def read_parked(json: Any) -> dict[str, Position]:
+    """The positions of parked cars by their ids. Raises CarConfigError."""
+    try:
+        found = _PARKED.validate_python(json or {})
+    except ValidationError as error:
+        raise CarConfigError(f"last_parked_gps.{faults_of(error)[0]}") from None
+    return {car_id: position for car_id, position in found.items() if position is not None}
 
 
 def config_json(config: CarConfig) -> dict[str, Any]:
     """The configuration as JSON, which `read_config` reads back."""
-    return {
-        "user_id": config.user_id,
-        "timezone": config.timezone,
-        "cars": [asdict(car) for car in config.cars],
-        "locations": [asdict(place) for place in config.locations],
-    }
-
-
-def checked_position(json: Any, path: str) -> Position:
-    """The position of a configured thing. Raises CarConfigError."""
-    if not isinstance(json, Mapping):
-        raise CarConfigError(path, "an object with lat and lng")
-    lat, lng = degrees(json.get("lat"), MAX_LAT), degrees(longitude(json), MAX_LNG)
-    if lat is None:
-        raise CarConfigError(f"{path}.lat", "degrees from -90 to 90")
-    if lng is None:
-        raise CarConfigError(f"{path}.lng", "degrees from -180 to 180")
-    return Position(lat, lng)
-
-
-def _car(json: Mapping[str, Any], path: str) -> Car:
-    car_id, has_credentials = _text(json, "car_id", path), json.get("has_credentials")
-    if not isinstance(has_credentials, bool):
-        raise CarConfigError(f"{path}.has_credentials", "true or false")
-    return Car(car_id, car_id if json.get("name") is None else _text(json, "name", path), has_credentials)
-
-
-def _place(json: Mapping[str, Any], path: str, limits: Limits) -> Place:
-    name, kind, position = _text(json, "name", path), json.get("kind"), checked_position(json, path)
-    if kind not in KINDS:
-        raise CarConfigError(f"{path}.kind", f"one of {', '.join(KINDS)}")
-    given = json.get("radius_m")
-    radius = (limits.skip_radius_m if kind == SKIP else limits.location_radius_m) if given is None else given
-    metres = finite_number(radius)
-    if metres is None or metres < 0:
-        raise CarConfigError(f"{path}.radius_m", "metres from 0 on")
-    return Place(name, kind, *position, metres)
-
-
-def _each(json: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any], str], _Read]) -> tuple[_Read, ...]:
-    entries = json.get(key)
-    if entries is None:
-        return ()
-    if not isinstance(entries, Sequence) or isinstance(entries, str):
-        raise CarConfigError(key, "a list")
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, Mapping):
-            raise CarConfigError(f"{key}[{number}]", "an object")
-    return tuple(read(entry, f"{key}[{number}]") for number, entry in enumerate(entries))
-
-
-def _text(json: Mapping[str, Any], key: str, path: str) -> str:
-    value = json.get(key)
-    if not isinstance(value, str) or not value:
-        raise CarConfigError(f"{path}.{key}".removeprefix("."), "text")
-    return value
+    return asdict(config)
 
 
 def is_at_skip(config: CarConfig, position: Position) -> bool:

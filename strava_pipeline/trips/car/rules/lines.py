@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from strava_pipeline.trips.car.rules.config import Limits
 from strava_pipeline.trips.car.rules.events import CarAnswer, read_answer
@@ -50,8 +50,8 @@ class CarReading(BaseModel):
     measured_at: AwareDatetime | None = None
     is_parked: bool | None = None
     odometer: float | None = None
-    lat: float | None = None
-    lng: float | None = None
+    lat: float | None = Field(None, repr=False)
+    lng: float | None = Field(None, repr=False)
     error: str | None = None
 
     @property

@@ -14,8 +14,8 @@ from strava_pipeline.trips.car.rules.config import (
     CarConfigError,
     Limits,
     Position,
-    checked_position,
     read_config,
+    read_parked,
 )
 from strava_pipeline.trips.car.rules.events import (
     CarAnswer,
@@ -126,14 +126,8 @@ def _scenario(json: Any, path: str, limits: Limits) -> Scenario:
     config = _object(config, f"{where}, config")
     if not isinstance(steps, list):
         raise MisuseError(f"{where}, steps: expected a list")
-    parked = _object(config.get("last_parked_gps"), f"{where}, config.last_parked_gps", {})
     try:
-        read = read_config(config, limits)
-        positions = {
-            car_id: checked_position(position, f"last_parked_gps.{car_id}")
-            for car_id, position in parked.items()
-            if position is not None
-        }
+        read, positions = read_config(config, limits), read_parked(config.get("last_parked_gps"))
     except CarConfigError as error:
         raise MisuseError(f"{where}, config.{error}") from None
     routes = _routes(config.get("osrm"), f"{where}, config.osrm") or Routes()

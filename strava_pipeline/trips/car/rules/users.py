@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.geodesy import distance_m
 from strava_pipeline.core.json_values import format_milliseconds, json_text, parse_json
+from strava_pipeline.core.tables.model import Kind, Table
 from strava_pipeline.trips.car.rules.config import (
     DEFAULT_LIMITS,
     CarConfig,
@@ -196,12 +197,6 @@ def _stands(cache: Cache) -> bool:
 
 
 PINGS = "pings"  # the source of these rows, as `strava` is of activities
-_PLAIN = (
-    *("car_id", "car_name", "start_odo", "end_odo", "distance_km", "distance_source", "gps_only"),
-    *("start_location", "end_location", "trail_points", "phone_points", "car_points", "direct_km", "deviation_percent"),
-    *("long_route", "classification", "via", "resumes_trip_id"),
-)
-_COUNTED = ("no_driving_count", "parked_count", "skip_pause_count", "api_error_count")
 
 
 @dataclass(slots=True)
@@ -231,6 +226,12 @@ class Outcomes:
         }
 
 
+def _alike(table: Table, record: Trip | Cancellation) -> dict[str, Any]:
+    """The values of a record that its table has under the same names; instants are other ones."""
+    names = [column.name for column in table.columns if column.kind is not Kind.INSTANT]
+    return {name: getattr(record, name) for name in names if hasattr(record, name)}
+
+
 def _trip(trip: Trip, year: int, at: datetime) -> dict[str, Any]:
     return {
         "trip_id": trip.trip_id,
@@ -241,7 +242,7 @@ def _trip(trip: Trip, year: int, at: datetime) -> dict[str, Any]:
         "start_lng": trip.start_gps.lng if trip.start_gps else None,
         "end_lat": trip.end_gps.lat if trip.end_gps else None,
         "end_lng": trip.end_gps.lng if trip.end_gps else None,
-        **{name: getattr(trip, name) for name in _PLAIN},
+        **_alike(CAR_TRIPS, trip),
         **dict.fromkeys(("start_address", "end_address")),  # trips/car/keeping.py's
         "fetched_at": at,
     }
@@ -251,11 +252,9 @@ def _cancellation(one: Cancellation, year: int, at: datetime) -> dict[str, Any]:
     return {
         "cancellation_id": f"{one.user_id}:{format_milliseconds(one.start_time)}:{format_milliseconds(one.end_time)}",
         **_user(one.user_id, year),
-        "car_id": one.car_id,
         "start_time": _moment(one.start_time),
         "end_time": _moment(one.end_time),
-        "reason": one.reason,
-        **{name: getattr(one, name) for name in _COUNTED},
+        **_alike(CAR_TRIP_CANCELLATIONS, one),
         "fetched_at": at,
     }
 

@@ -10,7 +10,7 @@ import pytest
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.trips.activity.reading.algorithms import ExternalAlgorithmError, external_algorithm
 from strava_pipeline.trips.activity.rules.bundle import Bundle
-from strava_pipeline.trips.activity.rules.replay import Replay
+from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import Algorithm, Decision, Verdict
 from strava_pipeline_tests.trips.activity.rules.made import point, trip
@@ -61,7 +61,7 @@ def test_every_verdict_may_be_answered_and_reasons_left_out(verdict: Verdict) ->
 def test_a_replay_by_a_program_is_a_replay() -> None:
     loop = f"{LOOP}tell(externalId=trip['externalId'], verdict='accepted', reasons=[])"
     with external_algorithm(program(loop)) as algorithm:
-        replay = Replay(algorithm, thresholds())
+        replay = Sweep(algorithm, {BASELINE: thresholds()})
         replay.add([ride("A"), ride("B")])
     assert [(told.external_id, told.new) for told in replay.trips] == [("A", "accepted"), ("B", "accepted")]
     assert replay.algorithm.full_name == f"external-{Path(sys.executable).name}"

@@ -1,7 +1,7 @@
 """Replays of a source come out the same on any number of processes, of the trips that the filters let through."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from strava_pipeline.trips.activity.reading import algorithms
 from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
 from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.source import Filters
-from strava_pipeline.trips.activity.rules.replay import STATUSES, DecidedBatch, Replay
-from strava_pipeline.trips.activity.rules.sweep import Sweep, threshold_sets
-from strava_pipeline.trips.activity.rules.thresholds import thresholds
+from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep, threshold_sets
+from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
 from strava_pipeline.trips.activity.rules.verdict import Verdict, find_algorithm
 from strava_pipeline_tests.trips.activity.sources import (
     NEW,
@@ -40,13 +39,11 @@ def source(tmp_path: Path) -> str:
     return f"sqlite:///{write_sqlite(tmp_path / 'trips.sqlite', rows)}"
 
 
-def decided(url: str, filters: Filters = Filters(), processes: int = 1) -> Iterator[DecidedBatch]:
-    return decided_of_source(url, RING, filters, ALGORITHM, [thresholds()], STATUSES, processes=processes)
-
-
-def replayed(url: str, filters: Filters = Filters(), processes: int = 1) -> Replay:
-    made = Replay(ALGORITHM, thresholds())
-    for batch in decided(url, filters, processes):
+def replayed(
+    url: str, filters: Filters = Filters(), processes: int = 1, sets: Mapping[str, Thresholds] | None = None
+) -> Sweep:
+    made = Sweep(ALGORITHM, sets or {BASELINE: thresholds()})
+    for batch in decided_of_source(url, RING, filters, made, processes=processes):
         made.count(batch)
     return made
 
@@ -58,18 +55,13 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
 ) -> None:
     path = write(tmp_path / "trips", [*odd_trips(), *(row | {"id": row["id"] + 100} for row in rides(12, 12))])
     url = f"{write.__name__.removeprefix('write_')}:///{path}"
-    alone = {limit: json_bytes(replayed(url, Filters(limit=limit)).as_json()) for limit in (None, 20)}
+    alone = {limit: json_bytes(replayed(url, Filters(limit=limit)).replay_json()) for limit in (None, 20)}
     monkeypatch.setattr(algorithms, "SHARE", 7)  # only the process that hands them out asks
     sets = threshold_sets(thresholds(), grids=["max_avg_speed_kmh=10,35", "gap_s=1"])
-    made = [Sweep(ALGORITHM, sets), Sweep(ALGORITHM, sets)]
     for limit, whole in alone.items():
-        assert json_bytes(replayed(url, Filters(limit=limit), processes=2).as_json()) == whole
-    for processes, sweep in enumerate(made, start=1):
-        for batch in decided_of_source(
-            url, RING, Filters(), ALGORITHM, sweep.thresholds, STATUSES, processes=processes
-        ):
-            sweep.count(batch)
-    assert made[0].as_json() == made[1].as_json()
+        assert json_bytes(replayed(url, Filters(limit=limit), processes=2).replay_json()) == whole
+    alone_swept, swept = (replayed(url, Filters(), processes, sets) for processes in (1, 2))
+    assert alone_swept.sweep_json() == swept.sweep_json()
     assert json.loads(alone[None])["totals"]["trips"] == 34
 
 
@@ -85,7 +77,7 @@ def test_a_source_that_vanishes_under_processes_is_told_of(source: str, monkeypa
     # in this process; the others open it themselves
     monkeypatch.setattr(algorithms, "open_source", gone_after_the_list)
     with pytest.raises(SourceError, match="there is no file"):
-        list(decided(source, processes=2))
+        replayed(source, processes=2)
 
 
 def test_a_source_that_vanished_is_told_of(source: str) -> None:
@@ -126,12 +118,12 @@ def test_the_trips_are_those_that_the_filters_let_through(
 def test_what_stored_statuses_mean_is_taken_along(tmp_path: Path) -> None:
     url = f"sqlite:///{write_sqlite(tmp_path / 'trips.sqlite', [trip(1, status='done')])}"
     means = {"done": Verdict.ACCEPTED}
-    (batch,) = decided_of_source(url, RING, Filters(), ALGORITHM, [thresholds()], means, processes=1)
+    (batch,) = decided_of_source(url, RING, Filters(), Sweep(ALGORITHM, {BASELINE: thresholds()}, means), processes=1)
     assert [told.old for told in batch.sets[0]] == [Verdict.ACCEPTED]
 
 
 def test_keys_do_not_stand_in_what_is_handed_to_other_processes_as_text() -> None:
-    work: algorithms._Job = ("sqlite:///x", RING, ALGORITHM, [thresholds()], STATUSES)
+    work: algorithms._Job = ("sqlite:///x", TripLimits(), RING, Sweep(ALGORITHM, {BASELINE: thresholds()}))
     told = repr(work)
     assert NEW not in told
     assert OLD not in told

@@ -122,27 +122,11 @@ def test_the_banner_tells_the_verdict_why_and_what_would_flip_it() -> None:
     assert '<div class="meter reject"><i style="width:86.96%"></i><b style="left:79.67%"></b></div>' in made
 
 
-def test_one_trip_has_no_contents_and_several_have_one_with_links() -> None:
-    assert "#trip-" not in page(ride())
-    made = page(ride("a"), ride("b"))
-    assert re.findall(r'href="(#trip-\d)"', made) == ["#trip-1", "#trip-2"]
-    assert re.findall(r'<article id="(trip-\d)"', made) == ["trip-1", "trip-2"]
-    assert "2 accepted" in Page(made).text
-
-
-def test_no_trip_makes_a_page_that_says_so() -> None:
-    assert "0 trips" in Page(trips_page([], LIMITS)).text
-
-
 def test_a_trip_without_points_has_no_charts() -> None:
     bundle = rides()["no point"]
     made = trips_page([(bundle, without_points(bundle, "unknown", ["locations_undecryptable"]), FLIP)], LIMITS)
     assert "There is no point to draw." in made
     assert "<svg" not in made
-
-
-def test_the_same_trips_make_the_same_page() -> None:
-    assert page(*rides().values()) == page(*rides().values())
 
 
 def test_a_hundred_thousand_points_make_a_picture_and_no_book() -> None:

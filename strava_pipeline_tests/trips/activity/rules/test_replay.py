@@ -1,23 +1,27 @@
-"""Labels, the confusion, and a replay: what an algorithm decides beside what was decided then."""
+"""Labels, the confusion, and sweeps: what an algorithm decides beside what was decided then, by sets of thresholds."""
 
 from typing import Any
 
 import orjson
 import pytest
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
+from strava_pipeline.trips.activity.rules.metrics import metrics_rows
 from strava_pipeline.trips.activity.rules.replay import (
-    Confusion,
+    BASELINE,
     Label,
     Outcome,
-    Replay,
-    Truth,
+    Sweep,
     outcome,
+    scores,
     stored_verdict,
+    sweep_text,
+    threshold_sets,
     truth,
 )
-from strava_pipeline.trips.activity.rules.thresholds import thresholds
-from strava_pipeline.trips.activity.rules.verdict import Verdict, find_algorithm
+from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds
+from strava_pipeline.trips.activity.rules.verdict import Algorithm, Halves, Verdict, find_algorithm, judge
 from strava_pipeline_tests.trips.activity.rules.made import ride
 
 TRIPS = [
@@ -30,16 +34,16 @@ TRIPS = [
 ]
 
 
-def replay_of(*batches: list[Bundle]) -> Replay:
-    replay = Replay(find_algorithm("2026.1"), thresholds())
+def replay_of(*batches: list[Bundle]) -> Sweep:
+    replay = Sweep(find_algorithm("2026.1"), {BASELINE: thresholds()})
     for batch in batches:
         replay.add(batch)
     return replay
 
 
 def test_every_trip_is_told_with_both_verdicts_and_which_the_label_is_nearer_to() -> None:
-    told = [tuple(trip.values()) for trip in replay_of(TRIPS).as_json()["trips"]]
-    assert list(replay_of(TRIPS).as_json()["trips"][0]) == [
+    told = [tuple(trip.values()) for trip in replay_of(TRIPS).replay_json()["trips"]]
+    assert list(replay_of(TRIPS).replay_json()["trips"][0]) == [
         "externalId",
         "old",
         "new",
@@ -88,28 +92,16 @@ def test_the_totals_count_verdicts_labels_outcomes_and_how_good_they_are() -> No
     }
 
 
-def test_without_trips_nothing_is_counted_and_no_share_is_made_up() -> None:
-    totals = replay_of([]).totals()
-    assert totals["trips"] == totals["TP"] == 0
-    assert (totals["precision"], totals["recall"], totals["f1"]) == (None, None, None)
-
-
-def test_the_same_trips_give_the_same_bytes_however_they_come() -> None:
-    once = orjson.dumps(replay_of(TRIPS).as_json())
-    assert orjson.dumps(replay_of(TRIPS[:1], [], TRIPS[1:4], TRIPS[4:]).as_json()) == once
+def test_the_same_trips_give_the_same_bytes_and_hash_however_they_come() -> None:
+    once, other = replay_of(TRIPS), replay_of(TRIPS[:1], [], TRIPS[1:4], TRIPS[4:])
+    assert orjson.dumps(once.replay_json()) == orjson.dumps(other.replay_json())
+    assert once.input_hash not in (replay_of(TRIPS[:-1]).input_hash, replay_of(TRIPS[::-1]).input_hash)
 
 
 def test_the_names_of_statuses_can_be_given() -> None:
-    replay = Replay(find_algorithm("2026.1"), thresholds(), {"pending": Verdict.ACCEPTED})
+    replay = Sweep(find_algorithm("2026.1"), {BASELINE: thresholds()}, {"pending": Verdict.ACCEPTED})
     replay.add(TRIPS[3:5])
     assert [trip.old.value for trip in replay.trips] == ["accepted", "needs_review"]
-
-
-def test_the_same_trips_have_the_same_hash_in_any_batches_and_others_another() -> None:
-    whole = str(replay_of(TRIPS).input_hash)
-    assert whole == str(replay_of(TRIPS[:2], TRIPS[2:]).input_hash) == replay_of(TRIPS).as_json()["input_hash"]
-    assert whole != str(replay_of(TRIPS[:-1]).input_hash)
-    assert whole != str(replay_of(list(reversed(TRIPS))).input_hash)
 
 
 ACCEPTED, REJECTED, REVIEW, UNKNOWN = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN
@@ -123,32 +115,32 @@ def said(comment: Any, at: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("review", "feedback", "expected"),
     [
-        (None, [], None),
-        ("pending", [], None),
-        ("approved", [said("not_bike", 5)], Truth(RIDE, "review")),
-        ("rejected", [said("ride_not_detected", 5)], Truth(NOT_RIDE, "review")),
-        (None, [said("not_bike", 5)], Truth(NOT_RIDE, "feedback")),
-        ("pending", [said("ride_not_detected", 5)], Truth(RIDE, "feedback")),
-        (None, [said("missing_start_end", 5)], Truth(RIDE, "feedback")),
-        (None, [said("great_app", 5), said(None, 6), 7, None], None),
+        (None, [], (None, None)),
+        ("pending", [], (None, None)),
+        ("approved", [said("not_bike", 5)], (RIDE, "review")),
+        ("rejected", [said("ride_not_detected", 5)], (NOT_RIDE, "review")),
+        (None, [said("not_bike", 5)], (NOT_RIDE, "feedback")),
+        ("pending", [said("ride_not_detected", 5)], (RIDE, "feedback")),
+        (None, [said("missing_start_end", 5)], (RIDE, "feedback")),
+        (None, [said("great_app", 5), said(None, 6), 7, None], (None, None)),
         # the latest that tells, by instant and not as text; at the same instant the later in the list
         (
             None,
             [said("not_bike", "2026-01-05T10:00:00+05:00"), said("missing_start_end", "2026-01-05T09:00:00Z")],
-            Truth(RIDE, "feedback"),
+            (RIDE, "feedback"),
         ),
         (
             None,
             [said("missing_start_end", "2026-01-05T09:00:00Z"), said("not_bike", "2026-01-05T10:00:00+05:00")],
-            Truth(RIDE, "feedback"),
+            (RIDE, "feedback"),
         ),
-        (None, [said("not_bike", 5), said("ride_not_detected", 5)], Truth(RIDE, "feedback")),
-        (None, [said("not_bike", 5), said("thanks", 9)], Truth(NOT_RIDE, "feedback")),
-        (None, [said("not_bike", 5), said("ride_not_detected", "later")], Truth(NOT_RIDE, "feedback")),
+        (None, [said("not_bike", 5), said("ride_not_detected", 5)], (RIDE, "feedback")),
+        (None, [said("not_bike", 5), said("thanks", 9)], (NOT_RIDE, "feedback")),
+        (None, [said("not_bike", 5), said("ride_not_detected", "later")], (NOT_RIDE, "feedback")),
     ],
 )
 def test_a_review_goes_before_feedback_and_later_feedback_before_earlier(
-    review: str | None, feedback: list[Any], expected: Truth | None
+    review: str | None, feedback: list[Any], expected: tuple[Label | None, str | None]
 ) -> None:
     assert truth(Bundle("T", review_status=review, feedback=feedback)) == expected
 
@@ -166,11 +158,6 @@ def test_a_review_goes_before_feedback_and_later_feedback_before_earlier(
 )
 def test_a_status_that_is_not_known_needs_review(status: str | None, verdict: Verdict) -> None:
     assert stored_verdict(Bundle("T", status=status)) is verdict
-
-
-def test_other_names_of_statuses_come_with_a_map_of_their_own() -> None:
-    assert stored_verdict(Bundle("T", status="ok"), {"ok": ACCEPTED}) is ACCEPTED
-    assert stored_verdict(Bundle("T", status="accepted"), {"ok": ACCEPTED}) is REVIEW
 
 
 @pytest.mark.parametrize(
@@ -196,51 +183,128 @@ def test_only_a_label_is_better_or_worse(label: Label | None, old: Verdict, new:
 
 
 @pytest.mark.parametrize(
-    ("trips", "precision", "recall", "f1"),
+    ("cells", "precision", "recall", "f1"),
     [
-        ([], None, None, None),
-        (
-            [(RIDE, ACCEPTED), (RIDE, ACCEPTED), (RIDE, REJECTED), (NOT_RIDE, ACCEPTED)],
-            2 / 3,
-            2 / 3,
-            pytest.approx(2 / 3),
-        ),
-        ([(RIDE, ACCEPTED), (NOT_RIDE, REJECTED)], 1.0, 1.0, 1.0),
-        ([(RIDE, REJECTED), (NOT_RIDE, ACCEPTED)], 0.0, 0.0, None),
-        ([(RIDE, REJECTED), (NOT_RIDE, REJECTED)], None, 0.0, None),
-        ([(NOT_RIDE, ACCEPTED), (RIDE, REVIEW)], 0.0, None, None),
-        ([(RIDE, REVIEW), (NOT_RIDE, UNKNOWN), (None, ACCEPTED)], None, None, None),
+        ((0, 0, 0), None, None, None),
+        ((2, 1, 1), 2 / 3, 2 / 3, pytest.approx(2 / 3)),
+        ((0, 1, 1), 0.0, 0.0, None),
+        ((0, 0, 1), None, 0.0, None),
+        ((0, 1, 0), 0.0, None, None),
     ],
 )
 def test_a_share_of_nothing_is_no_number(
-    trips: list[tuple[Label | None, Verdict]], precision: float | None, recall: float | None, f1: float | None
+    cells: tuple[int, int, int], precision: float | None, recall: float | None, f1: float | None
 ) -> None:
-    confusion = Confusion()
-    for label, verdict in trips:
-        confusion.add(verdict, label, Outcome.SAME)
-    assert confusion.scores() == {"precision": precision, "recall": recall, "f1": f1}
-    assert confusion["same"] == len(trips)
+    counts = dict(zip(("TP", "FP", "FN"), cells, strict=True))
+    assert scores(counts) == {"precision": precision, "recall": recall, "f1": f1}
+
+
+SWEPT = [
+    ride("fast rider", 30, status="accepted", review_status="approved"),
+    ride("slow car", 32, status="accepted", review_status="rejected"),
+    ride("rider", 18, status="rejected", review_status="approved"),
+    ride("unlabelled", 31, status="accepted"),
+]
+
+
+def named(sets: list[str], grids: list[str], *, cartesian: bool = False) -> dict[str, dict[str, float]]:
+    made = threshold_sets(thresholds(), sets, grids, cartesian=cartesian)
+    return {name: chosen.difference(thresholds()) for name, chosen in made.items()}
+
+
+def test_sets_are_known_by_their_names_and_grids_by_their_values() -> None:
+    assert named(["strict=max_avg_speed_kmh=25,min_points=20"], []) == {
+        "baseline": {},
+        "strict": {"max_avg_speed_kmh": 25, "min_points": 20},
+    }
+    assert named([], ["max_avg_speed_kmh=20, 25.5,20.0", "min_points=5"]) == {
+        "baseline": {},
+        "max_avg_speed_kmh=20": {"max_avg_speed_kmh": 20},
+        "max_avg_speed_kmh=25.5": {"max_avg_speed_kmh": 25.5},
+        "min_points=5": {"min_points": 5},
+    }
+    assert list(named([], ["min_points=5,6", "max_gap_share=0.1,0.2"], cartesian=True)) == [
+        "baseline",
+        "min_points=5,max_gap_share=0.1",
+        "min_points=5,max_gap_share=0.2",
+        "min_points=6,max_gap_share=0.1",
+        "min_points=6,max_gap_share=0.2",
+    ]
+    assert named([], [], cartesian=True) == {"baseline": {}}
 
 
 @pytest.mark.parametrize(
-    ("label", "verdict", "cell"),
+    ("sets", "grids", "said"),
     [
-        (RIDE, ACCEPTED, "TP"),
-        (RIDE, REJECTED, "FN"),
-        (RIDE, REVIEW, "review_ride"),
-        (RIDE, UNKNOWN, "review_ride"),
-        (NOT_RIDE, ACCEPTED, "FP"),
-        (NOT_RIDE, REJECTED, "TN"),
-        (NOT_RIDE, REVIEW, "review_not_ride"),
-        (NOT_RIDE, UNKNOWN, "review_not_ride"),
-        (None, ACCEPTED, None),
+        (["max_avg_speed_kmh=20"], [], "write name=key=value"),
+        (["strict"], [], "write name=key=value"),
+        (["a=min_points=2,min_points=3"], [], "each key once"),
+        (["a=min_points=many"], [], "many is no number"),
+        (["a=min_dots=2"], [], "min_dots is no threshold. There are: min_points"),
+        (["a=min_points=nan"], [], "from 0 on"),
+        ([], ["min_points=-1"], "from 0 on"),
+        ([], ["min_points"], "nothing is no number"),
+        (["a=min_points=2", "a=min_points=3"], [], "two sets are called a"),
+        (["baseline=min_points=2"], [], "two sets are called baseline"),
     ],
 )
-def test_a_labelled_trip_is_counted_in_one_cell_and_every_trip_in_one_outcome(
-    label: Label | None, verdict: Verdict, cell: str | None
-) -> None:
-    confusion = Confusion()
-    confusion.add(verdict, label, Outcome.WORSE)
-    assert {name: count for name, count in confusion.as_json().items() if count} == ({cell: 1} if cell else {}) | {
-        "worse": 1
+def test_what_makes_no_set_is_refused_with_how_to_write_one(sets: list[str], grids: list[str], said: str) -> None:
+    with pytest.raises(MisuseError, match=said):
+        threshold_sets(thresholds(), sets, grids)
+
+
+def swept(*batches: list[int]) -> Sweep:
+    sweep = Sweep(find_algorithm("2026.1"), threshold_sets(thresholds(), grids=["max_avg_speed_kmh=31.5,29,17"]))
+    for batch in batches:
+        sweep.add([SWEPT[index] for index in batch])
+    return sweep
+
+
+def test_every_set_is_counted_scored_ranked_and_tells_which_trips_it_moved() -> None:
+    told = swept([0, 1, 2, 3]).sweep_json()
+    counts = {name: tuple(confusion.values()) for name, confusion in told["confusion"].items()}
+    assert list(told["confusion"]["baseline"])[:4] == ["TP", "FP", "TN", "FN"]
+    assert counts == {  # TP, FP, TN, FN, to review, better, same, worse, changed
+        "baseline": (2, 1, 0, 0, 0, 0, 1, 3, 0, 0),
+        "max_avg_speed_kmh=31.5": (2, 0, 1, 0, 0, 0, 2, 2, 0, 0),
+        "max_avg_speed_kmh=29": (1, 0, 1, 1, 0, 0, 2, 0, 1, 1),
+        "max_avg_speed_kmh=17": (0, 0, 1, 2, 0, 0, 1, 1, 1, 1),
     }
+    assert told["scores"]["baseline"] == {"precision": 2 / 3, "recall": 1.0, "f1": 0.8}
+    assert told["scores"]["max_avg_speed_kmh=17"] == {"precision": None, "recall": 0.0, "f1": None}
+    assert told["ranking"] == ["max_avg_speed_kmh=31.5", "baseline", "max_avg_speed_kmh=29", "max_avg_speed_kmh=17"]
+    assert told["moved"]["baseline"] == []
+    assert told["moved"]["max_avg_speed_kmh=31.5"] == [
+        {"externalId": "slow car", "baseline": "accepted", "new": "rejected", "label": "not_ride"}
+    ]
+    assert orjson.dumps(told) == orjson.dumps(swept([0], [1, 2], [3]).sweep_json())
+    moved = [trip["externalId"] for trip in told["moved"]["max_avg_speed_kmh=29"]]
+    assert moved == ["fast rider", "slow car", "unlabelled"]
+
+
+def test_equally_good_sets_are_ranked_by_name() -> None:
+    sweep = Sweep(find_algorithm("2026.1"), threshold_sets(thresholds(), ["b=min_points=9", "a=min_points=8"]))
+    sweep.add(SWEPT)
+    assert sweep.ranking == ["a", "b", "baseline"]
+
+
+def test_metrics_are_computed_once_for_all_sets_that_share_them() -> None:
+    measured = []
+
+    def measure(bundles, chosen: Thresholds):  # type: ignore[no-untyped-def]
+        measured.append(chosen.inside_metrics)
+        return metrics_rows(bundles, chosen)
+
+    counting = Algorithm("cycling", "2026.1", find_algorithm("2026.1").decide, Halves(measure, judge))
+    grids = ["max_avg_speed_kmh=20,25,30", "min_points=5,6", "gap_s=10,20"]
+    Sweep(counting, threshold_sets(thresholds(), grids=grids)).add(SWEPT)
+    assert len(measured) == len(set(measured)) == 3  # the baseline's, and one for each gap_s
+
+
+def test_the_text_has_a_line_per_set_and_lists_the_first_trips_that_a_set_moves() -> None:
+    sweep = Sweep(find_algorithm("2026.1"), threshold_sets(thresholds(), grids=["max_avg_speed_kmh=17"]))
+    sweep.add([ride(f"R{number}\x1b[2J", 18, status="accepted", review_status="approved") for number in range(60)])
+    told = sweep_text(sweep).splitlines()
+    assert [line.split()[:2] for line in told[4:6]] == [["baseline", "0"], ["max_avg_speed_kmh=17", "60"]]
+    assert told[-1] == "  … and 10 more: --format json shows all"
+    assert "\x1b" not in "".join(told)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
-from strava_pipeline.trips.activity.rules.track import drawn, frame_of, scale, sketch, sparkline
+from strava_pipeline.trips.activity.rules.track import drawn, frame_of, sketch
 from strava_pipeline_tests.trips.activity.rules.made_reports import START, point, ride
 
 LIMITS = thresholds()
@@ -75,22 +75,6 @@ def test_a_picture_is_not_made_small_by_one_jump_and_back() -> None:
     assert frame_of(fixes, steps)[3] == pytest.approx(30, abs=0.1)
 
 
-def test_a_picture_always_holds_start_and_end() -> None:
-    assert frame_of(*drawn(ride(locations=[point(0), point(1, 9000)]), LIMITS))[3] == pytest.approx(9000, abs=0.1)
-
-
-@pytest.mark.parametrize(
-    ("speeds", "bars"), [([], ""), ([0, 0], "▁▁"), ([None, 7, 3.5, 0], " █▅▁"), ([1, 2, 3, 4, 5, 6, 7, 8], "▂▃▄▅▅▆▇█")]
-)
-def test_a_sparkline_is_a_bar_per_value(speeds: list[float | None], bars: str) -> None:
-    assert sparkline(speeds) == bars
-
-
-@pytest.mark.parametrize(("longest", "length"), [(0, 0), (0.3, 0.2), (1, 1), (99, 50), (100, 100), (4999, 2000)])
-def test_a_scale_is_a_round_number(longest: float, length: float) -> None:
-    assert scale(longest) == pytest.approx(length)
-
-
 def test_a_sketch_shows_speed_track_start_end_and_scale() -> None:
     corner = [*(point(n, 0, n * 5) for n in range(40)), *(point(40 + n, n * 1.5, 200) for n in range(41))]
     assert sketch(ride(locations=corner), LIMITS).splitlines() == [
@@ -105,24 +89,9 @@ def test_a_sketch_shows_speed_track_start_end_and_scale() -> None:
     ]
 
 
-def test_a_gap_is_blank_in_the_line_of_speed() -> None:
-    bars = sketch(ride(locations=[point(0), point(10, 50), point(50, 100), point(60, 150)]), LIMITS).splitlines()[1]
-    assert bars == "  " + "█" * 10 + " " * 40 + "█" * 10
-
-
-@pytest.mark.parametrize(
-    ("locations", "lines"),
-    [
-        ([], ["Sketch: no point to draw"]),
-        (
-            [point(0)],
-            ["Speed", "  one instant, no speed", "", "Track", "  S", "  S start and end; all points in one place"],
-        ),
-        ([point(0), point(10), point(20)], ["Track", "  S", "  S start and end; all points in one place"]),
-    ],
-)
-def test_a_trip_without_a_shape_is_sketched_too(locations: list[Any], lines: list[str]) -> None:
-    assert sketch(ride(locations=locations), LIMITS).splitlines()[-len(lines) :] == lines
+def test_a_trip_without_a_shape_is_sketched_too() -> None:
+    assert sketch(ride(locations=[]), LIMITS) == "Sketch: no point to draw\n"
+    assert sketch(ride(locations=[point(0)]), LIMITS).splitlines()[-1] == "  S start and end; all points in one place"
 
 
 @pytest.mark.parametrize("north", [0, 1, 500, 90_000])

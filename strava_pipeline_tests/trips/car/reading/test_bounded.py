@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from strava_pipeline.trips.car.reading.reading import BoundedCars, Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import BoundedCars, Trouble, unanswered
+from strava_pipeline.trips.car.rules.lines import CarReading
 from strava_pipeline_tests.trips.car.reading.connectivity import START, Clock
 
 LONG = 30.0  # seconds that no test lasts; waiting so long means that something hangs
@@ -28,7 +29,7 @@ class Cars:
         self.closed = False
         self._lock = threading.Lock()
 
-    def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+    def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         with self._lock:
             self.asked.append((user_id, car_id))
             self.at_once += 1
@@ -38,7 +39,7 @@ class Cars:
         assert self.free.wait(LONG)
         with self._lock:
             self.at_once -= 1
-        return Reading(car_id, at, self.clock(), odometer_km=number)
+        return CarReading(car_id=car_id, answered_at=self.clock(), odometer=number)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -74,7 +75,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_an_answer_is_passed_on(cars: Cars, clock: Clock) -> None:
     bounded = BoundedCars(cars, clock)
-    assert bounded.ask("zoe", START, "anna") == Reading("zoe", START, START, odometer_km=1)
+    assert bounded.ask("zoe", START, "anna") == CarReading(car_id="zoe", answered_at=START, odometer=1)
     assert (cars.asked, bounded.calls) == ([("anna", "zoe")], 1)
 
 
@@ -84,7 +85,7 @@ def test_what_was_answered_a_moment_ago_is_not_asked_again(cars: Cars, clock: Cl
     clock.go_on(10)
     assert bounded.ask("zoe", clock(), "anna") is first
     clock.go_on(0.1)
-    assert bounded.ask("zoe", clock(), "anna").odometer_km == 2
+    assert bounded.ask("zoe", clock(), "anna").odometer == 2
     assert bounded.calls == 2
 
 
@@ -98,13 +99,13 @@ def test_another_car_and_another_user_are_other_questions(cars: Cars, clock: Clo
 def test_a_car_that_hangs_keeps_nobody_waiting(cars: Cars, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     bounded = BoundedCars(cars, clock, seconds=SHORT)
     with cars.held():
-        assert bounded.ask("zoe", START, "anna") == Reading("zoe", START, START, error=Trouble.TIMEOUT)
+        assert bounded.ask("zoe", START, "anna") == unanswered("zoe", START, Trouble.TIMEOUT)
         clock.go_on(100)
         reading = bounded.ask("zoe", clock(), "anna")
-        assert (reading.error, reading.asked_at) == (Trouble.TIMEOUT, clock())
+        assert (reading.error, reading.answered_at) == (Trouble.TIMEOUT, clock())
         assert bounded.calls == 1, "the question is still under way"
     assert [record.getMessage()[:38] for record in caplog.records] == ["Car zoe of anna did not answer within "]
-    until(lambda: bounded.ask("zoe", clock(), "anna").odometer_km == 1)
+    until(lambda: bounded.ask("zoe", clock(), "anna").odometer == 1)
     assert bounded.calls == 1, "its answer came late, and serves who asks then"
 
 
@@ -115,7 +116,7 @@ def test_whoever_asks_while_it_is_being_asked_gets_that_answer(cars: Cars, clock
             asking = [pool.submit(bounded.ask, "zoe", START, "anna") for _ in range(5)]
             assert cars.begun.acquire(timeout=LONG)
             until(lambda: bounded._calls["anna", "zoe"].waiting == 5)
-        found = {future.result(LONG).odometer_km for future in asking}
+        found = {future.result(LONG).odometer for future in asking}
     assert (found, bounded.calls) == ({1.0}, 1)
 
 
@@ -135,8 +136,8 @@ def test_no_more_are_asked_at_once_than_there_are_workers(cars: Cars, clock: Clo
 def test_a_question_that_nobody_waits_for_any_more_is_not_asked(cars: Cars, clock: Clock) -> None:
     bounded = BoundedCars(cars, clock, seconds=SHORT, workers=1)
     with cars.held():
-        assert bounded.ask("zoe", START, "anna").error is Trouble.TIMEOUT
-        assert bounded.ask("clio", START, "anna").error is Trouble.TIMEOUT, "it stands in the queue"
+        assert bounded.ask("zoe", START, "anna").error == Trouble.TIMEOUT
+        assert bounded.ask("clio", START, "anna").error == Trouble.TIMEOUT, "it stands in the queue"
     until(lambda: ("anna", "clio") not in bounded._calls)
     assert cars.asked == [("anna", "zoe")]
     until(lambda: bounded.ask("clio", START, "anna").error is None)
@@ -144,10 +145,10 @@ def test_a_question_that_nobody_waits_for_any_more_is_not_asked(cars: Cars, cloc
 
 def test_an_adapter_that_raises_after_all_is_an_error(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
-        def ask(self, car_id: str, at: datetime, user_id: str) -> Reading:
+        def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
             raise RuntimeError("at 0.25, -7.125")
 
-    assert BoundedCars(Broken(), clock).ask("zoe", START, "anna").error is Trouble.FAILED
+    assert BoundedCars(Broken(), clock).ask("zoe", START, "anna").error == Trouble.FAILED
     assert "0.25" not in caplog.text
     assert "RuntimeError" in caplog.text
 

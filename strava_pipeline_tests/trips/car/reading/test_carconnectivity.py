@@ -12,7 +12,8 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.trips.car.reading.carconnectivity import FRESH, PAUSE, CarConnectivityCars
-from strava_pipeline.trips.car.reading.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import Trouble, unanswered
+from strava_pipeline.trips.car.rules.lines import CarReading
 from strava_pipeline_tests.trips.car.reading.connectivity import (
     START,
     AuthenticationError,
@@ -91,7 +92,7 @@ def saying(clock: Clock, change: Callable[[Vehicle], object], vin: str = VIN) ->
     return fetch
 
 
-def asked(cars: CarConnectivityCars, clock: Clock, car_id: str = "zoe", user_id: str = "anna") -> Reading:
+def asked(cars: CarConnectivityCars, clock: Clock, car_id: str = "zoe", user_id: str = "anna") -> CarReading:
     return cars.ask(car_id, clock(), user_id)
 
 
@@ -102,7 +103,9 @@ def test_a_parked_car_tells_where_it_is_and_its_km(cars: CarConnectivityCars, pa
 
     package.fetches["vw"] = [saying(clock, park)]
     reading = asked(cars, clock)
-    assert reading == Reading("zoe", START, START, None, True, 12_345.0, 0.25, -7.125)
+    assert reading == CarReading(
+        car_id="zoe", answered_at=START, is_parked=True, odometer=12_345.0, lat=0.25, lng=-7.125
+    )
     assert "7.125" not in repr(reading)
 
 
@@ -162,7 +165,7 @@ def test_odometers_are_in_kilometres(
     km: float | None,
 ) -> None:
     package.fetches["vw"] = [saying(clock, lambda vehicle: vehicle.odometer.set(value, None, unit))]
-    found = asked(cars, clock).odometer_km
+    found = asked(cars, clock).odometer
     assert found == (None if km is None else pytest.approx(km))
 
 
@@ -200,7 +203,7 @@ def test_of_a_car_unaware_the_odometer_s_time_counts(cars: CarConnectivityCars, 
 
     package.fetches["vw"] = [saying(clock, say)]
     reading = asked(cars, clock)
-    assert (reading.is_parked, reading.odometer_km, reading.measured_at) == (None, 100.0, before)
+    assert (reading.is_parked, reading.odometer, reading.measured_at) == (None, 100.0, before)
 
 
 def test_what_was_measured_before_an_ask_is_kept(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
@@ -219,7 +222,7 @@ def test_what_was_measured_before_an_ask_is_kept(cars: CarConnectivityCars, pack
         assert asked(cars, clock).is_parked is False
         clock.go_on(40)
     reading = asked(cars, clock)  # 120 s after the start
-    assert (reading.is_parked, reading.odometer_km, reading.lat) == (True, 108.0, 0.25)
+    assert (reading.is_parked, reading.odometer, reading.lat) == (True, 108.0, 0.25)
 
 
 def test_what_a_fetch_didn_t_bring_is_not_told_again(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
@@ -250,10 +253,10 @@ def test_one_fetch_serves_all_cars_of_a_moment(cars: CarConnectivityCars, packag
 
 
 def test_cars_that_there_are_none_of(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
-    assert asked(cars, clock, "tesla").error is Trouble.UNKNOWN_CAR
-    assert asked(cars, clock, user_id="eve").error is Trouble.UNKNOWN_CAR
+    assert asked(cars, clock, "tesla").error == Trouble.UNKNOWN_CAR
+    assert asked(cars, clock, user_id="eve").error == Trouble.UNKNOWN_CAR
     assert package.fetched == [], "nobody was asked"
-    assert asked(cars, clock).error is Trouble.UNKNOWN_CAR, "the login has no such car"
+    assert asked(cars, clock).error == Trouble.UNKNOWN_CAR, "the login has no such car"
 
 
 @pytest.mark.parametrize(
@@ -271,9 +274,9 @@ def test_whatever_goes_wrong_is_a_reading_and_told_once(
     cars: CarConnectivityCars, package: Package, clock: Clock, logged: list[str], error: Exception, trouble: Trouble
 ) -> None:
     package.fetches["vw"] = [raising(error)] * 2
-    assert asked(cars, clock) == Reading("zoe", START, START, error=trouble)
+    assert asked(cars, clock) == unanswered("zoe", START, trouble)
     clock.go_on(60)
-    assert asked(cars, clock).error is trouble
+    assert asked(cars, clock).error == trouble
     told = f"cars can't be asked through CarConnectivity: {trouble} ({type(error).__name__})."
     assert logged == [told], "without the error's text, and without what the package itself logs"
 
@@ -296,7 +299,7 @@ def test_who_wants_no_ask_has_none(cars: CarConnectivityCars, package: Package, 
     package.fetches["vw"] = [raising(error), saying(clock, lambda vehicle: vehicle.park())]
     first = asked(cars, clock).error
     clock.go_on(PAUSE.total_seconds() - 1)
-    assert asked(cars, clock).error is first
+    assert asked(cars, clock).error == first
     assert package.fetched == ["vw"]
     clock.go_on(FRESH.total_seconds() + 1)
     assert asked(cars, clock).error is None
@@ -304,14 +307,14 @@ def test_who_wants_no_ask_has_none(cars: CarConnectivityCars, package: Package, 
 
 def test_a_refused_login_is_not_tried_by_every_ping(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
     package.refusals = [AuthenticationError(), ConfigurationError()]
-    assert asked(cars, clock).error is Trouble.LOGIN
+    assert asked(cars, clock).error == Trouble.LOGIN
     clock.go_on(60)
-    assert asked(cars, clock).error is Trouble.LOGIN
+    assert asked(cars, clock).error == Trouble.LOGIN
     assert len(package.configs) == 1
     clock.go_on(PAUSE.total_seconds())
-    assert asked(cars, clock).error is Trouble.MISCONFIGURED
+    assert asked(cars, clock).error == Trouble.MISCONFIGURED
     clock.go_on(PAUSE.total_seconds())
-    assert asked(cars, clock).error is Trouble.UNKNOWN_CAR, "logged in, and the car isn't there"
+    assert asked(cars, clock).error == Trouble.UNKNOWN_CAR, "logged in, and the car isn't there"
 
 
 def test_one_maker_that_fails_leaves_the_others_cars_alone(package: Package, tmp_path: Path, clock: Clock) -> None:
@@ -321,7 +324,7 @@ def test_one_maker_that_fails_leaves_the_others_cars_alone(package: Package, tmp
     package.fetches["skoda"] = [saying(clock, lambda vehicle: vehicle.leave(), OTHER_VIN)] * 2
     assert (asked(cars, clock).is_parked, asked(cars, clock, "clio").is_parked) == (True, False)
     clock.go_on(60)
-    assert asked(cars, clock).error is Trouble.TOO_MANY
+    assert asked(cars, clock).error == Trouble.TOO_MANY
     assert asked(cars, clock, "clio").is_parked is False
 
 

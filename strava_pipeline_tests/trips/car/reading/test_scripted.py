@@ -9,7 +9,8 @@ import pytest
 
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.trips.car.reading.connect import ScriptedCars
-from strava_pipeline.trips.car.reading.reading import Reading, Trouble
+from strava_pipeline.trips.car.reading.reading import Trouble, unanswered
+from strava_pipeline.trips.car.rules.lines import CarReading
 
 T = datetime(2026, 3, 4, 6, 30, tzinfo=UTC)
 
@@ -36,13 +37,15 @@ def scripted(*scenarios: dict[str, Any]) -> ScriptedCars:
 
 
 def said(cars: ScriptedCars, seconds: float, car_id: str = "zoe", user_id: str = "anna") -> float | None:
-    return cars.ask(car_id, T + timedelta(seconds=seconds), user_id).odometer_km
+    return cars.ask(car_id, T + timedelta(seconds=seconds), user_id).odometer
 
 
 def test_the_answer_is_that_of_the_moment() -> None:
     cars = scripted(scenario(step(0, zoe=answer(10)), step(70, zoe=answer(11))))
     at = T + timedelta(seconds=70)
-    assert cars.ask("zoe", at, "anna") == Reading("zoe", at, at, at, False, 11.0, 0.25, -7.125)
+    assert cars.ask("zoe", at, "anna") == CarReading(
+        car_id="zoe", answered_at=at, measured_at=at, is_parked=False, odometer=11.0, lat=0.25, lng=-7.125
+    )
     assert said(cars, 0) == 10
 
 
@@ -55,7 +58,7 @@ def test_a_moment_is_the_same_to_the_millisecond_and_in_any_zone() -> None:
 @pytest.mark.parametrize("told", [{"zoe": "error"}, {}, {"zoe": None}, {"clio": answer(1)}])
 def test_an_error_and_a_missing_car_are_no_answer(told: dict[str, Any]) -> None:
     cars = scripted(scenario(step(0, **told)))
-    assert cars.ask("zoe", T, "anna") == Reading("zoe", T, T, error=Trouble.NO_ANSWER)
+    assert cars.ask("zoe", T, "anna") == unanswered("zoe", T, Trouble.NO_ANSWER)
 
 
 def test_of_strangers_and_other_moments_nothing_is_said() -> None:
@@ -69,7 +72,7 @@ def test_of_strangers_and_other_moments_nothing_is_said() -> None:
 def test_a_car_that_knows_nothing_says_so() -> None:
     cars = scripted(scenario(step(0, zoe=answer(10, parked=None))))
     reading = cars.ask("zoe", T, "anna")
-    assert (reading.is_parked, reading.odometer_km, reading.error) == (None, 10.0, None)
+    assert (reading.is_parked, reading.odometer, reading.error) == (None, 10.0, None)
 
 
 def test_scenarios_of_one_user_at_one_moment_answer_one_after_the_other() -> None:
