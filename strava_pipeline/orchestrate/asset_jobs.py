@@ -7,6 +7,7 @@ providers.toml or goals.toml and makes no asset, so it reports none; the work is
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
+import time
 from collections.abc import Set
 from functools import cache, reduce
 from operator import or_
@@ -78,15 +79,16 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
         with step_in_our_words(context.run, run.logs_dir):
+            began = time.monotonic()
             for report in rebuild_all(run, settings):
                 for year, numbers in report.by_year.items():
-                    metadata = shown({**(report.metadata or {}), **numbers})
+                    metadata = shown({"seconds": time.monotonic() - began, **report.metadata, **numbers})
                     context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=metadata))
             if settings.is_copied:
                 from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
 
                 copied = copy_after_run(run, settings)
-                context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata or {})))
+                context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata)))
 
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:

@@ -25,7 +25,6 @@ from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.metadata_keys import reviewed, unreviewed
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 OF_SYSTEMS = Path(__file__).parent.parent / "trips"  # the graph of each system beside activities is in its folder there
@@ -227,15 +226,6 @@ def test_a_column_s_description_names_its_unit_and_its_field_at_the_source(specs
     told = {one.name: one.description for one in specs["activity_laps"].metadata["dagster/column_schema"].columns}
     assert told["distance"] == "length [m] ← laps[].distance"
     assert told["lap_position"] == "place in the list, from 1"
-
-
-def test_every_metadata_key_is_made_of_words_and_says_what_it_means(specs: dict[str, dg.AssetSpec]) -> None:
-    """Those of the definitions are among the reviewed ones; those that runs report are looked up by the rig."""
-    assert unreviewed(key for spec in specs.values() for key in spec.metadata) == set()
-    assert [*reviewed()] == sorted(reviewed())
-    for key, meaning in reviewed().items():
-        assert meaning, key
-        assert re.fullmatch(r"(dagster/)?(([a-z]+|<[a-z]+>)[_/])*([a-z]+|<[a-z]+>)", key), key
 
 
 def test_no_description_names_a_file_of_the_program(specs: dict[str, dg.AssetSpec]) -> None:

@@ -149,7 +149,7 @@ def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_ri
     digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.gpx'")
     assert reading_of(rig.lake, digest) is None
     assert stored_bytes(rig.lake, digest) == LARGE
-    assert rig.import_files(folder).landed.new == 0
+    assert rig.import_files(folder)["bronze_files"].new_files == 0
     assert len(list(imports(rig.lake))) == 1
     with_limits(rig, import_file_limit_mb=2)
     rig.do("rebuild")

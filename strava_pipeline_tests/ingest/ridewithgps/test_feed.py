@@ -77,7 +77,7 @@ def test_a_quiet_day_is_one_call(world: World) -> None:
     listed_once(world)
     report = follow(world)
     assert calls(world) == [SYNC]
-    assert (report.manifest.complete, report.rows, report.calls) == (True, 0, 1)
+    assert (report.manifest.complete, report.rows_received, report.calls) == (True, 0, 1)
     follow(world)
     assert calls(world) == [SYNC]
     newest = datetime(2025, 1, 5, 6, tzinfo=UTC)
@@ -117,7 +117,7 @@ def test_what_changed_costs_a_call_each_and_the_cursor_moves_on(world: World) ->
     new = world.subject.add("2024-05-01", "an old ride, uploaded today")
     report = follow(world)
     assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json", f"/api/v1/trips/{new}.json"]
-    assert (report.manifest.window.mode, report.manifest.complete, report.rows) == ("feed", True, 2)
+    assert (report.manifest.window.mode, report.manifest.complete, report.rows_received) == ("feed", True, 2)
     assert {"best name", "an old ride, uploaded today"} <= set(world.names())
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
     changed = world.gold("SELECT changed_fields FROM activity_history WHERE version = 2")
@@ -363,8 +363,7 @@ def test_a_month_is_brought_up_to_date_by_the_feed(world: World) -> None:
     options = ListingOptions(mode="month", month="2025-01", per_page=50)
     report = list_provider_activities(run, source, options, [2025], asset="listing")
     assert calls(world) == [SYNC, f"/api/v1/trips/{keys[0]}.json"]
-    assert report.complete is not None
-    assert report.complete.holds
+    assert report.holds
 
 
 def test_the_daily_run_covers_every_year_that_a_change_may_be_of(world: World) -> None:
@@ -409,8 +408,7 @@ def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_
         run = world.run()
         source = Source("ridewithgps", world.settings, run)
         report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
-        assert report.complete is not None
-        assert report.complete.holds, fault
+        assert report.holds, fault
         assert "gear_problem" in report.metadata, fault
     world.merge(run)
     assert len(world.names()) == len(keys)
