@@ -84,12 +84,13 @@ class Errand(Generic[T]):
 
 @dataclass(slots=True)
 class YearsReport(Numbers):
-    """What became of the answers (`what`: their noun) that some years lack. `missing` ones are still to be fetched.
+    """What became of the answers (`what`: their noun, `of` whom) that some years lack. `missing` ones are still to be fetched.
 
     `estimated_calls`, `estimated_done_at`: as it began, how many were to be made, and when the last was (None: never).
     """
 
     what: str = field(default="detail", repr=False)
+    of: str = field(default="", repr=False)
     fetched: FetchReport = field(default_factory=FetchReport)
     calls: int = 0
     by_year: dict[int, int] = field(default_factory=dict, repr=False)
@@ -99,16 +100,17 @@ class YearsReport(Numbers):
     estimated_done_at: datetime | None = None
 
     def __str__(self) -> str:
-        return sentence(
-            f"Fetched {counted(self.fetched.received, self.what)} in {counted(self.calls, 'call')}",
+        gone, failed = self.fetched.gone_ids, self.fetched.failed_ids
+        more = [
             (self.missing, f"{self.missing} missing"),
             (self.waiting_for_retry, f"{self.waiting_for_retry} resting"),
-            (self.fetched.gone_ids, f"{len(self.fetched.gone_ids)} gone: {some_of(self.fetched.gone_ids, _NAMED)}"),
-            (
-                self.fetched.failed_ids,
-                f"{len(self.fetched.failed_ids)} failed: {some_of(self.fetched.failed_ids, _NAMED)}",
-            ),
-        )
+            (gone, f"{len(gone)} gone: {some_of(gone, _NAMED)}"),
+            (failed, f"{len(failed)} failed: {some_of(failed, _NAMED)}"),
+        ]
+        if not self.calls and not any(value for value, _ in more):
+            return ""
+        fetched = counted(self.fetched.received, self.what)
+        return sentence(f"Fetched {fetched}{self.of} in {counted(self.calls, 'call')}", *more)
 
 
 DETAILS = Errand(

@@ -166,7 +166,8 @@ def fetch_provider_files(
 
     Raises NeedsLoginError; TransientError where the provider answers nothing any more.
     """
-    fetch = _FileFetch(run, source, YearsReport("file", by_year=dict.fromkeys(years, 0)))
+    report = YearsReport("file", f" of {source.spec.title}", by_year=dict.fromkeys(years, 0))
+    fetch = _FileFetch(run, source, report)
     if auto_files and limit is None and "files" in source.spec.capabilities:
         with outcome_kept(run, source.spec.name, "files", source.keep_allowance) as ending:
             fetch.fetch(years)

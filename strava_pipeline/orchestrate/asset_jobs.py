@@ -8,9 +8,7 @@ Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
 import time
-from collections.abc import Set
-from functools import cache, reduce
-from operator import or_
+from collections.abc import Sequence, Set
 
 import dagster as dg
 
@@ -20,9 +18,8 @@ from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.failures import step_in_our_words
-from strava_pipeline.orchestrate.job_records import Job, Selected
+from strava_pipeline.orchestrate.job_records import Selected, made_by
 from strava_pipeline.orchestrate.jobs import (
-    JOBS,
     REBUILD_JOB,
     SETTINGS_JOB,
     SETTINGS_OP,
@@ -34,43 +31,29 @@ from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
 
-
-@cache
-def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""
-    return tuple(_defined(job) for job in JOBS.values())
+Jobs = Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]
 
 
 def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of which every part is among `assets`; those that follow deliveries of services only for `senders`."""
-    records, silent = jobs_of(settings), {*enabled_providers(settings)} - senders
+    silent = {*enabled_providers(settings)} - senders
     left_out = {events_job(name).name for name in silent if sends_webhooks(name)}
-    left_out |= {job.name for job in records.values() if any(_is_missing(part, assets) for part in job.selects)}
-    jobs = [*asset_jobs(), *(_defined(job) for name, job in records.items() if name not in JOBS)]
-    return [job for job in jobs if job.name not in left_out]
+    return [
+        dg.define_asset_job(
+            job.name,
+            dg.AssetSelection.assets(*(name for part in job.selects for name in made_by(part) if name in assets)),
+            description=job.words,
+            config=job.run_config(),
+        )
+        for job in jobs_of(settings).values()
+        if job.name not in left_out and not any(_is_missing(part, assets) for part in job.selects)
+    ]
 
 
 def _is_missing(part: Selected, assets: Set[str]) -> bool:
     """Whether it has tables, such as copies have none, and none of them is among `assets`."""
     tables = {part} if isinstance(part, str) else {*part.tables}
     return bool(tables) and assets.isdisjoint(tables)
-
-
-def _defined(job: Job) -> UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        job.name,
-        reduce(or_, map(_selection, job.selects)),
-        description=job.words,
-        config=job.run_config(),
-    )
-
-
-def _selection(part: Selected) -> dg.AssetSelection:
-    """What a job selects, in Dagster's terms. Of a group, the tables: what makes calls or reads files is named by its jobs."""
-    if isinstance(part, str):
-        return dg.AssetSelection.assets(part)
-    tables = dg.AssetSelection.groups(part.name) & dg.AssetSelection.kind("duckdb")
-    return tables - dg.AssetSelection.assets(*part.but) if part.but else tables
 
 
 def rebuild_job(settings: Settings) -> dg.JobDefinition:

@@ -72,7 +72,7 @@ def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, t
     for name in ("one.fit", "two.fit"):
         (tmp_path / name).write_bytes(f"no fit, {name}".encode())
         told = import_by_dagster(rig, tmp_path / name)
-        assert told["files"]["rows_changed"] == 1
+        assert told["files"]["rows_merged"] == 1
         assert years_behind(rig) == set()
     assert rig.gold("SELECT name, problem FROM files ORDER BY name") == [
         (name, "It is neither FIT, GPX, TCX nor KML, whatever .fit says.") for name in ("one.fit", "two.fit")

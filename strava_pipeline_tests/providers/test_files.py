@@ -208,7 +208,7 @@ def test_no_file_is_asked_for_before_the_limit_of_a_listing_ends(world: World) -
     asked = len(world.subject.journal.log)
     report = bring_provider_files(run, source, [2025], True, ImportLimits())
     assert isinstance(report.stopped, LimitReachedError)
-    assert "lets no more calls through" in report.metadata["result"]
+    assert "lets no more calls through" in str(report.stopped)
     assert (len(world.subject.journal.log), report.holds) == (asked, False)
     world.subject.clock.advance(7201)
     report = bring_provider_files(world.run(), source, [2025], True, ImportLimits())

@@ -411,7 +411,7 @@ def test_a_429_without_a_pause_is_repeated_five_times(world: World, caplog: pyte
     world.subject.add("2025-01-01", "a ride")
     before = world.subject.clock.now()
     world.subject.fail(kind="status", status=429, times=5)
-    assert world.listed("year", 2025).rows == 1
+    assert world.listed("year", 2025).rows_received == 1
     waited = (world.subject.clock.now() - before).total_seconds()
     assert 31 <= waited < 70, "1, 2, 4, 8, 16 s and more"
     world.subject.fail(kind="status", status=429, times=6)
@@ -468,7 +468,7 @@ def test_a_file_that_is_withheld_is_final(fetched: tuple[World, str]) -> None:
     world, key = fetched
     service(world).activities[key]["source"] = "STRAVA"
     report = world.fetch_files()
-    assert report.metadata["activities_without_file"] == 1
+    assert report.metadata["gone"] == 1
     asked = len(world.subject.journal.log)
     world.subject.clock.advance(100 * 86_400)
     world.fetch_files()
@@ -479,7 +479,7 @@ def test_another_422_is_tried_again_later(fetched: tuple[World, str]) -> None:
     world, key = fetched
     world.subject.fail_file(key, kind="status", status=422, body=json.dumps({"status": 422, "error": "Expected left"}))
     report = world.fetch_files()
-    assert (report.metadata["failed"], report.metadata["activities_without_file"]) == (1, 0)
+    assert (report.metadata["failed"], report.metadata["gone"]) == (1, 0)
 
 
 @pytest.mark.parametrize("body", [b"<!DOCTYPE html>\n<html><body>Log in</body></html>", b'{"status": 200}'])

@@ -228,7 +228,7 @@ def test_a_cursor_without_the_listing_that_it_goes_on_from_counts_for_nothing(wo
     listed_once(world)
     for listing in listings(world.run().lake, "ridewithgps"):
         shutil.rmtree(listing.folder)
-    assert follow(world).rows == 5
+    assert follow(world).rows_received == 5
     assert LIST in calls(world)
 
 
@@ -236,7 +236,7 @@ def test_a_cursor_that_the_service_no_longer_takes_is_a_lost_one(world: World) -
     listed_once(world)
     state = feed_state(world.run().lake, "ridewithgps")
     world.subject.fail(path=SYNC, kind="status", status=400)
-    assert follow(world).rows == 5
+    assert follow(world).rows_received == 5
     assert LIST in calls(world)
     assert feed_state(world.run().lake, "ridewithgps").cursors != state.cursors, "or each day would list everything"
     world.subject.clock.advance(3600)
@@ -469,7 +469,7 @@ def test_a_service_that_is_away_is_waited_for_five_times(world: World) -> None:
     five(world.subject)
     before = world.subject.clock.now()
     world.subject.faults.order(Fault.from_order({"path": LIST, "kind": "status", "status": 503, "times": 5}, ""))
-    assert world.listed(per_page=50).rows == 5
+    assert world.listed(per_page=50).rows_received == 5
     assert world.subject.clock.now() - before >= timedelta(seconds=30 * (1 + 2 + 4 + 8 + 16))
     world.subject.clock.advance(3601)
     calls(world)
