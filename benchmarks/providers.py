@@ -38,9 +38,9 @@ def listing(place: Place) -> Work:
     everything = ListingOptions(mode="all")
     if name == STRAVA:
         strava = BudgetedSource(STRAVA, settings, run)
-        return lambda: pull_listing(run, strava, everything, []).rows
+        return lambda: pull_listing(run, strava, everything, []).rows_received
     source = Source(name, settings, run)
-    return lambda: pull_activities(run, source, everything, []).rows
+    return lambda: pull_activities(run, source, everything, []).rows_received
 
 
 def shards(place: Place) -> Work:

@@ -23,6 +23,7 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.ingest.clock import ServerClock
 
@@ -174,19 +175,19 @@ Limit = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 
 @dataclass(slots=True)
-class FetchReport:
-    """What became of the activities. `gone`: answered with 404. `stopped`: the limit that ended the work early."""
+class FetchReport(Numbers):
+    """What became of the activities. `gone_ids`: answered with 404. `stopped`: the limit that ended the work early."""
 
-    landed: int = 0
+    received: int = 0
     bytes: int = 0
-    gone: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
-    stopped: Limit | None = None
+    gone_ids: list[int] = field(default_factory=list)
+    failed_ids: list[int] = field(default_factory=list)
+    stopped: Limit | None = field(default=None, repr=False)
 
     @property
     def finished(self) -> int:
-        """How many activities need no further call: landed, gone or failed."""
-        return self.landed + len(self.gone) + len(self.failed)
+        """How many activities need no further call: received, gone or failed."""
+        return self.received + len(self.gone_ids) + len(self.failed_ids)
 
 
 def fetch_each(
@@ -210,7 +211,7 @@ def fetch_each(
     def land_failures() -> None:
         for item, error, at in failures:
             land_failure(item, error.body, error.status, at)
-            report.failed.append(item.activity_id)
+            report.failed_ids.append(item.activity_id)
         failures.clear()
 
     def probe() -> None:
@@ -222,7 +223,7 @@ def fetch_each(
                 answer = call(item.activity_id, patient=not item.is_poisoned)
             except GoneError as error:
                 land_failure(item, error.body, error.status, client.clock.now())
-                report.gone.append(item.activity_id)
+                report.gone_ids.append(item.activity_id)
                 land_failures()
             except (TransientError, RefusedError, LoginRefusedError) as error:
                 if isinstance(error, LoginRefusedError) and failures and isinstance(failures[-1][1], LoginRefusedError):
@@ -238,13 +239,13 @@ def fetch_each(
                 break
             else:
                 land(item, answer.body, answer.fetched_at)
-                report.landed += 1
+                report.received += 1
                 report.bytes += len(answer.body)
                 land_failures()
         tick()
     if failures and report.stopped is None:
         probe()
-    if report.stopped is None or report.landed:  # where a limit came before any answer, the service may be down
+    if report.stopped is None or report.received:  # where a limit came before any answer, the service may be down
         land_failures()
 
 

@@ -12,15 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
 from strava_pipeline.core.activities import summary_frame
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
+from strava_pipeline.core.text import counted
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times
 from strava_pipeline.lake.bronze.listing import Listing
@@ -48,13 +51,19 @@ PageCounts = dict[str, int]  # number of pages by listing
 
 
 @dataclass(slots=True)
-class ShardReport:
-    """What a call wrote. `unknown` counts fields without a column, by name; they are in `extra`."""
+class ShardReport(Numbers):
+    """What a call wrote. `unknown_fields`: how often fields came without a column, which are in `extra`."""
 
-    rows: Counter[int] = field(default_factory=Counter)
+    rows: Counter[int] = field(default_factory=Counter, repr=False)
     files: int = 0
     bytes: int = 0
-    unknown: Counter[str] = field(default_factory=Counter)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+
+    def shown(self) -> dict[str, Any]:
+        return {"rows": self.rows.total(), **Numbers.shown(self)}
+
+    def __str__(self) -> str:
+        return f"Shards written: {self.files}, with {counted(self.rows.total(), 'row')}"
 
 
 def write_shards(
@@ -256,7 +265,7 @@ def _shard(
             source=manifest.source,
             account=manifest.account,
         )
-        report.unknown.update(typed.unknown + typed.misfits)
+        report.unknown_fields.update(typed.unknown + typed.misfits)
         for (year,), of_year in rows.filter(pl.col("year").is_in(wanted)).group_by("year", maintain_order=True):
             assert isinstance(year, int)
             held.setdefault(year, []).append(of_year)

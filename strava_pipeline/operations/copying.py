@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from strava_pipeline.core.copies import (
@@ -27,6 +28,7 @@ from strava_pipeline.core.copies import (
     outdated,
 )
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, told
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted, some_of
 from strava_pipeline.ingest.restic import (
     Backup,
@@ -57,7 +59,7 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import StepReport, timed
+from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.process_owner import own_name
 from strava_pipeline.settings import Settings
@@ -70,19 +72,22 @@ _EVERY = timedelta(days=1)  # that long bytes which no snapshot needs may stay, 
 
 
 @dataclass(slots=True)
-class Copied:
+class Copied(Numbers):
     """What a copy did: the kinds of which there is a new snapshot, new and changed files in them, bytes that the store got.
 
     `forgotten`: snapshots that had their time. `shrunk`: how many files are gone here, by kind, where that is more than a fifth:
     older snapshots stay until a person has looked.
     """
 
-    where: str
-    kinds: list[str] = field(default_factory=list)
-    files: int = 0
-    bytes: int = 0
-    forgotten: int = 0
-    shrunk: dict[str, int] = field(default_factory=dict)
+    where: str = field(repr=False)
+    kinds: list[str] = field(default_factory=list, repr=False)
+    files_copied: int = 0
+    bytes_copied: int = 0
+    forgotten: int = field(default=0, repr=False)
+    shrunk: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        return {**Numbers.shown(self), "snapshots": len(self.kinds)}
 
     @property
     def problem(self) -> str:
@@ -99,27 +104,20 @@ class Copied:
 def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     """Bring the copy up to date, if anything is new. Where that fails, the check and, once a day, a notification say why."""
     done, problem = Copied(settings.copy_place or ""), ""
-    with timed() as seconds:
-        try:
-            gather_beside(run.lake, beside(run.lake, settings))
-            age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
-            has_expired = known is not None and known.expired != len(expired_ids(run.lake))
-            if age.at is None or age.lacking or age.problem or has_expired:
-                done = make_copy(run, settings)
-                problem = done.problem
-        except (PipelineError, OSError) as error:
-            problem = f"The second copy could not be brought up to date: {told(error)}"
+    try:
+        gather_beside(run.lake, beside(run.lake, settings))
+        age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
+        has_expired = known is not None and known.expired != len(expired_ids(run.lake))
+        if age.at is None or age.lacking or age.problem or has_expired:
+            done = make_copy(run, settings)
+            problem = done.problem
+    except (PipelineError, OSError) as error:
+        problem = f"The second copy could not be brought up to date: {told(error)}"
     if problem:
         notify(
             run.lake, "warning", problem, run.now(), about=SECOND_COPY, link="strava-pipeline copy", run_id=run.run_id
         )
-    numbers = {
-        "files_copied": done.files,
-        "bytes_copied": done.bytes,
-        "snapshots": len(done.kinds),
-        "seconds": seconds.value,
-    }
-    return StepReport(SECOND_COPY, numbers, complete=Finding(COPIED, not problem, advice=problem))
+    return StepReport(SECOND_COPY, [done], findings=[Finding(COPIED, not problem, advice=problem)])
 
 
 def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew: bool = False) -> Copied:
@@ -256,8 +254,8 @@ class _Copying:
             found = find(self.lake, kind)  # what was deleted meanwhile is gone now
             made = self._backup(kind, found, last)
         self.done.kinds.append(kind)
-        self.done.files += made.files
-        self.done.bytes += made.bytes
+        self.done.files_copied += made.files
+        self.done.bytes_copied += made.bytes
         self.known = replace(self.known, snapshots={**self.known.snapshots, kind: made.id})
         note_copy(self.lake, self.known)
         if kind not in self.done.shrunk:

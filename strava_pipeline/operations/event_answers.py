@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from strava_pipeline.core.deliveries import News, covers_event
 from strava_pipeline.core.errors import BudgetExhaustedError, CallCapReachedError, LimitReachedError, TransientError
+from strava_pipeline.core.numbers import Numbers, if_any, sentence
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.calls import Limit
 from strava_pipeline.lake.bronze.deliveries import OUTAGE_PAUSE, Queue
 from strava_pipeline.operations.fetching import YearsReport
@@ -16,29 +19,51 @@ from strava_pipeline.operations.source import SourceCalls
 
 
 @dataclass(slots=True)
-class EventsReport:
+class EventsReport(Numbers):
     """What became of the events.
 
     Args:
         fetches: the calls for single activities, and what came of them by year.
-        followed, given_up: activities that were answered, and that are left to the next listing.
-        rows: activities that came as rows; `withheld`: those that the service has and does not show.
-        left: activities that wait; `feed_waits`: so does the question to the feed.
+        activities_followed, activities_given_up: activities that were answered, and that are left to the next listing.
+        rows: activities that came as rows; `activities_withheld`: those that the service has and does not show.
+        activities_waiting: activities that wait; `feed_waits`: so does the question to the feed.
         revoked: the athlete took the access away.
         down: why nothing more could be asked, though no limit stopped it.
     """
 
-    news: News
-    fetches: YearsReport = field(default_factory=YearsReport)
+    news: News = field(repr=False)
+    fetches: YearsReport = field(default_factory=YearsReport, repr=False)
     calls: int = 0
-    rows: int = 0
-    followed: int = 0
-    given_up: int = 0
-    withheld: int = 0
-    left: int = 0
-    feed_waits: bool = False
-    revoked: bool = False
-    down: str = ""
+    rows: int = field(default=0, repr=False)
+    activities_followed: int = 0
+    activities_given_up: int = 0
+    activities_withheld: int = 0
+    activities_waiting: int = 0
+    feed_waits: bool = field(default=False, repr=False)
+    revoked: bool = field(default=False, repr=False)
+    down: str = field(default="", repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        fetched = self.fetches.fetched
+        return {
+            **Numbers.shown(self),
+            "activities_changed": len(self.news.activities),
+            "activities_deleted": len(self.news.gone),
+            "events_refused": self.refused.total(),
+            "bytes": fetched.bytes,
+            **if_any(
+                events_refused_by_reason=dict(self.refused),
+                not_found_ids=list(map(str, fetched.gone_ids)),
+                failed_ids=list(map(str, fetched.failed_ids)),
+            ),
+        }
+
+    def __str__(self) -> str:
+        return sentence(
+            f"Followed webhooks: {counted(self.activities_followed, 'activity')} in {counted(self.calls, 'call')}",
+            (self.activities_waiting, f"{self.activities_waiting} wait"),
+            *((count, f"{count} refused: {why}") for why, count in sorted(self.refused.items())),
+        )
 
     @property
     def refused(self) -> Counter[str]:
@@ -71,11 +96,11 @@ class Answers(SourceCalls):
         one = self.queue.waiting.pop(key)
         if answered_at is not None and covers_event(one.at, answered_at):
             self.queue.followed[key] = one.at
-        self.report.followed += 1
+        self.report.activities_followed += 1
 
     def give_up(self, key: str, at: datetime) -> None:
         """The activity could not be fetched: it is asked for again after a pause, a few times."""
-        self.report.given_up += self.queue.is_given_up(key, at)
+        self.report.activities_given_up += self.queue.is_given_up(key, at)
 
     def stop(self, error: Limit | TransientError) -> None:
         """A limit, or an outage, ends the work; what waits is put off after an outage."""

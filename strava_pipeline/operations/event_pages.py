@@ -89,13 +89,13 @@ class PageAnswers(Answers):
         read = self._page.read
         self._listed(at).land(read, body, {"id": due.source_id}, at, self.run.years)
         self.report.rows += len(read.activities)
-        self.report.withheld += len(read.withheld)
+        self.report.activities_withheld += len(read.withheld)
         self.settle(due.source_id)
 
     def _fail(self, due: _Due, body: bytes, status: int | None, at: datetime) -> None:
         """What is said to be deleted, and is not there, is gone. Anything else is asked for again after a pause, a few times."""
         if due.activity_id in self._withheld:
-            self.report.withheld += 1
+            self.report.activities_withheld += 1
             self.settle(due.source_id)
         elif status == 404 and self.queue.waiting[due.source_id].is_deletion:
             self._listed(at).add_deletions([Deletion(activity_id=due.activity_id, at=at)])

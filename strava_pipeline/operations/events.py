@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import LimitReachedError, TransientError
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.clock import ServerClock
@@ -28,9 +29,10 @@ from strava_pipeline.operations.event_pages import PageAnswers
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import EventsOptions, ListingOptions
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
+from strava_pipeline.operations.providers import unasked
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
-from strava_pipeline.operations.step_reports import ROWS, StepReport, calls_left, if_any, named_ids, timed
+from strava_pipeline.operations.step_reports import StepReport, calls_left
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 
@@ -47,43 +49,26 @@ def follow_events(
     """
     name, has_details = source.spec.name, "details" in source.spec.capabilities
     if limit := limit_in_force(run, name):
-        unasked = Finding("listing_complete", False, advice=str(limit), refuses=False)
-        return StepReport(asset, {"calls": 0, "result": str(limit)}, complete=unasked, stopped=limit)
-    with timed() as seconds, outcome_kept(run, name, OPERATION, source.keep_allowance) as ending:
+        return unasked(asset, "listing_complete", limit)
+    with outcome_kept(run, name, OPERATION, source.keep_allowance) as ending:
         report = follow(run, source, options)
         ending.stopped = report.fetches.fetched.stopped
         ending.problem = report.down or (_advice(source, report) if report.revoked else "")
-    fetched = report.fetches.fetched
-    numbers = {
-        **({"activities_deleted": len(report.news.gone)} if has_details else {ROWS: report.rows}),
-        "activities_changed": len(report.news.activities),
-        "events_refused": report.refused.total(),
-        **if_any(events_refused_by_reason=dict(report.refused)),
-        "activities_followed": report.followed,
-        "activities_waiting": report.left,
-        "activities_given_up": report.given_up,
-        **(
-            named_ids(not_found_ids=fetched.gone, failed_ids=fetched.failed)
-            if has_details
-            else {"activities_withheld": report.withheld}
-        ),
-        "calls": report.calls,
-        "bytes": fetched.bytes,
-        "seconds": seconds.value,
-        **(calls_left(source, report.left) if report.calls and isinstance(source, BudgetedSource) else {}),
-    }
+    numbers: list[Numbers] = [report]
+    if report.calls and isinstance(source, BudgetedSource):
+        numbers.append(calls_left(source, report.activities_waiting))
     if has_details:
-        by_year = {year: {"details_received": report.fetches.by_year.get(year, 0)} for year in years}
+        by_year = {year: {"received": report.fetches.by_year.get(year, 0)} for year in years}
         granted = Finding("access_granted", not report.revoked, advice=_advice(source, report))
         findings = [granted, _settled("events_settled", source, report)]
-        return StepReport(asset, numbers, by_year, findings, stopped=report.stopped)
-    settled = _settled("listing_complete", source, report)
-    return StepReport(asset, numbers, complete=settled, stopped=report.stopped)
+        return StepReport(asset, numbers, by_year=by_year, findings=findings, stopped=report.stopped)
+    findings = [_settled("listing_complete", source, report)]
+    return StepReport(asset, numbers, report.rows, findings=findings, stopped=report.stopped)
 
 
 def _settled(rule: str, source: Source, report: EventsReport) -> Finding:
-    is_settled = not (report.left or report.feed_waits or report.given_up or report.revoked)
-    counts = {"activities_waiting": report.left, "activities_given_up": report.given_up}
+    is_settled = not (report.activities_waiting or report.feed_waits or report.activities_given_up or report.revoked)
+    counts = {"activities_waiting": report.activities_waiting, "activities_given_up": report.activities_given_up}
     return Finding(rule, is_settled, counts, _advice(source, report), refuses=False)
 
 
@@ -95,8 +80,10 @@ def _advice(source: Source, report: EventsReport) -> str:
         )
     if report.stopped:
         return str(report.stopped)
-    given_up = f"{report.given_up} activities could not be fetched and are left to the next listing of their year."
-    return given_up if report.given_up else "Some wait for the next run."
+    given_up = (
+        f"{report.activities_given_up} activities could not be fetched and are left to the next listing of their year."
+    )
+    return given_up if report.activities_given_up else "Some wait for the next run."
 
 
 def follow(run: RunContext, source: Source, options: EventsOptions = EventsOptions()) -> EventsReport:
@@ -120,7 +107,7 @@ def follow(run: RunContext, source: Source, options: EventsOptions = EventsOptio
         finally:
             save_queue(run.lake, name, answers.queue)
         report.calls = source.calls - calls
-        report.left, report.feed_waits = len(answers.queue.waiting), answers.queue.feed is not None
+        report.activities_waiting, report.feed_waits = len(answers.queue.waiting), answers.queue.feed is not None
         return report
 
 
@@ -149,12 +136,12 @@ def _sync(answers: Answers) -> None:
     except (LimitReachedError, TransientError):
         answers.queue.feed = asked.postponed(run.now() + OUTAGE_PAUSE)
         raise
-    report.rows += pulled.rows
+    report.rows += pulled.rows_received
     report.fetches.fetched.bytes += pulled.bytes
     if isinstance(pulled.stopped, LimitReachedError):
         raise pulled.stopped
     answers.queue.feed = None
-    report.followed += pulled.rows
+    report.activities_followed += pulled.rows_received
 
 
 def years_of_events(source: str, settings: Settings, years: YearRange, clock: ServerClock) -> set[int]:

@@ -7,14 +7,15 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.tables.exported import WHOLE, Exported, exported_tables
+from strava_pipeline.core.numbers import if_any
+from strava_pipeline.core.tables.exported import Exported, exported_tables
 from strava_pipeline.lake.gold.export_files import FilesReport, export_files
 from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import goals_of
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, YEAR_ROWS, StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.process_owner import own_name
 from strava_pipeline.setting_values import postgres_parameters
@@ -30,31 +31,18 @@ def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]
         raise ValueError("there is no such asset where EXPORT_URL is not set")
     tables = tables_to_export(run.lake)
     with (
-        timed() as seconds,
         run.exclusive(_LOCK),
         progressing(run.progress, "Exporting to PostgreSQL", len(tables)) as advance,
     ):
         report = export_gold(run.lake, _target(settings, settings.export_url), tables, years, advance)
-    return StepReport(
-        EXPORTED,
-        {
-            ROWS: sum(report.rows.values()),
-            "exported_tables": len(tables),
-            "rows_written": sum(report.written.values()),
-            **if_any(years_exported=sorted(year for year in report.written if year != WHOLE)),
-            "seconds": seconds.value,
-        },
-        {year: {YEAR_ROWS: report.rows.get(year, 0)} for year in years},
-        [
-            Finding(
-                "equals_snapshot",
-                not report.unequal,
-                if_any(unequal_tables=sorted(report.unequal)),
-                "Something else writes to these tables in PostgreSQL, or changes what is written. Run it again; what is no "
-                "table of the warehouse belongs into another schema.",
-            )
-        ],
+    found = Finding(
+        "equals_snapshot",
+        not report.unequal,
+        if_any(unequal_tables=sorted(report.unequal)),
+        "Something else writes to these tables in PostgreSQL, or changes what is written. Run it again; what is no "
+        "table of the warehouse belongs into another schema.",
     )
+    return table_report(EXPORTED, [report], report.rows, years, [found])
 
 
 def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:

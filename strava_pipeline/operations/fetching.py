@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
@@ -18,8 +18,9 @@ from strava_pipeline.core.errors import (
     RefusedError,
     TransientError,
 )
+from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.plan import RESTART_NOTE
-from strava_pipeline.core.text import at_minute
+from strava_pipeline.core.text import at_minute, counted, some_of
 from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.lake.bronze.answers import (
     gear_folder,
@@ -82,19 +83,34 @@ class Errand(Generic[T]):
 
 
 @dataclass(slots=True)
-class YearsReport:
-    """What became of some years. `resting` waits for its retry; `missing` is still to be fetched.
+class YearsReport(Numbers):
+    """What became of the answers (`what`: their noun, `of` whom) that some years lack. `missing` ones are still to be fetched.
 
-    `wanted`, `done_at`: the calls to make when it began, and when the last was to be made (None: never).
+    `estimated_calls`, `estimated_done_at`: as it began, how many were to be made, and when the last was (None: never).
     """
 
+    what: str = field(default="detail", repr=False)
+    of: str = field(default="", repr=False)
     fetched: FetchReport = field(default_factory=FetchReport)
     calls: int = 0
-    by_year: dict[int, int] = field(default_factory=dict)
-    resting: int = 0
+    by_year: dict[int, int] = field(default_factory=dict, repr=False)
+    waiting_for_retry: int = 0
     missing: int = 0
-    wanted: int = 0
-    done_at: datetime | None = None
+    estimated_calls: int = 0
+    estimated_done_at: datetime | None = None
+
+    def __str__(self) -> str:
+        gone, failed = self.fetched.gone_ids, self.fetched.failed_ids
+        more = [
+            (self.missing, f"{self.missing} missing"),
+            (self.waiting_for_retry, f"{self.waiting_for_retry} resting"),
+            (gone, f"{len(gone)} gone: {some_of(gone, _NAMED)}"),
+            (failed, f"{len(failed)} failed: {some_of(failed, _NAMED)}"),
+        ]
+        if not self.calls and not any(value for value, _ in more):
+            return ""
+        fetched = counted(self.fetched.received, self.what)
+        return sentence(f"Fetched {fetched}{self.of} in {counted(self.calls, 'call')}", *more)
 
 
 DETAILS = Errand(
@@ -117,6 +133,7 @@ STREAMS = Errand(
 )
 
 
+_NAMED = 20  # ids in a sentence; Dagster shows all
 _NEVER = datetime.max.replace(tzinfo=UTC)  # no activity is that young
 
 
@@ -146,7 +163,7 @@ def pull_details(
             _fetch_spare(run, source, wanted.refresh, report)
     now, left = run.now(), with_current_files(run.lake, wanted.due + wanted.refresh)
     report.missing = sum(candidate.is_due and not candidate.is_resting(now) for candidate in left)
-    report.resting = len(wanted.resting) + sum(candidate.is_resting(now) for candidate in left)
+    report.waiting_for_retry = len(wanted.resting) + sum(candidate.is_resting(now) for candidate in left)
     report.calls = client.calls - calls
     if report.fetched.stopped is None and not config.ids and config.scope != "window":  # those a person asked for
         client.budget.finish()
@@ -156,9 +173,9 @@ def pull_details(
 @contextmanager
 def _fetching(run: RunContext, source: BudgetedSource, what: str, total: int, report: YearsReport) -> Iterator[None]:
     """Show how far it got and when it will be done; and beforehand where a day's limit ends it sooner."""
-    report.wanted, report.done_at = total, source.pace.done_at(total)
-    if report.done_at is not None and source.pace.needs_another_day(total):
-        run.progress.say(f"{total:,} {what}: done about {at_minute(report.done_at)}, {RESTART_NOTE}.")
+    report.estimated_calls, report.estimated_done_at = total, source.pace.done_at(total)
+    if report.estimated_done_at is not None and source.pace.needs_another_day(total):
+        run.progress.say(f"{total:,} {what}: done about {at_minute(report.estimated_done_at)}, {RESTART_NOTE}.")
     with progressing(run.progress, f"Fetching {what}", total, eta_of(source, total)), source.pace.calling():
         yield
 
@@ -204,7 +221,7 @@ def _day(text: str | None) -> date | None:
 
 def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions, years: Sequence[int]) -> YearsReport:
     """Fetch the streams that `years` lack, newest year first; a lock per year."""
-    report = YearsReport()
+    report = YearsReport("stream")
     client = source.client_for(config)
     calls = client.calls
     wanted = select_streams(run.lake, years, run.now(), config.sports)
@@ -213,7 +230,7 @@ def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions
         fetch_by_year(run, source, STREAMS, wanted.due, report)
     now, left = run.now(), due_streams(run.lake, wanted.due)
     report.missing = sum(not candidate.is_resting(now) for candidate in left)
-    report.resting = len(wanted.resting) + len(left) - report.missing
+    report.waiting_for_retry = len(wanted.resting) + len(left) - report.missing
     report.calls = client.calls - calls
     if report.fetched.stopped is None:
         client.budget.finish()
@@ -221,19 +238,27 @@ def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions
 
 
 @dataclass(slots=True)
-class ProfileReport:
-    """What became of the athlete and the gear asked for. One that `failed` doesn't keep the others from being asked."""
+class ProfileReport(Numbers):
+    """What became of the athlete and the gear (`what`) asked for. One that failed doesn't keep the others from being asked."""
 
+    what: str = field(repr=False)
     calls: int = 0
-    failed: list[str] = field(default_factory=list)
-    stopped: Stopped | None = None
+    failed_names: list[str] = field(default_factory=list)
+    stopped: Stopped | None = field(default=None, repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        return {**Numbers.shown(self), "names_failed": len(self.failed_names)}
+
+    def __str__(self) -> str:
+        failed = f"failed, to be asked for again: {', '.join(self.failed_names)}"
+        return sentence(f"{self.what}: {counted(self.calls, 'call')}", (self.failed_names, failed))
 
 
 def pull_profile(
     run: RunContext, source: BudgetedSource, gear_ids: Sequence[str], limits: CallOptions, *, athlete: bool
 ) -> ProfileReport:
     """Fetch the athlete and the gear named, each landed at once."""
-    report = ProfileReport()
+    report = ProfileReport("Athlete" if athlete else "Gear")
     client = source.client_for(limits)
     calls = client.calls
     try:
@@ -244,7 +269,7 @@ def pull_profile(
                     answer = client.get_athlete()
                     land_athlete(run.lake, answer.body, answer.fetched_at)
             except (TransientError, RefusedError, GoneError):
-                report.failed.append("athlete")
+                report.failed_names.append("athlete")
         for gear_id in gear_ids:
             require_writable(run.lake, gear_folder(run.lake, gear_id))
             try:
@@ -254,7 +279,7 @@ def pull_profile(
             except GoneError as error:
                 land_gear(run.lake, gear_id, error.body, run.now(), gone=True)
             except (TransientError, RefusedError):
-                report.failed.append(gear_id)
+                report.failed_names.append(gear_id)
     except (BudgetExhaustedError, CallCapReachedError) as error:
         report.stopped = error
     report.calls = client.calls - calls

@@ -4,13 +4,14 @@ Its other steps are merging_steps.py's; how tables are merged is merging.py's an
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.lake.gold.deletions import Shrink, absence
-from strava_pipeline.lake.gold.merge import merge_history
+from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, absence
+from strava_pipeline.lake.gold.merge import MergeReport, merge_history
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.operations.held_years import WrongYearsError, hold_back, merge_right_years, refused_years
@@ -21,15 +22,30 @@ from strava_pipeline.operations.step_reports import (
     StepReport,
     check_agreement,
     check_tables,
-    if_any,
     nothing_there,
     table_report,
-    timed,
 )
 from strava_pipeline.operations.table_rules import Finding
 
 ACTIVITIES, HISTORY = "activities", "activity_history"
 _TABLES = {ACTIVITIES: "activities_all", HISTORY: HISTORY}
+
+
+@dataclass(frozen=True, slots=True)
+class GoldMerged(Numbers):
+    """What merging shards changed; `rows`: in the years of the run."""
+
+    merged: MergeReport
+    absence: AbsenceReport
+    rows: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        return Numbers.shown(self) | _not_marked(self.absence.held)
+
+    def __str__(self) -> str:
+        more = f", {self.absence.deleted} deleted at the source" if self.absence.deleted else ""
+        more += f", {self.absence.restored} back" if self.absence.restored else ""
+        return f"Merged: {self.merged.inserted} new, {self.merged.updated} changed{more}, {self.rows} in these years"
 
 
 @dataclass(slots=True)
@@ -40,31 +56,17 @@ class _Merge:
     scope: Scope
     force: bool
     allow_shrink: bool
-    reported: dict[str, dict[str, Any]] = field(default_factory=dict)
-    held: list[Shrink] | None = None  # what the merge did not mark as deleted; None: it was not made in this step
+    merged: GoldMerged | None = None
     agreements: dict[str, Finding] = field(default_factory=dict)
 
     def merge(self, connection: Connection, years: Sequence[int]) -> None:
         if ACTIVITIES in self.scope.assets:
-            with timed() as seconds:
-                report, absence = merge_listed(
-                    connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink
-                )
-            self.held = absence.held
+            found = merge_listed(connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink)
+            self.merged = GoldMerged(*found)
             self._refuse(self.compare(connection, years, ACTIVITIES))
-            self.reported[ACTIVITIES] = {
-                "inserted": report.inserted,
-                "updated": report.updated,
-                "deleted": absence.deleted,
-                "restored": absence.restored,
-                **_not_marked(absence.held),
-                "seconds": seconds.value,
-            }
         if HISTORY in self.scope.assets:
-            with timed() as seconds:
-                merge_history(connection, self.run.lake, years)
+            merge_history(connection, self.run.lake, years)
             self._refuse(self.compare(connection, years, HISTORY))
-            self.reported[HISTORY] = {"seconds": seconds.value}
 
     def compare(self, connection: Connection, years: Sequence[int], asset: str) -> Iterable[int]:
         """The years in which `asset` lacks what the layer above holds. What the first try finds wrong is what is reported."""
@@ -97,28 +99,29 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
         allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
     """
     step = _Merge(run, scope, force, allow_shrink)
+    made = [asset for asset in _TABLES if asset in scope.assets]
     with reading(run.lake) as connection:
-        if scope.assets:
+        if made:
             merge_right_years(run, scope.years, step.merge)
         for asset in {*scope.checks} - step.agreements.keys():  # of what this step did not make
             step.compare(connection, scope.years, asset)
-        rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in step.reported}
+        rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in made}
         more = {asset: [finding] for asset, finding in step.agreements.items()}
         if ACTIVITIES in scope.checks:
-            held = step.held
-            if held is None:
-                held = absence(connection, run.lake, scope.years, run.years).held
-            more[ACTIVITIES].append(_not_shrunk(held))
+            absent = step.merged.absence if step.merged else absence(connection, run.lake, scope.years, run.years)
+            more[ACTIVITIES].append(_not_shrunk(absent.held))
         found = check_tables(run, connection, more, more)
-    left_out = {asset: hold_back(run, asset, found.get(asset, ())) for asset in step.reported}
+    left_out = {asset: hold_back(run, asset, found.get(asset, ())) for asset in made}
     years = [year for year in scope.years if not any(year in held for held in left_out.values())]
-    if ACTIVITIES in step.reported:
-        count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
-        step.reported[ACTIVITIES] |= {"rows": count, **nothing_there(scope.years, rows[ACTIVITIES])}
-    return [
-        table_report(asset, step.reported.get(asset), rows.get(asset, {}), years, found.get(asset))
-        for asset in (ACTIVITIES, HISTORY)
+    reports = [
+        table_report(asset, [] if asset in made else None, rows.get(asset, {}), years, found.get(asset, ()))
+        for asset in _TABLES
     ]
+    if step.merged is not None:
+        count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
+        notes = {"result": nothing_there(scope.years, rows[ACTIVITIES])}
+        reports[0] = replace(reports[0], numbers=[replace(step.merged, rows=count)], notes=notes)
+    return reports
 
 
 def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:

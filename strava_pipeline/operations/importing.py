@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.numbers import Numbers, if_any, sentence
 from strava_pipeline.core.sports import FIT_SPORTS
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
 from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
@@ -48,26 +51,50 @@ from strava_pipeline.lake.imports.manifests import (
 )
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.reading_files import EXAMPLES
 from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "import"  # who lands files, reads them, and makes activities of them
 
 
 @dataclass(slots=True)
-class LandReport:
+class LandReport(Numbers):
     """What came in: files by whether their bytes were new, and the imports that are new."""
 
-    files: int = 0
-    new: int = 0
-    healed: int = 0  # of these, known ones whose bytes were lost or damaged
+    files: int = field(default=0, repr=False)
+    new_files: int = 0
+    recovered_files: int = 0  # of these, known ones whose bytes were lost or damaged
     bytes: int = 0
-    imports: list[Import] = field(default_factory=list)
-    known: int = 0  # paths of which everything was there already
-    problems: list[str] = field(default_factory=list)
-    left_out: dict[str, list[str]] = field(default_factory=dict)  # names of files that are not kept, by kind
-    unsupported: list[str] = field(default_factory=list)  # names of paths that are a file of a kind that is not read
-    nothing_kept: list[str] = field(default_factory=list)  # names of paths of which nothing is kept
-    unknown: set[str] = field(default_factory=set)  # columns and sports that nothing is known of; kept as they are
+    imports: list[Import] = field(default_factory=list, repr=False)
+    paths_already_imported: int = 0
+    problems: list[str] = field(default_factory=list, repr=False)
+    left_out: dict[str, list[str]] = field(
+        default_factory=dict, repr=False
+    )  # names of files that are not kept, by kind
+    unsupported: list[str] = field(default_factory=list, repr=False)  # names of paths of a kind that is not read
+    nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths of which nothing is kept
+    unknown: set[str] = field(default_factory=set, repr=False)  # columns and sports that are kept as they are
+
+    def shown(self) -> dict[str, Any]:
+        counts = {"new_imports": len(self.imports), "problems": len(self.problems)}
+        return (
+            Numbers.shown(self)
+            | counts
+            | if_any(
+                first_problems=self.problems[:EXAMPLES],
+                unknown_columns_and_sports=sorted(self.unknown)[:EXAMPLES],
+                unsupported=len(self.unsupported),
+                unsupported_files=self.unsupported[:EXAMPLES],
+                paths_without_files=self.nothing_kept[:EXAMPLES],
+                left_out_by_kind={kind: len(names) for kind, names in self.left_out.items()},
+            )
+        )
+
+    def __str__(self) -> str:
+        return sentence(
+            f"Took in files: {self.files}, {self.new_files} of them new",
+            (self.problems, counted(len(self.problems), "problem")),
+        )
 
 
 def land_paths(
@@ -95,7 +122,7 @@ def land_paths(
         if len(refused) == len(paths) > 0:
             raise refused[0]
         report.problems += map(str, refused)
-        report.healed = len(made & landing.store.new.keys())
+        report.recovered_files = len(made & landing.store.new.keys())
     return report
 
 
@@ -124,7 +151,7 @@ class _Landing:
             report.unknown |= {*header.unnamed, *header.unknown, *export.activities.unknown_sports}
         stay_out = self._left_lying(container, files)
         if len(stay_out) == len(files):
-            report.known += 1
+            report.paths_already_imported += 1
             return
         own_athlete = _own_athlete(self._run.lake, self._came, found.athletes)
         manifest = _manifest(self._run, container, found, own_athlete, files, faults)
@@ -146,7 +173,7 @@ class _Landing:
             self._came.append(landed)
             self._report.imports.append(landed)
             return
-        self._report.known += 1
+        self._report.paths_already_imported += 1
         if not manifest.files and not self._is_noted(manifest.came_as, held):  # its files are others' while these count
             self._came.append(land_import(self._run.lake, manifest))
 
@@ -175,7 +202,7 @@ class _Landing:
                 advance(1)
         self.store.sync()
         report.files += len(files)
-        report.new += len(fresh)
+        report.new_files += len(fresh)
         report.bytes += sum(fresh)
         return files, faults
 

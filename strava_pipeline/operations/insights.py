@@ -10,6 +10,7 @@ from strava_pipeline.core.insights.charts import chart_svg
 from strava_pipeline.core.insights.documents import headline
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.page import charted
+from strava_pipeline.core.numbers import if_any
 from strava_pipeline.lake.gold.insight_differences import insight_differences
 from strava_pipeline.lake.gold.insights import (
     Athlete,
@@ -26,7 +27,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import Markdown, StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import Markdown, StepReport
 from strava_pipeline.operations.table_rules import Finding
 
 LOCK = "insights"  # two runs at once would each write half of what the other compares
@@ -93,28 +94,17 @@ def _goals(lake: Lake) -> tuple[Goals, str | None]:
 
 def write_insights_of(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> StepReport:
     """The step of a run that makes the insights of `years`: its report has pictures and numbers by year."""
-    with timed() as seconds:
-        made = make_insights(run, opened, years, zone, sports)
-        note_insights(run.lake, years)
-    report, unknown = made.report, ", ".join(made.report.unknown_sports)
+    made = make_insights(run, opened, years, zone, sports)
+    note_insights(run.lake, years)
+    unknown = ", ".join(made.report.unknown_sports)
     units = made.athlete.units if made.athlete else "km"
-    return StepReport(
-        "insights",
-        {
-            "years_written": len(report.written),
-            "activities_without_date": report.left_out.undated,
-            "activities_in_the_future": report.left_out.later,
-            "activities_without_moving_time": report.left_out.without_moving_time,
-            "activities_without_climb": report.left_out.without_climb,
-            "seconds": seconds.value,
-        },
-        {year: _of_year(of_year, units) for year, of_year in report.years.items()},
-        [
-            Finding("equals_gold", not made.unequal, if_any(differences=made.unequal), "Run it again."),
-            Finding("goals_usable", made.fault is None, advice=made.fault or "", refuses=False),
-            Finding("sports_known", not unknown, advice=unknown, refuses=False),
-        ],
-    )
+    by_year = {year: _of_year(of_year, units) for year, of_year in made.report.years.items()}
+    findings = [
+        Finding("equals_gold", not made.unequal, if_any(differences=made.unequal), "Run it again."),
+        Finding("goals_usable", made.fault is None, advice=made.fault or "", refuses=False),
+        Finding("sports_known", not unknown, advice=unknown, refuses=False),
+    ]
+    return StepReport("insights", [made.report], by_year=by_year, findings=findings)
 
 
 def _of_year(made: YearInsights, units: Units) -> dict[str, Any]:

@@ -5,15 +5,17 @@ Each function takes what it merges from disk, whatever brought it there. SQL and
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.numbers import Numbers, sentence
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
-from strava_pipeline.lake.gold.matches import MatchReport, match_activities, tracks_due
+from strava_pipeline.lake.gold.matches import match_activities, tracks_due
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
@@ -27,12 +29,22 @@ from strava_pipeline.operations.table_rules import Finding, refuse_faults, table
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(Numbers):
     """What matching changed: rows merged from imports, the matches, and the years in which tracks are due."""
 
-    rows_merged: int
-    matches: MatchReport
-    tracks_due: list[int]
+    rows_merged: int = 0
+    activities_with_several_sources: int = 0
+    pairs_proposed: int = 0
+    matches_changed: int = 0
+    tracks_due: list[int] = field(default_factory=list, repr=False)
+
+    def __str__(self) -> str:
+        if not self.matches_changed:
+            return ""
+        return sentence(
+            f"Counted once, recorded several times: {counted(self.activities_with_several_sources, 'activity')}",
+            (self.pairs_proposed, f"{counted(self.pairs_proposed, 'pair')} may be one: `strava-pipeline matches list`"),
+        )
 
 
 def merge_listed(
@@ -65,7 +77,7 @@ def match(run: RunContext) -> Matched:
         merged = merge_imported_activities(connection, run.lake, run.years.all)
         found = match_activities(connection, run.lake)
         due = sorted(tracks_due(connection).intersection(run.years.all))
-    return Matched(merged.inserted + merged.updated, found, due)
+    return Matched(merged.inserted + merged.updated, found.activities, found.proposed, found.changed, due)
 
 
 @contextmanager
@@ -81,7 +93,7 @@ def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Conn
             return
     report, files = merge_details(lake, years), merge_imported_details(lake)
     report.rows += files.rows
-    report.unknown += files.unknown
+    report.unknown_fields += files.unknown_fields
     with reading(lake) as connection:
         yield connection, report
 
@@ -109,7 +121,9 @@ def publish_run(run: RunContext, years: Sequence[int] = (), pause: timedelta = t
         found = published_before(run.lake)
     else:
         found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
-    if found.unequal is not None or found.is_put_off:  # else the warehouse is half rebuilt, and nothing was published
+    if (
+        found.unequal is not None or found.published_later
+    ):  # else the warehouse is half rebuilt, and nothing was published
         settle(run)
     return found
 

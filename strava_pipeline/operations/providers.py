@@ -4,7 +4,7 @@ How a listing is fetched and landed is in pulling.py and feeds.py, the same for 
 by the steps that merge imports.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,18 +12,19 @@ from functools import partial
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ProviderSpec
-from strava_pipeline.ingest.calls import OUTAGE, FetchReport, fetch_each
+from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.providers import Kind
+from strava_pipeline.ingest.calls import OUTAGE, fetch_each
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
-from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
 from strava_pipeline.lake.providers import land_no_file, land_provider_file
 from strava_pipeline.operations.feeds import pull_activities
-from strava_pipeline.operations.fetching_steps import listing_complete, listing_numbers
+from strava_pipeline.operations.fetching import YearsReport
+from strava_pipeline.operations.fetching_steps import fetched_report, listing_report
 from strava_pipeline.operations.importing import LOCK
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import match
@@ -35,8 +36,18 @@ from strava_pipeline.operations.pulling import pull_each
 from strava_pipeline.operations.reading_files import read_unread_files
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source, SourceCalls
-from strava_pipeline.operations.step_reports import YEAR_ROWS, StepReport, if_any, named_ids, timed
+from strava_pipeline.operations.step_reports import Calls, StepReport
 from strava_pipeline.operations.table_rules import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class GearFetched(Numbers):
+    """What came beside the activities: answers about gear, and why there are none; what the provider doesn't show."""
+
+    gear_answers: int
+    gear_problem: str
+    activities_withheld: int | None
+    withheld_advice: str
 
 
 def list_provider_activities(
@@ -48,18 +59,15 @@ def list_provider_activities(
     """
     answers, name = 0, source.spec.name
     if limit := limit_in_force(run, name):
-        return StepReport(
-            asset, {"calls": 0, "result": str(limit)}, complete=_unasked("listing_complete", limit), stopped=limit
-        )
-    with timed() as seconds, outcome_kept(run, name, "listing", source.keep_allowance) as ending:
+        return unasked(asset, "listing_complete", limit)
+    with outcome_kept(run, name, "listing", source.keep_allowance) as ending:
         calls = source.client.calls
         source.warn_of_end()
         try:
             report = pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
         except LimitReachedError as limit:  # met by the login, before any page
             ending.stopped = limit
-            numbers = {"calls": source.client.calls - calls, "result": str(limit)}
-            return StepReport(asset, numbers, complete=_unasked("listing_complete", limit), stopped=limit)
+            return unasked(asset, "listing_complete", limit, source.client.calls - calls)
         ending.stopped = report.stopped
         if report.stopped is None:
             try:
@@ -71,29 +79,16 @@ def list_provider_activities(
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
                 ending.problem = str(error)
-    return StepReport(
-        asset,
-        {
-            **listing_numbers(report, seconds.value),
-            "calls": source.client.calls - calls,  # with those for the login and for gear
-            "gear_answers": answers,
-            **withheld_numbers(source.spec, report.manifests),
-            **if_any(gear_problem=ending.problem),
-        },
-        complete=listing_complete(report),
-        stopped=ending.stopped,
-    )
+    withheld = {source_id for manifest in report.manifests for source_id in manifest.withheld}
+    beside = GearFetched(answers, ending.problem, len(withheld) or None, source.spec.withheld if withheld else "")
+    report = replace(report, calls=source.client.calls - calls)  # with those for the login and for gear
+    return listing_report(asset, report, [beside], ending.stopped)
 
 
-def withheld_numbers(spec: ProviderSpec, manifests: Iterable[Manifest]) -> dict[str, object]:
-    """How many activities of the listings the provider does not show, and what to do; nothing where it shows all."""
-    withheld = {source_id for manifest in manifests for source_id in manifest.withheld}
-    return {"activities_withheld": len(withheld), "withheld_advice": spec.withheld} if withheld else {}
-
-
-def _unasked(check: str, limit: LimitReachedError) -> Finding:
-    """That a limit kept the step from asking for anything."""
-    return Finding(check, False, advice=str(limit), refuses=False)
+def unasked(asset: str, rule: str, limit: LimitReachedError, calls: int = 0) -> StepReport:
+    """The report of a step that a limit kept from asking for anything but what a login takes."""
+    found = Finding(rule, False, advice=str(limit), refuses=False)
+    return StepReport(asset, [Calls(calls)], findings=[found], stopped=limit)
 
 
 GEAR_INTERVAL = timedelta(days=7)  # all gear is fetched as often as Strava's: names and distances change slowly
@@ -144,10 +139,7 @@ def bring_provider_files(
     The steps of that table and of matches can't follow in the same run, because they are above these files in the graph.
     """
     limit = limit_in_force(run, source.spec.name) if auto_files else None
-    report = fetch_provider_files(run, source, years, auto_files=auto_files and limit is None, limits=limits)
-    if limit is not None:
-        numbers = {**(report.metadata or {}), "result": str(limit)}
-        report = replace(report, metadata=numbers, complete=_unasked("files_complete", limit), stopped=limit)
+    report = fetch_provider_files(run, source, years, auto_files=auto_files, limits=limits, limit=limit)
     with writing(run.lake) as connection:
         merge_files(connection, run.lake)
     match(run)  # what the files hold is evidence
@@ -161,6 +153,7 @@ def fetch_provider_files(
     *,
     auto_files: bool = True,
     limits: ImportLimits = ImportLimits(),
+    limit: LimitReachedError | None = None,
 ) -> StepReport:
     """Fetch and read the files of the activities of `years` of which no source has a track, newest first, each once.
 
@@ -169,41 +162,21 @@ def fetch_provider_files(
     Args:
         auto_files: whether files are fetched at all. Where not, those that came before are still read.
         limits: how much of a file is read.
+        limit: why nothing may be asked for now.
 
     Raises NeedsLoginError; TransientError where the provider answers nothing any more.
     """
-    fetch = _FileFetch(run, source)
-    with timed() as seconds:
-        if auto_files and "files" in source.spec.capabilities:
-            with outcome_kept(run, source.spec.name, "files", source.keep_allowance) as ending:
-                fetch.fetch(years)
-                ending.stopped, ending.problem = fetch.report.stopped, fetch.given_up
-        with run.exclusive(LOCK):
-            files, problems, _ = read_unread_files(run.lake, run.progress, limits)
-    fetched = fetch.report
-    stopped = fetched.stopped or fetch.given_up or None
-    left = {"missing": fetch.missing, "waiting_for_retry": fetch.resting}
-    return StepReport(
-        f"bronze_{source.spec.name}_files",
-        {
-            "files_received": fetched.landed,
-            **{f"files_{name}": count for name, count in left.items()},
-            "activities_without_file": len(fetched.gone),
-            "failed": len(fetched.failed),
-            **named_ids(failed_ids=fetched.failed),
-            **if_any(result=None if auto_files else "auto_files is off: nothing was asked for."),
-            "files_read": files,
-            "files_with_problems": problems,
-            "calls": fetch.calls,
-            "bytes": fetched.bytes,
-            "seconds": seconds.value,
-        },
-        {year: {YEAR_ROWS: fetch.by_year.get(year, 0)} for year in years},
-        complete=Finding(
-            "files_complete", not any(left.values()) and not stopped, left, str(stopped or ""), refuses=False
-        ),
-        stopped=stopped,
-    )
+    report = YearsReport("file", f" of {source.spec.title}", by_year=dict.fromkeys(years, 0))
+    fetch = _FileFetch(run, source, report)
+    if auto_files and limit is None and "files" in source.spec.capabilities:
+        with outcome_kept(run, source.spec.name, "files", source.keep_allowance) as ending:
+            fetch.fetch(years)
+            ending.stopped, ending.problem = fetch.report.fetched.stopped, fetch.given_up
+    with run.exclusive(LOCK):
+        read = replace(read_unread_files(run.lake, run.progress, limits), first_problems=[])
+    stopped = limit or fetch.report.fetched.stopped or fetch.given_up or None
+    found = fetched_report(f"bronze_{source.spec.name}_files", "files_complete", fetch.report, [read], stopped)
+    return found if auto_files else replace(found, notes={"result": "auto_files is off: nothing was asked for."})
 
 
 @dataclass(slots=True)
@@ -211,16 +184,10 @@ class _FileFetch(SourceCalls):
     """One run's fetching of files at a provider: the client of `fetch_each`, and what became of the files.
 
     Args:
-        missing: the files that are due and were not asked for.
-        resting: those that failed, in this run or before, and wait for their retry.
         given_up: why the step ended early though no limit stopped it.
     """
 
-    report: FetchReport = field(default_factory=FetchReport)
-    by_year: dict[int, int] = field(default_factory=dict)
-    missing: int = 0
-    resting: int = 0
-    calls: int = 0
+    report: YearsReport = field(default_factory=lambda: YearsReport("file"))
     given_up: str = ""
     _due: dict[int, WantedFile] = field(default_factory=dict)
     _name_of_file: str = ""
@@ -228,18 +195,18 @@ class _FileFetch(SourceCalls):
 
     def fetch(self, years: Sequence[int]) -> None:
         """Fetch the files that are due, under a lock, so that two runs never fetch the same file."""
-        run, client, spec = self.run, self.source.client, self.source.spec
+        run, client, spec, fetched = self.run, self.source.client, self.source.spec, self.report.fetched
         with run.exclusive(f"files-{spec.name}"):
             calls = client.calls
             try:
                 account = self.source.account_name
             except LimitReachedError as limit:
-                self.report.stopped, self.calls = limit, client.calls - calls
+                fetched.stopped, self.report.calls = limit, client.calls - calls
                 return
             match(run)  # an activity has a track if another source has one of it
             wanted = wanted_files(run.lake, spec.name, account, years)
             self._due = {activity.activity_id: activity for activity in wanted if not activity.is_resting(run.now())}
-            self.resting = len(wanted) - len(self._due)
+            self.report.waiting_for_retry = len(wanted) - len(self._due)
             with progressing(run.progress, f"Fetching files of {spec.title}", len(self._due)) as advance:
                 fetch_each(
                     self,
@@ -247,18 +214,18 @@ class _FileFetch(SourceCalls):
                     self._items(),
                     land=self._land,
                     land_failure=self._land_failure,
-                    report=self.report,
+                    report=fetched,
                     tick=lambda: advance(1),
                 )
-            self.calls = client.calls - calls
-            self.missing = len(self._due) - self.report.finished
-            self.resting += len(self.report.failed)
+            self.report.calls = client.calls - calls
+            self.report.missing = len(self._due) - fetched.finished
+            self.report.waiting_for_retry += len(fetched.failed_ids)
 
     def _items(self) -> Iterator[WantedFile]:
         """The files that are due, until so many fail in a row that it is not the fault of single activities."""
         folder = self.run.lake.files_of(self.source.spec.name)
         for activity in self._due.values():
-            if len(self.report.failed) - self._failed_before >= OUTAGE:
+            if len(self.report.fetched.failed_ids) - self._failed_before >= OUTAGE:
                 self.given_up = f"{OUTAGE} files in a row failed, though {self.title} answers. The next run goes on."
                 return
             require_writable(self.run.lake, folder / str(activity.activity_id))
@@ -281,10 +248,11 @@ class _FileFetch(SourceCalls):
             body,
             at,
         )
-        self.by_year[activity.year] = self.by_year.get(activity.year, 0) + 1
-        self._failed_before = len(self.report.failed)
+        by_year = self.report.by_year
+        by_year[activity.year] = by_year.get(activity.year, 0) + 1
+        self._failed_before = len(self.report.fetched.failed_ids)
 
     def _land_failure(self, activity: WantedFile, body: bytes, status: int | None, at: datetime) -> None:
         land_no_file(self.run.lake, self.source.spec.name, activity.activity_id, body, status, at)
         if status == 404:
-            self._failed_before = len(self.report.failed)
+            self._failed_before = len(self.report.fetched.failed_ids)

@@ -17,7 +17,10 @@ from strava_pipeline.core.errors import (
     CallCapReachedError,
     LimitReachedError,
 )
+from strava_pipeline.core.numbers import Numbers, sentence
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
@@ -39,8 +42,8 @@ Stopped = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 
 @dataclass(frozen=True, slots=True)
-class PullReport:
-    """What a listing brought, or one for each stretch of the years. `resumed`: it went on with an earlier one.
+class PullReport(Numbers):
+    """What a listing brought, or one for each stretch of the years. `listing_resumed`: it went on with an earlier one.
 
     `stopped`: the limit that ended it early; further stretches were then not listed.
     `gear_ids`: the gear that the activities name.
@@ -48,13 +51,13 @@ class PullReport:
     `as_of`: of the oldest page that is older than this run, if it used any.
     """
 
-    manifests: tuple[Manifest, ...]
+    manifests: tuple[Manifest, ...] = field(repr=False)
     calls: int
-    rows: int
+    rows_received: int
     bytes: int
-    resumed: bool
-    stopped: Stopped | None
-    gear_ids: frozenset[str] = frozenset()
+    listing_resumed: bool
+    stopped: Stopped | None = field(repr=False)
+    gear_ids: frozenset[str] = field(default=frozenset(), repr=False)
     row_hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -71,14 +74,27 @@ class PullReport:
         """Whether everything that was asked for was listed to its end."""
         return self.stopped is None and all(manifest.complete for manifest in self.manifests)
 
+    def shown(self) -> dict[str, Any]:
+        years = sorted({year for manifest in self.manifests for year in manifest.years})
+        more = {"listing_mode": self.manifest.window.mode, "years": ", ".join(map(str, years))}
+        return Numbers.shown(self) | more | ({"listing_as_of": self.as_of} if self.as_of else {})
+
+    def __str__(self) -> str:
+        spec = spec_of(self.manifest.source)
+        of_service = "" if spec.unnamed else f" of {spec.title}"
+        return sentence(
+            f"Listed {counted(self.rows_received, 'activity')}{of_service} in {counted(self.calls, 'call')}",
+            (self.as_of, f"older pages are as of {at_minute(self.as_of)}"),
+        )
+
     def __add__(self, later: "PullReport") -> "PullReport":
         """Both as one."""
         return PullReport(
             (*self.manifests, *later.manifests),
             self.calls + later.calls,
-            self.rows + later.rows,
+            self.rows_received + later.rows_received,
             self.bytes + later.bytes,
-            self.resumed or later.resumed,
+            self.listing_resumed or later.listing_resumed,
             self.stopped or later.stopped,
             self.gear_ids | later.gear_ids,
             {**self.row_hashes, **later.row_hashes},
@@ -190,7 +206,7 @@ def _list(
                 listing.claim(None, as_of=listing.manifest.as_of)
         finally:
             run.progress.end()
-    manifest = listing.manifest if listing else Manifest(athlete_id=None, window=window, started_at=run.now())
+    manifest = listing.manifest if listing else Manifest(source=source.spec.name, window=window, started_at=run.now())
     calls = client.calls - calls
     return received.report(manifest, calls, resumed=earlier is not None, stopped=stopped)
 

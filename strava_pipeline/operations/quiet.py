@@ -12,7 +12,7 @@ from strava_pipeline.lake.copied import OLD, copy_age, gather_beside
 from strava_pipeline.lake.gold.coverage import differences, newest_row_at
 from strava_pipeline.lake.gold.fetch_selection import select_details
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, sync_kudos
-from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.gold.publish import Published, snapshot
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import reading, transaction
 from strava_pipeline.lake.imports.merge import has_fresh_files
@@ -24,7 +24,7 @@ from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.insights import write_insights_of, years_without_insights
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
 from strava_pipeline.settings import Settings
 
 _COPIED_AGAIN = OLD * 0.75  # before doctor warns of a copy that lacks the pages of quiet listings
@@ -40,21 +40,21 @@ def end_if_quiet(
     of_insights = partial(snapshot, lake), years, settings.timezone, settings.insight_sports
     is_another_day = bool(years_without_insights(run, *of_insights))
     insights = [write_insights_of(run, *of_insights)] if is_another_day else []
-    if not all(finding.holds for made in insights for finding in made.findings or ()):
+    if not all(made.holds for made in insights):
         return [_noting(listed, due="insights")]
     fetched = fetch_details(run, strava, details, years)
-    if (fetched.metadata or {})["details_received"]:  # one became due meanwhile
+    if fetched.metadata["received"]:  # one became due meanwhile
         return [_noting(listed, due="details")]
     if run.run_id is not None:
         mark_listings_used(lake, run.run_id, brought_nothing=True)
-    published = StepReport("published_warehouse", {"replaced": False, "bytes": lake.snapshot.stat().st_size})
-    unasked = [replace(fetched, complete=None), *(replace(made, findings=None) for made in insights)]
+    published = StepReport(PUBLISHED, [Published(False, lake.snapshot.stat().st_size)])
+    unasked = [replace(made, findings=()) for made in (fetched, *insights)]
     reports = [_noting(listed, skipped="nothing new"), *unasked, published]
     return [replace(each, ends=True) for each in reports]
 
 
 def _noting(listed: StepReport, **more: str) -> StepReport:
-    return replace(listed, metadata={**(listed.metadata or {}), **more})
+    return replace(listed, notes=more)
 
 
 def what_is_due(
@@ -67,8 +67,7 @@ def what_is_due(
         run.has_rebuilt
         or len(mine) != 1  # with an earlier run's listing there are two
         or mine[0].manifest.as_of is not None
-        or listed.complete is None
-        or not listed.complete.holds
+        or any(not each.holds for each in listed.findings if each.rule == "listing_complete")
     ):
         return "all of it"
     (listing,) = mine

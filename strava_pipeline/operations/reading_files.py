@@ -10,12 +10,15 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import has_reading, keep_old_reading, put_reading, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
@@ -25,6 +28,7 @@ from strava_pipeline.operations.progress import Progress, progressing
 
 log = logging.getLogger(__name__)
 FEW = 20  # files that are not worth a second process: it takes a second to start
+EXAMPLES = 50  # problems in the metadata; the table `files` and data/bronze/imports have all
 AHEAD = 4  # files per process that wait for their turn: they are names, not bytes
 
 
@@ -92,17 +96,27 @@ def read_files(
     return problems
 
 
-def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> tuple[int, int, list[str]]:
-    """Read the files that were not read yet. The caller holds their lock.
+@dataclass(frozen=True, slots=True)
+class FilesRead(Numbers):
+    """What reading came to; `first_problems` with the files' names, as far as they have a reading."""
 
-    How many there were, how many had a problem, and these problems with the files' names, as far as they have a reading.
-    """
+    files_read: int = 0
+    files_with_problems: int = 0
+    first_problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        of_them = f", {self.files_with_problems} of them with problems" if self.files_with_problems else ""
+        return f"Read {counted(self.files_read, 'file')}{of_them}"
+
+
+def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> FilesRead:
+    """Read the files that were not read yet. The caller holds their lock."""
     files = unread_files(lake)
     if not files:
-        return 0, 0, []
+        return FilesRead()
     with progressing(progress, "Reading files", len(files)) as advance:
         problems = read_files(lake, files, advance, limits=limits)
-    return len(files), problems, list(_problems(lake, files)) if problems else []
+    return FilesRead(len(files), problems, list(islice(_problems(lake, files), EXAMPLES)) if problems else [])
 
 
 def _problems(lake: Lake, files: list[UnreadFile]) -> Iterator[str]:

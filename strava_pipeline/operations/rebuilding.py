@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.numbers import if_any
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
@@ -24,7 +25,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.retention import let_expire
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import YEAR_ROWS, StepReport, if_any, table_report, timed
+from strava_pipeline.operations.step_reports import PUBLISHED, YEAR_ROWS, StepReport, table_report
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.settings import Settings
 
@@ -76,30 +77,29 @@ def remake_imports(run: RunContext, limits: ImportLimits) -> None:
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
     """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
     said: list[str] = []
-    with timed() as seconds:
-        rebuild(
-            run.lake,
-            run.years,
-            run.progress,
-            make_imports=partial(remake_imports, run, settings.import_limits),
-            propose=partial(propose_if_any, run, settings),
-            changed=said.append,
-        )
-        make_tracks(run, run.years.all)
-        publish(run.lake)  # what is computed of tracks
-        opened = partial(snapshot, run.lake)
-        insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
+    rebuild(
+        run.lake,
+        run.years,
+        run.progress,
+        make_imports=partial(remake_imports, run, settings.import_limits),
+        propose=partial(propose_if_any, run, settings),
+        changed=said.append,
+    )
+    make_tracks(run, run.years.all)
+    publish(run.lake)  # what is computed of tracks
+    opened = partial(snapshot, run.lake)
+    insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
     remove_old_readings(run.lake)
-    return [*_reports(run, seconds.value, "".join(said)), insights]
+    return [*_reports(run, "".join(said)), insights]
 
 
-def _reports(run: RunContext, seconds: float, changes: str) -> Iterator[StepReport]:
+def _reports(run: RunContext, changes: str) -> Iterator[StepReport]:
     years = run.years.all
     with reading(run.lake) as connection:
         counts = row_counts(connection)
         by_year = {table: rows_by_year(connection, table) for table in set(REBUILT.values())}
     for asset, table in REBUILT.items():
-        yield table_report(asset, {}, by_year[table], years, None)
+        yield table_report(asset, [], by_year[table], years)
     yield StepReport(PROPOSED_CHANGES.name, by_year={year: {} for year in years})
     tracks = {year: track_sizes(run.lake, year) for year in years}
     yield StepReport(
@@ -108,4 +108,4 @@ def _reports(run: RunContext, seconds: float, changes: str) -> Iterator[StepRepo
     with snapshot(run.lake) as connection:
         without = if_any(views_left_out=skipped_views(connection), changed_by_reading=changes)
     rows = {f"rows/{name}": count for name, count in counts.items()}
-    yield StepReport("published_warehouse", by_year={year: {"seconds": seconds, **without, **rows} for year in years})
+    yield StepReport(PUBLISHED, by_year={year: {**without, **rows} for year in years})

@@ -1,16 +1,14 @@
 """What a step of a run is asked for and what it reports, the same for every asset. The work is in the *_steps modules.
 
-Numbers are always reported, also 0, so that plots over runs have no holes; texts and lists only where they hold something.
+What it counted are records (core/numbers.py). How long a step took is measured by whoever calls it.
 """
 
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.lake.gold.quality import Agreement
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
@@ -29,6 +27,8 @@ from strava_pipeline.operations.years import years_in_words
 
 ROWS = "dagster/row_count"  # the names under which Dagster shows and plots the rows of an asset, and of one year of it
 YEAR_ROWS = "dagster/partition_row_count"
+SUMMARY = "summary"  # the metadata with what came of an asset in a sentence
+PUBLISHED = "published_warehouse"
 
 
 class Markdown(str):
@@ -58,35 +58,87 @@ class StepReport:
 
     Args:
         asset: its name.
-        metadata: numbers, texts, lists and moments by name; None: the asset was checked only.
-        by_year: the same for each year.
-        findings: what was found of its rules; None: its check was not asked for.
-        complete: whether all that was asked for is there now, for assets whose check is that; its rule names the check.
+        numbers: what the work came to; None: the asset was checked only.
+        rows: how many the asset has in all.
+        by_year: numbers of single years.
+        findings: what was found of the rules of its checks, as far as these were asked for.
+        notes: more in words; `result`: why there was nothing to do, in place of a line; `skipped`: why the run ends here.
         stopped: the limit or the outage that ended the work early.
         ends: nothing is due below, so the run ends with this step.
     """
 
     asset: str
-    metadata: Mapping[str, Any] | None = None
+    numbers: Sequence[Numbers] | None = None
+    rows: int | None = None
     by_year: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    findings: Sequence[Finding] | None = None
-    complete: Finding | None = None
+    findings: Sequence[Finding] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
     stopped: Stopped | str | None = None
     ends: bool = False
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Numbers, texts, lists and moments by name."""
+        found: dict[str, Any] = {name: text for name, text in self.notes.items() if text}
+        for numbers in self.numbers or ():
+            found |= numbers.shown()
+        return found if self.rows is None else {ROWS: self.rows, **found}
+
+    @property
+    def words(self) -> str:
+        """The line of the asset in a run's log and on the command line; empty: it interests no person."""
+        first = next(map(str, self.numbers or ()), "")
+        return self.notes.get("result") or "; ".join(filter(None, [first, self.notes.get("skipped")]))
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that was found of its rules holds."""
+        return all(finding.holds for finding in self.findings)
 
 
 def table_report(
     asset: str,
-    metadata: Mapping[str, Any] | None,
+    numbers: Sequence[Numbers] | None,
     rows: Mapping[Any, int],
     years: Iterable[int],
-    findings: Sequence[Finding] | None,
+    findings: Sequence[Finding] = (),
 ) -> StepReport:
     """The report of an asset that is a table; `rows`: all that it has, by year; None: of no known activity."""
-    if metadata is None:
+    if numbers is None:
         return StepReport(asset, findings=findings)
     by_year = {year: {YEAR_ROWS: rows.get(year, 0)} for year in years}
-    return StepReport(asset, {**metadata, ROWS: sum(rows.values())}, by_year, findings)
+    return StepReport(asset, numbers, sum(rows.values()), by_year, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls(Numbers):
+    """How many calls were made."""
+
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Numbers):
+    """Rows of a table that were inserted or changed."""
+
+    rows_merged: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallsLeft(Numbers):
+    """The calls left under the limit that governs, and when `calls_still_to_make` more will have been made."""
+
+    calls_left: int
+    tightest_limit: str
+    calls_still_to_make: int
+    last_call_expected_at: datetime | None
+
+
+def calls_left(source: BudgetedSource, still_to_do: int) -> CallsLeft:
+    """The calls left to a source, of which `still_to_do` are needed."""
+    governing = source.client_for().budget.remaining().governing
+    done_at = source.pace.done_at(still_to_do) if still_to_do else None
+    return CallsLeft(governing.left, f"{governing.limit} {governing.ceiling}", still_to_do, done_at)
 
 
 def check_tables(
@@ -115,49 +167,6 @@ def check_agreement(
     return agreement_finding(rule, found, names, years, others=others)
 
 
-class Seconds:
-    """How long a body took; `value` is filled in when it ends."""
-
-    value = 0.0
-
-
-@contextmanager
-def timed() -> Iterator[Seconds]:
-    """The seconds that the body takes."""
-    seconds = Seconds()
-    began = time.monotonic()
-    try:
-        yield seconds
-    finally:
-        seconds.value = round(time.monotonic() - began, 3)
-
-
-def calls_left(source: BudgetedSource, still_to_do: int) -> dict[str, Any]:
-    """The calls left under the limit that governs, and when `still_to_do` more calls will have been made."""
-    governing = source.client_for().budget.remaining().governing
-    found: dict[str, Any] = {
-        "calls_left": governing.left,
-        "tightest_limit": f"{governing.limit} {governing.ceiling}",
-        "calls_still_to_make": still_to_do,
-    }
-    return found | if_any(last_call_expected_at=source.pace.done_at(still_to_do) if still_to_do else None)
-
-
-def nothing_there(years: Sequence[int], rows: Mapping[Any, int]) -> dict[str, str]:
+def nothing_there(years: Sequence[int], rows: Mapping[Any, int]) -> str:
     """A sentence where none of `years` holds a row."""
-    return {} if any(rows.get(year, 0) for year in years) else {"result": f"No activities in {years_in_words(years)}."}
-
-
-def if_any(**found: str | int | list[Any] | dict[str, Any] | datetime | None) -> dict[str, Any]:
-    """Texts, counts, lists, dictionaries and moments by name, without the empty ones."""
-    return {name: value for name, value in found.items() if value}
-
-
-def named_ids(**found: list[int]) -> dict[str, Any]:
-    """Which activities did not bring what was asked for, so that a person can look at them."""
-    return if_any(**{name: [str(activity_id) for activity_id in ids] for name, ids in found.items()})
-
-
-def unknown_fields(unknown: Counter[str]) -> dict[str, Any]:
-    """Fields without a column, kept in `extra`: named, so that somebody can give them one."""
-    return if_any(unknown_fields=dict(sorted(unknown.items())))
+    return "" if any(rows.get(year, 0) for year in years) else f"No activities in {years_in_words(years)}."

@@ -6,6 +6,8 @@ How stands in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.matches import note_tracks_current
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, imported_activities
@@ -31,20 +33,24 @@ LOCK = "track_measures"  # two runs at once would each write a year's file witho
 
 
 @dataclass(slots=True)
-class TracksReport:
-    """What became of the tracks. `damaged`: streams that can't be read and are to be fetched again.
+class TracksReport(Numbers):
+    """What became of the tracks. `streams_damaged`: streams that can't be read and are to be fetched again.
 
-    `measured`: tracks whose curves, cells and so on were computed; `assigned`: ways that looked for their route.
-    `years_of_tiles`: years whose visits of tiles were written.
+    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for their route.
+    `tile_years_written`: years whose visits of tiles were written; `tracks`: how many there are in the years that were asked for.
     """
 
-    made: int = 0
-    made_of_files: int = 0
-    removed: int = 0
-    damaged: int = 0
-    measured: int = 0
-    assigned: int = 0
-    years_of_tiles: int = 0
+    tracks_written: int = 0
+    tracks_from_files: int = 0
+    tracks_removed: int = 0
+    streams_damaged: int = 0
+    tracks_measured: int = 0
+    routes_looked_for: int = 0
+    tile_years_written: int = 0
+    tracks: int = 0
+
+    def __str__(self) -> str:
+        return f"Made {counted(self.tracks_written, 'track')}; {self.tracks} in these years"
 
 
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
@@ -53,7 +59,7 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
     came = _came(run)  # once: what is imported meanwhile is not noted as written
     if are_tracks_due(run.lake):
         with writing(run.lake) as connection:
-            report.removed += remove_tracks_of_undone(run.lake, connection)
+            report.tracks_removed += remove_tracks_of_undone(run.lake, connection)
     with progressing(run.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(run.lake) as connection:
@@ -64,18 +70,18 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
                 of_streams = sync_stream_tracks(run.lake, connection, year, lambda: advance(1))
                 note_tracks_written(connection, came.imports, year)
                 note_tracks_current(connection, [year])
-            report.made += of_files + of_streams.made
-            report.made_of_files += of_files
-            report.removed += of_streams.removed
-            report.damaged += of_streams.damaged
+            report.tracks_written += of_files + of_streams.made
+            report.tracks_from_files += of_files
+            report.tracks_removed += of_streams.removed
+            report.streams_damaged += of_streams.damaged
     with writing(run.lake) as connection:
-        report.removed += remove_stray_tracks(run.lake, connection)
+        report.tracks_removed += remove_stray_tracks(run.lake, connection)
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
     with run.exclusive(LOCK):
-        report.measured = _measure(run, years)
-        report.years_of_tiles = len(sync_tile_visits(run.lake))
-        report.assigned = sync_routes(run.lake)
+        report.tracks_measured = _measure(run, years)
+        report.tile_years_written = len(sync_tile_visits(run.lake))
+        report.routes_looked_for = sync_routes(run.lake)
     return report
 
 

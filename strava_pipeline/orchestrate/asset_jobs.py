@@ -7,9 +7,8 @@ providers.toml or goals.toml and makes no asset, so it reports none; the work is
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
 
-from collections.abc import Set
-from functools import cache, reduce
-from operator import or_
+import time
+from collections.abc import Sequence, Set
 
 import dagster as dg
 
@@ -19,9 +18,8 @@ from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.failures import step_in_our_words
-from strava_pipeline.orchestrate.job_records import Job, Selected
+from strava_pipeline.orchestrate.job_records import Selected, made_by
 from strava_pipeline.orchestrate.jobs import (
-    JOBS,
     REBUILD_JOB,
     SETTINGS_JOB,
     SETTINGS_OP,
@@ -33,20 +31,23 @@ from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 from strava_pipeline.settings import Settings
 
-
-@cache
-def asset_jobs() -> tuple[UnresolvedAssetJobDefinition, ...]:
-    """The jobs as Dagster's; the same objects each time, since two jobs of one name are an error to it."""
-    return tuple(_defined(job) for job in JOBS.values())
+Jobs = Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]
 
 
 def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> list[UnresolvedAssetJobDefinition]:
     """The jobs of which every part is among `assets`; those that follow deliveries of services only for `senders`."""
-    records, silent = jobs_of(settings), {*enabled_providers(settings)} - senders
+    silent = {*enabled_providers(settings)} - senders
     left_out = {events_job(name).name for name in silent if sends_webhooks(name)}
-    left_out |= {job.name for job in records.values() if any(_is_missing(part, assets) for part in job.selects)}
-    jobs = [*asset_jobs(), *(_defined(job) for name, job in records.items() if name not in JOBS)]
-    return [job for job in jobs if job.name not in left_out]
+    return [
+        dg.define_asset_job(
+            job.name,
+            dg.AssetSelection.assets(*(name for part in job.selects for name in made_by(part) if name in assets)),
+            description=job.words,
+            config=job.run_config(),
+        )
+        for job in jobs_of(settings).values()
+        if job.name not in left_out and not any(_is_missing(part, assets) for part in job.selects)
+    ]
 
 
 def _is_missing(part: Selected, assets: Set[str]) -> bool:
@@ -55,38 +56,22 @@ def _is_missing(part: Selected, assets: Set[str]) -> bool:
     return bool(tables) and assets.isdisjoint(tables)
 
 
-def _defined(job: Job) -> UnresolvedAssetJobDefinition:
-    return dg.define_asset_job(
-        job.name,
-        reduce(or_, map(_selection, job.selects)),
-        description=job.words,
-        config=job.run_config(),
-    )
-
-
-def _selection(part: Selected) -> dg.AssetSelection:
-    """What a job selects, in Dagster's terms. Of a group, the tables: what makes calls or reads files is named by its jobs."""
-    if isinstance(part, str):
-        return dg.AssetSelection.assets(part)
-    tables = dg.AssetSelection.groups(part.name) & dg.AssetSelection.kind("duckdb")
-    return tables - dg.AssetSelection.assets(*part.but) if part.but else tables
-
-
 def rebuild_job(settings: Settings) -> dg.JobDefinition:
     """The job; it imports what was dropped under the limits of `settings`, and makes insights in their time zone."""
 
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
         with step_in_our_words(context.run, run.logs_dir):
+            began = time.monotonic()
             for report in rebuild_all(run, settings):
                 for year, numbers in report.by_year.items():
-                    metadata = shown({**(report.metadata or {}), **numbers})
+                    metadata = shown({"seconds": time.monotonic() - began, **report.metadata, **numbers})
                     context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=metadata))
             if settings.is_copied:
                 from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
 
                 copied = copy_after_run(run, settings)
-                context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata or {})))
+                context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata)))
 
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:

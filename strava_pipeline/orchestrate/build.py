@@ -1,6 +1,5 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
-import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import partial
@@ -126,12 +125,12 @@ def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> 
 
 
 def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
-    """With its owner. One that runs leads to its body in our files, of which Dagster's own function sees the wrapper; and one by
+    """With its owner. One that runs leads to its work in our files, of which Dagster's own function sees the wrapper; and one by
     year says how many years a run of a backfill covers: as many for all, or Dagster divides the runs.
     """
     if isinstance(asset, dg.AssetSpec):
         return _owned(keys, {}, asset)
-    code = inspect.unwrap(cast(Any, asset.op.compute_fn).decorated_fn).__code__
+    code = cast(Any, asset.op.compute_fn).decorated_fn.work.__code__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)

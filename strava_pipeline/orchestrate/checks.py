@@ -50,8 +50,7 @@ def own_checks(asset: str, rules: _Rules, *, blocking: bool = False) -> list[dg.
 def check_results(report: StepReport) -> dict[dg.AssetCheckKey, dg.AssetCheckResult]:
     """The results of the checks of an asset: ERROR where a broken rule keeps rows from readers, else WARN."""
     results = {}
-    found = [*(report.findings or ()), *([report.complete] if report.complete is not None else ())]
-    for check, findings in by_check(found).items():
+    for check, findings in by_check(report.findings).items():
         broken_first = sorted(findings, key=lambda finding: finding.holds)
         is_error = any(finding.refuses and not finding.holds for finding in findings)
         key = dg.AssetCheckKey(dg.AssetKey(report.asset), check)

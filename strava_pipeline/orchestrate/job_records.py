@@ -17,10 +17,12 @@ class Group:
 
     Args:
         but: tables that the job leaves out.
+        also: an asset that is no table, made where it is set up.
     """
 
     name: str
     but: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -29,8 +31,13 @@ class Group:
         return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
 
 
-COPIES = Group("copied")  # the second copy, last in a run that lands or publishes anything: empty where none is made
+COPIES = Group("copied", also=("second_copy",))  # last in a run that lands or publishes anything, where a copy is made
 Selected = str | Group  # an asset by its name, or the tables of a group
+
+
+def made_by(part: Selected) -> tuple[str, ...]:
+    """The names of the assets that a job makes of a part of its selection."""
+    return (part,) if isinstance(part, str) else (*part.tables, *part.also)
 
 
 class JobYears(StrEnum):

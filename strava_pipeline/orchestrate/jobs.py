@@ -44,7 +44,7 @@ REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 _PULL = (LISTING, "activity_shards")
 _GOLD, _DETAIL_TABLES = Group("gold"), Group("details")
 _DETAILS_OF_FILES = Group("details", but=(QUARANTINE.name,))  # where no detail is fetched, none can fail
-EXPORTS = Group("exported")  # gold elsewhere: empty where EXPORT_URL is not set
+EXPORTS = Group("exported", also=("exported_gold",))  # gold elsewhere, where EXPORT_URL is set
 # what readers see, the year's numbers of it, and its copies elsewhere
 _PUBLISH = "published_warehouse", INSIGHTS, EXPORTS, COPIES
 _MERGE = (_GOLD, *_PUBLISH)
@@ -216,29 +216,33 @@ def gives_files(provider: str) -> bool:
 @cache
 def provider_job(provider: str) -> Job:
     """The job of a provider beside Strava, which has the provider's name."""
-    files: tuple[Selected, ...] = ()
-    if gives_files(provider):
-        files = (provider_files(provider), _DETAILS_OF_FILES, *MADE_WITH_TRACKS)
     return Job(
         provider,
-        (provider_listing(provider), "activity_shards", _GOLD, *files, *_PUBLISH),
+        _pulled([provider]),
         JobYears.OF_PROVIDER,
         f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, "
-        f"{'fetch files that lack, ' if files else ''}publish.",
+        f"{'fetch files that lack, ' if gives_files(provider) else ''}publish.",
     )
 
 
 def pull_job(providers: Sequence[str]) -> Job:
     """The job that pulls several providers in one run: all listings, one merge, then the files of each."""
-    files = [*map(provider_files, filter(gives_files, providers))]
-    of_files: tuple[Selected, ...] = (*files, _DETAILS_OF_FILES, *MADE_WITH_TRACKS) if files else ()
     return Job(
         PULL_JOB,
-        (*map(provider_listing, providers), "activity_shards", _GOLD, *of_files, *_PUBLISH),
+        _pulled(providers),
         JobYears.OF_PROVIDERS,
         "List activities of all enabled services besides Strava: of the years that are chosen, or what is new. Every listing, "
         "one merge, files that lack, publish.",
     )
+
+
+def _pulled(
+    providers: Sequence[str], details: tuple[str, ...] = (), below: tuple[Selected, ...] = ()
+) -> tuple[Selected, ...]:
+    """Every listing, one merge, `details`, the files of each, and what is made of them (`below`, unless told); publish."""
+    files = tuple(map(provider_files, filter(gives_files, providers)))
+    below = below or ((_DETAILS_OF_FILES, *MADE_WITH_TRACKS) if files else ())
+    return (*map(provider_listing, providers), "activity_shards", _GOLD, *details, *files, *below, *_PUBLISH)
 
 
 def sends_webhooks(provider: str) -> bool:
@@ -263,20 +267,10 @@ def events_job(provider: str) -> Job:
 
 def sources_job(sources: Sequence[str]) -> Job:
     """The job that backfills a year of all these services in one run: all listings, then one merge."""
-    listings, files = map(provider_listing, sources), map(provider_files, filter(gives_files, sources))
     details = (DETAILS,) if any("details" in spec_of(name).capabilities for name in sources) else ()
     return Job(
         SOURCES_JOB,
-        (
-            *listings,
-            "activity_shards",
-            _GOLD,
-            *details,
-            *files,
-            _DETAIL_TABLES,
-            *MADE_WITH_TRACKS,
-            *_PUBLISH,
-        ),
+        _pulled(sources, details, (_DETAIL_TABLES, *MADE_WITH_TRACKS)),
         JobYears.CHOSEN,
         "Whole years of all enabled services, a few of them a run: every listing, details, files, one merge, publish.",
         {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if details else {},

@@ -17,7 +17,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster_shared.error import SerializableErrorInfo
 
 from strava_pipeline.operations.log_files import DONE, Outcome, RunLog, ToStdout, in_words, iso
-from strava_pipeline.operations.step_reports import YEAR_ROWS
+from strava_pipeline.operations.step_reports import SUMMARY, YEAR_ROWS
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.dagster_private import RunFailureReason
 from strava_pipeline.orchestrate.failures import fault, was_interrupted
@@ -140,11 +140,11 @@ def _beginning(run: dg.DagsterRun, version: str) -> tuple[str, dict[str, Any]]:
 
 
 def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    """What an asset reported of its work, without pictures and counts by year: Dagster has these."""
+    """What an asset reported of its work, without its sentence, which is a line before, pictures and counts by year."""
     return {
         name: _value(value)
         for name, value in materialization.metadata.items()
-        if not isinstance(value, dg.MarkdownMetadataValue) and name != YEAR_ROWS
+        if not isinstance(value, dg.MarkdownMetadataValue) and name not in (SUMMARY, YEAR_ROWS)
     }
 
 

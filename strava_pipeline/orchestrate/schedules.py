@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -37,23 +36,18 @@ from strava_pipeline.orchestrate.jobs import (
     provider_job,
     provider_listing,
 )
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs
-from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST
+from strava_pipeline.orchestrate.tags import FIRST
 from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
 
 
-def flow_request(settings: Settings, **more: Any) -> dg.RunRequest:
+def flow_request(settings: Settings, *, run_key: str | None = None, **tags: str) -> dg.RunRequest:
     """A daily run over the years that may have changed, before whatever waits in the queue."""
-    tags = {
-        **range_tags(years_without_choice(settings, "flow")),
-        DATA_DIR: str(settings.data_dir),
-        **FIRST,
-        **more.pop("tags", {}),
-    }
-    return dg.RunRequest(tags=tags, run_config=JOBS["flow"].run_config(), **more)
+    years = years_without_choice(settings, "flow")
+    return run_request(settings, JOBS["flow"], years, run_key=run_key, tags={**FIRST, **tags})
 
 
 def schedules(
@@ -93,9 +87,8 @@ def _provider_schedule(
             return dg.SkipReason(reason)
         fail_dead_runs(context.instance, Lake(settings.data_dir))
         years = years_without_choice(settings, provider, context.scheduled_execution_time)
-        return dg.RunRequest(
-            tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
-            run_config=provider_job(provider).run_config(**{provider_listing(provider): {"mode": "incremental"}}),
+        return run_request(
+            settings, provider_job(provider), years, config={provider_listing(provider): {"mode": "incremental"}}
         )
 
     return daily_pull
@@ -110,8 +103,7 @@ def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStat
     def request(mode: str, years: list[int], run_key: str | None = None) -> dg.RunRequest | dg.SkipReason:
         if reason := access_problem(source, settings):
             return dg.SkipReason(reason)
-        tags = {**range_tags(years), DATA_DIR: str(settings.data_dir)}
-        return dg.RunRequest(run_key=run_key, tags=tags, run_config=job.run_config(**{listing: {"mode": mode}}))
+        return run_request(settings, job, years, run_key=run_key, config={listing: {"mode": mode}})
 
     @scheduled(
         name=f"weekly_{job.name}",

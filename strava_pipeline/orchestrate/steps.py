@@ -1,11 +1,13 @@
 """Between Dagster and the steps in operations/: what a step is asked for, and how its report becomes Dagster's events.
 
-An asset calls one step and hands its report on with `reported`. What the steps do is not here.
+Assets are declared by `step`. What the steps do is not here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,80 +18,152 @@ from strava_pipeline.core.errors import (
     LimitReachedError,
     YearsHeldBackError,
 )
+from strava_pipeline.core.numbers import if_any
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import Markdown, Scope, StepReport
+from strava_pipeline.operations.sources import Sources
+from strava_pipeline.operations.step_reports import SUMMARY, Markdown, Scope, StepReport
 from strava_pipeline.orchestrate.checks import check_results
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from strava_pipeline.orchestrate.dagster_private import logger as plan_log
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.jobs import provider_of
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.orchestrate.step_lines import run_line
 from strava_pipeline.orchestrate.tags import HELD_BACK, LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
 Result = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
-Body = Callable[..., Iterator[Result]]
 
 
-def asset(**definition: Any) -> Callable[[Body], dg.AssetsDefinition]:
-    """`dg.asset` of a body that is given the resource `run`; its failures are in our words."""
-    return lambda body: dg.asset(**definition)(_in_our_words(body))
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a step is asked for, and what it is given.
 
-
-def multi_asset(**definition: Any) -> Callable[[Body], dg.AssetsDefinition]:
-    """`dg.multi_asset` of such a body."""
-    return lambda body: dg.multi_asset(**definition)(_in_our_words(body))
-
-
-def _in_our_words(body: Body) -> Body:
-    @wraps(body)
-    def step(context: dg.AssetExecutionContext, run: RunContext, **given: Any) -> Iterator[Result]:
-        with step_in_our_words(context.run, run.logs_dir):
-            yield from body(context, run=run, **given)
-
-    return step
-
-
-def chosen_years(context: dg.AssetExecutionContext, run: RunContext) -> list[int]:
-    """The years that the run is for, without those that a step above holds back.
-
-    Raises YearsHeldBackError where none is left.
+    Args:
+        of_run: Dagster's record of the run.
+        config: of the step, as its declaration has it.
+        assets: to make; none where checks alone are made.
+        checks: the assets whose checks are made.
+        resources: what the step needs beside the run.
+        tags_before: of an asset and a year, Dagster's tags of what was made of it last; None: nothing was.
     """
-    years = years_of_run(context.run)
-    held = held_years(run, but={key.to_user_string() for key in context.selected_asset_keys})
-    left = [year for year in years if year not in held]
-    if years and not left:
-        raise YearsHeldBackError(held, others=False)
-    return left
+
+    run: RunContext
+    of_run: dg.DagsterRun
+    config: Any
+    assets: set[str]
+    checks: set[str]
+    resources: Any
+    tags_before: Callable[[str, int], Mapping[str, str] | None]
+
+    @property
+    def job(self) -> str:
+        """The name of the run's job."""
+        return self.of_run.job_name
+
+    @property
+    def sources(self) -> Sources:
+        """The services, where the step needs them."""
+        found: Sources = self.resources.sources
+        return found
+
+    @property
+    def years(self) -> list[int]:
+        """The years that the run is for, without those that a step above holds back.
+
+        Raises YearsHeldBackError where none is left.
+        """
+        years = years_of_run(self.of_run)
+        held = held_years(self.run, but=self.assets)
+        left = [year for year in years if year not in held]
+        if years and not left:
+            raise YearsHeldBackError(held, others=False)
+        return left
+
+    @property
+    def scope(self) -> Scope:
+        """What is asked of a step of tables, which can be subsetted: some of its assets, some of their checks."""
+        years = (self.years if self.assets else years_of_run(self.of_run)) or self.run.years.all
+        return Scope(years, self.assets, self.checks, self.of_run.run_id)
 
 
-def scope_of(context: dg.AssetExecutionContext, run: RunContext) -> Scope:
-    """What Dagster asks of a step of tables, which can be subsetted: some of its assets, some of their checks."""
-    assets = {key.to_user_string() for key in context.selected_asset_keys}
-    return Scope(
-        years=(chosen_years(context, run) if assets else years_of_run(context.run)) or run.years.all,
-        assets=assets,
+Work = Callable[[Asked], StepReport | Iterable[StepReport]]
+
+
+def step(
+    specs: Sequence[dg.AssetSpec],
+    work: Work,
+    *,
+    checks: Iterable[dg.AssetCheckSpec] = (),
+    config: type[dg.Config] | None = None,
+    needs: Iterable[str] = (),
+    name: str | None = None,
+    **more: Any,
+) -> dg.AssetsDefinition:
+    """A step of runs: assets that one operation makes, and their checks.
+
+    Args:
+        work: does it and reports it; its failures are in our words.
+        config: what a run can say of it.
+        needs: resources beside the run.
+        name: of the step; that of its first asset, unless said.
+        more: as of `dg.multi_asset`.
+    """
+
+    def done(context: dg.AssetExecutionContext, config: dg.Config | None = None) -> Iterator[Result]:
+        run: RunContext = context.resources.run
+        with step_in_our_words(context.run, run.logs_dir):
+            began = time.monotonic()
+            found = work(_asked(context, run, config))
+            reports = [found] if isinstance(found, StepReport) else [*found]
+            yield from reported(context, run, *reports, seconds=round(time.monotonic() - began, 3))
+
+    def configured(context: dg.AssetExecutionContext, config: config) -> Iterator[Result]:  # type: ignore[valid-type]
+        yield from done(context, config)
+
+    def plain(context: dg.AssetExecutionContext) -> Iterator[Result]:
+        yield from done(context)
+
+    body: Any = configured if config else plain
+    body.work, body.config = work, config
+    return dg.multi_asset(
+        name=name or specs[0].key.to_user_string(),
+        specs=specs,
+        check_specs=[*checks],
+        required_resource_keys={"run", *needs},
+        **more,
+    )(body)
+
+
+def _asked(context: dg.AssetExecutionContext, run: RunContext, config: dg.Config | None) -> Asked:
+    return Asked(
+        run,
+        context.run,
+        config,
+        assets={key.to_user_string() for key in context.selected_asset_keys},
         checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys},
-        run_id=context.run.run_id,
+        resources=context.resources,
+        tags_before=partial(tags_before, context),
     )
 
 
-def reported(context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport) -> Iterator[Result]:
-    """The materialisations of the step's assets, then the results of their checks.
+def reported(
+    context: dg.AssetExecutionContext, run: RunContext, *reports: StepReport, seconds: float = 0.0
+) -> Iterator[Result]:
+    """The materialisations of the step's assets, then the results of their checks. `seconds`: how long it took.
 
     Raises CheckFailedError where a check that blocks fails, or any where checks alone were asked for; YearsHeldBackError, at the
     run's end, where one refuses years.
     """
-    made = any(report.metadata is not None for report in reports)
+    made = [report for report in reports if report.numbers is not None]
     held = held_years(run) if made else {}
     years = [year for year in years_of_run(context.run) if year not in held]
     if any(report.ends for report in reports):
         plan_log.setLevel("ERROR")
-    for report in reports:
-        if report.metadata is not None:
-            yield from _materialized(context, report, years if held or report.ends else None)
+    for words in dict.fromkeys(filter(None, (report.words for report in made))):
+        context.log.info(words)
+    for report in made:
+        yield from _materialized(context, report, years if held or report.ends else None, seconds)
     blocking = {spec.key for spec in context.assets_def.check_specs if spec.blocking}
     refused: dict[str, str] = {}
     for key, result in (each for report in reports for each in check_results(report).items()):
@@ -107,16 +181,13 @@ def reported(context: dg.AssetExecutionContext, run: RunContext, *reports: StepR
 
 
 def _materialized(
-    context: dg.AssetExecutionContext, report: StepReport, years: Sequence[int] | None
+    context: dg.AssetExecutionContext, report: StepReport, years: Sequence[int] | None, seconds: float
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
     """`years`: those of the run that were made; None: all."""
-    metadata = dict(report.metadata or {})
+    metadata = {**report.metadata, "seconds": seconds, **if_any(**{SUMMARY: report.words})}
     if report.stopped is not None:
         _tag_as_stopped(context, report.asset, report.stopped)
         metadata[STOPPED_EARLY] = str(report.stopped)
-    found = [run_line(report.asset, metadata), *map(metadata.get, ("result", "skipped"))]
-    for sentence in dict.fromkeys(filter(None, found)):
-        context.log.info(sentence)
     metadata = shown(metadata)
     if years is None:
         for year, numbers in report.by_year.items():

@@ -42,7 +42,7 @@ def _assert_private(one: Edited, report: Any, log: str) -> None:
     records = [path.read_text() for path in changes_folder(one.world.run().lake).rglob("*") if path.is_file()]
     assert len(records) >= 7
     assert not any(one.world.subject.secret in text for text in (log, *records) if one.world.subject.secret)
-    assert not any("Up hill" in text for text in (log, repr((report.metadata, report.complete))))
+    assert not any("Up hill" in text for text in (log, repr((report.metadata, report.findings))))
 
 
 def _assert_rebuilt(one: Edited) -> None:
@@ -109,7 +109,6 @@ class EditsContract:
         }
         found["applied"] = [name for name in found["applied"] if name not in left]
         assert one.by_state() == found | ({"approved": left} if left else {})
-        assert report.metadata is not None
         assert report.metadata["changes_left"] == len(left)
         assert all(re.fullmatch(subject.write_call, call) for call in one.writes())
         assert [one.writes_of(key) for key in one.keys] == [1, 0, 0, 1, *([0, 0] if by_calls else [1, 1]), 0]

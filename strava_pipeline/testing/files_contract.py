@@ -1,9 +1,7 @@
 """What holds for the files of a provider that gives them: which are asked for, once each, and where they arrive."""
 
-from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,20 +12,10 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.gold.quarantine import failing_now
 from strava_pipeline.lake.providers import file_answers
 from strava_pipeline.operations.merging_steps import land_files, read_imports
-from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.testing.subjects import GPX
 from strava_pipeline.testing.worlds import World, five
 
 POINTS = {"gpx": 3, "tcx": 3, "fit": 31}
-
-
-def numbers(report: StepReport) -> Mapping[str, Any]:
-    assert report.metadata is not None
-    return report.metadata
-
-
-def is_complete(report: StepReport) -> bool:
-    return report.complete is not None and report.complete.holds
 
 
 def import_gpx(world: World, folder: Path, day: str) -> None:
@@ -56,10 +44,10 @@ class FilesContract:
         before = len(world.subject.journal.log)
         report = world.fetch_files()
         assert report.asset == f"bronze_{name}_files"
-        assert (numbers(report)["files_received"], report.stopped) == (4, None)
-        assert numbers(report)["activities_without_file"] == 1
-        assert numbers(report)["calls"] == len(world.subject.journal.log) - before, "with the login's"
-        assert is_complete(report)
+        assert (report.metadata["received"], report.stopped) == (4, None)
+        assert report.metadata["activities_without_file"] == 1
+        assert report.metadata["calls"] == len(world.subject.journal.log) - before, "with the login's"
+        assert report.holds
         assert failing_now(world.run().lake) == []
         assert world.asked_for_files() == keys[::-1]
         formats = [format_ for _, format_ in zip(keys, cycle(world.subject.formats), strict=False)]
@@ -75,7 +63,7 @@ class FilesContract:
         assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
         world.subject.clock.advance(60 * 86_400)
         again = world.fetch_files()
-        assert (world.asked_for_files(), numbers(again)["files_missing"]) == (keys[::-1], 0)
+        assert (world.asked_for_files(), again.metadata["files_missing"]) == (keys[::-1], 0)
 
     def test_the_same_file_from_two_sources_is_one_activity(self, files: World, tmp_path: Path) -> None:
         world = files
@@ -117,4 +105,4 @@ class FilesContract:
         report = world.fetch_files()
         assert len(world.asked_for_files()) - asked == 5
         assert isinstance(report.stopped, str)
-        assert (numbers(report)["files_missing"], numbers(report)["files_waiting_for_retry"]) == (1, 5)
+        assert (report.metadata["files_missing"], report.metadata["files_waiting_for_retry"]) == (1, 5)

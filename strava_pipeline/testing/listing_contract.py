@@ -124,7 +124,7 @@ class ListingContract:
             assert pull_kind(run, Source(world.subject.name, world.settings, run), "gear") == 1
         world.subject.clock.advance(60)
         report = world.pull()
-        assert (report.rows, report.stopped) == (6, None)
+        assert (report.rows_received, report.stopped) == (6, None)
         assert report.manifest.complete
         _has_columns(world, keys)
         world.subject.add("2026-02-27", "new")
@@ -211,7 +211,7 @@ class ListingContract:
         world.subject.spoil()
         world.subject.delete(keys[4])
         report = world.pull("year", 2025, per_page=50)
-        assert (report.manifest.unreadable, report.rows) == (1, 4)
+        assert (report.manifest.unreadable, report.rows_received) == (1, 4)
         assert len(world.names()) == 5, "the item may be any activity of that time"
         world.subject.clock.advance(3600)
         list_at_strava(world, {"id": 123, "start_date": "2025-05-05T06:00:00Z"})

@@ -5,7 +5,6 @@ jobs         JOBS: its jobs, as plain records; is_used: whether it is set up
 keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
-words        LINES: what commands print of its assets, in parts
 health       looks: what `doctor` looks at
 measures     PART: what `metrics` measures of it
 intake       receivers: what the web intake takes in for it

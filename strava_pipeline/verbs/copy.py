@@ -49,7 +49,9 @@ def _print_copied(done: "Copied") -> None:
 
     if done.kinds:
         gone = f"; {counted(done.forgotten, 'old snapshot')} deleted" if done.forgotten else ""
-        echo(f"Copied to {done.where}: {counted(done.files, 'new or changed file')}, {decimal(done.bytes)}{gone}.")
+        echo(
+            f"Copied to {done.where}: {counted(done.files_copied, 'new or changed file')}, {decimal(done.bytes_copied)}{gone}."
+        )
     else:
         echo(f"The copy in {done.where} is up to date.")
     if done.problem:

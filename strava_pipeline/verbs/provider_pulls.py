@@ -120,7 +120,7 @@ class Pulled:
             "stopped_early": self.stopped_early(name),
             "calls": sum(one.get("calls", 0) for one in made),
             "listed": sum(one.get("rows_received", 0) for one in made),
-            "files": sum(one.get("files_received", 0) for one in made),
+            "files": sum(one.get("received", 0) for one in made),
             "error": self.error,
         }
 

@@ -1,4 +1,4 @@
-"""How a command reports its runs: a line for each asset (orchestrate/step_lines.py), one JSON object, and the exit code.
+"""How a command reports its runs: a line for each asset (`words` of its report), one JSON object, and the exit code.
 
 Running the job itself is run_job.py's.
 """
@@ -14,9 +14,9 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.step_reports import SUMMARY
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
-from strava_pipeline.orchestrate.step_lines import run_line
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
@@ -120,9 +120,10 @@ def fetch_new_gear(
 
 def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
     """A line per stage, what is still missing, and when work goes on after a limit; without `lines` only problems."""
-    for asset, metadata in outcome.metadata.items():
-        if lines and (line := run_line(asset, metadata)):
+    if lines:
+        for line in dict.fromkeys(made[SUMMARY] for made in outcome.metadata.values() if SUMMARY in made):
             print_wrapped(line)
+    for metadata in outcome.metadata.values():
         print_views_left_out(metadata.get("views_left_out", {}), to=out if lines else err)
         _print_unmarked_deletions(metadata)
         _print_import_problems(metadata)
@@ -164,21 +165,18 @@ def exit_if_stopped(*outcomes: RunOutcome | None) -> None:
         raise typer.Exit(STOPPED)
 
 
-# name in the object → the asset that reports it, and under which name; null where no run of the command made that asset
+# name in the object → the number that assets report; null where no run of the command made such an asset
 _SUMS = {
-    "listed": [("bronze_activities", "rows_received")],
-    "inserted": [("activities", "inserted")],
-    "changed": [("activities", "updated")],
-    "deleted": [("activities", "deleted")],
-    "restored": [("activities", "restored")],
-    "fetched": [("bronze_activity_details", "details_received"), ("bronze_activity_streams", "streams_received")],
-    "failed": [("bronze_activity_details", "failed"), ("bronze_activity_streams", "failed")],
-    "gone": [("bronze_activity_details", "gone_at_strava"), ("bronze_activity_streams", "nothing_recorded")],
-    "missing": [("bronze_activity_details", "details_missing"), ("bronze_activity_streams", "streams_missing")],
-    "resting": [
-        ("bronze_activity_details", "details_waiting_for_retry"),
-        ("bronze_activity_streams", "streams_waiting_for_retry"),
-    ],
+    "listed": "rows_received",
+    "inserted": "inserted",
+    "changed": "updated",
+    "deleted": "deleted",
+    "restored": "restored",
+    "fetched": "received",
+    "failed": "failed",
+    "gone": "gone",
+    "missing": "missing",
+    "resting": "waiting_for_retry",
 }
 
 
@@ -191,9 +189,9 @@ def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -
         "already_at_work": already_at_work,
         "stopped_early": stopped,
         "calls": sum(metadata.get("calls", 0) for outcome in outcomes for metadata in outcome.metadata.values()),
-        **{name: _sum(outcomes, reported) for name, reported in _SUMS.items()},
+        **{name: _sum(outcomes, number) for name, number in _SUMS.items()},
         "failed_ids": _ids(outcomes, "failed_ids"),
-        "gone_ids": _ids(outcomes, "gone_at_strava_ids"),
+        "gone_ids": _ids(outcomes, "gone_ids"),
         "held_back": [
             {"year": int(year), "missing": missing}
             for metadata in _metadata_of(outcomes, "activities")
@@ -206,8 +204,8 @@ def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -
     }
 
 
-def _sum(outcomes: "Sequence[RunOutcome]", reported: list[tuple[str, str]]) -> int | None:
-    found = [metadata[name] for asset, name in reported for metadata in _metadata_of(outcomes, asset)]
+def _sum(outcomes: "Sequence[RunOutcome]", number: str) -> int | None:
+    found = [made[number] for outcome in outcomes for made in outcome.metadata.values() if number in made]
     return sum(found) if found else None
 
 

@@ -76,7 +76,7 @@ def test_as_many_failures_in_a_row_as_an_outage_has_are_looked_into_at_once(
         report=report,
     )
     assert probes == ([[]] if failing == OUTAGE else [])
-    assert (report.landed, sorted(report.failed)) == (1, [*range(failing)])
+    assert (report.received, sorted(report.failed_ids)) == (1, [*range(failing)])
 
 
 def test_a_page_is_landed_before_an_interrupt_ends_the_listing(world: World) -> None:

@@ -53,12 +53,12 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
     rows = many(400)
     put(lake, rows)
     report = written(lake, [])
-    assert report.left_out.later == sum(day_of(row) > TOMORROW for row in rows) > 0
+    assert report.left_out.activities_in_the_future == sum(day_of(row) > TOMORROW for row in rows) > 0
     silent = (
         sum(measured(row["moving_time"]) is None for row in rows),
         sum(measured(row["total_elevation_gain"]) is None for row in rows),
     )
-    assert (report.left_out.without_moving_time, report.left_out.without_climb) == silent
+    assert (report.left_out.activities_without_moving_time, report.left_out.activities_without_climb) == silent
     rows = [row for row in rows if day_of(row) <= TOMORROW]
     for year in (2020, 2021, 2022, 2023):
         rides = sorted(
@@ -103,7 +103,7 @@ def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> 
         ],
     )
     report = written(lake, [2023])
-    assert report.left_out.later == 2
+    assert report.left_out.activities_in_the_future == 2
     assert report.written == [2023]
     assert list(read_insights(lake, 2023)["summary_activities.json"]) == ["2023-03-01", "2023-03-16"]
     assert read_insights(lake, 2023)["pacing.json"]["until"] == "2023-03-16", "where it is tomorrow already"

@@ -381,7 +381,7 @@ def test_pages_of_one_listing_are_versions_of_their_own(lake: Lake) -> None:
 @pytest.mark.parametrize("odd", [2**63, -(2**63) - 1, 10**400])
 def test_an_id_that_no_column_holds_stops_no_other_activity(lake: Lake, odd: int) -> None:
     listed(lake, [activity(odd), activity(2)])
-    assert write_shards(lake, ALL, YEARS).unknown == {"id": 1}
+    assert write_shards(lake, ALL, YEARS).unknown_fields == {"id": 1}
     assert merge(lake).inserted == 1
     assert [found["id"] for found in rows(lake)] == [2]
 

@@ -65,7 +65,7 @@ def test_how_many_rows_are_typed_at_once_changes_none_of_them(lake: Lake, monkey
     for rows_at_once in (1, 2, 3, 500):
         monkeypatch.setattr(shards, "TYPED_AT_ONCE", rows_at_once)
         report = write_shards(lake, ALL, YEARS, rewrite=True)
-        found.append((report.rows, report.unknown, [pl.read_parquet(path) for path in shard_files(lake, 2025)]))
+        found.append((report.rows, report.unknown_fields, [pl.read_parquet(path) for path in shard_files(lake, 2025)]))
     for rows_by_year, unknown, frames in found:
         assert (rows_by_year, unknown) == ({2025: 4, 2024: 1}, {"new": 1})
         assert_frame_equal(pl.concat(frames), pl.concat(found[0][2]))
@@ -131,7 +131,7 @@ def test_rows_that_come_after_the_last_page_of_their_year_join_those_before(
 
 def test_fields_without_a_column_are_counted(lake: Lake) -> None:
     listed(lake, [activity(1, new=1, distance="far"), activity(2, new=2)])
-    assert write_shards(lake, ALL, YEARS).unknown == Counter({"new": 2, "distance": 1})
+    assert write_shards(lake, ALL, YEARS).unknown_fields == Counter({"new": 2, "distance": 1})
 
 
 def test_ticks_tell_the_rows_of_each_listing(lake: Lake) -> None:

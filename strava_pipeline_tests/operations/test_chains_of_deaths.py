@@ -254,7 +254,7 @@ def test_a_listing_that_a_limit_ended_goes_on_and_what_changed_of_late_in_its_fi
     assert stopped.stopped is not None
     athlete.changes(anywhere=False)
     found = athlete.live("year")[STRAVA]
-    assert (found.resumed, found.as_of) == (True, stopped.manifest.started_at)
+    assert (found.listing_resumed, found.as_of) == (True, stopped.manifest.started_at)
     assert differences(athlete) == {}
 
 

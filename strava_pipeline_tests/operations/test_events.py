@@ -108,7 +108,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
         new = rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})["id"]
         rig.calls()
         events = follow(rig).events
-        assert (events.left, events.fetches.fetched.gone) == (1, [new])
+        assert (events.activities_waiting, events.fetches.fetched.gone_ids) == (1, [new])
         follow(rig)
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}, "it is not asked for again at once"
         rig.emulator.state.clock.advance(3 * 3600)
@@ -132,7 +132,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
     state = load_queue(rig.lake, STRAVA)
     assert state is not None
     assert (state.waiting, state.given_up) == ({}, 1)
-    assert done.events.left == 0
+    assert done["webhook_events"].activities_waiting == 0
 
 
 def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(rig: Rig) -> None:

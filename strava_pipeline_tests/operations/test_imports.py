@@ -25,7 +25,7 @@ ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY 
 
 def test_an_archive_alone_is_a_whole_warehouse(make_rig: Make) -> None:
     rig = make_rig(logged_in=False, activities=10)
-    made = rig.import_files(an_archive(rig)).tracks
+    made = rig.import_files(an_archive(rig))["tracks"]
     truth = {item["id"]: item for item in rig.truth()}
     rows = rig.gold("SELECT id, name, sport_type, start_date, gear_id, manual, source, athlete_id FROM activities")
     assert {row[0]: (row[1], row[2], f"{row[3]:%Y-%m-%dT%H:%M:%S}Z", row[4], row[5]) for row in rows} == {
@@ -75,7 +75,7 @@ def test_an_archive_that_comes_again_or_is_read_again_is_the_same(make_rig: Make
     stored.write_bytes(b"rubbish")
     with pytest.raises(PipelineError, match="missing or damaged"):
         rig.do("rebuild")
-    assert rig.import_files(path).landed.healed == 1
+    assert rig.import_files(path)["bronze_files"].recovered_files == 1
     whole = rig.golds(looks), tracks(rig)
     shutil.rmtree(rig.lake.tracks)
     rig.do("rebuild")
@@ -147,7 +147,7 @@ def test_a_folder_that_grows_is_asked_for_what_is_new(make_rig: Make, tmp_path: 
     rig.import_files(folder)
     (folder / "two.gpx").write_bytes(a_gpx(minute=20))
     (folder / "one again.gpx.gz").write_bytes(gzip.compress(a_gpx()))
-    assert rig.import_files(folder).landed.new == 2
+    assert rig.import_files(folder)["bronze_files"].new_files == 2
     assert [[file.name for file in one.manifest.files] for one in imports(rig.lake)] == [
         ["one.gpx"],
         ["one again.gpx.gz", "two.gpx"],

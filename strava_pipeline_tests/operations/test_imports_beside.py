@@ -113,7 +113,7 @@ def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp
     with (tmp_path / "activities.csv").open("w", newline="") as file:
         emptied = ([cell if place in kept else "" for place, cell in enumerate(line)] for line in lines)
         csv.writer(file).writerows([head, *emptied])
-    assert len(rig.import_files(tmp_path / "activities.csv").landed.imports) == 1
+    assert len(rig.import_files(tmp_path / "activities.csv")["bronze_files"].imports) == 1
     assert rig.golds(looks) == before
     rig.do("rebuild")
     assert rig.golds(looks) == before

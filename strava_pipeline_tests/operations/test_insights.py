@@ -60,7 +60,7 @@ def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Ri
 def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = {path: path.stat().st_mtime_ns for path in rig.lake.insights.rglob("*.json")}
-    assert rig.do("flow", [2025, 2026]).insights.report.written == []
+    assert rig.do("flow", [2025, 2026])["insights"].written == []
     rig.control(
         "add",
         generate={
@@ -69,7 +69,7 @@ def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(ri
             "timezone": "Europe/London",
         },
     )
-    assert rig.do("flow", [2026]).insights.report.written == [2026]
+    assert rig.do("flow", [2026])["insights"].written == [2026]
     touched = {path.parent.name for path, at in before.items() if path.stat().st_mtime_ns != at}
     assert touched == {"2026"}
 

@@ -28,11 +28,11 @@ def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_fol
     rig.begin_with("flow_backfill")
     before = shown(rig)
     folder = loose_files(rig)
-    matches = rig.import_files(folder).matched.matches
+    matches = rig.import_files(folder).matched
     recorded = len(list(folder.iterdir()))
     rig.assert_true_to_source()
     after = shown(rig)
-    assert matches.activities == recorded
+    assert matches.activities_with_several_sources == recorded
     assert rig.one("SELECT count(*) FROM activities_all") == len(before["activities"]) + recorded
     nested = [name for name in DETAIL_TABLES if name not in ("activity_sessions", "activity_lengths")]
     for name in nested:
@@ -152,8 +152,8 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     rig.import_files(rig.folder / "one.gpx", rig.folder / "two.gpx")
     assert rig.one("SELECT count(*) FROM activities") == 2, "one after the other"
     done = rig.do("match")
-    assert not done.is_published
-    assert done.matched.matches.changed == 0
+    assert not done["published_warehouse"].replaced
+    assert done.matched.matches_changed == 0
 
 
 @pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])
@@ -227,7 +227,7 @@ def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) 
 def test_points_are_compared_once_and_what_they_came_to_is_kept(one_recording: Rig) -> None:
     shutil.rmtree(one_recording.lake.readings / "files")
     decide_something(one_recording)
-    assert one_recording.do("match").matched.matches.changed == 0
+    assert one_recording.do("match").matched.matches_changed == 0
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
 
 

@@ -411,9 +411,9 @@ def test_nothing_is_undone_while_a_file_that_stays_was_not_read(folder: Folder, 
 def test_a_path_whose_files_are_all_known_is_noted_once(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE, two=TWO), a_folder(tmp_path / "b", one=ONE)
     folder.land(a)
-    assert folder.land(b).known == 1
-    assert folder.land(b).known == 1
-    assert folder.land(a).known == 1
+    assert folder.land(b).paths_already_imported == 1
+    assert folder.land(b).paths_already_imported == 1
+    assert folder.land(a).paths_already_imported == 1
     assert [one.manifest.came_as for one in all_imports(folder.lake)] == ["a", "b"]
     assert [one.manifest.came_as for one in imports(folder.lake)] == ["a"]
 
@@ -445,7 +445,7 @@ def undone_from(inbox: Path, folder: Folder) -> Path:
 
 def test_what_lies_in_the_inbox_stays_out(folder: Folder, inbox: Path) -> None:
     dropped = undone_from(inbox, folder)
-    assert folder.land(dropped).known == 1
+    assert folder.land(dropped).paths_already_imported == 1
     a_folder(dropped, three=THREE)
     assert len(folder.land(dropped).imports) == 1
     assert [[file.name for file in one.manifest.files] for one in imports(folder.lake)] == [["three.gpx"]]
@@ -461,7 +461,7 @@ def test_what_is_put_into_the_inbox_again_comes_in(folder: Folder, inbox: Path, 
         folder.land(dropped)
         folder.remake_imports()
         folder.note("rides.zip")
-        assert folder.land(dropped).known == 1
+        assert folder.land(dropped).paths_already_imported == 1
     aside = inbox.parent / "aside"
     dropped.rename(aside)
     for each in aside.rglob("*.gpx"):  # a person's move changes each, as a copy with its times does

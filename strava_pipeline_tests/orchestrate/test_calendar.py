@@ -201,7 +201,7 @@ def test_what_has_no_start_is_kept_and_hinders_nothing(rig: Rig) -> None:
     held = gold_years(rig)
     assert (len(held), held[71], held[72]) == (32, FIRST, 2024)
     assert rig.gold("SELECT count(*), count(name) FROM activities WHERE id = 71") == [(1, 0)]
-    assert outcome.metadata["bronze_activity_details"]["gone_at_strava"] == 2
+    assert outcome.metadata["bronze_activity_details"]["gone"] == 2
     rig.calls()
     rig.run("flow", flow_years(rig.settings))
     assert rig.calls()["by_endpoint"] == {LISTING: 2}

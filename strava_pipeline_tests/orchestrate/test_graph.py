@@ -17,15 +17,11 @@ import pytest
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import TABLES
-from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.orchestrate.job_records import COPIES, Group
-from strava_pipeline.orchestrate.jobs import JOBS, jobs_of
-from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.metadata_keys import reviewed, unreviewed
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 OF_SYSTEMS = Path(__file__).parent.parent / "trips"  # the graph of each system beside activities is in its folder there
@@ -229,15 +225,6 @@ def test_a_column_s_description_names_its_unit_and_its_field_at_the_source(specs
     assert told["lap_position"] == "place in the list, from 1"
 
 
-def test_every_metadata_key_is_made_of_words_and_says_what_it_means(specs: dict[str, dg.AssetSpec]) -> None:
-    """Those of the definitions are among the reviewed ones; those that runs report are looked up by the rig."""
-    assert unreviewed(key for spec in specs.values() for key in spec.metadata) == set()
-    assert [*reviewed()] == sorted(reviewed())
-    for key, meaning in reviewed().items():
-        assert meaning, key
-        assert re.fullmatch(r"(dagster/)?(([a-z]+|<[a-z]+>)[_/])*([a-z]+|<[a-z]+>)", key), key
-
-
 def test_no_description_names_a_file_of_the_program(specs: dict[str, dg.AssetSpec]) -> None:
     defs = build_defs(Settings.load(_env_file=None))
     graph = defs.resolve_asset_graph()
@@ -309,49 +296,19 @@ def test_dagster_s_ui_warns_of_no_source_that_nobody_has_to_have() -> None:
     assert {job: asked for job, asked in warned.items() if asked} == {}
 
 
-def _selected(defs: dg.Definitions, job: str) -> set[str]:
-    return {key.to_user_string() for key in defs.resolve_job_def(job).asset_layer.selected_asset_keys}
-
-
-def test_what_a_job_selects_is_what_its_record_names(tmp_path: Path) -> None:
-    """Dagster selects by groups, commands and sensors ask the record."""
-    config = tmp_path / "providers.toml"
-    config.write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in PROVIDERS))
-    settings = Settings.load(_env_file=None, providers_config=config, client_id="1", client_secret="2")
-    defs = build_defs(settings)
-    assert {name: _selected(defs, name) for name in jobs_of(settings)} == {
-        name: {*job.assets} for name, job in jobs_of(settings).items()
-    }
-
-
-@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 @pytest.mark.parametrize(
     ("group", "jobs"),
     [
         ("gold", {"backfill", "flow", "compact", "merge_files", "events", "apply_changes", "refresh", "reconcile"}),
         ("details", {"backfill", "flow", "enrich", "merge_files", "events", "apply_changes"}),
-        *(
-            (part.name, {job.name})
-            for system in parts("jobs")
-            for job in system.JOBS
-            for part in job.selects
-            if isinstance(part, Group) and part != COPIES  # which no table is in
-        ),
     ],
 )
 def test_a_new_table_is_made_by_the_jobs_that_take_its_group_and_named_in_none(
     group: str, jobs: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TABLES, "longest_rides", replace(TABLES["quarantine"], name="longest_rides", group=group))
-
-    policy = dg.BackfillPolicy.multi_run(YEARS_A_RUN)
-
-    @dg.asset(group_name=group, kinds={"duckdb"}, partitions_def=year_partitions(2008), backfill_policy=policy)
-    def longest_rides() -> None: ...
-
-    defs = dg.Definitions.merge(build_defs(Settings.load(_env_file=None)), dg.Definitions(assets=[longest_rides]))
-    assert {name for name in jobs if {"longest_rides"} <= _selected(defs, name) & {*JOBS[name].assets}} == jobs
-    assert "longest_rides" not in {*_selected(defs, "streams"), *JOBS["run"].assets}
+    assert {name for name in jobs if "longest_rides" in JOBS[name].assets} == jobs
+    assert "longest_rides" not in {*JOBS["streams"].assets, *JOBS["run"].assets}
 
 
 def test_where_nothing_runs_by_itself_nothing_is_promised(specs: dict[str, dg.AssetSpec], tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, t
     for name in ("one.fit", "two.fit"):
         (tmp_path / name).write_bytes(f"no fit, {name}".encode())
         told = import_by_dagster(rig, tmp_path / name)
-        assert told["files"]["rows_changed"] == 1
+        assert told["files"]["rows_merged"] == 1
         assert years_behind(rig) == set()
     assert rig.gold("SELECT name, problem FROM files ORDER BY name") == [
         (name, "It is neither FIT, GPX, TCX nor KML, whatever .fit says.") for name in ("one.fit", "two.fit")
@@ -149,7 +149,7 @@ def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_ri
     digest = rig.one("SELECT sha256 FROM files WHERE name = 'large.gpx'")
     assert reading_of(rig.lake, digest) is None
     assert stored_bytes(rig.lake, digest) == LARGE
-    assert rig.import_files(folder).landed.new == 0
+    assert rig.import_files(folder)["bronze_files"].new_files == 0
     assert len(list(imports(rig.lake))) == 1
     with_limits(rig, import_file_limit_mb=2)
     rig.do("rebuild")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling, CheckFailedError
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.operations.step_reports import Markdown, StepReport, table_report
+from strava_pipeline.operations.step_reports import Calls, Markdown, StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.failures import fault
 from strava_pipeline.orchestrate.steps import Result, reported
@@ -26,6 +26,11 @@ KEPT = Finding("rides_kept", False, {"lost": 2}, "Two rides are lost.", group="i
 ODD = Finding("rides_slow", False, {"odd": 1}, "One is slow.", refuses=False, group="integrity")
 MISSING = Finding("rides_complete", False, {"missing": 1}, "One ride is missing.", refuses=False)
 BEHIND = Finding("rides_merged", False, {"behind": 1}, "One ride of 2026 is not merged.", years=frozenset({2026}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ridden(Calls):
+    at: datetime
 
 
 def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
@@ -47,15 +52,15 @@ def executed(*reports: StepReport, instance: dg.DagsterInstance | None = None) -
 
 def test_numbers_of_the_step_and_of_the_year_are_on_the_partition() -> None:
     result = executed(
-        table_report("rides", {"calls": 3, "at": AT, "chart": Markdown("![]()")}, ROWS, [2026], None),
-        StepReport("laps", {"calls": 0}),
+        table_report("rides", [Ridden(3, AT)], ROWS, [2026]),
+        StepReport("laps", [Calls(0)], by_year={2026: {"chart": Markdown("![]()")}}),
     )
     made = {one.asset_key.to_user_string(): one for one in result.asset_materializations_for_node("step")}
     rows = {name: made["rides"].metadata[f"dagster/{name}"].value for name in ("partition_row_count", "row_count")}
     assert rows == {"partition_row_count": 5, "row_count": 9}, "of the year, and of the table with what is of no year"
     assert made["rides"].metadata["calls"].value == 3
     assert made["rides"].metadata["at"] == dg.MetadataValue.timestamp(AT.timestamp())
-    assert made["rides"].metadata["chart"] == dg.MetadataValue.md("![]()")
+    assert made["laps"].metadata["chart"] == dg.MetadataValue.md("![]()")
     assert made["laps"].metadata["calls"].value == 0
 
 
@@ -67,7 +72,7 @@ def test_an_asset_that_was_checked_only_is_not_made() -> None:
 
 
 def test_what_was_found_becomes_the_results_of_checks() -> None:
-    result = executed(StepReport("rides", {}, findings=[ODD, KEPT], complete=MISSING))
+    result = executed(StepReport("rides", [], findings=[ODD, KEPT, MISSING]))
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks.keys() == {"integrity", "rides_complete"}
     assert checks["integrity"].severity is dg.AssetCheckSeverity.ERROR
@@ -88,7 +93,7 @@ def test_what_was_found_becomes_the_results_of_checks() -> None:
 )
 def test_what_refuses_a_whole_table_stops_the_run(findings: list[Finding], made: bool, stops: Any) -> None:
     result = executed(
-        StepReport("rides", {} if made else None, findings=findings), StepReport("laps", {} if made else None)
+        StepReport("rides", [] if made else None, findings=findings), StepReport("laps", [] if made else None)
     )
     failed = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     assert [fault(error)[0] for error in failed if error] == ([str(CheckFailedError(stops))] if stops else [])
@@ -107,7 +112,7 @@ FULL = BudgetExhaustedError(Ceiling("read", "day"), 1000, AT)
 )
 def test_a_run_that_ended_early_has_a_tag_that_says_why(stopped: Any, tags: dict[str, str]) -> None:
     instance = dg.DagsterInstance.ephemeral()
-    result = executed(StepReport("rides", {}, stopped=stopped), instance=instance)
+    result = executed(StepReport("rides", [], stopped=stopped), instance=instance)
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert {name: value for name, value in run.tags.items() if not name.startswith("dagster/")} == tags

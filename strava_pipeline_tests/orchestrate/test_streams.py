@@ -87,7 +87,7 @@ def tracks(rig: Rig) -> pl.DataFrame:
 def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed: Rig) -> None:
     first = run_streams(listed)
     assert asked(listed) == recorded(listed), "what was typed in is not asked for"
-    assert reported(first, "streams_received", "streams_missing", "nothing_recorded", "failed") == [9, 0, 0, 0]
+    assert reported(first, "received", "missing", "gone", "failed") == [9, 0, 0, 0]
     assert first.metadata[TRACKS]["tracks_written"] == 9
     again = run_streams(listed)
     assert asked(listed) == []
@@ -113,7 +113,7 @@ def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
     first = run_streams(listed, max_calls=4)
     assert "--max-calls" in str(first.stopped_early)
     assert asked(listed) == ids[:4]
-    assert reported(first, "streams_received", "streams_missing", "calls_still_to_make") == [4, 5, 5]
+    assert reported(first, "received", "missing", "calls_still_to_make") == [4, 5, 5]
     assert first.metadata[TRACKS]["tracks_written"] == 4, "what came is made use of"
     (check,) = checks(listed, first.run_id)
     assert (check.passed, check.severity, check.metadata["missing"].value) == (False, dg.AssetCheckSeverity.WARN, 5)
@@ -165,9 +165,9 @@ def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
 def test_a_404_of_one_that_was_not_typed_in_is_remembered_and_deletes_nothing(listed: Rig) -> None:
     unrecorded = listed.control("add", activity={"start_date": "2026-03-10T09:00:00Z"})["id"]
     in_gold(listed)
-    first = fetch(listed).fetched.fetched
+    first = fetch(listed)[STREAMS].fetched
     assert asked(listed)[0] == unrecorded
-    assert (first.landed, first.gone, first.failed) == (9, [unrecorded], [])
+    assert (first.received, first.gone_ids, first.failed_ids) == (9, [unrecorded], [])
     (evidence,) = listed.lake.streams.glob(f"year=2026/{unrecorded}/*")
     assert evidence.name.endswith(".failed-404.gz")
     assert unpacked(evidence).decode() == NOT_FOUND
@@ -183,9 +183,9 @@ def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make)
     in_gold(rig)
     sick, *others = recorded(rig)
     rig.fault(f"/activities/{sick}/streams", "status", status=500, times=-1)
-    report = fetch(rig).fetched
+    report = fetch(rig)[STREAMS]
     assert asked(rig) == [sick] * ATTEMPTS + others
-    assert (report.fetched.failed, report.missing, report.resting) == ([sick], 0, 1)
+    assert (report.fetched.failed_ids, report.missing, report.waiting_for_retry) == ([sick], 0, 1)
     assert len(list(rig.lake.streams.glob(f"*/{sick}/*.failed-500.gz"))) == 1
     fetch(rig)
     assert asked(rig) == [], "it rests for a day"

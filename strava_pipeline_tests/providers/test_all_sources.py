@@ -58,8 +58,8 @@ def test_one_run_lists_the_year_at_every_service_and_merges_once(rig: Rig, servi
     assert rig.gold(SHOWN) == [("tin 2025-06-01",), ("tin 2025-08-01",), ("toy 2025-06-01",), ("toy 2025-07-01",)]
     assert rig.one(OF_STRAVA) == len(here)
     assert rig.one("SELECT count(*) FROM activities WHERE year = 2025") == len(here) + 3, "one ride is at both toys"
-    assert found["bronze_activity_details"]["details_received"] == len(here)
-    files = [found[f"bronze_{name}_files"]["files_received"] for name in ("toy", "tin")]
+    assert found["bronze_activity_details"]["received"] == len(here)
+    files = [found[f"bronze_{name}_files"]["received"] for name in ("toy", "tin")]
     assert sum(files) == 3, "the file of a ride that both have is asked for once"
     assert (listed(services[0].toy), listed(services[1])) == (1, 1)
 

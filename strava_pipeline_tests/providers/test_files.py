@@ -22,7 +22,7 @@ from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
-from strava_pipeline.testing.files_contract import import_gpx, is_complete, numbers
+from strava_pipeline.testing.files_contract import import_gpx
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
@@ -61,7 +61,7 @@ def test_files_that_a_run_left_unread_are_read_without_a_call_and_lost_ones_are_
     calls = len(world.asked_for_files())
     for place in (world.run().lake.readings, world.run().lake.tracks):
         shutil.rmtree(place)
-    assert numbers(world.fetch_files(auto_files=False))["files_read"] == 5
+    assert world.fetch_files(auto_files=False).metadata["files_read"] == 5
     assert [key for key, *_ in world.tracks()] == keys
     assert len(world.asked_for_files()) == calls
     lake = world.run().lake
@@ -79,7 +79,7 @@ def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     world.subject.fail_file(None, kind="status", status=429, after=2, headers={"Retry-After": "7200"})
     report = world.fetch_files()
     assert isinstance(report.stopped, LimitReachedError)
-    assert (numbers(report)["files_received"], numbers(report)["files_missing"]) == (2, 3)
+    assert (report.metadata["received"], report.metadata["missing"]) == (2, 3)
     assert [key for key, *_ in world.tracks()] == keys[3:]
     outcome = last_outcomes(world.run().lake, world.subject.name).get("files")
     assert outcome is not None
@@ -118,10 +118,10 @@ def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World
     world.subject.fail_file(keys[1], kind="status", status=500, times=100)
     report = world.fetch_files()
     key = hashed_id(world.subject.name, keys[1])
-    assert (numbers(report)["files_received"], numbers(report)["failed_ids"]) == (1, [str(key)])
-    assert (numbers(report)["files_waiting_for_retry"], is_complete(report)) == (1, False)
+    assert (report.metadata["received"], report.metadata["failed_ids"]) == (1, [str(key)])
+    assert (report.metadata["waiting_for_retry"], report.holds) == (1, False)
     asked = len(world.asked_for_files())
-    assert numbers(world.fetch_files())["files_waiting_for_retry"] == 1
+    assert world.fetch_files().metadata["waiting_for_retry"] == 1
     assert len(world.asked_for_files()) == asked, "after a failure there is a pause"
     for _ in range(2):
         world.subject.clock.advance(3 * DAY)
@@ -208,9 +208,9 @@ def test_no_file_is_asked_for_before_the_limit_of_a_listing_ends(world: World) -
     asked = len(world.subject.journal.log)
     report = bring_provider_files(run, source, [2025], True, ImportLimits())
     assert isinstance(report.stopped, LimitReachedError)
-    assert "lets no more calls through" in numbers(report)["result"]
-    assert (len(world.subject.journal.log), is_complete(report)) == (asked, False)
+    assert "lets no more calls through" in str(report.stopped)
+    assert (len(world.subject.journal.log), report.holds) == (asked, False)
     world.subject.clock.advance(7201)
     report = bring_provider_files(world.run(), source, [2025], True, ImportLimits())
-    assert (numbers(report)["files_received"], report.stopped) == (5, None)
+    assert (report.metadata["received"], report.stopped) == (5, None)
     assert world.gold("SELECT count(*) FROM files") == [(5,)]

@@ -290,8 +290,7 @@ def check_hostile_files(world: World, keys: list[str], caplog: pytest.LogCapture
     assert received == []
     assert isinstance(report.stopped, LimitReachedError)
     assert report.stopped.resumes_at - world.subject.clock.now() <= WEEK
-    assert report.metadata is not None
-    assert (report.metadata["files_received"], report.metadata["failed"]) == (1, 3)
+    assert (report.metadata["received"], report.metadata["failed"]) == (1, 3)
     assert not any(secret in caplog.text for secret in (world.subject.secret, BODY))
     world.subject.faults.clear()
     world.subject.clock.advance(60 * 86_400)

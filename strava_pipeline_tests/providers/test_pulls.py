@@ -177,7 +177,7 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(world: 
     run = world.run()
     report = pull_listing(run, Source("toy", world.settings, run), options, [2025])
     world.merge(run)
-    assert report.resumed
+    assert report.listing_resumed
     assert windows(one.toy)[0] == month_window("2025-01")
     assert world.names() == ["toy 2024-12-31", "toy 2025-01-31"], "a day more on both sides"
     (listing,) = listings(run.lake, "toy")
@@ -197,7 +197,6 @@ def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(wor
     with reading(run.lake):
         scope = Scope([2025], {"activities"}, set(), run.run_id)
         first = merge_gold(run, scope, force=True, allow_shrink=False)[0]
-    assert first.metadata is not None
     assert first.metadata["deletions_not_marked_by_year"] == {"2025": "8 of 10 (Toy)"}
     advice = "Look at Toy; if that is meant: strava-pipeline providers pull toy --years 2025 --allow-shrink"
     assert first.metadata["deletions_not_marked_advice"] == advice

@@ -199,7 +199,7 @@ def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped(watched: Watc
     def step(name: str, *deps: str) -> dg.AssetsDefinition:
         @dg.asset(name=name, deps=deps)
         def stopped(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            yield from reported(context, at_work, StepReport(name, {}, stopped=LimitReachedError("Toy", ENDS)))
+            yield from reported(context, at_work, StepReport(name, [], stopped=LimitReachedError("Toy", ENDS)))
 
         return stopped
 

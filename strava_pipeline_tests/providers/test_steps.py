@@ -36,8 +36,7 @@ def test_a_limit_met_by_the_login_is_kept_and_obeyed_by_the_next_run(world: Worl
     refuse_login(world)
     report = listed(world)
     assert isinstance(report.stopped, LimitReachedError)
-    assert report.complete is not None
-    assert not report.complete.holds
+    assert not report.holds
     assert last_outcomes(world.run().lake, world.subject.name)["listing"].limited_until == report.stopped.resumes_at
     asked = len(world.subject.journal.log)
     assert isinstance(listed(world).stopped, LimitReachedError)
@@ -52,8 +51,7 @@ def test_a_limit_met_by_the_login_ends_the_fetching_of_files_too(world: World) -
     refuse_login(world)
     report = world.fetch_files()
     assert isinstance(report.stopped, LimitReachedError)
-    assert report.complete is not None
-    assert not report.complete.holds
+    assert not report.holds
     assert last_outcomes(world.run().lake, world.subject.name)["files"].limited_until is not None
 
 
@@ -63,7 +61,6 @@ def test_gear_of_another_shape_is_reported_and_stops_no_merge(world: World) -> N
     for body in ({"error": "x"}, [1], "none", None, [{"other": 1}]):
         world.subject.fail(path=world.subject.gear, kind="body", status=200, body=body, times=3)
         report = listed(world)
-        assert report.metadata is not None
         assert report.metadata["gear_problem"], body
         world.subject.faults.clear()
         assert not list(world.run().lake.kind_of(world.subject.name, "gear").glob("*")), "it is not kept as an answer"
@@ -104,7 +101,7 @@ def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full_and_of_
     for key in keys[1:]:
         world.subject.delete(key)
     report = world.pull("year", 2025)
-    assert (report.rows, report.manifest.complete) == (0, True)
+    assert (report.rows_received, report.manifest.complete) == (0, True)
     assert (world.names(), world.gold("SELECT count(*) FROM deleted_activities")) == ([], [(5,)])
 
 

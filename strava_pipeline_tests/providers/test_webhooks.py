@@ -147,8 +147,7 @@ def test_what_a_limit_or_an_outage_keeps_from_coming_waits(world: World, monkeyp
     world.subject.fail(path=path, exact=False, **limit)
     report = follow_step(world)
     assert isinstance(report.stopped, LimitReachedError)
-    assert report.complete is not None
-    assert not report.complete.holds
+    assert not report.holds
     assert provider_states(world.settings)[world.subject.name].steps["webhooks"].limited_until is not None
     calls(world)
     assert follow_step(world).stopped

@@ -15,6 +15,7 @@ from typing import ClassVar
 import polars as pl
 
 from strava_pipeline.core.activities import start_instants
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
@@ -84,12 +85,12 @@ def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:
 
 
 @dataclass(slots=True)
-class AbsenceReport:
+class AbsenceReport(Numbers):
     """What changed in the marks of some years. `held`: shrinks that wait for a person."""
 
     deleted: int = 0
     restored: int = 0
-    held: list[Shrink] = field(default_factory=list)
+    held: list[Shrink] = field(default_factory=list, repr=False)
 
     def __iadd__(self, other: "AbsenceReport") -> "AbsenceReport":
         self.deleted += other.deleted

@@ -30,6 +30,7 @@ from strava_pipeline.core.insights.documents import (
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import FILE_SPORTS, LIFTED, chosen_sports, unknown_sports, whole_groups
 from strava_pipeline.lake.files import write_whole
@@ -72,15 +73,15 @@ class YearInsights:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Numbers):
     """Counts of activities in no year's insights: without a start; later than tomorrow, by a wrong clock; and of those in no sum
     of a measure, as nothing says it.
     """
 
-    undated: int = 0
-    later: int = 0
-    without_moving_time: int = 0
-    without_climb: int = 0
+    activities_without_date: int = 0
+    activities_in_the_future: int = 0
+    activities_without_moving_time: int = 0
+    activities_without_climb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,16 @@ class InsightSources:
 
 
 @dataclass(slots=True)
-class InsightsReport:
+class InsightsReport(Numbers):
     """The years whose files were written, and the insights of the run's own years."""
 
-    written: list[int] = field(default_factory=list)
-    years: dict[int, YearInsights] = field(default_factory=dict)
-    unknown_sports: list[str] = field(default_factory=list)
+    written: list[int] = field(default_factory=list, repr=False)
+    years: dict[int, YearInsights] = field(default_factory=dict, repr=False)
+    unknown_sports: list[str] = field(default_factory=list, repr=False)
     left_out: LeftOut = field(default_factory=LeftOut)
+
+    def shown(self) -> dict[str, Any]:
+        return {"years_written": len(self.written), **Numbers.shown(self)}
 
 
 def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete | None:
@@ -367,8 +371,8 @@ def year_summary(
         before=before.paced if before is not None else [],
         load_days=by_day,
         unknown_sports=unknown_sports(everything.sports),
-        undated=everything.left_out.undated,
-        later=everything.left_out.later,
+        undated=everything.left_out.activities_without_date,
+        later=everything.left_out.activities_in_the_future,
         others=athlete.others,
         without_moving_time=whole[10],
         without_climb=whole[11],

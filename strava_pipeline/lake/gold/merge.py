@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import TABLES, Column
 from strava_pipeline.core.years import YearRange
@@ -36,13 +37,13 @@ NO_SHARDS = "[]"  # the signature of a year without any: nothing to merge, noted
 
 
 @dataclass(slots=True)
-class MergeReport:
+class MergeReport(Numbers):
     """What a merge wrote. Of details: rows by table, and counts of fields without a column."""
 
     inserted: int = 0
     updated: int = 0
-    rows: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter, repr=False)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
 
     def count(self, actions: list[tuple[str]]) -> None:
         self.inserted += sum(action == "INSERT" for (action,) in actions)

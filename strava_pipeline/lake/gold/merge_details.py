@@ -111,7 +111,7 @@ def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[Answe
     in_gold = ((one, held[one.activity_id]) for one in doubted if one.activity_id in held)
     disbelieved = {at for one, at in in_gold if _never_came(one, at)}
     merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
-    report.unknown.update(unknown)
+    report.unknown_fields.update(unknown)
 
 
 def merge_detail_frames(

@@ -18,8 +18,10 @@ import duckdb
 import polars as pl
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, TransientError
+from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.tables.exported import WHOLE, Exported
 from strava_pipeline.core.tables.model import Kind
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.publish import if_readable
 from strava_pipeline.lake.gold.staging import (
     YEAR,
@@ -77,15 +79,23 @@ class Target:
 
 
 @dataclass(slots=True)
-class ExportReport:
+class ExportReport(Numbers):
     """`rows`: of each year, now; `written`: of each year that was replaced; `unequal`: tables whose rows there became others.
 
     A year with such a table stays as it was.
     """
 
-    rows: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    written: dict[int, int] = field(default_factory=dict)
-    unequal: set[str] = field(default_factory=set)
+    exported_tables: int
+    rows: dict[int, int] = field(default_factory=lambda: defaultdict(int), repr=False)
+    written: dict[int, int] = field(default_factory=dict, repr=False)
+    unequal: set[str] = field(default_factory=set, repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        years = sorted(year for year in self.written if year != WHOLE)
+        return Numbers.shown(self) | {"rows_written": sum(self.written.values()), **if_any(years_exported=years)}
+
+    def __str__(self) -> str:
+        return f"Exported {counted(sum(self.written.values()), 'row')} to PostgreSQL" if self.written else ""
 
 
 def export_gold(
@@ -99,7 +109,7 @@ def export_gold(
     """
     with staging(lake) as connection, _session(target, owner_of(connection)) as elsewhere:
         elsewhere.prepare(tables)
-        report, noted = ExportReport(), elsewhere.noted()
+        report, noted = ExportReport(len(tables)), elsewhere.noted()
         compared = {*years, WHOLE} if noted else set()  # nothing is there yet
         due: dict[int, list[tuple[Exported, Content]]] = defaultdict(list)
         for exported in tables.values():

@@ -8,15 +8,16 @@ consistent, until they open it again.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.activity_list import is_list_current, sync_list
 from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
@@ -51,18 +52,25 @@ Refuse = Callable[[Connection], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class Published(Numbers):
     """What readers see now: the rows of each table, and the user's views that were left out, each with the reason.
 
     `unequal`: tables whose snapshot has another number of rows than the warehouse, with both; None: nothing was compared, as
-    the warehouse is half rebuilt, or is published later (`is_put_off`).
+    the warehouse is half rebuilt, or is published later.
     """
 
     replaced: bool
-    rows: dict[str, int]
-    left_out: dict[str, str]
-    unequal: dict[str, tuple[int, int]] | None
-    is_put_off: bool = False
+    bytes: int
+    rows: dict[str, int] = field(default_factory=dict, repr=False)
+    views_left_out: dict[str, str] = field(default_factory=dict)
+    unequal: dict[str, tuple[int, int]] | None = field(default=None, repr=False)
+    published_later: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        return Numbers.shown(self) | {f"rows/{name}": count for name, count in self.rows.items()}
+
+    def __str__(self) -> str:
+        return "Published" if self.replaced else "Nothing changed since the last publish"
 
 
 def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
@@ -105,13 +113,14 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
             with snapshot(lake) as connection:
                 seen = _look(connection)
     unequal = None if gold is None else _unequal(gold, seen.rows)
-    return Published(due, seen.rows, seen.left_out, unequal)
+    return Published(due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal)
 
 
 def published_before(lake: Lake) -> Published:
     """What readers see while the next publish is put off (publish_pause.py)."""
     seen = if_readable(lake, _look)
-    return Published(False, seen.rows if seen else {}, seen.left_out if seen else {}, None, is_put_off=True)
+    rows, left_out = (seen.rows, seen.left_out) if seen else ({}, {})
+    return Published(False, lake.snapshot.stat().st_size, rows, left_out, published_later=True)
 
 
 def _sync_tables(connection: Connection, lake: Lake) -> None:

@@ -165,7 +165,7 @@ def _merge(
         if details:
             frames, unknown = detail_frames(details, athlete_id=one.listing.manifest.athlete_id, source=one.source)
             merge_detail_frames(connection, lake, frames, report)
-            report.unknown.update(unknown)
+            report.unknown_fields.update(unknown)
         whole = whole and len(there) == len(newest)
         tick(1)
     if whole:
@@ -376,4 +376,4 @@ def merge_provider_files(connection: Connection, lake: Lake, fresh: Sequence[Fre
             frames, unknown = detail_frames([each.detail for each in batch], athlete_id=None, source=source)
             replaced = {each.held_at for each in batch if each.held_at is not None}
             merge_detail_frames(connection, lake, frames, report, sorted(replaced))
-            report.unknown.update(unknown)
+            report.unknown_fields.update(unknown)

@@ -6,6 +6,7 @@ How a change is written is applying.py's.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.changes.states import ChangeState, Verdicted, approved
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
@@ -32,7 +34,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.operations.step_reports import StepReport, if_any, timed
+from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 
@@ -56,21 +58,20 @@ def apply_approved(
     """
     reports: dict[str, Applied] = {}
     unexpected: list[Exception] = []
-    with timed() as seconds:
-        chosen = approved(states_now(run.lake, settings, run.now()), ids, years, run.years)
-        for provider, states in in_order(chosen).items():
-            what = f"Writing changes: {place_of(provider)}"
-            with run.exclusive(f"changes-{provider}"), progressing(run.progress, what, len(states)) as advance:
-                now = states_now(run.lake, settings, run.now())  # another run may have written some
-                still = [now[state.change.id] for state in states if now[state.change.id].state == "approved"]
-                most = None if everything else MOST
-                try:
-                    reports[provider] = _apply(run, settings, sources, provider, still, most, advance)
-                except Exception as error:  # noqa: BLE001 - of one service; raised when the others had their turn
-                    unexpected.append(error)
+    chosen = approved(states_now(run.lake, settings, run.now()), ids, years, run.years)
+    for provider, states in in_order(chosen).items():
+        what = f"Writing changes: {place_of(provider)}"
+        with run.exclusive(f"changes-{provider}"), progressing(run.progress, what, len(states)) as advance:
+            now = states_now(run.lake, settings, run.now())  # another run may have written some
+            still = [now[state.change.id] for state in states if now[state.change.id].state == "approved"]
+            most = None if everything else MOST
+            try:
+                reports[provider] = _apply(run, settings, sources, provider, still, most, advance)
+            except Exception as error:  # noqa: BLE001 - of one service; raised when the others had their turn
+                unexpected.append(error)
     if unexpected:
         raise unexpected[0]
-    return _report(reports, seconds.value)
+    return _report(reports)
 
 
 def place_of(provider: str) -> str:
@@ -156,39 +157,53 @@ def upload_files(lake: Lake) -> Iterator[Any]:
         yield details
 
 
+@dataclass(frozen=True, slots=True)
+class ChangesWritten(Numbers):
+    """What became of approved changes. `change_problems`: services that could not be written to, each with the reason."""
+
+    changes_applied: int = 0
+    changes_failed: int = 0
+    changes_conflicted: int = 0
+    changes_left: int = 0
+    change_problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return sentence(
+            f"Applied {counted(self.changes_applied, 'change')}",
+            (self.changes_failed, f"{self.changes_failed} failed"),
+            (self.changes_conflicted, f"{self.changes_conflicted} conflicted"),
+            (self.changes_left, f"{self.changes_left} still approved"),
+        )
+
+
 def nothing_applied(run: RunContext, settings: Settings, years: Collection[int]) -> StepReport:
     """The report of a run that is not meant to write, such as a backfill: what waits for the job that is."""
     waiting = len(approved(states_now(run.lake, settings, run.now()), (), years, run.years))
     advice = f"{counted(waiting, 'approved change')} not written yet: run the job apply_changes."
-    return StepReport(
-        "applied_changes",
-        {"result": "Nothing was written: only the job apply_changes does that.", "changes_left": waiting},
-        complete=_all_written(waiting == 0, waiting, advice if waiting else ""),
+    notes = {"result": "Nothing was written: only the job apply_changes does that."}
+    written, found = (
+        ChangesWritten(changes_left=waiting),
+        _all_written(waiting == 0, waiting, advice if waiting else ""),
     )
+    return StepReport("applied_changes", [written], notes=notes, findings=[found])
 
 
 def _all_written(holds: bool, left: int, advice: str) -> Finding:
     return Finding("all_written", holds, {"changes_left": left}, advice, refuses=False)
 
 
-def _report(reports: Mapping[str, Applied], seconds: float) -> StepReport:
+def _report(reports: Mapping[str, Applied]) -> StepReport:
     results: Counter[str] = Counter()
     for found in reports.values():
         results.update(found.results)
     problems = [f"{place_of(name)}: {found.problem}" for name, found in reports.items() if found.problem]
     stopped = next((found.stopped for found in reports.values() if found.stopped is not None), None)
     left = sum(found.left for found in reports.values())
-    counts = {f"changes_{name}": results[name] for name in ("applied", "failed", "conflicted")}
+    written = ChangesWritten(results["applied"], results["failed"], results["conflicted"], left, problems)
+    is_all = not (left or results["failed"] or results["conflicted"])
     return StepReport(
         "applied_changes",
-        {
-            **counts,
-            "changes_left": left,
-            **if_any(change_problems=problems),
-            "seconds": seconds,
-        },
-        complete=_all_written(
-            not (left or results["failed"] or results["conflicted"]), left, str(stopped or " ".join(problems))
-        ),
+        [written],
+        findings=[_all_written(is_all, left, str(stopped or " ".join(problems)))],
         stopped=None if stopped is None else str(stopped),  # in words: a person goes on, no sensor
     )

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, ended_ids, what_is_due
+from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
@@ -28,20 +30,27 @@ _LEFT = "proposals_left_out"  # a note of how many more changes could be propose
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """What proposing came to.
+class Proposed(Numbers):
+    """What proposing came to. Counts alone: values are private.
 
     Args:
-        new: how many changes were proposed, for the first time or again.
-        expired: how many ended without having been applied.
+        newly_proposed: how many changes were proposed, for the first time or again.
+        changes_expired: how many ended without having been applied.
         states: how many changes have each state, by state, service and kind.
-        left_out: how many more the data call for, beyond those that runs propose at a time.
+        changes_left_out: how many more the data call for, beyond those that runs propose at a time.
     """
 
-    new: int = 0
-    expired: int = 0
-    states: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    left_out: int = 0
+    newly_proposed: int = 0
+    changes_expired: int = 0
+    states: Mapping[tuple[str, str, str], int] = field(default_factory=dict, repr=False)
+    changes_left_out: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        counts: dict[str, dict[str, int]] = {}
+        for (state, provider, kind), count in self.states.items():
+            counts.setdefault(state, {})[f"{kind} {provider}"] = count
+        waiting = sum(counts.get("proposed", {}).values())
+        return {**Numbers.shown(self), "changes_waiting": waiting, **if_any(changes_by_state=counts)}
 
 
 def approval_time(settings: Settings) -> timedelta:
@@ -61,7 +70,7 @@ def update_proposals(
         return Proposed()
     with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
         if not months and are_proposals_current(run, settings, connection):
-            return Proposed(states=state_counts(connection), left_out=_left_out(connection))
+            return Proposed(states=state_counts(connection), changes_left_out=_left_out(connection))
         with transaction(connection):
             return propose(run, settings, connection, months)
 

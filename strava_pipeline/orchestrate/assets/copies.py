@@ -1,33 +1,25 @@
 """The asset of the second copy: there only where one is made, the last step of each run that lands or publishes anything."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 
 from strava_pipeline.operations.copying import COPIED, SECOND_COPY, copy_after_run
 from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.job_records import COPIES
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, INSIGHTS
-from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, asset, reported
+from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import STEP_LAST
 from strava_pipeline.settings import Settings
 
 
 def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The asset, which every job takes along that lands or publishes anything. It has no years: all of the folder is copied."""
-
-    @asset(
-        name=SECOND_COPY,
+    copy = dg.AssetSpec(
+        SECOND_COPY,
         deps=["published_warehouse", INSIGHTS, "activity_shards", FILE_READINGS, "athlete", "gear"],
         group_name=COPIES.name,
-        op_tags=STEP_LAST,
         kinds={"duckdb"},
         description="What can't be made again, and the published warehouse, in RESTIC_REPOSITORY: new and changed files of the "
         "whole folder, whatever the years of the run.",
-        check_specs=own_checks(SECOND_COPY, {COPIED: "The copy is up to date."}),
     )
-    def second_copy(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, copy_after_run(run, settings))
-
-    return [second_copy]
+    checks = own_checks(SECOND_COPY, {COPIED: "The copy is up to date."})
+    return [step([copy], lambda asked: copy_after_run(asked.run, settings), checks=checks, op_tags=STEP_LAST)]

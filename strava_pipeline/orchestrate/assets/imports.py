@@ -16,6 +16,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.operations.merging_steps import land_files, list_files, read_imports
+from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import ImportConfig
 from strava_pipeline.orchestrate.jobs import (
@@ -33,53 +34,47 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
 )
 from strava_pipeline.orchestrate.metadata import described, table_description
-from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, asset, reported
+from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
 def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
-    """The three assets of imported files, none of them by year."""
+    """The three assets of imported files, none of them by year. They come before what reads them by way of `imports`."""
 
-    @asset(
-        name=FILE_BRONZE,
+    def land(asked: Asked) -> StepReport:
+        config = asked.config
+        return land_files(asked.run, [*map(Path, config.paths)], limits, also_undone=config.also_undone)
+
+    bronze = dg.AssetSpec(
+        FILE_BRONZE,
         group_name="bronze",
         kinds={"file"},
         description="Files of activities, lists of archives and their pictures, byte for byte as they were received, each "
         "once, and which files came in one import under which names. Without a config: what lies in data/inbox/files.",
-        check_specs=own_checks(FILE_BRONZE, {"all_taken_in": "No file of the import had to be left out."}),
-        op_tags=STEP_FIRST,  # as the two below: before what reads them in the same run, by way of `imports`
     )
-    def bronze_files(context: dg.AssetExecutionContext, config: ImportConfig, run: Run) -> Iterator[Result]:
-        paths = [Path(path) for path in config.paths]
-        yield from reported(context, run, land_files(run, paths, limits, also_undone=config.also_undone))
-
-    @asset(
-        name=FILE_READINGS,
+    readings = dg.AssetSpec(
+        FILE_READINGS,
         deps=[FILE_BRONZE],
         group_name="imports",
         kinds={"json", "parquet"},
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
         "Strava's API, so that all later steps have one kind of input.",
-        op_tags=STEP_FIRST,
     )
-    def file_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, read_imports(run, limits))
-
-    @asset(
-        name=FILES.name,
+    files = dg.AssetSpec(
+        FILES.name,
         deps=[FILE_READINGS],
         group_name="imports",
         kinds={"duckdb"},
         description=table_description(FILES),
         metadata=described(FILES.name),
-        check_specs=table_checks(FILES.name, FILES.name),
-        op_tags=STEP_FIRST,
     )
-    def files(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, list_files(run))
-
-    return [bronze_files, file_readings, files]
+    taken_in = own_checks(FILE_BRONZE, {"all_taken_in": "No file of the import had to be left out."})
+    checks = table_checks(FILES.name, FILES.name)
+    return [
+        step([bronze], land, checks=taken_in, config=ImportConfig, op_tags=STEP_FIRST),
+        step([readings], lambda asked: read_imports(asked.run, limits), op_tags=STEP_FIRST),
+        step([files], lambda asked: list_files(asked.run), checks=checks, op_tags=STEP_FIRST),
+    ]
 
 
 def received_assets(sources: Collection[str], senders: Set[str]) -> list[dg.AssetSpec]:

@@ -27,7 +27,7 @@ from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
 from strava_pipeline.operations.quiet import end_if_quiet
 from strava_pipeline.operations.shapes import SHAPE, shape_finding
-from strava_pipeline.orchestrate.assets.gold import PUBLISHED
+from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.config import (
     CallLimits,
@@ -50,8 +50,7 @@ from strava_pipeline.orchestrate.jobs import (
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import described, described_source
-from strava_pipeline.orchestrate.resources import Run, RunSources
-from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported, tags_before
+from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
@@ -99,8 +98,19 @@ def _assets_of(
 
 
 def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
+    def work(asked: Asked) -> list[StepReport]:
+        run, of_run = asked.run, asked.of_run
+        options = resolved(asked.config, asked.job, LISTING)
+        options = options.model_copy(update={"month": options.month or month_asked(of_run)})
+        details, years, strava = _details_of(of_run), asked.years, asked.sources.budgeted(source)
+        listed = list_activities(run, strava, options, years, is_last=details is None)
+        listed = replace(listed, findings=[*listed.findings, shape_finding(run.lake, source)])
+        if details is not None and options.mode == "incremental" and _may_end(asked, years):
+            return end_if_quiet(run, strava, listed, details, years)
+        return [listed]
 
-    @asset(
+    listing = dg.AssetSpec(
+        LISTING,
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
@@ -108,33 +118,20 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
-        check_specs=own_checks(LISTING, LISTED),
-        output_required=False,  # a daily run without anything to do ends here: Dagster skips the steps below
+        skippable=True,  # a daily run without anything to do ends here: Dagster skips the steps below
     )
-    def bronze_activities(
-        context: dg.AssetExecutionContext, config: ListingConfig, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        options = resolved(config, context.run.job_name, LISTING)
-        options = options.model_copy(update={"month": options.month or month_asked(context.run)})
-        details, years, strava = _details_of(context.run), chosen_years(context, run), sources.budgeted(source)
-        report = list_activities(run, strava, options, years, is_last=details is None)
-        reports = [replace(report, findings=[shape_finding(run.lake, source)])]
-        if details is not None and options.mode == "incremental" and _may_end(context, years):
-            reports = end_if_quiet(run, strava, reports[0], details, years)
-        yield from reported(context, run, *reports)
-
-    return bronze_activities
+    return step([listing], work, checks=own_checks(LISTING, LISTED), config=ListingConfig, needs=["sources"])
 
 
 def _ops_of(run: dg.DagsterRun) -> dict[str, Any]:
     return dict(run.run_config).get("ops") or {}  # type: ignore[return-value]
 
 
-def _may_end(context: dg.AssetExecutionContext, years: Sequence[int]) -> bool:
+def _may_end(asked: Asked, years: Sequence[int]) -> bool:
     """Whether it is a whole daily run whose steps below do only what is due, and Dagster's records have an earlier one."""
-    run = context.run
+    run = asked.of_run
     is_whole = not run.asset_selection and _ops_of(run).keys() <= {LISTING, DETAILS}
-    return run.job_name == "flow" and is_whole and all(tags_before(context, PUBLISHED, year) for year in years)
+    return run.job_name == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
 
 
 def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
@@ -148,7 +145,12 @@ def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @asset(
+    def work(asked: Asked) -> StepReport:
+        options = resolved(asked.config, asked.job, DETAILS)
+        return fetch_details(asked.run, asked.sources.budgeted(source), options, asked.years)
+
+    details = dg.AssetSpec(
+        DETAILS,
         partitions_def=partitions,
         deps=["activities"],
         group_name="details",
@@ -157,69 +159,56 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each is saved before the next call.",
         metadata=described_source(*DETAIL_TABLES),
-        check_specs=own_checks(DETAILS, {"details_complete": "No detail in scope is missing."}),
     )
-    def bronze_activity_details(
-        context: dg.AssetExecutionContext, config: DetailsConfig, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        options = resolved(config, context.run.job_name, DETAILS)
-        yield from reported(
-            context, run, fetch_details(run, sources.budgeted(source), options, chosen_years(context, run))
-        )
-
-    return bronze_activity_details
+    checks = own_checks(DETAILS, {"details_complete": "No detail in scope is missing."})
+    return step([details], work, checks=checks, config=DetailsConfig, needs=["sources"])
 
 
 def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @asset(
-        name=STREAMS,
+    streams = dg.AssetSpec(
+        STREAMS,
         partitions_def=partitions,
         deps=["activities"],
         group_name="tracks",
         kinds={"json", "file"},
         tags=MAKES_CALLS,
-        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
         metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
-        check_specs=own_checks(STREAMS, {"streams_complete": "No streams of these years are missing."}),
     )
-    def bronze_activity_streams(
-        context: dg.AssetExecutionContext, config: StreamsConfig, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        yield from reported(
-            context, run, fetch_streams(run, sources.budgeted(source), config, chosen_years(context, run))
-        )
-
-    return bronze_activity_streams
+    return step(
+        [streams],
+        lambda asked: fetch_streams(asked.run, asked.sources.budgeted(source), asked.config, asked.years),
+        checks=own_checks(STREAMS, {"streams_complete": "No streams of these years are missing."}),
+        config=StreamsConfig,
+        needs=["sources"],
+        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
+    )
 
 
 def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    @asset(
-        name=EVENTS,
+    events = dg.AssetSpec(
+        EVENTS,
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
         tags=MAKES_CALLS,
         description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
-        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
         metadata=_json_fields(_EVENT),
-        check_specs=own_checks(
-            EVENTS,
-            {
-                "access_granted": "The athlete did not take this application's access away.",
-                "events_settled": "Every event was followed.",
-            },
-        ),
     )
-    def webhook_events(
-        context: dg.AssetExecutionContext, config: EventsConfig, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        report = follow_events(run, sources.source(source), config, chosen_years(context, run), asset=EVENTS)
-        yield from reported(context, run, report)
-
-    return webhook_events
+    rules = {
+        "access_granted": "The athlete did not take this application's access away.",
+        "events_settled": "Every event was followed.",
+    }
+    return step(
+        [events],
+        lambda asked: follow_events(asked.run, asked.sources.source(source), asked.config, asked.years, asset=EVENTS),
+        checks=own_checks(EVENTS, rules),
+        config=EventsConfig,
+        needs=["sources"],
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
+    )
 
 
 def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
@@ -228,61 +217,66 @@ def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
-    @asset(
-        group_name="profile",
-        kinds={"duckdb", "json"},
-        tags=MAKES_CALLS,
-        description="The athlete who logged in.",
-        metadata=described("athlete"),
-        check_specs=table_checks("athlete", "athlete"),
-    )
-    def athlete(
-        context: dg.AssetExecutionContext, config: CallLimits, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        yield from reported(context, run, fetch_athlete(run, sources.budgeted(source), config))
-
-    @asset(
-        deps=["activities"],
-        group_name="profile",
-        kinds={"duckdb", "json"},
-        tags=MAKES_CALLS,
-        description="Every bike and pair of shoes that an activity refers to.",
-        metadata=described("gear"),
-        check_specs=table_checks("gear", "gear"),
-    )
-    def gear(context: dg.AssetExecutionContext, config: GearConfig, run: Run, sources: RunSources) -> Iterator[Result]:
-        yield from reported(
-            context, run, fetch_gear(run, sources.budgeted(source), config, new_gear_only=config.new_gear_only)
+    def spec(table: str, description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            table,
+            deps=deps,
+            group_name="profile",
+            kinds={"duckdb", "json"},
+            tags=MAKES_CALLS,
+            description=description,
+            metadata=described(table),
         )
 
-    return [athlete, gear]
+    def gear(asked: Asked) -> StepReport:
+        new_gear_only = asked.config.new_gear_only
+        return fetch_gear(asked.run, asked.sources.budgeted(source), asked.config, new_gear_only=new_gear_only)
+
+    return [
+        step(
+            [spec("athlete", "The athlete who logged in.")],
+            lambda asked: fetch_athlete(asked.run, asked.sources.budgeted(source), asked.config),
+            checks=table_checks("athlete", "athlete"),
+            config=CallLimits,
+            needs=["sources"],
+        ),
+        step(
+            [spec("gear", "Every bike and pair of shoes that an activity refers to.", ["activities"])],
+            gear,
+            checks=table_checks("gear", "gear"),
+            config=GearConfig,
+            needs=["sources"],
+        ),
+    ]
 
 
 def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDefinition:
     title, key = spec_of(name).title, provider_listing(name)
 
-    @asset(
-        name=key,
+    def work(asked: Asked) -> StepReport:
+        run, years, source, config = asked.run, asked.years, asked.sources.source(name), asked.config
+        if config.mode == "events":
+            report = follow_events(run, source, EventsOptions(), years, asset=key)
+        else:
+            report = list_provider_activities(run, source, config.options(asked.of_run), years, asset=key)
+        return replace(report, findings=[*report.findings, shape_finding(run.lake, name)])
+
+    listing = dg.AssetSpec(
+        key,
         partitions_def=partitions,
         group_name="bronze",
         kinds={"json", "file"},
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
-        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
-        check_specs=own_checks(key, LISTED),
     )
-    def listing(
-        context: dg.AssetExecutionContext, config: ProviderListingConfig, run: Run, sources: RunSources
-    ) -> Iterator[Result]:
-        years = chosen_years(context, run)
-        source = sources.source(name)
-        if config.mode == "events":
-            report = follow_events(run, source, EventsOptions(), years, asset=key)
-        else:
-            report = list_provider_activities(run, source, config.options(context.run), years, asset=key)
-        yield from reported(context, run, replace(report, findings=[shape_finding(run.lake, name)]))
-
-    return listing
+    return step(
+        [listing],
+        work,
+        checks=own_checks(key, LISTED),
+        config=ProviderListingConfig,
+        needs=["sources"],
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
+    )
 
 
 def _files(
@@ -290,20 +284,21 @@ def _files(
 ) -> dg.AssetsDefinition:
     title, key = spec_of(name).title, provider_files(name)
     off = "" if choice.auto_files else " Switched off by auto_files in providers.toml: nothing is asked for."
-
-    @asset(
-        name=key,
+    files = dg.AssetSpec(
+        key,
         partitions_def=partitions,
         deps=["activities", ACTIVITY_MEMBERS.name],
         group_name="provider_files",  # not bronze: which files lack is known after the matching
         kinds={"file"},
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
-        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
-        check_specs=own_checks(key, {"files_complete": "No file of these years is missing."}),
     )
-    def files(context: dg.AssetExecutionContext, run: Run, sources: RunSources) -> Iterator[Result]:
-        years, source = chosen_years(context, run), sources.source(name)
-        yield from reported(context, run, bring_provider_files(run, source, years, choice.auto_files, limits))
-
-    return files
+    return step(
+        [files],
+        lambda asked: bring_provider_files(
+            asked.run, asked.sources.source(name), asked.years, choice.auto_files, limits
+        ),
+        checks=own_checks(key, {"files_complete": "No file of these years is missing."}),
+        needs=["sources"],
+        op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
+    )

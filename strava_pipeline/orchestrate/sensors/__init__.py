@@ -3,15 +3,16 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import dagster as dg
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.ingest.clock import system_clock, utc_now
-from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.run_records import run_records_sensor
+from strava_pipeline.orchestrate.runs import RESUMABLE
 from strava_pipeline.orchestrate.sensors.failure_alert import failure_alert_sensor
 from strava_pipeline.orchestrate.sensors.inbox import (
     inbox_sensor,
@@ -28,7 +29,7 @@ def sensors(
     settings: Settings,
     senders: Collection[str],
     providers: Collection[str],
-    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    jobs: Jobs,
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
@@ -42,11 +43,11 @@ def sensors(
     status = _status(running)
     return [
         new_gear_sensor(settings, status, system_clock(settings, now)),
-        resume_sensor(settings, status, now),
+        *([resume_sensor(settings, jobs, status, now)] if {job.name for job in jobs}.issuperset(RESUMABLE) else []),
         catch_up_sensor(settings, status, now),
         *([failure_alert_sensor(settings, url, status, now)] if (url := settings.alert_url) is not None else []),
         run_records_sensor(settings, status, now),
-        inbox_sensor(settings, status, now),
+        inbox_sensor(settings, jobs, status, now),
         requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
         *([publishing_sensor(settings, status, now)] if senders else []),
         quarantine_retry_sensor(settings, status),

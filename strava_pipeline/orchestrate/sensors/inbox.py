@@ -28,9 +28,9 @@ from strava_pipeline.lake.providers import limited_until
 from strava_pipeline.lake.requests import ImportWanted, Request, is_anybody_looking, open_requests
 from strava_pipeline.operations.events import years_behind_events, years_of_events
 from strava_pipeline.operations.importing import inbox_marks
+from strava_pipeline.operations.step_reports import PUBLISHED
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs
-from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
+from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     FILE_BRONZE,
@@ -41,7 +41,7 @@ from strava_pipeline.orchestrate.jobs import (
     MERGE_FILES_JOB,
     events_job,
 )
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
 from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
 from strava_pipeline.settings import Settings
@@ -54,10 +54,10 @@ _AFTER = f"{HIDDEN}imports"  # tag: which imports a merge is of
 
 
 def inbox_sensor(
-    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+    settings: Settings, jobs: Jobs, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        jobs=[job for job in asset_jobs() if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
+        jobs=[job for job in jobs if job.name in (IMPORT_JOB, MERGE_FILES_JOB)],
         minimum_interval_seconds=60,
         default_status=status,
         description="Takes in what is dropped into data/inbox/files, as soon as it is the same for two looks; and brings "
@@ -92,12 +92,7 @@ def _taking_in(
     if runs := context.instance.get_runs(filters=dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1):
         return f"Run {runs[0].run_id} is of what was dropped: {runs[0].status.value.lower()}."
     paths = [str(path.absolute()) for path in unchanged]
-    return dg.RunRequest(
-        job_name=IMPORT_JOB,
-        run_key=run_key,
-        run_config=JOBS[IMPORT_JOB].run_config(**{FILE_BRONZE: {"paths": paths}}),
-        tags={DATA_DIR: str(settings.data_dir)},
-    )
+    return run_request(settings, JOBS[IMPORT_JOB], run_key=run_key, config={FILE_BRONZE: {"paths": paths}})
 
 
 def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake) -> dg.RunRequest | str:
@@ -124,11 +119,8 @@ def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake)
     failed = instance.get_runs_count(dg.RunsFilter(job_name=job, tags=mark, statuses=FAILED))
     if failed >= TRIES or runs >= MOST:
         return f"{runs} runs of imports, {failed} failed; `strava-pipeline import` of the same shows why."
-    return dg.RunRequest(
-        job_name=job,
-        run_key=f"{job} {mark} {runs + 1}",
-        tags=mark | ({} if unread else range_tags(sorted(behind))),
-    )
+    years_of_merge = [] if unread else sorted(behind)
+    return run_request(settings, JOBS[job], years_of_merge, run_key=f"{job} {mark} {runs + 1}", tags=mark)
 
 
 def _asked_for(lake: Lake, now: datetime) -> Callable[[str], bool]:
@@ -162,7 +154,7 @@ def _digest(lines: list[str]) -> str:
 def webhooks_sensor(
     settings: Settings,
     sources: Sequence[str],
-    jobs: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    jobs: Jobs,
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
@@ -217,11 +209,8 @@ def _following(
         years = years_without_choice(settings, job.name, at) if is_due else []
     if not years:
         return "every event was followed, or waits for its time."
-    return dg.RunRequest(
-        job_name=job.name,
-        tags={**range_tags(years), DATA_DIR: str(settings.data_dir)},
-        run_config=job.run_config(**_with_pause(settings)),
-    )
+    # it is left to `publishing` to publish soon after another run did
+    return run_request(settings, job, years, config={PUBLISHED: {"pause_minutes": settings.publish_minutes}})
 
 
 def _years_of_details(
@@ -267,14 +256,9 @@ def publishing_sensor(
         _, rest = _failed_before(context.instance, lake, MATCH_JOB, at, "it")
         if rest is not None:
             return dg.SkipReason(rest)
-        return dg.RunRequest(job_name=MATCH_JOB, tags={**range_tags(sorted(years)), DATA_DIR: str(settings.data_dir)})
+        return run_request(settings, JOBS[MATCH_JOB], sorted(years))
 
     return publishing
-
-
-def _with_pause(settings: Settings) -> dict[str, dict[str, int]]:
-    """The config by which a run of events leaves it to `publishing` to publish soon after another one did."""
-    return {"published_warehouse": {"pause_minutes": settings.publish_minutes}}
 
 
 def _failed_before(

@@ -22,7 +22,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import InstigatorStatus, InstigatorType, get_latest_completed_cron_tick
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, NEW_GEAR_JOB
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs, newest
 from strava_pipeline.orchestrate.schedules import DAILY, flow_request, no_login
 from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
@@ -68,7 +68,7 @@ def _try(instance: dg.DagsterInstance, settings: Settings, at: datetime) -> dg.R
     tried = instance.get_runs_count(dg.RunsFilter(job_name="flow", tags={CATCHES_UP: day, **mine}))
     if tried >= TRIES:
         return dg.SkipReason(f"{TRIES} tries on {day} (UTC) came to no good end; the next is on the next day.")
-    return flow_request(settings, run_key=f"{day} {tried + 1} {settings.data_dir}", tags={CATCHES_UP: day})
+    return flow_request(settings, run_key=f"{day} {tried + 1} {settings.data_dir}", **{CATCHES_UP: day})
 
 
 def _switched_off(instance: dg.DagsterInstance) -> bool:
@@ -101,10 +101,12 @@ def quarantine_retry_sensor(settings: Settings, status: dg.DefaultSensorStatus) 
         # with the date: a run that met an outage left no evidence, and another one is due
         years = year_range(settings.first_year)
         newest = max(retry_at for retry_at, _ in due.values())
-        return dg.RunRequest(
+        return run_request(
+            settings,
+            JOBS["enrich"],
+            [years.clamp(year) for _, year in due.values()],
             run_key=f"{now:%Y-%m-%d} {newest:%Y%m%dT%H%M%S} {','.join(map(str, due))}",
-            run_config=JOBS["enrich"].run_config(**{DETAILS: {"scope": "rested", "ids": list(due)}}),
-            tags=range_tags([years.clamp(year) for _, year in due.values()]),
+            config={DETAILS: {"scope": "rested", "ids": list(due)}},
         )
 
     return quarantine_retry
@@ -130,6 +132,6 @@ def new_gear_sensor(settings: Settings, status: dg.DefaultSensorStatus, clock: S
         if not missing:
             return dg.SkipReason("All gear was fetched.")
         today = f"{clock.now():%Y-%m-%d}"  # what failed is asked for again the next day
-        return dg.RunRequest(run_key=f"{today} {','.join(missing)}", run_config=JOBS[NEW_GEAR_JOB].run_config())
+        return run_request(settings, JOBS[NEW_GEAR_JOB], run_key=f"{today} {','.join(missing)}")
 
     return new_gear

@@ -5,6 +5,7 @@ The request's id is the run key, so a request comes to one run. What is a reques
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
@@ -32,8 +33,8 @@ from strava_pipeline.lake.requests import (
 )
 from strava_pipeline.operations.requesting import paths_of_import, refuse_request, years_of_approved
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
-from strava_pipeline.orchestrate.job_records import MATCHING
+from strava_pipeline.orchestrate.asset_jobs import Jobs
+from strava_pipeline.orchestrate.job_records import MATCHING, Job
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     APPLIED_CHANGES,
@@ -50,7 +51,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_job,
     provider_listing,
 )
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
 from strava_pipeline.settings import Settings
@@ -65,7 +66,7 @@ _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dag
 
 def requests_sensor(
     settings: Settings,
-    defined: Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition],
+    defined: Jobs,
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
@@ -95,7 +96,7 @@ def requests_sensor(
                 _settle(lake, request, runs, now())
             else:
                 try:
-                    asked = run_request(settings, request, clock.now())
+                    asked = request_of(settings, request, clock.now())
                     if asked.job_name not in names:  # Dagster would refuse whatever waits beside it, too
                         if now() - request.at < SOON:
                             continue
@@ -120,49 +121,45 @@ def _settle(lake: Lake, request: Request, runs: Sequence[dg.DagsterRun], at: dat
         end_request(lake, request.id, "done" if succeeded else "failed", at, "" if succeeded else _SILENT)
 
 
-def run_request(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
+def request_of(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
     """The run that a request comes to. Raises PipelineError where it can't be carried out any more."""
     refuse_request(settings, request.wanted, now)
-    found = _planned(settings, request.wanted, now)
-    tags = {**found.tags, **FIRST, DATA_DIR: str(settings.data_dir), REQUEST: request.id}
-    return dg.RunRequest(run_key=request.id, job_name=found.job_name, run_config=found.run_config, tags=tags)
+    tags = {**FIRST, REQUEST: request.id}
+    if isinstance(request.wanted, SettingsWanted | DisplayWanted):
+        config = {"ops": {SETTINGS_OP: {"config": _chosen(request.wanted)}}}
+        tags[DATA_DIR] = str(settings.data_dir)
+        return dg.RunRequest(run_key=request.id, job_name=SETTINGS_JOB, run_config=config, tags=tags)
+    job, years, own = _planned(settings, request.wanted, now)
+    return run_request(settings, job, years, run_key=request.id, tags=tags, config=own)
 
 
-def _planned(settings: Settings, wanted: Wanted, now: datetime) -> dg.RunRequest:
-    """The job of what a person wants, with its config and years."""
-    years = year_range(settings.first_year, now)
+def _chosen(wanted: SettingsWanted | DisplayWanted) -> dict[str, Any]:
+    if isinstance(wanted, SettingsWanted):
+        return wanted.model_dump(mode="json", include={"seal", "priorities", "write"})
+    display = {name: value or "" for name, value in wanted.model_dump(exclude={"kind", "seal"}).items()}
+    return {"seal": wanted.seal, "display": display}
+
+
+def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Sequence[int], dict[str, dict[str, Any]]]:
+    """The job of what a person wants, its years, and the config of its assets."""
+    years, jobs = year_range(settings.first_year, now), jobs_of(settings)
     match wanted:
         case PullWanted(provider=name) if spec_of(name).unnamed:
-            return _of("flow", years_without_choice(settings, "flow", now), JOBS["flow"].run_config())
+            return jobs["flow"], years_without_choice(settings, "flow", now), {}
         case PullWanted(provider=name):
-            covered = years_without_choice(settings, name, now)
-            return _of(
-                name, covered, provider_job(name).run_config(**{provider_listing(name): {"mode": "incremental"}})
-            )
+            listing = {provider_listing(name): {"mode": "incremental"}}
+            return provider_job(name), years_without_choice(settings, name, now), listing
         case MonthWanted(month=month):
-            year, job = years.clamp(int(month[:4])), jobs_of(settings).get(MONTH_JOB)
-            if job is None:
-                return _of(
-                    "refresh", [year], JOBS["refresh"].run_config(**{LISTING: {"mode": "month", "month": month}})
-                )
-            return _of(MONTH_JOB, [year], job.run_config(**{MATCHING: {"months": [month]}}))
+            year = years.clamp(int(month[:4]))
+            if MONTH_JOB in jobs:
+                return jobs[MONTH_JOB], [year], {MATCHING: {"months": [month]}}
+            return jobs["refresh"], [year], {LISTING: {"mode": "month", "month": month}}
         case BackfillWanted(year=year):
-            name = SOURCES_JOB if SOURCES_JOB in jobs_of(settings) else "backfill"
-            return _of(name, [year], jobs_of(settings)[name].run_config())
+            return jobs[SOURCES_JOB if SOURCES_JOB in jobs else "backfill"], [year], {}
         case ApplyWanted(ids=ids):
-            covered = years_of_approved(settings, ids, now)
-            return _of(APPLY_JOB, covered, JOBS[APPLY_JOB].run_config(**{APPLIED_CHANGES: {"ids": list(ids)}}))
-        case SettingsWanted() as chosen:
-            config = chosen.model_dump(mode="json", include={"seal", "priorities", "write"})
-            return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": config}}})
-        case DisplayWanted(seal=seal) as chosen:
-            display = {name: value or "" for name, value in chosen.model_dump(exclude={"kind", "seal"}).items()}
-            return _of(SETTINGS_JOB, [], {"ops": {SETTINGS_OP: {"config": {"seal": seal, "display": display}}}})
+            return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
-            config = JOBS[IMPORT_ALL_JOB].run_config(**{FILE_BRONZE: {"paths": paths}})
-            return _of(IMPORT_ALL_JOB, years.all, config)  # of which years the files are is known when they are read
-
-
-def _of(job: str, years: Sequence[int], config: dict[str, object]) -> dg.RunRequest:
-    return dg.RunRequest(job_name=job, run_config=config, tags=range_tags(years) if years else {})
+            # of which years the files are is known when they are read
+            return jobs[IMPORT_ALL_JOB], years.all, {FILE_BRONZE: {"paths": paths}}
+    raise AssertionError(f"no job does {wanted}")

@@ -19,7 +19,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.options import CallOptions
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs
+from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
@@ -52,10 +52,10 @@ from strava_pipeline.settings import Settings
 
 
 def resume_sensor(
-    settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
+    settings: Settings, jobs: Jobs, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
-        jobs=[job for job in asset_jobs() if job.name in RESUMABLE],
+        jobs=[job for job in jobs if job.name in RESUMABLE],
         minimum_interval_seconds=300,
         default_status=status,
         description="Goes on with what one of Strava's limits stopped, once calls can be made again.",

@@ -3,7 +3,7 @@
 The work is operations.py's. Nothing here reports or keeps a position, a device's detail or free text.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,10 +11,9 @@ import dagster as dg
 from strava_pipeline.core.tables import Table
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
-from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, reported
+from strava_pipeline.orchestrate.steps import Work, step
 from strava_pipeline.settings import Settings
-from strava_pipeline.trips.activity.operations import NO_SOURCE, diagnose_trips, index_trips, replay_trips
+from strava_pipeline.trips.activity.operations import diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 _NOT_SHRUNK = {"not_shrunk": "The source lacks no more trips than people delete."}
@@ -33,32 +32,42 @@ class TripsConfig(dg.Config):
     allow_shrink: bool = False
 
 
-def _asset(table: Table, warns: Mapping[str, str], **more: Any) -> Callable[..., dg.AssetsDefinition]:
-    return asset(
-        group_name="trips",
-        kinds={"duckdb"},
-        description=table_description(table),
-        metadata=described(table.name),
-        check_specs=[*table_checks(table.name, table.name), *own_checks(table.name, warns)],
-        **more,
+def _step(
+    table: Table,
+    work: Work,
+    warns: Mapping[str, str],
+    *,
+    config: type[dg.Config] | None = TripsConfig,
+    **more: Any,
+) -> dg.AssetsDefinition:
+    description, metadata = table_description(table), described(table.name)
+    spec = dg.AssetSpec(
+        table.name, group_name="trips", kinds={"duckdb"}, description=description, metadata=metadata, **more
     )
+    checks = [*table_checks(table.name, table.name), *own_checks(table.name, warns)]
+    return step([spec], work, checks=checks, config=config)
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    @_asset(TRIP_INDEX, _INDEX_WARNS, partitions_def=partitions)
-    def trip_index(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context, run)
-        yield from reported(context, run, index_trips(run, settings, years, allow_shrink=config.allow_shrink))
-
-    @_asset(TRIP_DIAGNOSTICS, _DIAGNOSTICS_WARN, partitions_def=partitions, deps=[trip_index])
-    def trip_diagnostics(context: dg.AssetExecutionContext, config: TripsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context, run)
-        yield from reported(context, run, diagnose_trips(run, settings, years, allow_shrink=config.allow_shrink))
-
-    @_asset(TRIP_REPLAY, {}, deps=[trip_diagnostics])
-    def trip_replay(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        if not settings.trips_source:
-            context.log.info(NO_SOURCE)
-        yield from reported(context, run, replay_trips(run, settings))
-
-    return [trip_index, trip_diagnostics, trip_replay]
+    return [
+        _step(
+            TRIP_INDEX,
+            lambda asked: index_trips(asked.run, settings, asked.years, allow_shrink=asked.config.allow_shrink),
+            _INDEX_WARNS,
+            partitions_def=partitions,
+        ),
+        _step(
+            TRIP_DIAGNOSTICS,
+            lambda asked: diagnose_trips(asked.run, settings, asked.years, allow_shrink=asked.config.allow_shrink),
+            _DIAGNOSTICS_WARN,
+            partitions_def=partitions,
+            deps=[TRIP_INDEX.name],
+        ),
+        _step(
+            TRIP_REPLAY,
+            lambda asked: replay_trips(asked.run, settings),
+            {},
+            config=None,
+            deps=[TRIP_DIAGNOSTICS.name],
+        ),
+    ]

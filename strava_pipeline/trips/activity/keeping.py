@@ -12,6 +12,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
@@ -25,7 +26,7 @@ _LOCK = "trips"
 
 
 @dataclass(frozen=True, slots=True)
-class SaveReport:
+class SaveReport(Numbers):
     """Counts of new rows, changed rows, and rows newly marked as deleted."""
 
     inserted: int

@@ -5,18 +5,19 @@ time, and no report holds one, nor a device's detail or free text. Without TRIPS
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
+from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.operations.merging import publish_if_right
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.step_reports import ROWS, StepReport, if_any, table_report, timed
+from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
@@ -35,7 +36,7 @@ MAX_UNREADABLE = 0.01  # share of the trips: more means that a key is missing or
 
 
 @dataclass(frozen=True, slots=True)
-class TripsRead:
+class TripsRead(Numbers):
     """What one reading of the source changed in a table.
 
     Args:
@@ -47,10 +48,14 @@ class TripsRead:
     """
 
     changed: SaveReport
-    rows: dict[int, int]
-    duplicates: int
-    deletions_refused: int
-    tally: Tally
+    rows: dict[int, int] = field(repr=False)
+    duplicates: int = field(repr=False)
+    deletions_refused: int = field(repr=False)
+    tally: Tally = field(repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        tally = if_any(keys_used=self.tally.keys_used, payloads_by_state=self.tally.counts) if self.tally.trips else {}
+        return Numbers.shown(self) | tally
 
 
 def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> StepReport:
@@ -61,17 +66,16 @@ def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, al
 
     Raises SourceError, MissingSettingsError.
     """
-    with timed() as seconds:
-        read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
-        unknown = unknown_statuses(run)
-        known_statuses = Finding(
-            "known_statuses",
-            not unknown,
-            advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
-            refuses=False,
-        )
-        findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
-    return _report(TRIP_INDEX, read, findings, years, seconds.value)
+    read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
+    unknown = unknown_statuses(run)
+    known_statuses = Finding(
+        "known_statuses",
+        not unknown,
+        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+        refuses=False,
+    )
+    findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
+    return _report(TRIP_INDEX, read, findings, years)
 
 
 def diagnose_trips(
@@ -84,44 +88,39 @@ def diagnose_trips(
 
     Raises SourceError, MissingSettingsError.
     """
-    with timed() as seconds:
-        read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
-        share = unreadable_share(run, years)
-        readable = Finding(
-            "readable",
-            share <= MAX_UNREADABLE,
-            {"unreadable_share": share},
-            "Is a key missing? keys_used tells which ones opened something.",
-            refuses=False,
-        )
-        findings = [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)]
-    return _report(TRIP_DIAGNOSTICS, read, findings, years, seconds.value)
+    read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
+    share = unreadable_share(run, years)
+    readable = Finding(
+        "readable",
+        share <= MAX_UNREADABLE,
+        {"unreadable_share": share},
+        "Is a key missing? keys_used tells which ones opened something.",
+        refuses=False,
+    )
+    findings = [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)]
+    return _report(TRIP_DIAGNOSTICS, read, findings, years)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Numbers):
+    """Totals of the replay by version of the algorithms."""
+
+    totals_by_algorithm: dict[str, Any]
 
 
 def replay_trips(run: RunContext, settings: Settings) -> StepReport:
     """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is right."""
-    with timed() as seconds:
-        totals = _replay_all(run, settings) if settings.trips_source else {}
-        findings = publish_if_right(run, TRIP_REPLAY.name)
-    counts = {ROWS: len(totals), **if_any(totals_by_algorithm=totals), "seconds": seconds.value}
-    return StepReport(TRIP_REPLAY.name, counts, findings=findings)
+    totals = _replay_all(run, settings) if settings.trips_source else {}
+    findings = publish_if_right(run, TRIP_REPLAY.name)
+    notes = {} if settings.trips_source else {"result": NO_SOURCE}
+    return StepReport(TRIP_REPLAY.name, [Replayed(totals)], len(totals), findings=findings, notes=notes)
 
 
-def _report(
-    table: Table, read: TripsRead | None, findings: Sequence[Finding], years: Sequence[int], seconds: float
-) -> StepReport:
+def _report(table: Table, read: TripsRead | None, findings: Sequence[Finding], years: Sequence[int]) -> StepReport:
     """`read`: None without a source."""
     if read is None:
-        return StepReport(table.name, {"skipped": NO_SOURCE}, findings=findings)
-    counts: dict[str, Any] = {
-        "seconds": seconds,
-        "inserted": read.changed.inserted,
-        "updated": read.changed.updated,
-        "deleted": read.changed.deleted,
-    }
-    if read.tally.trips:
-        counts |= if_any(keys_used=read.tally.keys_used, payloads_by_state=read.tally.counts)
-    return table_report(table.name, counts, read.rows, years, findings)
+        return StepReport(table.name, [], findings=findings, notes={"result": NO_SOURCE})
+    return table_report(table.name, [read], read.rows, years, findings)
 
 
 def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:

@@ -7,7 +7,8 @@ import dagster as dg
 
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.job_years import years_without_choice
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.jobs import JOBS
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
@@ -31,8 +32,8 @@ def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.S
     )
     def daily_trips(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         fail_dead_runs(context.instance, Lake(settings.data_dir))
-        every_year = range_tags(years_without_choice(settings, TRIPS_JOB))  # a trip may be reviewed years later
-        return dg.RunRequest(tags={**every_year, DATA_DIR: str(settings.data_dir)})
+        # of every year: a trip may be reviewed years later
+        return run_request(settings, JOBS[TRIPS_JOB], years_without_choice(settings, TRIPS_JOB))
 
     return [daily_trips]
 

@@ -3,7 +3,6 @@
 The work is operations.py's; a run takes in everything received, whatever its year. No metadata holds a position.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -12,8 +11,7 @@ from pydantic import BaseModel
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
-from strava_pipeline.orchestrate.resources import Run
-from strava_pipeline.orchestrate.steps import Result, asset, chosen_years, multi_asset, reported, scope_of
+from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.operations import (
@@ -36,22 +34,17 @@ class PingsConfig(dg.Config):
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    @asset(
-        name=PINGS,
+    pings = dg.AssetSpec(
+        PINGS,
         partitions_def=partitions,
         group_name="cars",
         kinds={"json", "file"},
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
         metadata=_fields(ReceivedLine),
-        check_specs=own_checks(PINGS, {"all_taken": "Every line of the inbox is in bronze."}),
     )
-    def pings(context: dg.AssetExecutionContext, config: PingsConfig, run: Run) -> Iterator[Result]:
-        years = chosen_years(context, run)
-        yield from reported(context, run, receive_pings(run, settings, years, safety_net=config.safety_net))
-
-    @asset(
-        name=READINGS,
+    readings = dg.AssetSpec(
+        READINGS,
         partitions_def=partitions,
         deps=[PINGS],
         group_name="cars",
@@ -59,32 +52,37 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         description="What cars and routers answered at the moment of a ping. Append-only.",
         metadata=_fields(AnswerLine),
     )
-    def car_readings(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, report_car_readings(run, chosen_years(context, run)))
-
-    @multi_asset(
-        specs=[
-            dg.AssetSpec(
-                name,
-                deps=[PINGS, READINGS],
-                partitions_def=partitions,
-                group_name="cars",
-                kinds={"duckdb"},
-                description=table_description(TABLES[name]),
-                metadata=described(name),
-            )
-            for name in CAR_TABLE_NAMES
-        ],
-        check_specs=[
-            *(spec for name in CAR_TABLE_NAMES for spec in table_checks(name, name)),
-            *own_checks(CAR_TRIPS.name, _LIVE_RULE),
-        ],
-        can_subset=True,
-    )
-    def car_trip_tables(context: dg.AssetExecutionContext, run: Run) -> Iterator[Result]:
-        yield from reported(context, run, *merge_car_trips(run, settings, scope_of(context, run)))
-
-    return [pings, car_readings, car_trip_tables]
+    tables = [
+        dg.AssetSpec(
+            name,
+            deps=[PINGS, READINGS],
+            partitions_def=partitions,
+            group_name="cars",
+            kinds={"duckdb"},
+            description=table_description(TABLES[name]),
+            metadata=described(name),
+        )
+        for name in CAR_TABLE_NAMES
+    ]
+    return [
+        step(
+            [pings],
+            lambda asked: receive_pings(asked.run, settings, asked.years, safety_net=asked.config.safety_net),
+            checks=own_checks(PINGS, {"all_taken": "Every line of the inbox is in bronze."}),
+            config=PingsConfig,
+        ),
+        step([readings], lambda asked: report_car_readings(asked.run, asked.years)),
+        step(
+            tables,
+            lambda asked: merge_car_trips(asked.run, settings, asked.scope),
+            checks=[
+                *(spec for name in CAR_TABLE_NAMES for spec in table_checks(name, name)),
+                *own_checks(CAR_TRIPS.name, _LIVE_RULE),
+            ],
+            name="car_trip_tables",
+            can_subset=True,
+        ),
+    ]
 
 
 def _fields(line: type[BaseModel]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from strava_pipeline.core.geodesy import Area, area_of
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.dashboard.rows import rows_by
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
@@ -246,13 +247,16 @@ def _compared_values(trip: Trip) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class TripFigures:
-    """Figures of the trips of some years; None without trips. `cancelled`: how many, by reason."""
+class TripFigures(Numbers):
+    """Figures of the trips of some years; None without trips."""
 
     cancellation_rate: float | None
-    cancelled: dict[str, int]
+    cancelled_trips_by_reason: dict[str, int]
     points_per_trip: float | None
     gps_only_share: float | None
+
+    def shown(self) -> dict[str, Any]:
+        return {"cancelled_trips": sum(self.cancelled_trips_by_reason.values()), **Numbers.shown(self)}
 
 
 def trip_figures(connection: Connection, years: Sequence[int]) -> TripFigures:

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.numbers import Numbers, sentence
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.files import from_stamp, packed, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import Line as Read
 from strava_pipeline.lake.journal import delete_read, has_unread, unread
@@ -29,14 +32,21 @@ _FILE = "car_readings.json"
 
 
 @dataclass(slots=True)
-class PingIntake:
+class PingIntake(Numbers):
     """What came into bronze now. `left`: lines that wait for an answer, or for earlier lines."""
 
-    pings: Counter[int] = field(default_factory=Counter)  # by year of arrival
-    readings: int = 0
-    left: int = 0
-    clocks: int = 0  # safety nets that were sent
-    not_ours: int = 0
+    pings: Counter[int] = field(default_factory=Counter, repr=False)  # by year of arrival
+    readings: int = field(default=0, repr=False)
+    left: int = field(default=0, repr=False)
+    safety_nets_sent: int = 0
+    not_ours: int = field(default=0, repr=False)
+
+    def shown(self) -> dict[str, Any]:
+        return {"pings_received": self.pings.total(), **Numbers.shown(self)}
+
+    def __str__(self) -> str:
+        nets = f"safety nets for silent trips: {self.safety_nets_sent}"
+        return sentence(f"Took in {counted(self.pings.total(), 'ping')}", (self.safety_nets_sent, nets))
 
 
 def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:

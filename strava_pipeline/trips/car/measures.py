@@ -47,7 +47,7 @@ def _read(settings: Settings, now: datetime) -> Iterator[Sample]:
     with current_snapshot(lake) as connection:
         tables = (CAR_TRIPS.name, CAR_TRIP_CANCELLATIONS.name)
         years = {year for table in tables for year in rows_by_partition(connection, table)}
-        cancelled = trip_figures(connection, sorted(years)).cancelled
+        cancelled = trip_figures(connection, sorted(years)).cancelled_trips_by_reason
     for reason in Reason:
         yield Sample(CANCELLED, cancelled.get(reason, 0), (reason,))
 

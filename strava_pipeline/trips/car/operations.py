@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import format_milliseconds, json_text
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
@@ -21,12 +21,11 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import (
     YEAR_ROWS,
+    Merged,
     Scope,
     StepReport,
     check_tables,
-    if_any,
     table_report,
-    timed,
 )
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.settings import Settings
@@ -68,11 +67,11 @@ PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class AddressLookups:
-    """`answered`: areas that the geocoder answered in this run; `waiting`: areas that a later run asks about."""
+class AddressLookups(Numbers):
+    """Areas that the geocoder answered in this run, and areas that a later run asks about."""
 
-    answered: int = 0
-    waiting: int = 0
+    areas_looked_up: int = 0
+    areas_without_answer: int = 0
 
 
 def receive_pings(run: RunContext, settings: Settings, years: Sequence[int], *, safety_net: bool) -> StepReport:
@@ -81,38 +80,47 @@ def receive_pings(run: RunContext, settings: Settings, years: Sequence[int], *, 
     A safety net that can't be sent is reported and stops nothing.
     """
     fault = ""
-    with timed() as seconds, run.exclusive(LOCK):
+    with run.exclusive(LOCK):
         landed = _land_with_answers(run)
         if safety_net:
             try:
-                landed.clocks = _send_clocks(run, settings)
+                landed.safety_nets_sent = _send_clocks(run, settings)
             except PipelineError as error:  # cars.toml, a package: what was received is to be merged all the same
                 fault = f"No safety net was sent: {error}"
             _add(landed, move_to_bronze(run.lake, run.clock.local()))
     waiting = "Some wait for what a car answers; the next run takes them." if landed.left else ""
-    return StepReport(
-        PINGS,
-        {"pings_received": landed.pings.total(), "safety_nets_sent": landed.clocks, "seconds": seconds.value},
-        {year: {"pings_of_year": landed.pings[year]} for year in years},
-        complete=Finding(
-            "all_taken",
-            not landed.left and not landed.not_ours and not fault,
-            {"lines_waiting": landed.left, "lines_not_read": landed.not_ours},
-            fault or waiting,
-            refuses=False,
-        ),
+    found = Finding(
+        "all_taken",
+        not landed.left and not landed.not_ours and not fault,
+        {"lines_waiting": landed.left, "lines_not_read": landed.not_ours},
+        fault or waiting,
+        refuses=False,
     )
+    by_year = {year: {"pings_of_year": landed.pings[year]} for year in years}
+    return StepReport(PINGS, [landed], by_year=by_year, findings=[found])
 
 
 def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
     """Count what cars and routers answered."""
-    with timed() as seconds:
-        counted = count_readings(run.lake, years)
     by_year = {
         year: {YEAR_ROWS: of_year.readings, "api_errors": sum(of_year.errors.values())}
-        for year, of_year in counted.items()
+        for year, of_year in count_readings(run.lake, years).items()
     }
-    return StepReport(READINGS, {"seconds": seconds.value}, by_year)
+    return StepReport(READINGS, [], by_year=by_year)
+
+
+@dataclass(frozen=True, slots=True)
+class TripsMerged(Merged):
+    """What is worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
+
+    lines_replayed: int
+    pings_by_status: dict[str, int]
+    pauses_at_skip: int
+    figures: TripFigures
+    lookups: AddressLookups | None
+
+    def __str__(self) -> str:
+        return f"Trips by car: {self.rows_merged} new"
 
 
 def merge_car_trips(run: RunContext, settings: Settings, scope: Scope) -> list[StepReport]:
@@ -125,48 +133,29 @@ def merge_car_trips(run: RunContext, settings: Settings, scope: Scope) -> list[S
             alone = check_tables(run, connection, scope.checks, {})
         return [StepReport(name, findings=found) for name, found in alone.items()]
     live = _LiveStates(run.lake)
-    with timed() as seconds:
-        with run.exclusive(LOCK):
-            replay, merged = merge_replay(run.lake, live.compare_line, live.compare_all)
-        lookups = look_up_addresses(run, settings)
-        findings = publish_all_right(run, CAR_TABLE_NAMES)
-        findings[CAR_TRIPS.name].append(_live_finding(live))
-        with reading(run.lake) as connection:
-            rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
-            figures = {CAR_TRIPS.name: _figures(replay, trip_figures(connection, scope.years), lookups)}
-
-    def counts(name: str) -> dict[str, Any]:
-        return {"rows_merged": merged.rows[name], "seconds": seconds.value, **figures.get(name, {})}
-
+    with run.exclusive(LOCK):
+        replay, merged = merge_replay(run.lake, live.compare_line, live.compare_all)
+    lookups = look_up_addresses(run, settings)
+    findings = publish_all_right(run, CAR_TABLE_NAMES)
+    findings[CAR_TRIPS.name].append(_live_finding(live))
+    with reading(run.lake) as connection:
+        rows = {name: rows_by_partition(connection, name) for name in CAR_TABLE_NAMES}
+        figures = trip_figures(connection, scope.years)
+    statuses = dict(sorted(replay.statuses.items()))
+    counts: dict[str, Numbers] = {name: Merged(merged.rows[name]) for name in CAR_TABLE_NAMES}
+    counts[CAR_TRIPS.name] = TripsMerged(
+        merged.rows[CAR_TRIPS.name], replay.lines, statuses, replay.statuses["paused_at_skip"], figures, lookups
+    )
     return [
         table_report(
             name,
-            counts(name) if name in scope.assets else None,
+            [counts[name]] if name in scope.assets else None,
             rows[name],
             scope.years,
-            findings[name] if name in scope.checks else None,
+            findings[name] if name in scope.checks else (),
         )
         for name in sorted({*scope.assets, *scope.checks})
     ]
-
-
-def _figures(replay: Replay, watched: TripFigures, lookups: AddressLookups | None) -> dict[str, Any]:
-    """What is worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
-    shares = {
-        "cancellation_rate": watched.cancellation_rate,
-        "points_per_trip": watched.points_per_trip,
-        "gps_only_share": watched.gps_only_share,
-    }
-    areas = {} if lookups is None else {"areas_looked_up": lookups.answered, "areas_without_answer": lookups.waiting}
-    return {
-        "lines_replayed": replay.lines,
-        **if_any(pings_by_status=dict(sorted(replay.statuses.items()))),
-        "pauses_at_skip": replay.statuses["paused_at_skip"],
-        "cancelled_trips": sum(watched.cancelled.values()),
-        **if_any(cancelled_trips_by_reason=watched.cancelled),
-        **{name: share for name, share in shares.items() if share is not None},  # without trips there is no share
-        **areas,
-    }
 
 
 def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | None:

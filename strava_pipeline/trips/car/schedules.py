@@ -5,9 +5,8 @@ import dagster as dg
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import JOBS
-from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs
-from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import CARS_JOB
 from strava_pipeline.trips.car.keeping import is_due
@@ -29,9 +28,7 @@ def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.S
         if not is_due(lake, context.scheduled_execution_time):
             return dg.SkipReason("No ping came, and no trip is to be ended.")
         fail_dead_runs(context.instance, lake)
-        newest = years_without_choice(settings, CARS_JOB)
-        config = JOBS[CARS_JOB].run_config()
-        return dg.RunRequest(tags={**range_tags(newest), DATA_DIR: str(settings.data_dir)}, run_config=config)
+        return run_request(settings, JOBS[CARS_JOB], years_without_choice(settings, CARS_JOB))
 
     return [car_trips_safety_net]
 

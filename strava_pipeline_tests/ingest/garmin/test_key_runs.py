@@ -36,7 +36,6 @@ def listed(world: World, mode: Any = "incremental") -> dict[str, Any]:
         run, source, ListingOptions(mode=mode, per_page=50, days=None), [2025], asset="listing"
     )
     world.merge(run)
-    assert report.metadata is not None
     return {**report.metadata}
 
 

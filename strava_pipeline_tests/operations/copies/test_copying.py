@@ -40,7 +40,7 @@ def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_
     world.write(DETAIL.format(13), b"a detail of 13")
     assert copy_age(world.lake, world.repository).lacking == 1
     done = world.copy()
-    assert (done.kinds, done.files, done.forgotten) == (["api"], 1, 0)
+    assert (done.kinds, done.files_copied, done.forgotten) == (["api"], 1, 0)
     world.write("data/warehouse/strava.duckdb", b"more tables")
     (world.folder / "views" / "mine.sql").unlink()
     done = world.copy()

@@ -36,7 +36,7 @@ from strava_pipeline.operations.log_files import DONE
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.sensors import waking
-from strava_pipeline.orchestrate.sensors.requests import run_request
+from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline.orchestrate.tags import REQUEST
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.imports import a_gpx
@@ -228,7 +228,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
             ImportWanted(kind="import", names=("one.zip",)),
         ):
             request = keep_request(world.run().lake, wanted, now - timedelta(hours=1), "a test")
-            asked = run_request(world.settings, request, now)
+            asked = request_of(world.settings, request, now)
             assert asked.job_name is not None
             assert defs.resolve_job_def(asked.job_name)
             years = [asked.tags.get(f"dagster/asset_partition_range_{edge}") for edge in ("start", "end")]

@@ -41,7 +41,7 @@ def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig:
         first = rig.run("flow_backfill")
         assert first.stopped_early
         told = first.metadata["bronze_activity_details"]
-        assert (told["details_missing"], told["calls_left"]) == (13, 0)
+        assert (told["missing"], told["calls_left"]) == (13, 0)
         assert rig.one("SELECT count(*) FROM activities") == 20, "what was fetched is merged and published"
         assert watch.tick("resume") == (None, "1 runs wait for the limit's next window.")
         runs, calls = [first.run_id], [rig.calls()["total"]]

@@ -11,7 +11,6 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG
 
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.orchestrate.asset_jobs import asset_jobs
 from strava_pipeline.orchestrate.sensors import sensors
 from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline_tests.rig import Rig, definitions
@@ -39,7 +38,7 @@ class Watch:
     def tick(self, name: str) -> tuple[dg.RunRequest | None, str]:
         """What the sensor asks for, or why it does not."""
         now = lambda: self.at or datetime.now(UTC) + self.later  # noqa: E731 - a line of it
-        made = sensors(self.rig.settings, [STRAVA], [], asset_jobs(), running=False, now=now)
+        made = sensors(self.rig.settings, [STRAVA], [], [*(self.defs.jobs or ())], running=False, now=now)
         sensor = next(one for one in made if one.name == name)
         context = dg.build_sensor_context(
             instance=self.instance, definitions=self.defs, cursor=self.cursors.get(name), sensor_name=name

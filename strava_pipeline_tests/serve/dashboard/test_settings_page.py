@@ -17,7 +17,7 @@ from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
 from strava_pipeline.lake.user_files import seal_of_goals, with_display
-from strava_pipeline.orchestrate.sensors.requests import run_request
+from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
@@ -126,7 +126,7 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
             assert answer.status_code == 303, answer.text
             (request,) = open_requests(rig.lake)
             assert isinstance(request, Request)
-            return request, run_request(rig.settings, request, datetime.now(UTC))
+            return request, request_of(rig.settings, request, datetime.now(UTC))
 
         chosen = {"priority.strava": "1", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "7"}
         request, run = asked(**chosen)
@@ -141,7 +141,7 @@ def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_me
         seal = SEAL.findall(site.get("/settings").text)[1]
         assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 303
         (request,) = open_requests(rig.lake)
-        assert watch.launch(run_request(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
+        assert watch.launch(request_of(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
         assert "2026-" in site.get(f"/requests/{request.id}").text, "days are written as it says from now on"
         assert tomllib.loads(rig.lake.goals.read_text()) == display
         request, run = asked(**{"priority.strava": "2"})

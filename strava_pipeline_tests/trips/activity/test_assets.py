@@ -104,15 +104,15 @@ def test_where_the_source_is_not_set_any_more_nothing_is_lost(world: Trips) -> N
     before = {table.name: world.kept(table) for table in (TRIP_INDEX, TRIP_DIAGNOSTICS)}
     world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None, "trips_keys_file": None})
     told = world.run()
-    assert "TRIPS_SOURCE is not set" in told["trip_index"]["skipped"]
-    assert "TRIPS_SOURCE is not set" in told["trip_diagnostics"]["skipped"]
+    assert "TRIPS_SOURCE is not set" in told["trip_index"]["result"]
+    assert "TRIPS_SOURCE is not set" in told["trip_diagnostics"]["result"]
     assert {table.name: world.kept(table) for table in (TRIP_INDEX, TRIP_DIAGNOSTICS)} == before
     assert world.rig.one("SELECT count(*) FROM trip_diagnostics WHERE deleted_at IS NULL") == 3
 
 
 def test_who_never_had_trips_has_a_run_that_does_nothing(world: Trips) -> None:
     world.rig.settings = world.rig.settings.model_copy(update={"trips_source": None, "trips_keys_file": None})
-    assert "TRIPS_SOURCE is not set" in world.run()["trip_index"]["skipped"]
+    assert "TRIPS_SOURCE is not set" in world.run()["trip_index"]["result"]
     world.rig.do("replay_trips")
     assert saved_trips(world.rig.lake, TRIP_REPLAY).height == 0
 
