@@ -280,7 +280,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     zones = time_in_zones(published, lake, ME, OF_2025, "ride")
     assert zones["watts"]["2025-05"] == {5: 1202.0}, "105 % of the threshold"
     assert time_in_zones(published, lake, ME, Period(date(1999, 1, 1), date(1999, 12, 31)), "ride") == {}
-    owner = owner_of(published, lake, NOW)
+    owner = owner_of(published, lake, NOW, "UTC")
     assert owner is not None
     of_year = fitness_of(published, lake, owner.athlete, 2025, NOW.date())
     assert of_year is not None
@@ -394,7 +394,7 @@ def test_a_lift_climbs_for_nobody_and_the_descent_is_shown(new_lake: NewLake, tm
 
 
 def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, published: Connection) -> None:
-    owner = owner_of(published, lake, NOW)
+    owner = owner_of(published, lake, NOW, "UTC")
     assert owner is not None
     assert (owner.athlete.id, owner.fault) == (ME, None)
     used = gear_use(published)
@@ -431,7 +431,7 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
     assert (hill.name, hill.distance_m, hill.average_grade, hill.efforts) == ("Hill", 1610.0, 4.2, 2)
     assert ([row["activity_id"] for row in hill.newest], len(newest.newest), newest.efforts) == ([1, 3], 1, 2)
     assert (segments.segments[7]["segment_distance_m"], segment_efforts(published, ME, 8)) == (1610.0, None)
-    found = {year: summary_of(published, owner, year, NOW, "UTC") for year in (2023, 2024, 2025, 2027)}
+    found = {year: summary_of(published, owner, year) for year in (2023, 2024, 2025, 2027)}
     assert {year: summary and summary.totals.activities for year, summary in found.items()} == {
         2023: None,
         2024: 1,
@@ -447,7 +447,7 @@ def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> 
         shown: list[Any] = [
             activity_page(connection, Selection()).activities,
             find_activity(connection, 1),
-            owner_of(connection, empty, NOW),
+            owner_of(connection, empty, NOW, "UTC"),
             gear_use(connection).gear,
             segment_page(connection, ME).segments,
             best_curves(connection, ME, OF_2025, "ride"),

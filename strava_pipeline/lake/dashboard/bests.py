@@ -18,39 +18,39 @@ WEEKS = (52, 26, 12, 4)  # of the last ones that have records
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose insights are shown, with their goals; `fault`: why goals.toml can't be used, so that none are shown."""
+    """Whose insights are shown, with their goals and local day; `fault`: why goals.toml can't be used, so that none are shown."""
 
     athlete: Athlete
     goals: Goals
+    today: date
     fault: str | None = None
 
 
-def owner_of(connection: Connection, lake: Lake, now: datetime) -> Owner | None:
-    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet."""
+def owner_of(connection: Connection, lake: Lake, now: datetime, default_zone: str) -> Owner | None:
+    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet.
+
+    `default_zone`: of an athlete whose activities name none.
+    """
     fault = None
     try:
         goals = goals_of(lake)
     except UnusableGoalsError as error:
         goals, fault = Goals(), str(error)
     athlete = athlete_of(connection, goals, now)
-    return None if athlete is None else Owner(athlete, goals, fault)
+    return None if athlete is None else Owner(athlete, goals, athlete.today(now, default_zone), fault)
 
 
-def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, default_zone: str) -> YearSummary | None:
-    """The summary of a local year, as `insights` shows it; None: it is before the first activity.
-
-    `default_zone`: of an athlete whose activities name none.
-    """
-    today = owner.athlete.today(now, default_zone)
-    known = insight_sources(connection, owner.athlete, today).years
+def summary_of(connection: Connection, owner: Owner, year: int) -> YearSummary | None:
+    """The summary of a local year, as `insights` shows it; None: it is before the first activity."""
+    known = insight_sources(connection, owner.athlete, owner.today).years
     if year < min(known, default=year):
         return None
-    return year_summary(connection, owner.athlete, owner.goals, today, year)
+    return year_summary(connection, owner.athlete, owner.goals, owner.today, year)
 
 
-def shown_year(connection: Connection, owner: Owner, now: datetime, default_zone: str) -> int:
+def shown_year(connection: Connection, owner: Owner) -> int:
     """The newest local year with an activity, up to the present one, which it is where there is none."""
-    return newest_year(connection, owner.athlete, owner.athlete.today(now, default_zone))
+    return newest_year(connection, owner.athlete, owner.today)
 
 
 def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:

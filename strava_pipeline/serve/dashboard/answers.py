@@ -1,11 +1,11 @@
-"""What the routes of the JSON API share: values as answers, and query parameters that nobody knows as errors."""
+"""What the routes of the JSON API share: values as answers, their shapes, and query parameters that nobody knows as errors."""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -13,9 +13,10 @@ import orjson
 from fastapi import Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 from starlette.responses import Response
 
+from strava_pipeline.core.tables import Kind, Table
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
@@ -31,6 +32,43 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
+
+
+Row = dict[str, Any]
+"""An object whose fields are in the data dictionary, or in docs/formats.md."""
+Rows = dict[str, Row]
+_TYPES: dict[Kind, Any] = {
+    Kind.BIGINT: int,
+    Kind.DOUBLE: float,
+    Kind.BOOLEAN: bool,
+    Kind.TEXT: str,
+    Kind.INSTANT: datetime,
+    Kind.WALL: datetime,
+    Kind.DATE: date,
+    Kind.TEXTS: list[str],
+}
+
+
+def shape(name: str, /, **fields: Any) -> type[BaseModel]:
+    """The shape of an answer in the OpenAPI document, of the types of its fields. No answer is made or checked by it."""
+    defined: dict[str, Any] = {field: (kind, ...) for field, kind in fields.items()}
+    return create_model(name, **defined)
+
+
+def page_shape(name: str, /, **fields: Any) -> type[BaseModel]:
+    """The shape of a page of a collection."""
+    return shape(name, **fields, next=Annotated[str | None, Field(description="`cursor` of the next page")])
+
+
+def row_shape(table: Table, **others: Any) -> type[BaseModel]:
+    """The shape of a row of a table, with what the catalogue says of its columns; `others`: fields beside these."""
+    fields = {
+        each.name: Annotated[
+            _TYPES[each.kind] if each.key else _TYPES[each.kind] | None, Field(description=each.meaning)
+        ]
+        for each in table.columns
+    }
+    return shape(table.name, **fields, **others)
 
 
 def only_known_parameters(request: Request) -> None:

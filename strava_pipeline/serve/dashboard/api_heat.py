@@ -2,16 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
 from strava_pipeline.lake.dashboard.heat_lines import heat_lines
-from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Digits,
+    cursor_of,
+    json_answer,
+    only_known_parameters,
+    page_shape,
+    shape,
+)
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Heat, HeatTracks
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot, shown_owner, site_of
 
 router = APIRouter(prefix="/api/heat", dependencies=[Depends(only_known_parameters)], tags=["heat"])
 _WRONG = "`box` is a part of the map, written west,south,east,north in degrees: 16.1,48.0,16.6,48.4"
@@ -22,6 +29,8 @@ Zoom = Annotated[int, Query(ge=0, le=30, description="of the tiles that cells ar
 LineZoom = Annotated[
     int, Query(ge=20, le=28, description="of the tiles: eight more than that of a map, for its pixels"), Digits
 ]
+_CELLS = page_shape("Heat", zoom=int, cells=dict[str, int])
+_LINES = shape("HeatTracks", zoom=int, lines=dict[str, list[list[int]]], is_whole=bool)
 MOST_ACROSS = 16_384  # tiles of lines: four screens of the finest kind
 Limit = Annotated[int, Query(ge=1, le=MOST_CELLS, description="how many cells at most"), Digits]
 
@@ -41,14 +50,15 @@ def box_of(text: str | None) -> Box:
     return Box(west, south, east, north)
 
 
-def _athlete(owner: CurrentOwner) -> int:
+def _athlete(request: Request) -> int:
+    owner = shown_owner(site_of(request))
     return 0 if owner is None else owner.athlete.id
 
 
 Athlete = Annotated[int, Depends(_athlete)]  # 0: there is no activity yet
 
 
-@router.get("", response_model=Heat, dependencies=[KEPT])
+@router.get("", response_model=_CELLS, dependencies=[KEPT])
 def heat(
     snapshot: Snapshot,
     lake: CurrentLake,
@@ -75,7 +85,7 @@ def small_box_of(text: str | None, zoom: int) -> Box:
     return part
 
 
-@router.get("/lines", response_model=HeatTracks, dependencies=[KEPT])
+@router.get("/lines", response_model=_LINES, dependencies=[KEPT])
 def lines(
     snapshot: Snapshot,
     lake: CurrentLake,

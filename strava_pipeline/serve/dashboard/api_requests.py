@@ -6,10 +6,9 @@ from fastapi import APIRouter, Body, Depends, Path
 from starlette.responses import Response
 
 from strava_pipeline.lake.requests import RequestView, Wanted, keep_request, request_view
-from strava_pipeline.serve.dashboard.answers import json_answer, names_once, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import Row, json_answer, names_once, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import KeptRequest, Request
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now
 
 router = APIRouter(
@@ -18,7 +17,7 @@ router = APIRouter(
 MADE_BY = "dashboard"
 
 
-@router.post("", status_code=202, response_model=KeptRequest)
+@router.post("", status_code=202, response_model=shape("KeptRequest", id=str, status=str))
 def ask(
     lake: CurrentLake, pipeline: CurrentPipeline, now: Now, wanted: Annotated[Wanted, Body(discriminator="kind")]
 ) -> Response:
@@ -29,7 +28,7 @@ def ask(
     return json_answer({"id": request.id, "status": "waiting"}, 202, {"Location": address})
 
 
-@router.get("/{request_id}", response_model=Request, responses=problems(404))
+@router.get("/{request_id}", response_model=Row, responses=problems(404))
 def request(
     lake: CurrentLake, settings: CurrentSettings, now: Now, request_id: Annotated[str, Path(max_length=64)]
 ) -> Response:

@@ -5,23 +5,35 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from strava_pipeline.core.explorer import Explored
+from strava_pipeline.core.explorer import Explored, Square
 from strava_pipeline.lake.dashboard.explorer import MOST_TILES, TileChoice, explored_tiles, page_outside, tile_page
 from strava_pipeline.lake.user_files import goals_of
-from strava_pipeline.serve.dashboard.answers import After, Digits, cursor_of, json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Digits,
+    Row,
+    Rows,
+    cursor_of,
+    json_answer,
+    only_known_parameters,
+    page_shape,
+    shape,
+)
 from strava_pipeline.serve.dashboard.api_heat import Athlete, Part, box_of
 from strava_pipeline.serve.dashboard.api_routes import Sport
 from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.shapes import ExplorerTiles, ExplorerTotals, TilesGeoJson
 from strava_pipeline.serve.dashboard.site import CurrentLake, Site, Snapshot, site_of
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["tiles"])
+_TILES = page_shape("ExplorerTiles", zoom=int, tiles=Rows)
+_TOTALS = shape("ExplorerTotals", zoom=int, tiles=int, square=Square | None, cluster_tiles=int, cluster=list[list[int]])
+_GEOJSON = page_shape("TilesGeoJson", type=Literal["FeatureCollection"], features=list[Row])
 Zoom = Annotated[Literal["14", "17"], Query(description="of the tiles")]
 Limit = Annotated[int, Query(ge=1, le=MOST_TILES, description="how many tiles at most"), Digits]
 
 
-@router.get("/api/tiles", response_model=ExplorerTiles, dependencies=[KEPT])
+@router.get("/api/tiles", response_model=_TILES, dependencies=[KEPT])
 def tiles(
     snapshot: Snapshot,
     who: Athlete,
@@ -42,7 +54,7 @@ def totals_of(site: Site, choice: TileChoice) -> Explored:
     return kept_value(site, ("explored", choice), lambda snapshot: explored_tiles(snapshot, choice))
 
 
-@router.get("/api/tiles/totals", response_model=ExplorerTotals, dependencies=[KEPT])
+@router.get("/api/tiles/totals", response_model=_TOTALS, dependencies=[KEPT])
 def totals(request: Request, who: Athlete, zoom: Zoom = "14", sport: Sport = None) -> Response:
     """What all tiles come to: how many, the largest square, the largest cluster."""
     found = totals_of(site_of(request), TileChoice(who, int(zoom), sport))
@@ -53,7 +65,7 @@ class _GeoJson(JSONResponse):
     media_type = "application/geo+json"  # for the OpenAPI document
 
 
-@router.get("/api/tiles.geojson", response_model=TilesGeoJson, response_class=_GeoJson, dependencies=[KEPT])
+@router.get("/api/tiles.geojson", response_model=_GEOJSON, response_class=_GeoJson, dependencies=[KEPT])
 def geojson(
     snapshot: Snapshot,
     lake: CurrentLake,

@@ -30,7 +30,6 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentOwner,
     CurrentPipeline,
-    CurrentUnits,
     Site,
     Snapshot,
     site_of,
@@ -49,15 +48,14 @@ def sync(
     snapshot: Snapshot,
     pipeline: CurrentPipeline,
     owner: CurrentOwner,
-    units: CurrentUnits,
     year: Annotated[int | None, Digits, Query(ge=1900, le=2999)] = None,
 ) -> HTMLResponse:
     """Two years of months, the newest first."""
-    sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}
+    sums = month_sums(snapshot, owner.athlete.id)
     if not sums:
         return render(request, "nothing.html", {})
     values = _two_years(pipeline, year, min(sums))
-    return render(request, "sync.html", {**values, **_totals(values["years"], sums), "sums": sums, "units": units})
+    return render(request, "sync.html", {**values, **_totals(values["years"], sums), "sums": sums})
 
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
@@ -117,14 +115,13 @@ def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def compared(
     request: Request,
     snapshot: Snapshot,
-    units: CurrentUnits,
     month: Month,
     page: Annotated[int, Digits, Query(ge=1, le=999)] = 1,
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it; `page`: of those to decide about."""
     site = site_of(request)
     refuse_unknown(month, site)
-    values = {**month_values(site, month, page=page), "units": units, "is_again": False}
+    values = {**month_values(site, month, page=page), "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -135,7 +132,7 @@ def _within(month: str) -> Selection:
 
 
 @router.post("/month/{month}/changes", response_model=None)
-def decide(request: Request, pipeline: CurrentPipeline, units: CurrentUnits, month: Month, fields: Fields) -> Response:
+def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fields) -> Response:
     """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
     verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
     if verdict is None:
@@ -144,7 +141,7 @@ def decide(request: Request, pipeline: CurrentPipeline, units: CurrentUnits, mon
     if not is_by_script(request):
         return RedirectResponse(f"/month/{month}#changes", 303)
     text = f"{len(decided)} {verdict}." if decided else "Nothing was chosen."
-    return render(request, "month_decided.html", {**month_values(site_of(request), month, text), "units": units})
+    return render(request, "month_decided.html", month_values(site_of(request), month, text))
 
 
 def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> dict[str, Any]:

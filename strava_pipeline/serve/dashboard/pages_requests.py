@@ -27,7 +27,7 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.shown_requests import shown_request, title_of
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of, units_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of
 
 router = APIRouter(include_in_schema=False)
 MOST_LISTED = 50
@@ -85,7 +85,7 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
     if shown.has_ended and month is not None and "hx-request" in request.headers:
         with suppress(PipelineError):  # nothing usable is published any more: the request has ended all the same
             text = _written(site.pipeline, view)
-            values |= {**month_values(site, month, text), "units": units_of(site), "is_out_of_band": True}
+            values |= {**month_values(site, month, text), "is_out_of_band": True}
     return render(request, "request.html", values, status=status)
 
 

@@ -18,7 +18,6 @@ from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.overview import months_to_decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
-from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline_tests.providers.test_comparing import two_names_differ
 from strava_pipeline_tests.providers.worlds import World
 from strava_pipeline_tests.serve.dashboard.conftest import served
@@ -84,9 +83,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: 
     assert api.get(following).json() == {"changes": {}, "next": None}, "the cursor is that of a decided change"
     assert api.patch("/api/changes", json={first: sealed}).status_code == 409, "it is approved already"
     decide(world.settings, "rejected", [Wanted(first)], "strava-pipeline changes reject")
-    for answer, shape in ((api.get("/api/changes"), Changes), (api.get(f"/api/changes/{first}"), DecidedChanges)):
-        shape.model_validate_json(answer.content)
-    found = answer.json()["changes"][first]
+    found = api.get(f"/api/changes/{first}").json()["changes"][first]
     assert (found["status"], found["attempts"]) == ("rejected", {})
     assert api.get(f"/api/calendar/{MONTH}").json()["status"] == "in_sync"
 
