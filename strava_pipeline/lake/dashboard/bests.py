@@ -7,7 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
+from strava_pipeline.lake.dashboard.rows import Cursor, Page, Values, rows_of, sorted_page
 from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, newest_year, year_summary
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -133,43 +133,11 @@ def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values
     return {row.pop("unit"): row for row in rows_of(connection, "streaks", {"athlete_id": athlete_id})}
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentPage:
-    """Segments by id, the most ridden first; `next`: where the next page begins, None after the last one."""
-
-    segments: Mapping[int, Values]
-    next: Cursor | None
+def segment_page(connection: Connection, athlete_id: int, *, limit: int = 50, after: Cursor | None = None) -> Page:
+    """A page of the segments, the most ridden first, with the best, the first and the last effort on each."""
+    return sorted_page(connection, "segments_page", {"athlete_id": athlete_id}, ("efforts", "segment_id"), limit, after)
 
 
-def segment_page(
-    connection: Connection, athlete_id: int, *, limit: int = 50, after: Cursor | None = None
-) -> SegmentPage:
-    """A page of the segments, with the best, the first and the last effort on each."""
-    place, key = (after.place, after.id) if after else (None, None)
-    asked = {"athlete_id": athlete_id, "most": limit + 1, "efforts": place, "id": key}
-    rows = rows_of(connection, "segments_page", asked)
-    rest = Cursor(rows[limit - 1]["efforts"], rows[limit - 1]["segment_id"]) if len(rows) > limit else None
-    return SegmentPage({row["segment_id"]: row for row in rows[:limit]}, rest)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentEfforts:
-    """A segment's length (m) and mean slope (%), its newest own efforts, the newest first, and how many there are in all."""
-
-    name: str | None
-    distance_m: float | None
-    average_grade: float | None
-    efforts: int
-    newest: list[Values]
-
-
-def segment_efforts(
-    connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500
-) -> SegmentEfforts | None:
-    """The own efforts on a segment; None: there is none."""
-    rows = rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit})
-    if not rows:
-        return None
-    last = rows[0]
-    measures = (last["segment_distance_m"], last["segment_average_grade"], last["efforts"])
-    return SegmentEfforts(last["segment_name"], *measures, list(rows))
+def segment_efforts(connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500) -> list[Values]:
+    """The newest own efforts on a segment, the newest first; `efforts`: how many there are in all."""
+    return [*rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit})]

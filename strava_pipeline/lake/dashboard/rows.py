@@ -98,6 +98,34 @@ class Cursor:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows by id, in their order; `next`: the cursor of the next page, None after the last one."""
+
+    rows: Mapping[int, Values]
+    next: str | None
+
+
+def sorted_page(
+    connection: Connection,
+    name: str,
+    asked: Mapping[str, Any],
+    order: tuple[str, str],
+    limit: int,
+    after: Cursor | None = None,
+    **names: str,
+) -> Page:
+    """A page of a statement that sorts its rows by the columns `order`: a whole number, and an id.
+
+    The statement takes these two of the last row of the page before (NULL: this is the first page), and `most`, as parameters.
+    """
+    place, key = order
+    behind = {place: after.place, key: after.id} if after else dict.fromkeys(order)
+    rows = rows_of(connection, name, {**asked, **behind, "most": limit + 1}, **names)
+    rest = Cursor(rows[limit - 1][place], rows[limit - 1][key]).text if len(rows) > limit else None
+    return Page({row[key]: row for row in rows[:limit]}, rest)
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -73,7 +73,7 @@ def heat(
     """The cells of a part of the map, those with most activities first, and the cursor of the next page."""
     part, after = box_of(box), cursor_of(cursor)
     found = heat_map(snapshot, lake, who, year=year, sport_group=sport, box=part, zoom=zoom, limit=limit, after=after)
-    return json_answer({"zoom": found.zoom, "cells": found.by_place, "next": found.next and found.next.text})
+    return json_answer({"zoom": found.zoom, "cells": found.by_place, "next": found.next})
 
 
 def small_box_of(text: str | None, zoom: int) -> Box:

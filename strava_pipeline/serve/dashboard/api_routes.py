@@ -35,7 +35,7 @@ Sport = Annotated[str | None, Query(min_length=1, max_length=64, description="a 
 def routes(snapshot: Snapshot, who: Athlete, sport: Sport = None, limit: Limit = 50, cursor: After = None) -> Response:
     """Routes that were taken twice or more by id, the most taken first, and the cursor of the next page."""
     page = route_page(snapshot, who, sport_group=sport, limit=limit, after=cursor_of(cursor))
-    return json_answer({"routes": page.routes, "next": page.next and page.next.text})
+    return json_answer({"routes": page.rows, "next": page.next})
 
 
 def _found(snapshot: Snapshot, who: Athlete, route_id: Id) -> Route:
@@ -54,5 +54,5 @@ FoundRoute = Annotated[Route, Depends(_found)]  # by any of its activities
 def route(snapshot: Snapshot, found: FoundRoute, limit: Limit = 50, cursor: After = None) -> Response:
     """A route with its activities by id, the newest first, and the cursor of their next page."""
     page = route_activities(snapshot, found.id, limit=limit, after=cursor_of(cursor))
-    whole = {"route": found.row, "variants": found.variants, "activities": page.activities}
-    return json_answer({**whole, "next": page.next and page.next.text})
+    whole = {"route": found.row, "variants": found.variants, "activities": page.rows, "next": page.next}
+    return json_answer(whole)

@@ -6,7 +6,15 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from strava_pipeline.core.explorer import Explored, Square
-from strava_pipeline.lake.dashboard.explorer import MOST_TILES, TileChoice, explored_tiles, page_outside, tile_page
+from strava_pipeline.lake.dashboard.explorer import (
+    MOST_TILES,
+    TileChoice,
+    explored_tiles,
+    page_outside,
+    tile_page,
+    tiles_as_geojson,
+    tiles_by_place,
+)
 from strava_pipeline.lake.user_files import goals_of
 from strava_pipeline.serve.dashboard.answers import (
     After,
@@ -46,7 +54,7 @@ def tiles(
     """The tiles of a part of the map by column and row, the latest first visit first, and the cursor of the next page."""
     choice = TileChoice(who, int(zoom), sport)
     page = tile_page(snapshot, choice, box=box_of(box), limit=limit, after=cursor_of(cursor))
-    return json_answer({"zoom": page.zoom, "tiles": page.by_place, "next": page.next and page.next.text})
+    return json_answer({"zoom": choice.zoom, "tiles": tiles_by_place(page), "next": page.next})
 
 
 def totals_of(site: Site, choice: TileChoice) -> Explored:
@@ -79,4 +87,4 @@ def geojson(
     choice, zones = TileChoice(who, int(zoom), sport), goals_of(lake).zones
     page = page_outside(snapshot, choice, zones, limit=limit, after=cursor_of(cursor))
     name = {"Content-Disposition": f'attachment; filename="tiles-{zoom}.geojson"'}
-    return json_answer(page.geojson, headers={"Content-Type": _GeoJson.media_type, **name})
+    return json_answer(tiles_as_geojson(page, choice.zoom), headers={"Content-Type": _GeoJson.media_type, **name})

@@ -62,7 +62,7 @@ def segments(request: Request, snapshot: Snapshot, owner: CurrentOwner, cursor: 
 @router.get("/segments/{segment_id}", dependencies=[KEPT])
 def segment(request: Request, snapshot: Snapshot, owner: CurrentOwner, segment_id: Id) -> HTMLResponse:
     """The own efforts on a segment, the newest first."""
-    segment = segment_efforts(snapshot, owner.athlete.id, segment_id)
-    if segment is None:
+    efforts = segment_efforts(snapshot, owner.athlete.id, segment_id)
+    if not efforts:
         raise ProblemError(404, "There is no effort of yours on a segment with this id.")
-    return render(request, "segment.html", {"segment": segment, "id": segment_id})
+    return render(request, "segment.html", {"efforts": efforts, "id": segment_id})
