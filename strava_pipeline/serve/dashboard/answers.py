@@ -1,10 +1,8 @@
 """What the routes of the JSON API share: values as answers, their shapes, and query parameters that nobody knows as errors."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -96,24 +94,6 @@ def parameters_of(dependant: Dependant) -> Iterator[str]:
             yield field.alias
     for each in dependant.dependencies:
         yield from parameters_of(each)
-
-
-async def names_once(request: Request) -> None:
-    """A dependency of routers whose routes take JSON: a name that stands twice in an object is an error.
-
-    Programs disagree which of the two counts.
-    """
-    if request.method in ("PATCH", "POST"):
-        with suppress(ValueError, RecursionError):  # no JSON, which is refused elsewhere
-            json.loads(await request.body(), object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        why = "a name stands twice in an object"
-        raise ProblemError(400, f"The body is not usable: {why}.", errors={"body": why})
-    return found
 
 
 def _of_day(value: Any) -> Any:

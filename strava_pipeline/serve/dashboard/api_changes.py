@@ -13,7 +13,6 @@ from strava_pipeline.serve.dashboard.answers import (
     Limit,
     Rows,
     json_answer,
-    names_once,
     only_known_parameters,
     page_of,
     page_shape,
@@ -23,9 +22,7 @@ from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
-router = APIRouter(
-    prefix="/api/changes", dependencies=[Depends(only_known_parameters), Depends(names_once)], tags=["changes"]
-)
+router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
 _LISTED, _NAMED = page_shape("Changes", changes=Rows), shape("NamedChanges", changes=Rows)
 MOST_DECIDED = 500
 ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]

@@ -14,7 +14,6 @@ from strava_pipeline.serve.dashboard.answers import (
     Rows,
     cursor_of,
     json_answer,
-    names_once,
     only_known_parameters,
     page_shape,
     shape,
@@ -25,7 +24,7 @@ from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(
     prefix="/api/notifications",
-    dependencies=[Depends(only_known_parameters), Depends(names_once)],
+    dependencies=[Depends(only_known_parameters)],
     tags=["notifications"],
 )
 Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)]

