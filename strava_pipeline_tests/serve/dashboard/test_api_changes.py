@@ -132,7 +132,7 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
     months = unescape(words(api.get("/sync?year=2025").text))
     assert "how it stands at Toy Toy, Str Strava." in months, "the key of the marks"
-    assert "June 2025 4 activities 8.9 km ✓\u2009To Toy: in sync !\u2009St Strava: requires action" in months, (
+    assert "June 2025 4 activities 8.9 km ✓\u2009Toy Toy: in sync !\u2009Str Strava: requires action" in months, (
         "beside their names"
     )
     assert "June 2025: 2 changes to decide about" in api.get("/").text
