@@ -65,19 +65,16 @@ class GearUse:
     `maintenance`: by gear and service (a chain, tyres) what goals.toml wants to be done, and what was ridden since.
     """
 
-    gear: Mapping[str, Mapping[str, Values]]
-    maintenance: Mapping[str, Mapping[str, Values]]
+    gear: Mapping[tuple[str, str], Values]
+    maintenance: Mapping[tuple[str, str], Values]
 
 
 def gear_use(connection: Connection) -> GearUse:
     """All gear, what was used furthest first, and its maintenance, what is due first."""
-    found: dict[str, dict[str, Values]] = {}
-    for row in rows_of(connection, "gear", {}):
-        found.setdefault(row.pop("source"), {})[row.pop("gear_id")] = row
-    due: dict[str, dict[str, Values]] = {}
-    for row in rows_of(connection, "gear_services", {}):
-        due.setdefault(row.pop("gear"), {})[row.pop("service")] = row
-    return GearUse(found, due)
+    return GearUse(
+        {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
+        {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,13 +165,8 @@ def _mark(key: Hashable) -> str:
     return hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def flat(found: Mapping[Outer, Mapping[Key, Thing]]) -> dict[tuple[Outer, Key], Thing]:
-    """Things by both of their keys, for a page of them."""
-    return {(outer, key): thing for outer, things in found.items() for key, thing in things.items()}
-
-
 def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thing]]:
-    """The inverse of `flat`."""
+    """Things of two keys as objects of the first one, each with its things by the second."""
     found: dict[Outer, dict[Key, Thing]] = {}
     for (outer, key), thing in page.items():
         found.setdefault(outer, {})[key] = thing

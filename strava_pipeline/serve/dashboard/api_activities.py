@@ -25,7 +25,6 @@ from strava_pipeline.serve.dashboard.answers import (
     Limit,
     Row,
     Rows,
-    flat,
     json_answer,
     nested,
     only_known_parameters,
@@ -113,5 +112,5 @@ def sources(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After 
 @router.get("/{activity_id}/history", response_model=_HISTORY, responses=problems(404), dependencies=[KEPT])
 def history(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """The versions of it that listings held, under each of its ids, and the cursor of the next page."""
-    page, rest = page_of(flat(history_of(snapshot, found.id)), limit, cursor)
+    page, rest = page_of(history_of(snapshot, found.id), limit, cursor)
     return json_answer({"id": found.id, "history": nested(page), "next": rest})

@@ -13,7 +13,6 @@ from strava_pipeline.serve.dashboard.answers import (
     Limit,
     Row,
     Rows,
-    flat,
     json_answer,
     nested,
     only_known_parameters,
@@ -41,8 +40,8 @@ def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = Non
 def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
     """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
     use = gear_use(snapshot)
-    page, rest = page_of(flat(use.gear), limit, cursor)
-    due, _ = page_of(flat(use.maintenance), MOST_DUE, None)
+    page, rest = page_of(use.gear, limit, cursor)
+    due, _ = page_of(use.maintenance, MOST_DUE, None)
     return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
 
 

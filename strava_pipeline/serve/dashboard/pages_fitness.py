@@ -5,6 +5,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
 from strava_pipeline.lake.dashboard.fitness import PeriodFitness, recent_fitness
+from strava_pipeline.serve.dashboard.answers import nested
 from strava_pipeline.serve.dashboard.api_fitness import Days, FitnessOfYear, SportGroup, Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
@@ -49,4 +50,6 @@ def _page(
 @router.get("/gear", dependencies=[KEPT])
 def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner) -> HTMLResponse:
     """Bikes and shoes of each service, and what is due."""
-    return render(request, "gear.html", {"use": gear_use(snapshot), "fault": owner.fault})
+    use = gear_use(snapshot)
+    values = {"gear": nested(use.gear), "maintenance": use.maintenance, "fault": owner.fault}
+    return render(request, "gear.html", values)
