@@ -118,6 +118,7 @@ It stands behind the bounds of the number, which the OpenAPI document would lack
 """
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most"), Digits]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
+CURSOR: Any = Field(None, max_length=100, description="`next` of the page before")  # the same in a model of parameters
 MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
 Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1), Digits]

@@ -26,14 +26,21 @@ def ask(
     return json_answer({"id": request.id, "status": "waiting"}, 202, {"Location": address})
 
 
-@router.get("/{request_id}", response_model=Row, responses=problems(404))
-def request(
+def _found(
     lake: CurrentLake, settings: CurrentSettings, now: Now, request_id: Annotated[str, Path(max_length=64)]
-) -> Response:
-    """How a request stands, with the last lines of its run's log."""
+) -> RequestView:
     view = request_view(lake, settings.logs_dir, request_id, now)
     if view is None:
         raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
+    return view
+
+
+FoundRequest = Annotated[RequestView, Depends(_found)]
+
+
+@router.get("/{request_id}", response_model=Row, responses=problems(404))
+def request(view: FoundRequest) -> Response:
+    """How a request stands, with the last lines of its run's log."""
     return json_answer(_shown(view))
 
 

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -19,7 +19,7 @@ from strava_pipeline.lake.requests import (
     latest_requests,
     request_view,
 )
-from strava_pipeline.serve.dashboard.api_requests import MADE_BY
+from strava_pipeline.serve.dashboard.api_requests import MADE_BY, FoundRequest
 from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.overview import why_waiting
 from strava_pipeline.serve.dashboard.pages_months import month_values
@@ -27,7 +27,7 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.shown_requests import shown_request, title_of
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, Now, site_of
 
 router = APIRouter(include_in_schema=False)
 MOST_LISTED = 50
@@ -62,17 +62,8 @@ def kept_page(request: Request, wanted: Wanted) -> Response:
 
 
 @router.get("/requests/{request_id}")
-def asked(
-    request: Request,
-    lake: CurrentLake,
-    settings: CurrentSettings,
-    now: Now,
-    request_id: Annotated[str, Path(max_length=64)],
-) -> HTMLResponse:
+def asked(request: Request, view: FoundRequest) -> HTMLResponse:
     """How a request stands, with the last lines of its run's log."""
-    view = request_view(lake, settings.logs_dir, request_id, now)
-    if view is None:
-        raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
     return _page(request, view)
 
 
