@@ -30,6 +30,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentOwner,
     CurrentPipeline,
+    CurrentSite,
     Site,
     Snapshot,
     site_of,
@@ -102,11 +103,11 @@ def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def compared(
     request: Request,
     snapshot: Snapshot,
+    site: CurrentSite,
     month: Month,
     page: Annotated[int, Digits, Query(ge=1, le=999)] = 1,
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it; `page`: of those to decide about."""
-    site = site_of(request)
     refuse_unknown(month, site)
     values = {**month_values(site, month, page=page), "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities

@@ -27,7 +27,7 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.shown_requests import shown_request, title_of
-from strava_pipeline.serve.dashboard.site import CurrentLake, Now, site_of
+from strava_pipeline.serve.dashboard.site import CurrentSite, site_of
 
 router = APIRouter(include_in_schema=False)
 MOST_LISTED = 50
@@ -35,10 +35,10 @@ _WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator
 
 
 @router.get("/requests")
-def listed(request: Request, lake: CurrentLake, now: Now) -> HTMLResponse:
+def listed(request: Request, site: CurrentSite) -> HTMLResponse:
     """What was asked for, the newest first."""
-    found = [shown_request(view) for view in latest_requests(lake, now, MOST_LISTED)]
-    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site_of(request))})
+    found = [shown_request(view) for view in latest_requests(site.lake, site.now(), MOST_LISTED)]
+    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site)})
 
 
 @router.post("/requests", response_model=None)

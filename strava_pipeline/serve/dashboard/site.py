@@ -135,20 +135,12 @@ def site_of(request: Request) -> Site:
     return site
 
 
-def _settings(request: Request) -> Settings:
-    return site_of(request).settings
-
-
 def _lake(request: Request) -> Lake:
     return site_of(request).lake
 
 
 def _pipeline(request: Request) -> Pipeline:
     return site_of(request).pipeline
-
-
-def _now(request: Request) -> datetime:
-    return site_of(request).now()
 
 
 def _snapshot(request: Request) -> Iterator[Connection]:
@@ -187,10 +179,9 @@ def _snapshot_if_any(published: CurrentlyPublished) -> Connection | None:
     return published.snapshot
 
 
-CurrentSettings = Annotated[Settings, Depends(_settings)]
+CurrentSite = Annotated[Site, Depends(site_of)]
 CurrentLake = Annotated[Lake, Depends(_lake)]
 CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
-Now = Annotated[datetime, Depends(_now)]  # in UTC
 Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer; empty: nothing was published
 SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing usable was published
 

@@ -64,35 +64,15 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     failed = {"athlete_id": ME, "source": "strava", "failures": 3}
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
-    put(
-        lake,
-        [{"id": 1, "other_id": each, "joined": False, "part_id": {99: 99}.get(each)} for each in (2, 3, 99)],
-        "activity_matches",
-    )
+    pairs = ((2, None), (3, None), (99, 99))
+    put(lake, [{"id": 1, "other_id": n, "joined": False, "part_id": part} for n, part in pairs], "activity_matches")
     put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
-    put(
-        lake,
-        [
-            {
-                **CHILD,
-                "split_index": n,
-                "distance_m": 1609.3,
-                "elapsed_time_seconds": 300 + n,
-                "elevation_difference": 4.0 - n,
-            }
-            for n in range(1, 15)
-        ],
-        "activity_splits_standard",
-    )
-    estimated = {"average_watts": 210.0, "device_watts": False}
-    put(
-        lake,
-        [
-            {**CHILD, "effort_index": 1, "name": HOSTILE, "elapsed_time": 61, **SEGMENT, **estimated},
-            {**CHILD, "activity_id": 6, "effort_index": 1, "name": "x", "elapsed_time": 90, **SEGMENT},
-        ],
-        "activity_segment_efforts",
-    )
+    split = {**CHILD, "distance_m": 1609.3}
+    climbs = ((n, {"elapsed_time_seconds": 300 + n, "elevation_difference": 4.0 - n}) for n in range(1, 15))
+    put(lake, [{**split, "split_index": n, **climb} for n, climb in climbs], "activity_splits_standard")
+    effort = {**CHILD, "effort_index": 1, **SEGMENT}
+    estimated = {**effort, "name": HOSTILE, "elapsed_time": 61, "average_watts": 210.0, "device_watts": False}
+    put(lake, [estimated, {**effort, "activity_id": 6, "name": "x", "elapsed_time": 90}], "activity_segment_efforts")
     best = {"name": "1/2 mile", "distance": 805.0, "elapsed_time": 200}
     put(lake, [{**CHILD, "effort_index": 1, **best}], "activity_best_efforts")
     edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": json.dumps({"name": HOSTILE})}
