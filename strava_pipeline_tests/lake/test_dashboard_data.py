@@ -161,8 +161,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     return made
 
 
-@pytest.mark.parametrize("text", ["", "x", "!!!!", "MTo", "MTo6", "MToxOjE", "é", "MTox=", f"{'9' * 300}", "LTE6MSA"])
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "x", "!!!!", "MTox", "é", "MTox=", Cursor(7, 1).text[:-1], f"x{Cursor(7, 1).text}"]
+)
+def test_what_is_no_cursor_of_a_page_is_refused(text: str) -> None:
     with pytest.raises(CursorError):
         Cursor.parse(text)
 
