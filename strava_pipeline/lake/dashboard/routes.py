@@ -12,8 +12,7 @@ MOST_VARIANTS = 20
 def route_page(
     connection: Connection, athlete_id: int, *, sport_group: str | None = None, limit: int, after: Cursor | None = None
 ) -> Page:
-    """A page of the routes that were taken twice or more, the most taken first: the columns of `routes`, and `place`, where the
-    first one began."""
+    """A page of the routes that were taken twice or more, the most taken first; `place`: where the first one began."""
     asked = {"athlete_id": athlete_id, "sport_group": sport_group}
     return sorted_page(connection, "routes_page", asked, ("activities", "route_id"), limit, after)
 
@@ -46,6 +45,5 @@ def find_route(connection: Connection, athlete_id: int, activity_id: int) -> Rou
 
 
 def route_activities(connection: Connection, route_id: int, *, limit: int, after: Cursor | None = None) -> Page:
-    """What was done on a route, the newest first: times (s), `length_m` of the way, `average_speed` (m/s), `metres_per_beat`,
-    `direction`."""
+    """A page of what was done on a route, the newest first, in metres, seconds and m/s."""
     return sorted_page(connection, "route_activities", {"id": route_id}, ("moment", "activity_id"), limit, after)

@@ -66,8 +66,10 @@ def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, A
         raise ProblemError(404, f"Months at services go from {known[:4]} to {present[:4]}.")
     last = min(f"{year}-12" if year else present, present)
     first = f"{int(last[:4]) - 1}-01"
+    held = pipeline.calendar(months_within(first, last))
+    years = sorted({month[:4] for month in held}, reverse=True)
     return {
-        "years": _by_year(pipeline.calendar(months_within(first, last))),
+        "years": {each: {month: held[month] for month in sorted(held) if month[:4] == each} for each in years},
         "earlier": int(last[:4]) - 2 if begins < first else None,
         "later": min(int(last[:4]) + 2, int(present[:4])) if last < present else None,
     }
@@ -90,13 +92,6 @@ def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) 
         "shares": {month: round(each / most * 100) for month, each in shown.items()},
         "marks": {name: service(name)[:3].capitalize() for name in names},  # by which all services can be told apart
     }
-
-
-def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for month in sorted(months):
-        found.setdefault(month[:4], {})[month] = months[month]
-    return dict(sorted(found.items(), reverse=True))
 
 
 @router.get("/month/{month}")
