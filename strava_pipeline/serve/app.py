@@ -4,14 +4,12 @@ A kind of event has an inbox and a file with its routes; here they are put toget
 everything in a path that may be a secret; uvicorn's own access log, which would show whole paths, is off.
 """
 
-import json
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,13 +17,14 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from strava_pipeline.core.deliveries import Sender, intake_path
 from strava_pipeline.lake.journal import ROOM
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.bodies import refusal
 from strava_pipeline.serve.inbox import Inbox
+from strava_pipeline.serve.request_log import RequestLog
 from strava_pipeline.serve.webhooks import Webhooks
 
 
@@ -85,9 +84,16 @@ def create_app(
     shown = {*_OPEN, *(intake_path(name) for name, sender in senders.items() if sender.webhooks.token_of is None)}
     secret = (f"{intake_path(name)}/" for name, sender in senders.items() if sender.webhooks.token_of is not None)
     below = (*secret, *(receiver.below for receiver in receivers))
+
+    def line(scope: Scope, told: dict[str, Any]) -> dict[str, Any]:
+        at = now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        asked = {"at": at, "method": scope["method"], "path": masked(scope["path"], shown, below)}
+        why = scope.get("state", {}).get("why")
+        return {**asked, **told, **({"why": why} if why else {})}
+
     app = Starlette(
         routes=[_health(inboxes), *routes],
-        middleware=[Middleware(RequestLog, say=say, now=now, shown=shown, below=below)],
+        middleware=[Middleware(RequestLog, say=say, line=line)],
         exception_handlers={404: _nowhere, 405: _wrong_method},
         lifespan=closing,
     )
@@ -115,57 +121,6 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
 
 HIDDEN = "***"
 _OPEN = ("/health",)  # paths without a secret
-
-
-class RequestLog:
-    """Tells `say` a line when a request was answered, or its client went away (status 0)."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        say: Callable[[str], object],
-        now: Callable[[], datetime],
-        shown: Collection[str] = _OPEN,
-        below: Collection[str] = (),
-    ) -> None:
-        self._app, self._say, self._now, self._shown, self._below = app, say, now, shown, below
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status, size, began = 0, 0, time.monotonic()
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        async def counting() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            return message
-
-        try:
-            await self._app(scope, counting, noting)
-        except Exception as error:
-            status = status or 500  # as which it is answered further out
-            scope.setdefault("state", {})["why"] = f"a fault of ours: {type(error).__name__}"
-            raise
-        finally:
-            line = {
-                "at": self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "method": scope["method"],
-                "path": masked(scope["path"], self._shown, self._below),
-                "status": status,
-                "bytes": size,
-                "ms": round((time.monotonic() - began) * 1000, 1),
-            }
-            if why := scope.get("state", {}).get("why"):
-                line["why"] = why
-            self._say(json.dumps(line))
 
 
 def masked(path: str, shown: Collection[str] = _OPEN, below: Collection[str] = ()) -> str:

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.core]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
-NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-seconds], [data-widget], [data-places], [data-explorer], [data-route]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
+NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-widget], [data-places], [data-explorer], [data-years]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
 RUN = 180_000  # milliseconds that a run gets: the daemon asks every five seconds who is due, and its process starts
 MOST_TABS = 400

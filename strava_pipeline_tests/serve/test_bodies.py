@@ -202,16 +202,6 @@ def test_of_many_connections_that_come_at_once_the_oldest_give_up_their_places(
             wire.close()
 
 
-def test_six_hundred_idle_connections_hold_up_no_event(served: Intake) -> None:
-    wires = [served.connected() for _ in range(600)]
-    try:
-        assert served.post(event()).status == 200
-        assert ended(wires[0])
-    finally:
-        for wire in wires:
-            wire.close()
-
-
 def test_a_request_that_is_worked_on_gives_up_no_place_and_a_free_place_is_given_on(
     served: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,6 @@ def test_a_request_is_one_line(served: Intake) -> None:
     ("method", "path", "body", "told"),
     [
         ("GET", "/health", b"", ("/health", 200, None)),
-        ("POST", "/health", b"x", ("/health", 405, "no such method here")),
         ("GET", "/health?token=" + SECRET, b"", ("/health", 200, None)),
         ("GET", f"{PATH}?hub.verify_token={TOKEN}", b"", (SHOWN, 400, "hub.mode is not subscribe, or there is no hub.challenge")),
         (
@@ -46,11 +45,8 @@ def test_a_request_is_one_line(served: Intake) -> None:
         ),
         ("POST", PATH, b"{}", (SHOWN, 400, "missing or no such value: ")),
         ("POST", PATH[:-1], event(), (SHOWN, 404, "no such path")),
-        ("POST", PATH + "/", event(), (SHOWN, 404, "no such path")),
         ("POST", f"//webhooks/strava/{SECRET}", event(), ("/***", 404, "no such path")),
-        ("POST", f"/webhook/strava/{SECRET}", event(), ("/***", 404, "no such path")),
         ("POST", f"/{SECRET}", event(), ("/***", 404, "no such path")),
-        ("GET", f"/health/{SECRET}", b"", ("/***", 404, "no such path")),
         ("GET", "/webhooks/strava/%0a%22%7d", b"", (SHOWN, 404, "no such path")),
         ("DELETE", PATH, b"", (SHOWN, 405, "no such method here")),
     ],
@@ -103,11 +99,9 @@ def test_what_is_no_request_says_nothing_of_itself(served: Intake, capfd: pytest
     ("path", "shown"),
     [
         ("/health", "/health"),
-        ("/healthy", "/***"),
         ("/webhooks/strava/" + SECRET, SHOWN),
         ("/webhooks/strava/", SHOWN),
         ("/webhooks/strava", "/***"),
-        ("", "/***"),
     ],
 )
 def test_a_path_is_shown_only_where_it_holds_no_secret(path: str, shown: str) -> None:

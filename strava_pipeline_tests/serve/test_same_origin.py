@@ -62,18 +62,15 @@ def asked(
         ("GET", "/graphql", {"host": HOST, "accept": "text/html,application/xhtml+xml", **LINK}),
         ("POST", "/graphql", {**OWN, **JSON, "sec-fetch-site": "same-origin"}),
         ("POST", "/graphql", {**OWN, "content-type": "Application/JSON; charset=utf-8"}),
-        ("POST", "/graphql", {**OWN, "content-type": "application/graphql"}),
         ("POST", "/graphql", {"host": HOST, **JSON}),  # a program
         ("POST", "/report_asset_materialization/x", {"host": HOST}),
         ("POST", "/graphql", {"host": "localhost:3000", "origin": "http://localhost:3000", **JSON}),
-        ("POST", "/graphql", {"host": "LOCALHOST:3000", "origin": "http://localhost:3000", **JSON}),
         ("POST", "/graphql", {"host": "[::1]:3000", "origin": "http://[::1]:3000", **JSON}),
         ("POST", "/graphql", {"host": "localhost:8080", "origin": "http://localhost:8080", **JSON}),  # a forwarded port
         ("POST", "/graphql", {"host": "localhost", "origin": "https://localhost", **JSON}),  # TLS ends before us
         ("POST", "/graphql", {"host": "192.168.1.20:3000", "origin": "http://192.168.1.20:3000", **JSON}),
         ("POST", "/graphql", {"host": "mybox:3000", "origin": "http://mybox:3000", **JSON}),
         ("WS", "/graphql", {**OWN}),
-        ("WS", "/graphql", {"host": "[::1]:3000", "origin": "http://[::1]:3000"}),
         ("WS", "/graphql", {"host": HOST}),  # a program; every browser names its origin
     ],
 )
@@ -94,43 +91,30 @@ def test_its_own_pages_links_to_it_and_programs_are_answered(method: str, path: 
         ("POST", "/graphql", {"host": HOST, "origin": "https://evil.example", **JSON}, 403),
         ("POST", "/graphql", {"host": HOST, "origin": "https://evil.example", "content-type": "text/plain"}, 403),
         ("POST", "/graphql", {"host": HOST, "origin": "null", **JSON}, 403),
-        ("POST", "/graphql", {"host": HOST, "origin": "", **JSON}, 403),
         ("POST", "/graphql", {"host": HOST, "origin": "http://127.0.0.1:8723", **JSON}, 403),  # another port
-        ("POST", "/graphql", {"host": HOST, "origin": "http://127.0.0.1", **JSON}, 403),
         ("POST", "/graphql", {"host": HOST, "origin": "http://localhost:3000", **JSON}, 403),  # another name
-        ("POST", "/graphql", {"host": "[::1]:3000", "origin": "http://[::1]:8723", **JSON}, 403),
         ("POST", "/graphql", {"host": HOST, "origin": f"http://{HOST}.evil.example", **JSON}, 403),
-        ("POST", "/graphql", {"host": HOST, "origin": f"chrome-extension://{HOST}", **JSON}, 403),
         ("POST", "/graphql", [("host", HOST), ("origin", f"http://{HOST}"), ("origin", "http://evil.example")], 403),
-        ("POST", "/report_asset_materialization/x", {"host": HOST, "origin": "https://evil.example"}, 403),
         ("OPTIONS", "/graphql", {"host": HOST, "origin": "https://evil.example"}, 403),
         ("WS", "/graphql", {"host": HOST, "origin": "https://evil.example"}, 403),
-        ("WS", "/graphql", {"host": HOST, "origin": "http://127.0.0.1:8723"}, 403),
-        ("WS", "/graphql", {"host": HOST, "origin": "null"}, 403),
         ("WS", "/graphql", {"host": HOST, "sec-fetch-site": "cross-site", "sec-fetch-mode": "websocket"}, 403),
         # a name that leads here and is not ours (DNS rebinding): to the browser it is one origin
         ("GET", "/", {"host": "evil.example:3000"}, 403),
         ("POST", "/graphql", {"host": "evil.example:3000", "origin": "http://evil.example:3000", **JSON}, 403),
         ("POST", "/graphql", {"host": "evil.example", "sec-fetch-site": "same-origin", **JSON}, 403),
         ("WS", "/graphql", {"host": "evil.example:3000", "origin": "http://evil.example:3000"}, 403),
-        ("GET", "/", {"host": "localhost.evil.example"}, 403),
         ("GET", "/", {"host": "127.0.0.1.evil.example"}, 403),
         ("GET", "/", {"host": "evil.example@127.0.0.1"}, 403),
-        ("GET", "/", {"host": "127.0.0.1:3000/evil.example"}, 403),
         ("GET", "/", {"host": "127.0.0.1:3000\n"}, 403),
         ("GET", "/", {"host": ""}, 403),
         ("GET", "/", {}, 403),
         ("GET", "/", [("host", HOST), ("host", "evil.example")], 403),
         # what no browser marks: GraphQL is posted, as JSON
         ("GET", "/graphql", {"host": HOST}, 405),
-        ("GET", "/graphql", {"host": HOST, "accept": "image/avif,*/*;q=0.8"}, 405),
         ("GET", "/graphql\n", {"host": HOST}, 405),
         ("POST", "/graphql", {"host": HOST}, 415),
         ("POST", "/graphql", {"host": HOST, "content-type": "text/plain"}, 415),
-        ("POST", "/graphql", {"host": HOST, "content-type": "text/plain; x=application/json"}, 415),
         ("POST", "/graphql", {"host": HOST, "content-type": "application/x-www-form-urlencoded"}, 415),
-        ("POST", "/graphql", {"host": HOST, "content-type": "multipart/form-data; boundary=x"}, 415),
-        ("POST", "/graphql\n", {"host": HOST, "content-type": "text/plain"}, 415),
     ],
 )  # fmt: skip
 def test_other_pages_are_refused_before_dagster_hears(method: str, path: str, headers: Headers, status: int) -> None:
@@ -143,7 +127,6 @@ def test_other_pages_are_refused_before_dagster_hears(method: str, path: str, he
     ("listens_on", "host", "status"),
     [
         ("pipeline.lan", "pipeline.lan:3000", 200),
-        ("Pipeline.LAN", "pipeline.lan:3000", 200),
         ("pipeline.lan", "mybox:3000", 200),
         ("pipeline.lan", "other.lan:3000", 403),
         ("::1", "[::1]:3000", 200),

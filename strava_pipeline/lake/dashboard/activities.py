@@ -119,15 +119,13 @@ def _link(source: str, source_id: str | None) -> str | None:
     return None if address is None else address.format(source_id=quote(source_id, safe=""))
 
 
-def history_of(connection: Connection, activity_id: int) -> dict[int, dict[int, Values]]:
-    """The versions of an activity that listings held, by the id at its source and by their number, the newest first.
+def history_of(connection: Connection, activity_id: int) -> dict[tuple[int, int], Values]:
+    """The versions of an activity that listings held, by the id at its source and their number, the newest first.
 
     `changed_fields`: what differs from the version before; `previous`: that as it was before.
     """
-    found: dict[int, dict[int, Values]] = {}
-    for row in with_json(ACTIVITY_HISTORY, rows_of(connection, "history_of_activity", {"id": activity_id})):
-        found.setdefault(row.pop("id"), {})[row.pop("version")] = row
-    return found
+    rows = with_json(ACTIVITY_HISTORY, rows_of(connection, "history_of_activity", {"id": activity_id}))
+    return {(row.pop("id"), row.pop("version")): row for row in rows}
 
 
 def first_month(connection: Connection) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
-from strava_pipeline.lake.dashboard.rows import Cursor, Values, rows_of
+from strava_pipeline.lake.dashboard.rows import Cursor, Page, Values, rows_of, sorted_page
 from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, newest_year, year_summary
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -18,39 +18,39 @@ WEEKS = (52, 26, 12, 4)  # of the last ones that have records
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose insights are shown, with their goals; `fault`: why goals.toml can't be used, so that none are shown."""
+    """Whose insights are shown, with their goals and local day; `fault`: why goals.toml can't be used, so that none are shown."""
 
     athlete: Athlete
     goals: Goals
+    today: date
     fault: str | None = None
 
 
-def owner_of(connection: Connection, lake: Lake, now: datetime) -> Owner | None:
-    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet."""
+def owner_of(connection: Connection, lake: Lake, now: datetime, default_zone: str) -> Owner | None:
+    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet.
+
+    `default_zone`: of an athlete whose activities name none.
+    """
     fault = None
     try:
         goals = goals_of(lake)
     except UnusableGoalsError as error:
         goals, fault = Goals(), str(error)
     athlete = athlete_of(connection, goals, now)
-    return None if athlete is None else Owner(athlete, goals, fault)
+    return None if athlete is None else Owner(athlete, goals, athlete.today(now, default_zone), fault)
 
 
-def summary_of(connection: Connection, owner: Owner, year: int, now: datetime, default_zone: str) -> YearSummary | None:
-    """The summary of a local year, as `insights` shows it; None: it is before the first activity.
-
-    `default_zone`: of an athlete whose activities name none.
-    """
-    today = owner.athlete.today(now, default_zone)
-    known = insight_sources(connection, owner.athlete, today).years
+def summary_of(connection: Connection, owner: Owner, year: int) -> YearSummary | None:
+    """The summary of a local year, as `insights` shows it; None: it is before the first activity."""
+    known = insight_sources(connection, owner.athlete, owner.today).years
     if year < min(known, default=year):
         return None
-    return year_summary(connection, owner.athlete, owner.goals, today, year)
+    return year_summary(connection, owner.athlete, owner.goals, owner.today, year)
 
 
-def shown_year(connection: Connection, owner: Owner, now: datetime, default_zone: str) -> int:
+def shown_year(connection: Connection, owner: Owner) -> int:
     """The newest local year with an activity, up to the present one, which it is where there is none."""
-    return newest_year(connection, owner.athlete, owner.athlete.today(now, default_zone))
+    return newest_year(connection, owner.athlete, owner.today)
 
 
 def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
@@ -65,19 +65,16 @@ class GearUse:
     `maintenance`: by gear and service (a chain, tyres) what goals.toml wants to be done, and what was ridden since.
     """
 
-    gear: Mapping[str, Mapping[str, Values]]
-    maintenance: Mapping[str, Mapping[str, Values]]
+    gear: Mapping[tuple[str, str], Values]
+    maintenance: Mapping[tuple[str, str], Values]
 
 
 def gear_use(connection: Connection) -> GearUse:
     """All gear, what was used furthest first, and its maintenance, what is due first."""
-    found: dict[str, dict[str, Values]] = {}
-    for row in rows_of(connection, "gear", {}):
-        found.setdefault(row.pop("source"), {})[row.pop("gear_id")] = row
-    due: dict[str, dict[str, Values]] = {}
-    for row in rows_of(connection, "gear_services", {}):
-        due.setdefault(row.pop("gear"), {})[row.pop("service")] = row
-    return GearUse(found, due)
+    return GearUse(
+        {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
+        {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,43 +130,11 @@ def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values
     return {row.pop("unit"): row for row in rows_of(connection, "streaks", {"athlete_id": athlete_id})}
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentPage:
-    """Segments by id, the most ridden first; `next`: where the next page begins, None after the last one."""
-
-    segments: Mapping[int, Values]
-    next: Cursor | None
+def segment_page(connection: Connection, athlete_id: int, *, limit: int = 50, after: Cursor | None = None) -> Page:
+    """A page of the segments, the most ridden first, with the best, the first and the last effort on each."""
+    return sorted_page(connection, "segments_page", {"athlete_id": athlete_id}, ("efforts", "segment_id"), limit, after)
 
 
-def segment_page(
-    connection: Connection, athlete_id: int, *, limit: int = 50, after: Cursor | None = None
-) -> SegmentPage:
-    """A page of the segments, with the best, the first and the last effort on each."""
-    place, key = (after.place, after.id) if after else (None, None)
-    asked = {"athlete_id": athlete_id, "most": limit + 1, "efforts": place, "id": key}
-    rows = rows_of(connection, "segments_page", asked)
-    rest = Cursor(rows[limit - 1]["efforts"], rows[limit - 1]["segment_id"]) if len(rows) > limit else None
-    return SegmentPage({row["segment_id"]: row for row in rows[:limit]}, rest)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentEfforts:
-    """A segment's length (m) and mean slope (%), its newest own efforts, the newest first, and how many there are in all."""
-
-    name: str | None
-    distance_m: float | None
-    average_grade: float | None
-    efforts: int
-    newest: list[Values]
-
-
-def segment_efforts(
-    connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500
-) -> SegmentEfforts | None:
-    """The own efforts on a segment; None: there is none."""
-    rows = rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit})
-    if not rows:
-        return None
-    last = rows[0]
-    measures = (last["segment_distance_m"], last["segment_average_grade"], last["efforts"])
-    return SegmentEfforts(last["segment_name"], *measures, list(rows))
+def segment_efforts(connection: Connection, athlete_id: int, segment_id: int, *, limit: int = 500) -> list[Values]:
+    """The newest own efforts on a segment, the newest first; `efforts`: how many there are in all."""
+    return [*rows_of(connection, "segment_efforts", {"athlete_id": athlete_id, "id": segment_id, "most": limit})]

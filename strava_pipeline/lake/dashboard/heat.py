@@ -11,12 +11,11 @@ from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.core.tables import HEAT_CELLS, HEAT_TILES
 from strava_pipeline.core.track_measures import CELL_ZOOM, TILE_ZOOMS
-from strava_pipeline.lake.dashboard.rows import Cursor, measured_files, rows_of
+from strava_pipeline.lake.dashboard.rows import Cursor, measured_files, rows_of, sorted_page
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
 MOST_CELLS = 20_000  # of an answer: half a megabyte of JSON
-_BITS = 24  # of a row in a cursor; CELL_ZOOM has 2^21 rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,12 @@ EARTH = Box(-180.0, -90.0, 180.0, 90.0)
 class HeatMap:
     """Tiles of a map: `cells` are (x, y, activities), tiles of `zoom`, those with most activities first.
 
-    `next`: where the quieter ones begin that were not asked for; None: there are none.
+    `next`: the cursor of the quieter ones that were not asked for; None: there are none.
     """
 
     zoom: int
     cells: Sequence[tuple[int, int, int]]
-    next: Cursor | None
+    next: str | None
 
     @property
     def by_place(self) -> dict[str, int]:
@@ -81,25 +80,14 @@ def heat_map(
         "files": files,
         "athlete_id": athlete_id,
         "sport_group": sport_group,
-        "most": limit + 1,
         "left": left,
         "top": top,
         "right": right,
         "bottom": bottom,
-        "activities": after.place if after else None,
-        "x": after.id >> _BITS if after else None,
-        "y": after.id % 2**_BITS if after else None,
     }
-    if table is HEAT_CELLS:
-        rows = rows_of(connection, "heat_cells", asked)
-    else:
-        rows = rows_of(connection, "heat_tiles", {**asked, "zoom": level})
-    cells = [(row["x"], row["y"], row["activities"]) for row in rows[:limit]]
-    return HeatMap(level, cells, _behind(*cells[-1]) if len(rows) > limit else None)
-
-
-def _behind(x: int, y: int, activities: int) -> Cursor:
-    return Cursor(activities, (x << _BITS) + y)
+    of_zoom = "true" if table is HEAT_CELLS else f"zoom = {level}"
+    page = sorted_page(connection, "heat_tiles", asked, ("activities", "place"), limit, after, of_zoom=of_zoom)
+    return HeatMap(level, [(row["x"], row["y"], row["activities"]) for row in page.rows.values()], page.next)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Rows of a statement as values by column, pages of rows, and files of rows: what every module of this folder needs."""
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,13 +66,24 @@ class CursorError(ValueError):
 
 
 def packed(content: bytes) -> str:
-    """The content of a cursor as a text for addresses."""
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+    """The content of a cursor as a text for addresses, behind a checksum."""
+    return base64.urlsafe_b64encode(_checksum(content) + content).decode().rstrip("=")
 
 
 def unpacked(text: str) -> bytes:
-    """The inverse of `packed`. Raises ValueError."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    """The inverse of `packed`. Raises CursorError for a text that no page gave."""
+    with suppress(ValueError):
+        whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if whole[:_CHECKED] == _checksum(whole[_CHECKED:]):
+            return whole[_CHECKED:]
+    raise CursorError("it is no cursor of a page")
+
+
+_CHECKED = 6  # bytes
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_CHECKED).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +101,36 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """The cursor of a text. Raises CursorError."""
-        try:
-            place, _, key = unpacked(text).decode().partition(":")
-            found = cls(int(place), int(key))
-        except ValueError:
-            raise CursorError("it is no cursor of a page") from None
-        if found.text != text or max(abs(found.place), abs(found.id)) >= 2**63:
-            raise CursorError("it is no cursor of a page")
-        return found
+        place, _, key = unpacked(text).decode().partition(":")
+        return cls(int(place), int(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows by id, in their order; `next`: the cursor of the next page, None after the last one."""
+
+    rows: Mapping[int, Values]
+    next: str | None
+
+
+def sorted_page(
+    connection: Connection,
+    name: str,
+    asked: Mapping[str, Any],
+    order: tuple[str, str],
+    limit: int,
+    after: Cursor | None = None,
+    **names: str,
+) -> Page:
+    """A page of a statement that sorts its rows by the columns `order`: a whole number, and an id.
+
+    The statement takes these two of the last row of the page before (NULL: this is the first page), and `most`, as parameters.
+    """
+    place, key = order
+    behind = {place: after.place, key: after.id} if after else dict.fromkeys(order)
+    rows = rows_of(connection, name, {**asked, **behind, "most": limit + 1}, **names)
+    rest = Cursor(rows[limit - 1][place], rows[limit - 1][key]).text if len(rows) > limit else None
+    return Page({row[key]: row for row in rows[:limit]}, rest)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

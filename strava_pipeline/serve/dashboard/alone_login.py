@@ -20,6 +20,7 @@ router.post("/logout", response_model=None)(log_out)
 def _values(site: Site, failure: str = "") -> dict[str, Any]:
     """What the page of a login says."""
     return {
+        "has_accounts": False,
         "has_password": has_password(site.settings),
         "failure": failure,
         "link_command": site.link_command,

@@ -1,11 +1,9 @@
-"""What the routes of the JSON API share: values as answers, and query parameters that nobody knows as errors."""
+"""What the routes of the JSON API share: values as answers, their shapes, and query parameters that nobody knows as errors."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -13,9 +11,10 @@ import orjson
 from fastapi import Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 from starlette.responses import Response
 
+from strava_pipeline.core.tables import Kind, Table
 from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
@@ -31,6 +30,43 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
+
+
+Row = dict[str, Any]
+"""An object whose fields are in the data dictionary, or in docs/formats.md."""
+Rows = dict[str, Row]
+_TYPES: dict[Kind, Any] = {
+    Kind.BIGINT: int,
+    Kind.DOUBLE: float,
+    Kind.BOOLEAN: bool,
+    Kind.TEXT: str,
+    Kind.INSTANT: datetime,
+    Kind.WALL: datetime,
+    Kind.DATE: date,
+    Kind.TEXTS: list[str],
+}
+
+
+def shape(name: str, /, **fields: Any) -> type[BaseModel]:
+    """The shape of an answer in the OpenAPI document, of the types of its fields. No answer is made or checked by it."""
+    defined: dict[str, Any] = {field: (kind, ...) for field, kind in fields.items()}
+    return create_model(name, **defined)
+
+
+def page_shape(name: str, /, **fields: Any) -> type[BaseModel]:
+    """The shape of a page of a collection."""
+    return shape(name, **fields, next=Annotated[str | None, Field(description="`cursor` of the next page")])
+
+
+def row_shape(table: Table, **others: Any) -> type[BaseModel]:
+    """The shape of a row of a table, with what the catalogue says of its columns; `others`: fields beside these."""
+    fields = {
+        each.name: Annotated[
+            _TYPES[each.kind] if each.key else _TYPES[each.kind] | None, Field(description=each.meaning)
+        ]
+        for each in table.columns
+    }
+    return shape(table.name, **fields, **others)
 
 
 def only_known_parameters(request: Request) -> None:
@@ -60,24 +96,6 @@ def parameters_of(dependant: Dependant) -> Iterator[str]:
         yield from parameters_of(each)
 
 
-async def names_once(request: Request) -> None:
-    """A dependency of routers whose routes take JSON: a name that stands twice in an object is an error.
-
-    Programs disagree which of the two counts.
-    """
-    if request.method in ("PATCH", "POST"):
-        with suppress(ValueError, RecursionError):  # no JSON, which is refused elsewhere
-            json.loads(await request.body(), object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        why = "a name stands twice in an object"
-        raise ProblemError(400, f"The body is not usable: {why}.", errors={"body": why})
-    return found
-
-
 def _of_day(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         raise ValueError("a day is written 2026-10-31")
@@ -100,6 +118,7 @@ It stands behind the bounds of the number, which the OpenAPI document would lack
 """
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most"), Digits]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
+CURSOR: Any = Field(None, max_length=100, description="`next` of the page before")  # the same in a model of parameters
 MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH, description="a local month, as 2026-10")]
 Id = Annotated[int, Path(ge=-(2**63) + 1, le=2**63 - 1), Digits]
@@ -147,13 +166,8 @@ def _mark(key: Hashable) -> str:
     return hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def flat(found: Mapping[Outer, Mapping[Key, Thing]]) -> dict[tuple[Outer, Key], Thing]:
-    """Things by both of their keys, for a page of them."""
-    return {(outer, key): thing for outer, things in found.items() for key, thing in things.items()}
-
-
 def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thing]]:
-    """The inverse of `flat`."""
+    """Things of two keys as objects of the first one, each with its things by the second."""
     found: dict[Outer, dict[Key, Thing]] = {}
     for (outer, key), thing in page.items():
         found.setdefault(outer, {})[key] = thing

@@ -1,10 +1,13 @@
 """`/api/activities`: the list, an activity with what it nests, its track, its sources side by side, its history."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from strava_pipeline.core.tables import CHILDREN
+from strava_pipeline.core.tables.lists import ACTIVITY_LIST
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     find_activity,
@@ -12,7 +15,7 @@ from strava_pipeline.lake.dashboard.activities import (
     sources_of,
     whole_activity,
 )
-from strava_pipeline.lake.dashboard.activity_insights import activity_insights
+from strava_pipeline.lake.dashboard.activity_insights import ActivityInsights, activity_insights
 from strava_pipeline.lake.dashboard.activity_list import activity_page
 from strava_pipeline.lake.dashboard.bests import bests_of
 from strava_pipeline.lake.dashboard.track_points import track_points
@@ -20,23 +23,40 @@ from strava_pipeline.serve.dashboard.answers import (
     After,
     Id,
     Limit,
-    flat,
+    Row,
+    Rows,
     json_answer,
     nested,
     only_known_parameters,
     page_of,
+    page_shape,
+    row_shape,
+    shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedOfApi, refuse_unknown
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Activities, Activity, History, Sources, Track
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
 router = APIRouter(prefix="/api/activities", dependencies=[Depends(only_known_parameters)], tags=["activities"])
+_LIST = page_shape("Activities", activities=dict[str, row_shape(ACTIVITY_LIST)], totals=Row)  # type: ignore[misc]
+_WHOLE = shape(
+    "Activity",
+    activity=Row,
+    detail=Row | None,
+    **dict.fromkeys((*CHILDREN, "photos"), Rows),
+    left_out=dict[str, int],
+    has_track=bool,
+    bests=list[Row],
+    insights=ActivityInsights,
+)
+_TRACK = shape("Track", id=int, begins_at=datetime | None, recorded=int, track=dict[str, list[float | None]])
+_SOURCES = page_shape("Sources", id=int, sources=Rows)
+_HISTORY = page_shape("History", id=int, history=dict[str, Rows])
 
 
-@router.get("", response_model=Activities, dependencies=[KEPT])
+@router.get("", response_model=_LIST, dependencies=[KEPT])
 def activities(snapshot: Snapshot, asked: AskedOfApi) -> Response:
     """Activities by id in the order that was asked for, the sums of all that are selected, and the cursor of the next page."""
     refuse_unknown(asked, snapshot)
@@ -55,11 +75,11 @@ def found_activity(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
 Found = Annotated[FoundActivity, Depends(found_activity)]
 
 
-@router.get("/{activity_id}", response_model=Activity, responses=problems(404), dependencies=[KEPT])
+@router.get("/{activity_id}", response_model=_WHOLE, responses=problems(404), dependencies=[KEPT])
 def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     """An activity with everything that it nests."""
     whole = whole_activity(snapshot, lake, found)
-    shape: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "activity": whole.summary,
         "detail": whole.detail,
         **whole.parts,
@@ -69,10 +89,10 @@ def activity(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
         "insights": activity_insights(snapshot, lake, found),
         "left_out": whole.left_out,
     }
-    return json_answer(shape)
+    return json_answer(answer)
 
 
-@router.get("/{activity_id}/track", response_model=Track, responses=problems(404), dependencies=[KEPT])
+@router.get("/{activity_id}/track", response_model=_TRACK, responses=problems(404), dependencies=[KEPT])
 def track(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     """Its points, thinned for a screen."""
     points = track_points(snapshot, lake, found)
@@ -82,15 +102,15 @@ def track(snapshot: Snapshot, lake: CurrentLake, found: Found) -> Response:
     return json_answer(answer)
 
 
-@router.get("/{activity_id}/sources", response_model=Sources, responses=problems(404), dependencies=[KEPT])
+@router.get("/{activity_id}/sources", response_model=_SOURCES, responses=problems(404), dependencies=[KEPT])
 def sources(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """What each source says of it, the best first, and the cursor of the next page."""
     page, rest = page_of(sources_of(snapshot, found.id), limit, cursor)
     return json_answer({"id": found.id, "sources": page, "next": rest})
 
 
-@router.get("/{activity_id}/history", response_model=History, responses=problems(404), dependencies=[KEPT])
+@router.get("/{activity_id}/history", response_model=_HISTORY, responses=problems(404), dependencies=[KEPT])
 def history(snapshot: Snapshot, found: Found, limit: Limit = 500, cursor: After = None) -> Response:
     """The versions of it that listings held, under each of its ids, and the cursor of the next page."""
-    page, rest = page_of(flat(history_of(snapshot, found.id)), limit, cursor)
+    page, rest = page_of(history_of(snapshot, found.id), limit, cursor)
     return json_answer({"id": found.id, "history": nested(page), "next": rest})

@@ -11,19 +11,19 @@ from strava_pipeline.core.errors import UnknownIdError
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Limit,
+    Rows,
     json_answer,
-    names_once,
     only_known_parameters,
     page_of,
+    page_shape,
+    shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline.serve.dashboard.site import CurrentPipeline
 
-router = APIRouter(
-    prefix="/api/changes", dependencies=[Depends(only_known_parameters), Depends(names_once)], tags=["changes"]
-)
+router = APIRouter(prefix="/api/changes", dependencies=[Depends(only_known_parameters)], tags=["changes"])
+_LISTED, _NAMED = page_shape("Changes", changes=Rows), shape("NamedChanges", changes=Rows)
 MOST_DECIDED = 500
 ChangeId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 
@@ -38,7 +38,7 @@ class Decision(BaseModel, extra="forbid"):
 Decisions = Annotated[dict[ChangeId, Verdict | Decision], Body(min_length=1, max_length=MOST_DECIDED)]
 
 
-@router.get("", response_model=Changes)
+@router.get("", response_model=_LISTED)
 def changes(
     pipeline: CurrentPipeline, status: State | None = None, limit: Limit = 500, cursor: After = None
 ) -> Response:
@@ -47,7 +47,7 @@ def changes(
     return json_answer({"changes": page, "next": rest})
 
 
-@router.get("/{change_id}", response_model=DecidedChanges, responses=problems(404))
+@router.get("/{change_id}", response_model=_NAMED, responses=problems(404))
 def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) -> Response:
     """One change, with what was sent and answered."""
     found = pipeline.changes().get(change_id)
@@ -56,7 +56,7 @@ def change(pipeline: CurrentPipeline, change_id: Annotated[ChangeId, Path()]) ->
     return json_answer({"changes": {change_id: {**found, "attempts": pipeline.attempts(change_id)}}})
 
 
-@router.patch("", response_model=DecidedChanges, responses=problems(404, 409, 428))
+@router.patch("", response_model=_NAMED, responses=problems(404, 409, 428))
 def decide(pipeline: CurrentPipeline, decisions: Decisions) -> Response:
     """Approve, by the seal, and reject, all or none. Nothing is sent: a request `apply_changes` writes what is approved."""
     wanted = [

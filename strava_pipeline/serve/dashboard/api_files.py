@@ -11,10 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from strava_pipeline.lake.imports.uploads import NoRoomError, Upload, uploading
-from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters
+from strava_pipeline.serve.dashboard.answers import json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import KeptFile
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(prefix="/api/files", dependencies=[Depends(only_known_parameters)], tags=["files"])
@@ -27,7 +26,7 @@ Name = Annotated[str, Path(max_length=255, description="the file's own name, wit
 @router.put(
     "/{name}",
     status_code=201,
-    response_model=KeptFile,
+    response_model=shape("KeptFile", name=str, bytes=int),
     responses=problems(408, 507),
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )

@@ -6,14 +6,21 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from strava_pipeline.lake.maps import Region, regions
-from strava_pipeline.serve.dashboard.answers import After, Limit, json_answer, only_known_parameters, page_of
-from strava_pipeline.serve.dashboard.shapes import Regions
+from strava_pipeline.serve.dashboard.answers import (
+    After,
+    Limit,
+    Rows,
+    json_answer,
+    only_known_parameters,
+    page_of,
+    page_shape,
+)
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(prefix="/api/maps", dependencies=[Depends(only_known_parameters)], tags=["maps"])
 
 
-@router.get("", response_model=Regions)
+@router.get("", response_model=page_shape("Regions", regions=Rows))
 def maps(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Response:
     """The regions that a person added, by the names of their files, and the cursor of the next page."""
     page, rest = page_of(regions(lake), limit, cursor)

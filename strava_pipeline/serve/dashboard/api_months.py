@@ -6,12 +6,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from strava_pipeline.core.years import months_within
-from strava_pipeline.serve.dashboard.answers import MONTH, Month, json_answer, only_known_parameters, refuse_reversed
+from strava_pipeline.serve.dashboard.answers import (
+    MONTH,
+    Month,
+    Row,
+    Rows,
+    json_answer,
+    only_known_parameters,
+    refuse_reversed,
+    shape,
+)
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Calendar, ComparedMonth
 from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, site_of
 
 router = APIRouter(prefix="/api/calendar", dependencies=[Depends(only_known_parameters)], tags=["months"])
@@ -19,7 +27,7 @@ MOST_MONTHS = 24
 Edge = Annotated[str | None, Query(pattern=MONTH, description="a local month, as 2026-10; by default a year up to now")]
 
 
-@router.get("", response_model=Calendar, dependencies=[KEPT])
+@router.get("", response_model=shape("Calendar", months=Rows), dependencies=[KEPT])
 def calendar(
     pipeline: CurrentPipeline, from_: Annotated[Edge, Query(alias="from")] = None, to: Edge = None
 ) -> Response:
@@ -36,7 +44,7 @@ def calendar(
     return json_answer({"months": pipeline.calendar(months)})
 
 
-@router.get("/{month}", response_model=ComparedMonth, responses=problems(404))
+@router.get("/{month}", response_model=Row, responses=problems(404))
 def month(request: Request, pipeline: CurrentPipeline, month: Month) -> Response:
     """A month with the rows of its comparison, and the changes that wait for a decision."""
     refuse_unknown(month, site_of(request))

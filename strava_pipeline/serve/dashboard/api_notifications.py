@@ -11,25 +11,26 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Limit,
+    Rows,
     cursor_of,
     json_answer,
-    names_once,
     only_known_parameters,
+    page_shape,
+    shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import Notifications, ReadNotifications
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(
     prefix="/api/notifications",
-    dependencies=[Depends(only_known_parameters), Depends(names_once)],
+    dependencies=[Depends(only_known_parameters)],
     tags=["notifications"],
 )
 Marks = Annotated[dict[str, Literal["read"]], Body(min_length=1, max_length=500)]
 
 
-@router.get("", response_model=Notifications)
+@router.get("", response_model=page_shape("Notifications", notifications=Rows, unread=int))
 def listed(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Response:
     """Notifications by id, the newest first, how many of all are unread, and the cursor of the next page."""
     found, after = notifications(lake), cursor_of(cursor)
@@ -46,7 +47,7 @@ def _place(note: Notification) -> tuple[int, int]:
     return micros(note.at), int(note.id, 16)
 
 
-@router.patch("", response_model=ReadNotifications, responses=problems(404))
+@router.patch("", response_model=shape("ReadNotifications", notifications=Rows), responses=problems(404))
 def read(lake: CurrentLake, marks: Marks) -> Response:
     """Mark as read: `{id: "read"}`."""
     _refuse_unknown(lake, [*marks])

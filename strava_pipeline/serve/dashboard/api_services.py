@@ -6,54 +6,49 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from strava_pipeline.core.insights.documents import year_json
-from strava_pipeline.lake.dashboard.bests import gear_use, owner_of, summary_of
+from strava_pipeline.lake.dashboard.bests import gear_use, summary_of
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Digits,
     Limit,
-    flat,
+    Row,
+    Rows,
     json_answer,
     nested,
     only_known_parameters,
     page_of,
+    page_shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import GearOfServices, Insights, Providers
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentPipeline, Snapshot
 
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known_parameters)], tags=["services"])
+_GEAR = page_shape("Gear", gear=dict[str, Rows], maintenance=dict[str, Rows])
 MOST_DUE = 500
 
 
-@router.get("/providers", response_model=Providers)
+@router.get("/providers", response_model=page_shape("Providers", providers=Rows))
 def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = None) -> Response:
     """How each enabled service stands, by name, and the cursor of the next page."""
     page, rest = page_of(pipeline.providers(), limit, cursor)
     return json_answer({"providers": page, "next": rest})
 
 
-@router.get("/gear", response_model=GearOfServices, dependencies=[KEPT])
+@router.get("/gear", response_model=_GEAR, dependencies=[KEPT])
 def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
     """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
     use = gear_use(snapshot)
-    page, rest = page_of(flat(use.gear), limit, cursor)
-    due, _ = page_of(flat(use.maintenance), MOST_DUE, None)
+    page, rest = page_of(use.gear, limit, cursor)
+    due, _ = page_of(use.maintenance, MOST_DUE, None)
     return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
 
 
-@router.get("/insights/{year}", response_model=Insights, responses=problems(404), dependencies=[KEPT])
-def insights(
-    snapshot: Snapshot,
-    lake: CurrentLake,
-    settings: CurrentSettings,
-    now: Now,
-    year: Annotated[int, Path(ge=1, le=9999), Digits],
-) -> Response:
+@router.get("/insights/{year}", response_model=Row, responses=problems(404), dependencies=[KEPT])
+def insights(snapshot: Snapshot, owner: CurrentOwner, year: Annotated[int, Path(ge=1, le=9999), Digits]) -> Response:
     """A year's totals, goals and pace, records, streaks, gear and load."""
-    owner = owner_of(snapshot, lake, now)
-    summary = summary_of(snapshot, owner, year, now, settings.timezone) if owner is not None else None
-    if owner is None or summary is None:
+    summary = summary_of(snapshot, owner, year)
+    if summary is None:
         raise ProblemError(404, f"There is no activity in {year}, or before it.")
     return json_answer({**year_json(summary), "goals_problem": owner.fault})

@@ -11,21 +11,18 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.serve.dashboard.body_bounds import BodyBounds
 from strava_pipeline.serve.dashboard.document import DescribedApi
-from strava_pipeline.serve.dashboard.guard import Guard, SecureHeaders
-from strava_pipeline.serve.dashboard.head_requests import HeadRequests
+from strava_pipeline.serve.dashboard.guard import BodyBounds, Guard, SecureHeaders
 from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers, KeptAnswerFound, answer_found
-from strava_pipeline.serve.dashboard.packing import Packing
+from strava_pipeline.serve.dashboard.middlewares import HeadRequests, Packing, RelativePaths, Shortening, line_of
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults, answer_problems
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.records.store import Records
-from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
-from strava_pipeline.serve.dashboard.request_log import RequestLog
 from strava_pipeline.serve.dashboard.routes import ALONE, DATA, DOCUMENT, STATIC, routers
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
 from strava_pipeline.serve.dashboard.static_files import HashedFiles
+from strava_pipeline.serve.request_log import RequestLog
 from strava_pipeline.settings import Settings
 
 
@@ -95,4 +92,4 @@ def stand_guard(app: FastAPI, site: Site, say: Callable[[str], object]) -> None:
     app.add_middleware(Packing)
     app.add_middleware(SecureHeaders, site=site)
     app.add_middleware(HeadRequests)
-    app.add_middleware(RequestLog, say=say)
+    app.add_middleware(RequestLog, say=say, line=line_of)

@@ -13,12 +13,12 @@ from strava_pipeline.serve.dashboard.app import add_dagster, application, stand_
 from strava_pipeline.serve.dashboard.guard import SecureHeaders
 from strava_pipeline.serve.dashboard.house import House, OwnPages
 from strava_pipeline.serve.dashboard.kept_answers import KeepAnswers
+from strava_pipeline.serve.dashboard.middlewares import RelativePaths, Shortening
 from strava_pipeline.serve.dashboard.passwords import hash_of_nobody
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import Faults
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
-from strava_pipeline.serve.dashboard.relative_paths import RelativePaths, Shortening
 from strava_pipeline.serve.dashboard.routes import DATA, FRONT, HOUSE
 from strava_pipeline.serve.dashboard.site import Site, system_now
 from strava_pipeline.settings import Settings

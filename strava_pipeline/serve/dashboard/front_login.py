@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.site import site_of
 
 router = APIRouter(include_in_schema=False)
 router.get("/health")(health)
+_FORM = {"has_accounts": True, "has_password": True}
 _WRONG = "The name or the password is wrong, or an admin has not let the account in."
 
 
@@ -30,7 +31,7 @@ def first_page(request: Request) -> Response:
 @router.get("/login", response_model=None)
 def login(request: Request, next: str = "") -> Response:  # noqa: A002 - as such parameters are called
     """Ask for name and password; `next`: the page that the login then leads to."""
-    page = render(request, "account_login.html", {"failure": ""})
+    page = render(request, "login.html", {**_FORM, "failure": ""})
     keep_page(page, site_of(request), next)
     return page
 
@@ -40,7 +41,7 @@ def log_in(request: Request, form: LoginForm) -> Response:
     """Log in to an account."""
     account = checked_account(request, form.get("name", ""), form.get("password", ""))
     if account is None:
-        return render(request, "account_login.html", {"failure": _WRONG}, status=403)
+        return render(request, "login.html", {**_FORM, "failure": _WRONG}, status=403)
     site, accounts = site_of(request), house_of(request).accounts
     if (before := accounts.session(request.cookies.get(site.cookie, ""), site.now())) is not None:
         accounts.end_session(before)  # of whoever used this browser

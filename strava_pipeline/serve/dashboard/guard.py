@@ -1,4 +1,4 @@
-"""Who may: one middleware that sees each request before every route, and the headers that every answer carries.
+"""Who may: one middleware that sees each request before every route; how large a body may be; headers that every answer carries.
 
 A request is let through where its Host header names this dashboard; unless its path is open, where its cookie is a session's; and
 if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token: in a
@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.limits import megabytes
 from strava_pipeline.serve.dashboard.deep_links import login_address
 from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
@@ -215,3 +216,39 @@ def _policy(site: Site) -> str:
         return policy
     parts = urlsplit(site.settings.map_tiles_url.replace("{s}", "*"))
     return f"{policy}; img-src 'self' data: {parts.scheme}://{parts.netloc}"
+
+
+_LARGEST = 128_000  # bytes: 500 decisions with their seals are 60 kB
+_LARGEST_OF_DAGSTER = 1_000_000  # bytes: its queries are 10 kB, and a run's configuration or partitions may be more
+FILES = "/api/files/"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyBounds:
+    """An ASGI middleware that refuses a body that is too large, or does not say how large it is, before it is read.
+
+    The server holds a client to the length that it has given. `largest_file`: in bytes.
+    """
+
+    app: ASGIApp
+    largest_file: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (error := self._refused(scope)):
+            await problem(Request(scope), error)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> ProblemError | None:
+        headers, is_file = Headers(scope=scope), scope["path"].startswith(FILES) and scope["method"] == "PUT"
+        if "transfer-encoding" in headers or (is_file and "content-length" not in headers):
+            return ProblemError(411, "The request does not say how long its body is. Send it with Content-Length.")
+        length = headers.get("content-length", "0")
+        largest = self.largest_file if is_file else _LARGEST_OF_DAGSTER if is_of_dagster(scope["path"]) else _LARGEST
+        if length.isascii() and length.isdecimal() and int(length[:20]) <= largest:
+            return None
+        if is_file:
+            return ProblemError(
+                413, f"The file is larger than {megabytes(largest)}, which STRAVA_IMPORT_LIMIT_MB sets."
+            )
+        return ProblemError(413, f"The body is larger than {largest:,} bytes. Send fewer things at once.")

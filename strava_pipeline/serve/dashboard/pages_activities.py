@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -23,23 +22,17 @@ from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentUnits, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/activities/{activity_id}", dependencies=[KEPT])
-def activity(
-    request: Request,
-    snapshot: Snapshot,
-    lake: CurrentLake,
-    units: CurrentUnits,
-    found: Found,
-) -> HTMLResponse:
+def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Found) -> HTMLResponse:
     """One activity: its track, what it nests, its sources side by side, its history."""
-    values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "units": units, "id": found.id}
+    values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
-    values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found, units)}
+    values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
     values["way"] = way_of(snapshot, found.id)
     return render(request, "activity.html", values)
 
@@ -49,7 +42,6 @@ def decide_bests(
     request: Request,
     snapshot: Snapshot,
     lake: CurrentLake,
-    units: CurrentUnits,
     pipeline: CurrentPipeline,
     found: Found,
     fields: Fields,
@@ -58,7 +50,7 @@ def decide_bests(
     is_seen = pipeline.decide_bests(found.id, dismissed=_is_dismissal(fields))
     if not is_by_script(request):
         return RedirectResponse(f"/activities/{found.id}#bests", 303)
-    values = {**_bests(snapshot, lake, found, units), "is_decided": True, "is_late": not is_seen}
+    values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
 
 
@@ -69,8 +61,8 @@ def _is_dismissal(fields: Fields) -> bool:
     return wanted == "true"
 
 
-def _bests(snapshot: Connection, lake: Lake, found: FoundActivity, units: Units) -> dict[str, Any]:
+def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
     """What the part with an activity's bests shows."""
     is_dismissed = found.id in dismissed_activities(snapshot, lake)
-    values = {"bests": bests_of(snapshot, found.id), "too_fast": too_fast(snapshot, found.id), "units": units}
+    values = {"bests": bests_of(snapshot, found.id), "too_fast": too_fast(snapshot, found.id)}
     return {**values, "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}

@@ -14,7 +14,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
 Period = Annotated[
@@ -25,11 +25,9 @@ _AMOUNTS = {"time": "moving_time_seconds", "distance": "distance_m"}
 
 
 @router.get("/calendar", response_model=None, dependencies=[KEPT])
-def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+def latest(snapshot: Snapshot, owner: CurrentOwner) -> Response:
     """The page of the newest year with an activity."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    return RedirectResponse(f"/calendar/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
+    return RedirectResponse(f"/calendar/{shown_year(snapshot, owner)}", 303)
 
 
 @router.get("/calendar/{period}", dependencies=[KEPT])
@@ -37,9 +35,7 @@ def calendar(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, period: Period, by: By = "time"
 ) -> HTMLResponse:
     """A year, or a month of it."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    values = _values(site_of(request), snapshot, owner, int(period[:4]))
+    values = _values(snapshot, owner, int(period[:4]))
     if len(period) > len("2026"):
         found = calendar_month(snapshot, owner.athlete.id, period, begins=values["begins"])
         return render(
@@ -50,9 +46,9 @@ def calendar(
     return render(request, "calendar_year.html", {**values, "found": year, "by": by, "hours": HOURS})
 
 
-def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[str, Any]:
+def _values(snapshot: Connection, owner: Owner, year: int) -> dict[str, Any]:
     """What both pages show. Raises ProblemError for a year before the first activity, or one that has not begun."""
-    today = owner.athlete.today(site.now(), site.settings.timezone)
+    today = owner.today
     oldest = min(first_year(snapshot, owner.athlete.id) or today.year, today.year)
     if not oldest <= year <= today.year:
         raise ProblemError(404, f"The calendar goes from {oldest} to {today.year}.")
@@ -62,7 +58,6 @@ def _values(site: Site, snapshot: Connection, owner: Owner, year: int) -> dict[s
         "oldest": oldest,
         "begins": begins,
         "weekdays": [WEEKDAYS[day] for day in weekdays(begins)],
-        "units": owner.athlete.units,
     }
 
 

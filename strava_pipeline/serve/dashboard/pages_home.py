@@ -56,14 +56,14 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
 
     `present`: the present year.
     """
-    now, zone, owner = site.now(), site.settings.timezone, shown_owner(site)
+    owner = shown_owner(site)
     if owner is None:
         return None
-    number = shown_year(snapshot, owner, now, zone)
-    summary = summary_of(snapshot, owner, number, now, zone)
+    number = shown_year(snapshot, owner)
+    summary = summary_of(snapshot, owner, number)
     return {
         "number": number,
-        "present": owner.athlete.today(now, zone).year,
+        "present": owner.today.year,
         "fault": owner.fault,
         "units": owner.athlete.units,
         "numbers": year_numbers(summary) if summary is not None else [],

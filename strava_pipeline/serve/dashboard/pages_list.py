@@ -11,20 +11,20 @@ from strava_pipeline.lake.dashboard.activity_list import activity_page, choices_
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, refuse_unknown
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentUnits, Snapshot
+from strava_pipeline.serve.dashboard.site import Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/activities", dependencies=[KEPT])
-def activities(request: Request, snapshot: Snapshot, units: CurrentUnits, asked: AskedList) -> Response:
+def activities(request: Request, snapshot: Snapshot, asked: AskedList) -> Response:
     """A page of the list. What a form sent beside it is left out of the address."""
     if not asked.is_clean:
         return RedirectResponse(asked.address(), 303)
     choices = choices_of(snapshot)
     refuse_unknown(asked, snapshot, choices)
     page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
-    values = {"page": page, "asked": asked, "choices": choices, "fields": asked.fields(units), "units": units}
+    values = {"page": page, "asked": asked, "choices": choices, "fields": asked.fields(site_of(request).units)}
     return render(request, "activities.html", {**values, "groups": [*SPORTS], "sql": selection_sql(asked.selection)})
 
 

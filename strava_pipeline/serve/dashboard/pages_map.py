@@ -34,7 +34,5 @@ def heat(
     asked: Annotated[dict[str, Any], Depends(_asked)],
 ) -> HTMLResponse:
     """The map, of a sport and a year or of all."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    values = {**asked, "choices": heat_choices(snapshot, lake, owner.athlete.id), "units": owner.athlete.units}
+    values = {**asked, "choices": heat_choices(snapshot, lake, owner.athlete.id)}
     return render(request, "map.html", values)

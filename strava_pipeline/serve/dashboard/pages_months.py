@@ -30,7 +30,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentOwner,
     CurrentPipeline,
-    CurrentUnits,
+    CurrentSite,
     Site,
     Snapshot,
     site_of,
@@ -49,15 +49,14 @@ def sync(
     snapshot: Snapshot,
     pipeline: CurrentPipeline,
     owner: CurrentOwner,
-    units: CurrentUnits,
     year: Annotated[int | None, Digits, Query(ge=1900, le=2999)] = None,
 ) -> HTMLResponse:
     """Two years of months, the newest first."""
-    sums = month_sums(snapshot, owner.athlete.id) if owner is not None else {}
+    sums = month_sums(snapshot, owner.athlete.id)
     if not sums:
         return render(request, "nothing.html", {})
     values = _two_years(pipeline, year, min(sums))
-    return render(request, "sync.html", {**values, **_totals(values["years"], sums), "sums": sums, "units": units})
+    return render(request, "sync.html", {**values, **_totals(values["years"], sums), "sums": sums})
 
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
@@ -67,8 +66,10 @@ def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, A
         raise ProblemError(404, f"Months at services go from {known[:4]} to {present[:4]}.")
     last = min(f"{year}-12" if year else present, present)
     first = f"{int(last[:4]) - 1}-01"
+    held = pipeline.calendar(months_within(first, last))
+    years = sorted({month[:4] for month in held}, reverse=True)
     return {
-        "years": _by_year(pipeline.calendar(months_within(first, last))),
+        "years": {each: {month: held[month] for month in sorted(held) if month[:4] == each} for each in years},
         "earlier": int(last[:4]) - 2 if begins < first else None,
         "later": min(int(last[:4]) + 2, int(present[:4])) if last < present else None,
     }
@@ -85,46 +86,25 @@ def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) 
         for year, months in years.items()
     }
     most = max(shown.values(), default=0) or 1
-    names = list(next(iter(next(iter(years.values())).values()))["providers"])
+    names = next(iter(next(iter(years.values())).values()))["providers"]
     return {
         "totals": totals,
         "shares": {month: round(each / most * 100) for month, each in shown.items()},
-        "marks": _marks(names),
+        "marks": {name: service(name)[:3].capitalize() for name in names},  # by which all services can be told apart
     }
-
-
-def _marks(names: Sequence[str]) -> dict[str, str]:
-    """A short mark of each service, by name: as many letters of its title as tell it from the others, two or more."""
-    titles = {name: service(name) for name in names}
-    found: dict[str, str] = {}
-    for name, title in titles.items():
-        others = [other for each, other in titles.items() if each != name]
-        lengths = range(2, len(title) + 1)
-        found[name] = next(
-            (title[:n] for n in lengths if not any(other[:n].lower() == title[:n].lower() for other in others)), title
-        ).capitalize()
-    return found
-
-
-def _by_year(months: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for month in sorted(months):
-        found.setdefault(month[:4], {})[month] = months[month]
-    return dict(sorted(found.items(), reverse=True))
 
 
 @router.get("/month/{month}")
 def compared(
     request: Request,
     snapshot: Snapshot,
-    units: CurrentUnits,
+    site: CurrentSite,
     month: Month,
     page: Annotated[int, Digits, Query(ge=1, le=999)] = 1,
 ) -> HTMLResponse:
     """A month, row by row, and the changes of it; `page`: of those to decide about."""
-    site = site_of(request)
     refuse_unknown(month, site)
-    values = {**month_values(site, month, page=page), "units": units, "is_again": False}
+    values = {**month_values(site, month, page=page), "is_again": False}
     listed = {} if values["providers"] else activity_page(snapshot, _within(month), limit=MOST_ROWS).activities
     return render(request, "month.html", {**values, "listed": listed})
 
@@ -135,7 +115,7 @@ def _within(month: str) -> Selection:
 
 
 @router.post("/month/{month}/changes", response_model=None)
-def decide(request: Request, pipeline: CurrentPipeline, units: CurrentUnits, month: Month, fields: Fields) -> Response:
+def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fields) -> Response:
     """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
     verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
     if verdict is None:
@@ -144,7 +124,7 @@ def decide(request: Request, pipeline: CurrentPipeline, units: CurrentUnits, mon
     if not is_by_script(request):
         return RedirectResponse(f"/month/{month}#changes", 303)
     text = f"{len(decided)} {verdict}." if decided else "Nothing was chosen."
-    return render(request, "month_decided.html", {**month_values(site_of(request), month, text), "units": units})
+    return render(request, "month_decided.html", month_values(site_of(request), month, text))
 
 
 def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> dict[str, Any]:

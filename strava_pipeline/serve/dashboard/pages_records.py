@@ -21,23 +21,19 @@ from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, CurrentUnits, Now, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/records", dependencies=[KEPT])
-def records(
-    request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now
-) -> HTMLResponse:
+def records(request: Request, snapshot: Snapshot, owner: CurrentOwner) -> HTMLResponse:
     """The records of all years, of the newest one with an activity, and of the last weeks; Eddington numbers and streaks."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    year = shown_year(snapshot, owner, now, settings.timezone)
-    rows = records_of(snapshot, owner.athlete.id, year, owner.athlete.today(now, settings.timezone))
+    year = shown_year(snapshot, owner)
+    rows = records_of(snapshot, owner.athlete.id, year, owner.today)
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
-    values = {"year": year, "units": owner.athlete.units, "groups": groups, "apart": apart}
-    summary = summary_of(snapshot, owner, year, now, settings.timezone)
+    values = {"year": year, "groups": groups, "apart": apart}
+    summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
     return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
 
@@ -57,22 +53,16 @@ def _by_record(rows: Iterable[Record]) -> dict[str, dict[str, Record]]:
 
 
 @router.get("/segments", dependencies=[KEPT])
-def segments(
-    request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, cursor: After = None
-) -> HTMLResponse:
+def segments(request: Request, snapshot: Snapshot, owner: CurrentOwner, cursor: After = None) -> HTMLResponse:
     """Segments, the most ridden first."""
-    if owner is None:
-        return render(request, "nothing.html", {})
     page = segment_page(snapshot, owner.athlete.id, after=cursor_of(cursor))
-    return render(request, "segments.html", {"page": page, "units": units})
+    return render(request, "segments.html", {"page": page})
 
 
 @router.get("/segments/{segment_id}", dependencies=[KEPT])
-def segment(
-    request: Request, snapshot: Snapshot, owner: CurrentOwner, units: CurrentUnits, segment_id: Id
-) -> HTMLResponse:
+def segment(request: Request, snapshot: Snapshot, owner: CurrentOwner, segment_id: Id) -> HTMLResponse:
     """The own efforts on a segment, the newest first."""
-    segment = segment_efforts(snapshot, owner.athlete.id, segment_id) if owner is not None else None
-    if segment is None:
+    efforts = segment_efforts(snapshot, owner.athlete.id, segment_id)
+    if not efforts:
         raise ProblemError(404, "There is no effort of yours on a segment with this id.")
-    return render(request, "segment.html", {"segment": segment, "id": segment_id, "units": units})
+    return render(request, "segment.html", {"efforts": efforts, "id": segment_id})

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -19,7 +19,7 @@ from strava_pipeline.lake.requests import (
     latest_requests,
     request_view,
 )
-from strava_pipeline.serve.dashboard.api_requests import MADE_BY
+from strava_pipeline.serve.dashboard.api_requests import MADE_BY, FoundRequest
 from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.overview import why_waiting
 from strava_pipeline.serve.dashboard.pages_months import month_values
@@ -27,7 +27,7 @@ from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.shown_requests import shown_request, title_of
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSettings, Now, site_of, units_of
+from strava_pipeline.serve.dashboard.site import CurrentSite, site_of
 
 router = APIRouter(include_in_schema=False)
 MOST_LISTED = 50
@@ -35,10 +35,10 @@ _WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator
 
 
 @router.get("/requests")
-def listed(request: Request, lake: CurrentLake, now: Now) -> HTMLResponse:
+def listed(request: Request, site: CurrentSite) -> HTMLResponse:
     """What was asked for, the newest first."""
-    found = [shown_request(view) for view in latest_requests(lake, now, MOST_LISTED)]
-    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site_of(request))})
+    found = [shown_request(view) for view in latest_requests(site.lake, site.now(), MOST_LISTED)]
+    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site)})
 
 
 @router.post("/requests", response_model=None)
@@ -62,17 +62,8 @@ def kept_page(request: Request, wanted: Wanted) -> Response:
 
 
 @router.get("/requests/{request_id}")
-def asked(
-    request: Request,
-    lake: CurrentLake,
-    settings: CurrentSettings,
-    now: Now,
-    request_id: Annotated[str, Path(max_length=64)],
-) -> HTMLResponse:
+def asked(request: Request, view: FoundRequest) -> HTMLResponse:
     """How a request stands, with the last lines of its run's log."""
-    view = request_view(lake, settings.logs_dir, request_id, now)
-    if view is None:
-        raise ProblemError(404, "There is no request with this id; those that ended are kept for two weeks.")
     return _page(request, view)
 
 
@@ -85,7 +76,7 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
     if shown.has_ended and month is not None and "hx-request" in request.headers:
         with suppress(PipelineError):  # nothing usable is published any more: the request has ended all the same
             text = _written(site.pipeline, view)
-            values |= {**month_values(site, month, text), "units": units_of(site), "is_out_of_band": True}
+            values |= {**month_values(site, month, text), "is_out_of_band": True}
     return render(request, "request.html", values, status=status)
 
 

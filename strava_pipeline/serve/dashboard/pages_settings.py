@@ -12,26 +12,26 @@ from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import CHOICES
-from strava_pipeline.lake.dashboard.bests import owner_of
 from strava_pipeline.lake.requests import DisplayWanted, SettingsWanted
 from strava_pipeline.lake.user_files import goals_of, seal_of_goals
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, SnapshotIfAny, site_of
+from strava_pipeline.serve.dashboard.site import CurrentSite, Site, SnapshotIfAny, shown_owner
 
 router = APIRouter(include_in_schema=False)
 _PRIORITY, _WRITE = "priority.", "write."
 
 
 @router.get("/settings")
-def shown(request: Request, snapshot: SnapshotIfAny, pipeline: CurrentPipeline) -> HTMLResponse:
+def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLResponse:
     """What is set, and the form that changes some of it."""
-    site = site_of(request)
-    owner = None if snapshot is None else owner_of(snapshot, site.lake, site.now())
+    owner = None if snapshot is None else shown_owner(site)
     values = {"owner": owner, "schedule_zone": site.settings.timezone, "example": site.now().date()}
-    return render(request, "settings.html", {**values, "chosen": pipeline.settings_now(), "display": _display(site)})
+    return render(
+        request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "display": _display(site)}
+    )
 
 
 def _display(site: Site) -> dict[str, Any]:

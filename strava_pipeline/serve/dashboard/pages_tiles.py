@@ -12,7 +12,7 @@ from strava_pipeline.serve.dashboard.answers import After, cursor_of
 from strava_pipeline.serve.dashboard.api_tiles import Zoom, totals_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentUnits, Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 ROWS = 30
@@ -32,14 +32,11 @@ def tiles(
     request: Request,
     snapshot: Snapshot,
     owner: CurrentOwner,
-    units: CurrentUnits,
     asked: Annotated[dict[str, Any], Depends(_asked)],
     cursor: After = None,
 ) -> HTMLResponse:
     """The map of the tiles of a zoom, of a sport or of all."""
-    if owner is None:
-        return render(request, "nothing.html", {})
     choice = TileChoice(owner.athlete.id, asked["zoom"], asked["sport"] or None)
     totals, added = totals_of(site_of(request), choice), tiles_added(snapshot, choice, ROWS, cursor_of(cursor))
     values = {**asked, "groups": explorer_groups(snapshot, choice.athlete_id), "totals": totals, "added": added}
-    return render(request, "tiles.html", {**values, "zooms": EXPLORER_ZOOMS, "units": units})
+    return render(request, "tiles.html", {**values, "zooms": EXPLORER_ZOOMS})

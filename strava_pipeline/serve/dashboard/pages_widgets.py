@@ -17,7 +17,7 @@ from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT, do_not_keep
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, site_of, units_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, site_of
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Path(pattern=f"^{NAME}$")]
@@ -53,5 +53,5 @@ def _shown(request: Request, name: str, template: str) -> HTMLResponse:
     except PipelineError as error:
         do_not_keep(request)
         drawn = Drawn(fault=str(error))
-    values = {"widget": found, "drawn": drawn, "most": ON_A_CARD, "units": units_of(site)}
+    values = {"widget": found, "drawn": drawn, "most": ON_A_CARD}
     return render(request, template, values)

@@ -12,22 +12,21 @@ from strava_pipeline.core.sports import ALL, SPORTS
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
 from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_fitness import Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSettings, Now, Site, Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 YearSport = Annotated[str, Query(pattern=f"^({'|'.join((ALL, *SPORTS))})$")]
 
 
 @router.get("/year", response_model=None, dependencies=[KEPT])
-def latest(request: Request, snapshot: Snapshot, owner: CurrentOwner, settings: CurrentSettings, now: Now) -> Response:
+def latest(snapshot: Snapshot, owner: CurrentOwner) -> Response:
     """The page of the newest year with an activity."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    return RedirectResponse(f"/year/{shown_year(snapshot, owner, now, settings.timezone)}", 303)
+    return RedirectResponse(f"/year/{shown_year(snapshot, owner)}", 303)
 
 
 @router.get("/year/{year}", dependencies=[KEPT])
@@ -40,23 +39,20 @@ def report(
     sport: YearSport = ALL,
 ) -> HTMLResponse:
     """Numbers, goals, months, sports and records of a year; `show` and `sport`: what its charts are of."""
-    if owner is None:
-        return render(request, "nothing.html", {})
-    values = _values(site_of(request), snapshot, owner, year, show, sport)
+    values = _values(site_of(request).lake, snapshot, owner, year, show, sport)
     if values is None:
         raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
     return render(request, "year.html", {**values, "fault": owner.fault})
 
 
 def _values(
-    site: Site, snapshot: Connection, owner: Owner, year: int, show: str | None, sport: str
+    lake: Lake, snapshot: Connection, owner: Owner, year: int, show: str | None, sport: str
 ) -> dict[str, Any] | None:
     """What the page says; `before`: of the year before, None where there was nothing. None: there is nothing to say."""
-    now, zone = site.now(), site.settings.timezone
-    summary = summary_of(snapshot, owner, year, now, zone)
+    summary = summary_of(snapshot, owner, year)
     if summary is None or summary.year is None:
         return None
-    earlier = summary_of(snapshot, owner, year - 1, now, zone)
+    earlier = summary_of(snapshot, owner, year - 1)
     return {
         **year_values(summary),
         "view": year_view(summary, show or usual_show(summary), sport),
@@ -64,6 +60,6 @@ def _values(
         "sport_groups": sports_of(summary),
         "numbers": year_numbers(summary),
         "before": None if earlier is None else year_values(earlier),
-        "photos": photos_of_year(snapshot, site.lake, owner.athlete.id, year),
-        "is_last": year >= owner.athlete.today(now, zone).year,
+        "photos": photos_of_year(snapshot, lake, owner.athlete.id, year),
+        "is_last": year >= owner.today.year,
     }

@@ -26,7 +26,7 @@ from strava_pipeline.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
-from strava_pipeline.serve.dashboard.body_bounds import FILES
+from strava_pipeline.serve.dashboard.guard import FILES
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.start_check import check_start
@@ -121,7 +121,7 @@ def _serve(
             ws_max_size=1_000_000,  # bytes that a browser may send at once; a subscription's query is some 10 kB
             lifespan="off",
             log_config=None,  # the format above
-            access_log=False,  # request_log.py writes one line for each request
+            access_log=False,  # middlewares.py writes one line for each request
             server_header=False,
             proxy_headers=False,  # logins.py reads what the proxy adds
             ssl_certfile=settings.dashboard_cert,

@@ -30,6 +30,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
     site: Site = request.app.state.site
     session = getattr(request.state, "session", None)  # without one, a page says nothing of the data
     layout = {
+        "units": site.units if session else "km",
         "menu": menu(site, session.account) if session else None,
         "path": request.scope["path"],
         "csrf_token": session.csrf_token if session else None,

@@ -63,6 +63,11 @@ class Site:
         return self.facts.of(self).zone or ZoneInfo(self.settings.timezone)
 
     @property
+    def units(self) -> Units:
+        """In which pages show amounts: of goals.toml, else of the athlete's profile."""
+        return self.goals.units or self.facts.of(self).units
+
+    @property
     def has_trips(self) -> bool:
         """Whether the page of trips has any to show."""
         return self.facts.of(self).has_trips
@@ -102,10 +107,11 @@ class Site:
 
 @dataclass(slots=True)
 class SnapshotFacts:
-    """What each page needs of the published snapshot, which is asked once. `zone`: of the athlete's clock, if there is one."""
+    """What each page needs of the published snapshot, which is asked once. `zone`, `units`: of the athlete, if there is one."""
 
     published: datetime | None = None
     zone: ZoneInfo | None = None
+    units: Units = "km"
     has_trips: bool = False
 
     def of(self, site: Site) -> "SnapshotFacts":
@@ -119,6 +125,7 @@ class SnapshotFacts:
             except PipelineError:  # the next page tries again
                 return SnapshotFacts()
             self.zone = ZoneInfo(default) if athlete is None else athlete.clock(default)
+            self.units = "km" if athlete is None else athlete.units
             self.has_trips, self.published = has_trips, published
         return self
 
@@ -128,20 +135,12 @@ def site_of(request: Request) -> Site:
     return site
 
 
-def _settings(request: Request) -> Settings:
-    return site_of(request).settings
-
-
 def _lake(request: Request) -> Lake:
     return site_of(request).lake
 
 
 def _pipeline(request: Request) -> Pipeline:
     return site_of(request).pipeline
-
-
-def _now(request: Request) -> datetime:
-    return site_of(request).now()
 
 
 def _snapshot(request: Request) -> Iterator[Connection]:
@@ -180,33 +179,23 @@ def _snapshot_if_any(published: CurrentlyPublished) -> Connection | None:
     return published.snapshot
 
 
-CurrentSettings = Annotated[Settings, Depends(_settings)]
+CurrentSite = Annotated[Site, Depends(site_of)]
 CurrentLake = Annotated[Lake, Depends(_lake)]
 CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
-Now = Annotated[datetime, Depends(_now)]  # in UTC
 Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer; empty: nothing was published
 SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing usable was published
 
 
 def shown_owner(site: Site) -> Owner | None:
     """The athlete of the insights, with their goals; None: there is no activity yet."""
-    return kept_value(site, "owner", lambda snapshot: owner_of(snapshot, site.lake, site.now()))
+    return kept_value(site, "owner", lambda snapshot: owner_of(snapshot, site.lake, site.now(), site.settings.timezone))
 
 
-def _owner(request: Request) -> Owner | None:
-    return shown_owner(site_of(request))
+def _owner(request: Request) -> Owner:
+    owner = shown_owner(site_of(request))
+    if owner is None:
+        raise NothingPublishedError("There is no activity yet.")
+    return owner
 
 
-CurrentOwner = Annotated[Owner | None, Depends(_owner)]  # None: there is no activity yet
-
-
-def _units(owner: CurrentOwner) -> Units:
-    return "km" if owner is None else owner.athlete.units
-
-
-def units_of(site: Site) -> Units:
-    """As `CurrentUnits`, for a page that shows distances only now and then."""
-    return _units(shown_owner(site))
-
-
-CurrentUnits = Annotated[Units, Depends(_units)]  # of goals.toml, else of the profile
+CurrentOwner = Annotated[Owner, Depends(_owner)]  # without an activity, a page says how to begin

@@ -1,7 +1,6 @@
 """The JSON API over a published warehouse: shapes, pages, and everything that is refused."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
@@ -111,55 +109,36 @@ def test_an_activity_its_track_sources_and_history(api: TestClient) -> None:
     assert api.get("/api/activities/1/history").json() == {"id": 1, "history": {}, "next": None}
 
 
-def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
+def test_calendar_gear_and_a_year(api: TestClient) -> None:
     months = api.get("/api/calendar?from=2025-04&to=2025-05").json()["months"]
     assert {month: one["activities"] for month, one in months.items()} == {"2025-05": 7, "2025-04": 0}
     assert len(api.get("/api/calendar").json()["months"]) == 12
-    assert "2999-01 has not begun" in api.get("/api/calendar?from=2999-01").json()["detail"]
     assert api.get("/api/calendar/2025-05").json()["rows"].keys() == {str(n) for n in range(1, 8)}
-    listed = api.get("/api/providers").json()
-    assert (listed["providers"].keys(), listed["next"]) == ({"strava"}, None)
-    gear = api.get("/api/gear").json()
-    assert gear["maintenance"] == {}
-    assert (gear["gear"]["strava"]["b1"]["distance_m"], gear["gear"]["strava"]["b1"]["last_on"]) == (
-        140_000.0,
-        "2025-05-07",
-    )
+    piece = api.get("/api/gear").json()["gear"]["strava"]["b1"]
+    assert (piece["distance_m"], piece["last_on"]) == (140_000.0, "2025-05-07")
     year = api.get("/api/insights/2025").json()
     assert (year["totals"]["activities"], year["goals_problem"]) == (7, None)
-    assert api.get("/api/changes").json() == {"changes": {}, "next": None}
 
 
 @pytest.mark.parametrize(
     ("path", "status"),
     [
         ("/api/activities?limit=0", 400),
-        ("/api/activities?limit=501", 400),
         ("/api/activities?limit=ten", 400),
-        ("/api/activities?from=2025-13-01", 400),
         ("/api/activities?from=1735689600", 400),
-        ("/api/activities?from=2025-1-1", 400),
         ("/api/activities?from=2025-06-01&to=2025-05-01", 400),
         ("/api/activities?cursor=nonsense", 400),
         (f"/api/activities?cursor={'A' * 101}", 400),
         (f"/api/activities?search={'x' * 201}", 400),
-        ("/api/activities?search=", 200),
         ("/api/activities?sort=height", 400),
-        ("/api/activities?sort=Date", 400),
-        ("/api/activities?order=up", 400),
-        ("/api/activities?units=feet", 400),
         ("/api/activities?commute=1", 400),
-        ("/api/activities?visibility=nobody", 400),
         ("/api/activities?sport=Quidditch", 400),
         ("/api/activities?sport=Velomobile", 200),
         ("/api/activities?source=garmin", 400),
         ("/api/activities?gear=strava:b99", 400),
         ("/api/activities?min_distance=-1", 400),
         ("/api/activities?min_distance=nan", 400),
-        ("/api/activities?max_distance=inf", 400),
-        ("/api/activities?min_time=1e3", 400),
         ("/api/activities?min_climb=%2B5", 400),
-        ("/api/activities?min_climb=%D9%A5", 400),
         (f"/api/activities?max_climb={'9' * 300}", 400),
         ("/api/activities?min_distance=5&max_distance=4", 400),
         ("/api/activities?min_distance=5&max_distance=5", 200),
@@ -168,43 +147,34 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
         ("/api/activities?sports=ride", 400),
         ("/api/activities?limit=1&limit=2", 400),
         ("/api/activities/1?x=1", 400),
-        ("/api/activities/2", 200),
         ("/api/activities/99", 404),
         ("/api/activities/one", 400),
         (f"/api/activities/{2**63}", 400),
         ("/api/activities/99/track", 404),
         ("/api/activities/2/track", 404),
-        ("/api/activities/99/sources", 404),
-        ("/api/activities/99/history", 404),
         ("/api/activities/1/nothing", 404),
         ("/api/calendar?from=2023-06&to=2025-05", 200),
         ("/api/calendar?from=2023-05&to=2025-05", 400),
         ("/api/calendar?from=1000-01&to=2025-05", 400),
         ("/api/calendar?from=2025-06&to=2025-05", 400),
         ("/api/calendar?from=2025-00", 400),
-        ("/api/calendar?to=2999-01", 400),
         ("/api/calendar?from=2999-01", 400),
-        ("/api/calendar?month=2025-05", 400),
         ("/api/calendar/2025-13", 400),
         ("/api/calendar/1٩99-01", 400),  # a digit of another script
         ("/api/calendar/2999-01", 404),
         ("/api/calendar/2019-12", 404),  # before STRAVA_FIRST_YEAR
-        ("/api/calendar/1000-01", 404),
         ("/api/calendar?from=1000-01&to=1001-12", 200),
         ("/api/insights/1999", 404),
-        ("/api/insights/0", 400),
         ("/api/insights/2027", 200),
         ("/api/changes/abc", 404),
         ("/api/changes/x%27y", 400),
         ("/api/changes?status=odd", 400),
-        ("/api/changes?cursor=0f3c", 400),
         ("/api/activities?search=%00%ff&from=0001-01-01&to=9999-12-31", 200),
         (f"/api/activities?cursor={After('date', True, '9999-12-31T23:59:59', -(2**63) + 1).text}", 200),
         (f"/api/activities?sort=name&order=asc&cursor={After('name', False, 'é' * 80, 2**63 - 1).text}", 200),
         (f"/api/activities?sort=time&cursor={After('date', True, None, 1).text}", 400),
         ("/api/requests/20261120T080206564698Z-0123abcd", 404),
         ("/api/requests/..%2f..%2fetc", 404),
-        ("/api/gear?page=1", 400),
         ("/api/nowhere", 404),
     ],
 )
@@ -225,30 +195,20 @@ def test_what_is_out_of_bounds_or_unknown_is_a_problem_document(api: TestClient,
         ("PATCH", "/api/changes", {"0f3c": "applied"}, 400),
         ("PATCH", "/api/changes", {"0f3c": {"status": "approved"}}, 400),
         ("PATCH", "/api/changes", {"<b>": "approved"}, 400),
-        ("PATCH", "/api/changes", {}, 400),
-        ("PATCH", "/api/changes", [], 400),
         ("PATCH", "/api/changes", {f"{n:x}": "approved" for n in range(501)}, 400),
         ("PATCH", "/api/notifications", {"nobody": "read"}, 404),
         ("PATCH", "/api/notifications", {"nobody": "cleared"}, 400),
-        ("DELETE", "/api/notifications/nobody", None, 404),
         ("POST", "/api/requests", {"kind": "purge"}, 400),
         ("POST", "/api/requests", {}, 400),
-        ("POST", "/api/requests", {"kind": "pull"}, 400),
         ("POST", "/api/requests", {"kind": "pull", "provider": "acme"}, 400),
-        ("POST", "/api/requests", {"kind": "pull", "provider": "../x"}, 400),
         ("POST", "/api/requests", {"kind": "pull", "provider": "strava"}, 400),
         ("POST", "/api/requests", {"kind": "pull", "provider": "strava", "command": "rm"}, 400),
         ("POST", "/api/requests", {"kind": "sync_month", "month": "2999-01"}, 400),
-        ("POST", "/api/requests", {"kind": "sync_month", "month": "2025-05-01"}, 400),
         ("POST", "/api/requests", {"kind": "sync_month", "month": "2025-05"}, 400),
         ("POST", "/api/requests", {"kind": "backfill", "year": 1900}, 400),
-        ("POST", "/api/requests", {"kind": "backfill", "year": "2025"}, 400),
         ("POST", "/api/requests", {"kind": "apply_changes", "ids": ["0f3c"]}, 400),
-        ("POST", "/api/requests", {"kind": "apply_changes"}, 400),
         ("POST", "/api/requests", {"kind": "apply_changes", "ids": ["0f3c"] * 501}, 400),
-        ("POST", "/api/requests", {"kind": "import"}, 400),
         ("POST", "/api/requests", {"kind": "import", "names": ["../../secrets"]}, 400),
-        ("POST", "/api/requests", {"kind": "import", "names": ["/etc/passwd"]}, 400),
         ("POST", "/api/requests", "no object", 400),
         ("PUT", "/api/requests", {}, 405),
     ],
@@ -267,18 +227,9 @@ def test_what_is_sent_and_can_not_be_done_is_refused_and_nothing_is_written(
     assert written() == before
 
 
-@pytest.mark.parametrize("odd", ["%2B1", "1.0", "2_025", "%201", "01", "\u0661"])
+@pytest.mark.parametrize("odd", ["%2B1", "1.0", "2_025", "01", "\u0661"])
 def test_a_number_has_one_spelling(api: TestClient, odd: str) -> None:
-    for path in (
-        f"/api/activities/{odd}",
-        f"/api/activities?limit={odd}",
-        f"/api/fitness/{odd}",
-        f"/api/insights/{odd}",
-        f"/api/heat?zoom={odd}",
-        f"/segments/{odd}",
-        f"/sync?year={odd}",
-        f"/map?year={odd}",
-    ):
+    for path in (f"/api/activities/{odd}", f"/api/activities?limit={odd}", f"/map?year={odd}"):
         answer = api.get(path)
         assert (answer.status_code, "digits" in answer.text) == (400, True), path
 
@@ -292,21 +243,6 @@ def test_a_body_that_is_too_large_or_of_no_length_is_not_read(api: TestClient) -
     for body in (b"{", b"\xff", b"[" * 100_000, b'{"0f3c": "rejected"}'):
         answer = api.request("PATCH", "/api/changes", content=body, headers={"Content-Type": "text/plain"})
         assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE), "it says that it is no JSON"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("PATCH", "/api/changes", '{"0f3c": {"status": "rejected"}, "0f3c": "rejected"}'),
-        ("PATCH", "/api/changes", '{"0f3c": {"status": "rejected", "status": "approved", "seal": "0"}}'),
-        ("PATCH", "/api/notifications", '{"nobody": "read", "n\\u006fbody": "read"}'),
-        ("POST", "/api/requests", '{"kind": "import", "names": [], "kind": "pull"}'),
-    ],
-)
-def test_a_name_that_stands_twice_in_an_object_is_refused(api: TestClient, method: str, path: str, body: str) -> None:
-    """Programs disagree which of the two counts."""
-    answer = api.request(method, path, content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["errors"]) == (400, {"body": "a name stands twice in an object"})
 
 
 def test_notifications_are_read_and_cleared(api: TestClient) -> None:
@@ -323,32 +259,10 @@ def test_notifications_are_read_and_cleared(api: TestClient) -> None:
     assert api.get("/api/notifications").json() == {"notifications": {}, "unread": 0, "next": None}
 
 
-def test_the_document_names_every_address(api: TestClient) -> None:
-    document = api.get("/api/openapi.json").json()
-    assert {
-        "/api/activities",
-        "/api/activities/{activity_id}",
-        "/api/activities/{activity_id}/track",
-        "/api/calendar/{month}",
-        "/api/changes/{change_id}",
-        "/api/gear",
-        "/api/insights/{year}",
-        "/api/notifications",
-        "/api/providers",
-        "/api/requests/{request_id}",
-    } <= document["paths"].keys()
-    names = [one["name"] for one in document["paths"]["/api/activities"]["get"]["parameters"]]
-    assert {"from", "to", "sport", "search", "min_distance", "sort", "order", "limit", "cursor"} <= {*names}
-
-
-def test_a_snapshot_that_is_missing_or_of_another_version_is_said_and_one_replaced_midway_is_read_to_its_end(
-    new_lake: NewLake, tmp_path: Path
-) -> None:
+def test_a_snapshot_that_is_replaced_midway_is_read_to_its_end(new_lake: NewLake, tmp_path: Path) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", name="Old")])
     with client_of(settings_of(tmp_path)) as client:
-        empty = client.get("/api/activities?source=garmin").json()
-        assert (empty["activities"], empty["totals"]["activities"], empty["next"]) == ({}, 0, None)
         publish(lake)
         assert client.get("/api/activities/1").json()["activity"]["name"] == "Old"
         stop = threading.Event()
@@ -371,12 +285,3 @@ def test_a_snapshot_that_is_missing_or_of_another_version_is_said_and_one_replac
             stop.set()
             assert {each for one in asked for each in one.result()} <= {(200, '["Old"]'), (200, '["New"]')}
         assert client.get("/api/activities/1").json()["activity"]["name"] == "New"
-        for key in ("catalogue", "derived"):
-            other = shutil.copyfile(lake.snapshot, lake.snapshot.with_name("other"))
-            with duckdb.connect(str(other)) as connection:
-                connection.execute("UPDATE lake_meta SET value = value || 'x' WHERE key = $key", {"key": key})
-            other.replace(lake.snapshot)
-            answer = client.get("/api/activities")
-            assert (answer.status_code, "another version" in answer.json()["detail"]) == (409, True)
-        lake.snapshot.write_bytes(b"no database")
-        assert client.get("/api/activities").status_code == 409

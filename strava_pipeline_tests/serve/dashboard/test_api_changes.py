@@ -18,7 +18,6 @@ from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.overview import months_to_decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
-from strava_pipeline.serve.dashboard.shapes import Changes, DecidedChanges
 from strava_pipeline_tests.providers.test_comparing import two_names_differ
 from strava_pipeline_tests.providers.worlds import World
 from strava_pipeline_tests.serve.dashboard.conftest import served
@@ -84,9 +83,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: 
     assert api.get(following).json() == {"changes": {}, "next": None}, "the cursor is that of a decided change"
     assert api.patch("/api/changes", json={first: sealed}).status_code == 409, "it is approved already"
     decide(world.settings, "rejected", [Wanted(first)], "strava-pipeline changes reject")
-    for answer, shape in ((api.get("/api/changes"), Changes), (api.get(f"/api/changes/{first}"), DecidedChanges)):
-        shape.model_validate_json(answer.content)
-    found = answer.json()["changes"][first]
+    found = api.get(f"/api/changes/{first}").json()["changes"][first]
     assert (found["status"], found["attempts"]) == ("rejected", {})
     assert api.get(f"/api/calendar/{MONTH}").json()["status"] == "in_sync"
 
@@ -134,8 +131,8 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     assert row.endswith("Strava not there"), "nothing is to do"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
     months = unescape(words(api.get("/sync?year=2025").text))
-    assert "how it stands at To Toy, St Strava." in months, "the key of the marks"
-    assert "June 2025 4 activities 8.9 km ✓\u2009To Toy: in sync !\u2009St Strava: requires action" in months, (
+    assert "how it stands at Toy Toy, Str Strava." in months, "the key of the marks"
+    assert "June 2025 4 activities 8.9 km ✓\u2009Toy Toy: in sync !\u2009Str Strava: requires action" in months, (
         "beside their names"
     )
     assert "June 2025: 2 changes to decide about" in api.get("/").text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
@@ -152,8 +153,9 @@ def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, docu
         kinds = {answer.headers["content-type"]} if answer.content else set()
         assert kinds == {*described[str(status)].get("content", {})}, (method, path, status)
         if answer.content and status < 300:
-            found = models[method, path].model_validate_json(answer.content)
-            assert names_of(answer.json()) == names_of(found.model_dump(mode="json", exclude_unset=True)), path
+            shape = TypeAdapter(models[method, path])
+            found = shape.dump_python(shape.validate_json(answer.content), mode="json", exclude_unset=True)
+            assert names_of(answer.json()) == names_of(found), path
             assert path in ("/api/insights/{year}", "/api/tiles.geojson") or not has_list_of_things(answer.json()), path
             request = answer.json().get("id", "") if path == "/api/requests" else request
     tried = {(method, path) for method, path, _, _, status in CASES if status < 300}

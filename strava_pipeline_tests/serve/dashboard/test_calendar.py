@@ -118,6 +118,10 @@ def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
     assert ("Lap 17" in june, "Lap 18" in june, "2 more" in june) == (True, False, True)
 
 
+def test_what_was_not_covered_is_no_distance_in_the_list(site: TestClient) -> None:
+    assert "Yoga – 1:00:00" in words(page(site, "/activities?sport=Yoga"))
+
+
 def test_what_has_no_day_is_in_no_month(site: TestClient) -> None:
     assert "May 2025 4 activities 25.0 km" in words(page(site, "/sync?year=2025")), "one of them is of another athlete"
 

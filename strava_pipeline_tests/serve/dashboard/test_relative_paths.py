@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.serve.dashboard.relative_paths import Shortening
+from strava_pipeline.serve.dashboard.middlewares import Shortening
 from strava_pipeline.settings import Settings
 
 HOME = {

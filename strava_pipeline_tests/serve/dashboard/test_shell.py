@@ -50,7 +50,6 @@ def test_each_page_has_the_date_of_its_data_in_the_set_zone_and_a_stranger_sees_
         ("GET", "/nowhere", 404),
         ("POST", "/health", 405),
         ("GET", "/api/nowhere", 404),
-        ("GET", "/static/../app.py", 404),
     ],
 )
 def test_an_error_is_a_problem_document_or_a_page(site: TestClient, method: str, path: str, status: int) -> None:

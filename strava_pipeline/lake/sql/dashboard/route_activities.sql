@@ -1,4 +1,4 @@
--- The activities on the route $id, the newest first, with what a heartbeat brought (m). $moment and $activity: of the last row of the page
+-- The activities on the route $id, the newest first, with what a heartbeat brought (m). $moment and $activity_id: of the last row of the page
 -- before it, its start in microseconds; NULL: the first page.
 WITH done AS (
     SELECT
@@ -13,6 +13,6 @@ WITH done AS (
 )
 SELECT *
 FROM done
-WHERE $moment::BIGINT IS NULL OR moment < $moment OR (moment = $moment AND activity_id < $activity)
+WHERE $moment::BIGINT IS NULL OR moment < $moment OR (moment = $moment AND activity_id < $activity_id)
 ORDER BY moment DESC, activity_id DESC
 LIMIT $most

@@ -1,4 +1,4 @@
--- What each activity added: how many tiles of $zoom were first visited by it, the newest activities first. $moment and $id: of the last row
+-- What each activity added: how many tiles of $zoom were first visited by it, the newest activities first. $moment and $activity_id: of the last row
 -- of the page before it; NULL: the first page. $sport_group NULL: of every sport.
 WITH tile AS (
     SELECT arg_min(activity_id, {'start': start_date_local, 'activity_id': activity_id}) AS activity_id
@@ -12,6 +12,6 @@ SELECT
 FROM tile
 JOIN counted_activities AS counted USING (activity_id)
 GROUP BY ALL
-HAVING $moment::BIGINT IS NULL OR moment < $moment OR (moment = $moment AND counted.activity_id < $id)
+HAVING $moment::BIGINT IS NULL OR moment < $moment OR (moment = $moment AND counted.activity_id < $activity_id)
 ORDER BY moment DESC, counted.activity_id DESC
 LIMIT $most

@@ -8,8 +8,7 @@ const canvasMap = (() => {
   const corners = (west, north, east, south, zoom) => [[latitude(south, zoom), longitude(west, zoom)], [latitude(north, zoom), longitude(east, zoom)]];
   const fetched = (address, more) => {
     for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
-    return fetch(address, { headers: { Accept: "application/json" } })
-      .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
+    return fetchJson(address);
   };
   const newMap = (box, maxZoom) => groundMap(box, { units: box.dataset.units, maxBounds: [[-HIGHEST, -180], [HIGHEST, 180]], minZoom: 2, maxZoom });
 

@@ -4,33 +4,19 @@
   const PLACES = 1000; // on a chart: a screen has some 1,100 columns for it
   const box = document.getElementById("track");
   const state = document.getElementById("track-state");
-  const slider = document.getElementById("track-place");
   const { clock, colour, STEPS } = chartParts;
-  const { KINDS, AXES, filled, stretches, chart } = trackParts(box);
+  const { KINDS, AXES, filled, stretches, chart, view, begin, say } = trackParts(box);
   const LETTERS = ["A", "B"];
-  let tracks, markers = [], charts = [], over = "distance", joined, moving = false;
+  let tracks, markers = [], joined;
 
-  Promise.all(box.dataset.compare.split(" ").map((address) => fetch(address, { headers: { Accept: "application/json" } })
-    .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))))
+  Promise.all(box.dataset.compare.split(" ").map(fetchJson))
     .then((found) => { tracks = found.map(({ track }) => track); show(); })
     .catch(() => { state.textContent = "The tracks could not be loaded. Load the page again."; });
 
   function show() {
     drawMap();
-    const choices = document.querySelectorAll("input[name=over]");
-    if (tracks.some((track) => !track.distance)) {
-      over = "time";
-      choices.forEach((each) => { each.checked = each.value === "time"; each.disabled = each.value !== "time"; });
-    }
-    choices.forEach((each) => each.addEventListener("change", () => { over = each.value; drawCharts(); point(+slider.value); }));
-    slider.max = PLACES;
-    slider.addEventListener("input", () => point(+slider.value));
-    document.getElementById("track-tools").hidden = false;
-    drawCharts();
+    begin({ tracks, most: PLACES, draw: charts, said: tell });
     state.textContent = "";
-    box.dataset.ready = "";
-    new ResizeObserver(() => charts.forEach((each) => each.setSize(size()))).observe(document.getElementById("track-charts"));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
   }
 
   function drawMap() {
@@ -54,8 +40,8 @@
 
   // both tracks at the same places: of each the last point before the place (-1: it has ended), and how far B is behind A
   function join() {
-    const along = tracks.map((track) => covered(track[over]));
-    const others = tracks.map((track) => track.distance && covered(track[over === "distance" ? "time" : "distance"]));
+    const along = tracks.map((track) => covered(track[view.over]));
+    const others = tracks.map((track) => track.distance && covered(track[view.over === "distance" ? "time" : "distance"]));
     const end = Math.max(...along.map((xs) => xs.at(-1)));
     const xs = Array.from({ length: PLACES + 1 }, (_, i) => end * i / PLACES);
     const points = along.map((line) => {
@@ -75,36 +61,26 @@
     const across = tracks.map((_, t) => xs.map((__, place) => between(t, place))); // the time at a distance, the distance at a time
     const gap = xs.map((_, place) => {
       const [a, b] = across.map((each) => each[place]);
-      return a === null || b === null ? null : over === "distance" ? b - a : a - b;
+      return a === null || b === null ? null : view.over === "distance" ? b - a : a - b;
     });
     return { xs, points, across, gap };
   }
 
   const sign = (v) => v < 0 ? "−" : "+";
-  const size = () => ({ width: Math.max(240, document.getElementById("track-charts").clientWidth), height: 170 });
-  const gapText = (v) => over === "distance" ? clock(Math.abs(v)) : AXES.distance(Math.abs(v));
+  const gapText = (v) => view.over === "distance" ? clock(Math.abs(v)) : AXES.distance(Math.abs(v));
 
-  function drawCharts() {
-    const holder = document.getElementById("track-charts");
-    charts.forEach((each) => each.destroy());
+  function charts() {
     joined = join();
     const { xs, points, gap } = joined;
-    const hooks = { setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] };
-    const draw = (kind, lines, more) => chart(holder, { kind, over, xs, lines, hooks, size: size(), ...more });
+    const draw = (kind, lines, more) => chart({ kind, xs, lines, ...more });
     const looks = [{ stroke: colour("--accent") }, { stroke: colour("--second"), dash: [7, 4] }];
-    charts = gap.some((v) => v !== null)
-      ? [draw(["gap", "B behind A (+) or ahead (−)", 1, (v) => `${sign(v)}${gapText(v)}`], [{ label: "gap", values: gap, stroke: colour("--text") }], over === "distance" ? { incrs: STEPS } : {})] : [];
+    const drawn = gap.some((v) => v !== null)
+      ? [draw(["gap", "B behind A (+) or ahead (−)", 1, (v) => `${sign(v)}${gapText(v)}`], [{ label: "gap", values: gap, stroke: colour("--text") }], view.over === "distance" ? { incrs: STEPS } : {})] : [];
     for (const kind of KINDS.filter(([name]) => tracks.some((track) => track[name]))) {
       const values = tracks.map((track, t) => points[t].map((i) => i < 0 ? null : track[kind[0]]?.[i] ?? null));
-      charts.push(draw(kind, values.map((each, t) => ({ label: LETTERS[t], values: each, ...looks[t] }))));
+      drawn.push(draw(kind, values.map((each, t) => ({ label: LETTERS[t], values: each, ...looks[t] }))));
     }
-  }
-
-  function point(place) {
-    moving = true;
-    for (const each of charts) each.setCursor({ left: each.valToPos(joined.xs[place], "x"), top: 20 });
-    moving = false;
-    tell(place);
+    return drawn;
   }
 
   function tell(place) {
@@ -113,15 +89,12 @@
       const i = points[t][place], said = [];
       if (i < 0) return `${LETTERS[t]} has ended`;
       if (track.time[i] === null) return `${LETTERS[t]} pauses`;
-      if (across[t][place] !== null) said.push(over === "distance" ? clock(across[t][place]) : AXES.distance(across[t][place]));
+      if (across[t][place] !== null) said.push(view.over === "distance" ? clock(across[t][place]) : AXES.distance(across[t][place]));
       for (const [name, , scale, text] of KINDS) if (track[name] && track[name][i] !== null) said.push(text(track[name][i] * scale));
       if (markers[t] && track.latitude[i] !== null) markers[t].setLatLng([track.latitude[i], track.longitude[i]]);
       return `${LETTERS[t]} ${said.join(", ")}`;
     });
     const apart = gap[place] === null ? "" : `; B is ${gapText(gap[place])} ${gap[place] < 0 ? "ahead" : "behind"}`;
-    const words = `${AXES[over](xs[place])}: ${each.join("; ")}${apart}`;
-    slider.value = place;
-    slider.setAttribute("aria-valuetext", words);
-    document.getElementById("track-values").textContent = words;
+    say(place, `${AXES[view.over](xs[place])}: ${each.join("; ")}${apart}`);
   }
 })();

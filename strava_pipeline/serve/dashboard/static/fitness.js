@@ -6,8 +6,7 @@
   const state = document.getElementById("fitness-state");
   const [METRES, UNIT] = boxes[0].dataset.units === "miles" ? [1609.344, "mi"] : [1000, "km"]; // international yard and pound agreement, 1959
 
-  fetch(boxes[0].dataset.fitness, { headers: { Accept: "application/json" } })
-    .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
+  fetchJson(boxes[0].dataset.fitness)
     .then((found) => keep(boxes, (box) => box.dataset.curve ? curve(box, found.curves[box.dataset.curve]) : load(box, found.load)))
     .catch(() => { state.textContent = "The charts could not be loaded. Load the page again."; });
 

@@ -99,8 +99,7 @@ const groundMap = (() => {
   }
 
   let asked;
-  const knownRegions = () => asked ??= fetch("/api/maps", { headers: { Accept: "application/json" } })
-    .then((answer) => answer.ok ? answer.json() : { regions: {} })
+  const knownRegions = () => asked ??= fetchJson("/api/maps")
     .then(({ regions }) => Object.entries(regions).map(([name, { url, box, max_zoom, is_damaged }]) => (
       { name, url, max_zoom, damaged: is_damaged, bounds: box && L.latLngBounds([box[1], box[0]], [box[3], box[2]]) })))
     .catch(() => []); // out of reach: the world is drawn from what the browser keeps, if it does

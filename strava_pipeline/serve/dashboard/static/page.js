@@ -1,6 +1,8 @@
-// What every page needs: where a request of HTMX fails, say why and leave the page as it was. The open menu closes by Escape, and by
+// What every page needs: JSON of the API; where a request of HTMX fails, say why and leave the page as it was. The open menu closes by Escape, and by
 // a click or the focus elsewhere.
 "use strict";
+const fetchJson = (address) => fetch(address, { headers: { Accept: "application/json" } })
+  .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status));
 {
   const menu = document.querySelector("nav details");
   const close = (event) => { if (menu && !menu.contains(event.target)) menu.open = false; };

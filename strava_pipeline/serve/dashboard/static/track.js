@@ -5,33 +5,19 @@
   const box = document.getElementById("track");
   const state = document.getElementById("track-state");
   const { clock, colour } = chartParts;
-  const { KINDS, AXES, filled, stretches, chart } = trackParts(box);
+  const { KINDS, AXES, filled, stretches, chart, view, begin, point, say } = trackParts(box);
   const chooser = document.getElementById("track-lap");
-  let track, map, marker, lapLine, charts = [], laps = [], over = "distance", moving = false;
+  let track, map, marker, lapLine, laps = [];
 
-  fetch(box.dataset.track, { headers: { Accept: "application/json" } })
-    .then((answer) => answer.ok ? answer.json() : Promise.reject(answer.status))
+  fetchJson(box.dataset.track)
     .then((found) => { track = found.track; show(found); })
     .catch(() => { state.textContent = "The track could not be loaded. Load the page again."; });
 
   function show({ recorded, begins_at: begins }) {
     state.textContent = `${recorded.toLocaleString("en")} recorded points.`;
     drawMap();
-    const places = document.querySelectorAll("input[name=over]");
-    if (!track.distance) {
-      over = "time";
-      places.forEach((each) => { each.checked = each.value === "time"; each.disabled = each.value !== "time"; });
-    }
-    places.forEach((each) => each.addEventListener("change", () => { over = each.value; drawCharts(); }));
-    const slider = document.getElementById("track-place");
-    slider.max = track.time.length - 1;
-    slider.addEventListener("input", () => point(+slider.value));
-    document.getElementById("track-tools").hidden = false;
     if (begins) offerLaps(Date.parse(begins) / 1000);
-    drawCharts();
-    box.dataset.ready = "";
-    new ResizeObserver(() => charts.forEach((each) => each.setSize(size()))).observe(document.getElementById("track-charts"));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+    begin({ tracks: [track], most: track.time.length - 1, draw: charts, said: tell });
   }
 
   function drawMap() {
@@ -76,7 +62,7 @@
   function chosen() {
     const lap = laps[chooser.value];
     if (lapLine) lapLine.setLatLngs(lap ? stretches({ latitude: track.latitude.slice(lap.from, lap.to + 1), longitude: track.longitude.slice(lap.from, lap.to + 1) }) : []);
-    charts.forEach((each) => each.redraw(false));
+    view.charts.forEach((each) => each.redraw(false));
     if (lap) point(lap.from);
   }
 
@@ -100,26 +86,10 @@
     ctx.restore();
   }
 
-  function drawCharts() {
-    const holder = document.getElementById("track-charts");
-    charts.forEach((each) => each.destroy());
-    const xs = filled(track[over] ?? track.time);
-    const hooks = {
-      drawAxes: [drawLaps],
-      setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }],
-    };
-    charts = KINDS.filter(([name]) => track[name]).map((kind) => chart(holder, {
-      kind, over, xs, hooks, size: size(), lines: [{ label: kind[1], values: track[kind[0]], stroke: colour("--accent") }],
-    }));
-  }
-
-  const size = () => ({ width: Math.max(240, document.getElementById("track-charts").clientWidth), height: 170 });
-
-  function point(i) {
-    moving = true;
-    for (const each of charts) each.setCursor({ left: each.valToPos(each.data[0][i], "x"), top: 20 });
-    moving = false;
-    tell(i);
+  function charts() {
+    const xs = filled(track[view.over] ?? track.time), hooks = { drawAxes: [drawLaps] };
+    return KINDS.filter(([name]) => track[name])
+      .map((kind) => chart({ kind, xs, hooks, lines: [{ label: kind[1], values: track[kind[0]], stroke: colour("--accent") }] }));
   }
 
   function tell(i) {
@@ -127,10 +97,7 @@
     if (track.distance && track.distance[i] !== null) parts.push(AXES.distance(track.distance[i]));
     if (track.time[i] !== null) parts.push(clock(track.time[i]));
     for (const [name, , scale, text] of KINDS) if (track[name] && track[name][i] !== null) parts.push(text(track[name][i] * scale));
-    const slider = document.getElementById("track-place"), words = parts.join(", ") || "a pause";
-    slider.value = i;
-    slider.setAttribute("aria-valuetext", words);
-    document.getElementById("track-values").textContent = words;
+    say(i, parts.join(", ") || "a pause");
     if (marker && track.latitude[i] !== null) marker.setLatLng([track.latitude[i], track.longitude[i]]);
   }
 })();

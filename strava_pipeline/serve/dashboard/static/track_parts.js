@@ -2,6 +2,9 @@
 "use strict";
 const trackParts = (box) => {
   const { axis, clock, innerRange, paceTicks, STANDING } = chartParts;
+  const slider = document.getElementById("track-place"), holder = document.getElementById("track-charts");
+  const view = { over: "distance", charts: [] };
+  let tell, moving = false;
   const miles = box.dataset.units === "miles";
   const METRES = miles ? 1609.344 : 1000;
   const FEET = miles ? 0.3048 : 1;
@@ -40,24 +43,58 @@ const trackParts = (box) => {
     return parts.filter((part) => part.length);
   }
 
-  // a chart of one kind: `lines` ({ label, values, … }) over `xs`, whose unit is that of `over`
-  function chart(holder, { kind: [name, title, scale, text], over, xs, lines, hooks, size, incrs }) {
+  // the charts that `draw` makes, over distance or time, and a slider with `most` places: `said` is given the one that is pointed at
+  function begin({ tracks, most, draw, said }) {
+    const choices = document.querySelectorAll("input[name=over]");
+    const redraw = () => { view.charts.forEach((each) => each.destroy()); view.charts = draw(); };
+    tell = said;
+    if (tracks.some((track) => !track.distance)) {
+      view.over = "time";
+      choices.forEach((each) => { each.checked = each.value === "time"; each.disabled = each.value !== "time"; });
+    }
+    choices.forEach((each) => each.addEventListener("change", () => { view.over = each.value; redraw(); point(+slider.value); }));
+    slider.max = most;
+    slider.addEventListener("input", () => point(+slider.value));
+    document.getElementById("track-tools").hidden = false;
+    redraw();
+    box.dataset.ready = "";
+    new ResizeObserver(() => view.charts.forEach((each) => each.setSize(size()))).observe(holder);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  }
+
+  const size = () => ({ width: Math.max(240, holder.clientWidth), height: 170 });
+
+  function point(place) {
+    moving = true;
+    for (const each of view.charts) each.setCursor({ left: each.valToPos(each.data[0][place], "x"), top: 20 });
+    moving = false;
+    tell(place);
+  }
+
+  function say(place, words) {
+    slider.value = place;
+    slider.setAttribute("aria-valuetext", words);
+    document.getElementById("track-values").textContent = words;
+  }
+
+  // a chart of one kind: `lines` ({ label, values, … }) over `xs`
+  function chart({ kind: [name, title, scale, text], xs, lines, hooks, incrs }) {
     // by the speeds of most of the way: where one stands, a pace is endless, and a run would be a level line
     const inner = name === "speed" && foot ? innerRange(lines.flatMap(({ values }) => values)) : null;
     return new uPlot({
-      ...size,
+      ...size(),
       title,
       cursor: { sync: { key: "track" }, y: false, drag: { x: true, y: false } },
       legend: { show: false },
       scales: { x: { time: false }, ...(inner && { y: { range: () => inner } }) },
       axes: [
-        { ...axis(), values: (_, ticks) => ticks.map(AXES[over]), space: 70, incrs: TICKS[over] },
+        { ...axis(), values: (_, ticks) => ticks.map(AXES[view.over]), space: 70, incrs: TICKS[view.over] },
         { ...axis(), ...(incrs && { incrs }), ...(inner && { splits: (_, __, low, high) => paceTicks(METRES, low, high) }), values: (_, ticks) => ticks.map(text), size: 78 },
       ],
       series: [{}, ...lines.map(({ values, ...line }) => ({ width: 1.5, points: { show: false }, spanGaps: false, ...line }))],
-      hooks,
+      hooks: { ...hooks, setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] },
     }, [xs, ...lines.map(({ values }) => values.map((v) => v === null ? null : v * scale))], holder);
   }
 
-  return { KINDS, AXES, filled, stretches, chart };
+  return { KINDS, AXES, filled, stretches, chart, view, begin, point, say };
 };
