@@ -80,8 +80,6 @@ def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, type
     said = typed("quarantine", "list")
     assert said.code == 0
     assert [str(one) in said.out for one in sick] == [True] * 3
-    assert "404, gone at Strava or hidden" in said.out
-    assert "quarantine retry" in said.out
     assert rig.calls()["total"] == 0
 
 
@@ -122,7 +120,6 @@ def test_a_dropped_one_is_asked_for_by_nobody_survives_a_rebuild_and_is_taken_ba
     assert (said.code, f"Dropped: {dropped}." in said.out) == (0, True)
     assert table(rig)[dropped] == (3, True, True), "at once"
     assert listed(typed)[dropped]["retry_at"] is None
-    assert "no run asks for it" in typed("quarantine", "list").out
     typed("rebuild")
     assert table(rig)[dropped] == (3, True, True)
     rig.clear_faults()
