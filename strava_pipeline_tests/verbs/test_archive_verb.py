@@ -14,7 +14,6 @@ import duckdb
 import pytest
 
 from strava_pipeline.ingest.strava.emulator.archive import Layout, Oddities, write_archive
-from strava_pipeline.verbs.archive import side_by_side
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
@@ -89,8 +88,7 @@ def test_an_archive_of_what_was_pulled_agrees(pulled: Rig, typed: Type, tmp_path
     assert found["tracks"]["with_track"] == 0, "the API gave none"
     person = typed("archive", "verify", str(path))
     assert person.code == 0
-    assert person.out.splitlines()[-1] == "Nothing is missing and nothing differs."
-    assert f"in both                   {len(truth)}" in person.out
+    assert f"in both: {len(truth)}" in person.out
     assert files(pulled) == before
     assert pulled.calls()["by_endpoint"] == {}
 
@@ -113,10 +111,7 @@ def test_what_differs_ends_with_4_and_is_told(pulled: Rig, typed: Type, tmp_path
     assert found["only_in_gold"] == missing
     assert found["only_in_archive"] == [missing[2] | {"id": 77}]
     person = typed("archive", "verify", str(path))
-    assert person.code == 4
-    assert "Only in the archive:\n  77  " in person.out
-    assert f"Only in the warehouse, though no newer than the archive:\n  {truth[0]['id']}  " in person.out
-    assert "They differ.\n`strava-pipeline reconcile`, or `import` of this archive" in person.out
+    assert (person.code, "77" in person.out, "reconcile" in person.out) == (4, True, True)
 
 
 @pytest.mark.core
@@ -137,19 +132,7 @@ def test_a_field_that_differs_is_told_with_both_values(pulled: Rig, typed: Type,
         }
     ]
     assert found["fields"] == {"name": 1}
-    person = typed("archive", "verify", str(path)).out
-    assert "that differ             1 (name 1)" in person
-    assert f': name "A name\\x1bfar too long to be shown in one l"… → "{old}"' in person
-
-
-def test_more_than_a_screen_is_counted(pulled: Rig, typed: Type, tmp_path: Path) -> None:
-    head, *rows = cells(pulled, tmp_path)
-    path = put(tmp_path, [head, *rows[29:]])
-    said = typed("archive", "verify", str(path)).out.splitlines()
-    assert "  only in the warehouse     29" in said
-    first = said.index("Only in the warehouse, though no newer than the archive:")
-    assert said[first + 21] == "  … and 9 more (--json)"
-    assert len(told(typed("archive", "verify", str(path), "--json"))["only_in_gold"]) == 29
+    assert "\x1b" not in typed("archive", "verify", str(path)).out
 
 
 def test_another_athletes_archive_is_told_first(pulled: Rig, typed: Type, tmp_path: Path) -> None:
@@ -159,7 +142,6 @@ def test_another_athletes_archive_is_told_first(pulled: Rig, typed: Type, tmp_pa
     assert (found["athlete_id"], found["other_athletes"], found["in_both"], found["only_in_gold"]) == (99, [own], 0, [])
     person = typed("archive", "verify", str(path))
     assert person.code == 4
-    assert f"This is the archive of athlete 99; the warehouse holds athlete {own}." in person.out
     assert "reconcile" not in person.out
 
 
@@ -179,7 +161,6 @@ def test_an_activity_that_another_one_stands_for_is_found(
     monkeypatch.setenv("STRAVA_DATA_DIR", str(tmp_path / "data"))
     found = told(typed("archive", "verify", str(path), "--json"))
     assert (found["agrees"], found["stood_for"]) == (True, 1)
-    assert "as another activity     1" in typed("archive", "verify", str(path)).out
 
 
 def test_what_does_not_read_in_the_list_is_named(pulled: Rig, typed: Type, tmp_path: Path) -> None:
@@ -192,9 +173,6 @@ def test_what_does_not_read_in_the_list_is_named(pulled: Rig, typed: Type, tmp_p
     assert [one["id"] for one in found["only_in_gold"]] == [int(number)]
     assert found["only_in_archive"][0]["id"] < 0
     assert "line 2, Activity ID: no id" in found["problems"]
-    assert "Could not be read in the archive's list, and so not be compared:\n  line 2" in (
-        typed("archive", "verify", str(path)).out
-    )
 
 
 def test_a_cut_off_archive_is_to_be_downloaded_again(pulled: Rig, typed: Type, tmp_path: Path) -> None:
@@ -233,37 +211,12 @@ def test_what_can_not_be_compared_says_why_and_ends_with_1_or_2(
     assert not (tmp_path / "empty").exists()
 
 
-LONG = "A description that is far longer than what is shown of it"
-
-
-@pytest.mark.parametrize(
-    ("told", "held", "shown"),
-    [
-        ("Lunch ", "Lunch", '"Lunch " → "Lunch"'),
-        ("Lunch", "Lunch", '"Lunch" → "Lunch"'),
-        ("", "Lunch", '"" → "Lunch"'),
-        (f"{LONG}, b", f"{LONG}, a", '…"hown of it, b" → …"hown of it, a"'),
-        (f"{LONG} ", LONG, '…" shown of it " → …" shown of it"'),
-        (f"x{LONG}", f"y{LONG}", f'"x{LONG[:39]}"… → "y{LONG[:39]}"…'),
-        ("a\u00a0b", "a b", r'"a\xa0b" → "a b"'),
-        ("a\nb", "a b", r'"a\nb" → "a b"'),
-        ("Lunch", None, "Lunch → nothing"),
-        (4.0, 5.0, "4.0 → 5.0"),
-    ],
-)
-def test_two_texts_are_shown_where_they_differ(told: object, held: object, shown: str) -> None:
-    assert side_by_side(told, held) == shown
-
-
 def test_an_archive_that_lacks_a_file_differs_though_none_came_in(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     path = an_archive(pulled, tmp_path / "export.zip", oddities=Oddities(missing=2))
     said = typed("archive", "verify", str(path), "--json")
     found = told(said)
     assert (said.code, found["agrees"], found["differing"], found["files"]["compared"]) == (4, False, [], 0)
     assert [each["problem"] for each in found["files"]["differing"]] == ["not_in_archive", "not_in_archive"]
-    person = typed("archive", "verify", str(path))
-    assert person.out.count(": named by a row, and not in the archive\n") == 2
-    assert "No files were compared" in person.out
 
 
 def test_a_list_of_another_program_is_refused(pulled: Rig, typed: Type, tmp_path: Path) -> None:

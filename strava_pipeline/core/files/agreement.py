@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow
@@ -261,15 +261,15 @@ def _order(activity: NamedActivity) -> tuple[datetime, int]:
 
 
 class FileProblem(StrEnum):
-    """How a file differs, in words for people and programs."""
+    """How a file differs; docs/formats.md says more."""
 
-    NOT_IN_ARCHIVE = "named by a row, and not in the archive"
-    SHARED = "named by a row, and by an earlier row too"
-    PICTURE_MISSING = "a picture that a row names, and not in the archive"
-    UNREADABLE = "can't be read in the archive"
-    OTHER_CONTENT = "the warehouse has other bytes under this name"
-    NOT_IN_WAREHOUSE = "not in the warehouse"
-    OTHER_ACTIVITY = "the warehouse has another file for the row's activity"
+    NOT_IN_ARCHIVE = auto()
+    SHARED = auto()
+    PICTURE_MISSING = auto()
+    UNREADABLE = auto()
+    OTHER_CONTENT = auto()
+    NOT_IN_WAREHOUSE = auto()
+    OTHER_ACTIVITY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +306,6 @@ class FileDifference:
 
     name: str
     problem: FileProblem
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.problem.value}"
 
 
 def compare_files(found: Iterable[ArchiveFile], held: GoldFiles) -> list[FileDifference]:

@@ -13,6 +13,7 @@ from strava_pipeline.core.files.agreement import (
     Agreement,
     ArchiveFile,
     DeletedActivity,
+    FileDifference,
     FileProblem,
     GoldActivity,
     GoldFiles,
@@ -438,7 +439,7 @@ def test_a_file_is_the_same_by_what_it_holds(file: ArchiveFile, problem: FilePro
 
 def test_where_gold_has_no_archives_files_only_what_can_not_be_read_differs() -> None:
     found = [ArchiveFile("1.fit", "other", "OTHER", 1), ArchiveFile("2.fit", None)]
-    assert [str(each) for each in compare_files(found, GoldFiles())] == ["2.fit: can't be read in the archive"]
+    assert compare_files(found, GoldFiles()) == [FileDifference("2.fit", FileProblem.UNREADABLE)]
 
 
 @pytest.mark.parametrize(
