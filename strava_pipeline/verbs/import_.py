@@ -201,14 +201,21 @@ def undo(
         terminal.err.print(f"{one.name} is undone already, but was not removed completely: that is done now.")
     else:
         if not yes:
-            terminal.refuse_without_person(
-                "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes "
-                "it without a question."
-            )
-            question = f"To take it out of the warehouse, type the word {_WORD}: "
-            terminal.ask_to_type(_WORD, question, "Nothing was undone: the typed word was another one.")
+            _agree()
         plan = note(lake, one, now)
     _take_out(settings, one, plan, as_json=as_json, verbose=verbose)
+
+
+def _agree() -> None:
+    """Wait for a person's word. Raises PipelineError for another one, MisuseError where nobody is there."""
+    from strava_pipeline.verbs.terminal import ask_to_type, refuse_without_person
+
+    refuse_without_person(
+        "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes it "
+        "without a question."
+    )
+    question = f"To take it out of the warehouse, type the word {_WORD}: "
+    ask_to_type(_WORD, question, "Nothing was undone: the typed word was another one.")
 
 
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
