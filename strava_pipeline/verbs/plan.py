@@ -34,6 +34,7 @@ def plan(
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.provider_access import plan_providers
+    from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.views import show
 
@@ -45,11 +46,10 @@ def plan(
     estimate, _ = plan_backfill(
         run, BudgetedSource(STRAVA, settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
-    show(
-        {**plan_facts(estimate), "providers": plan_providers(run, settings, chosen)},
-        as_json=as_json,
-        advice=_notes(estimate),
-    )
+    found = {"providers": plan_providers(run, settings, chosen)}
+    if as_json or is_strava_used(settings):
+        found = plan_facts(estimate) | found
+    show(found, as_json=as_json, advice=_notes(estimate))
 
 
 def print_job_plan(

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.ingest.archive.survey import survey
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
-from strava_pipeline.verbs.import_ import import_, survey_json
+from strava_pipeline.verbs.import_ import import_
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
@@ -42,18 +41,6 @@ def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.C
     import_([export], dry_run=True)
     person = capsys.readouterr().out
     assert all(name in person for name in found["rows_file_missing"])
-
-
-def test_files_are_read_and_tell_their_sport_and_year(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    point = '<trkpt lat="0.5" lon="1.5"><time>2025-12-31T23:59:{}Z</time></trkpt>'
-    track = "".join(point.format(second) for second in range(10, 40))
-    text = f'<gpx version="1.1" creator="x"><trk><type>running</type><trkseg>{track}</trkseg></trk></gpx>'
-    (tmp_path / "run.gpx").write_text(text)
-    (tmp_path / "broken.fit").write_bytes(b"no fit at all")
-    import_([tmp_path], dry_run=True, as_json=True)
-    (found,) = json.loads(capsys.readouterr().out)["paths"]
-    assert found["activities"] == [{"year": 2025, "sport_type": "Run", "activities": 1}]
-    assert [problem.partition(":")[0] for problem in found["problems"]] == ["broken.fit"]
 
 
 def test_a_wrong_name_is_told_before_anything_is_done(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
@@ -207,9 +194,3 @@ def test_what_is_left_out_or_unknown_is_named(make_rig: Make, type_on: TypeOn, e
     assert "more.zip: an archive of its own" in said.err
     kept = "SELECT DISTINCT json_extract_string(extra, '$.archive.columns.\"Phase of Mars\"') FROM activities"
     assert rig.gold(kept) == [("waxing",)]
-
-
-def test_files_of_other_kinds_are_counted(tmp_path: Path) -> None:
-    for name in ("a.pdf", "b.pdf", "README"):
-        (tmp_path / name).write_bytes(b"")
-    assert survey_json(survey(tmp_path))["others_by_kind"] == {"pdf": 2, "": 1}

@@ -94,13 +94,6 @@ def test_a_year_before_all_activities_is_refused(
     assert not (filled.folder / "of_no_year.html").exists()
 
 
-def test_a_year_without_what_is_counted_says_so(filled: Rig, type_on: TypeOn) -> None:
-    said = type_on(filled)("insights", "--year", str(YEAR), "--sports", "Surfing")
-    assert said.code == 0
-    assert "totals: activities 0" in said.out
-    assert "climbed" not in said.out
-
-
 @pytest.mark.parametrize(
     ("setting", "words", "counted_sports"),
     [
@@ -332,11 +325,6 @@ def test_a_year_that_has_not_begun_is_told_as_such(filled: Rig, type_on: TypeOn)
     assert type_on(filled)("report", "--year", "2030", "--html", str(path)).code == 0
     assert "The year has not begun." in path.read_text()
     assert "None is set" not in path.read_text()
-
-
-def test_naming_no_sport_is_misuse(filled: Rig, type_on: TypeOn) -> None:
-    for name in (",", ""):
-        assert type_on(filled)("insights", "--sports", name).code == 2
 
 
 def test_a_year_to_come_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:

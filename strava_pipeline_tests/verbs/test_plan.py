@@ -41,11 +41,6 @@ def test_a_plan_of_an_empty_folder_gives_lower_bounds_and_makes_nothing(rig: Rig
     assert not rig.lake.data_dir.exists()
 
 
-def test_a_plan_needs_no_login(rig: Rig, type_on: TypeOn) -> None:
-    (rig.settings.secrets_dir / "strava_token.json").unlink()
-    assert planned(type_on(rig), "2024")["calls"] == 1
-
-
 def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(100, 9999, 50, 9999))
     typed = type_on(rig)
@@ -81,10 +76,6 @@ def test_the_finish_is_told_across_midnight(make_rig: Make, type_on: TypeOn) -> 
     ran = typed("flow-backfill")
     assert ran.code == 3
     assert "if it is started again when a day's limit opens" in ran.err
-
-
-def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn) -> None:
-    assert type_on(rig)("plan", "--years", "1999").code == 2
 
 
 def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_rig: Make, type_on: TypeOn) -> None:

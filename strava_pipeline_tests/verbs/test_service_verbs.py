@@ -24,7 +24,6 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 
-from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.lake.files import held
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, exclusive_instance
@@ -318,8 +317,3 @@ def test_what_is_installed_is_a_command_that_exists(rig: Rig) -> None:
     )
     done = subprocess.run([*words, "--help"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "foreground" in done.stdout) == (0, True), done.stderr
-
-
-def test_a_schedule_of_five_fields_that_never_comes_is_a_setting_to_mend(settings: Callable[..., Settings]) -> None:
-    with pytest.raises(MissingSettingsError, match="STRAVA_SCHEDULE"):
-        time_lines(settings(schedule="61 * * * *"), SPRING)
