@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.text import fields_of
 from strava_pipeline.verbs.options import Json, command_group
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.files.agreement import Agreement, NamedActivity
+    from strava_pipeline.core.files.agreement import Agreement
     from strava_pipeline.core.limits import ImportLimits
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.container import Container
@@ -59,7 +60,13 @@ def verify(
     files = {row_id(row) for row in export.files.values()}
     tracks = {"rows_with_file": len(files), "with_track": len(files & tracked_ids(lake))}
     agrees = agreement.agrees and not comparison["files"]["differing"] and not comparison["gear"]
-    report = {"path": path, **_agreement(agreement, export), "tracks": tracks, "agrees": agrees, **comparison}
+    report = {"path": path, "agrees": agrees, "athlete_id": export.athlete_id, **fields_of(agreement)}
+    report |= {
+        "fields": agreement.fields,
+        "problems": [*map(str, export.activities.faults)],
+        "tracks": tracks,
+        **comparison,
+    }
     show(report, as_json=as_json, advice=_advice(agreement, comparison))
     raise typer.Exit(0 if agrees else _DIFFERENT)
 
@@ -80,36 +87,6 @@ def _only_export(container: "Container") -> "BulkExport":
             f"`strava-pipeline import {container.path} --dry-run` says what is in it.{faults}"
         )
     return exports[0]
-
-
-def _agreement(agreement: "Agreement", export: "BulkExport") -> dict[str, Any]:
-    """The result of the comparison of activities."""
-    return {
-        "agrees": agreement.agrees,
-        "athlete_id": export.athlete_id,
-        "other_athletes": agreement.other_athletes,
-        "rows": agreement.rows,
-        "newest_start": agreement.newest_start,
-        "in_both": agreement.in_both,
-        "stood_for": agreement.stood_for,
-        "only_in_archive": [_named(each) for each in agreement.only_in_archive],
-        "only_in_gold": [_named(each) for each in agreement.only_in_gold],
-        "deleted_in_gold": [
-            _named(each.activity) | {"deleted_at": each.deleted_at, "archive_is_newer": each.archive_is_newer}
-            for each in agreement.deleted
-        ],
-        "differing": [
-            _named(each.activity)
-            | {"fields": {name: {"archive": archived, "gold": held} for name, (archived, held) in each.fields.items()}}
-            for each in agreement.differing
-        ],
-        "fields": agreement.fields,
-        "problems": [str(fault) for fault in export.activities.faults],
-    }
-
-
-def _named(activity: "NamedActivity") -> dict[str, Any]:
-    return {"id": activity.activity_id, "start_date": activity.start_date, "name": activity.name}
 
 
 def _advice(agreement: "Agreement", comparison: dict[str, Any]) -> Iterator[str]:

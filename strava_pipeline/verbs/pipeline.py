@@ -47,7 +47,35 @@ def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..
         as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
-        _pull(job, per_page, days, asdict(limits), wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
+        from strava_pipeline.orchestrate.job_years import flow_years
+        from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
+        from strava_pipeline.settings import Settings
+        from strava_pipeline.verbs.run_report import (
+            Report,
+            exit_if_stopped,
+            fetch_new_gear,
+            remaining_limits,
+            run_and_report,
+        )
+
+        settings, calls = Settings.load(), asdict(limits)
+        everything = JOBS[job].config[LISTING]["mode"] == "all"
+        years = all_years(settings) if everything else flow_years(settings, days=days)
+        config = {LISTING: {"per_page": per_page, "days": days, **calls}, DETAILS: {"since_days": days, **calls}}
+        if dry_run:
+            from strava_pipeline.verbs.plan import print_job_plan
+
+            print_job_plan(settings, JOBS[job], years, config, as_json=as_json)
+            return
+        report = Report(as_json=as_json)
+        with report.shown():
+            outcome = run_and_report(
+                settings, job, years=years, config=config, wait=wait, verbose=verbose, report=report
+            )
+            gear = None
+            if "activities" in JOBS[job].assets:
+                gear = fetch_new_gear(settings, outcome, remaining_limits(calls, outcome), report)
+            exit_if_stopped(outcome, gear)
 
     command.__doc__ = help_text
     if not lookback:
@@ -148,46 +176,6 @@ def profile(verbose: Verbose = False) -> None:
     from strava_pipeline.verbs.run_report import run_and_report
 
     run_and_report(Settings.load(), "profile", years=None, verbose=verbose)
-
-
-def _pull(
-    job: str,
-    per_page: int | None,
-    days: int | None,
-    limits: dict[str, Any],
-    *,
-    wait: bool,
-    dry_run: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
-    from strava_pipeline.orchestrate.job_years import flow_years
-    from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import (
-        Report,
-        exit_if_stopped,
-        fetch_new_gear,
-        remaining_limits,
-        run_and_report,
-    )
-
-    settings = Settings.load()
-    everything = JOBS[job].config[LISTING]["mode"] == "all"
-    years = all_years(settings) if everything else flow_years(settings, days=days)
-    config = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
-    if dry_run:
-        from strava_pipeline.verbs.plan import print_job_plan
-
-        print_job_plan(settings, JOBS[job], years, config, as_json=as_json)
-        return
-    report = Report(as_json=as_json)
-    with report.shown():
-        outcome = run_and_report(settings, job, years=years, config=config, wait=wait, verbose=verbose, report=report)
-        gear = None
-        if "activities" in JOBS[job].assets:
-            gear = fetch_new_gear(settings, outcome, remaining_limits(limits, outcome), report)
-        exit_if_stopped(outcome, gear)
 
 
 def _run_on_years(job: str, years: list[int], settings: "Settings", *, as_json: bool, verbose: bool) -> None:

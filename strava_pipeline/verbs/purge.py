@@ -258,30 +258,23 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
 
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
-    copy, copies = copy_to_delete(settings, lake, keep=keep_copy), [*staying_copy(settings, lake, keep=keep_copy)]
-    exported_to = settings.export_schema if settings.export_url is not None else None
-    if api:
-        places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
-        athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
-        stays = [*copies, *beside_api(lake)]
-        return Purge(
-            athlete_id, lake.data_dir, access, places, None, stays, api=True, copy=copy, exported_to=exported_to
-        )
-    places = data_places(lake)
-    if logs := _log_files(settings.logs_dir):
+    places = api_places(lake) if api else data_places(lake)
+    if not api and (logs := _log_files(settings.logs_dir)):
         places.append(Place.of(settings.logs_dir, logs))
     places += [Place.of(path, [path]) for path in secrets]
-    if settings.dashboard_password_file.exists():
+    if not api and settings.dashboard_password_file.exists():
         places.append(Place.of(settings.dashboard_password_file, [settings.dashboard_password_file]))
+    stays = beside_api(lake) if api else staying(settings, lake, places)
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,
         access=_access(settings, keep_access=keep_access),
         places=places,
-        drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
-        stays=[*copies, *staying(settings, lake, places)],
-        copy=copy,
-        exported_to=exported_to,
+        drop_folder=None if api else next((place for place in places if place.path == lake.inbox_files), None),
+        stays=[*staying_copy(settings, lake, keep=keep_copy), *stays],
+        api=api,
+        copy=copy_to_delete(settings, lake, keep=keep_copy),
+        exported_to=settings.export_schema if settings.export_url is not None else None,
     )
 
 

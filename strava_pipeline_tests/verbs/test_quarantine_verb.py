@@ -120,7 +120,8 @@ def test_a_dropped_one_is_asked_for_by_nobody_until_a_person_says_retry(rig: Rig
     rig.clear_faults()
     rig.calls()
     assert typed("quarantine", "retry", "--all").code == 0
-    assert [str(one) in rig.calls()["details"] for one in sick] == [False, True, True]
+    asked = rig.calls()["details"]
+    assert [str(one) in asked for one in sick] == [False, True, True]
     refused = typed("enrich", "--ids", f"{dropped},{others[0]}")
     assert (refused.code, f"quarantine retry {dropped}" in refused.err) == (1, True)
     assert typed("quarantine", "retry", str(dropped)).code == 0
