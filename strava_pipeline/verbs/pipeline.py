@@ -26,6 +26,7 @@ from strava_pipeline.verbs.options import (
     command_group,
     context_without_run,
     grouped,
+    typed_ids,
 )
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -148,7 +149,7 @@ def enrich(
     config: dict[str, Any] = {
         "scope": "all" if all_ or first_on or last_on else "window",
         "since_days": since_days,
-        "ids": _ids(ids),
+        "ids": typed_ids([ids or ""], "--ids"),
         "first_on": _date(first_on, "--from"),
         "last_on": _date(last_on, "--to"),
         **asdict(limits),
@@ -237,13 +238,6 @@ def _check_ids(settings: "Settings", ids: list[int]) -> None:
         raise PipelineError(
             f"No listing ever held {', '.join(map(str, unknown))}. If it is new, run `strava-pipeline flow` first."
         )
-
-
-def _ids(text: str | None) -> list[int]:
-    try:
-        return [int(part) for part in (text or "").replace(",", " ").split()]
-    except ValueError as error:
-        raise typer.BadParameter("ids are whole numbers separated by commas", param_hint="--ids") from error
 
 
 def _date(text: str | None, option: str) -> str | None:

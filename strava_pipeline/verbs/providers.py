@@ -59,7 +59,7 @@ def status(as_json: Json = False) -> None:
     found, advice = {}, []
     for name, one in provider_statuses(settings, now).items():
         login = kept_login(name, settings)
-        found[name] = {**fields_of(one), "login": login}
+        found[name] = {**fields_of(one), "login": login if login is None or as_json else login.described}
         if login is not None and (ending := login.warning(one.title, now.date())):
             advice.append(ending)
     if unread := providers_file(settings.providers_config).without_effect():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, grouped, own_lake
+from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, grouped, own_lake, typed_ids
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def retry(
     quarantined = [each for each, _ in _quarantined(lake)]
     held = [each.activity_id for each in quarantined if not each.dropped_at]
     dropped = drops(lake)
-    chosen = held if all_ else _refuse_unknown(_numbers(ids), {*held, *dropped})
+    chosen = held if all_ else _refuse_unknown(typed_ids(ids or [], "IDS"), {*held, *dropped})
     if not chosen:
         out.print("Nothing is in quarantine that was not dropped.")
         return
@@ -107,7 +107,7 @@ def drop(ids: Ids = None) -> None:
     if not ids:
         raise typer.BadParameter("which ones? `strava-pipeline quarantine list` shows their ids", param_hint="IDS")
     held = {each.activity_id: each for each, _ in _quarantined(lake)}
-    chosen = _refuse_unknown(_numbers(ids), set(held))
+    chosen = _refuse_unknown(typed_ids(ids or [], "IDS"), set(held))
     _decide(settings, [each for each in chosen if not held[each].dropped_at], dropped=True)
     with suppress(OtherCatalogueError, DamagedWarehouseError):  # the next run makes it anew, and reads decisions
         with writing(lake) as connection:
@@ -124,13 +124,6 @@ def _quarantined(lake: "Lake") -> list[tuple["FailingActivity", "PublishedActivi
     from strava_pipeline.lake.gold.quarantine import failing_now
 
     return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
-
-
-def _numbers(words: list[str] | None) -> list[int]:
-    try:
-        return sorted({int(word) for word in " ".join(words or []).replace(",", " ").split()})
-    except ValueError as error:
-        raise typer.BadParameter("ids are whole numbers separated by spaces or commas", param_hint="IDS") from error
 
 
 def _refuse_unknown(ids: list[int], held: set[int]) -> list[int]:
