@@ -46,7 +46,7 @@ def verify(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.tracks import tracked_ids
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.views import show
+    from strava_pipeline.verbs.views import MOST, show
 
     settings = Settings.load()
     lake, limits = Lake(settings.data_dir), settings.import_limits
@@ -67,7 +67,7 @@ def verify(
         "tracks": tracks,
         **comparison,
     }
-    show(report, as_json=as_json, advice=_advice(agreement, comparison))
+    show(report, as_json=as_json, advice=_advice(agreement, comparison), most=MOST)
     raise typer.Exit(0 if agrees else _DIFFERENT)
 
 

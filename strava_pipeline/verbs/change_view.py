@@ -44,7 +44,7 @@ def print_groups(states: States) -> None:
             }
             for key, state in group.items()
         ]
-        print_rows(rows, most=None)
+        print_rows(rows)
 
 
 def print_change(key: str, state: ChangeState) -> None:

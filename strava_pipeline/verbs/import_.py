@@ -87,7 +87,7 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.files.reading import read_file
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
-    from strava_pipeline.verbs.views import show
+    from strava_pipeline.verbs.views import MOST, show
 
     now, limits = datetime.now(UTC), Settings.load().import_limits
     with watched("Reading activity files", None, output_follows=True) as advance:
@@ -101,7 +101,7 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
         echo_json({"paths": [survey_json(each) for each in found]})
         return
     for each in found:
-        show(survey_json(each))
+        show(survey_json(each), most=MOST)
 
 
 def survey_json(found: "Survey") -> dict[str, Any]:

@@ -22,14 +22,15 @@ def list_(as_json: Json = False) -> None:
     """Show which activities may be one without being joined, what a person decided, and how many are joined."""
 
     from strava_pipeline.lake.gold.matches import activity_pairs, matched_activities
-    from strava_pipeline.verbs.views import show
+    from strava_pipeline.verbs.views import MOST, show
 
     with _snapshot() as connection:
         joined, others = matched_activities(connection), activity_pairs(connection)
     proposed = [pair for pair in others if pair.decided is None]
     answer = {"activities": joined, "proposed": proposed, "decided": [pair for pair in others if pair.decided]}
     advice = ["`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` keeps them two."]
-    show(answer, as_json=as_json, nothing="No activity was recorded twice.", advice=advice if proposed else [])
+    nothing = "No activity was recorded twice."
+    show(answer, as_json=as_json, nothing=nothing, advice=advice if proposed else [], most=MOST)
 
 
 @matches.command(context_settings=NEGATIVE_IDS)

@@ -45,10 +45,11 @@ def calendar(
         echo_json({"months": found})
     else:
         rows = [
-            {"month": month, "status": state.status, **{name: one.status for name, one in state.providers.items()}}
+            {"month": month, "status": state.status, "activities": state.activities}
+            | {name: f"{one.status}, {one.activities}" for name, one in state.providers.items()}
             for month, state in found.items()
         ]
-        print_rows(rows, most=None)
+        print_rows(rows)
 
 
 def sync_month(
@@ -81,7 +82,8 @@ def sync_month(
     else:
         differing = {row.effort.key for row in compared.comparison.rows if row.differs}
         rows = {key: row for key, row in answer["rows"].items() if key in differing}
-        show(answer | {"rows": rows}, hidden=_FOR_PROGRAMS, forms={"name": value_text, "gear": value_text})
+        forms = {"name": value_text, "gear": value_text, "distance": lambda metres: f"{metres / 1000:.1f} km"}
+        show(answer | {"rows": rows}, hidden=_FOR_PROGRAMS, forms=forms)
         undecided = _decide(settings, proposed, left_out, month)
     if (code := exit_code(pulled.values())) or undecided:
         raise typer.Exit(code or DIFFERENT)

@@ -46,10 +46,11 @@ def plan(
     estimate, _ = plan_backfill(
         run, BudgetedSource(STRAVA, settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
-    found = {"providers": plan_providers(run, settings, chosen)}
+    providers = {"providers": plan_providers(run, settings, chosen)}
     if as_json or is_strava_used(settings):
-        found = plan_facts(estimate) | found
-    show(found, as_json=as_json, advice=_notes(estimate))
+        show(plan_facts(estimate) | providers, as_json=as_json, advice=_notes(estimate))
+    else:
+        show(providers)
 
 
 def print_job_plan(

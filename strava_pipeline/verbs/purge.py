@@ -55,7 +55,7 @@ def purge(
     settings = Settings.load()
     found = plan_purge(settings, keep_access=keep_access, keep_copy=keep_copy, api=api)
     if dry_run or not found.places:
-        show(found.report(deleted=False, access=found.access), as_json=as_json, advice=_advice(found), **_AS_SHOWN)
+        show(found.report(deleted=False, access=found.access), as_json=as_json, advice=_advice(found), forms=_FORMS)
         return
     _refuse(settings)
     if not yes:
@@ -64,7 +64,7 @@ def purge(
             "go, `purge --yes` deletes it without a question."
         )
         planned = found.report(deleted=False, access=found.access)
-        show(planned, advice=_advice(found), to=err if as_json else out, **_AS_SHOWN)
+        show(planned, advice=_advice(found), to=err if as_json else out, forms=_FORMS)
         _confirm(found)
     access = carry_out(settings, found)
     if found.api:
@@ -72,7 +72,7 @@ def purge(
         if found.copy is not None:
             _copy_again(settings)
     report = found.report(deleted=True, access=access)
-    show(report, as_json=as_json, advice=_advice(found) if access == KEPT else [], **_AS_SHOWN)
+    show(report, as_json=as_json, advice=_advice(found) if access == KEPT else [], forms=_FORMS)
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
@@ -168,7 +168,7 @@ def _confirm(found: "Purge") -> None:
     ask_to_type(wanted, question, "Nothing was deleted: the typed text was another one.")
 
 
-_AS_SHOWN: dict[str, Any] = {"forms": {"bytes": decimal}, "most": None}
+_FORMS = {"bytes": decimal}
 
 
 def _advice(found: "Purge") -> Iterator[str]:

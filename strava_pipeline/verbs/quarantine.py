@@ -40,7 +40,7 @@ def list_(as_json: Json = False) -> None:
             "them off this list; `strava-pipeline run-all` lists everything."
         )
     answer = {"activities": rows, "unreadable_rows": unreadable}
-    show(answer, as_json=as_json, nothing="Nothing is in quarantine.", advice=advice, hidden=("evidence", "account"))
+    show(answer, as_json=as_json, nothing="Nothing is in quarantine.", advice=advice, hidden=("account",))
 
 
 @quarantine.command()

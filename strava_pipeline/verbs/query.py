@@ -95,7 +95,7 @@ def schema(
         return
     for name, spec in known.items():
         echo()
-        show({"table": name, **_described(spec)}, most=None)
+        show({"table": name, **_described(spec)})
 
 
 @contextmanager

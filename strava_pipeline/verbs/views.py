@@ -16,7 +16,7 @@ from strava_pipeline.verbs.output import echo_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-MOST = 20  # rows of a table, or values of a field; --json has all
+MOST = 20  # values of a field, or rows where there may be thousands; --json has all
 WIDEST = 200  # columns of a table in a file, or in what another program reads
 _EMPTY: tuple[Any, ...] = (None, "", [], (), {})
 Forms = Mapping[str, Callable[[Any], str]]
@@ -30,7 +30,7 @@ def show(
     advice: Iterable[str] = (),
     hidden: Collection[str] = (),
     forms: Forms | None = None,
-    most: int | None = MOST,
+    most: int | None = None,
     to: "Console | None" = None,
 ) -> None:
     """Print an answer: values as lines, lists of records as tables, then what a person may do next.
@@ -65,7 +65,7 @@ def print_rows(
     *,
     hidden: Collection[str] = (),
     forms: Forms | None = None,
-    most: int | None = MOST,
+    most: int | None = None,
     to: "Console | None" = None,
 ) -> None:
     """Print records as a table; each as a paragraph where a terminal is too narrow for that. Only the first `most`."""

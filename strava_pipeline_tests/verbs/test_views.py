@@ -58,7 +58,7 @@ def test_a_narrow_terminal_gets_paragraphs(capsys: pytest.CaptureFixture[str], m
 
 
 def test_more_than_a_screen_is_counted_and_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    show({"rides": [Ride(str(number)) for number in range(MOST + 3)]})
+    show({"rides": [Ride(str(number)) for number in range(MOST + 3)]}, most=MOST)
     assert capsys.readouterr().out.splitlines()[-1] == "… and 3 more (--json)"
     show({"rides": []}, nothing="There is no ride.")
     assert capsys.readouterr().out == "There is no ride.\n"
