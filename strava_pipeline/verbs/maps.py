@@ -35,7 +35,7 @@ def list_(as_json: Json = False) -> None:
 
     found = regions(own_lake())
     whole = {name: region for name, region in found.items() if region is not None}
-    advice = [f"{name} is damaged; add it again, or remove it." for name in found.keys() - whole.keys()]
+    advice = [f"{name} is damaged; add it again, or remove it." for name in sorted(found.keys() - whole.keys())]
     if not found:
         advice = ["There is no region. The dashboard's page /maps shows the command that extracts yours."]
     show({"regions": found if as_json else whole}, as_json=as_json, advice=advice, hidden=("changed_ns",))

@@ -72,7 +72,7 @@ def purge(
         if found.copy is not None:
             _copy_again(settings)
     report = found.report(deleted=True, access=access)
-    show(report, as_json=as_json, advice=_advice(found) if access == KEPT else [], forms=_FORMS)
+    show(report, as_json=as_json, advice=[_STILL_HAS_ACCESS] if access == KEPT else [], forms=_FORMS)
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
@@ -169,6 +169,7 @@ def _confirm(found: "Purge") -> None:
 
 
 _FORMS = {"bytes": decimal}
+_STILL_HAS_ACCESS = f"The application still has access at Strava: take it away at {APPS_PAGE}"
 
 
 def _advice(found: "Purge") -> Iterator[str]:
@@ -179,8 +180,15 @@ def _advice(found: "Purge") -> Iterator[str]:
         yield "The warehouse, shards, tracks and insights are built again of what stays."
     if drop := found.drop_folder:
         yield f"{counted(drop.files, 'file')} of these you put into {drop.path} yourself: they may be your only copies."
+    if found.access == HELD:
+        yield "The application's access is given back at Strava first."
+    if found.copy is not None:
+        what = "what came by Strava's API, and all copies of the warehouse," if found.api else "all of it"
+        yield f"In the second copy in {found.copy}, {what} is deleted, too."
+    if found.exported_to is not None:
+        yield f"The athlete's rows in PostgreSQL, schema {found.exported_to}, are deleted, too."
     if found.access == KEPT:
-        yield f"The application still has access at Strava: take it away at {APPS_PAGE}"
+        yield _STILL_HAS_ACCESS
 
 
 NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
