@@ -52,11 +52,6 @@ class GearItem:
     unclear: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
-    def is_linked(self, piece: Piece) -> bool:
-        """Whether the person linked this very piece."""
-        value = self.linked.get(piece.source)
-        return value is not None and _meant([piece], value) is not None
-
 
 def gear_items(pieces: Iterable[Piece], links: Links, sources: Sequence[str]) -> list[GearItem]:
     """All pieces, grouped: first what a person linked, then what has equal names, then what stands alone.

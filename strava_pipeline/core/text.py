@@ -6,8 +6,9 @@ characters are shown as escapes.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from math import ceil, isfinite
@@ -60,21 +61,33 @@ def wait_in_words(seconds: float) -> str:
     return " ".join(part for part, is_shown in ((f"{hours} h", hours), (f"{minutes} min", minutes)) if is_shown)
 
 
+def is_record(value: Any) -> bool:
+    """Whether a value has named fields: a mapping, or a dataclass's instance."""
+    return isinstance(value, Mapping) or (is_dataclass(value) and not isinstance(value, type))
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The fields of a mapping or of a dataclass's instance, by name."""
+    if isinstance(record, Mapping):
+        return {str(name): each for name, each in record.items()}
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else None  # JSON has no word for NaN and Infinity
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, float) and not isfinite(value):
-        return None  # JSON has no word for NaN and Infinity
-    if isinstance(value, date):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    if is_record(value):
+        return {name: plain(each) for name, each in fields_of(value).items()}
+    return str(value)
 
 
 def json_line(value: Any) -> str:

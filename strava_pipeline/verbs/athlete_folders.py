@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from strava_pipeline.athletes import NAME, WRONG_NAME, Athlete, athletes, change_registry, settings_of
 from strava_pipeline.core.errors import Finding, MisuseError, PipelineError, ok, warning
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.registry import login_files, part, sources
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_files import replace_file
@@ -193,17 +193,6 @@ class Summary:
     newest_activity_on: date | None
     last_success_at: datetime | None
     problem: str | None = None
-
-    @property
-    def line(self) -> str:
-        if self.problem:
-            return self.problem
-        login = f"login: {', '.join(self.logins)}" if self.logins else "no login"
-        newest = f"newest activity {self.newest_activity_on}" if self.newest_activity_on else "no activities"
-        success = (
-            f"last successful run {at_minute(self.last_success_at)}" if self.last_success_at else "no successful run"
-        )
-        return f"{login}; {newest}; {success}"
 
 
 def summary(settings: Settings, athlete: Athlete) -> Summary:

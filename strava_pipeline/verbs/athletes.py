@@ -1,13 +1,12 @@
 """The command `athletes`: several athletes of one house, each with a folder of their own (docs/athletes.md)."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strava_pipeline.verbs.options import Json, command_group
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -43,24 +42,17 @@ def list_(as_json: Json = False) -> None:
     """Show everybody: folder, logins, day of the newest activity, and when a run last succeeded."""
     from strava_pipeline.athletes import athletes as registered
     from strava_pipeline.verbs.athlete_folders import accounts_shared, applications_shared, summary
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     settings = _house()
-    found = [summary(settings, one) for one in registered(settings)]
     shared = applications_shared(settings)
-    if as_json:
-        applications = [{"client_id": each.client_id, "athletes": each.names} for each in shared]
-        echo_json({"athletes": [plain(asdict(each)) for each in found], "applications": applications})
-        return
-    for each in found:
-        out.print(f"{each.name}: {each.folder}", style="bold")
-        out.print(f"  {each.line}")
-    if not found:
-        out.print("There is nobody yet. `strava-pipeline athletes add NAME` adds somebody.")
-    for line in accounts_shared(settings):
-        out.print(line, style="yellow")
-    for application in shared:
-        out.print(application.problem or application.line, style="yellow" if application.problem else "")
+    answer = {
+        "athletes": [summary(settings, one) for one in registered(settings)],
+        "applications": [{"client_id": each.client_id, "athletes": each.names} for each in shared],
+    }
+    advice = [*accounts_shared(settings), *(each.problem for each in shared if each.problem)]
+    nothing = "There is nobody yet. `strava-pipeline athletes add NAME` adds somebody."
+    show(answer, as_json=as_json, nothing=nothing, advice=advice)
 
 
 @athletes.command()

@@ -4,16 +4,22 @@ Which commands draw one, and what else they print, is terminal.py's.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
-from rich.text import Text
 
 from strava_pipeline.core.text import wait_in_words
 from strava_pipeline.verbs.interrupts import only_first_interrupt
@@ -21,9 +27,7 @@ from strava_pipeline.verbs.interrupts import only_first_interrupt
 if TYPE_CHECKING:
     from strava_pipeline.operations.progress import Eta
 
-WIDEST = 40  # columns of the bar itself
-LONGEST, SHORTEST, ROOMY = 40, 8, 70  # columns of count and end; of a name; from which on the time so far has room
-SPARE = 3  # columns at the end of the line: Ctrl-C is echoed there as ^C, and a full line would break
+WIDEST, SHORTEST = 40, 8  # columns of the bar itself; of a name
 SECONDS = 1.0  # between two estimates of the end: each reads the budget's ledger
 
 
@@ -47,8 +51,17 @@ class BarProgress:
         if total == 0:
             return
         self._eta, self._estimated_at = eta, self._monotonic()
-        self._bar = _OneLine(self._console, self._console.width)
-        self._bar.add_task(what, total=total, done=self._done(0), has_eta=eta is not None)
+        name = Column(no_wrap=True, overflow="ellipsis", min_width=SHORTEST)
+        self._bar = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}", table_column=name),
+            BarColumn(bar_width=None, table_column=Column(max_width=WIDEST)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[done]}", table_column=Column(no_wrap=True)),
+            TimeElapsedColumn() if eta else TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._bar.add_task(what, total=total, done=self._done(0))
         self._drawn.enter_context(only_first_interrupt())  # a second one would break its end, and the terminal with it
         self._bar.start()
 
@@ -75,51 +88,17 @@ class BarProgress:
         if self._bar is not None:
             task = self._bar.tasks[0].id
             self._bar.stop_task(task)
-            self._bar.update(task, done="", has_eta=True)  # what was left is over, or broken off
+            self._bar.update(task, done="")  # what was left is over, or broken off
             self._bar.stop()
             self._bar = None
             self._drawn.close()
 
     def _done(self, steps: int) -> str:
         at = self._eta(steps) if self._eta is not None else None
-        return done_at(at, self._now()) if at is not None else ""
+        return f"done ~{done_at(at, self._now())}" if at is not None else ""
 
 
 def done_at(at: datetime, now: datetime) -> str:
     """`10:02 UTC` for a time of today, else with the day."""
     at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b %H:%M} UTC"
-
-
-class _OneLine(Progress):
-    """A task as one line: its name, the bar, the count, when it will be done, the time so far. The bar takes what is left."""
-
-    def __init__(self, console: Console, width: int) -> None:
-        whole = Column(no_wrap=True)
-        name = Column(no_wrap=True, overflow="ellipsis", max_width=max(width - LONGEST, SHORTEST))
-        elapsed = [TimeElapsedColumn(table_column=whole)] if width > ROOMY else []
-        super().__init__(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description}", table_column=name),
-            BarColumn(bar_width=None, table_column=Column(max_width=WIDEST)),
-            _Count(table_column=whole),
-            _Left(table_column=whole),
-            *elapsed,
-            console=console,
-        )
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        return (Padding(each, (0, SPARE, 0, 0)) for each in super().get_renderables())
-
-
-class _Count(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.completed:,.0f}" + (f"/{task.total:,.0f}" if task.total is not None else ""))
-
-
-class _Left(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        if task.fields["done"]:
-            return Text(f"done ~{task.fields['done']}")
-        left = None if task.fields["has_eta"] or task.finished else task.time_remaining
-        return Text("" if left is None else f"{timedelta(seconds=int(left))} left")

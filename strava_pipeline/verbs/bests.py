@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
-from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.dashboard.rows import Values
@@ -12,29 +11,18 @@ if TYPE_CHECKING:
 bests = command_group("Bests of an activity: how each was measured; and keeping an activity out of records.")
 
 
-@bests.command(context_settings=NEGATIVE_IDS)
-def show(one: AnyId, as_json: Json = False) -> None:
+@bests.command("show", context_settings=NEGATIVE_IDS)
+def show_(one: AnyId, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
-    from strava_pipeline.core.insights.goals import record_name, record_text
-    from strava_pipeline.core.insights.page import how_told
+    from strava_pipeline.core.insights.goals import clock
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     key, found, dismissed = _bests(Settings.load(), one)
-    if as_json:
-        echo_json({"activity_id": key, "is_dismissed": dismissed, "bests": plain(found)})
-        return
-    for each in found:
-        value = record_text(each["value"], "s", each["record"], "km", each["sport_group"], each["at_most"])
-        out.print(f"{record_name(each['record'])}: {value} ({how_told(each['told_by'], each['measured_by'])})")
-    if not found:
-        out.print("It has no time over a standard distance.")
-    out.print(
-        f"It holds no record, as you decided; `strava-pipeline bests restore {key}` reverses that."
-        if dismissed
-        else f"`strava-pipeline bests dismiss {key}` keeps the activity out of records."
-    )
+    verb = "restore" if dismissed else "dismiss"
+    advice = f"`strava-pipeline bests {verb} {key}` {'lets it hold' if dismissed else 'keeps it out of'} records."
+    answer = {"activity_id": key, "is_dismissed": dismissed, "bests": found}
+    show(answer, as_json=as_json, advice=[advice], forms={"value": clock})
 
 
 @bests.command(context_settings=NEGATIVE_IDS)

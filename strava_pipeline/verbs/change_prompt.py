@@ -13,15 +13,15 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted
 from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs.change_view import Group, States, grouped, print_details, print_group
+from strava_pipeline.verbs.change_view import States, grouped, print_groups
 from strava_pipeline.verbs.output import ask, confirm
 from strava_pipeline.verbs.terminal import err, out, print_wrapped
 
 _HELP = (
     "y approves what is shown, n rejects it, o asks about each change of the group, a approves it and everything after it, "
-    "d shows more, q leaves the rest for later. Nothing is written yet."
+    "q leaves the rest for later. Nothing is written yet."
 )
-_VERDICTS: dict[str, Verdict] = {"y": "approved", "n": "rejected"}
+_VERDICTS: dict[str, Verdict] = {"y": "approved", "n": "rejected", "a": "approved"}
 
 
 def ask_about(settings: Settings, states: States, by: str) -> int:
@@ -30,12 +30,11 @@ def ask_about(settings: Settings, states: States, by: str) -> int:
     `by`: what the person typed.
     """
     asking = _Asking(settings, by)
-    groups = grouped(states)
-    if groups:
+    if states:
         out.print()
-        print_wrapped(f"{counted(len(states), 'change')} in {counted(len(groups), 'group')}. {_HELP}")
+        print_wrapped(f"{counted(len(states), 'change')}. {_HELP}")
     try:
-        asking.about(groups)
+        asking.about([*grouped(states).values()])
     except typer.Abort:
         err.print()
     done = asking.decided
@@ -53,43 +52,27 @@ class _Asking:
     by: str
     decided: Counter[str] = field(default_factory=Counter)
 
-    def about(self, groups: list[Group]) -> None:
-        """Ask about each group, until the person has enough."""
+    def about(self, groups: list[dict[str, ChangeState]]) -> bool:
+        """Ask about each group, until the person has enough: then false."""
         is_rest_approved = False
-        for number, group in enumerate(groups, start=1):
-            out.print(f"\n{number} of {len(groups)}", end="")
-            print_group(group)
-            answer = (
-                "y" if is_rest_approved else self._answer(group.states, "ynoadq" if len(group.states) > 1 else "ynadq")
-            )
+        for group in groups:
+            print_groups(group)
+            answer = "y" if is_rest_approved else self._answer(len(group))
             is_rest_approved |= answer == "a"
-            if answer == "q":
-                return
-            if answer != "o":
-                self._decide(_VERDICTS.get(answer, "approved"), group.states)
-            elif not self._about_each(group):
-                return
-
-    def _about_each(self, group: Group) -> bool:
-        """Ask about each change of a group; false where the person has enough."""
-        for key, state in group.states.items():
-            print_group(Group(group.state, group.what, {key: state}))
-            if (answer := self._answer({key: state}, "yndq")) == "q":
+            if answer == "q" or (answer == "o" and not self.about([{key: one} for key, one in group.items()])):
                 return False
-            self._decide(_VERDICTS[answer], {key: state})
+            if answer != "o":
+                self._decide(_VERDICTS[answer], group)
         return True
 
-    def _answer(self, states: States, letters: str) -> str:
+    def _answer(self, count: int) -> str:
+        letters = "ynoaq" if count > 1 else "ynaq"
         while True:
-            question = f"Approve {'it' if len(states) == 1 else f'all {len(states)}'}? [{'/'.join(letters)}]"
+            question = f"Approve {'it' if count == 1 else f'all {count}'}? [{'/'.join(letters)}]"
             first = str(ask(question, default="?", show_default=False, err=True)).strip().lower()[:1]
-            if first == "d":
-                for key, state in states.items():
-                    print_details(key, state)
-            elif first and first in letters:
+            if first and first in letters:
                 return first
-            else:
-                print_wrapped(_HELP)
+            print_wrapped(_HELP)
 
     def _decide(self, verdict: Verdict, states: States) -> None:
         """Record the decision about what was shown. What became another change meanwhile stays undecided, and is said."""
@@ -101,8 +84,7 @@ class _Asking:
 
 def approve_or_reject_group(settings: Settings, verdict: Verdict, states: dict[str, ChangeState], by: str) -> int:
     """Show these changes and ask once about all of them; how many were decided."""
-    for group in grouped(states):
-        print_group(group)
+    print_groups(states)
     verb = {"approved": "Approve", "rejected": "Reject"}[verdict]
     out.print()
     if not confirm(f"{verb} {'it' if len(states) == 1 else f'all {len(states)}'}?", err=True):

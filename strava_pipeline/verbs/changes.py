@@ -5,14 +5,16 @@ nobody saw. The work is operations/changes'.
 """
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strava_pipeline.core.text import counted
+from strava_pipeline.verbs import views
 from strava_pipeline.verbs.options import AsJson, Verbose, command_group
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -45,8 +47,9 @@ def list_(
     """Show proposed changes: the value that is there, and the value that it gets."""
     from strava_pipeline.core.changes.states import STATES
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.changes.deciding import shown
     from strava_pipeline.operations.changes.proposing import left_out_now
-    from strava_pipeline.verbs.change_view import print_left_out
+    from strava_pipeline.verbs.change_view import next_lines, print_groups
 
     _check("--status", status, STATES)
     if out_ is not None and status not in (None, "proposed"):
@@ -57,13 +60,14 @@ def list_(
     if out_ is not None:
         _write_list(out_, {key: state for key, state in states.items() if state.state == "proposed"})
         return
-    shown = {key: state for key, state in states.items() if status in (None, state.state)}
+    chosen = {key: state for key, state in states.items() if status in (None, state.state)}
     left_out = left_out_now(Lake(settings.data_dir)) if everything else 0
     if as_json:
-        echo_json({"changes": {key: _json(state) for key, state in shown.items()}, "left_out": left_out})
+        echo_json({"changes": {key: shown(state) for key, state in chosen.items()}, "left_out": left_out})
         return
-    _print_list(shown if status else {key: one for key, one in shown.items() if one.state in _LISTED}, states, month)
-    print_left_out(left_out)
+    print_groups({key: one for key, one in chosen.items() if status or one.state in _LISTED})
+    counts = Counter(state.state for state in states.values())
+    views.show({"in all": counts}, nothing="No change was proposed.", advice=next_lines(states, left_out, month))
 
 
 def _filtered(
@@ -89,30 +93,16 @@ def _check(option: str, value: str | None, known: "Collection[str]") -> None:
 def _write_list(path: Path, states: "Mapping[str, ChangeState]") -> None:
     """Write a list that can be approved as it is, and show it."""
     from strava_pipeline.operations.changes.deciding import seal_of, shown
-    from strava_pipeline.verbs.change_view import grouped, print_group
+    from strava_pipeline.verbs.change_view import print_groups
     from strava_pipeline.verbs.output import write_private
 
     content = {key: shown(state) for key, state in states.items()}
     sealed = {key: {**each, "seal": seal_of(key, each)} for key, each in content.items()}
     write_private(path, [json.dumps({"changes": sealed}, ensure_ascii=False, indent=1).encode(), b"\n"])
-    for group in grouped(states):
-        print_group(group)
+    print_groups(states)
     echo(
         f"\nWrote {counted(len(states), 'change')} to {path}. `strava-pipeline changes approve --from {path}` approves them."
     )
-
-
-def _print_list(shown: "Mapping[str, ChangeState]", states: "Mapping[str, ChangeState]", month: str | None) -> None:
-    """The changes in groups, how many there are of each status, and what to type next."""
-    from strava_pipeline.verbs.change_view import grouped, print_counts, print_group, print_next
-
-    if not states:
-        echo("No change was proposed." if month is None else f"No change of {month} was proposed.")
-        return
-    for group in grouped(shown):
-        print_group(group)
-    print_counts(states)
-    print_next(states, month)
 
 
 @changes.command()
@@ -121,30 +111,18 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one change: its values, its state, and what was sent and answered."""
-    from strava_pipeline.lake.changes import attempts_of
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.changes.deciding import shown_attempts
-    from strava_pipeline.verbs.change_view import print_details, value_text
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.operations.changes.deciding import shown, shown_attempts
+    from strava_pipeline.verbs.change_view import print_change
 
     settings = _settings()
     state = _one(_states(settings), change_id)
+    attempts = {"attempts": shown_attempts(Lake(settings.data_dir), change_id)}
     if as_json:
-        attempts = plain(shown_attempts(Lake(settings.data_dir), change_id))
-        echo_json({"changes": {change_id: {**_json(state), "attempts": attempts}}})
-        return
-    record = attempts_of(Lake(settings.data_dir), change_id)
-    print_details(change_id, state)
-    for number in sorted({*record.intents, *record.outcomes}):
-        intent, outcome = record.intents.get(number), record.outcomes.get(number)
-        for request in intent.requests if intent is not None else ():
-            out.print(f"  {number}: {request.method} {request.address}  {value_text(request.body)}")
-        if outcome is None:
-            out.print(f"  {number}: what became of it is not known: the next run reads it first", style="yellow")
-        else:
-            said = outcome.result or "not written"
-            out.print(f"  {number}: {said} at {outcome.at:%Y-%m-%d %H:%M} UTC. {outcome.message}".rstrip())
-            out.print(f"     the service had: {value_text(outcome.found)}")
+        echo_json({"changes": {change_id: shown(state) | attempts}})
+    else:
+        print_change(change_id, state)
+        views.show(attempts)
 
 
 @changes.command()
@@ -333,9 +311,3 @@ def _one(states: "Mapping[str, ChangeState]", key: str) -> "ChangeState":
     if key not in states:
         raise MisuseError(f"No change has the id {key}. `strava-pipeline changes list --json` has all of them.")
     return states[key]
-
-
-def _json(state: "ChangeState") -> dict[str, Any]:
-    from strava_pipeline.operations.changes.deciding import shown
-
-    return dict(plain(shown(state)))

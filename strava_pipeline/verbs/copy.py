@@ -1,22 +1,22 @@
 """The command `copy`: the second copy is made now, listed, checked and brought back. The work is operations/copying.py's."""
 
-from dataclasses import asdict
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.filesize import decimal
 
-from strava_pipeline.core.text import at_minute, counted, some_of
+from strava_pipeline.core.text import fields_of
 from strava_pipeline.verbs.options import Json
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
-    from strava_pipeline.operations.copy_proof import Checked, Restored
-    from strava_pipeline.operations.copying import Copied
+    from strava_pipeline.operations.copy_proof import Checked
 
 _DIFFERENT = 4
-_MOST = 5  # files of which the names are printed
+_FORMS = {"bytes": decimal}
 
 
 def copy(as_json: Json = False) -> None:
@@ -37,59 +37,22 @@ def _copy(*, adopt: bool, as_json: bool) -> None:
 
     settings = Settings.load()
     done = make_copy(run_context(settings, progress_for_terminal()(), "copy"), settings, adopt=adopt)
-    if as_json:
-        echo_json(plain(asdict(done)))
-    else:
-        _print_copied(done)
+    nothing = [] if done.kinds else ["The copy is up to date."]
+    show(done, as_json=as_json, hidden=("shrunk",), advice=[*nothing, *filter(None, [done.problem])], forms=_FORMS)
     raise typer.Exit(_DIFFERENT if done.problem else 0)
-
-
-def _print_copied(done: "Copied") -> None:
-    from rich.filesize import decimal
-
-    if done.kinds:
-        gone = f"; {counted(done.forgotten, 'old snapshot')} deleted" if done.forgotten else ""
-        echo(
-            f"Copied to {done.where}: {counted(done.files_copied, 'new or changed file')}, {decimal(done.bytes_copied)}{gone}."
-        )
-    else:
-        echo(f"The copy in {done.where} is up to date.")
-    if done.problem:
-        echo(done.problem)
 
 
 def list_(as_json: Json = False) -> None:
     """Show the snapshots of the second copy, the newest first: when each was made, of what, and on which machine."""
-    from rich.table import Table
-
     from strava_pipeline.ingest.restic import restic_of
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     restic = restic_of(Settings.load())
     found = [each for each in restic.snapshots() if each.kind]
     found.sort(key=lambda each: each.at, reverse=True)
-    if as_json:
-        shown = [
-            {
-                "id": each.id,
-                "at": each.at,
-                "kind": each.kind,
-                "folder": each.folder,
-                "name": each.name,
-                "host": each.host,
-            }
-            for each in found
-        ]
-        echo_json({"where": restic.where, "snapshots": plain(shown)})
-        return
-    table = Table("made (UTC)", "of", "folder", "machine", "snapshot", box=None, pad_edge=False)
-    for each in found:
-        table.add_row(at_minute(each.at), each.kind, each.name, each.host, each.id[:8])
-    if found:
-        out.print(table)
-    else:
-        echo(f"There is no copy of a data folder in {restic.where}.")
+    fields = ("id", "at", "kind", "folder", "name", "host")
+    rows = [{name: getattr(each, name) for name in fields} for each in found]
+    show({"where": restic.where, "snapshots": rows}, as_json=as_json, hidden=("folder",))
 
 
 def check(
@@ -110,39 +73,23 @@ def check(
 
     settings = Settings.load()
     found = check_copy(run_context(settings, progress_for_terminal()(), "copy check"), settings, percent)
-    if as_json:
-        echo_json(plain(asdict(found) | {"agrees": found.agrees}))
-    else:
-        _print_checked(found)
+    show(fields_of(found) | {"agrees": found.agrees}, as_json=as_json, advice=_advice(found))
     raise typer.Exit(0 if found.agrees else _DIFFERENT)
 
 
-def _print_checked(found: "Checked") -> None:
-    echo(f"The copy in {found.where}: last brought up to date {at_minute(found.at) or 'at an unknown time'}.")
-    if found.lost:
-        echo(f"It lacks all of: {', '.join(found.lost)}. `strava-pipeline copy` copies what is here once more.")
-        return
-    echo(f"Restored from it: {counted(found.files, 'file')}.")
-    if found.lacking:
-        echo(
-            f"New or changed here since: {counted(len(found.lacking), 'file')}: {some_of(found.lacking, _MOST)}. "
-            "`strava-pipeline copy` copies what lacks. Tables were not compared."
-        )
+def _advice(found: "Checked") -> Iterator[str]:
+    """What each difference may mean, and what to do."""
+    if found.lost or found.lacking:
+        yield "`strava-pipeline copy` copies what lacks. Tables were not compared."
     if found.unequal:
-        echo(
-            f"Other bytes than in the copy, with the same size and time: {some_of(found.unequal, _MOST)}. One of the two is "
-            "damaged; `strava-pipeline copy restore` into an empty folder brings the copy's."
+        yield (
+            "What is unequal has other bytes here than in the copy, with the same size and time: one of the two is damaged. "
+            "`strava-pipeline copy restore` into an empty folder brings the copy's."
         )
     if found.differing:
-        echo(
-            f"Tables that differ when they are made again from it: {some_of(found.differing, _MOST)}. What is here may not be "
-            "merged yet: `strava-pipeline compact`, `strava-pipeline copy`, then check again."
-        )
-    if found.agrees:
-        echo(
-            "Files and rebuilt tables are the same as here."
-            if found.differing is not None
-            else "Files are the same as here."
+        yield (
+            "Tables differ when they are made again from the copy. What is here may not be merged yet: "
+            "`strava-pipeline compact`, `strava-pipeline copy`, then check again."
         )
 
 
@@ -173,20 +120,10 @@ def restore(
     target, zone, day = into.expanduser().resolve(), ZoneInfo(settings.timezone), at.date() if at else None
     now, progress = system_clock(settings).now(), progress_for_terminal()()
     done = bring_back(restic_of(settings), target, now, zone, progress, day=day, folder=folder)
-    if as_json:
-        echo_json(plain({"into": target, **asdict(done)}))
-    else:
-        _print_restored(done, target)
-
-
-def _print_restored(done: "Restored", into: Path) -> None:
-    from rich.filesize import decimal
-
-    echo(f"Restored into {into}: {counted(done.files, 'file')}, {decimal(done.bytes)}, as of {at_minute(done.at)}.")
-    for moment in done.newer.values():
-        echo(
-            f"What came by Strava's API is of {at_minute(moment)}: because it expires (STRAVA_API_KEEP_DAYS), the copy keeps no "
-            "earlier state of it."
-        )
-    echo(f"To make the warehouse of it:\n  cd {into} && strava-pipeline rebuild")
-    echo("Logins, keys and .env are not in a copy: log in again (strava-pipeline auth), and write your settings again.")
+    advice = [
+        f"To make the warehouse of it: cd {target} && strava-pipeline rebuild",
+        "Logins, keys and .env are not in a copy: log in again (strava-pipeline auth), and write your settings again.",
+    ]
+    if done.newer:
+        advice.append("What came by Strava's API expires (STRAVA_API_KEEP_DAYS): the copy keeps only its newest state.")
+    show({"into": target, **fields_of(done)}, as_json=as_json, advice=advice, forms=_FORMS)

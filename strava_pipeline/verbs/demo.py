@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ import typer
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.systems import parts
+from strava_pipeline.core.text import fields_of
 from strava_pipeline.verbs.demo_athlete import (
     SEED,
     athlete_options,
@@ -24,6 +26,7 @@ from strava_pipeline.verbs.demo_athlete import (
     providers_toml,
     write_widgets,
 )
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quality import YearCounts
@@ -213,49 +216,19 @@ def _add_goals(folder: Path, goals: str) -> None:
         file.write(goals)
 
 
-def _print_years(years: list, calls: dict, year_of: dict[str, int]) -> None:  # type: ignore[type-arg]
-    from rich.table import Table
-
-    from strava_pipeline.verbs.terminal import out
-
-    by_year: dict[int, int] = {}
+def _print_years(years: "list[YearCounts]", calls: dict, year_of: dict[str, int]) -> None:  # type: ignore[type-arg]
+    by_year = Counter[int]()
     for activity_id, times in calls["details"].items():
-        year = year_of[activity_id]
-        by_year[year] = by_year.get(year, 0) + times
-    table = Table(show_footer=True)
-    totals = (sum(y.activities for y in years), sum(y.kilometres for y in years), sum(y.details for y in years))
-    other = calls["total"] - sum(by_year.values())
-    for name, footer in (
-        ("year", "all"),
-        ("activities", f"{totals[0]:,}"),
-        ("kilometres", f"{totals[1]:,.0f}"),
-        ("details", f"{totals[2]:,}"),
-        ("calls", f"{calls['total']:,} (of them {other} for the listing, the athlete and gear)"),
-    ):
-        table.add_column(name, footer=footer, justify="left" if name == "calls" else "right")
-    for year in years:
-        table.add_row(
-            str(year.year),
-            f"{year.activities:,}",
-            f"{year.kilometres:,.0f}",
-            f"{year.details:,}",
-            f"{by_year.get(year.year, 0):,}",
-        )
-    out.print(table)
+        by_year[year_of[activity_id]] += times
+    show({"years": [{**fields_of(each), "calls": by_year[each.year]} for each in years], "calls": calls["total"]})
 
 
 def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
-    from rich.table import Table
-
     from strava_pipeline.core.providers import spec_of
-    from strava_pipeline.verbs.terminal import out
 
-    table = Table("source", title="One row an effort, whoever knows it", title_justify="left")
-    for column in ("rows", "efforts", "at no other source"):
-        table.add_column(column, justify="right")
-    for source, rows, efforts, alone in sources:
-        table.add_row(spec_of(source).title, f"{rows:,}", f"{efforts:,}", f"{alone:,}")
-    out.print(table)
+    names = ("source", "rows", "efforts", "at_no_other_source")
+    rows = [dict(zip(names, (spec_of(source).title, *counts), strict=True)) for source, *counts in sources]
+    show({"sources": rows}, advice=["One row an effort, whoever knows it."])
 
 
 def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> None:

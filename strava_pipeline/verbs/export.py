@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
-from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,28 +65,21 @@ def gold(
     as_json: Json = False,
 ) -> None:
     """Write every table to files by year, and again only what changed; without positions where privacy zones are set."""
-    from dataclasses import asdict
-
-    from strava_pipeline.core.text import counted
+    from strava_pipeline.core.text import fields_of
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.exporting import files_of_gold, tables_to_export
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out, watched
+    from strava_pipeline.verbs.terminal import watched
+    from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
     tables = tables_to_export(Lake(settings.data_dir), full=full)
     with watched("Exporting tables", len(tables), output_follows=True) as advance:
         report = files_of_gold(settings, to, form, tables, advance)
-    if as_json:
-        echo_json({"destination": to, "format": form, "tables": len(tables), **asdict(report)})
-        return
-    deleted = f", {counted(report.deleted, 'file')} deleted" if report.deleted else ""
-    out.print(
-        f"{counted(report.rows, 'row')} of {counted(len(tables), 'table')} in {counted(report.files, 'file')}: "
-        f"{report.written:,} written{deleted}. They are in {to}"
-    )
-    if not full and len(tables) < len(tables_to_export(Lake(settings.data_dir), full=True)):
-        out.print("Privacy zones are set, so no table holds a position. Add --full for all of it.")
+    is_cut = not full and len(tables) < len(tables_to_export(Lake(settings.data_dir), full=True))
+    advice = ["Privacy zones are set, so no table holds a position. Add --full for all of it."]
+    answer = {"destination": to, "format": form, "tables": len(tables), **fields_of(report)}
+    show(answer, as_json=as_json, advice=advice if is_cut else [])
 
 
 def _write_new(path: Path, body: bytes) -> None:

@@ -3,16 +3,14 @@
 Reading files is ingest's, importing them the job's. What an undo removes is decided in operations/undoing.py.
 """
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.options import Json, Verbose
-from strava_pipeline.verbs.output import echo_json, left_out_line
+from strava_pipeline.verbs.options import Json, Verbose, own_lake
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import DecodedFile
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.undoing import UndoPlan
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_job import RunOutcome
-
-
-_SHOWN = 20  # problems, names or imports of a kind; --json has all
 
 
 def import_(
@@ -53,10 +47,11 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.without_activities import without_activities
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.import_outcome import print_without, result_json
+    from strava_pipeline.verbs.import_outcome import import_result
     from strava_pipeline.verbs.run_job import import_runs
     from strava_pipeline.verbs.run_report import print_outcome
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.terminal import err, out
+    from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
     check_paths(settings, paths)  # a refusal comes before a run is started
@@ -66,13 +61,13 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
         outcomes.append(outcome)
     nothing_kept = outcomes[0].metadata.get("bronze_files", {}).get("paths_without_files", [])
     without = without_activities(Lake(settings.data_dir), paths, nothing_kept)
+    result = import_result(outcomes, without)
     if as_json:
-        echo_json(result_json(outcomes, without))
+        echo_json(result)
     else:
-        print_without(without, outcomes)
+        show({"without_activities": result["without_activities"]}, to=err)
         if len(outcomes) == 1 and len(without) < len(paths):
-            rest = "the others" if without else "it"
-            out.print(f"Nothing of {rest} is new: the warehouse holds it already")
+            out.print("Nothing else is new: the warehouse holds it already")
     if len(without) == len(paths) and not all(each.is_planned for each in without):
         raise typer.Exit(1)
 
@@ -91,8 +86,8 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.reading import read_file
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import out, watched
+    from strava_pipeline.verbs.terminal import watched
+    from strava_pipeline.verbs.views import MOST, show
 
     now, limits = datetime.now(UTC), Settings.load().import_limits
     with watched("Reading activity files", None, output_follows=True) as advance:
@@ -103,21 +98,19 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
 
         found = [survey(path, read, limits) for path in paths]
     if as_json:
-        echo_json(plain({"paths": [survey_json(each) for each in found]}))
+        echo_json({"paths": [survey_json(each) for each in found]})
         return
     for each in found:
-        for line in survey_lines(each):
-            out.print(line)
+        show(survey_json(each), most=MOST)
 
 
 def survey_json(found: "Survey") -> dict[str, Any]:
-    """What a path holds, as JSON."""
+    """What a path holds; docs/formats.md describes it."""
+    by_year = sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
     return {
-        "path": str(found.path),
+        "path": found.path,
         "kind": found.kind,
-        "activities": [
-            {"year": year, "sport_type": sport, "activities": count} for (year, sport), count in _by_year(found)
-        ],
+        "activities": [{"year": year, "sport_type": sport, "activities": count} for (year, sport), count in by_year],
         "files": dict(sorted(found.files.items())),
         "files_without_row": found.loose,
         "objects": dict(sorted(found.objects.items())),
@@ -126,35 +119,6 @@ def survey_json(found: "Survey") -> dict[str, Any]:
         "exports": [_export_json(each) for each in found.exports],
         "problems": found.problems,
     }
-
-
-def survey_lines(found: "Survey") -> list[str]:
-    """What a path holds, as lines for a person."""
-    what = counted(len(found.exports), "Strava export") if found.exports else "no Strava export"
-    lines = [f"{found.path}: {'a ' + found.kind}, {what}"]
-    for year in sorted({year for year, _ in found.activities}, key=lambda year: year or 0):
-        sports = Counter({sport: count for (at, sport), count in found.activities.items() if at == year})
-        shown = ", ".join(f"{sport} {count}" for sport, count in sports.most_common())
-        lines.append(f"  {year or 'no date'}: {counted(sports.total(), 'activity')} ({shown})")
-    if found.files:
-        formats = ", ".join(f"{form} {count}" for form, count in found.files.most_common())
-        lines.append(
-            f"  {counted(found.files.total(), 'activity file')} ({formats}), {found.loose} of them without a row"
-        )
-    lines += [f"  {count} × {kind}" for kind, count in found.objects.most_common()]
-    for export in found.exports:
-        lines += _export_lines(export)
-    if found.left_out:
-        lines.append(f"  {left_out_line({kind: len(names) for kind, names in found.left_out.items()})}")
-    if found.problems:
-        lines.append(f"  {counted(len(found.problems), 'problem')}:")
-        lines += [f"    {problem}" for problem in found.problems[:_SHOWN]]
-        lines += [f"    … and {len(found.problems) - _SHOWN} more (--json)"] * (len(found.problems) > _SHOWN)
-    return lines
-
-
-def _by_year(found: "Survey") -> list[tuple[tuple[int | None, str], int]]:
-    return sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
 
 
 def _export_json(export: "BulkExport") -> dict[str, Any]:
@@ -177,25 +141,6 @@ def _export_json(export: "BulkExport") -> dict[str, Any]:
     }
 
 
-def _export_lines(export: "BulkExport") -> list[str]:
-    counts = _export_json(export)
-    lines = [
-        f"  {export.root or ''}activities.csv: {counted(counts['rows'], 'row')}, {counts['rows_with_file']} with their file, "
-        f"{counts['rows_without_file']} entered by hand, {counts['rows_not_exported']} that Strava could not export"
-    ]
-    for name, text in (
-        ("rows_file_missing", "rows whose file is missing"),
-        ("files_without_row", "files without a row"),
-        ("columns_not_named", "columns in a language not known, read by their place or content if at all"),
-        ("columns_unknown", "columns of which nothing is known; kept as they are"),
-        ("sports_unknown", "sports not known; kept as they are"),
-    ):
-        if found := list(counts[name]):
-            more = f", … {len(found) - _SHOWN} more" * (len(found) > _SHOWN)
-            lines.append(f"    {len(found)} {text}: {', '.join(found[:_SHOWN])}{more}")
-    return lines
-
-
 _COUNTED = ("activities_all", "files")
 _WORD = "undo"
 
@@ -203,26 +148,12 @@ _WORD = "undo"
 def list_(as_json: Json = False) -> None:
     """Show every import: its name for `import undo`, its source, when, and which are undone."""
     from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
-    from strava_pipeline.lake.imports.undo import describe_import
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
-    everything = all_imports(Lake(Settings.load().data_dir))
+    everything = all_imports(own_lake())
     effective = {one.name: one for one in effective_imports(everything)}
-    if as_json:
-        echo_json(plain({"imports": [_import_json(one, effective.get(one.name)) for one in everything]}))
-        return
-    for one in everything:
-        line = describe_import(effective.get(one.name, one))
-        if one.undone is not None:
-            line += f"; undone {one.undone.undone_at:%Y-%m-%d %H:%M} UTC"
-        elif one.name not in effective:
-            line += "; earlier imports hold all of it"
-        out.print(line)
-    if not everything:
-        out.print("Nothing was imported.")
+    found = [_import_json(one, effective.get(one.name)) for one in everything]
+    show({"imports": found}, as_json=as_json, nothing="Nothing was imported.")
 
 
 def undo(
@@ -249,6 +180,7 @@ def undo(
     from strava_pipeline.operations.undoing import undo as note
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs import terminal
+    from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
     lake = Lake(settings.data_dir)
@@ -257,24 +189,33 @@ def undo(
     if one.undone is None:
         _ensure_all_read(settings, verbose=verbose)
         plan = plan_undo(lake, one, now)
-        if not (as_json and dry_run):
-            _print_plan(plan, terminal.out if dry_run and not as_json else terminal.err)
-        if not dry_run:
-            if not yes:
-                terminal.refuse_without_person(
-                    "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes "
-                    "it without a question."
-                )
-                question = f"To take it out of the warehouse, type the word {_WORD}: "
-                terminal.ask_to_type(_WORD, question, "Nothing was undone: the typed word was another one.")
-            plan = note(lake, one, now)
-    elif not dry_run:
-        terminal.err.print(f"{one.name} is undone already, but was not removed completely: that is done now.")
+    show(
+        _undo_json(one, plan),
+        as_json=as_json and dry_run,
+        to=terminal.out if dry_run else terminal.err,
+        advice=[_UNNOTED] if plan and plan.unnoted else [],
+    )
     if dry_run:
-        if as_json:
-            _echo(one, plan, None, {})
+        return
+    if plan is None:
+        terminal.err.print(f"{one.name} is undone already, but was not removed completely: that is done now.")
     else:
-        _take_out(settings, one, plan, as_json=as_json, verbose=verbose)
+        if not yes:
+            _agree()
+        plan = note(lake, one, now)
+    _take_out(settings, one, plan, as_json=as_json, verbose=verbose)
+
+
+def _agree() -> None:
+    """Wait for a person's word. Raises PipelineError for another one, MisuseError where nobody is there."""
+    from strava_pipeline.verbs.terminal import ask_to_type, refuse_without_person
+
+    refuse_without_person(
+        "Nothing was undone: a person has to agree, and nobody is at this terminal. `import undo NAME --yes` undoes it "
+        "without a question."
+    )
+    question = f"To take it out of the warehouse, type the word {_WORD}: "
+    ask_to_type(_WORD, question, "Nothing was undone: the typed word was another one.")
 
 
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
@@ -282,20 +223,16 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.verbs.run_job import run_in_terminal
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     lake = Lake(settings.data_dir)
     before = _published_keys(lake)
     outcome = run_in_terminal(settings, REBUILD_JOB, verbose=verbose)
     after = _published_keys(lake)
     gone = {table: len(before[table] - after[table]) for table in _COUNTED}
-    if as_json:
-        _echo(one, plan, outcome, gone)
-        return
-    out.print(
-        f"Undone: {one.name} ({one.manifest.came_as}). {gone['activities_all']} activities and {gone['files']} files left the "
-        f"warehouse. Their bytes stay in {lake.files}; `strava-pipeline import` of the same path brings them back."
-    )
+    left = {"undone": True, "run_id": outcome.run_id, "activities": gone["activities_all"], "files": gone["files"]}
+    advice = f"Their bytes stay in {lake.files}; `strava-pipeline import` of the same path brings them back."
+    show(_undo_json(one, plan) | left, as_json=as_json, advice=[advice])
 
 
 def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
@@ -311,39 +248,25 @@ def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
         run_in_terminal(settings, REBUILD_JOB, verbose=verbose)
 
 
-def _print_plan(plan: "UndoPlan", console: Any) -> None:
-    """What leaves and what stays, for a person."""
-    from strava_pipeline.lake.imports.undo import describe_import
-
-    console.print(describe_import(plan.one))
-    console.print(
-        f"  {plan.activities_leaving} of its {plan.activities} activities and {plan.files_leaving} of its {plan.files} files "
-        "leave the warehouse. The others stay with what Strava and other imports say of them."
-    )
-    if plan.unnoted:
-        console.print(
-            f"  {plan.unnoted} of these {plan.files_leaving} files came in by an earlier version, which did not note what other "
-            "paths held, too. If you imported some of them from another path as well, they leave all the same, unless you "
-            "import that path again first: that notes it, and reads nothing twice.",
-            style="yellow",
-        )
-        for one in plan.unclear[:_SHOWN]:
-            console.print(f"    may hold some of them: {describe_import(one)}", style="yellow")
-        if len(plan.unclear) > _SHOWN:
-            console.print(f"    … and {len(plan.unclear) - _SHOWN} more (--json)", style="yellow")
+_UNNOTED = (
+    "The files that are not noted came in by an earlier version, which did not note what other paths held, too. If you imported "
+    "some of them from another path as well, they leave all the same, unless you import that path again first: that notes it, "
+    "and reads nothing twice."
+)
 
 
-def _echo(one: "Import", plan: "UndoPlan | None", outcome: "RunOutcome | None", gone: dict[str, int]) -> None:
-    """What is to leave, or what left, as JSON."""
-    report: dict[str, Any] = {"import_name": one.name, "came_as": one.manifest.came_as, "undone": outcome is not None}
-    report |= {
-        "run_id": outcome and outcome.run_id,
-        "activities": gone["activities_all"] if gone else plan and plan.activities_leaving,
-        "files": gone["files"] if gone else plan and plan.files_leaving,
+def _undo_json(one: "Import", plan: "UndoPlan | None") -> dict[str, Any]:
+    """What is to leave; None where the import is undone already."""
+    return {
+        "import_name": one.name,
+        "came_as": one.manifest.came_as,
+        "undone": False,
+        "run_id": None,
+        "activities": plan and plan.activities_leaving,
+        "files": plan and plan.files_leaving,
         "files_unnoted": plan.unnoted if plan else 0,
         "may_hold_some": [each.name for each in plan.unclear] if plan else [],
     }
-    echo_json(report)
 
 
 def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""What an import brought, as one JSON object, and the paths of which no activity came, for a person."""
+"""What an import brought."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from strava_pipeline.operations.without_activities import WithoutActivity
 from strava_pipeline.verbs.run_job import RunOutcome
-from strava_pipeline.verbs.terminal import err
 
-_SHOWN = 20  # files of a path; --json has all
 _COUNTS = {
     "files": ("bronze_files", "dagster/row_count"),
     "new_files": ("bronze_files", "new_files"),
@@ -22,24 +20,11 @@ _COUNTS = {
 }
 
 
-def result_json(outcomes: Sequence[RunOutcome], without: Sequence[WithoutActivity]) -> dict[str, Any]:
-    """What was imported, as JSON; 0 where nothing had to be merged. `without`: the paths of which no activity came."""
+def import_result(outcomes: Sequence[RunOutcome], without: Sequence[WithoutActivity]) -> dict[str, Any]:
+    """What was imported; 0 where nothing had to be merged. `without`: the paths of which no activity came."""
     reported = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
     counts = {name: reported.get(asset, {}).get(key, 0) for name, (asset, key) in _COUNTS.items()}
     others = reported.get("bronze_files", {}).get("left_out_by_kind", {})
     no_activity = [{"path": each.path, "files": [{"name": n, "why": why} for n, why in each.why]} for each in without]
     run_ids = [outcome.run_id for outcome in outcomes]
     return {"run_ids": run_ids, **counts, "others_by_kind": others, "without_activities": no_activity}
-
-
-def print_without(without: Sequence[WithoutActivity], outcomes: Sequence[RunOutcome]) -> None:
-    """Print the paths of which no activity came, and why, where the runs' problems have not said so already."""
-    values = (metadata for outcome in outcomes for metadata in outcome.metadata.values())
-    shown = {problem for metadata in values for problem in metadata.get("first_problems", [])}
-    for each in without:
-        err.print(f"No activity came of {each.path}.", style="yellow")
-        reasons = [reason for name, why in each.why if (reason := f"{name or each.path}: {why}") not in shown]
-        for reason in reasons[:_SHOWN]:
-            err.print(f"  {reason}", style="yellow")
-        if len(reasons) > _SHOWN:
-            err.print(f"  … and {len(reasons) - _SHOWN} more (--json)", style="yellow")

@@ -3,8 +3,10 @@
 The numbers come from core/insights and lake/gold/insights.py, out of the published warehouse.
 """
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,14 +17,12 @@ from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
     from datetime import date
 
-    from strava_pipeline.core.insights.athlete import AthleteFrom
     from strava_pipeline.core.insights.documents import YearSummary
-    from strava_pipeline.core.insights.goals import Goals
+    from strava_pipeline.core.insights.goals import Goals, Units
     from strava_pipeline.core.insights.heat import HeatPicture
-    from strava_pipeline.core.insights.services import GearService
     from strava_pipeline.core.privacy import PrivacyZone
     from strava_pipeline.lake.gold.insights import Athlete
     from strava_pipeline.lake.gold.warehouse import Connection
@@ -65,7 +65,6 @@ def insights(
 
     from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
 
     settings = Settings.load()
     if file is not None:
@@ -73,7 +72,7 @@ def insights(
         return
     summary = _year_summary(settings, year, sports)
     if as_json:
-        echo_json(plain(year_json(summary)))
+        echo_json(year_json(summary))
     else:
         _print_year(summary)
 
@@ -222,85 +221,37 @@ def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
         raise MisuseError(f"There is no activity in {year}: the first is of {min(active)}, the last of {max(active)}.")
 
 
+_FOR_PROGRAMS = ("athlete_id", "by_month", "units", "ahead", "on_pace", "over", "sport_group", "highest_on")
+
+
 def _print_year(summary: "YearSummary") -> None:
-    from strava_pipeline.core.insights.goals import amount_text, group_name, record_name, record_text
+    from strava_pipeline.core.insights.documents import year_json
+    from strava_pipeline.core.insights.goals import group_name, record_name, record_text
     from strava_pipeline.core.insights.page import goal_rows, how_told
-    from strava_pipeline.verbs.terminal import err, out
+    from strava_pipeline.verbs.views import show
 
-    units, totals, year = summary.units, summary.totals, summary.year
-    until = f", up to {summary.day(year.until)}" if year is not None and not year.is_over else ""
-    limited = f" ({', '.join(summary.sports)})" if summary.sports else ""
-    out.print(f"{summary.number}{limited}{until}", style="bold")
-    out.print(
-        f"  {counted(totals.activities, 'activity')} on {counted(totals.active_days, 'day')}, "
-        f"{amount_text('distance_m', totals.distance_m, units)}, "
-        f"{amount_text('moving_time_seconds', totals.moving_time_seconds, units)}, "
-        f"{amount_text('elevation_gain_m', totals.elevation_gain_m, units)} climbed"
-        if totals.activities
-        else "  no activities"
-    )
-    for streak in summary.streaks:
-        out.print(
-            f"  longest streak: {counted(streak.length, streak.unit)}, "
-            f"{summary.day(streak.starts_on)} to {summary.day(streak.ends_on)}"
-        )
-    _print_sports(summary)
-    for goal in goal_rows(summary):
-        how = _goal_progress(goal)
-        out.print(f"Goal, {goal['group']}, {goal['measure']}: {goal['total']} of {goal['goal']}; {how}")
-    best = [each for each in summary.records if each.all_time]
-    out.print(f"Records of the year: {len(summary.records)}, the best of all years: {len(best)}", style="bold")
-    for each in best:
-        value = record_text(each.value, each.unit, each.record, units, each.group, each.at_most)
-        how = how_told(each.told_by, each.measured_by)
-        text = f"{value} on {summary.day(each.on_day)}{f' ({how})' if how else ''}"
-        out.print(f"  {group_name(each.group)}, {record_name(each.record).lower()}: {text}")
-    if (load := summary.load) is not None:
-        state = f"fitness {load.fitness:.0f}, fatigue {load.fatigue:.0f}, form {round(load.form):+d}"
-        out.print(f"Training load on {summary.day(load.on_day)}: {state}")
-    if summary.unknown_sports:
-        err.print(f"Sports without a group, counted as other: {', '.join(summary.unknown_sports)}", style="yellow")
-    if summary.undated:
-        err.print(f"Left out, without a start: {counted(summary.undated, 'activity')}.", style="yellow")
-    if summary.later:
-        err.print(f"Left out, with a start later than tomorrow: {counted(summary.later, 'activity')}.", style="yellow")
-    for measure, count in (("moving time", summary.without_moving_time), ("climb", summary.without_climb)):
-        if count:
-            err.print(f"In no sum, without a {measure}: {counted(count, 'activity')}.", style="yellow")
-    if summary.others:
-        err.print(f"Left out, of other athletes: {counted(summary.others, 'activity')}.", style="yellow")
+    records = [
+        {
+            "sports": group_name(each.group),
+            "record": record_name(each.record),
+            "value": record_text(each.value, each.unit, each.record, summary.units, each.group, each.at_most),
+            "on": each.on_day,
+            "how": how_told(each.told_by, each.measured_by),
+        }
+        for each in summary.records
+        if each.all_time
+    ]
+    found = {name: value for name, value in year_json(summary).items() if value != 0 and name != "pacing"}
+    shown = found | {"records": records, "goals": goal_rows(summary)}
+    show(shown, hidden=_FOR_PROGRAMS, forms=_amounts(summary.units))
 
 
-def _goal_progress(goal: "Mapping[str, Any]") -> str:
-    if goal["achieved_on"]:
-        return f"reached on {goal['achieved_on']}"
-    if goal["over"]:
-        return f"missed by {goal['apart']}"
-    side = "on pace" if goal["on_pace"] else f"{goal['apart']} {'ahead' if goal['ahead'] else 'behind'}"
-    return f"{side}, at this pace {goal['projected']}, needs {goal['required']}"
+def _amounts(units: "Units") -> dict[str, Callable[[Any], str]]:
+    """How sums are written, by their names."""
+    from strava_pipeline.core.insights.goals import MEASURES, amount_text
 
-
-def _print_sports(summary: "YearSummary") -> None:
-    from rich.table import Table
-
-    from strava_pipeline.core.insights.goals import amount_text
-    from strava_pipeline.verbs.terminal import out
-
-    if not summary.by_sport:
-        return
-    table = Table()
-    for name in ("sport", "activities", "days", "distance", "time", "climb"):
-        table.add_column(name, justify="left" if name == "sport" else "right")
-    for sport, _, sums in summary.by_sport:
-        table.add_row(
-            sport or "–",
-            f"{sums.activities:,}",
-            f"{sums.active_days:,}",
-            amount_text("distance_m", sums.distance_m or None, summary.units),
-            amount_text("moving_time_seconds", sums.moving_time_seconds, summary.units),
-            amount_text("elevation_gain_m", sums.elevation_gain_m or None, summary.units),
-        )
-    out.print(table)
+    found = {measure.name: partial(amount_text, measure.name, units=units) for measure in MEASURES}
+    return {**found, "distance_of_all_m": found["distance_m"], "every_m": found["distance_m"]}
 
 
 goals = command_group("Your goals, in goals.toml beside the data folder.")
@@ -319,6 +270,7 @@ def check() -> None:
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
     from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import err, out
+    from strava_pipeline.verbs.views import show
 
     lake = Lake(Settings.load().data_dir)
     try:
@@ -330,48 +282,21 @@ def check() -> None:
     if not lake.goals.exists():
         out.print(f"There is no {lake.goals}; years are shown without goals. Copy goals.example.toml to begin.")
         return
-    titles = {measure.name: measure.title for measure in MEASURES}
-    for (year, group, measure), amounts in sorted(found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])):
-        summary = " and ".join(amount_text(measure, amount, found.units or "km") for amount in amounts)
-        out.print(f"{year or 'Every year'}, {group_name(group)}, {titles[measure]}: {summary}")
-    for each in found.athlete:
-        out.print(f"The athlete from {each.since} on: {_athlete_text(each)}")
-    if found.ungrouped_power:
-        out.print(
-            "Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }"
+    titles, units = {measure.name: measure.title for measure in MEASURES}, found.units or "km"
+    goals = [
+        {
+            "year": year or "every year",
+            "sports": group_name(group),
+            "measure": titles[measure],
+            "goal": " and ".join(amount_text(measure, amount, units) for amount in amounts),
+        }
+        for (year, group, measure), amounts in sorted(
+            found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])
         )
-    for service in found.services:
-        out.print(_service_text(service), markup=False)
-    out.print(f"{lake.goals} can be followed: {len(found.all)} goals.")
-
-
-def _service_text(service: "GearService") -> str:
-    """A service: `Domane, chain: every 3,000 km; last done on 2025-09-14`."""
-    every = [f"{service.every_m / 1000:,.0f} km"] if service.every_m is not None else []
-    if service.every_seconds is not None:
-        every.append(f"{service.every_seconds / 3600:,.0f} h")
-    done = f"last done on {service.done_on}" if service.done_on else "never done"
-    return f"{service.gear}, {service.service}: every {' or '.join(every)}; {done}"
-
-
-def _athlete_text(held: "AthleteFrom") -> str:
-    """What holds: `72.5 kg; ride: FTP 250 W, threshold 168 bpm, zones from 140, 190 W, zones from 115 bpm`.
-
-    Groups with the same values stand together.
-    """
-    parts = [f"{held.weight_kg:g} kg"] if held.weight_kg is not None else []
-    groups: dict[str, list[str]] = {}
-    for group, of in held.groups.items():
-        values = (
-            ("FTP {:g} W", of.ftp),
-            ("threshold {:g} bpm", of.threshold_heartrate),
-            ("threshold {:.0f} s/km", of.threshold_pace),
-            ("maximum {:g} bpm", of.max_heartrate),
-            ("rest {:g} bpm", of.resting_heartrate),
-        )
-        said = [text.format(value) for text, value in values if value is not None]
-        for limits, unit in ((of.power_zones, "W"), (of.heartrate_zones, "bpm")):
-            if limits:
-                said.append(f"zones from {', '.join(f'{each:g}' for each in limits)} {unit}")
-        groups.setdefault(", ".join(said), []).append(group)
-    return "; ".join([*parts, *(f"{', '.join(names)}: {text}" for text, names in groups.items())])
+    ]
+    advice = ["Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }"]
+    show(
+        {"goals": goals, "athlete": found.athlete, "services": found.services},
+        advice=[*(advice if found.ungrouped_power else []), f"{lake.goals} can be followed."],
+        forms=_amounts(units),
+    )

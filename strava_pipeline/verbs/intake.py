@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import typer
 
 from strava_pipeline.verbs.options import Json, command_group
-from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.core.deliveries import Sender
@@ -101,23 +102,18 @@ def create(
 ) -> None:
     """Have Strava send events here. `serve` must be running: Strava calls it before it agrees."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     callback_url = f"{_checked_base(callback)}{_path(_secret(settings))}"
     created = _subscriptions(settings).create(callback_url, _noted().verify_token(_secret(settings)))
     _noted().keep_subscription(settings, created)
-    if as_json:
-        echo_json({"subscription": _subscription_json(created, ours=True)})
-    else:
-        out.print(f"Strava sends events to {created.shown} (subscription {created.id}).")
+    show({"subscription": _shown(created, ours=True)}, as_json=as_json)
 
 
 @subscription.command()
 def view(as_json: Json = False) -> None:
     """Show the application's subscription at Strava, and whether its events come here."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     found = _subscriptions(settings).view()
@@ -126,23 +122,16 @@ def view(as_json: Json = False) -> None:
         _noted().keep_subscription(settings, found)
     elif found is None or settings.webhook_secret is not None:
         _noted().forget_subscription(settings)
-    if as_json:
-        echo_json({"subscription": None if found is None else _subscription_json(found, ours=ours)})
-    elif found is None:
-        out.print(
-            "There is no subscription. To make one: strava-pipeline subscription create --callback https://my.host"
-        )
-    else:
-        out.print(f"Strava sends events to {found.shown} (subscription {found.id}).")
-        if not ours:
-            out.print("That is not the path of this installation's STRAVA_WEBHOOK_SECRET; its events don't come here.")
+    nothing = "There is no subscription. To make one: strava-pipeline subscription create --callback https://my.host"
+    foreign = "That is not the path of this installation's STRAVA_WEBHOOK_SECRET; its events don't come here."
+    answer = {"subscription": None if found is None else _shown(found, ours=ours)}
+    show(answer, as_json=as_json, nothing=nothing, advice=[foreign] if found is not None and not ours else [])
 
 
 @subscription.command()
 def delete(as_json: Json = False) -> None:
     """Delete the subscription, wherever its events went; no question is asked. Deleting twice is no error."""
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     subscriptions = _subscriptions(settings)
@@ -150,12 +139,8 @@ def delete(as_json: Json = False) -> None:
     if found is not None:
         subscriptions.delete(found.id)
     _noted().forget_subscription(settings)
-    if as_json:
-        echo_json({"deleted": None if found is None else found.id})
-    elif found is None:
-        out.print("There is no subscription, so nothing was deleted.")
-    else:
-        out.print(f"Subscription {found.id} to {found.shown} is deleted; Strava sends no more events.")
+    answer = {"deleted": None if found is None else found.id}
+    show(answer, as_json=as_json, nothing="There is no subscription, so nothing was deleted.")
 
 
 def _secret(settings: "Settings") -> str:
@@ -210,5 +195,5 @@ def _subscriptions(settings: "Settings") -> Any:
     return _noted().make_subscriptions(settings, make_wire(settings, clock), clock)
 
 
-def _subscription_json(found: Any, *, ours: bool) -> dict[str, Any]:
+def _shown(found: Any, *, ours: bool) -> dict[str, Any]:
     return {"id": found.id, "callback": found.shown, "ours": ours}

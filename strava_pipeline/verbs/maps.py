@@ -1,15 +1,12 @@
 """The command `maps`: regions of OpenStreetMap for the dashboard's maps are added, listed, removed. lake/maps.py does it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from strava_pipeline.verbs.options import Json, command_group, own_lake
-from strava_pipeline.verbs.output import echo, echo_json
-
-if TYPE_CHECKING:
-    from strava_pipeline.lake.maps import Region
+from strava_pipeline.verbs.output import echo
 
 maps = command_group("Regions of OpenStreetMap for the dashboard's maps: add, list, remove.")
 Name = Annotated[str, typer.Argument(help="As `maps list` shows it.", metavar="NAME")]
@@ -25,24 +22,23 @@ def add(
     from strava_pipeline.lake.maps import add_region
 
     lake = own_lake()
-    name, region = add_region(lake, file)
+    name, _ = add_region(lake, file)
     is_copied = not file.samefile(lake.maps / name)
-    echo(f"Added {name}: {_words(region)}.{f' You may delete {file}.' if is_copied else ''}")
+    echo(f"Added {name}.{f' You may delete {file}.' if is_copied else ''}")
 
 
 @maps.command("list")
 def list_(as_json: Json = False) -> None:
     """Show which regions there are."""
     from strava_pipeline.lake.maps import regions
+    from strava_pipeline.verbs.views import show
 
     found = regions(own_lake())
-    if as_json:
-        echo_json({"regions": {name: _shape(region) for name, region in found.items()}})
-        return
-    for name, region in found.items():
-        echo(f"{name}: {_words(region) if region else 'damaged; add it again, or remove it'}")
+    whole = {name: region for name, region in found.items() if region is not None}
+    advice = [f"{name} is damaged; add it again, or remove it." for name in sorted(found.keys() - whole.keys())]
     if not found:
-        echo("There is no region. The dashboard's page /maps shows the command that extracts yours.")
+        advice = ["There is no region. The dashboard's page /maps shows the command that extracts yours."]
+    show({"regions": found if as_json else whole}, as_json=as_json, advice=advice, hidden=("changed_ns",))
 
 
 @maps.command()
@@ -52,14 +48,3 @@ def remove(name: Name) -> None:
 
     remove_region(own_lake(), name)
     echo(f"Removed {name}.")
-
-
-def _words(region: "Region") -> str:
-    box = ", ".join(f"{each:.2f}" for each in region.box)
-    return f"{region.bytes / 1e6:,.1f} MB, zoom {region.min_zoom} to {region.max_zoom}, box {box}"
-
-
-def _shape(region: "Region | None") -> dict[str, Any] | None:
-    from dataclasses import asdict
-
-    return None if region is None else {key: value for key, value in asdict(region).items() if key != "changed_ns"}

@@ -1,6 +1,6 @@
 """`calendar` and `sync-month`: how months stand at each service, and what differs in one of them.
 
-What is compared and proposed is operations/changes'. How it is shown is month_view.py's.
+What is compared and proposed is operations/changes'.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.verbs.options import AsJson, Json, Verbose
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DIFFERENT = 4
 """The exit code where changes wait for a decision."""
 MOST_MONTHS = 1200
+_FOR_PROGRAMS = ("changes", "left_out", "link", "month", "present", "source_id", "start")
 
 
 def calendar(
@@ -31,21 +32,24 @@ def calendar(
     as_json: Json = False,
 ) -> None:
     """Show by month what each service has, and where services differ. Makes no call."""
-    from dataclasses import asdict
-
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.changes.comparing import months_back
     from strava_pipeline.operations.changes.months import calendar_of
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.month_view import print_calendar
+    from strava_pipeline.verbs.views import print_rows
 
     settings = Settings.load()
     now = primed_clock(settings).now()
     found = calendar_of(settings, months_back(months, now), now)
     if as_json:
-        echo_json(plain({"months": {month: asdict(state) for month, state in found.items()}}))
-        return
-    print_calendar(found)
+        echo_json({"months": found})
+    else:
+        rows = [
+            {"month": month, "status": state.status, "activities": state.activities}
+            | {name: f"{one.status}, {one.activities}" for name, one in state.providers.items()}
+            for month, state in found.items()
+        ]
+        print_rows(rows)
 
 
 def sync_month(
@@ -59,10 +63,10 @@ def sync_month(
     from strava_pipeline.operations.changes.months import compared_month
     from strava_pipeline.operations.changes.proposing import left_out_now
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.change_view import print_left_out
-    from strava_pipeline.verbs.month_view import print_comparison
+    from strava_pipeline.verbs.change_view import value_text
     from strava_pipeline.verbs.options import context_without_run
     from strava_pipeline.verbs.provider_pulls import exit_code
+    from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
     run = context_without_run(settings)
@@ -71,31 +75,32 @@ def sync_month(
     proposed = propose_month(run, settings, month)
     compared = compared_month(settings, month, run.now())
     left_out = left_out_now(run.lake)
+    answer = {**compared.to_json(proposed), "left_out": left_out}
     if as_json:
-        brought = {name: one.as_json(name) for name, one in pulled.items()}
-        echo_json(plain({**compared.to_json(proposed), "left_out": left_out, "pulled": brought}))
+        echo_json(answer | {"pulled": {name: one.as_json(name) for name, one in pulled.items()}})
         undecided = len(proposed)
     else:
-        print_comparison(month, compared.state, compared.comparison)
-        undecided = _decide(settings, proposed, month)
-        print_left_out(left_out)
+        differing = {row.effort.key for row in compared.comparison.rows if row.differs}
+        rows = {key: row for key, row in answer["rows"].items() if key in differing}
+        forms = {"name": value_text, "gear": value_text, "distance": lambda metres: f"{metres / 1000:.1f} km"}
+        show(answer | {"rows": rows}, hidden=_FOR_PROGRAMS, forms=forms)
+        undecided = _decide(settings, proposed, left_out, month)
     if (code := exit_code(pulled.values())) or undecided:
         raise typer.Exit(code or DIFFERENT)
 
 
-def _decide(settings: "Settings", proposed: "Mapping[str, ChangeState]", month: str) -> int:
+def _decide(settings: "Settings", proposed: "Mapping[str, ChangeState]", left_out: int, month: str) -> int:
     """Ask about the changes, or list them where nobody can be asked; how many are undecided."""
     from strava_pipeline.verbs.change_prompt import ask_about
-    from strava_pipeline.verbs.change_view import grouped, is_asking, print_group, print_next
+    from strava_pipeline.verbs.change_view import is_asking, next_lines, print_groups
+    from strava_pipeline.verbs.views import show
 
+    undecided = len(proposed)
     if is_asking():
-        return ask_about(settings, proposed, "sync-month")
-    for group in grouped(proposed):
-        print_group(group)
-    if proposed:
-        echo()
-    print_next(proposed, month)
-    return len(proposed)
+        undecided, proposed = ask_about(settings, proposed, "sync-month"), {}
+    print_groups(proposed)
+    show({}, advice=next_lines(proposed, left_out, month))
+    return undecided
 
 
 def _check(month: str, now: "datetime") -> None:

@@ -6,7 +6,7 @@ import typer
 
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import command_group, own_lake
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.notifications import Notification
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 notifications = command_group("What you should know of: list, read, clear.")
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `notifications list` shows them.", metavar="IDS")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
-_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 @notifications.command("list")
@@ -24,22 +23,13 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, read ones among them.")] = False,
 ) -> None:
     """Show the notifications that you have not read, the newest first."""
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     found = _known(own_lake())
-    if as_json:
-        echo_json({"notifications": {each.id: plain(each.shown) for each in found}})
-        return
-    shown = [each for each in found if all_ or not each.read]
-    for each in shown:
-        out.print(f"{each.at:%Y-%m-%d %H:%M} UTC  {each.id}  {each.category}", style=_COLOURS[each.category])
-        out.print(f"  {each.message}", style="dim" if each.read else "")
-        if each.link:
-            out.print(f"  {each.link}", style="dim")
-    if not shown:
-        out.print("There is nothing new." if found else "There are no notifications.")
-    elif any(not each.read for each in shown):
-        out.print("`strava-pipeline notifications read --all` marks all as read, `clear --all` removes them.")
+    chosen = {each.id: each.shown for each in found if all_ or as_json or not each.read}
+    nothing = "There is nothing new." if found else "There are no notifications."
+    advice = ["`strava-pipeline notifications read --all` marks all as read, `clear --all` removes them."]
+    show({"notifications": chosen}, as_json=as_json, nothing=nothing, advice=advice if chosen else [])
 
 
 @notifications.command()

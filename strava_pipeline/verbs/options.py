@@ -3,7 +3,7 @@
 Importing this module is cheap, so that `--help` is fast: its functions import what they need.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -112,6 +112,14 @@ def typed_years(words: list[str], known: list[int]) -> list[int]:
             param_hint="--years",
         )
     return sorted(chosen)
+
+
+def typed_ids(words: Iterable[str], hint: str) -> list[int]:
+    """The ids among `words`, ascending; typer.BadParameter where a word is none."""
+    try:
+        return sorted({int(word) for word in " ".join(words).replace(",", " ").split()})
+    except ValueError as error:
+        raise typer.BadParameter("ids are whole numbers separated by spaces or commas", param_hint=hint) from error
 
 
 def own_lake() -> "Lake":

@@ -78,8 +78,8 @@ def let_interrupts_end_reading() -> None:
 
 
 def echo_json(value: Any) -> None:
-    """One JSON value in one line on stdout."""
-    typer.echo(json_line(value))
+    """One value as JSON in one line on stdout. Dataclasses are objects, instants are in UTC."""
+    typer.echo(json_line(plain(value)))
 
 
 def left_out_line(counts: Mapping[str, int]) -> str:

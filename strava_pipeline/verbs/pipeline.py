@@ -26,6 +26,7 @@ from strava_pipeline.verbs.options import (
     command_group,
     context_without_run,
     grouped,
+    typed_ids,
 )
 from strava_pipeline.verbs.output import echo, echo_json
 
@@ -47,7 +48,35 @@ def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..
         as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
-        _pull(job, per_page, days, asdict(limits), wait=wait, dry_run=dry_run, as_json=as_json, verbose=verbose)
+        from strava_pipeline.orchestrate.job_years import flow_years
+        from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
+        from strava_pipeline.settings import Settings
+        from strava_pipeline.verbs.run_report import (
+            Report,
+            exit_if_stopped,
+            fetch_new_gear,
+            remaining_limits,
+            run_and_report,
+        )
+
+        settings, calls = Settings.load(), asdict(limits)
+        everything = JOBS[job].config[LISTING]["mode"] == "all"
+        years = all_years(settings) if everything else flow_years(settings, days=days)
+        config = {LISTING: {"per_page": per_page, "days": days, **calls}, DETAILS: {"since_days": days, **calls}}
+        if dry_run:
+            from strava_pipeline.verbs.plan import print_job_plan
+
+            print_job_plan(settings, JOBS[job], years, config, as_json=as_json)
+            return
+        report = Report(as_json=as_json)
+        with report.shown():
+            outcome = run_and_report(
+                settings, job, years=years, config=config, wait=wait, verbose=verbose, report=report
+            )
+            gear = None
+            if "activities" in JOBS[job].assets:
+                gear = fetch_new_gear(settings, outcome, remaining_limits(calls, outcome), report)
+            exit_if_stopped(outcome, gear)
 
     command.__doc__ = help_text
     if not lookback:
@@ -120,7 +149,7 @@ def enrich(
     config: dict[str, Any] = {
         "scope": "all" if all_ or first_on or last_on else "window",
         "since_days": since_days,
-        "ids": _ids(ids),
+        "ids": typed_ids([ids or ""], "--ids"),
         "first_on": _date(first_on, "--from"),
         "last_on": _date(last_on, "--to"),
         **asdict(limits),
@@ -148,46 +177,6 @@ def profile(verbose: Verbose = False) -> None:
     from strava_pipeline.verbs.run_report import run_and_report
 
     run_and_report(Settings.load(), "profile", years=None, verbose=verbose)
-
-
-def _pull(
-    job: str,
-    per_page: int | None,
-    days: int | None,
-    limits: dict[str, Any],
-    *,
-    wait: bool,
-    dry_run: bool,
-    as_json: bool,
-    verbose: bool,
-) -> None:
-    from strava_pipeline.orchestrate.job_years import flow_years
-    from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.run_report import (
-        Report,
-        exit_if_stopped,
-        fetch_new_gear,
-        remaining_limits,
-        run_and_report,
-    )
-
-    settings = Settings.load()
-    everything = JOBS[job].config[LISTING]["mode"] == "all"
-    years = all_years(settings) if everything else flow_years(settings, days=days)
-    config = {LISTING: {"per_page": per_page, "days": days, **limits}, DETAILS: {"since_days": days, **limits}}
-    if dry_run:
-        from strava_pipeline.verbs.plan import print_job_plan
-
-        print_job_plan(settings, JOBS[job], years, config, as_json=as_json)
-        return
-    report = Report(as_json=as_json)
-    with report.shown():
-        outcome = run_and_report(settings, job, years=years, config=config, wait=wait, verbose=verbose, report=report)
-        gear = None
-        if "activities" in JOBS[job].assets:
-            gear = fetch_new_gear(settings, outcome, remaining_limits(limits, outcome), report)
-        exit_if_stopped(outcome, gear)
 
 
 def _run_on_years(job: str, years: list[int], settings: "Settings", *, as_json: bool, verbose: bool) -> None:
@@ -249,13 +238,6 @@ def _check_ids(settings: "Settings", ids: list[int]) -> None:
         raise PipelineError(
             f"No listing ever held {', '.join(map(str, unknown))}. If it is new, run `strava-pipeline flow` first."
         )
-
-
-def _ids(text: str | None) -> list[int]:
-    try:
-        return [int(part) for part in (text or "").replace(",", " ").split()]
-    except ValueError as error:
-        raise typer.BadParameter("ids are whole numbers separated by commas", param_hint="--ids") from error
 
 
 def _date(text: str | None, option: str) -> str | None:

@@ -4,20 +4,16 @@ The sums are operations/planning.py's. Planning makes no call but for one comman
 lists its years, whose pages the real run then uses. Gold, shards and the snapshot stay as they are.
 """
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.verbs.options import HELP, Json, MoreYears, all_years, context_without_run, typed_years
-from strava_pipeline.verbs.output import echo_json, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from strava_pipeline.core.plan import Plan
     from strava_pipeline.lake.gold.coverage import Differences
@@ -40,7 +36,7 @@ def plan(
     from strava_pipeline.operations.provider_access import plan_providers
     from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
     known = all_years(settings)
@@ -50,57 +46,11 @@ def plan(
     estimate, _ = plan_backfill(
         run, BudgetedSource(STRAVA, settings, run), chosen, ListingOptions(per_page=None, days=None), details=details
     )
-    providers = plan_providers(run, settings, chosen)
-    if as_json:
-        echo_json(plain({**plan_facts(estimate), "providers": {name: asdict(one) for name, one in providers.items()}}))
+    providers = {"providers": plan_providers(run, settings, chosen)}
+    if as_json or is_strava_used(settings):
+        show(plan_facts(estimate) | providers, as_json=as_json, advice=_notes(estimate))
     else:
-        used = is_strava_used(settings)
-        if used:
-            print_plan(estimate, settings)
-        for provider in providers.values():
-            about = "" if provider.is_known else "at least "
-            calls = counted(provider.listing_calls, "call")
-            quiet = f"{provider.quiet_day_calls} on a day without news"
-            beside = ", beside Strava's limits" if used else ""
-            out.print(f"{provider.title}{beside}: {about}{calls} for listing these years, {quiet}")
-
-
-def print_plan(plan: "Plan", settings: "Settings", what: str = "details", max_calls: int | None = None) -> None:
-    """Print the plan. `what`: the kind of calls beside listings; `max_calls`: the number that the command may make."""
-    from rich.table import Table
-
-    from strava_pipeline.verbs.terminal import out
-
-    if plan.years:
-        table = Table("year", "activities", what)
-        for year in plan.years:
-            numbers = ["" if number is None else str(number) for number in (year.activities, year.details)]
-            table.add_row(str(year.year), *(numbers if year.is_known else (f"≥{number}" for number in numbers)))
-        out.print(table)
-    for title, calls in (("Listings", plan.listing), ("Gear that was never fetched", plan.gear)):
-        if calls:
-            out.print(f"{title}: {counted(calls, 'call')}")
-    if not plan.is_known:
-        out.print("≥: never listed to its end, so there may be more; these are the fewest calls possible.")
-    out.print(f"Calls: {'' if plan.is_known else 'at least '}{plan.calls}", style="bold")
-    for ceiling, one in plan.allowances.items():
-        mark = "; this one governs" if ceiling == plan.governing else ""
-        out.print(f"Calls left: {one.left} of {one.limit} {ceiling}, until {at_minute(one.resets_at)}{mark}")
-    out.print(_finish(plan, ZoneInfo(settings.timezone)))
-    if max_calls is not None and plan.calls > max_calls:
-        out.print(f"With --max-calls {max_calls} the command ends after {max_calls} of them; the next one goes on.")
-
-
-def _finish(plan: "Plan", zone: ZoneInfo) -> str:
-    done, days = plan.done_at, plan.days
-    if not plan.calls:
-        return "Nothing is to be asked for."
-    if done is None or days is None:
-        return "It never ends: a limit is kept back as a whole."
-    earliest = "" if plan.is_known else "no earlier than "
-    there = f"{done.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}"
-    span = ("today" if days == 1 else f"on {days} days") + (f", {RESTART_NOTE}" if plan.needs_another_day else "")
-    return f"Done {earliest}{at_minute(done)} ({there}), begun now: {span}."
+        show(providers)
 
 
 def print_job_plan(
@@ -110,9 +60,9 @@ def print_job_plan(
     from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.listing_windows import window_of
     from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
-    from strava_pipeline.operations.planning import plan_job, plan_streams
+    from strava_pipeline.operations.planning import plan_facts, plan_job, plan_streams
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, STREAMS
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     run = context_without_run(settings)
     strava = BudgetedSource(STRAVA, settings, run)
@@ -122,18 +72,11 @@ def print_job_plan(
     streams = StreamsOptions(**options[STREAMS]) if STREAMS in options else None
     plan = plan_streams(run, strava, years, streams) if streams else plan_job(run, strava, years, listing, details)
     max_calls = (listing or details or streams or CallOptions()).max_calls  # of the first asset that makes calls
-    if as_json:
-        _echo(plan, max_calls=max_calls)
-        return
-    if listing is not None:
-        window = window_of(run, strava, listing, ())
-        out.print(f"List {window.mode}: {_window(window.after, window.before)}")
-    what = "streams" if streams else "details"
-    print_plan(plan, settings, what, max_calls)
-    _print_sports((streams or details or StreamsOptions()).sports, what)
-    if listing is not None and details is not None:
-        out.print("New activities in the listing come on top: a call each.")
-    out.print("Nothing was asked for, nothing changed.")
+    facts = {**plan_facts(plan), "max_calls": max_calls}
+    if not as_json:
+        facts |= {"mode": window_of(run, strava, listing, ()).mode} if listing else {}
+        facts |= {"sports": (streams or details or StreamsOptions()).sports}
+    show(facts, as_json=as_json, advice=[*_notes(plan), "Nothing was asked for, nothing changed."])
 
 
 def print_backfill_plan(
@@ -145,10 +88,11 @@ def print_backfill_plan(
     """
     from strava_pipeline.core.years import years_of_runs
     from strava_pipeline.operations.budgeted_source import BudgetedSource
-    from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.verbs.terminal import err, out, progress_for_terminal
+    from strava_pipeline.verbs.terminal import err, progress_for_terminal
+    from strava_pipeline.verbs.views import show
 
     run = run_context(settings, progress_for_terminal()(), "backfill --dry-run")
     strava = BudgetedSource(STRAVA, settings, run)
@@ -161,38 +105,26 @@ def print_backfill_plan(
     calls = strava.calls - before
     plan, at_hand = plan_backfill(run, strava, years, listing, sports=sports)
     brings = {year: found.changes for year, found in at_hand.items() if found.changes is not None}
-    if as_json:
-        _echo(
-            plan,
-            max_calls=listing.max_calls,
-            calls_made=calls,
-            sports=list(sports),
-            changes=[_change(year, brings.get(year), sports) for year in _newest_first(years)],
-        )
-    else:
-        _print_changes(years, brings, sports)
-        print_plan(plan, settings, max_calls=listing.max_calls)
-        _print_sports(sports, "details")
-        out.print(
-            f"This dry run made {counted(calls, 'call')}, all of them listings, and changed nothing but "
-            "bronze, where their pages lie. A backfill within the hour uses these; of this year it lists the last weeks again."
-        )
+    facts = {
+        **plan_facts(plan),
+        "max_calls": listing.max_calls,
+        "calls_made": calls,
+        "sports": list(sports),
+        "changes": [_change(year, brings.get(year), sports) for year in sorted(years, reverse=True)],
+    }
+    note = "Nothing was changed but bronze, where the pages lie; a backfill within the hour uses them."
+    show(facts, as_json=as_json, advice=[*_notes(plan), *_suspicious(brings), note])
     if stopped is not None:
         err.print(f"Stopped early. {stopped} What was listed is kept; the same command goes on.", style="yellow")
     return stopped is None
 
 
-def _echo(plan: "Plan", **more: Any) -> None:
-    from strava_pipeline.operations.planning import plan_facts
-
-    echo_json(plain({**plan_facts(plan), **more}))
-
-
-def _print_sports(sports: "Sequence[str]", what: str) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    if sports:
-        out.print(f"Calls for {what} are counted for {', '.join(sports)} alone; every activity that is listed lands.")
+def _notes(plan: "Plan") -> "Iterator[str]":
+    """What a person has to know to read the plan."""
+    if not plan.is_known:
+        yield "Of a year that is not known, no listing reached the end: there may be more calls, and it ends later."
+    if plan.needs_another_day:
+        yield f"It is done then {RESTART_NOTE}."
 
 
 def _change(year: int, found: "Differences | None", sports: "Sequence[str]") -> dict[str, Any]:
@@ -204,47 +136,19 @@ def _change(year: int, found: "Differences | None", sports: "Sequence[str]") -> 
         "listed": len(found.listed),
         "inserted": len(found.inserted),
         "changed": len(found.changed),
-        "details_again": len(_details_again(found, sports)),
+        "details_again": len(found.of_sports(found.edited, frozenset(sports) or None)),
         "deleted_ids": sorted(found.deleted or ()),
     }
 
 
-def _details_again(found: "Differences", sports: "Sequence[str]") -> frozenset[int]:
-    return found.of_sports(found.edited, frozenset(sports) or None)
-
-
-def _newest_first(years: "Sequence[int]") -> list[int]:
-    return sorted(years, reverse=True)
-
-
-def _print_changes(years: "Sequence[int]", brings: "Mapping[int, Differences]", sports: "Sequence[str]") -> None:
-    from rich.table import Table
-
+def _suspicious(brings: "Mapping[int, Differences]") -> "Iterator[str]":
+    """A line for each year that lacks too much to be believed."""
     from strava_pipeline.lake.gold.deletions import is_suspicious
-    from strava_pipeline.verbs.terminal import out
 
-    table = Table("year", "listed", "to insert", "to change", "detail again", "to delete")
-    for year in sorted(years, reverse=True):
-        if year not in brings:
-            table.add_row(str(year), "not whole", "?", "?", "?", "?")
-            continue
-        found = brings[year]
-        counts = (found.listed, found.inserted, found.changed, _details_again(found, sports), found.deleted or ())
-        table.add_row(str(year), *(str(len(ids)) for ids in counts))
-    out.print(table)
-    for year in sorted(brings, reverse=True):
-        if gone := sorted(brings[year].deleted or ()):
-            out.print(f"{year}, no longer on Strava: {', '.join(map(str, gone))}")
-            if is_suspicious(len(gone), len(brings[year].listed) - len(brings[year].inserted) + len(gone)):
-                out.print(f"  too much to be believed: only `reconcile --years {year} --allow-shrink` would mark these")
-
-
-def _window(after: int | None, before: int | None) -> str:
-    from datetime import UTC, datetime
-
-    words = [
-        f"{word} {datetime.fromtimestamp(bound, UTC):%Y-%m-%d %H:%M} UTC"
-        for word, bound in (("after", after), ("before", before))
-        if bound is not None
-    ]
-    return " and ".join(words) or "everything"
+    for year, found in sorted(brings.items(), reverse=True):
+        gone = len(found.deleted or ())
+        if is_suspicious(gone, len(found.listed) - len(found.inserted) + gone):
+            yield (
+                f"{year} lacks too much to be believed: only `reconcile --years {year} --allow-shrink` would mark these as "
+                "deleted."
+            )

@@ -4,17 +4,16 @@ Which gear belongs together is core/gear_links.py's; how links are written into 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from difflib import unified_diff
 from typing import Any
 
 import typer
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.gear_links import GearItem, Piece, gear_items
-from strava_pipeline.core.providers import naming_order, spec_of
+from strava_pipeline.core.gear_links import GearItem, gear_items
+from strava_pipeline.core.providers import naming_order
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import counted, fields_of
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.providers_file import chosen_priorities, enabled_providers, providers_file
 from strava_pipeline.lake.gold.gear import gear_pieces
@@ -23,12 +22,11 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_files import replace_file
 from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED
-from strava_pipeline.verbs.output import confirm, echo, plain
-from strava_pipeline.verbs.terminal import out
+from strava_pipeline.verbs.output import confirm, echo
 
 
-def gear_of(settings: Settings) -> tuple[list[str], list[GearItem]]:
-    """Strava and the enabled services, by priority, and all their gear. Raises MisuseError where none is enabled."""
+def gear_of(settings: Settings) -> list[GearItem]:
+    """All gear of Strava and the enabled services. Raises MisuseError where none is enabled."""
     enabled = enabled_providers(settings)
     if not enabled:
         raise MisuseError(NONE_ENABLED)
@@ -37,7 +35,7 @@ def gear_of(settings: Settings) -> tuple[list[str], list[GearItem]]:
     sources = [name for name in ranked if name in services]
     with current_snapshot(Lake(settings.data_dir)) as connection:
         pieces = gear_pieces(connection, sources)
-    return sources, gear_items(pieces, providers_file(settings.providers_config).gear, sources)
+    return gear_items(pieces, providers_file(settings.providers_config).gear, sources)
 
 
 def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
@@ -47,14 +45,14 @@ def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
 
 def link_all(settings: Settings) -> None:
     """Write all links that are proposed into providers.toml, without asking: for a file of our own."""
-    proposed = {item.name: item.proposed for item in gear_of(settings)[1] if item.proposed}
+    proposed = {item.name: item.proposed for item in gear_of(settings) if item.proposed}
     replace_file(settings.providers_config, *with_links(settings.providers_config, proposed))
 
 
 def _item_json(item: GearItem) -> dict[str, Any]:
     services: dict[str, dict[str, Any]] = {}
     for piece in item.pieces:
-        found = plain(asdict(piece))
+        found = fields_of(piece)
         services.setdefault(found.pop("source"), {})[found.pop("gear_id")] = found
     return {
         "linked": item.linked,
@@ -63,36 +61,6 @@ def _item_json(item: GearItem) -> dict[str, Any]:
         "lost": item.lost,
         "services": services,
     }
-
-
-def print_gear(sources: list[str], items: list[GearItem]) -> None:
-    """Each item, and below it what each service has of it."""
-    if not items:
-        out.print("No service shows any gear.")
-    for item in items:
-        out.print(item.name, style="bold")
-        for piece in sorted(item.pieces, key=lambda piece: sources.index(piece.source)):
-            out.print(f"  {spec_of(piece.source).title}: {_described(item, piece)}")
-        for name in item.lost:
-            out.print(f"  {spec_of(name).title}: {item.linked[name]} is no gear there", style="yellow")
-    proposed = sum(bool(item.proposed) for item in items)
-    if proposed:
-        out.print(
-            f"Links to propose: {counted(proposed, 'item')}; `strava-pipeline providers gear --link` writes them."
-        )
-
-
-def _described(item: GearItem, piece: Piece) -> str:
-    name = "" if piece.name in (item.name, piece.gear_id) else f"{piece.name}, "
-    retired = ", retired" if piece.retired else ""
-    link = "not linked"
-    if item.is_linked(piece):
-        link = "linked"
-    elif piece.source in item.proposed:
-        link = "link proposed"
-    elif piece.source in item.unclear:
-        link = "one of several of that name"
-    return f"{name}{piece.gear_id}, {counted(piece.activities, 'activity')}{retired} ({link})"
 
 
 def link_gear(settings: Settings, items: list[GearItem]) -> None:

@@ -69,18 +69,6 @@ def wanted(
     return Wanted("all", None, tuple(known), config) if everything else Wanted("incremental", config=config)
 
 
-_REPORTED = (
-    "run_ids",
-    "inserted",
-    "changed",
-    "deleted",
-    "restored",
-    "held_back",
-    "refused_years",
-    "published",
-)
-
-
 @dataclass(slots=True)
 class Pulled:
     """What came of a service: its runs, which may be of others, too, and its error, if it had one, with the command's exit code.
@@ -114,9 +102,9 @@ class Pulled:
 
     def as_json(self, name: str) -> dict[str, Any]:
         """The shape in docs/formats.md."""
-        report, made = report_json(self.outcomes, None), list(self._made_of(name))
+        made = list(self._made_of(name))
         return {
-            **{key: report[key] for key in _REPORTED},
+            **report_json(self.outcomes, None),
             "stopped_early": self.stopped_early(name),
             "calls": sum(one.get("calls", 0) for one in made),
             "listed": sum(one.get("rows_received", 0) for one in made),

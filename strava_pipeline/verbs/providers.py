@@ -5,14 +5,12 @@ What is known of a provider is operations/provider_access.py's, the registry of 
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import counted, fields_of
 from strava_pipeline.verbs.options import (
     HELP,
     NONE_ENABLED,
@@ -24,53 +22,28 @@ from strava_pipeline.verbs.options import (
     Verbose,
     command_group,
 )
-from strava_pipeline.verbs.output import ask, echo, echo_json, plain
+from strava_pipeline.verbs.output import ask, echo
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
-    from strava_pipeline.ingest.provider import KeptLogin, LoginRequest, Provider
-    from strava_pipeline.operations.provider_access import ProviderStatus
+    from strava_pipeline.ingest.provider import LoginRequest, Provider
     from strava_pipeline.settings import Settings
 
 providers = command_group("Services besides Strava: list, status, login, pull, gear, check.")
 PORT = 8721  # as of `auth`
-LEAST_WIDTH = 72  # columns of a terminal in which the table of services breaks no word
 Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", show_default=False)]
 
 
 @providers.command("list")
 def list_(as_json: Json = False) -> None:
     """List the services that this version knows: which are enabled, whether their login is there, what they give."""
-    from rich.table import Table
-
     from strava_pipeline.operations.provider_access import possible_providers
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     found = possible_providers(Settings.load())
-    if as_json:
-        echo_json({"providers": {name: asdict(one) for name, one in found.items()}})
-        return
-    if not found:
-        out.print("None: this version knows no service besides Strava.")
-        return
-    table = Table(box=None)
-    for column in ("name", "service", "enabled", "login", "priority"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("gives")
-    for name, one in found.items():
-        gives = ", ".join(["activities", *(each for each in ("files",) if each in one.capabilities), *one.kinds])
-        enabled, login = ("yes" if one.enabled else "no"), ("there" if one.login_problem is None else "missing")
-        if out.width < LEAST_WIDTH:
-            out.print(f"{name} ({one.title})", style="bold")
-            out.print(f"  enabled: {enabled}; login: {login}; priority: {one.priority}\n  gives {gives}")
-        table.add_row(name, one.title, enabled, login, str(one.priority), gives)
-    if out.width >= LEAST_WIDTH:
-        out.print(table)
-    for one in found.values():
-        if one.login_problem is not None:
-            out.print(f"{one.title}: {one.login_problem}")
+    show({"providers": found}, as_json=as_json, nothing="None: this version knows no service besides Strava.")
 
 
 @providers.command()
@@ -80,70 +53,18 @@ def status(as_json: Json = False) -> None:
     from strava_pipeline.ingest.registry import kept_login, primed_clock
     from strava_pipeline.operations.provider_access import provider_statuses
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()
     now = primed_clock(settings).now()
-    found = provider_statuses(settings, now)
-    logins = {name: kept_login(name, settings) for name in found}
-    if as_json:
-        shown = {name: asdict(one) for name, one in found.items()}
-        for name, login in logins.items():
-            shown[name]["login"] = None if login is None else asdict(login)
-        echo_json(plain({"providers": shown}))
-        return
-    if not found:
-        out.print(NONE_ENABLED)
-    for name, one in found.items():
-        out.print(f"{one.title} ({name})", style="bold")
-        for line, is_fault in _status_lines(one, logins[name], now.date()):
-            out.print(f"  {line}", style="yellow" if is_fault else None)
+    found, advice = {}, []
+    for name, one in provider_statuses(settings, now).items():
+        login = kept_login(name, settings)
+        found[name] = {**fields_of(one), "login": login if login is None or as_json else login.described}
+        if login is not None and (ending := login.warning(one.title, now.date())):
+            advice.append(ending)
     if unread := providers_file(settings.providers_config).without_effect():
-        out.print(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
-
-
-def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date") -> Iterator[tuple[str, bool]]:
-    """The lines for a person, each with whether it tells of a fault."""
-    from strava_pipeline.core.years import years_by_day
-    from strava_pipeline.verbs.status_services import older_pages
-
-    if one.login_problem is not None:
-        yield f"login: {one.login_problem}", True
-    elif login is not None:
-        ending = login.warning(one.title, today)
-        yield ending or login.described, ending is not None
-    if one.operation is None:
-        yield "nothing was done yet", False
-    else:
-        ending = "succeeded" if one.success else f"failed: {one.message}"
-        is_limited = one.rate_limit == "long_term"
-        yield (
-            f"last operation: {one.operation}, {at_minute(one.at) or 'never'}, {ending}",
-            not (one.success or is_limited),
-        )
-    if one.rate_limit is not None:
-        goes_on = "a run waits for it" if one.rate_limit == "short_term" else "a later run goes on"
-        yield f"rate limit ({one.rate_limit}): until {at_minute(one.rate_limit_ends_at) or 'never'}; {goes_on}", False
-    if one.last_pull is not None:
-        whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
-        whole += older_pages(one.last_pull.as_of)
-        rows = counted(one.last_pull.activities, "activity")
-        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}", False
-    if compared := years_by_day(one.compared_at):
-        yield f"compared with all that it has: {compared}", False
-    published = "not known before the next publish" if one.activities is None else one.activities
-    yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False
-    if one.quarantined or one.unreadable_rows:
-        yield "`strava-pipeline quarantine list` shows which", False
-    if one.webhooks is not None:
-        waits = one.webhooks.unread + one.webhooks.waiting
-        refused = sum(one.webhooks.refused.values())
-        yield (
-            f"webhooks: {counted(one.webhooks.accepted, 'event')}, {refused} refused; {waits} still to be followed",
-            False,
-        )
-    if one.withheld:
-        yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
+        advice.append(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
+    show({"providers": found}, as_json=as_json, nothing=NONE_ENABLED, advice=advice)
 
 
 @providers.command()
@@ -219,18 +140,18 @@ def gear(
     """Show bikes and shoes of Strava and all enabled services side by side, and which of them are linked."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.provider_gear import gear_json, gear_of, link_gear, print_gear
+    from strava_pipeline.verbs.provider_gear import gear_json, gear_of, link_gear
 
     if link and as_json:
         raise MisuseError("--link asks a person, and --json is for programs; choose one.")
     settings = Settings.load()
-    sources, items = gear_of(settings)
-    if as_json:
-        echo_json(gear_json(items))
-    elif link:
+    items = gear_of(settings)
+    if link:
         link_gear(settings, items)
-    else:
-        print_gear(sources, items)
+        return
+    advice = ["`strava-pipeline providers gear --link` writes the proposed links."]
+    advice = advice if any(item.proposed for item in items) else []
+    show(gear_json(items), as_json=as_json, nothing="No service shows any gear.", advice=advice)
 
 
 @providers.command()

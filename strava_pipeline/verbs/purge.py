@@ -3,19 +3,21 @@
 What would be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.purge_elsewhere import beside_api, copy_to_delete, delete_with_purge, staying, staying_copy
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
@@ -48,16 +50,12 @@ def purge(
     With --api what came by Strava's API and Strava's login go, and the warehouse is built again of what stays.
     """
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import refuse_without_person
+    from strava_pipeline.verbs.terminal import err, out, refuse_without_person
 
     settings = Settings.load()
     found = plan_purge(settings, keep_access=keep_access, keep_copy=keep_copy, api=api)
     if dry_run or not found.places:
-        if as_json:
-            echo_json(plain(found.report(deleted=False, access=found.access)))
-        else:
-            _print_plan(found, to_stderr=False)
+        show(found.report(deleted=False, access=found.access), as_json=as_json, advice=_advice(found), forms=_FORMS)
         return
     _refuse(settings)
     if not yes:
@@ -65,17 +63,16 @@ def purge(
             "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
             "go, `purge --yes` deletes it without a question."
         )
-        _print_plan(found, to_stderr=as_json)
+        planned = found.report(deleted=False, access=found.access)
+        show(planned, advice=_advice(found), to=err if as_json else out, forms=_FORMS)
         _confirm(found)
     access = carry_out(settings, found)
     if found.api:
         _build_again(settings)
         if found.copy is not None:
             _copy_again(settings)
-    if as_json:
-        echo_json(plain(found.report(deleted=True, access=access)))
-    else:
-        _print_result(found, access)
+    report = found.report(deleted=True, access=access)
+    show(report, as_json=as_json, advice=[_STILL_HAS_ACCESS] if access == KEPT else [], forms=_FORMS)
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
@@ -171,67 +168,27 @@ def _confirm(found: "Purge") -> None:
     ask_to_type(wanted, question, "Nothing was deleted: the typed text was another one.")
 
 
-def _print_plan(found: "Purge", *, to_stderr: bool) -> None:
-    """What is deleted and what stays, for a person."""
-    from rich.filesize import decimal
+_FORMS = {"bytes": decimal}
+_STILL_HAS_ACCESS = f"The application still has access at Strava: take it away at {APPS_PAGE}"
 
-    from strava_pipeline.verbs import terminal
 
-    console = terminal.err if to_stderr else terminal.out
+def _advice(found: "Purge") -> Iterator[str]:
+    """What a person should know before they agree."""
     if not found.places:
-        if found.api:
-            console.print(f"Nothing in {found.data_dir} came by Strava's API, and there is no login.")
-            return
-        console.print(f"Nothing is left of any athlete's data: nothing in {found.data_dir}, no login, no logs.")
-        return
-    console.print(f"Of athlete {found.athlete_id or '(id not known)'}, this goes:")
+        yield f"Nothing is left in {found.data_dir}{' that came by the API of Strava' if found.api else ''}, and no login."
     if found.api:
-        console.print("  (the warehouse, shards, tracks and insights are built again of what stays)")
-    for place in found.places:
-        console.print(f"  {counted(place.files, 'file'):>13} {decimal(place.bytes):>9}  {place.path}")
-    console.print(f"  {counted(found.files, 'file'):>13} {decimal(found.bytes):>9}  in all")
+        yield "The warehouse, shards, tracks and insights are built again of what stays."
     if drop := found.drop_folder:
-        warning = (
-            f"{counted(drop.files, 'file')} of these you put into {drop.path} yourself: they may be your only copies."
-        )
-        console.print(warning, style="yellow")
-    console.print(f"Access at Strava: {_ACCESS_BEFORE[found.access]}")
+        yield f"{counted(drop.files, 'file')} of these you put into {drop.path} yourself: they may be your only copies."
+    if found.access == HELD:
+        yield "The application's access is given back at Strava first."
     if found.copy is not None:
-        what = (
-            "what came by Strava's API is deleted in it, with all copies of the warehouse"
-            if found.api
-            else "is deleted too"
-        )
-        console.print(f"The second copy in {found.copy}: {what}")
+        what = "what came by Strava's API, and all copies of the warehouse," if found.api else "all of it"
+        yield f"In the second copy in {found.copy}, {what} is deleted, too."
     if found.exported_to is not None:
-        console.print(f"The athlete's rows in PostgreSQL, schema {found.exported_to}: are deleted too")
-    console.print("This stays:")
-    for path, why in found.stays:
-        console.print(f"  {path}: {why}" if path else f"  {why}")
-
-
-_ACCESS_BEFORE = {
-    "held": "is given back first",
-    "kept": f"stays; take it away yourself, at {APPS_PAGE}",
-    "none": "there is no login here",
-    "revoked before": "is gone already",
-}
-
-
-def _print_result(found: "Purge", access: str) -> None:
-    from rich.filesize import decimal
-
-    from strava_pipeline.verbs.terminal import out
-
-    out.print(f"Deleted: {counted(found.files, 'file')}, {decimal(found.bytes)}.")
-    if found.copy is not None:
-        out.print(f"Deleted too: {'its part of ' if found.api else ''}the second copy in {found.copy}.")
-    if access == "revoked":
-        out.print("The application's access was given back at Strava.")
-    elif access == "kept":
-        out.print(f"The application still has access at Strava: take it away at {APPS_PAGE}")
-    for what in found.left:
-        out.print(f"Not deleted: {what}", style="yellow")
+        yield f"The athlete's rows in PostgreSQL, schema {found.exported_to}, are deleted, too."
+    if found.access == KEPT:
+        yield _STILL_HAS_ACCESS
 
 
 NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "revoked"
@@ -272,7 +229,7 @@ class Purge:
             "access": access,
             "files": self.files,
             "bytes": self.bytes,
-            "places": [asdict(place) for place in self.places],
+            "places": self.places,
             "drop_folder_files": self.drop_folder.files if self.drop_folder else 0,
             "second_copy": self.copy,
             "exported_to": self.exported_to,
@@ -309,30 +266,23 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
 
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
-    copy, copies = copy_to_delete(settings, lake, keep=keep_copy), [*staying_copy(settings, lake, keep=keep_copy)]
-    exported_to = settings.export_schema if settings.export_url is not None else None
-    if api:
-        places = [*api_places(lake), *(Place.of(path, [path]) for path in secrets)]
-        athlete_id, access = _athlete_id(settings, lake), _access(settings, keep_access=keep_access)
-        stays = [*copies, *beside_api(lake)]
-        return Purge(
-            athlete_id, lake.data_dir, access, places, None, stays, api=True, copy=copy, exported_to=exported_to
-        )
-    places = data_places(lake)
-    if logs := _log_files(settings.logs_dir):
+    places = api_places(lake) if api else data_places(lake)
+    if not api and (logs := _log_files(settings.logs_dir)):
         places.append(Place.of(settings.logs_dir, logs))
     places += [Place.of(path, [path]) for path in secrets]
-    if settings.dashboard_password_file.exists():
+    if not api and settings.dashboard_password_file.exists():
         places.append(Place.of(settings.dashboard_password_file, [settings.dashboard_password_file]))
+    stays = beside_api(lake) if api else staying(settings, lake, places)
     return Purge(
         athlete_id=_athlete_id(settings, lake),
         data_dir=lake.data_dir,
         access=_access(settings, keep_access=keep_access),
         places=places,
-        drop_folder=next((place for place in places if place.path == lake.inbox_files), None),
-        stays=[*copies, *staying(settings, lake, places)],
-        copy=copy,
-        exported_to=exported_to,
+        drop_folder=None if api else next((place for place in places if place.path == lake.inbox_files), None),
+        stays=[*staying_copy(settings, lake, keep=keep_copy), *stays],
+        api=api,
+        copy=copy_to_delete(settings, lake, keep=keep_copy),
+        exported_to=settings.export_schema if settings.export_url is not None else None,
     )
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import at_minute
-from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, grouped
-from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, grouped, own_lake, typed_ids
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.quarantine import FailingActivity, PublishedActivity
@@ -26,38 +25,22 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Activity ids, separated b
 def list_(as_json: Json = False) -> None:
     """Show what is in quarantine, since when, what was received, and when it is fetched again; and rows that can't be read."""
 
-    from strava_pipeline.core.providers import spec_of
     from strava_pipeline.lake.gold.quarantine import unreadable_rows
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
-    lake = Lake(Settings.load().data_dir)
-    rows = [_row_json(each, activity) for each, activity in _quarantined(lake)]
-    unreadable = [{**asdict(row), "page": str(row.page)} for row in unreadable_rows(lake)]
-    if as_json:
-        echo_json({"activities": plain(rows), "unreadable_rows": plain(unreadable)})
-        return
-    for row in rows:
-        _print_activity(row)
+    lake, advice = own_lake(), []
+    rows, unreadable = [_row(each, activity) for each, activity in _quarantined(lake)], unreadable_rows(lake)
     if rows:
-        out.print(
+        advice.append(
             "Asking now: `strava-pipeline quarantine retry IDS`. Never again: `strava-pipeline quarantine drop IDS`."
         )
-    for row in unreadable:
-        of_service = spec_of(row["source"]).suffix(" of ")
-        out.print(f"Row {row['row']} of a listing{of_service}: {row['reason']}", style="bold")
-        out.print(
-            f"  listed from {at_minute(row['first_seen_at'])} to {at_minute(row['last_seen_at'])}; its bytes are in {row['page']}"
-        )
     if unreadable:
-        out.print(
+        advice.append(
             "The other rows came in. Around these, nothing is marked as deleted. A listing of their time that lacks them takes "
             "them off this list; `strava-pipeline run-all` lists everything."
         )
-    if not rows and not unreadable:
-        out.print("Nothing is in quarantine.")
+    answer = {"activities": rows, "unreadable_rows": unreadable}
+    show(answer, as_json=as_json, nothing="Nothing is in quarantine.", advice=advice, hidden=("account",))
 
 
 @quarantine.command()
@@ -86,7 +69,7 @@ def retry(
     quarantined = [each for each, _ in _quarantined(lake)]
     held = [each.activity_id for each in quarantined if not each.dropped_at]
     dropped = drops(lake)
-    chosen = held if all_ else _refuse_unknown(_numbers(ids), {*held, *dropped})
+    chosen = held if all_ else _refuse_unknown(typed_ids(ids or [], "IDS"), {*held, *dropped})
     if not chosen:
         out.print("Nothing is in quarantine that was not dropped.")
         return
@@ -124,7 +107,7 @@ def drop(ids: Ids = None) -> None:
     if not ids:
         raise typer.BadParameter("which ones? `strava-pipeline quarantine list` shows their ids", param_hint="IDS")
     held = {each.activity_id: each for each, _ in _quarantined(lake)}
-    chosen = _refuse_unknown(_numbers(ids), set(held))
+    chosen = _refuse_unknown(typed_ids(ids or [], "IDS"), set(held))
     _decide(settings, [each for each in chosen if not held[each].dropped_at], dropped=True)
     with suppress(OtherCatalogueError, DamagedWarehouseError):  # the next run makes it anew, and reads decisions
         with writing(lake) as connection:
@@ -141,13 +124,6 @@ def _quarantined(lake: "Lake") -> list[tuple["FailingActivity", "PublishedActivi
     from strava_pipeline.lake.gold.quarantine import failing_now
 
     return [(each, activity) for each, activity in failing_now(lake) if each.files.is_quarantined]
-
-
-def _numbers(words: list[str] | None) -> list[int]:
-    try:
-        return sorted({int(word) for word in " ".join(words or []).replace(",", " ").split()})
-    except ValueError as error:
-        raise typer.BadParameter("ids are whole numbers separated by spaces or commas", param_hint="IDS") from error
 
 
 def _refuse_unknown(ids: list[int], held: set[int]) -> list[int]:
@@ -172,7 +148,7 @@ def _decide(settings: "Settings", ids: list[int], *, dropped: bool) -> None:
     record_decisions(Lake(settings.data_dir), *taken)
 
 
-def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> dict[str, Any]:
+def _row(one: "FailingActivity", activity: "PublishedActivity | None") -> dict[str, Any]:
     evidence = one.files.evidence
     return {
         "activity_id": one.activity_id,
@@ -183,29 +159,8 @@ def _row_json(one: "FailingActivity", activity: "PublishedActivity | None") -> d
         "first_failed_at": one.files.first_failed_at,
         "last_failed_at": one.files.failed_at,
         "status": one.files.status,
-        "evidence": evidence and str(evidence),
+        "evidence": evidence,
         "evidence_bytes": evidence and evidence.stat().st_size,
         "retry_at": one.retry_at,
         "dropped_at": one.dropped_at,
     }
-
-
-def _print_activity(row: dict[str, Any]) -> None:
-    """A paragraph. What was received is not shown: it may hold a position."""
-    from strava_pipeline.core.providers import spec_of
-    from strava_pipeline.verbs.terminal import out
-
-    status = row["status"]
-    came = {None: "no answer", 404: "404, gone at Strava or hidden", 200: "200, but not what was asked for"}
-    what = f"  (its file at {row['source']})" if "files" in spec_of(row["source"]).capabilities else ""
-    out.print(
-        f"{row['activity_id']}  {row['name'] or ''}  {at_minute(row['start_date'])}".rstrip() + what, style="bold"
-    )
-    out.print(
-        f"  {row['failures']} failures, {at_minute(row['first_failed_at'])} to {at_minute(row['last_failed_at'])}"
-    )
-    out.print(f"  the last: {came.get(status, status)}; {row['evidence_bytes']} bytes in {row['evidence']}")
-    if row["dropped_at"]:
-        out.print(f"  dropped on {at_minute(row['dropped_at'])}: no run asks for it")
-    else:
-        out.print(f"  asked for again from {at_minute(row['retry_at'])} on")

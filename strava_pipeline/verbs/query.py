@@ -12,7 +12,8 @@ import typer
 
 from strava_pipeline.core.text import printable
 from strava_pipeline.verbs.options import Json
-from strava_pipeline.verbs.output import echo, echo_json, plain
+from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.gold.warehouse import Connection
@@ -93,11 +94,8 @@ def schema(
         echo_json({name: _described(spec) for name, spec in known.items()})
         return
     for name, spec in known.items():
-        echo(f"\n{name}: {spec.meaning}")
-        for column in spec.columns:
-            unit = f" [{column.unit}]" if column.unit else ""
-            mark = " (key)" if column.key else ""
-            echo(f"  {column.name:32} {column.kind.value:12} {column.meaning}{unit}{mark}")
+        echo()
+        show({"table": name, **_described(spec)})
 
 
 @contextmanager
@@ -162,7 +160,7 @@ def _table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 
 def _json(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 
-    echo_json([dict(zip(names, map(plain, row), strict=True)) for row in rows])
+    echo_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _csv(names: list[str], rows: list[tuple[Any, ...]], *, as_text: bool) -> None:

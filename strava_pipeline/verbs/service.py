@@ -14,7 +14,7 @@ import typer
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.verbs.options import Json, Verbose, command_group
-from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.settings import Settings
@@ -125,18 +125,14 @@ def status(
     ] = False,
 ) -> None:
     """Show whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
-    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.service_status import service_status, status_lines
+    from strava_pipeline.verbs.service_status import service_status, status_advice
+    from strava_pipeline.verbs.views import show
 
     report = service_status(Settings.load(), datetime.now(UTC))
-    if as_json:
-        echo_json(plain(asdict(report)))
-    else:
-        echo("\n".join(status_lines(report)))
+    show(report, as_json=as_json, advice=status_advice(report))
     raise typer.Exit(0 if report.alive or allow_down else 1)
 
 

@@ -25,7 +25,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     schedule_execution_time_iterator,
 )
 from strava_pipeline.orchestrate.home import may_have_records
-from strava_pipeline.orchestrate.schedules import DAILY, schedules
+from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
 from strava_pipeline.process_owner import is_house
 from strava_pipeline.settings import Settings
@@ -108,36 +108,14 @@ def _intake(settings: Settings) -> dict[str, Any] | None:
     return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
 
-def status_lines(report: ServiceStatus) -> list[str]:
-    """The report as lines for a person."""
-    if report.alive:
-        lines = [f"Alive since {report.since:%Y-%m-%d %H:%M:%S} UTC (process {report.pid}). UI: {report.ui or 'none'}"]
-    else:
-        lines = ["Not running. `strava-pipeline service up` starts it; until then no schedule ticks."]
-    if report.intake is not None:
-        state = "takes events" if report.intake["takes_events"] else "does not answer, or its inbox is full"
-        lines.append(f"Intake at {report.intake['address']}: {state}")
-    if report.dashboard is not None:
-        lines.append(f"Dashboard: {report.dashboard}")
+def status_advice(report: ServiceStatus) -> list[str]:
+    """What to do about what is wrong."""
+    advice = []
+    if not report.alive:
+        advice.append("Not running. `strava-pipeline service up` starts it; until then no schedule ticks.")
     if report.silent:
-        lines.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
-    for schedule in report.schedules:
-        lines.append(
-            f"{schedule.name}: {'switched on' if schedule.running else 'switched off'}, {schedule.cron} in {schedule.timezone}"
-        )
-        last = schedule.last_tick
-        if last is None:
-            lines.append("  last tick: none yet")
-        else:
-            why = f" ({last.why})" if last.why else ""
-            lines.append(f"  last tick: {_local(last.at, schedule.timezone)}, {last.outcome}{why}")
-        if schedule.next_tick_at is not None:
-            lines.append(f"  next tick: {_local(schedule.next_tick_at, schedule.timezone)}")
-    if (daily := next((each for each in report.schedules if each.name == DAILY), None)) is not None:
-        flow = report.last_flow_at
-        lines.append(f"Last flow that succeeded: {_local(flow, daily.timezone) if flow else 'none yet'}")
-    lines.append(f"Log: {report.log}")
-    return lines
+        advice.append("Nothing was heard of its scheduler for minutes: it hangs. `strava-pipeline service restart`")
+    return advice
 
 
 def time_lines(settings: Settings, now: datetime) -> list[str]:

@@ -47,12 +47,12 @@ out = screen(soft_wrap=True)
 err = screen(stderr=True, soft_wrap=True)
 
 
-def print_wrapped(text: str, *, indent: int = 0, style: str = "") -> None:
+def print_wrapped(text: str, *, indent: int = 0, style: str = "", to: Console = out) -> None:
     """A line on stdout; in a terminal it breaks between words, and goes on below its own beginning."""
-    if out.is_terminal:
-        out.print(Padding(Text(text), (0, 0, 0, indent), expand=False), style=style, soft_wrap=False)
+    if to.is_terminal:
+        to.print(Padding(Text(text), (0, 0, 0, indent), expand=False), style=style, soft_wrap=False)
     else:
-        out.print(" " * indent + text, style=style)
+        to.print(" " * indent + text, style=style)
 
 
 def program() -> str:

@@ -33,7 +33,7 @@ from strava_pipeline.verbs.options import (
     context_without_run,
     typed_years,
 )
-from strava_pipeline.verbs.output import echo_json
+from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.verbs.run_job import RunOutcome
@@ -129,10 +129,8 @@ def replay(
     if dry_run or not ids:
         return
     report = _replay(settings, chosen, ids, rate_limit, max_calls)
-    if as_json:
-        echo_json(report)
-    else:
-        _print_replay(report)
+    advice = ["What waits for a limit or its next try: `strava-pipeline webhooks drain` goes on."]
+    show(report, as_json=as_json, advice=advice if report["waiting"] else [])
     raise typer.Exit(STOPPED if report["waiting"] else 0)
 
 
@@ -200,22 +198,6 @@ def _waiting(lake: Any, ids: list[int]) -> int:
 
 def _span(seconds: float) -> str:
     return f"in some {seconds / 60:.0f} minutes" if seconds >= 120 else f"in {seconds:.0f} s"
-
-
-def _print_replay(report: dict[str, Any]) -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    out.print(f"Posted {counted(report['posted'], 'event')}, {report['acknowledged']} of them acknowledged.")
-    out.print(f"Followed: {report['followed']}, in {counted(report['calls'], 'call')} of this command.")
-    out.print(f"Changed since they were fetched last: {len(report['changed'])}")
-    for one in report["changed"]:
-        out.print(f"  {one['id']}: {', '.join(one['fields'])}")
-    if report["gone"]:
-        out.print(f"Gone from Strava: {', '.join(map(str, report['gone']))}")
-    if report["waiting"]:
-        out.print(
-            f"{report['waiting']} wait for a limit or for their next try; `strava-pipeline webhooks drain` goes on."
-        )
 
 
 NO_SUBSCRIPTION = 1  # any id will do where there is no subscription

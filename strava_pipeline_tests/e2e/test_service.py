@@ -129,7 +129,7 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_all_was_killed(mak
     box = make_box(logged_in=False, settings={"automation": True, "schedule": "* * * * *"})
     port = free_port()
     before = box.typed("service", "status")
-    assert (before.code, before.said.splitlines()[0].split(".")[0]) == (1, "Not running")
+    assert (before.code, "Not running." in before.said) == (1, True)
     groups = box.up("--port", port)
     alive = box.status()
     assert (alive["alive"], alive["pid"], alive["ui"]) == (True, groups[0], f"http://127.0.0.1:{port}")

@@ -10,7 +10,6 @@ import pytest
 
 from strava_pipeline.ingest import registry
 from strava_pipeline.settings import Settings
-from strava_pipeline.verbs import terminal
 from strava_pipeline_tests.providers.subjects import ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import Toy
@@ -144,23 +143,7 @@ def test_the_list_shows_every_provider_whether_it_is_enabled_and_what_its_login_
         "edits": ["name"],
         "kinds": ["gear"],
     }
-    said = type_in("providers", "list")
-    assert (said.code, said.err) == (0, "")
-    assert re.search(r"Tin toy +yes +there +8", said.out)
-    assert re.search(r"Toy +no +missing +4", said.out)
-    assert "Toy: There is no toy_login.json yet." in said.out
     assert not [*service.journal.log, *tin_service.journal.log]
-
-
-@pytest.mark.parametrize("width", [50, 72])
-def test_the_list_breaks_no_word_in_a_narrow_terminal(
-    settings: Settings, service: ToySubject, type_in: Type, monkeypatch: pytest.MonkeyPatch, width: int
-) -> None:
-    monkeypatch.setattr(terminal.out, "_width", width)
-    *lines, login = type_in("providers", "list").out.splitlines()
-    assert login.startswith("Toy: There is no toy_login.json yet.")
-    assert max(map(len, lines)) <= width
-    assert {"toy", "missing", "activities", "files", "gear"} <= set(re.findall(r"\w+", " ".join(lines)))
 
 
 def test_the_list_says_if_it_is_empty(settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,55 +77,36 @@ def damage_pause(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "shown", "line"),
+    ("before", "shown"),
     [
-        ([], NEVER_DONE, "nothing was done yet"),
-        (
-            [lose_login],
-            {"login_problem": "There is no toy_login.json yet. Ask the toy for a key."},
-            "login: There is no",
-        ),
-        ([pull, succeed], {"operation": "listing", "success": True, "message": ""}, "last operation: listing, 20"),
-        ([fail], {"success": False, "message": "GET /activities: Toy answered 500"}, "failed: GET /activities"),
-        ([fail, fail_files], {"operation": "files", "message": "Five files in a row failed."}, "files, 20"),
-        (
-            [limit],
-            {"rate_limit": "long_term", "rate_limit_ends_at": "2998-02-02T06:00:00Z"},
-            "(long_term): until 2998-02-02",
-        ),
-        ([limit_before], {"rate_limit": None, "rate_limit_ends_at": None}, "failed: Toy lets no more calls through"),
-        ([wait_for_toy], {"rate_limit": "short_term"}, "a run waits for it"),
-        ([wait_for_toy, limit], {"rate_limit": "long_term"}, "a later run goes on"),
-        ([wait_for_toy, wait_no_more], {"rate_limit": None, "rate_limit_ends_at": None}, "nothing was done yet"),
-        ([wait_for_toy, damage_pause], {"rate_limit": None}, "nothing was done yet"),
-        ([allow_writing], {}, "write: Toy can't be given another duration; providers.toy.stale_days: it counts"),
-    ],
-    ids=[
-        "new",
-        "no login",
-        "pulled",
-        "failed",
-        "files failed",
-        "long limit",
-        "limit that ended",
-        "short limit",
-        "both limits",
-        "pause that ended",
-        "pause that can't be read",
-        "keys without effect",
+        ([], NEVER_DONE),
+        ([lose_login], {"login_problem": "There is no toy_login.json yet. Ask the toy for a key."}),
+        ([pull, succeed], {"operation": "listing", "success": True, "message": ""}),
+        ([fail], {"success": False, "message": "GET /activities: Toy answered 500"}),
+        ([fail, fail_files], {"operation": "files", "message": "Five files in a row failed."}),
+        ([limit], {"rate_limit": "long_term", "rate_limit_ends_at": "2998-02-02T06:00:00Z"}),
+        ([limit_before], {"rate_limit": None, "rate_limit_ends_at": None}),
+        ([wait_for_toy], {"rate_limit": "short_term"}),
+        ([wait_for_toy, limit], {"rate_limit": "long_term"}),
+        ([wait_for_toy, wait_no_more], {"rate_limit": None, "rate_limit_ends_at": None}),
+        ([wait_for_toy, damage_pause], {"rate_limit": None}),
     ],
 )
 def test_the_status_is_the_last_operation_and_the_limit_in_force(
-    settings: Settings, type_in: Type, before: list[Callable[[Settings], None]], shown: dict[str, Any], line: str
+    settings: Settings, type_in: Type, before: list[Callable[[Settings], None]], shown: dict[str, Any]
 ) -> None:
     for do in before:
         do(settings)
     found = json.loads(type_in("providers", "status", "--json").out)["providers"]
     assert found["toy"].items() >= shown.items()
     assert found["toy"].keys() == NEVER_DONE.keys()
+
+
+def test_a_person_is_told_of_keys_without_effect(settings: Settings, type_in: Type) -> None:
+    allow_writing(settings)
     said = type_in("providers", "status")
     assert (said.code, said.err) == (0, "")
-    assert line in said.out
+    assert "write: Toy can't be given another duration; providers.toy.stale_days: it counts" in said.out
 
 
 def test_a_pause_ends_by_the_run_s_clock(settings: Settings) -> None:
@@ -152,9 +133,6 @@ def test_the_status_counts_what_is_published_unreadable_and_in_quarantine(settin
     found = json.loads(type_in("providers", "status", "--json").out)["providers"]["toy"]
     assert (found["activities"], found["unreadable_rows"], found["quarantined"]) == (3, 1, 1)
     assert (found["last_pull"]["activities"], found["last_pull"]["complete"]) == (4, True)
-    text = type_in("providers", "status").out
-    assert "activities: 3; in quarantine: 1; unreadable rows: 1" in text
-    assert "`strava-pipeline quarantine list` shows which" in text
 
 
 def test_without_an_enabled_provider_the_status_says_so(settings: Settings, type_in: Type) -> None:

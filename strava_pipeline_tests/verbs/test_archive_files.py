@@ -55,13 +55,13 @@ def with_cell(files: Files, column: int, change: Callable[[str], str]) -> None:
 def other_bytes(files: Files) -> str:
     name = a_recording(files)
     files[name] += b" "
-    return f"{name}: the warehouse has other bytes under this name"
+    return f'"{name}", "problem": "other_content"'
 
 
 def missing_file(files: Files) -> str:
     name = a_recording(files)
     del files[name]
-    return f"{name}: named by a row, and not in the archive"
+    return f'"{name}", "problem": "not_in_archive"'
 
 
 def anothers_file(files: Files) -> str:
@@ -69,7 +69,7 @@ def anothers_file(files: Files) -> str:
     one, other = [row for row in rows[1:] if row[at]][:2]
     other[at] = one[at]
     put(files, rows)
-    return f"{one[at]}: named by a row, and by an earlier row too"
+    return f'"{one[at]}", "problem": "shared"'
 
 
 def swapped_files(files: Files) -> str:
@@ -77,24 +77,24 @@ def swapped_files(files: Files) -> str:
     one, other = [row for row in rows[1:] if row[at]][:2]
     one[at], other[at] = other[at], one[at]
     put(files, rows)
-    return f"{one[at]}: the warehouse has another file for the row's activity"
+    return f'"{one[at]}", "problem": "other_activity"'
 
 
 def missing_picture(files: Files) -> str:
     name = min(name for name in files if name.startswith("media/"))
     del files[name]
-    return f"{name}: a picture that a row names, and not in the archive"
+    return f'"{name}", "problem": "picture_missing"'
 
 
 def other_picture(files: Files) -> str:
     name = min(name for name in files if name.startswith("media/"))
     files[name] += b" "
-    return f"{name}: the warehouse has other bytes under this name"
+    return f'"{name}", "problem": "other_content"'
 
 
 def other_gear(files: Files) -> str:
     with_cell(files, cells(files)[0].index("Activity Gear"), lambda name: f"{name} II")
-    return "gear_name "
+    return '"gear_name": '
 
 
 def other_brand(files: Files) -> str:
@@ -107,17 +107,17 @@ def other_brand(files: Files) -> str:
 def first_commute(files: Files) -> str:
     at = cells(files)[0].index("Commute")
     with_cell(files, at, lambda text: "false" if text == "true" else "true")
-    return "commute_shown "
+    return '"commute_shown": '
 
 
 def blank_at_the_end(files: Files) -> str:
     with_cell(files, cells(files)[0].index("Activity Name"), lambda name: f"{name} ")
-    return ' "'
+    return ' ", "gold": '
 
 
 def other_calories(files: Files) -> str:
     with_cell(files, cells(files)[0].index("Calories"), lambda text: str(float(text) + 5))
-    return "calories "
+    return '"calories": '
 
 
 CHANGES = [other_bytes, missing_file, anothers_file, swapped_files, missing_picture, other_picture, other_gear, other_brand, first_commute, blank_at_the_end, other_calories]  # fmt: skip
@@ -127,13 +127,13 @@ CHANGES = [other_bytes, missing_file, anothers_file, swapped_files, missing_pict
 def test_whatever_differs_is_named_and_ends_with_4(
     imported: Rig, type_on: TypeOn, files: Files, tmp_path: Path, change: Callable[[Files], str] | None
 ) -> None:
-    words = change(files) if change is not None else "Nothing is missing and nothing differs."
+    words = change(files) if change is not None else '"differing": []'
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
         for name, body in files.items():
             archive.writestr(name, body)
-    said = type_on(imported)("archive", "verify", str(tmp_path / "export.zip"))
+    said = type_on(imported)("archive", "verify", str(tmp_path / "export.zip"), "--json")
     assert words in said.out
     assert said.code == (4 if change is not None else 0)
-    told = json.loads(type_on(imported)("archive", "verify", str(tmp_path / "export.zip"), "--json").out)
+    told = json.loads(said.out)
     assert told["agrees"] is (change is None)
     assert told["files"]["compared"] > 20

@@ -43,14 +43,12 @@ def dismissed(lake: Lake) -> list[int]:
 
 
 def test_a_dismissed_activity_makes_room_for_the_next_one_and_may_come_back(ran: Lake, type_in: Type) -> None:
-    shown = type_in("bests", "show", "-7")
-    assert "Fastest 1 km: 3:13 · 3:13 /km (Strava)" in shown.out
+    assert "3:13" in type_in("bests", "show", "-7").out
     assert record(ran) == -7
     said = type_in("bests", "dismiss", "-7")
     assert (said.code, "bests restore -7" in said.out, record(ran)) == (0, True, 8)
     told = json.loads(type_in("bests", "show", "-7", "--json").out)
     assert (told["is_dismissed"], told["bests"][0]["value"], told["bests"][0]["is_dismissed"]) == (True, 193.0, True)
-    assert "It holds no record, as you decided" in type_in("bests", "show", "-7").out
     assert (type_in("bests", "restore", "-7").code, record(ran)) == (0, -7)
     assert type_in("bests", "dismiss", "99").code == 2
     assert dismissed(ran) == []
@@ -65,7 +63,7 @@ def test_what_became_one_with_others_since_may_come_back(ran: Lake, type_in: Typ
     )
     publish(ran)
     assert dismissed(ran) == [8]
-    assert "It holds no record, as you decided" in type_in("bests", "show", "8").out
+    assert "is dismissed: yes" in type_in("bests", "show", "8").out
     type_in("bests", "restore", "8")
     assert (record(ran), dismissed(ran)) == (8, [])
 

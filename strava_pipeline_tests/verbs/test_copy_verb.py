@@ -91,9 +91,9 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: 
     copied.lake.goals.write_text('units = "km"\n')
     first, second = typed("copy", "--json"), typed("copy")
     assert (first.code, json.loads(first.out)["kinds"]) == (0, ["own"])
-    assert (second.code, second.out) == (0, f"The copy in {place} is up to date.\n")
+    assert (second.code, second.out.splitlines()[-1]) == (0, "The copy is up to date.")
     checked = typed("copy", "check")
-    assert (checked.code, checked.out.splitlines()[-1]) == (0, "Files and rebuilt tables are the same as here.")
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "agrees: yes")
     assert not (copied.lake.copied / "scratch").exists()
     listed = json.loads(typed("copy", "list", "--json").out)
     assert sorted(each["kind"] for each in listed["snapshots"]) == ["api", "own", "published"]
@@ -102,7 +102,7 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: 
     assert [state for what, state in said.items() if place in what or "brought up to date" in what] == ["ok", "ok"]
     (copied.lake.decisions / "note.jsonl").write_text("{}\n")
     lacking = typed("copy", "check")
-    assert (lacking.code, "New or changed here since: 1 file: decisions/note.jsonl" in lacking.out) == (4, True)
+    assert (lacking.code, "lacking: decisions/note.jsonl" in lacking.out) == (4, True)
     (copied.lake.decisions / "note.jsonl").unlink()
     with writing(copied.lake) as connection:
         connection.execute("UPDATE activities_all SET name = 'another'")
@@ -117,7 +117,7 @@ def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(copied: Rig, typ
     copied.begin_with("flow")
     typed, copy = type_on(copied), tmp_path / "copy"
     assert typed("copy").code == 0
-    assert f"The second copy in {copy}: is deleted too" in typed("purge", "--dry-run").out
+    assert f"second copy: {copy}" in typed("purge", "--dry-run").out
     copy.rename(tmp_path / "unmounted")
     refused = typed("purge", "--yes", "--api")
     assert (refused.code, "so nothing here was deleted" in refused.err) == (1, True)
@@ -126,7 +126,7 @@ def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(copied: Rig, typ
     came = {hashlib.sha256(path.read_bytes()).hexdigest() for place in copied.lake.of_api for path in files(place)}
     assert came & {*blobs(copied)}
     done = typed("purge", "--yes", "--api", "--keep-access")
-    assert (done.code, f"Deleted too: its part of the second copy in {copy}." in done.out) == (0, True)
+    assert (done.code, f"second copy: {copy}" in done.out) == (0, True)
     assert (came & {*blobs(copied)}, kinds(copied)) == (set(), ["own", "own", "published"])
     found = restic_of(copied.settings)
     for number, each in enumerate(found.snapshots()):  # nothing of any snapshot, unpacked

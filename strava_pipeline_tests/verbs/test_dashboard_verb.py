@@ -102,16 +102,6 @@ def test_the_command_for_a_link_is_that_of_this_dashboard(
         assert f"(`strava-pipeline dashboard link --demo{words}` prints" in capsys.readouterr().err
 
 
-def test_without_a_dashboard_the_command_that_starts_the_right_one_is_named(
-    settings: Settings, tmp_path: Path, type_in: Type
-) -> None:
-    own = type_in("dashboard", "link")
-    assert (own.code, own.err) == (1, "No dashboard is running. Start one: strava-pipeline dashboard\n")
-    for folder, words in ((tmp_path / "demo", ""), (tmp_path / "other", " --folder other")):
-        of_demo = type_in("dashboard", "link", "--demo", "--folder", str(folder))
-        assert of_demo.err == f"No dashboard is running. Start one: strava-pipeline dev --demo{words}\n"
-
-
 def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """verbs.demo: its settings. The demo itself runs in e2e/."""
 
-import re
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.state import build_state
-from strava_pipeline.verbs.demo import NOWHERE, demo_settings, prepare_folder, print_dev_hint, print_queries
+from strava_pipeline.verbs.demo import NOWHERE, demo_settings, prepare_folder
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 from strava_pipeline.verbs.service_process import free_address
 
@@ -49,26 +48,6 @@ def test_the_demos_dashboard_is_where_the_environment_says_and_not_where_the_use
         settings = demo_settings(tmp_path / "demo", NOWHERE)
         assert settings.dashboard_address == address
         assert (free_address(address) == "off") == (address == "off")
-
-
-def test_the_demo_ends_with_the_command_that_shows_it_and_the_addresses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for address, shown in (("127.0.0.1:8723", ["http://127.0.0.1:8723"]), ("off", [])):
-        monkeypatch.setenv("DASHBOARD_ADDRESS", address)
-        print_dev_hint(tmp_path / "my demo", demo_settings(tmp_path / "my demo", NOWHERE))
-        printed = capsys.readouterr().out
-        assert "strava-pipeline dev --demo --folder 'my demo'\n" in printed
-        assert re.findall(r"http\S+", printed) == [*shown, "http://127.0.0.1:3000"]
-        assert ("prints an address that logs in" in printed) == bool(shown)
-    print_dev_hint(tmp_path / "demo", demo_settings(tmp_path / "demo", NOWHERE))
-    assert "dev --demo\n" in capsys.readouterr().out, "the folder that the command has by default"
-
-
-def test_a_query_can_be_typed_whatever_the_folder_is_called(capsys: pytest.CaptureFixture[str]) -> None:
-    print_queries(Path("my demo"), ("SELECT 1",))
-    assert "  STRAVA_DATA_DIR='my demo/data' " in capsys.readouterr().out
 
 
 def test_every_service_is_enabled_and_no_file_is_asked_for(tmp_path: Path) -> None:

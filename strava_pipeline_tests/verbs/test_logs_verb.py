@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.operations.log_files import HUMAN, KINDS, STRUCTURED, reserve
+from strava_pipeline.operations.log_files import reserve
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
@@ -55,15 +55,6 @@ def test_clean_removes_what_is_old(rig: Rig, type_on: TypeOn, words: tuple[str, 
     assert len(list(logs_dir.rglob("flow_*"))) == 6 - removed
 
 
-def test_logs_alone_shows_its_verbs_and_another_word_is_refused(rig: Rig, type_on: TypeOn) -> None:
-    typed = type_on(rig)
-    alone, wrong = typed("logs"), typed("logs", "newest")
-    assert (alone.code, wrong.code) == (2, 2)
-    assert "latest" in alone.out + alone.err
-    assert "clean" in alone.out + alone.err
-    assert "No such command 'newest'" in wrong.err
-
-
 def test_a_run_whose_log_can_not_be_written_says_so_once_and_is_done(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=3)
     rig.settings.logs_dir.write_text("a file")
@@ -79,7 +70,3 @@ def test_retries_are_shown_in_the_terminal_and_logged(make_rig: Make, type_on: T
     said = type_on(rig)("run-lite")
     assert said.err.count("attempt 1 of 3, trying again") == 1
     assert type_on(rig)("logs", "latest").out.count("attempt 1 of 3, trying again") == 1
-
-
-def test_the_two_kinds_are_kept_for_two_weeks_and_a_month() -> None:
-    assert {kind: kind.days for kind in KINDS} == {HUMAN: 14, STRUCTURED: 30}

@@ -11,21 +11,14 @@ from strava_pipeline_tests.verbs.conftest import Type
 
 def test_a_region_is_added_listed_and_removed(type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRAVA_DATA_DIR", str(tmp_path / "data"))
-    said = type_in("maps", "list")
-    assert (said.code, said.out) == (
-        0,
-        "There is no region. The dashboard's page /maps shows the command that extracts yours.\n",
-    )
     file = write_region(tmp_path / "home.pmtiles")
-    shown = "home.pmtiles: 0.0 MB, zoom 0 to 14, box 16.10, 48.00, 16.70, 48.40"
-    assert type_in("maps", "add", str(file)).out == f"Added {shown}. You may delete {file}.\n"
-    assert type_in("maps", "list").out == f"{shown}\n"
+    assert type_in("maps", "add", str(file)).out == f"Added home.pmtiles. You may delete {file}.\n"
     listed = json.loads(type_in("maps", "list", "--json").out)["regions"]["home.pmtiles"]
-    assert listed == {"box": [16.1, 48.0, 16.7, 48.4], "min_zoom": 0, "max_zoom": 14, "bytes": file.stat().st_size}
+    assert (listed["box"], listed["bytes"]) == ([16.1, 48.0, 16.7, 48.4], file.stat().st_size)
     own = tmp_path / "data" / "maps" / "home.pmtiles"
-    assert type_in("maps", "add", str(own)).out == f"Added {shown}.\n", "to delete this file would delete the region"
+    assert type_in("maps", "add", str(own)).out == "Added home.pmtiles.\n", "to delete it would delete the region"
     own.write_bytes(b"PMTiles")
-    assert type_in("maps", "list").out == "home.pmtiles: damaged; add it again, or remove it\n"
+    assert "home.pmtiles is damaged" in type_in("maps", "list").out
     assert json.loads(type_in("maps", "list", "--json").out) == {"regions": {"home.pmtiles": None}}
     assert type_in("maps", "remove", "home").out == "Removed home.\n"
     assert type_in("maps", "remove", "home").code == 2

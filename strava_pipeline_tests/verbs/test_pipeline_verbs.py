@@ -88,18 +88,6 @@ def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -
     rig.assert_true_to_source()
 
 
-@pytest.mark.parametrize(
-    "verb", ["flow", "flow-backfill", "run", "run-lite", "run-all", "refresh", "enrich", "enrich-all"]
-)
-def test_a_dry_run_asks_and_changes_nothing(rig: Rig, type_on: TypeOn, verb: str) -> None:
-    typed = type_on(rig)
-    said = typed(verb, "--dry-run")
-    assert (said.code, rig.calls()["total"]) == (0, 0)
-    assert "Calls left: " in said.out
-    assert told(typed(verb, "--dry-run", "--json"))["calls"] > 0 or verb.startswith("enrich")
-    assert not rig.lake.data_dir.exists() or not list(rig.lake.data_dir.rglob("*.gz"))
-
-
 def test_backfill_takes_years_in_every_form_and_a_few_in_a_row_are_a_run(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     said = typed("backfill", "--years", "2026", "2023", "2024")
@@ -109,8 +97,8 @@ def test_backfill_takes_years_in_every_form_and_a_few_in_a_row_are_a_run(rig: Ri
     with rig.instance() as instance:
         runs = [run for run in instance.get_runs() if run.job_name == "backfill"]
         assert sorted(map(years_of_run, runs)) == [[2023, 2024], [2026]], "no run covers a year that nobody named"
-    plan = typed("backfill", "--years", "2022-2024,2026", "--dry-run")
-    assert [f"│ {year} " in plan.out for year in (2022, 2023, 2024, 2025, 2026)] == [True, True, True, False, True]
+    plan = told(typed("backfill", "--years", "2022-2024,2026", "--dry-run", "--json"))
+    assert [each["year"] for each in plan["changes"]] == [2026, 2024, 2023, 2022]
 
 
 @pytest.mark.parametrize("words", [(), ("--years", "nineteen"), ("--years", "1999"), ("--years", "2024-2022")])
@@ -167,23 +155,7 @@ def test_a_second_flow_says_who_is_at_work_and_ends_with_0(rig: Rig, type_on: Ty
     assert rig.calls()["total"] == 0
 
 
-@pytest.mark.parametrize(
-    ("lacking", "says", "code"),
-    [
-        ("client_id", "STRAVA_CLIENT_ID", 2),
-        ("client_secret", "STRAVA_CLIENT_SECRET", 2),
-        ("login", "strava-pipeline auth", 2),
-    ],
-)
-def test_what_is_missing_is_named(
-    rig: Rig, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch, lacking: str, says: str, code: int
-) -> None:
-    if lacking == "login":
-        (rig.settings.secrets_dir / "strava_token.json").unlink()
-    else:
-        rig.settings = rig.settings.model_copy(update={lacking: None})
-        monkeypatch.delenv(f"STRAVA_{lacking.upper()}", raising=False)
+def test_a_missing_login_is_named(rig: Rig, type_on: TypeOn) -> None:
+    (rig.settings.secrets_dir / "strava_token.json").unlink()
     said = type_on(rig)("flow")
-    assert said.code == code
-    assert says in said.err
-    assert "Traceback" not in said.err
+    assert (said.code, "strava-pipeline auth" in said.err, "Traceback" in said.err) == (2, True, False)

@@ -1,7 +1,6 @@
 """`plan` and the dry runs: what is told beforehand, what that costs, and that a backfill then does just that."""
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -37,16 +36,9 @@ def test_a_plan_of_an_empty_folder_gives_lower_bounds_and_makes_nothing(rig: Rig
         "read calls in 15 minutes",
         "read calls in a day",
     ]
-    said = typed("plan")
-    assert f"Calls: at least {len(years_of_runs(rig.years))}\n" in said.out
-    assert "no earlier than" in said.out
+    assert f"calls: {len(years_of_runs(rig.years))}\n" in typed("plan").out
     assert rig.calls()["total"] == 0
     assert not rig.lake.data_dir.exists()
-
-
-def test_a_plan_needs_no_login(rig: Rig, type_on: TypeOn) -> None:
-    (rig.settings.secrets_dir / "strava_token.json").unlink()
-    assert planned(type_on(rig), "2024")["calls"] == 1
 
 
 def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -> None:
@@ -72,25 +64,18 @@ def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -
     assert by_year(planned(typed, "--years", "2024"))[2024] == (True, 0)
 
 
-def test_the_finish_is_told_in_both_zones_and_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
-    rig = make_rig(limits=Limits(900, 2000, 900, 15), settings={"timezone": "Asia/Kolkata"})
+def test_the_finish_is_told_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(limits=Limits(900, 2000, 900, 15))
     typed = type_on(rig)
     rig.do("run_all")
     rig.do("compact")
-    said = typed("plan")
     plan = planned(typed)
     assert (plan["governing"], plan["days"]) == ("read calls in a day", 3)
     assert plan["done_at"].startswith("2026-03-12T00:00:")
-    done = "Done 2026-03-12 00:00 UTC (2026-03-12 05:30 Asia/Kolkata), begun now: on 3 days"
-    assert f"{done}, if it is started again when a day's limit opens." in said.out
-    assert "calls in a day, until 2026-03-11 00:00 UTC; this one governs" in said.out
+    assert "if it is started again when a day's limit opens" in typed("plan").out
     ran = typed("flow-backfill")
     assert ran.code == 3
     assert "if it is started again when a day's limit opens" in ran.err
-
-
-def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn) -> None:
-    assert type_on(rig)("plan", "--years", "1999").code == 2
 
 
 def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_rig: Make, type_on: TypeOn) -> None:
@@ -105,12 +90,17 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_r
     rig.calls()
     before = (rig.gold("SELECT * FROM activities_all ORDER BY id"), rig.lake.snapshot.stat().st_ino)
     shards = sorted(rig.lake.shards.rglob("*.parquet"))
-    said = typed("backfill", "--years", "2024", "--dry-run")
+    said = typed("backfill", "--years", "2024", "--dry-run", "--json")
     assert said.code == 0
-    row = next(line for line in said.out.splitlines() if line.startswith("│ 2024") and len(line.split("│")) == 8)
-    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["2024", str(len(of_2024)), "1", "1", "1", "1"]
-    assert f"2024, no longer on Strava: {gone}" in said.out
-    assert "This dry run made 2 calls, all of them listings" in said.out
+    (change,) = json.loads(said.out)["changes"]
+    assert change == {
+        "year": 2024,
+        "listed": len(of_2024),
+        "inserted": 1,
+        "changed": 1,
+        "details_again": 1,
+        "deleted_ids": [gone],
+    }
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert (rig.gold("SELECT * FROM activities_all ORDER BY id"), rig.lake.snapshot.stat().st_ino) == before
     assert sorted(rig.lake.shards.rglob("*.parquet")) == shards
@@ -159,9 +149,6 @@ def test_a_backfill_of_some_sports_lists_everything_and_calls_for_these_only(mak
     of_2024 = {item["id"]: item["sport_type"] for item in rig.truth() if item["start_date_local"].startswith("2024")}
     wanted = {one for one, sport in of_2024.items() if sport in ("Run", "Swim")}
     assert 0 < len(wanted) < len(of_2024)
-    dry = typed("backfill", "--years", "2024", "--dry-run", "--sports", "run,swim")
-    assert dry.code == 0
-    assert "Calls for details are counted for Run, Swim alone; every activity that is listed lands." in dry.out
     plan = json.loads(typed("backfill", "--years", "2024", "--dry-run", "--json", "--sports", "run,swim").out)
     assert (plan["details_calls"], plan["sports"]) == (len(wanted), ["Run", "Swim"])
     assert plan["changes"][0]["inserted"] == len(of_2024)
@@ -178,8 +165,7 @@ def test_a_backfill_of_some_sports_lists_everything_and_calls_for_these_only(mak
     assert typed("backfill", "--years", "2024").code == 0
     assert set(rig.calls()["details"]) == {str(one) for one in of_2024.keys() - wanted}, "a later one fetches the rest"
     rig.calls()
-    tracked = typed("streams", "--years", "2024", "--sports", "Run", "--dry-run")
-    assert "Calls for streams are counted for Run alone" in tracked.out
+    assert "sports: Run" in typed("streams", "--years", "2024", "--sports", "Run", "--dry-run").out
     assert typed("streams", "--years", "2024", "--sports", "Run").code == 0
     assert rig.calls()["by_endpoint"]["/activities/{id}/streams"] <= sum(sport == "Run" for sport in of_2024.values())
 
@@ -196,8 +182,6 @@ def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, 
     said = type_on(rig)("backfill", "--years", "2024", "2025", "--dry-run", "--max-calls", "1")
     assert said.code == 3
     assert rig.calls()["total"] == 1
-    assert "not whole" in said.out
-    assert "to delete" in said.out
     assert "--max-calls" in said.err
 
 
@@ -207,17 +191,13 @@ def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: R
     rig.do("run_all")
     rig.do("compact")
     rig.calls()
-    said = typed(verb, "--dry-run")
+    said = typed(verb, "--dry-run", "--max-calls", "1", "--json")
     assert (said.code, rig.calls()["total"]) == (0, 0)
-    assert "Nothing was asked for, nothing changed." in said.out
+    plan = json.loads(said.out)
     calls = {"flow": 2, "run": 2, "flow-backfill": 32, "enrich": 0, "enrich-all": 30}
     gear = rig.one("SELECT count(DISTINCT gear_id) FROM activities") if verb == "flow-backfill" else 0
     since = {"flow": "(SELECT max(start_date) FROM activities)", "enrich": "TIMESTAMPTZ '2026-03-10 12:00:30Z'"}
     recent = "SELECT count(*) FROM activities WHERE start_date >= {} - INTERVAL 21 DAY"
     expected = calls[verb] + gear + (rig.one(recent.format(since[verb])) if verb in since else 0)
-    # The years are those of the host, and one that the emulator has not reached was never listed.
-    assert re.search(rf"^Calls: (at least )?{expected}$", said.out, re.MULTILINE)
-    assert "--max-calls" not in said.out
-    capped = typed(verb, "--dry-run", "--max-calls", "1").out
-    assert ("With --max-calls 1 the command ends after 1 of them" in capped) == (expected > 1)
-    assert json.loads(typed(verb, "--dry-run", "--max-calls", "1", "--json").out)["max_calls"] == 1
+    assert (plan["calls"], plan["max_calls"]) == (expected, 1)
+    assert "Nothing was asked for, nothing changed." in typed(verb, "--dry-run").out

@@ -60,36 +60,6 @@ def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_o
         ]
 
 
-@pytest.mark.parametrize("words", [("--years", "nineteen"), ("--years", "1999"), ("--max-calls", "0")])
-def test_what_makes_no_sense_is_refused(listed: Rig, type_on: TypeOn, words: tuple[str, ...]) -> None:
-    assert type_on(listed)("streams", *words).code == 2
-    assert listed.calls()["total"] == 0
-
-
-def test_a_dry_run_counts_the_calls_and_makes_none(listed: Rig, type_on: TypeOn) -> None:
-    typed = type_on(listed)
-    said = typed("streams", "--dry-run")
-    assert (said.code, listed.calls()["total"], listed.lake.streams.exists()) == (0, 0, False)
-    assert "Calls: 28" in said.out.replace("about ", "")
-    assert "streams" in said.out
-    assert "Nothing was asked for, nothing changed." in said.out
-    assert "Calls: 6" in typed("streams", "--dry-run", "--years", "2022").out.replace("about ", "")
-
-
-def test_before_anything_was_listed_there_is_nothing_to_ask_for(rig: Rig, type_on: TypeOn) -> None:
-    typed = type_on(rig)
-    for words in (("streams", "--dry-run"), ("streams",)):
-        assert typed(*words).code == 0
-    assert rig.calls()["total"] == 0
-
-
-def test_without_a_login_it_says_how_to_get_one(listed: Rig, type_on: TypeOn) -> None:
-    (listed.settings.secrets_dir / "strava_token.json").unlink()
-    said = type_on(listed)("streams")
-    assert said.code == 2
-    assert "strava-pipeline auth" in said.err
-
-
 def test_the_cushion_is_the_user_s_to_set(make_rig: Make, type_on: TypeOn) -> None:
     rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
     assert type_on(rig)("streams", "--cushion-daily", "15").code == 3

@@ -157,10 +157,6 @@ class Cell:
     gear_status: Status | None = None
     link: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The shape in docs/formats.md."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -175,6 +171,12 @@ class Row:
     gear_from: str | None = None
     item: str | None = None
 
+    @property
+    def differs(self) -> bool:
+        """Whether a service lacks it, or has another name, or another gear than the one that leads."""
+        gear = [cell.gear_status for cell in self.cells.values() if self.gear_from is not None]
+        return not {"ok", "authority", None}.issuperset([*gear, *(cell.name_status for cell in self.cells.values())])
+
     def to_json(self) -> dict[str, Any]:
         """The shape in docs/formats.md, without the key."""
         return {
@@ -184,7 +186,7 @@ class Row:
             "distance": self.effort.distance,
             "name_authority": self.name_from,
             "gear_authority": self.gear_from,
-            "providers": {name: cell.to_json() for name, cell in self.cells.items()},
+            "providers": self.cells,
         }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveGear, ArchiveRow
@@ -59,31 +59,29 @@ class GoldActivity:
 class NamedActivity:
     """An activity for a report, with its start (UTC) and name in the archive or in gold."""
 
-    activity_id: int
+    id: int
     start_date: datetime | None
     name: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class DeletedActivity:
+class DeletedActivity(NamedActivity):
     """An activity of the archive that is deleted in gold. `archive_is_newer`: than the deletion, so gold is wrong."""
 
-    activity: NamedActivity
     deleted_at: datetime
     archive_is_newer: bool
 
 
 @dataclass(frozen=True, slots=True)
-class DifferingActivity:
+class DifferingActivity(NamedActivity):
     """An activity of both. `fields`: the values of archive and gold of each field that differs."""
 
-    activity: NamedActivity
-    fields: Mapping[str, tuple[Any, Any]]
+    fields: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The result of a comparison. `rows` = `in_both` + `only_in_archive` + `deleted`; lists are in the order of starts.
+    """The result of a comparison. `rows` = `in_both` + `only_in_archive` + `deleted_in_gold`; lists are in the order of starts.
 
     `stood_for`: activities in both that gold shows under another activity, whose fields it has; they are not compared.
     `other_athletes`: the athletes of gold, if it has none of the archive's athlete.
@@ -95,7 +93,7 @@ class Agreement:
     stood_for: int
     only_in_archive: tuple[NamedActivity, ...]
     only_in_gold: tuple[NamedActivity, ...]
-    deleted: tuple[DeletedActivity, ...]
+    deleted_in_gold: tuple[DeletedActivity, ...]
     differing: tuple[DifferingActivity, ...]
     other_athletes: tuple[int, ...] = ()
 
@@ -103,7 +101,7 @@ class Agreement:
     def agrees(self) -> bool:
         """Whether nothing is missing and nothing differs. A deletion after the archive was made is no difference."""
         wrong = (self.only_in_archive, self.only_in_gold, self.differing, self.other_athletes)
-        return not any(wrong) and not any(each.archive_is_newer for each in self.deleted)
+        return not any(wrong) and not any(each.archive_is_newer for each in self.deleted_in_gold)
 
     @property
     def fields(self) -> dict[str, int]:
@@ -125,20 +123,21 @@ def compare_activities(
     missing, deleted, differing, met = [], [], [], set(listed)
     in_both = stood_for = 0
     for key, row in listed.items():
-        named = NamedActivity(key, row.started_at, row.name)
+        named = (key, row.started_at, row.name)
         found = _held(key, held, stand_ins)
         if found is None:
-            missing.append(named)
+            missing.append(NamedActivity(*named))
             continue
         met |= {found.activity_id, stand_ins.get(key, key)}
         if found.deleted_at is not None:
-            deleted.append(DeletedActivity(named, found.deleted_at, newest is not None and found.deleted_at < newest))
+            deleted.append(DeletedActivity(*named, found.deleted_at, newest is not None and found.deleted_at < newest))
             continue
         in_both += 1
         if found.activity_id != key:
             stood_for += 1
         elif fields := differences(row, found):
-            differing.append(DifferingActivity(named, fields))
+            both = {name: {"archive": archived, "gold": gold} for name, (archived, gold) in fields.items()}
+            differing.append(DifferingActivity(*named, both))
     athletes = {one.athlete_id for one in held.values()} - {None}
     return Agreement(
         rows=len(listed),
@@ -147,8 +146,8 @@ def compare_activities(
         stood_for=stood_for,
         only_in_archive=tuple(sorted(missing, key=_order)),
         only_in_gold=tuple(sorted(_only_held(held.values(), met, newest, athlete_id), key=_order)),
-        deleted=tuple(sorted(deleted, key=lambda each: _order(each.activity))),
-        differing=tuple(sorted(differing, key=lambda each: _order(each.activity))),
+        deleted_in_gold=tuple(sorted(deleted, key=_order)),
+        differing=tuple(sorted(differing, key=_order)),
         other_athletes=tuple(sorted(each for each in athletes if each is not None))
         if athlete_id is not None and athlete_id not in athletes
         else (),
@@ -257,19 +256,19 @@ def _sport(row: ArchiveRow) -> str | None:
 
 
 def _order(activity: NamedActivity) -> tuple[datetime, int]:
-    return activity.start_date or datetime.max.replace(tzinfo=UTC), activity.activity_id
+    return activity.start_date or datetime.max.replace(tzinfo=UTC), activity.id
 
 
 class FileProblem(StrEnum):
-    """How a file differs, in words for people and programs."""
+    """How a file differs; docs/formats.md says more."""
 
-    NOT_IN_ARCHIVE = "named by a row, and not in the archive"
-    SHARED = "named by a row, and by an earlier row too"
-    PICTURE_MISSING = "a picture that a row names, and not in the archive"
-    UNREADABLE = "can't be read in the archive"
-    OTHER_CONTENT = "the warehouse has other bytes under this name"
-    NOT_IN_WAREHOUSE = "not in the warehouse"
-    OTHER_ACTIVITY = "the warehouse has another file for the row's activity"
+    NOT_IN_ARCHIVE = auto()
+    SHARED = auto()
+    PICTURE_MISSING = auto()
+    UNREADABLE = auto()
+    OTHER_CONTENT = auto()
+    NOT_IN_WAREHOUSE = auto()
+    OTHER_ACTIVITY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,9 +305,6 @@ class FileDifference:
 
     name: str
     problem: FileProblem
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.problem.value}"
 
 
 def compare_files(found: Iterable[ArchiveFile], held: GoldFiles) -> list[FileDifference]:

@@ -262,11 +262,10 @@ def _write_cache(lake: Lake, found: dict[_Key, _Measures]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One id of an activity, and its source. `place` 0: its row stands for the activity."""
+    """One id of an activity, and its source."""
 
     id: int
     source: str
-    place: int
     name: str | None
     start_date: datetime | None
     deleted: bool
@@ -274,10 +273,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MatchedActivity:
-    """An activity with several ids."""
+    """An activity with several ids: the first source's row stands for it."""
 
     activity_id: int
-    members: list[Member] = field(default_factory=list)
+    sources: list[Member] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +286,7 @@ class ActivityPair:
     ids: tuple[int, int]
     sources: tuple[str, str]
     names: tuple[str | None, str | None]
-    starts: tuple[datetime | None, datetime | None]
+    start_dates: tuple[datetime | None, datetime | None]
     verdict: str
     joined: bool
     score: float
@@ -297,22 +296,22 @@ class ActivityPair:
 
 @dataclass(frozen=True, slots=True)
 class PairEvidence:
-    """The evidence for any two activities. `points`: by kind, reached (None: not known of both) and possible."""
+    """The evidence for any two activities. `points` by kind: `points` (None: not known of both) `of` those possible."""
 
     verdict: str
     score: float
-    points: dict[str, tuple[float | None, float]]
+    points: dict[str, dict[str, float | None]]
     reasons: list[str]
 
 
 def matched_activities(connection: Connection, activity: int | None = None) -> list[MatchedActivity]:
     """The activities with several ids, newest first; or only that with the id `activity`."""
     found: dict[int, MatchedActivity] = {}
-    for head, place, one, source, name, start, deleted in connection.execute(
+    for head, _, one, source, name, start, deleted in connection.execute(
         sql("members_listed"), {"id": activity}
     ).fetchall():
         matched = found.setdefault(head, MatchedActivity(head))
-        matched.members.append(Member(one, source, place, name, _utc(start), deleted))
+        matched.sources.append(Member(one, source, name, _utc(start), deleted))
     return list(found.values())
 
 
@@ -345,7 +344,7 @@ def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> P
     judged: dict[str, Any] = judge_pairs(
         found, known.filter(pl.col("id").is_in([one, other])), PointComparison(lake, is_kept=False)
     ).row(0, named=True)
-    points = {kind: (judged[f"{kind}_points"], rule.value) for kind, rule in WEIGHTS.items()}
+    points = {kind: {"points": judged[f"{kind}_points"], "of": rule.value} for kind, rule in WEIGHTS.items()}
     return PairEvidence(judged["verdict"], judged["score"], points, judged["reasons"])
 
 

@@ -1,17 +1,15 @@
 """The commands `trips car`: status, list, drain and replay, from the log of pings or from scenarios."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from strava_pipeline.core.text import fields_of
 from strava_pipeline.verbs.options import Verbose, command_group
-from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.trips.car.keeping import Comparison
     from strava_pipeline.trips.car.rules.config import Limits
 
 
@@ -93,22 +91,12 @@ def status(as_json: Json = False) -> None:
     from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import current_users
     from strava_pipeline.trips.car.rules.users import live_status
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
-    users = {name: live_status(user) for name, user in sorted(current_users(Lake(Settings.load().data_dir)).items())}
-    if as_json:
-        echo_json({"users": [{"user_id": name, **user} for name, user in users.items()]})
-        return
-    if not users:
-        out.print("No ping ever came. docs/trips/car/README.md describes how phones send them.")
-    for name, user in users.items():
-        line = f"{name}: {user['state']}"
-        if user["start_time"]:
-            car = user["car_name"] or "no car yet"
-            line += (
-                f", {car}, {user['distance_km']:.1f} km in {user['duration_s'] / 60:.0f} min since {user['start_time']}"
-            )
-        out.print(line)
+    users = sorted(current_users(Lake(Settings.load().data_dir)).items())
+    found = [{"user_id": name, **live_status(user)} for name, user in users]
+    nothing = "No ping ever came. docs/trips/car/README.md describes how phones send them."
+    show({"users": found}, as_json=as_json, nothing=nothing)
 
 
 @app.command("list")
@@ -119,42 +107,19 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List trips by car of the published warehouse, the newest first."""
-    from rich.table import Table
-
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import published_trips
-    from strava_pipeline.verbs.output import plain
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.views import show
 
     with snapshot(Lake(Settings.load().data_dir)) as connection:
         trips = published_trips(connection, user_id, year, limit)
-    if as_json:
-        echo_json({"trips": [plain(trip) | _times(trip) for trip in trips]})
-        return
-    if not trips:
-        out.print("No trips by car yet.")
-        return
-    table = Table(box=None)
-    table.add_column("Start (UTC)", no_wrap=True)
-    for title in ("Minutes", "User", "Car", "km", "By", "From", "To", "Class", "Ended"):
-        table.add_column(title, justify="right" if title in ("Minutes", "km") else "left", overflow="fold")
-    for trip in trips:
-        minutes = (trip["end_time"] - trip["start_time"]).total_seconds() / 60
-        table.add_row(
-            f"{trip['start_time']:%Y-%m-%d %H:%M}",
-            f"{minutes:.0f}",
-            trip["user_id"],
-            trip["car_name"] or "–",
-            f"{trip['distance_km']:.1f}",
-            trip["distance_source"],
-            trip["start_location"] or "–",
-            trip["end_location"] or "–",
-            trip["classification"],
-            trip["via"],
-        )
-    out.print(table)
+    rows = [trip | _times(trip) for trip in trips]
+    show({"trips": rows}, as_json=as_json, nothing="No trips by car yet.", hidden=_FOR_PROGRAMS)
+
+
+_FOR_PROGRAMS = ("trip_id", "car_id", "gps_only", "long_route", "deviation_percent", "resumes_trip_id")
 
 
 def _times(trip: Mapping[str, Any]) -> dict[str, str | None]:
@@ -172,51 +137,22 @@ def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import compare_limits
+    from strava_pipeline.verbs.views import show
 
     found = compare_limits(Lake(Settings.load().data_dir), limits)
-    if as_json:
-        echo_json({"format": FORMAT, **_comparison_json(asdict(found))})
-    else:
-        _print_comparison(found)
+    different = [
+        {"trip_id": one.trip_id, "before": _ended(one.before), "after": _ended(one.after)} for one in found.different
+    ]
+    advice = [
+        "Where a car would have been asked that was not asked then, that counts as no answer: these trips may have come out "
+        "otherwise."
+    ]
+    answer = {"format": FORMAT, **fields_of(found), "different": different}
+    show(answer, as_json=as_json, advice=advice if found.unknown else [])
 
 
-def _print_comparison(found: "Comparison") -> None:
-    from strava_pipeline.verbs.terminal import out
-
-    out.print(
-        f"{found.trips_before} trips, {found.cancelled_before} cancelled; with these limits {found.trips_after} and "
-        f"{found.cancelled_after}. Different: {len(found.different)}."
-    )
-    for one in found.different:
-        before, after = one.before or {}, one.after or {}
-        changes = [
-            f"{name} {_text(before.get(name))} → {_text(after.get(name))}"
-            for name in {**before, **after}
-            if before.get(name) != after.get(name)
-        ]
-        what = "; ".join(changes) if before and after else ("no trip any more" if before else "a trip now")
-        out.print(f"  {one.trip_id}: {what}")
-    if found.unknown:
-        out.print(
-            f"{found.unknown} times a car would have been asked that was not asked then; that counts as no answer, so these "
-            "trips may have come out otherwise."
-        )
-
-
-def _comparison_json(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """The comparison as JSON, instants as text."""
+def _ended(trip: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The values of a trip, with its end as text."""
     from strava_pipeline.core.json_values import format_milliseconds
 
-    def trip(one: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        return None if one is None else {**one, "end_time": format_milliseconds(one["end_time"])}
-
-    different = [{**one, "before": trip(one["before"]), "after": trip(one["after"])} for one in comparison["different"]]
-    return {**comparison, "different": different}
-
-
-def _text(value: Any) -> str:
-    from strava_pipeline.core.json_values import format_milliseconds
-
-    if isinstance(value, float):
-        return format_milliseconds(value) or "–" if value > 1e8 else f"{value:.3f}"
-    return "–" if value is None else str(value)
+    return None if trip is None else {**trip, "end_time": format_milliseconds(trip["end_time"])}

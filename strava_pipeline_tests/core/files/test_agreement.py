@@ -13,6 +13,7 @@ from strava_pipeline.core.files.agreement import (
     Agreement,
     ArchiveFile,
     DeletedActivity,
+    FileDifference,
     FileProblem,
     GoldActivity,
     GoldFiles,
@@ -166,9 +167,11 @@ def test_fields_that_differ_are_told_no_other(row_cells: dict[str, str], values:
     assert found.fields == {field: 1}
     assert not found.agrees
     (one,) = found.differing
-    assert one.activity.activity_id == 1001
-    assert one.fields[field][1] == (GOLD | values).get(field), "what gold holds stands behind what the archive tells"
-    assert one.fields[field][0] != one.fields[field][1]
+    assert one.id == 1001
+    assert one.fields[field]["gold"] == (GOLD | values).get(field), (
+        "what gold holds stands behind what the archive tells"
+    )
+    assert one.fields[field]["archive"] != one.fields[field]["gold"]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +296,7 @@ def test_what_only_one_of_both_has_is_named_in_the_order_of_starts() -> None:
     found = compared(listed, *gold)
     early = datetime(2020, 1, 1, 10, tzinfo=UTC)
     assert found.only_in_archive == (NamedActivity(2, early, "Early"), NamedActivity(3, START, "Late"))
-    assert [each.activity_id for each in found.only_in_gold] == [12, 11]
+    assert [each.id for each in found.only_in_gold] == [12, 11]
     assert found.only_in_gold[1] == NamedActivity(11, START, "Same moment")
     assert (found.rows, found.in_both, found.agrees) == (3, 1, False)
 
@@ -320,23 +323,23 @@ def test_what_the_archive_can_not_have_is_no_difference(one: GoldActivity) -> No
 
 def test_an_archive_that_does_not_tell_whose_it_is_is_held_against_all_of_gold() -> None:
     one = held(5, athlete_id=8)
-    assert [each.activity_id for each in compared(rows({}), held(), one, athlete_id=None).only_in_gold] == [5]
+    assert [each.id for each in compared(rows({}), held(), one, athlete_id=None).only_in_gold] == [5]
     of_nobody = held(6, athlete_id=None)
-    assert [each.activity_id for each in compared(rows({}), held(), of_nobody).only_in_gold] == [6]
+    assert [each.id for each in compared(rows({}), held(), of_nobody).only_in_gold] == [6]
 
 
 def test_a_deletion_that_the_archive_is_too_old_to_know_of_is_told_and_no_difference() -> None:
     later = START + timedelta(days=3)
     found = compared(rows({}), held(deleted_at=later, name="Other"))
-    assert found.deleted == (DeletedActivity(NamedActivity(1001, START, "Lunch"), later, archive_is_newer=False),)
+    assert found.deleted_in_gold == (DeletedActivity(1001, START, "Lunch", later, archive_is_newer=False),)
     assert (found.in_both, found.differing, found.only_in_archive, found.agrees) == (0, (), (), True)
 
 
 def test_a_deletion_that_the_archive_contradicts_is_a_difference() -> None:
     listed = rows({}, {"Activity ID": "2", "Activity Date": "Jan 1, 2020, 10:00:00 AM"})
     found = compared(listed, held(), held(2, deleted_at=START - timedelta(days=1)))
-    (one,) = found.deleted
-    assert (one.activity.activity_id, one.archive_is_newer, found.agrees) == (2, True, False)
+    (one,) = found.deleted_in_gold
+    assert (one.id, one.archive_is_newer, found.agrees) == (2, True, False)
 
 
 def test_a_row_without_an_id_is_found_by_its_hash() -> None:
@@ -386,7 +389,7 @@ def test_its_own_row_comes_before_the_one_that_stands_for_it_unless_it_is_delete
     gone = held(deleted_at=START + timedelta(days=1))
     assert compared(rows({}), gone, other, stand_ins={1001: -9}).stood_for == 1
     both_gone = compared(rows({}), gone, held(-9, deleted_at=START), stand_ins={1001: -9})
-    assert [each.deleted_at for each in both_gone.deleted] == [gone.deleted_at]
+    assert [each.deleted_at for each in both_gone.deleted_in_gold] == [gone.deleted_at]
 
 
 def test_the_activity_that_stands_for_one_is_not_only_in_gold() -> None:
@@ -438,7 +441,7 @@ def test_a_file_is_the_same_by_what_it_holds(file: ArchiveFile, problem: FilePro
 
 def test_where_gold_has_no_archives_files_only_what_can_not_be_read_differs() -> None:
     found = [ArchiveFile("1.fit", "other", "OTHER", 1), ArchiveFile("2.fit", None)]
-    assert [str(each) for each in compare_files(found, GoldFiles())] == ["2.fit: can't be read in the archive"]
+    assert compare_files(found, GoldFiles()) == [FileDifference("2.fit", FileProblem.UNREADABLE)]
 
 
 @pytest.mark.parametrize(
