@@ -5,17 +5,15 @@ What is known of a provider is operations/provider_access.py's, the registry of 
 """
 
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import (
     HELP,
-    NONE_ENABLED,
     AllowShrink,
     AsJson,
     Days,
@@ -24,13 +22,12 @@ from strava_pipeline.verbs.options import (
     Verbose,
     command_group,
 )
-from strava_pipeline.verbs.output import ask, echo, echo_json, plain
+from strava_pipeline.verbs.output import ask, echo, echo_json
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
-    from strava_pipeline.ingest.provider import KeptLogin, LoginRequest, Provider
-    from strava_pipeline.operations.provider_access import ProviderStatus
+    from strava_pipeline.ingest.provider import LoginRequest, Provider
     from strava_pipeline.settings import Settings
 
 providers = command_group("Services besides Strava: list, status, login, pull, gear, check.")
@@ -75,75 +72,18 @@ def list_(as_json: Json = False) -> None:
 
 @providers.command()
 def status(as_json: Json = False) -> None:
-    """Show how each enabled service stands: its last operation, limits, activities and faults."""
-    from strava_pipeline.ingest.providers_file import providers_file
-    from strava_pipeline.ingest.registry import kept_login, primed_clock
-    from strava_pipeline.operations.provider_access import provider_statuses
+    """Show how each source stands: its login, lists, limits and faults."""
+    from strava_pipeline.ingest.registry import primed_clock
+    from strava_pipeline.operations.facts import facts
     from strava_pipeline.settings import Settings
-    from strava_pipeline.verbs.terminal import out
+    from strava_pipeline.verbs.status import facts_json, print_facts
 
     settings = Settings.load()
-    now = primed_clock(settings).now()
-    found = provider_statuses(settings, now)
-    logins = {name: kept_login(name, settings) for name in found}
+    found = facts(settings, primed_clock(settings).now(), ["services"])
     if as_json:
-        shown = {name: asdict(one) for name, one in found.items()}
-        for name, login in logins.items():
-            shown[name]["login"] = None if login is None else asdict(login)
-        echo_json(plain({"providers": shown}))
-        return
-    if not found:
-        out.print(NONE_ENABLED)
-    for name, one in found.items():
-        out.print(f"{one.title} ({name})", style="bold")
-        for line, is_fault in _status_lines(one, logins[name], now.date()):
-            out.print(f"  {line}", style="yellow" if is_fault else None)
-    if unread := providers_file(settings.providers_config).without_effect():
-        out.print(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
-
-
-def _status_lines(one: "ProviderStatus", login: "KeptLogin | None", today: "date") -> Iterator[tuple[str, bool]]:
-    """The lines for a person, each with whether it tells of a fault."""
-    from strava_pipeline.core.years import years_by_day
-    from strava_pipeline.verbs.status_services import older_pages
-
-    if one.login_problem is not None:
-        yield f"login: {one.login_problem}", True
-    elif login is not None:
-        ending = login.warning(one.title, today)
-        yield ending or login.described, ending is not None
-    if one.operation is None:
-        yield "nothing was done yet", False
+        echo_json(facts_json(found))
     else:
-        ending = "succeeded" if one.success else f"failed: {one.message}"
-        is_limited = one.rate_limit == "long_term"
-        yield (
-            f"last operation: {one.operation}, {at_minute(one.at) or 'never'}, {ending}",
-            not (one.success or is_limited),
-        )
-    if one.rate_limit is not None:
-        goes_on = "a run waits for it" if one.rate_limit == "short_term" else "a later run goes on"
-        yield f"rate limit ({one.rate_limit}): until {at_minute(one.rate_limit_ends_at) or 'never'}; {goes_on}", False
-    if one.last_pull is not None:
-        whole = "complete" if one.last_pull.complete else "it broke off, and the next pull goes on"
-        whole += older_pages(one.last_pull.as_of)
-        rows = counted(one.last_pull.activities, "activity")
-        yield f"last pull: {at_minute(one.last_pull.at) or 'never'}, {one.last_pull.mode}, {rows}, {whole}", False
-    if compared := years_by_day(one.compared_at):
-        yield f"compared with all that it has: {compared}", False
-    published = "not known before the next publish" if one.activities is None else one.activities
-    yield f"activities: {published}; in quarantine: {one.quarantined}; unreadable rows: {one.unreadable_rows}", False
-    if one.quarantined or one.unreadable_rows:
-        yield "`strava-pipeline quarantine list` shows which", False
-    if one.webhooks is not None:
-        waits = one.webhooks.unread + one.webhooks.waiting
-        refused = sum(one.webhooks.refused.values())
-        yield (
-            f"webhooks: {counted(one.webhooks.accepted, 'event')}, {refused} refused; {waits} still to be followed",
-            False,
-        )
-    if one.withheld:
-        yield f"not shown by the service: {one.withheld}. {one.withheld_advice}".rstrip(), True
+        print_facts(found)
 
 
 @providers.command()

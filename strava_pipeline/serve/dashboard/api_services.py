@@ -1,4 +1,4 @@
-"""`/api/providers`, `/api/gear` and `/api/insights`: services, bikes and shoes, a year."""
+"""`/api/status`, `/api/gear` and `/api/insights`: how things stand, bikes and shoes, a year."""
 
 from typing import Annotated
 
@@ -20,18 +20,17 @@ from strava_pipeline.serve.dashboard.answers import (
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.shapes import GearOfServices, Insights, Providers
+from strava_pipeline.serve.dashboard.shapes import Facts, GearOfServices, Insights
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, CurrentSettings, Now, Snapshot
 
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known_parameters)], tags=["services"])
 MOST_DUE = 500
 
 
-@router.get("/providers", response_model=Providers)
-def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = None) -> Response:
-    """How each enabled service stands, by name, and the cursor of the next page."""
-    page, rest = page_of(pipeline.providers(), limit, cursor)
-    return json_answer({"providers": page, "next": rest})
+@router.get("/status", response_model=Facts)
+def status(pipeline: CurrentPipeline) -> Response:
+    """How things stand: sources, what is published, what waits for a person."""
+    return json_answer({"facts": [fact.as_json() for fact in pipeline.facts()]})
 
 
 @router.get("/gear", response_model=GearOfServices, dependencies=[KEPT])

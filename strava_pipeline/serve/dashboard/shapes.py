@@ -219,8 +219,8 @@ class Changes(Page, DecidedChanges):
     pass
 
 
-class Providers(Page):
-    providers: dict[str, Row] = Field(description="by name")
+class Facts(BaseModel):
+    facts: list[Row]
 
 
 class Gear(BaseModel):

@@ -117,8 +117,8 @@ def test_calendar_services_gear_and_a_year(api: TestClient) -> None:
     assert len(api.get("/api/calendar").json()["months"]) == 12
     assert "2999-01 has not begun" in api.get("/api/calendar?from=2999-01").json()["detail"]
     assert api.get("/api/calendar/2025-05").json()["rows"].keys() == {str(n) for n in range(1, 8)}
-    listed = api.get("/api/providers").json()
-    assert (listed["providers"].keys(), listed["next"]) == ({"strava"}, None)
+    listed = api.get("/api/status").json()
+    assert {fact["of"] for fact in listed["facts"]} == {"", "strava"}
     gear = api.get("/api/gear").json()
     assert gear["maintenance"] == {}
     assert (gear["gear"]["strava"]["b1"]["distance_m"], gear["gear"]["strava"]["b1"]["last_on"]) == (
@@ -334,7 +334,7 @@ def test_the_document_names_every_address(api: TestClient) -> None:
         "/api/gear",
         "/api/insights/{year}",
         "/api/notifications",
-        "/api/providers",
+        "/api/status",
         "/api/requests/{request_id}",
     } <= document["paths"].keys()
     names = [one["name"] for one in document["paths"]["/api/activities"]["get"]["parameters"]]
