@@ -113,7 +113,12 @@ def aliases() -> dict[str, tuple[str, ...]]:
 
 
 class LazyCommands(TyperGroup):
-    """Lists every command from the table above; imports a command's module only to run it. `help NAME` is `NAME --help`."""
+    """Lists the commands of every day, or `help all` of the table above; imports a command's module only to run it.
+
+    `help NAME` is `NAME --help`.
+    """
+
+    shown = SUBJECTS["Start here"]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         whose, args = athlete_option(args)
@@ -122,12 +127,14 @@ class LazyCommands(TyperGroup):
         house, args = house_option(args)
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
+        if sorted(args) == ["--help", "all"]:
+            self.shown, args = COMMANDS, ["--help"]
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             args = [*aliases().get(args[0], args[:1]), *args[1:]]
         return super().parse_args(ctx, [*whose, *house, *args])
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return list(self.shown)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         for subject, commands in SUBJECTS.items():
@@ -167,7 +174,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="A command's own options: strava-pipeline help COMMAND.",
+    epilog="All commands: strava-pipeline help all. The options of one: strava-pipeline help COMMAND.",
 )
 
 

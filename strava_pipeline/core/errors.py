@@ -1,14 +1,13 @@
-"""Failures as types, named for what the caller can do about them, and the findings of `doctor`.
+"""Failures as types, named for what the caller can do about them.
 
 Every error a person may see says what happened, to what, and what to do next. No error's text holds a token, a
-secret, a code or a position, and nobody matches on its text. The code that raises errors or looks for findings
+secret, a code or a position, and nobody matches on its text. The code that raises errors
 stands elsewhere.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 
 class PipelineError(Exception):
@@ -221,42 +220,3 @@ class CallCapReachedError(PipelineError):
     def __init__(self, max_calls: int) -> None:
         super().__init__(f"{max_calls} calls were made, as many as --max-calls allows.")
         self.max_calls = max_calls
-
-
-class State(StrEnum):
-    """The state of the thing examined. Only a problem makes `doctor` end with 1."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check of `doctor`: its `name`, `what` was found, and in `mend` how to fix it, a step per line."""
-
-    name: str
-    state: State
-    what: str
-    mend: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.mend is not None) != (self.state in (State.WARNING, State.PROBLEM)):
-            raise ValueError(f"{self.name}: a warning or a problem needs a fix, and nothing else does")
-
-
-def ok(name: str, what: str) -> Finding:
-    return Finding(name, State.OK, what)
-
-
-def skipped(name: str, why: str) -> Finding:
-    return Finding(name, State.SKIPPED, why)
-
-
-def warning(name: str, what: str, mend: str) -> Finding:
-    return Finding(name, State.WARNING, what, mend)
-
-
-def problem(name: str, what: str, mend: str) -> Finding:
-    return Finding(name, State.PROBLEM, what, mend)

@@ -13,14 +13,15 @@ from typing import Any
 
 import certifi
 
-from strava_pipeline.core.errors import Finding, MissingSettingsError, ok, problem, warning
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.facts import Fact, ok, problem, warning
 
 BUNDLE = "certificates"
 PUBLIC = Path(certifi.where())  # what is trusted where nothing else is named
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def bundle_health(chosen: Path | None, now: datetime) -> Finding:
+def bundle_health(chosen: Path | None, now: datetime) -> Fact:
     """Whether the bundle in use can be read and holds certificates that are still valid; None: the public ones."""
     path = chosen or PUBLIC
     again = "Join it again: strava-pipeline doctor --make-ca-bundle FILE…"

@@ -11,6 +11,7 @@ same modules (core/source_packages.py). A module is imported when it is used, so
   Where both ways are possible, `is_application_set(settings) -> bool` chooses the first one;
 - where there are several ways, or a login has an end, `kept_login(settings) -> KeptLogin | None`, which says which it is;
 - where its file must not go while another process holds it, `forget(settings) -> None`, which deletes it;
+- where more is to be said of the login that is here, `login_facts(settings) -> Sequence[Fact]`;
 - where a login that is there may not be usable, `login_problem(settings) -> str | None`, which says why;
 - where a person may also log in by a key that the service gave them, `login_by_key`, with the arguments of `login`;
 - where `login` needs an application of the user's own, `APPLICATION_SETTINGS`, the names of its settings.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from strava_pipeline import ingest
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
 from strava_pipeline.core.sources import SOURCES, STRAVA
@@ -224,6 +226,11 @@ def assumptions(name: str, settings: Settings) -> Sequence[str]:
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
     """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
     return cast("KeptLogin | None", _asked(name, "kept_login", settings))
+
+
+def login_facts(name: str, settings: Settings) -> Sequence[Fact]:
+    """How the login to the source `name` stands, where more is known than `missing_login` and `kept_login` say."""
+    return cast("Sequence[Fact]", _asked(name, "login_facts", settings) or ())
 
 
 def offered(name: str, settings: Settings) -> ProviderSpec:

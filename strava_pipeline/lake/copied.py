@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 
 from strava_pipeline.core.copies import API, KINDS, PUBLISHED
-from strava_pipeline.core.errors import Finding, PipelineError, ok, skipped, told, warning
+from strava_pipeline.core.errors import PipelineError, told
+from strava_pipeline.core.facts import Fact, ok, skipped, warning
 from strava_pipeline.core.text import at_minute, counted, printable
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
@@ -242,7 +243,7 @@ def copy_age(lake: Lake, place: str | None) -> CopyAge:
     return CopyAge(known.at if known else None, lacking, known.problem if known else "")
 
 
-def copy_health(lake: Lake, now: datetime, place: str | None) -> list[Finding]:
+def copy_health(lake: Lake, now: datetime, place: str | None) -> list[Fact]:
     """Whether the copy at `place` is up to date, as far as that is known here; nothing is said where nobody has or wants one."""
     known = known_copy(lake)
     if place is None:

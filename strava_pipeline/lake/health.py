@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 from pydantic import ValidationError
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.core.landings import DAY
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES, catalogue_version
@@ -60,13 +61,13 @@ PRIVACY = "folders: privacy"
 _PUBLIC = ("README.md", "dagster.yaml", ".daemon.lock", ".dev.lock")  # of the checkout, or empty
 
 
-def warehouse_health(lake: Lake, now: datetime) -> list[Finding]:
+def warehouse_health(lake: Lake, now: datetime) -> list[Fact]:
     """The working warehouse and its keys, and the published one beside it. `now`: by this machine's clock."""
     found, current = _working(lake)
     return [*found, *_published(lake, current, now)]
 
 
-def _working(lake: Lake) -> tuple[list[Finding], str | None]:
+def _working(lake: Lake) -> tuple[list[Fact], str | None]:
     """The findings, and the revision if the file could be read."""
     path = lake.working
     if not path.exists():
@@ -89,7 +90,7 @@ def _working(lake: Lake) -> tuple[list[Finding], str | None]:
             return [problem(WORKING, why, _aside(path))], None
 
 
-def _look(lake: Lake, connection: Connection) -> tuple[list[Finding], str | None]:
+def _look(lake: Lake, connection: Connection) -> tuple[list[Fact], str | None]:
     made_by = catalogue_of(connection)
     if made_by is None:
         return [warning(WORKING, "it has no tables yet.", _AGAIN)], None
@@ -104,7 +105,7 @@ def _look(lake: Lake, connection: Connection) -> tuple[list[Finding], str | None
     return [state, _keys(connection, lake.working)], revision(connection)
 
 
-def _keys(connection: Connection, path: Path) -> Finding:
+def _keys(connection: Connection, path: Path) -> Fact:
     faulty = []
     for table in TABLES:
         doubled, nulls = counted(connection, "duplicate_keys", table).values()
@@ -119,7 +120,7 @@ def _aside(path: Path) -> str:
     return f"mv '{path}' '{path.with_suffix('.damaged')}'\n{_AGAIN}"
 
 
-def _published(lake: Lake, current: str | None, now: datetime) -> list[Finding]:
+def _published(lake: Lake, current: str | None, now: datetime) -> list[Fact]:
     path = lake.snapshot
     if not path.exists():
         if current is None:
@@ -146,7 +147,7 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Finding]:
     return found or [ok(PUBLISHED, f"readable{equal}{later}")]
 
 
-def listings_health(lake: Lake) -> Finding:
+def listings_health(lake: Lake) -> Fact:
     """Whether every listing can be read: runs skip a listing without a readable manifest."""
     if not lake.listings.is_dir():
         return skipped(LISTINGS, "none yet")
@@ -178,7 +179,7 @@ def answers_on_disk(lake: Lake, now: datetime) -> list[AnswerFiles]:
     return [file for path in folders for file in detail_files(lake, int(path.name.removeprefix("year="))).values()]
 
 
-def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> Finding:
+def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> Fact:
     """Whether the newest answer of every activity can be read. `answers`: of `answers_on_disk`."""
     if not lake.details.is_dir():
         return skipped(DETAILS, "none yet")
@@ -194,7 +195,7 @@ def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> 
     )
 
 
-def decisions_health(lake: Lake) -> Finding:
+def decisions_health(lake: Lake) -> Fact:
     """Whether every line of a person's decisions can be read; runs skip a line that can't be."""
     files = decision_files(lake)
     torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
@@ -205,7 +206,7 @@ def decisions_health(lake: Lake) -> Finding:
     return warning(DECISIONS, f"can't be read: {'; '.join(torn[:NAMED])}.", fix)
 
 
-def leftovers(lake: Lake, now: datetime) -> Finding:
+def leftovers(lake: Lake, now: datetime) -> Fact:
     """Files that a dead process left, or that were set aside as evidence."""
     bronze, working = lake.data_dir / "bronze", lake.working
     endings = {bronze: (".damaged", ".tmp"), lake.shards: (".damaged", ".outdated", ".tmp")}
@@ -234,13 +235,13 @@ def leftovers(lake: Lake, now: datetime) -> Finding:
     )
 
 
-def room(name: str, folder: Path, warehouse: Path | None = None) -> Finding:
+def room(name: str, folder: Path, warehouse: Path | None = None) -> Fact:
     """Whether the disk of `folder` has room; publishing needs that of a copy of `warehouse`, and as much to grow."""
     size = warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0
     return judged_room(name, bytes_free(folder), size)
 
 
-def judged_room(name: str, free: int, warehouse: int) -> Finding:
+def judged_room(name: str, free: int, warehouse: int) -> Fact:
     """As `room`, given the free bytes and the size of the warehouse."""
     reserve = 2 * warehouse + SPARE
     state = f"{_size(free)} free"
@@ -252,7 +253,7 @@ def judged_room(name: str, free: int, warehouse: int) -> Finding:
     return ok(name, state)
 
 
-def writable(name: str, folder: Path) -> Finding:
+def writable(name: str, folder: Path) -> Fact:
     """Whether `folder` can be written to, or created."""
     there = nearest(folder)
     if not there.is_dir():
@@ -263,7 +264,7 @@ def writable(name: str, folder: Path) -> Finding:
     return ok(name, f"{folder} can be written to" if there == folder else f"{folder} can be made")
 
 
-def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Finding:
+def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Fact:
     """Whether other users may look into these folders, or read what lies in them.
 
     `shared`: folders and files that a group may look into. Folders that were made before new ones were for their owner alone
@@ -309,7 +310,7 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def times_health(lake: Lake, now: datetime, answers: Callable[[], Iterable[AnswerFiles]]) -> Finding:
+def times_health(lake: Lake, now: datetime, answers: Callable[[], Iterable[AnswerFiles]]) -> Fact:
     """Whether anything in bronze claims a future time; `now`: this machine's time (UTC); `answers`: of `answers_on_disk`."""
     if not lake.listings.is_dir():
         return skipped(TIMES, "nothing came yet")

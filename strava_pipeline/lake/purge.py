@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, warning
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, ok, warning
 from strava_pipeline.lake.files import has_no_holder, sync_folder
 from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try_locked
 from strava_pipeline.lake.paths import Lake
@@ -169,7 +170,7 @@ def _going_on_by(lake: Lake, command: str) -> Iterator[None]:
         ) from error
 
 
-def purge_health(lake: Lake) -> Finding:
+def purge_health(lake: Lake) -> Fact:
     """Whether the last purge was completed."""
     for left, command in ((lake.purged, "purge"), (lake.purged_api, "purge --api")):
         if left.exists():

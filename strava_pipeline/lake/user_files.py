@@ -11,7 +11,8 @@ from typing import Any
 
 import tomlkit
 
-from strava_pipeline.core.errors import Finding, MisuseError, PipelineError, ok, problem
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, read_goals
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_files import file_text, read_toml
@@ -23,7 +24,7 @@ class UnusableGoalsError(PipelineError):
     """goals.toml exists and can't be used; the message says where and why."""
 
 
-def goals_health(lake: Lake) -> Finding:
+def goals_health(lake: Lake) -> Fact:
     """Whether goals.toml can be used, for `doctor`."""
     if not lake.goals.exists():
         return ok(GOALS, f"none set: there is no {lake.goals}")

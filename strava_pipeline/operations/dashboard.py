@@ -8,6 +8,7 @@ from typing import Any
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
+from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.registry import missing_login, primed_clock
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
@@ -22,8 +23,8 @@ from strava_pipeline.operations.changes.months import calendar_of, compared_mont
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
+from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
-from strava_pipeline.operations.service_statuses import service_statuses, services_overseen
 from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"
@@ -79,13 +80,9 @@ class DashboardPipeline:
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
         return decide_bests(self.settings, activity_id, dismissed=dismissed, by=DECIDED_BY)
 
-    def providers(self) -> dict[str, Any]:
+    def facts(self) -> list[Fact]:
         with self._sharing():
-            return service_statuses(self.settings, self._now())
-
-    def overseen(self) -> dict[str, Any]:
-        with self._sharing():
-            return services_overseen(self.settings, self._now())
+            return facts(self.settings, self._now())
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)

@@ -42,10 +42,8 @@ class Retention:
     not_before: datetime | None
 
 
-def retention(lake: Lake, days: int | None, now: datetime) -> Retention | None:
-    """What the setting comes to now; None: it is not set. Reads only."""
-    if days is None:
-        return None
+def retention(lake: Lake, days: int, now: datetime) -> Retention:
+    """What the setting comes to now. Reads only."""
     expired = expired_ids(lake)
     due, staying = read_if_usable(
         lake,

@@ -27,9 +27,9 @@ from strava_pipeline.core.refusals import Meaning
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import items_of_kind
-from strava_pipeline.lake.bronze.listings import is_by_start
+from strava_pipeline.lake.bronze.listings import is_by_start, last_pull
 from strava_pipeline.lake.providers import last_outcomes
-from strava_pipeline.operations.provider_access import plan_providers, provider_states
+from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.providers import bring_provider_files, gear_is_due
 from strava_pipeline.operations.source import Source
 from strava_pipeline.settings import Settings
@@ -294,9 +294,9 @@ class FailureContract:
         world.subject.clock.advance(25 * 3600)  # a day later, when it lists anew
         step(world)
         assert ended() == (True, "", False)
-        pull = provider_states(world.settings)[name].last_pull
+        pull = last_pull(world.run().lake, name)
         assert pull is not None
-        assert (pull.mode, pull.complete, pull.activities) == ("year" if is_by_start(name) else "all", True, 5)
+        assert (pull.window.mode, pull.complete, pull.rows) == ("year" if is_by_start(name) else "all", True, 5)
 
     def test_a_listing_and_a_day_without_news_take_the_calls_of_the_plan(self, world: World) -> None:
         five(world.subject)

@@ -10,13 +10,14 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.provider import Provider
+from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.providers import list_provider_activities, pull_kind
 from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.merging import merge_listings
@@ -69,7 +70,7 @@ def _finds_what_happened_long_ago(world: World, keys: list[str]) -> None:
     assert world.gold("SELECT source_id FROM deleted_activities") == [(keys[0],)]
     versions = "SELECT version, previous ->> 'name' FROM activity_history WHERE changed_fields = ['name']"
     assert world.gold(versions) == [(2, "ride 3")], "the earlier name is kept"
-    assert 2025 in provider_states(world.settings)[world.subject.name].compared_at
+    assert 2025 in compared_years(world.run().lake, YearRange(2025, 2025), world.subject.name)
 
 
 def _marks_what_a_year_lacks_until_it_is_seen(world: World, keys: list[str]) -> None:

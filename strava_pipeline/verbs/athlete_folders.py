@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from strava_pipeline.athletes import NAME, WRONG_NAME, Athlete, athletes, change_registry, settings_of
-from strava_pipeline.core.errors import Finding, MisuseError, PipelineError, ok, warning
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.facts import Fact, ok, warning
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.registry import login_files, part, sources
+from strava_pipeline.ingest.providers_file import enabled_in_file
+from strava_pipeline.ingest.registry import login_files, missing_login, part, sources
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.setting_files import replace_file
 from strava_pipeline.setting_sources import variables_of
@@ -149,13 +152,10 @@ def _check_as_before(settings: Settings, athlete: Athlete) -> None:
             "there, whose values come from the environment, /run/secrets or the place of the program until now; then run this "
             "again:\n" + "\n".join(lines)
         )
-    from strava_pipeline.operations.provider_access import provider_states
-
-    present, later = provider_states(settings), provider_states(own)
     if lost := [
-        f"{state.title}: {later[name].login_problem}"
-        for name, state in present.items()
-        if state.login_problem is None and later[name].login_problem is not None
+        f"{spec_of(name).title}: {problem}"
+        for name in enabled_in_file(settings)
+        if missing_login(name, settings) is None and (problem := missing_login(name, own)) is not None
     ]:
         raise MisuseError(
             f"With --athlete {athlete.name}, logins would be lost that were found in the home folder or elsewhere. "
@@ -197,14 +197,12 @@ class Summary:
 
 def summary(settings: Settings, athlete: Athlete) -> Summary:
     """An athlete in short, without a position or a name of an activity."""
-    from strava_pipeline.operations.provider_access import provider_states
-
     try:
         own = settings_of(settings, athlete)
         if not athlete.folder.is_dir():
             raise PipelineError("The folder is missing. Is its disk there?")
         logins = [STRAVA] if part(STRAVA, "login").has_login(own) else []
-        logins += [name for name, state in provider_states(own).items() if state.login_problem is None]
+        logins += [name for name in enabled_in_file(own) if missing_login(name, own) is None]
         return Summary(athlete.name, athlete.folder, logins, _newest_day(own), _last_success(own))
     except PipelineError as error:
         return Summary(athlete.name, athlete.folder, [], None, None, str(error))
@@ -298,7 +296,7 @@ def accounts_shared(settings: Settings) -> list[str]:
     ]
 
 
-def athletes_health(settings: Settings) -> list[Finding]:
+def athletes_health(settings: Settings) -> list[Fact]:
     """Who is in the registry, how many share an application, and who has somebody else's login."""
     fix = "docs/athletes.md says what athletes of one application share."
     again = "Log in again: strava-pipeline auth --athlete NAME, in a private window of the browser."

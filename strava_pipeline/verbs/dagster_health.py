@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strava_pipeline.core.errors import Finding, ok, problem, skipped, warning
+from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.lake.locks import runs_that_died
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import (
@@ -42,7 +42,7 @@ _EARLIER = {  # values that earlier versions wrote and that this one has others 
 }
 
 
-def config_health(home: Path) -> Finding:
+def config_health(home: Path) -> Fact:
     """Whether the instance is configured as this version of the project needs it."""
     path = home / CONFIG
     if not path.exists():
@@ -74,14 +74,14 @@ def config_health(home: Path) -> Finding:
     return warning(CONFIG, f"{path} is not this version's own and does not say as it does: {', '.join(missing)}.", fix)
 
 
-def instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+def instance_health(home: Path, lake: Lake, now: datetime) -> list[Fact]:
     """Dagster's records, its daemon and runs that died. An instance that was never used is not created."""
     if not may_have_records(home):
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
     return _in_files(home, lake, now) if are_as_installed(home) else opened_instance_health(home, lake, now)
 
 
-def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Fact]:
     """A finding per look; a single one where the instance in `home` can't be opened."""
     import dagster as dg
     from sqlalchemy.exc import SQLAlchemyError
@@ -110,7 +110,7 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Findin
         return [_unusable(home, error)]
 
 
-def _in_files(home: Path, lake: Lake, now: datetime) -> list[Finding]:
+def _in_files(home: Path, lake: Lake, now: datetime) -> list[Fact]:
     """The same of records in SQLite, read without Dagster."""
     try:
         found = read_records(home, runs_that_died(lake))
@@ -119,7 +119,7 @@ def _in_files(home: Path, lake: Lake, now: datetime) -> list[Finding]:
     return [_opens(home, f"in {home}"), *_findings(found, now)]
 
 
-def _unusable(home: Path, error: Exception) -> Finding:
+def _unusable(home: Path, error: Exception) -> Fact:
     return problem(
         INSTANCE,
         f"the instance in {home} can't be opened ({type(error).__name__}).",
@@ -149,7 +149,7 @@ def records_of(instance: "dg.DagsterInstance", run_ids: list[str]) -> Records:
     )
 
 
-def _schema(instance: "dg.DagsterInstance", home: Path) -> Finding:
+def _schema(instance: "dg.DagsterInstance", home: Path) -> Fact:
     from strava_pipeline.verbs.instance import is_behind, keeps_records_in
 
     place = f"in {home}" if keeps_records_in(home, instance) else f"in the database that {home / CONFIG} names"
@@ -158,15 +158,15 @@ def _schema(instance: "dg.DagsterInstance", home: Path) -> Finding:
     return _opens(home, place)
 
 
-def _opens(home: Path, place: str) -> Finding:
+def _opens(home: Path, place: str) -> Fact:
     return ok(INSTANCE, f"the instance in {home} opens, with its records {place}")
 
 
-def _findings(records: Records, now: datetime) -> list[Finding]:
+def _findings(records: Records, now: datetime) -> list[Fact]:
     return [_daemon(records.heartbeats, now), _automation(records.failed), _dead(records.unfinished)]
 
 
-def _daemon(beats: Mapping[str, Heartbeat], now: datetime) -> Finding:
+def _daemon(beats: Mapping[str, Heartbeat], now: datetime) -> Fact:
     if not beats:
         return ok(DAEMON, "not running; `strava-pipeline service up` starts it")
     newest = max(beat.at for beat in beats.values())
@@ -187,7 +187,7 @@ def _daemon(beats: Mapping[str, Heartbeat], now: datetime) -> Finding:
     return ok(DAEMON, "runs")
 
 
-def _automation(failed: Mapping[str, datetime]) -> Finding:
+def _automation(failed: Mapping[str, datetime]) -> Fact:
     """Schedules and sensors whose last evaluation failed: nothing else reports them."""
     if not failed:
         return ok(AUTOMATION, "no schedule or sensor failed when it last looked")
@@ -200,7 +200,7 @@ def _automation(failed: Mapping[str, datetime]) -> Finding:
     )
 
 
-def _dead(dead: list[str]) -> Finding:
+def _dead(dead: list[str]) -> Fact:
     if not dead:
         return ok(RUNS, "none that died and still counts as running")
     fix = "Nothing to do: the next command, or `strava-pipeline service up`, marks them as failed. What they fetched is kept."

@@ -6,7 +6,8 @@ Its libraries are imported where they are installed alone.
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, skipped, warning
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.verbs.dashboard_extra import has_extra
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ DASHBOARD = "dashboard"
 SOON = timedelta(days=14)
 
 
-def dashboard_health(settings: "Settings", now: datetime) -> Finding:
+def dashboard_health(settings: "Settings", now: datetime) -> Fact:
     """Whether the dashboard may start, and what others of a home network see of it."""
     from strava_pipeline.serve.addresses import dashboard_address
 

@@ -4,8 +4,7 @@ The one exception is `--make-ca-bundle`, which writes a file of certificates. Th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -13,19 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strava_pipeline.core.errors import Finding, PipelineError, State, ok, problem, skipped, warning
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, State, ok, problem, skipped, warning
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
+from strava_pipeline.verbs.status import facts_json, print_facts
 
 if TYPE_CHECKING:
-    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.settings import Settings
 
 SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
-MARKS = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗", State.SKIPPED: "·"}
-COLOURS = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "red", State.SKIPPED: "dim"}
-Look = Callable[[], Finding | list[Finding]]
+Look = Callable[[], Fact | Iterable[Fact]]
 
 
 def doctor(
@@ -49,27 +47,24 @@ def doctor(
     if files:
         _make_bundle(settings, files)
         return
-    findings = list(examine(settings, faults, datetime.now(UTC)))
-    counts = Counter(finding.state for finding in findings)
+    found = examine(settings, faults, datetime.now(UTC))
     if as_json:
-        report = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
-        echo_json(report | {"findings": [asdict(one) for one in findings]})
+        echo_json(facts_json(found))
     else:
-        _print_findings(findings, counts)
-    if counts[State.PROBLEM]:
+        print_facts(found)
+        wrong = Counter(fact.state for fact in found if fact.needs_a_person)
+        echo(
+            f"\nProblems: {wrong[State.PROBLEM]}, warnings: {wrong[State.WARNING]}." if wrong else "\nNothing is wrong."
+        )
+    if any(fact.state is State.PROBLEM for fact in found):
         raise typer.Exit(1)
 
 
-def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> Iterator[Finding]:
-    """The findings of every check. A check that fails itself is a problem of its own, and the others go on."""
-    for name, look in looks(settings, faults, now).items():
-        try:
-            found = look()
-        except Exception as error:  # noqa: BLE001 - reported as a finding; one broken check must not hide the others
-            found = problem(
-                name, f"looking at it failed: {_error_text(error)}.", "Look at what it names; all other lines hold."
-            )
-        yield from found if isinstance(found, list) else [found]
+def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> list[Fact]:
+    """The facts of every check. A check that fails itself is a problem of its own, and the others go on."""
+    from strava_pipeline.operations.facts import looked_at
+
+    return [fact for name, look in looks(settings, faults, now).items() for fact in looked_at(name, look)]
 
 
 def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
@@ -77,7 +72,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     from strava_pipeline.ingest import certificates
     from strava_pipeline.lake import copied, health, purge, user_files
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.operations.provider_access import PROVIDERS_FINDING, providers_health
+    from strava_pipeline.operations import source_facts
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.verbs import dagster_health as dagster
     from strava_pipeline.verbs.dashboard_health import DASHBOARD, dashboard_health
@@ -99,9 +94,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.WORKING: lambda: health.warehouse_health(lake, now),
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
         purge.PURGE: lambda: purge.purge_health(lake),
-        copied.COPY: lambda: _copy(settings, lake, now),
+        copied.COPY: lambda: _copy(settings, now),
         user_files.GOALS: lambda: user_files.goals_health(lake),
-        PROVIDERS_FINDING: lambda: providers_health(settings, now),
+        source_facts.PROVIDERS: lambda: source_facts.source_facts(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),
         **_athletes(settings),
         **{
@@ -128,24 +123,24 @@ def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> d
         strava.SERVER: lambda: (
             skipped(strava.SERVER, "STRAVA_BASE_URL is faulty") if no_server else strava.server_health(settings)
         ),
-        strava.TOKEN: lambda: strava.login_health(settings),
         strava.LEDGER: lambda: strava.ledger_health(settings),
     }
 
 
-def _copy(settings: "Settings", lake: "Lake", now: datetime) -> list[Finding]:
+def _copy(settings: "Settings", now: datetime) -> Iterator[Fact]:
     """How old the second copy is, and whether the next one can be made: restic is there, and its password is closed to others."""
     from strava_pipeline.ingest.restic import restic_of
-    from strava_pipeline.lake.copied import COPY, copy_health
+    from strava_pipeline.lake.copied import COPY
+    from strava_pipeline.operations.facts import facts
 
-    found = [warning(COPY, f"{what}.", "Take it out of .env or the environment.") for what in settings.left]
     if settings.copy_place is not None:
         try:
             version = restic_of(settings).version()
         except PipelineError as error:
-            return [*found, problem(COPY, str(error), "Until then no copy is made.")]
-        found += [ok(COPY, f"restic {version}, {settings.copy_place}")]
-    return found + copy_health(lake, now, settings.copy_place)
+            yield problem(COPY, str(error), "Until then no copy is made.")
+            return
+        yield ok(COPY, f"restic {version}, {settings.copy_place}")
+    yield from facts(settings, now, ["second_copy"])
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:
@@ -182,7 +177,7 @@ def _folders(settings: "Settings") -> dict[str, Look]:
     }
 
 
-def _settings(faults: dict[str, str]) -> list[Finding]:
+def _settings(faults: dict[str, str]) -> list[Fact]:
     from strava_pipeline.settings import SECRETS, env_file
 
     where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
@@ -191,7 +186,7 @@ def _settings(faults: dict[str, str]) -> list[Finding]:
     ]
 
 
-def _application(settings: "Settings") -> list[Finding]:
+def _application(settings: "Settings") -> list[Fact]:
     """Whether it is set whole; nobody without one is asked about it."""
     from strava_pipeline.core.errors import MissingSettingsError
 
@@ -205,7 +200,7 @@ def _application(settings: "Settings") -> list[Finding]:
     return [ok(APPLICATION, "set")]
 
 
-def _limits(settings: "Settings") -> Finding:
+def _limits(settings: "Settings") -> Fact:
     """The size limits of answers, imports and trips. A file's limit above that of its import is a mistake."""
     answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
     whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
@@ -215,31 +210,6 @@ def _limits(settings: "Settings") -> Finding:
         fix = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
         return warning(LIMITS, f"{sizes}: a file may be larger than its import.", fix)
     return ok(LIMITS, sizes)
-
-
-def _error_text(error: Exception) -> str:
-    """What failed; the text of a foreign error is not shown, because it could hold anything."""
-    if isinstance(error, PipelineError):
-        return str(error).rstrip(".")
-    kind = type(error).__name__
-    return f"{kind}, {error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else kind
-
-
-def _print_findings(findings: list[Finding], counts: Counter[State]) -> None:
-    from rich.text import Text
-
-    from strava_pipeline.verbs.terminal import out
-
-    width = max(len(finding.name) for finding in findings) + 2
-    for finding in findings:
-        out.print(Text(MARKS[finding.state], COLOURS[finding.state]), f"{finding.name:<{width}}", end="")
-        out.print(Text(finding.what))
-        for line in (finding.mend or "").splitlines():
-            out.print(Text(f"      {line}"))
-    if not counts[State.PROBLEM] and not counts[State.WARNING]:
-        out.print("\nNothing is wrong.")
-    else:
-        out.print(f"\nProblems: {counts[State.PROBLEM]}, warnings: {counts[State.WARNING]}.")
 
 
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:

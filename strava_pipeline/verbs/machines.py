@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, problem
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.verbs.options import command_group
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def health(
         raise PipelineError("The UI does not answer.")
 
 
-def workers_health(settings: "Settings") -> list[Finding]:
+def workers_health(settings: "Settings") -> list[Fact]:
     """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
     from strava_pipeline.athletes import house_home
     from strava_pipeline.orchestrate.home import configuration

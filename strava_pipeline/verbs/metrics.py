@@ -75,14 +75,14 @@ def registry_of(settings: "Settings") -> "CollectorRegistry":
     from prometheus_client import CollectorRegistry
 
     from strava_pipeline.verbs.metrics_collector import MetricsCollector, Subject
-    from strava_pipeline.verbs.metrics_parts import all_parts
+    from strava_pipeline.verbs.metrics_parts import all_groups, all_measures
 
     is_house = settings.athletes_dir is not None and settings.athlete_folder is None
     registry = CollectorRegistry()
     registry.register(
         MetricsCollector(
-            all_parts(),
-            partial(_of_house, settings) if is_house else lambda: {"": Subject(lambda: settings, all_parts())},
+            all_measures(),
+            partial(_of_house, settings) if is_house else lambda: {"": Subject(lambda: settings, all_groups())},
             are_named=is_house,
             say=partial(echo, err=True),
             now=lambda: datetime.now(UTC),
@@ -95,12 +95,12 @@ def _of_house(house: "Settings") -> "Mapping[str, Subject]":
     """The athletes, and without a name the house, whose Dagster runs for all of them."""
     from strava_pipeline.athletes import athletes, house_home, settings_of
     from strava_pipeline.verbs.metrics_collector import Subject
-    from strava_pipeline.verbs.metrics_parts import DAGSTER, all_parts
+    from strava_pipeline.verbs.metrics_parts import DAGSTER, all_groups
 
     home = house_home(house)
     own = house.model_copy(update={"dagster_home": home, "data_dir": home})
-    found = {each.name: Subject(partial(settings_of, house, each), all_parts()) for each in athletes(house)}
-    return {"": Subject(lambda: own, [DAGSTER]), **found}
+    found = {each.name: Subject(partial(settings_of, house, each), all_groups()) for each in athletes(house)}
+    return {"": Subject(lambda: own, DAGSTER), **found}
 
 
 def _serve(settings: "Settings", address: str) -> None:

@@ -1,4 +1,4 @@
-"""What `metrics` hands out to Prometheus: the measures of metrics_parts.py, read when somebody asks for them.
+"""What `metrics` hands out to Prometheus: the facts of metrics_parts.py that are measured, read when somebody asks for them.
 
 The library is an extra of the installation: this module is imported by the command alone. Nothing is kept between two answers but
 the last one for some seconds, so that whoever asks in a loop costs no more than Prometheus does.
@@ -16,9 +16,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import PREFIX, Measure, Sample
 from strava_pipeline.lake.gold.publish import insights_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.measuring import PREFIX, Measure, Part, Sample
+from strava_pipeline.operations.facts import Group
 from strava_pipeline.settings import Settings
 
 ATHLETE = "athlete"
@@ -35,17 +36,17 @@ _KINDS: dict[str, type[Family]] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A data folder, by what loads its settings, and what is read of it."""
+    """A data folder, by what loads its settings, and the groups of facts that are read of it."""
 
     load: Callable[[], Settings]
-    parts: Sequence[Part]
+    groups: Mapping[str, Group]
 
 
 class MetricsCollector(Collector):
     """The numbers of all data folders.
 
     Args:
-        parts: what may be read; their measures are all described.
+        measures: what may be measured; all of it is described.
         subjects: whose folders are read, by name; called for each answer.
         are_named: whether each sample has the label `athlete`.
         say: gets a line when a part can't be read, and once it can be again.
@@ -54,14 +55,14 @@ class MetricsCollector(Collector):
 
     def __init__(
         self,
-        parts: Iterable[Part],
+        measures: Sequence[Measure],
         subjects: Callable[[], Mapping[str, Subject]],
         *,
         are_named: bool,
         say: Callable[[str], object],
         now: Callable[[], datetime],
     ) -> None:
-        self._parts, self._subjects, self._are_named, self._say, self._now = tuple(parts), subjects, are_named, say, now
+        self._measures, self._subjects, self._are_named, self._say, self._now = measures, subjects, are_named, say, now
         self._lock = threading.Lock()
         self._answer: tuple[float, list[Family]] | None = None
         self._faults: dict[tuple[str, str], str] = {}
@@ -78,10 +79,11 @@ class MetricsCollector(Collector):
             return self._answer[1]
 
     def _read(self) -> list[Family]:
-        measures = [UP, *(measure for part in self._parts for measure in part.measures)]
-        families = {measure: self._family(measure) for measure in measures}
+        families = {measure: self._family(measure) for measure in (UP, *self._measures)}
         for name, sample in self._samples():
-            families[sample.of].add_metric((*([name] if self._are_named else []), *sample.labels), sample.value)
+            value = sample.value.timestamp() if isinstance(sample.value, datetime) else sample.value
+            if value is not None:
+                families[sample.of].add_metric((*([name] if self._are_named else []), *sample.labels), value)
         return list(families.values())
 
     def _family(self, measure: Measure) -> Family:
@@ -101,16 +103,16 @@ class MetricsCollector(Collector):
                 return None
             finally:
                 if self._are_named or part not in (ATHLETES, SETTINGS):  # else they were read at the start
-                    found.append((name, Sample(UP, not fault, (part,))))
+                    found.append((name, UP(not fault, part)))
                 self._note(name, part, fault)
 
         for name, subject in (tried("", ATHLETES, self._subjects) or {}).items():
             if (settings := tried(name, SETTINGS, subject.load)) is None:
                 continue
             with _one_connection(Lake(settings.data_dir)):
-                for part in subject.parts:
-                    samples = tried(name, part.name, lambda: list(part.read(settings, self._now())))  # noqa: B023 - called at once
-                    found += [(name, sample) for sample in samples or ()]
+                for part, group in subject.groups.items():
+                    facts = tried(name, part, lambda: list(group(settings, self._now())))  # noqa: B023 - called at once
+                    found += [(name, sample) for fact in facts or () for sample in fact.samples]
         return found
 
     def _note(self, name: str, part: str, fault: str) -> None:

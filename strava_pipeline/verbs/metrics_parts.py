@@ -1,12 +1,14 @@
-"""All that `metrics` measures: the parts of operations/measuring.py, what Dagster's records say, and those of each system."""
+"""What `metrics` measures: the facts of operations/facts.py, what Dagster's records say, and the facts of each system."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from strava_pipeline.core.facts import Fact, Measure, ok
 from strava_pipeline.core.systems import parts
-from strava_pipeline.operations.measuring import PARTS, Measure, Part, Sample, moment
+from strava_pipeline.operations.facts import GROUPS, MEASURES, Group, measures_of
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.records import (
     RUNS_OF_FOLDER,
@@ -34,18 +36,22 @@ AUTOMATION = Measure("automation_failed", "gauge", "Schedules and sensors that f
 _STATUSES = "queued", "started", "success", "failure", "canceled"
 
 
-def _dagster(settings: Settings, now: datetime) -> Iterator[Sample]:
+def _dagster(settings: Settings, now: datetime) -> Iterator[Fact]:
     if not may_have_records(settings.dagster_home):
         return
     records, runs = read_dagster(settings.dagster_home, settings.data_dir)
     counts = {(job, status): 0 for job in sorted({each.job for each in runs}) for status in _STATUSES}
-    for labels, count in (counts | {(each.job, each.status): each.count for each in runs}).items():
-        yield Sample(RUNS, count, labels)
-    for each in runs:
-        yield from moment(RUN_ENDED, each.ended_at, each.job, each.status)
-    for daemon, beat in records.heartbeats.items():
-        yield from moment(HEARD, beat.at, daemon.lower())
-    yield Sample(AUTOMATION, len(records.failed))
+    counts |= {(each.job, each.status): each.count for each in runs}
+    yield ok(
+        "dagster",
+        f"{sum(counts.values())} runs, {len(records.failed)} schedules and sensors failed when they last looked",
+        values={
+            "runs": [RUNS(count, *labels) for labels, count in counts.items()],
+            "ended": [RUN_ENDED(each.ended_at, each.job, each.status) for each in runs],
+            "heartbeats": [HEARD(beat.at, daemon.lower()) for daemon, beat in records.heartbeats.items()],
+            "failed": AUTOMATION(len(records.failed)),
+        },
+    )
 
 
 def read_dagster(home: Path, data_dir: Path) -> tuple[Records, list[RunCount]]:
@@ -70,9 +76,15 @@ def _run_counts_of(instance: "dg.DagsterInstance", data_dir: Path) -> list[RunCo
         return run_counts(connection.execute(text(RUNS_OF_FOLDER), of_folder(data_dir)).fetchall())
 
 
-DAGSTER = Part("dagster", (RUNS, RUN_ENDED, HEARD, AUTOMATION), _dagster)
+DAGSTER: dict[str, Group] = {"dagster": _dagster}
 
 
-def all_parts() -> tuple[Part, ...]:
-    """Every part, in the order in which they are shown."""
-    return (*PARTS, DAGSTER, *(each.PART for each in parts("measures")))
+def all_groups() -> dict[str, Group]:
+    """Every group of facts that are measured, in the order in which they are shown."""
+    of_systems = {name: group for each in parts("measures") for name, group in each.GROUPS.items()}
+    return {**GROUPS, **DAGSTER, **of_systems}
+
+
+def all_measures() -> list[Measure]:
+    """Every measure, in that order."""
+    return [*MEASURES, *measures_of(sys.modules[__name__], *parts("measures"))]

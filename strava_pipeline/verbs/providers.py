@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.core.text import counted, fields_of
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import (
     HELP,
-    NONE_ENABLED,
     AllowShrink,
     AsJson,
     Days,
@@ -22,7 +21,7 @@ from strava_pipeline.verbs.options import (
     Verbose,
     command_group,
 )
-from strava_pipeline.verbs.output import ask, echo
+from strava_pipeline.verbs.output import ask, echo, echo_json
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
@@ -48,23 +47,18 @@ def list_(as_json: Json = False) -> None:
 
 @providers.command()
 def status(as_json: Json = False) -> None:
-    """Show how each enabled service stands: its last operation, limits, activities and faults."""
-    from strava_pipeline.ingest.providers_file import providers_file
-    from strava_pipeline.ingest.registry import kept_login, primed_clock
-    from strava_pipeline.operations.provider_access import provider_statuses
+    """Show how each source stands: its login, lists, limits and faults."""
+    from strava_pipeline.ingest.registry import primed_clock
+    from strava_pipeline.operations.facts import facts
     from strava_pipeline.settings import Settings
+    from strava_pipeline.verbs.status import facts_json, print_facts
 
     settings = Settings.load()
-    now = primed_clock(settings).now()
-    found, advice = {}, []
-    for name, one in provider_statuses(settings, now).items():
-        login = kept_login(name, settings)
-        found[name] = {**fields_of(one), "login": login if login is None or as_json else login.described}
-        if login is not None and (ending := login.warning(one.title, now.date())):
-            advice.append(ending)
-    if unread := providers_file(settings.providers_config).without_effect():
-        advice.append(f"Keys of {settings.providers_config} without effect: {'; '.join(unread)}.")
-    show({"providers": found}, as_json=as_json, nothing=NONE_ENABLED, advice=advice)
+    found = facts(settings, primed_clock(settings).now(), ["services"])
+    if as_json:
+        echo_json(facts_json(found))
+    else:
+        print_facts(found)
 
 
 @providers.command()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import MissingSettingsError, State
+from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.core.facts import State
 from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, join_bundle
 from strava_pipeline.ingest.strava.access import server_health
 from strava_pipeline.settings import Settings
@@ -43,9 +44,9 @@ def test_the_server_is_itself_only_by_a_valid_certificate_of_the_bundle(
     bundle.write_bytes(join_bundle([made] if trusted else []))
     with https_server(made, key) as url:
         found, _ = server_health(Settings.load(_env_file=None, base_url=url, ca_bundle=bundle))
-    assert what in found.what
-    assert (found.state, found.mend is None) == ((State.OK, True) if mend is None else (State.PROBLEM, False))
-    assert mend is None or mend in str(found.mend)
+    assert what in found.text
+    assert (found.state, found.advice is None) == ((State.OK, True) if mend is None else (State.PROBLEM, False))
+    assert mend is None or mend in str(found.advice)
 
 
 @needs_openssl
@@ -73,7 +74,7 @@ def test_a_joined_bundle_holds_the_public_certificates_and_each_given_one_once(t
     assert b"PRIVATE" not in bundle.read_bytes()
     assert join_bundle([bundle]) == bundle.read_bytes()  # made from itself it stays the same
     ssl.create_default_context(cafile=bundle)
-    assert bundle_health(bundle, TODAY).what.endswith(f"{public + 1} certificates, 1 not public")
+    assert bundle_health(bundle, TODAY).text.endswith(f"{public + 1} certificates, 1 not public")
 
 
 @needs_openssl
@@ -115,7 +116,7 @@ def test_a_bundle_whose_own_certificates_are_all_expired_is_warned_of(
     )
     found = bundle_health(bundle, TODAY)
     assert found.state is state
-    assert ("root0" in found.what) == (state is State.WARNING)
+    assert ("root0" in found.text) == (state is State.WARNING)
 
 
 def test_the_public_certificates_are_good() -> None:

@@ -92,5 +92,5 @@ def test_what_others_can_look_into_is_named(tmp_path: Path, modes: dict[str, int
         path.chmod(modes.get("" if path == data else str(path.relative_to(data)), 0o700))
     shared = (data, data / "warehouse", data / "warehouse/strava.duckdb") if is_shared else ()
     found = privacy([data, tmp_path / "none"], shared)
-    assert [Path(each).name for each in re.findall(r"'([^']+)'", found.mend or "")] == names.split()
+    assert [Path(each).name for each in re.findall(r"'([^']+)'", found.advice or "")] == names.split()
     assert found.state == ("warning" if names else "ok")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import Finding
+from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail, land_failed_detail
 from strava_pipeline.lake.bronze.landing import (
     UNKNOWN,
@@ -298,7 +298,7 @@ def test_a_detail_that_came_under_a_wrong_time_gives_way_to_the_next_one(lake: L
 
 
 def test_doctor_names_what_claims_to_be_of_the_future(lake: Lake) -> None:
-    def times(now: datetime) -> Finding:
+    def times(now: datetime) -> Fact:
         return times_health(lake, now, partial(answers_on_disk, lake, now))
 
     assert times(NOW).state == "skipped"
@@ -309,8 +309,8 @@ def test_doctor_names_what_claims_to_be_of_the_future(lake: Lake) -> None:
     listed_on(lake, 2, activity(1))
     found = times(NOW + 2 * DAY)
     assert found.state == "warning"
-    assert "listing 20270707T120000000000Z-all (2027-07-07 instead of 2026-06-01)" in found.what
-    assert "detail of 1 (2027-07-07)" in found.what
+    assert "listing 20270707T120000000000Z-all (2027-07-07 instead of 2026-06-01)" in found.text
+    assert "detail of 1 (2027-07-07)" in found.text
 
 
 @pytest.mark.parametrize(("ahead", "named"), [(DAY, False), (DAY + timedelta(microseconds=1), True)])

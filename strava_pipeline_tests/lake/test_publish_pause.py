@@ -80,7 +80,7 @@ def test_doctor_is_content_with_what_waits_while_somebody_looks_after_it(lake: L
 
     def told(later: timedelta) -> tuple[str, str]:
         found = {one.name: one for one in warehouse_health(lake, last_publish(lake) + later)}[PUBLISHED]
-        return found.state, found.what
+        return found.state, found.text
 
     later = "readable; what webhook events changed since is published in some minutes"
     assert told(timedelta(minutes=1)) == ("ok", later)

@@ -12,7 +12,8 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres.utils import pg_alembic_config
 from sqlalchemy import create_engine
 
-from strava_pipeline.core.errors import Finding, PipelineError, State
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.settings import Settings
@@ -54,7 +55,7 @@ def configure(home: Path, storage: object, *without: str) -> None:
     (home / "dagster.yaml").write_text(yaml.safe_dump(kept))
 
 
-def looked_at(home: Path) -> dict[str, Finding]:
+def looked_at(home: Path) -> dict[str, Fact]:
     return {found.name: found for found in instance_health(home, Lake(home / "data"), NOW)}
 
 
@@ -73,7 +74,7 @@ def test_doctor_and_service_status_ask_the_database_and_not_the_folder(home: Pat
     assert {name: one.state for name, one in found.items()} == {
         "dagster": State.OK, "dagster daemon": State.OK, "automation": State.OK, "runs": State.OK,
     }  # fmt: skip
-    assert f"in the database that {home / 'dagster.yaml'} names" in found["dagster"].what
+    assert f"in the database that {home / 'dagster.yaml'} names" in found["dagster"].text
     settings = Settings.load(_env_file=None, data_dir=home / "data", logs_dir=home / "logs", dagster_home=home)
     assert service_status(settings, NOW).heard_at == NOW
 
@@ -85,7 +86,7 @@ def test_a_database_of_an_older_dagster_is_migrated_whatever_the_folder_notes(ho
         with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
             run_alembic_downgrade(pg_alembic_config(dagster_postgres.__file__), connection, "-2")
         assert is_behind(instance)
-    assert "the next command migrates them" in looked_at(home)["dagster"].what
+    assert "the next command migrates them" in looked_at(home)["dagster"].text
     with open_instance(home) as instance:
         assert not is_behind(instance)
 
@@ -101,7 +102,7 @@ def test_a_database_that_is_away_is_one_sentence_and_nothing_is_moved_away(
     assert not caplog.messages
     assert found.keys() == {"dagster"}
     assert found["dagster"].state == State.PROBLEM
-    for told in (str(refused.value), f"{found['dagster'].what} {found['dagster'].mend}"):
+    for told in (str(refused.value), f"{found['dagster'].text} {found['dagster'].advice}"):
         assert f"the database that {home / 'dagster.yaml'} names" in told
         assert not [word for word in ("mv ", "move", "s3cret", "\n", "history") if word in told]
 
@@ -120,7 +121,7 @@ def test_a_variable_that_is_not_set_is_named(home: Path, monkeypatch: pytest.Mon
         open_instance(home)
     found = looked_at(home)["dagster"]
     assert found.state == State.PROBLEM
-    for told in (str(refused.value), f"{found.what} {found.mend}"):
+    for told in (str(refused.value), f"{found.text} {found.advice}"):
         assert VARIABLE in told
         assert not [word for word in ("mv ", "move") if word in told]
 
@@ -162,7 +163,7 @@ def test_a_configuration_that_leads_to_a_database_is_never_to_be_moved_away(home
     configure(home, {"postgres": {"postgres_url": {"env": VARIABLE}}}, "run_retries")
     found = config_health(home)
     assert found.state == State.WARNING
-    assert "run_retries:\n  enabled: true" in str(found.mend)
-    assert "mv " not in str(found.mend)
+    assert "run_retries:\n  enabled: true" in str(found.advice)
+    assert "mv " not in str(found.advice)
     configure(home, yaml.safe_load(own_configuration())["storage"], "run_retries")
-    assert "mv " in str(config_health(home).mend)
+    assert "mv " in str(config_health(home).advice)

@@ -100,7 +100,7 @@ def test_a_folder_that_an_older_version_poisoned_heals(make_rig: Make, heal: str
     poisoned(rig, 400)
     local = datetime.now(NOW.tzinfo)
     asked = min(local, NOW), partial(answers_on_disk, rig.lake, min(local, NOW))
-    assert "claim to have come later" in times_health(rig.lake, *asked).what
+    assert "claim to have come later" in times_health(rig.lake, *asked).text
     if heal == "rebuild":
         rig.do("rebuild")
     assert_kept_up_with(rig)

@@ -9,6 +9,7 @@ from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.operations.changes import comparing, writers
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline.verbs import change_prompt, change_view
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -124,8 +125,11 @@ def test_what_is_left_out_is_said_to_who_looks(world: World, type_in: Type, monk
     ((key, change),) = found["changes"].items()
     assert (found["left_out"], type(change["activity_id"])) == (2, int)
     assert "2 more changes could be proposed" in type_in("changes", "list").out
-    assert "Proposed: 1 change, and 2 more when these are decided." in type_in("status").out
-    assert json.loads(type_in("status", "--json").out)["changes_left_out"] == 2
+    changes = shown(type_in("status", "--json").out)["changes"]
+    assert (changes["text"], changes["values"]["left_out"]) == (
+        "1 change to decide about, and 2 more when these are decided",
+        2,
+    )
     one.decide("rejected", [key])
     one.propose()
     found = json.loads(type_in("changes", "list", "--json").out)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import main
-from strava_pipeline.core.errors import LimitReachedError, State, TransientError
+from strava_pipeline.core.errors import LimitReachedError, TransientError
+from strava_pipeline.core.facts import State
 from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
@@ -19,14 +20,19 @@ from strava_pipeline.ingest.registry import login_traces
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.quarantine import last_decisions
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import land_no_file, last_outcomes
-from strava_pipeline.operations import provider_access
+from strava_pipeline.lake.providers import land_no_file, last_outcomes, paused_until
+from strava_pipeline.operations import source_facts as source_facts_module
+from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.progress import LogProgress
-from strava_pipeline.operations.provider_access import outcome_kept, plan_providers, provider_states, providers_health
+from strava_pipeline.operations.provider_access import outcome_kept, plan_providers
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source_facts import source_facts
 from strava_pipeline.settings import Settings
+from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs import doctor, purge
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy import client as toy_client
@@ -124,62 +130,122 @@ def enable_none(settings: Settings) -> None:
     settings.providers_config.unlink()
 
 
+def wait_for_toy(settings: Settings, seconds: float = 1e9) -> None:
+    """Have a run wait for the toy, as its client says."""
+    Source("toy", settings, run_of(settings)).waiting("Toy asks for a pause.", seconds)
+
+
+def wait_no_more(settings: Settings) -> None:
+    wait_for_toy(settings, -1.0)
+
+
+def damage_pause(settings: Settings) -> None:
+    (Lake(settings.data_dir).state / "providers" / "toy" / "pause").write_text("soon")
+
+
 @pytest.mark.parametrize(
-    ("before", "name", "state", "what"),
+    ("before", "name", "state", "text"),
     [
         ([enable_none], "providers", State.OK, "none besides Strava: there is no "),
-        ([misspell], "providers", State.PROBLEM, "no such provider"),
-        ([forbid_writing], "providers", State.OK, "enabled: Toy"),
+        ([forbid_writing], "providers", State.OK, "enabled: toy"),
         (
             [allow_writing],
             "providers",
             State.WARNING,
             "keys of {} without effect: providers.toy.write: Toy can't be given another duration; providers",
         ),
-        ([], "provider: toy", State.OK, "nothing was pulled yet"),
-        ([pull], "provider: toy", State.OK, "last pulled 2026-02-01 06:00 UTC"),
-        ([pull, lose_login], "provider: toy", State.PROBLEM, "There is no toy_login.json yet"),
-        ([pull, damage_login], "provider: toy", State.PROBLEM, "toy_login.json is damaged. Delete it and"),
-        ([pull, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
-        ([pull, fail, succeed], "provider: toy", State.OK, "last pulled"),
-        ([pull, limit, fail], "provider: toy", State.OK, "limited by Toy"),
-        ([pull, fail_files, succeed], "provider: toy", State.WARNING, "(files, "),
-        ([pull, limit], "provider: toy", State.OK, "limited by Toy until 2998-02-02 06:00 UTC"),
-        ([pull, limit_before], "provider: toy", State.OK, "last pulled"),
-        ([pull, limit_before, fail], "provider: toy", State.WARNING, "failed: GET /activities: Toy answered 500"),
-        ([pull_by_another_version], "provider: acme", State.PROBLEM, "This version knows no provider acme"),
-    ],
-    ids=[
-        "none",
-        "misspelt",
-        "nothing may be changed",
-        "something may be changed",
-        "new",
-        "pulled",
-        "no login",
-        "damaged login",
-        "failed",
-        "failed before",
-        "limited and failed",
-        "files failed",
-        "limited",
-        "limited before",
-        "limited before and failed",
-        "unknown",
+        ([], "toy pull", State.SKIPPED, "nothing was pulled yet"),
+        ([pull], "toy pull", State.OK, "2026-02-01 06:00 UTC, all, 1 activity"),
+        (
+            [lambda settings: pull(settings, whole=False)],
+            "toy pull",
+            State.OK,
+            "it broke off, and the next pull goes on",
+        ),
+        ([pull], "toy compared", State.OK, "with all that it has: 2022–2026 on 2026-02-01"),
+        ([pull], "toy login", State.OK, "there"),
+        ([pull, lose_login], "toy login", State.PROBLEM, "There is no toy_login.json yet"),
+        ([pull, damage_login], "toy login", State.PROBLEM, "toy_login.json is damaged. Delete it and"),
+        ([pull, fail], "toy listing", State.WARNING, "failed 20"),
+        ([pull, fail], "toy listing", State.WARNING, "GET /activities: Toy answered 500"),
+        ([pull, fail, succeed], "toy listing", State.OK, "succeeded 20"),
+        (
+            [pull, limit, fail],
+            "toy limited",
+            State.OK,
+            "Toy lets no more calls through until 2998-02-02 06:00 UTC; a later",
+        ),
+        ([pull, fail_files, succeed], "toy files", State.WARNING, "Five files in a row failed."),
+        ([pull, limit_before], "toy files", State.OK, "stopped by a limit 20"),
+        ([pull, limit_before, fail], "toy listing", State.WARNING, "GET /activities: Toy answered 500"),
+        ([wait_for_toy], "toy limited", State.OK, "a run waits for it"),
+        ([wait_for_toy, limit], "toy limited", State.OK, "a later run goes on"),
+        ([wait_for_toy, wait_no_more], "toy limited", None, ""),
+        ([wait_for_toy, damage_pause], "toy limited", None, ""),
+        ([pull, limit, fail], "toy listing", None, ""),
+        ([pull_by_another_version], "acme providers", State.PROBLEM, "This version knows no provider acme"),
     ],
 )
-def test_doctor_says_of_each_enabled_provider_how_it_stands(
-    settings: Settings, before: list[Callable[[Settings], None]], name: str, state: State, what: str
+def test_each_enabled_source_says_how_it_stands(
+    settings: Settings, before: list[Callable[[Settings], None]], name: str, state: State | None, text: str
 ) -> None:
     for do in before:
         do(settings)
-    found = {finding.name: finding for finding in providers_health(settings, AT)}
-    assert found[name].state == state
-    assert what.format(settings.providers_config) in found[name].what
+    found = {f"{fact.of} {fact.name}".strip(): fact for fact in reversed([*source_facts(settings, datetime.now(UTC))])}
+    assert (found[name].state if name in found else None) == state
+    assert state is None or text.format(settings.providers_config) in found[name].text
 
 
-def test_doctor_asks_for_providers(settings: Settings) -> None:
+def test_a_file_of_providers_that_can_not_be_followed_is_a_fact(settings: Settings) -> None:
+    misspell(settings)
+    (found,) = facts(settings, AT, ["services"])
+    assert (found.state, "no such provider" in found.text) == (State.PROBLEM, True)
+
+
+def test_doctor_and_status_show_the_facts_of_sources(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "providers" in doctor.looks(settings, {}, AT)
+    pull(settings)
+    found = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["facts"]
+    (pulled,) = [fact for fact in found if (fact["of"], fact["name"]) == ("toy", "pull")]
+    assert pulled["values"] == {
+        "at": "2026-02-01T06:00:00Z",
+        "mode": "all",
+        "complete": True,
+        "activities": 1,
+        "as_of": None,
+        "success_at": "2026-02-01T06:00:00Z",
+    }
+    assert "toy pull" in typed(settings, monkeypatch, capsys, "status")
+
+
+def test_a_pause_ends_by_the_run_s_clock(settings: Settings) -> None:
+    run = run_of(settings)
+    Source("toy", settings, run).waiting("Toy asks for a pause.", 90.0)
+    until = paused_until(run.lake, "toy")
+    assert until is not None
+    assert abs(until - run.now() - timedelta(seconds=90)) < timedelta(seconds=60)
+
+
+def test_what_is_published_unreadable_and_in_quarantine_is_counted(settings: Settings) -> None:
+    run = run_of(settings)
+    listing = begin_listing(run.lake, ALL, athlete_id=None, at=AT, source="toy", account="me")
+    rides = [{"key": key, "begin": f"2026-01-0{day}T06:00:00Z"} for day, key in enumerate("abc", start=1)]
+    page = {"items": [{"begin": "2026-01-01T06:00:00Z", "title": "without a key"}, *rides], "more": False}
+    listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {}, AT, run.years)
+    listing.mark_ended()
+    merge_years(run, run.years.all, matched=False)
+    publish(run.lake)
+    for day in range(3):
+        land_no_file(run.lake, "toy", hashed_id("toy", "a"), b"", 500, AT + timedelta(days=day))
+    found = {fact.name: fact for fact in source_facts(settings, AT) if fact.of == "toy"}
+    assert found["published"].values == {"activities": 3}
+    assert found["pull"].values["activities"] == 4
+    assert (
+        found["quarantine"].as_json()["values"].items() >= {"activities": 1, "dropped": 0, "unreadable_rows": 1}.items()
+    )
+    assert found["quarantine"].state == State.WARNING
 
 
 def typed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -193,44 +259,6 @@ def typed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     return capsys.readouterr().out
 
 
-def test_status_shows_each_enabled_provider(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert provider_states(settings)["toy"].last_pull is None
-    pull(settings, whole=False)
-    limit(settings)
-    shown = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["providers"]
-    step = shown["toy"].pop("steps")["files"]
-    assert shown == {
-        "toy": {
-            "title": "Toy",
-            "login_problem": None,
-            "login": None,
-            "last_pull": {
-                "at": "2026-02-01T06:00:00Z",
-                "mode": "all",
-                "complete": False,
-                "activities": 1,
-                "unreadable": 0,
-                "as_of": None,
-            },
-            "compared_at": {},
-            "withheld": 0,
-            "withheld_advice": "",
-            "webhooks": None,
-        }
-    }
-    assert (step["succeeded"], step["limited_until"]) == (False, "2998-02-02T06:00:00Z")
-    text = typed(settings, monkeypatch, capsys, "status")
-    assert "Toy: last pull 2026-02-01 06:00 UTC, all, 1 activity, it broke off" in text
-    assert "files: limited by Toy until 2998-02-02 06:00 UTC" in text
-    limit_before(settings)
-    pull(settings)
-    text = typed(settings, monkeypatch, capsys, "status")
-    assert "  Compared with all that it has: 2022–2026 on 2026-02-01" in text
-    assert "files: a limit of Toy stopped it until 2001-02-02 06:00 UTC; the next run goes on" in text
-
-
 def withhold(settings: Settings, at: datetime, *withheld: Withheld, window: Window = ALL, account: str = "me") -> None:
     """Have a complete listing of the toy's in bronze, of activities that it withholds."""
     listing = begin_listing(Lake(settings.data_dir), window, athlete_id=None, at=at, source="toy", account=account)
@@ -239,16 +267,14 @@ def withhold(settings: Settings, at: datetime, *withheld: Withheld, window: Wind
     listing.mark_ended()
 
 
-def test_status_says_how_many_activities_a_provider_withholds_and_what_to_do(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_a_source_withholds_is_counted_with_what_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advised = replace(spec_of("toy"), withheld="Ask the toy for them.")
-    monkeypatch.setattr(provider_access, "spec_of", lambda _: advised)
+    monkeypatch.setattr(source_facts_module, "spec_of", lambda _: advised)
     withhold(settings, AT, Withheld("7", datetime.fromisoformat("2026-01-05T07:00:00")), Withheld("8"))
-    shown = json.loads(typed(settings, monkeypatch, capsys, "status", "--json"))["providers"]["toy"]
-    assert (shown["withheld"], shown["withheld_advice"]) == (2, "Ask the toy for them.")
-    text = typed(settings, monkeypatch, capsys, "status")
-    assert "  2 activities withheld by Toy. Ask the toy for them." in text.replace("\n", " ")
+    (found,) = [fact for fact in source_facts(settings, AT) if fact.name == "withheld"]
+    assert (found.values, found.text) == ({"activities": 2}, "2 activities withheld by Toy. Ask the toy for them.")
 
 
 def test_a_complete_listing_says_anew_what_is_withheld_in_its_time(settings: Settings) -> None:

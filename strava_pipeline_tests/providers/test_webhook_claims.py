@@ -5,8 +5,8 @@ import pytest
 from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.listings import withheld_ids
-from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.source import Source
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.providers.test_webhooks import GONE, calls, filled, follow, intake, state_of
 from strava_pipeline_tests.providers.worlds import World
 
@@ -69,10 +69,9 @@ def test_an_access_that_was_taken_away_is_tried_and_then_no_call_is_made_until_a
         service.notify("APP_SCOPE_CHANGED", deauthorized=True, scope="")
         world.subject.edit(keys[0], "edited")
     assert (follow(world).revoked, calls(world)) == (True, 1)
-    advice = provider_states(world.settings)["intervals_icu"].login_problem
-    assert advice is not None
-    assert "taken away at 2026-" in advice
-    assert "providers login intervals_icu` gives a new access" in advice
+    (login,) = facts_of(world.settings, "intervals_icu", "login")
+    assert "taken away at 2026-" in login.text
+    assert "providers login intervals_icu` gives a new access" in login.text
     assert len(login_files("intervals_icu", world.settings)) == 2, "purge removes the note, too"
     with pytest.raises(NeedsLoginError, match="taken away"):
         _ = Source("intervals_icu", world.settings, world.run()).client

@@ -101,4 +101,4 @@ def test_a_change_is_published_by_a_run_of_its_own_service_and_one_that_fails_ke
     assert named(rig) == ["second intervals_icu", "second ridewithgps"]
     assert "Every event was followed" in typed("webhooks", "drain").out
     said = typed("status")
-    assert said.out.count("Webhooks: ") == 2
+    assert said.out.count(" events ") == 2

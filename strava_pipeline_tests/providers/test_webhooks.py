@@ -25,12 +25,12 @@ from strava_pipeline.operations import events
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.event_answers import EventsReport
 from strava_pipeline.operations.options import EventsOptions
-from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
 from strava_pipeline.testing.edits import Edited
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, five, listed_to_the_end
 
@@ -148,7 +148,8 @@ def test_what_a_limit_or_an_outage_keeps_from_coming_waits(world: World, monkeyp
     report = follow_step(world)
     assert isinstance(report.stopped, LimitReachedError)
     assert not report.holds
-    assert provider_states(world.settings)[world.subject.name].steps["webhooks"].limited_until is not None
+    (step,) = facts_of(world.settings, world.subject.name, "limited", world.subject.clock.now())
+    assert step.values["until"] is not None
     calls(world)
     assert follow_step(world).stopped
     assert calls(world) == 0, "no call before the limit ends"
@@ -193,9 +194,8 @@ def test_events_of_another_account_are_counted_and_not_followed(world: World) ->
         setattr(service, name, own)
     report = follow(world)
     assert (calls(world), [*report.refused]) == (0, ["another account"])
-    found = provider_states(world.settings)[world.subject.name].webhooks
-    assert found is not None
-    assert (found.unread, found.waiting, [*found.refused]) == (0, 0, ["another account"])
+    (found,) = facts_of(world.settings, world.subject.name, "events")
+    assert (found.as_json()["values"]["waiting"], "refused (another account)" in found.text) == (0, True)
 
 
 def test_no_secret_is_kept_and_without_one_the_path_is_closed(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,8 +30,8 @@ def test_help_of_a_command_is_what_its_option_shows(type_in: Type, words: tuple[
     assert "Usage: " in asked.out
 
 
-def test_help_lists_every_command(type_in: Type) -> None:
-    listed = type_in("help").out
+def test_help_all_lists_every_command(type_in: Type) -> None:
+    listed = type_in("help", "all").out
     assert [name for name in COMMANDS if f" {name} " not in listed] == []
 
 
@@ -39,9 +39,9 @@ def test_the_first_page_of_help_names_the_ten_commands_that_everybody_needs(
     type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    page = "\n".join(type_in("help").out.splitlines()[:24])  # the lines of a terminal
-    everybodys = [*SUBJECTS["Start here"]]
-    assert re.findall(r"^│ ([a-z]\S+)", page, re.MULTILINE)[:10] == everybodys[:10] == everybodys
+    page = type_in("help").out.splitlines()
+    assert re.findall(r"^│ ([a-z]\S+)", "\n".join(page), re.MULTILINE) == [*SUBJECTS["Start here"]]
+    assert len(page) <= 40
 
 
 def test_the_version_is_that_of_the_package_its_description_and_the_newest_part_of_the_changelog(type_in: Type) -> None:

@@ -97,8 +97,12 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: 
     assert not (copied.lake.copied / "scratch").exists()
     listed = json.loads(typed("copy", "list", "--json").out)
     assert sorted(each["kind"] for each in listed["snapshots"]) == ["api", "own", "published"]
-    assert "Second copy: brought up to date" in typed("status").out
-    said = {each["what"]: each["state"] for each in json.loads(typed("doctor", "--json").out)["findings"]}
+    assert "last brought up to date" in typed("status").out
+    said = {
+        each["text"]: each["state"]
+        for each in json.loads(typed("doctor", "--json").out)["facts"]
+        if place in each["text"]
+    }
     assert [state for what, state in said.items() if place in what or "brought up to date" in what] == ["ok", "ok"]
     (copied.lake.decisions / "note.jsonl").write_text("{}\n")
     lacking = typed("copy", "check")

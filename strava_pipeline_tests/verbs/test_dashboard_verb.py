@@ -17,7 +17,7 @@ import pytest
 import typer
 from argon2 import PasswordHasher
 
-from strava_pipeline.core.errors import State
+from strava_pipeline.core.facts import State
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
@@ -27,6 +27,7 @@ from strava_pipeline.verbs import dashboard, dashboard_extra
 from strava_pipeline.verbs.dashboard_health import dashboard_health
 from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings
 from strava_pipeline.verbs.service_process import free_address
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.ingest.tls import ENDED, VALID, make_certificate
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.verbs.conftest import Type
@@ -163,10 +164,9 @@ def test_without_the_extra_the_line_to_type_is_shown(
 
 def test_status_shows_where_it_runs_and_a_purge_waits_for_its_end(settings: Settings, type_in: Type) -> None:
     settings.data_dir.mkdir()
-    assert json.loads(type_in("status", "--json").out)["dashboard"] is None
+    assert "dashboard" not in shown(type_in("status", "--json").out)
     with running(settings):
-        assert json.loads(type_in("status", "--json").out)["dashboard"] == "http://127.0.0.1:8723"
-        assert "Dashboard: http://127.0.0.1:8723\n" in type_in("status").out
+        assert shown(type_in("status", "--json").out)["dashboard"]["text"] == "http://127.0.0.1:8723"
         refused = type_in("purge", "--yes", "--keep-access")
         assert (refused.code, "the dashboard runs at" in refused.err) == (1, True)
     assert type_in("purge", "--yes", "--keep-access").code == 0
@@ -202,7 +202,7 @@ def test_doctor_says_who_reaches_it_and_what_keeps_it_from_starting(
         settings.dashboard_password_file.parent.mkdir()
         settings.dashboard_password_file.write_text("{}")
     found = dashboard_health(settings.model_copy(update=changed), now)
-    assert (found.state, what in found.what) == (state, True), found
+    assert (found.state, what in found.text) == (state, True), found
 
 
 def test_where_an_address_is_taken_another_port_is_found() -> None:

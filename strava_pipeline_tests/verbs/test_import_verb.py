@@ -12,6 +12,7 @@ import pytest
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.verbs.import_ import import_
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
@@ -156,27 +157,22 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
 def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
     typed = type_on(rig)
-    assert json.loads(typed("status", "--json").out)["imported"] is None
     assert "strava-pipeline flow" in typed("status").out
     points = "".join(f'<trkpt lat="0.5" lon="1"><time>2025-06-01T10:00:{at}Z</time></trkpt>' for at in range(10, 40))
     (tmp_path / "run.gpx").write_text(f'<gpx version="1.1" creator="x"><trk><trkseg>{points}</trkseg></trk></gpx>')
     (tmp_path / "broken.fit").write_bytes(b"no fit at all")
     assert typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "broken.fit")).code == 0
-    told = json.loads(typed("status", "--json").out)
-    assert told["login"]["none_yet"] is True
-    assert told["imported"] == {"at": told["imported"]["at"], "imports": 2, "files": 2, "with_problems": 1,
-        "of_several_sources": 0, "proposed": 0,
-    }  # fmt: skip
-    said = typed("status").out
-    assert "Imported: 2 files, 1 of them with problems, the last " in said
-    assert "none is needed for what is imported" in said
-    assert "Budget" not in said
+    found, said = shown(typed("status", "--json").out), typed("status").out
+    assert found["strava login"]["state"] == "skipped"
+    assert found["imported"]["values"] == {"at": found["imported"]["values"]["at"], "imports": 2, "files": 2}
+    assert found["files"]["values"] == {"with_problems": 1}
+    assert "limit" not in said
     assert "flow" not in said
-    found = {one["name"] for one in json.loads(typed("doctor", "--json").out)["findings"]}
-    assert {"application", "login", "server"}.isdisjoint(found)
+    found = {one["name"] for one in json.loads(typed("doctor", "--json").out)["facts"]}
+    assert {"application", "server"}.isdisjoint(found)
     (rig.settings.secrets_dir).mkdir(exist_ok=True)
     (rig.settings.secrets_dir / "strava_token.json").write_text("garbage")
-    assert "none is needed" not in typed("status").out, "a login that is broken is told"
+    assert shown(typed("status", "--json").out)["strava login"]["state"] == "problem"
 
 
 @pytest.mark.slow

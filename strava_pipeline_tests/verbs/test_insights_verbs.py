@@ -13,6 +13,7 @@ from lxml import html as markup
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import HEAT_TILES
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import NOW, Make, Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, TypeOn
@@ -385,7 +386,7 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(make_rig: M
     said = typed("insights")
     assert said.code == 1
     assert "strava-pipeline compact" in said.err
-    assert json.loads(typed("status", "--json").out)["outdated"]
+    assert shown(typed("status", "--json").out)["published"]["state"] == "problem"
     assert typed("matches", "list").code == 0, "its tables are the present ones"
     before = rig.one("SELECT count(*) FROM activities_all")
     rig.do("compact")

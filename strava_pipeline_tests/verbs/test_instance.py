@@ -18,7 +18,8 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._core.storage.sql import get_alembic_config, run_alembic_downgrade
 
-from strava_pipeline.core.errors import PipelineError, State
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import State
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import names_other_storage
 from strava_pipeline.verbs.dagster_health import (
@@ -139,7 +140,7 @@ def test_doctor_shows_the_lines_that_an_edited_earlier_configuration_needs(tmp_p
     found = config_health(tmp_path)
     assert found.state == State.WARNING
     assert {"run_coordinator.class", "run_coordinator.module"} <= {*missing_configuration(tmp_path)}
-    assert "\n  class: ExclusiveRunCoordinator\n" in str(found.mend)
+    assert "\n  class: ExclusiveRunCoordinator\n" in str(found.advice)
     config.write_text(_written_into(config.read_text(), configuration_lines(missing_configuration(tmp_path))))
     assert config_health(tmp_path).state == State.OK
 
@@ -218,8 +219,8 @@ def test_a_storage_that_dagster_can_not_use_is_one_sentence(tmp_path: Path, stor
     with pytest.raises(PipelineError, match=way_out) as refused:
         open_instance(tmp_path)
     [found] = opened_instance_health(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
-    assert "dagster.yaml" in found.what
-    assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value)) + found.what
+    assert "dagster.yaml" in found.text
+    assert "s3cret-of-mine" not in "".join(traceback.format_exception(refused.value)) + found.text
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "custom"])
@@ -242,4 +243,4 @@ def test_damaged_records_of_dagsters_own_storage_in_the_home_are_not_blamed_on_a
     with pytest.raises(PipelineError, match="move the folders history and schedules"):
         open_instance(tmp_path)
     [found] = opened_instance_health(tmp_path, Lake(tmp_path / "data"), datetime(2026, 11, 22, tzinfo=UTC))
-    assert f"mv '{tmp_path / 'history'}'" in str(found.mend)
+    assert f"mv '{tmp_path / 'history'}'" in str(found.advice)

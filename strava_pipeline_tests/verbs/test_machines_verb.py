@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from strava_pipeline.core.errors import State
+from strava_pipeline.core.facts import State
 from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.records import MIGRATED_BY
@@ -88,7 +88,7 @@ def test_the_daemon_does_not_start_and_doctor_says_why_while_there_is_no_worker(
     )  # fmt: skip
     assert (home / MIGRATED_BY).exists(), "it brings Dagster's databases up to date first"
     (found,) = workers_health(Settings.load())
-    assert (found.state, found.what) == (State.PROBLEM, NO_WORKER)
+    assert (found.state, found.text) == (State.PROBLEM, NO_WORKER)
 
 
 @pytest.mark.usefixtures("home")

@@ -35,7 +35,7 @@ from strava_pipeline.trips.car.rules.config import read_config
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline.verbs.metrics import registry_of
 from strava_pipeline.verbs.metrics_collector import UP
-from strava_pipeline.verbs.metrics_parts import all_parts
+from strava_pipeline.verbs.metrics_parts import all_groups, all_measures
 from strava_pipeline.verbs.service_process import metrics_beside
 from strava_pipeline_tests.documents import REPO
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -82,7 +82,7 @@ def filled(new_lake: Callable[[Path], Lake], tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def settings(filled: Path, tmp_path: Path) -> Settings:
     shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    return settings_in(tmp_path)
+    return settings_in(tmp_path, client_id="7", client_secret="hush")
 
 
 def drives(lake: Lake) -> None:
@@ -164,9 +164,9 @@ def test_a_part_that_cannot_be_read_leaves_the_others_alone(
     after, cars = read(settings), part == "published"  # trips by car are published, too
     lost = {f"part_up{{part={name}}}" for name in ([part, "cars"] if cars else [part])}
     assert {name for name, value in after.items() if name.startswith("part_up") and not value} == lost
-    names = {measure.full_name for each in all_parts() if each.name in (part, "cars") for measure in each.measures}
-    gone = {f"strava_pipeline_{name.partition('{')[0]}" for name in before.keys() - after.keys()}
-    assert {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in gone} <= names
+    assert {name for name in before if name.startswith("car")} - after.keys() == (
+        {name for name in before if name.startswith("car")} if cars else set()
+    )
     said = capsys.readouterr().err
     assert f"The metrics '{part}' are left out: " in said
     assert len(said.splitlines()) == len(lost)
@@ -181,7 +181,7 @@ def _write(path: Path, text: str) -> None:
 def test_every_measure_is_described_even_where_there_is_nothing(tmp_path: Path) -> None:
     text = generate_latest(registry_of(settings_in(tmp_path))).decode()
     described = set(re.findall(r"^# HELP (\S+) ", text, re.MULTILINE))
-    assert described == {each.full_name for each in measures()}
+    assert described == {each.full_name for each in (UP, *all_measures())}
     assert not (tmp_path / "data").exists(), "a look makes no folder"
 
 
@@ -194,14 +194,10 @@ def test_the_page_lists_every_measure_and_every_kind_of_failure() -> None:
             ", ".join(f"`{label}`" for label in each.labels) or "–",
             each.about,
         )
-        for each in measures()
+        for each in (UP, *all_measures())
     ]
     for kind, about in KINDS.items():
         assert f"| `{kind}` | {about} |" in PAGE
-
-
-def measures() -> list[Any]:
-    return [UP, *(measure for part in all_parts() for measure in part.measures)]
 
 
 def test_a_house_lists_its_athletes_by_name_and_the_broken_one_too(
@@ -216,7 +212,7 @@ def test_a_house_lists_its_athletes_by_name_and_the_broken_one_too(
     house = settings_in(tmp_path / "house", athletes_dir=home)
     found = read(house)
     assert found["table_rows{athlete=anna,table=activities_all}"] == 2
-    assert found["calls_left{athlete=bert,limit=calls in a day,source=strava}"] == 2000
+    assert found["part_up{athlete=bert,part=services}"] == 1
     assert found["part_up{athlete=carl,part=settings}"] == 0
     assert "The metrics 'settings' of carl are left out: The settings of carl:" in capsys.readouterr().err
     assert {name for name in found if "athlete=" not in name or "athlete=," in name} == {
@@ -332,7 +328,7 @@ def test_the_pages_alerts_are_rules_that_fire_when_they_should(tmp_path: Path) -
     (tmp_path / "tests.yml").write_text(ALERTS)
     assert promtool("check", "rules", "rules.yml", folder=tmp_path) == ""
     assert promtool("test", "rules", "tests.yml", folder=tmp_path) == ""
-    known = {each.full_name for each in measures()} | {f"{each.full_name}_bucket" for each in measures()}
+    known = {each.full_name for each in (UP, *all_measures())}
     assert set(re.findall(r"\bstrava_pipeline_\w+", PAGE.replace("strava_pipeline.rules", ""))) <= known
 
 
@@ -353,7 +349,7 @@ def test_a_real_prometheus_reads_what_the_service_serves(settings: Settings, tmp
         started(program, *options, folder=tmp_path),
     ):
         assert asked(its, "strava_pipeline_table_rows{table='activities_all'}") == "2"
-        assert asked(its, "sum(strava_pipeline_part_up)") == str(len(all_parts()))
+        assert asked(its, "sum(strava_pipeline_part_up)") == str(len(all_groups()))
         of_flow = rules.partition("strava_pipeline_run_end_timestamp_seconds{")[2].partition(",")[0]
         assert asked(its, f"count(strava_pipeline_run_end_timestamp_seconds{{{of_flow}}})") == "1"
 

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.files.writing import Titled, gpx, tcx
 from strava_pipeline.core.insights.goals import amount_text, record_text
 from strava_pipeline.core.tables import TRACKS
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.ingest.archive.exports import SUMMARIES, garmin_item
 from strava_pipeline_tests.ingest.archive.made import unpacked
 from strava_pipeline_tests.ingest.files.made import BEGAN
@@ -219,8 +220,8 @@ def test_totals_of_a_year_are_the_same_everywhere(
         if line["counts"] == "true"
     ]
     found["csv"] = [(len(lines), sum(float(line["distance"]) for line in lines))]
-    years = json.loads(typed("status", "--json").out)["years"]
-    found["status"] = [(one["activities"], 1000 * one["kilometres"]) for one in years if one["year"] == year]
+    of_year = shown(typed("status", "--json").out)[f"year {year}"]["values"]
+    found["status"] = [(of_year["activities"], 1000 * of_year["kilometres"])]
     typed("export", "gold", str(tmp_path), "--full")
     for table, column in (("activities", "distance"), ("counted_activities", "distance_m")):
         rows = pl.read_parquet(tmp_path / table / f"year={year}" / f"{table}.parquet")

@@ -7,6 +7,7 @@ import pytest
 
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.ingest.strava.emulator.application import Limits
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import Type, TypeOn
 
@@ -125,8 +126,7 @@ def test_a_backfill_of_this_year_after_its_dry_run_lists_what_is_recent_again(ri
     assert rig.calls()["by_endpoint"][LISTING] == 2
     assert rig.one(f"SELECT name FROM activities WHERE id = {recent}") == "Renamed after the dry run"
     assert "; older pages are as of 20" in next(line for line in said.out.splitlines() if line.startswith("Listed "))
-    assert "; older pages are as of 20" in typed("status").out
-    assert json.loads(typed("status", "--json").out)["last_pull"]["as_of"] is not None
+    assert "; older pages are as of 20" in shown(typed("status", "--json").out)["strava pull"]["text"]
 
 
 def test_a_dry_backfill_of_nothing_yet_lists_the_years_once(rig: Rig, type_on: TypeOn) -> None:

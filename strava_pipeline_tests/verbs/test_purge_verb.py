@@ -24,6 +24,7 @@ from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.verbs.dagster_process import exclusive_instance
 from strava_pipeline.verbs.purge import plan_purge
 from strava_pipeline_tests.contents import unpacked
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import NOW, Make, Rig, log_in
 from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
@@ -144,10 +145,10 @@ def test_all_of_it_goes_and_what_is_a_persons_own_stays(kept: Rig, type_on: Type
 def test_the_folder_works_like_a_new_one_afterwards(kept: Rig, type_on: TypeOn) -> None:
     typed = type_on(kept)
     assert typed("purge", "--yes").code == 0
-    status = json.loads(typed("status", "--json").out)
-    assert (status["login"]["none_yet"], status["last_pull"], status["counts"]) == (True, None, {})
-    assert status["revoked_at"] is None
-    findings = {one["name"]: one["state"] for one in json.loads(typed("doctor", "--json").out)["findings"]}
+    status = shown(typed("status", "--json").out)
+    assert "no login yet" in status["strava login"]["text"]
+    assert (status["strava pull"]["state"], status["published"]["state"]) == ("skipped", "skipped")
+    findings = {one["name"]: one["state"] for one in json.loads(typed("doctor", "--json").out)["facts"]}
     wrong = {name for name, state in findings.items() if state in ("warning", "problem")}
     as_before = "folders: privacy"  # the rig makes its folders as earlier versions did
     assert wrong <= {"login", "clock", "dagster.yaml", as_before}
@@ -334,12 +335,12 @@ def test_a_purge_that_could_not_delete_a_file_leaves_a_folder_that_works_and_goe
     assert (said.code, "strava-pipeline purge again" in said.err) == (1, True)
     assert {path.name for path in kept.settings.data_dir.iterdir()} == {"README.md", ".gitignore", ".purged"}
     assert (kept.settings.secrets_dir / "strava_token.json").exists(), "the login goes last"
-    assert json.loads(typed("status", "--json").out)["counts"] == {}
+    assert shown(typed("status", "--json").out)["published"]["state"] == "skipped"
     kept.calls()
     flow = typed("flow")
     assert (flow.code, "strava-pipeline purge finishes it" in flow.err, kept.calls()["total"]) == (1, True, 0)
-    found = {one["name"]: one for one in json.loads(typed("doctor", "--json").out)["findings"]}
-    assert (found["purge"]["state"], found["purge"]["mend"]) == ("warning", "strava-pipeline purge")
+    found = {one["name"]: one for one in json.loads(typed("doctor", "--json").out)["facts"]}
+    assert (found["purge"]["state"], found["purge"]["advice"]) == ("warning", "strava-pipeline purge")
     assert typed("purge", "--yes").code == 0
     assert names(kept.settings.data_dir) == {"README.md", ".gitignore"}
     assert names(kept.settings.secrets_dir) == {"ca-bundle.pem"}
@@ -385,13 +386,12 @@ def test_what_is_seen_after_the_access_was_taken_away_and_that_auth_mends_it(kep
     typed = type_on(kept)
     (kept.lake.state / "revoked.json").write_text('{"at": "2026-03-09T05:00:00Z"}')
     words = "took this application's access away on 2026-03-09"
-    assert json.loads(typed("status", "--json").out)["revoked_at"] == "2026-03-09T05:00:00Z"
-    assert words in typed("status").out
-    assert f"✗ login                 the athlete {words}" in typed("doctor").out
+    login = shown(typed("status", "--json").out)["strava login"]
+    assert (login["state"], words in login["text"]) == ("problem", True)
     flow = typed("flow")
     assert (flow.code, words in flow.err) == (1, True)
     assert auth(kept, typed).code == 0
-    assert json.loads(typed("status", "--json").out)["revoked_at"] is None
+    assert shown(typed("status", "--json").out)["strava login"]["state"] == "ok"
     assert typed("flow").code == 0
 
 
@@ -449,7 +449,7 @@ def test_an_interrupted_purge_of_the_api_goes_on(kept: Rig, moves: int, monkeypa
         patch.setattr(purge, "_move_aside", die)
         with pytest.raises(KeyboardInterrupt):
             purge.delete_api_data(kept.lake)
-    assert purge.purge_health(kept.lake).mend == "strava-pipeline purge --api"
+    assert purge.purge_health(kept.lake).advice == "strava-pipeline purge --api"
     purge.delete_api_data(kept.lake)
     assert not any(path.exists() for path in (*kept.lake.of_api, *kept.lake.derived, kept.lake.purged_api))
-    assert purge.purge_health(kept.lake).mend is None
+    assert purge.purge_health(kept.lake).advice is None

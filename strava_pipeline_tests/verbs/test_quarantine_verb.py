@@ -8,6 +8,7 @@ import pytest
 
 from strava_pipeline.lake.bronze.answers import land_failed_detail
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import NOW, Make, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
@@ -46,7 +47,9 @@ def listed(typed: Type) -> dict[int, dict[str, Any]]:
 
 
 def held(typed: Type) -> dict[str, Any]:
-    return dict(json.loads(typed("status", "--json").out)["quarantine"])
+    values = dict(shown(typed("status", "--json").out)["strava quarantine"]["values"])
+    del values["held"]
+    return values
 
 
 def table(rig: Rig) -> dict[int, tuple[Any, ...]]:
@@ -63,7 +66,6 @@ def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
         if not pulled:
             rig.do("flow_backfill")
     assert held(typed) == {"activities": 0, "since": None, "dropped": 0, "unreadable_rows": 0}
-    assert "quarantine" not in typed("status").out
 
 
 def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, typed: Type, sick: list[int]) -> None:
@@ -86,14 +88,10 @@ def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, type
 def test_status_says_how_many_since_when_and_where_to_look(typed: Type, sick: list[int]) -> None:
     since = min(row["first_failed_at"] for row in listed(typed).values())
     assert held(typed) == {"activities": 3, "since": since, "dropped": 0, "unreadable_rows": 0}
-    line = f"In quarantine: 3 since {since[:10]} {since[11:16]} UTC; see `strava-pipeline quarantine list`"
-    assert line in typed("status").out
     typed("quarantine", "drop", str(sick[0]))
     assert held(typed)["activities"] == 2
-    assert ", dropped: 1; see" in typed("status").out
     typed("quarantine", "drop", *map(str, sick))
     assert held(typed) == {"activities": 0, "since": None, "dropped": 3, "unreadable_rows": 0}
-    assert "In quarantine: 0, dropped: 3; see" in typed("status").out
 
 
 def test_retry_asks_at_once_a_call_each_and_the_healed_ones_leave(rig: Rig, typed: Type, sick: list[int]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
+from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import Make, Rig, log_in, started
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
@@ -228,50 +229,33 @@ def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
         assert rows == expected
 
 
-def test_status_tells_login_budget_and_what_is_missing(make_rig: Make, type_on: TypeOn) -> None:
+def test_status_shows_login_limits_and_what_is_missing(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     typed = type_on(rig)
     assert "strava-pipeline auth" in typed("status").out
     log_in(rig)
-    before = json.loads(typed("status", "--json").out)
-    assert before["login"]["missing_scopes"] == []
-    assert (before["counts"], before["last_pull"], before["missing_details"]) == ({}, None, None)
-    assert "Details missing: not known before the next publish" in typed("status").out
+    before = shown(typed("status", "--json").out)
+    assert (before["strava login"]["state"], before["strava pull"]["state"]) == ("ok", "skipped")
+    assert (before["published"]["state"], "details" in before) == ("skipped", False)
     rig.do("flow_backfill", bronze_activities={"max_calls": 12}, bronze_activity_details={"max_calls": 12})
     rig.calls()
-    after = json.loads(typed("status", "--json").out)
+    after = shown(typed("status", "--json").out)
     assert rig.calls()["total"] == 0
-    assert after["counts"]["activities_all"] == 30
-    assert (after["missing_details"], after["counts"]["activity_details"]) == (20, 10)
-    assert after["last_pull"]["complete"] is True
-    assert [limit["used"] for limit in after["limits"]] == [12, 12, 12, 12]
-    said = typed("status")
-    assert "Details missing: 20" in said.out
-    assert "enrich-all" in said.out
+    rows = after["published"]["values"]["rows"]
+    assert (rows["activities_all"], rows["activity_details"], after["details"]["values"]["missing"]) == (30, 10, 20)
+    assert after["strava pull"]["values"]["complete"] is True
+    limits = [fact["values"] for name, fact in after.items() if "limit: " in name]
+    assert [limit["limit"] - limit["left"] for limit in limits] == [12, 12, 12, 12]
+    assert "enrich-all" in typed("status").out
 
 
 def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) -> None:
     path = rig.settings.secrets_dir / "strava_token.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"scope": "read,activity:read"}))
-    told = json.loads(type_on(rig)("status", "--json").out)
-    assert [scope for scope, _ in told["login"]["missing_scopes"]] == ["activity:read_all", "profile:read_all"]
-
-
-@pytest.mark.slow
-def test_status_says_of_unknown_scopes_whether_private_activities_come(rig: Rig, type_on: TypeOn) -> None:
-    path = rig.settings.secrets_dir / "strava_token.json"
-    path.write_text(json.dumps({name: held for name, held in json.loads(path.read_text()).items() if name != "scope"}))
-    typed, unknown = type_on(rig), "Scopes: not known, because a bare code or refresh token does not show them"
-    said = " ".join(typed("status").out.split())
-    assert f'{unknown}; activities visible to "Only You" may be missing: none is here yet' in said
-    assert "what it may see is not known, as a bare code does not say" in " ".join(typed("doctor").out.split())
-    secret = sum(item["private"] or item["visibility"] == "only_me" for item in rig.truth())
-    assert secret > 0
-    typed("refresh")
-    said = " ".join(typed("status").out.split())
-    assert f'{unknown}; activities visible to "Only You" do come: {secret} of them' in said
-    login = json.loads(typed("status", "--json").out)["login"]
-    assert (login["scopes"], login["missing_scopes"], login["only_me_activities"]) == (None, [], secret)
+    login = shown(type_on(rig)("status", "--json").out)["strava login"]
+    assert (login["state"], login["values"]["scopes"]) == ("warning", ["read", "activity:read"])
+    assert "activity:read_all was not granted" in login["text"]
+    assert "profile:read_all was not granted" in login["text"]
 
 
 def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type_on: TypeOn) -> None:
@@ -283,8 +267,7 @@ def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type
     for verb in ("refresh", "rebuild"):
         assert told in typed(verb).out
     assert json.loads(typed("sql", "FROM a", "--format", "json").out) == [{"n": 30}]
-    assert told in typed("status").out
-    assert list(json.loads(typed("status", "--json").out)["views_left_out"]) == ["b.sql"]
+    assert "it holds DROP" in shown(typed("status", "--json").out)["view b.sql"]["text"]
     (rig.lake.views / "b.sql").unlink()
     said = typed("compact")
     assert "Published" in said.out

@@ -14,17 +14,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import (
-    Finding,
     ForbiddenError,
     MissingSettingsError,
     NeedsLoginError,
     PipelineError,
     WrongApplicationError,
-    ok,
-    problem,
-    skipped,
-    warning,
 )
+from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, ServerClock, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.ledger import LedgerFile
@@ -131,7 +127,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CE
 _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
-def server_health(settings: Settings) -> list[Finding]:
+def server_health(settings: Settings) -> list[Fact]:
     """Whether the server answers with a good certificate, and how far this machine's clock is off the server's."""
     host = urlsplit(settings.base_url).hostname or "?"
     clock = system_clock(settings)
@@ -150,7 +146,7 @@ def server_health(settings: Settings) -> list[Finding]:
     return [found, skipped(CLOCK, "the server's time is not known")]
 
 
-def new_address_health(settings: Settings, now: datetime, addresses: Sequence[str] = NEW_ADDRESSES) -> list[Finding]:
+def new_address_health(settings: Settings, now: datetime, addresses: Sequence[str] = NEW_ADDRESSES) -> list[Fact]:
     """Whether the API answers at its new address, asked without a token; nothing before it is there, or where another one is set.
 
     Strava's announcement of 1 June 2026 and its changelog spell the address differently; from 1 June 2027 on calls belong there.
@@ -168,7 +164,7 @@ def new_address_health(settings: Settings, now: datetime, addresses: Sequence[st
     return [ok(ADDRESS, "the API's new address does not answer yet")]
 
 
-def clock_health(answer: Exchange, local: datetime) -> Finding:
+def clock_health(answer: Exchange, local: datetime) -> Fact:
     """How far `local`, the time when the answer came, is off the answer's Date header.
 
     The header is cut to seconds and at most as old as the answer took, so that much is no difference.
@@ -190,7 +186,7 @@ def clock_health(answer: Exchange, local: datetime) -> Finding:
     )
 
 
-def login_health(settings: Settings) -> list[Finding]:
+def login_facts(settings: Settings) -> list[Fact]:
     """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
     if revoked := revoked_at(settings):
         what = f"the athlete took this application's access away on {revoked:%Y-%m-%d}."
@@ -201,7 +197,7 @@ def login_health(settings: Settings) -> list[Finding]:
     try:
         token = store.load()
     except MissingSettingsError:
-        return [warning(TOKEN, f"none yet ({store.path} does not exist).", f"Log in: {LOGIN}")]
+        return [warning(TOKEN, "There is no login yet.", f"Run `{LOGIN}`.")]
     except PipelineError as error:
         return [problem(TOKEN, str(error), f"Move the file away if it is there, then log in: {LOGIN}")]
     found = [_token(settings, token)]
@@ -219,7 +215,7 @@ def login_health(settings: Settings) -> list[Finding]:
     return found
 
 
-def ledger_health(settings: Settings) -> list[Finding]:
+def ledger_health(settings: Settings) -> list[Fact]:
     """Whether the ledger of calls can be read and written, and what of it was set aside."""
     path = ledger_path(settings)
     found = [_ledger(path)]
@@ -229,7 +225,7 @@ def ledger_health(settings: Settings) -> list[Finding]:
     return found
 
 
-def _ledger(path: Path) -> Finding:
+def _ledger(path: Path) -> Fact:
     try:
         if LedgerFile(path).is_garbage():
             return warning(
@@ -250,22 +246,31 @@ def _ledger(path: Path) -> Finding:
     return ok(LEDGER, "readable" if path.exists() else "none yet; the first call creates it")
 
 
-def _token(settings: Settings, token: StoredToken) -> Finding:
+def _token(settings: Settings, token: StoredToken) -> Fact:
     try:
         keep_emulator_tokens_here(token.refresh_token, settings.base_url)
     except ForbiddenError as error:
         return problem(TOKEN, str(error), "Correct STRAVA_BASE_URL and STRAVA_API_URL, or log in: " + LOGIN)
     if token.refused_at is not None:
         return problem(TOKEN, f"Strava refused it on {token.refused_at:%Y-%m-%d %H:%M} UTC.", f"Log in again: {LOGIN}")
-    expiry = f"{token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else None
-    until = f"access until {expiry}, renewed by itself" if expiry else "access is renewed at the next call"
-    if token.scope is None:
-        return ok(TOKEN, f"there; {until}; what it may see is not known, as a bare code does not say")
-    granted = token.scope.replace(",", " ").split()
+    until = "access is renewed at the next call"
+    if token.expires_at is not None:
+        until = f"access until {token.expires_at:%Y-%m-%d %H:%M} UTC, renewed by itself"
+    granted = None if token.scope is None else token.scope.replace(",", " ").split()
+    values = {
+        "athlete_id": token.athlete_id,
+        "scopes": granted,
+        "may_write": token.may_write,
+        "expires_at": token.expires_at,
+    }
+    if granted is None:
+        unknown = "what it may see is not known, as a bare code does not say"
+        return ok(TOKEN, f"there; {until}; {unknown}", values=values)
     if missing := missing_scopes(SCOPES, granted):
-        return warning(TOKEN, f"there; {until}; but {_without(missing)}.", f"Log in, every box ticked: {LOGIN}")
+        fix = f"Log in, every box ticked: {LOGIN}"
+        return warning(TOKEN, f"there; {until}; but {_without(missing)}.", fix, values=values)
     writes = "; may change activities" if token.may_write else ""
-    return ok(TOKEN, f"there; {until}; may see everything{writes}")
+    return ok(TOKEN, f"there; {until}; may see everything{writes}", values=values)
 
 
 def _without(missing: Sequence[tuple[str, str]]) -> str:

@@ -5,52 +5,25 @@ For `status`, `doctor`, `purge`, schedules and sensors. Nothing here makes a cal
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.strava.access import examine_claim, no_access_reason, revoked_at
+from strava_pipeline.ingest.strava.access import examine_claim, login_facts, no_access_reason, revoked_at
 from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.ingest.strava.oauth import SCOPES, missing_scopes
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 from strava_pipeline.settings import Settings
 
-__all__ = ["examine_claim", "revoked_at"]  # which the registry asks here, beside this module's own
+__all__ = ["examine_claim", "login_facts", "revoked_at"]  # which the registry asks here, beside this module's own
 
 APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
 
 
-@dataclass(frozen=True, slots=True)
-class LoginState:
-    """The login on disk.
-
-    Args:
-        athlete_id: whose login it is; None: not known.
-        scopes: what the athlete granted; None: not known.
-        missing_scopes: what was not granted, each with what that means.
-        may_write: whether the athlete allowed changes of activities and uploads; None: not known.
-        expires_at: when (UTC) the access token expires; None: it is renewed at the next call.
-        refused_at: when (UTC) Strava refused the login; None: it did not.
-    """
-
-    athlete_id: int | None
-    scopes: list[str] | None
-    missing_scopes: list[tuple[str, str]]
-    may_write: bool | None
-    expires_at: datetime | None
-    refused_at: datetime | None
-
-
-def login_state(settings: Settings) -> LoginState:
+def login_state(settings: Settings) -> StoredToken:
     """The login on disk. Raises MissingSettingsError where there is none, PipelineError where it can't be read."""
-    token = token_store(settings).load()
-    scopes = None if token.scope is None else token.scope.replace(",", " ").split()
-    missing = [] if scopes is None else missing_scopes(SCOPES, scopes)
-    return LoginState(token.athlete_id, scopes, missing, token.may_write, token.expires_at, token.refused_at)
+    return token_store(settings).load()
 
 
 def write_problem(settings: Settings) -> str | None:

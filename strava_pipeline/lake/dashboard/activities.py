@@ -18,7 +18,6 @@ from strava_pipeline.lake.dashboard.photos import photos_on_disk
 from strava_pipeline.lake.dashboard.rows import Values, columns_of, rows_of, with_json
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import track_path
 
 MOST_OF_A_PART = 2_000  # laps, lengths … of an activity: 50 km in a pool of 25 m
@@ -138,13 +137,3 @@ def titles_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
     """The titles of activities, by id; those without one are left out."""
     query = "SELECT id, name FROM activities WHERE id IN (SELECT unnest($ids)) AND name IS NOT NULL"
     return dict(connection.execute(query, {"ids": list(ids)}).fetchall())
-
-
-def undecided_pairs(connection: Connection) -> int:
-    """How many pairs of activities may be one, and count twice until a person decides."""
-    return int(connection.execute(sql("match_counts")).fetchall()[0][1])
-
-
-def quarantined(connection: Connection) -> dict[str, int]:
-    """How many activities are in quarantine, by source; without those that a person dropped."""
-    return {row["source"]: row["activities"] for row in rows_of(connection, "quarantined", {})}

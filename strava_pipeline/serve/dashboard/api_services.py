@@ -1,4 +1,4 @@
-"""`/api/providers`, `/api/gear` and `/api/insights`: services, bikes and shoes, a year."""
+"""`/api/status`, `/api/gear` and `/api/insights`: how things stand, bikes and shoes, a year."""
 
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.answers import (
     only_known_parameters,
     page_of,
     page_shape,
+    shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -29,11 +30,10 @@ _GEAR = page_shape("Gear", gear=dict[str, Rows], maintenance=dict[str, Rows])
 MOST_DUE = 500
 
 
-@router.get("/providers", response_model=page_shape("Providers", providers=Rows))
-def providers(pipeline: CurrentPipeline, limit: Limit = 500, cursor: After = None) -> Response:
-    """How each enabled service stands, by name, and the cursor of the next page."""
-    page, rest = page_of(pipeline.providers(), limit, cursor)
-    return json_answer({"providers": page, "next": rest})
+@router.get("/status", response_model=shape("Facts", facts=list[Row]))
+def status(pipeline: CurrentPipeline) -> Response:
+    """How things stand: sources, what is published, what waits for a person."""
+    return json_answer({"facts": [fact.as_json() for fact in pipeline.facts()]})
 
 
 @router.get("/gear", response_model=_GEAR, dependencies=[KEPT])

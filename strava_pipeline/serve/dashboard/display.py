@@ -182,6 +182,11 @@ def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_
     return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone, dates)
 
 
+def clocked(text: str, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
+    """A sentence whose moments are those of `at_minute`, in UTC, with these on the clock of `zone`."""
+    return _AT_MINUTE.sub(lambda found: moment(datetime.fromisoformat(f"{found[1]}+00:00"), zone, dates), text)
+
+
 def month(text: str) -> str:
     """`2026-10` as `October 2026`."""
     return f"{MONTH_NAMES[int(text[5:7]) - 1]} {text[:4]}"
@@ -301,6 +306,7 @@ def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> li
     )
 
 
+_AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -380,6 +386,7 @@ def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
         "change_value": pass_context(
             lambda page, value, kind: change_value(value, kind, page["units"], page["zone"], dates),
         ),
+        "clocked": pass_context(lambda page, text: clocked(text, page["zone"], dates)),
         "day": lambda value: day(value, dates),
         "moment": pass_context(lambda page, value: moment(value, page["zone"], dates)),
         "text_moment": pass_context(lambda page, value: text_moment(value, page["zone"], dates)),

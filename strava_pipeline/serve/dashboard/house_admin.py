@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import State
 from strava_pipeline.serve.dashboard.account_logins import house_of
 from strava_pipeline.serve.dashboard.forms import LoginForm
 from strava_pipeline.serve.dashboard.house import House
@@ -43,8 +44,28 @@ def block(request: Request, name: str) -> Response:
 
 
 def _seen(house: House, name: str) -> Mapping[str, Any]:
-    """How an athlete's pipeline stands; `fault`: why that can't be said, in which case the others stand there all the same."""
+    """How an athlete's pipeline stands; `fault`: why that can't be said, in which case the others stand there all the same.
+
+    Each value is chosen here, since another fact may tell where somebody was.
+    """
     try:
-        return {"fault": None, **house.site_of(name).pipeline.overseen()}
+        facts = house.site_of(name).pipeline.facts()
     except PipelineError as error:
         return {"fault": str(error)}
+    seen: dict[str, Any] = {"fault": None, "published_at": None, "failures": 0, "services": {}}
+    for fact in facts:
+        one = seen["services"].setdefault(fact.of, {"limits": [], "last_pull": None, "needs_login": False})
+        if fact.name == "services":
+            seen["fault"] = fact.text
+        elif (fact.of, fact.name) == ("", "published"):
+            seen["published_at"] = fact.values["at"].value if fact.values else None
+        elif fact.name == "notifications" and "errors" in fact.values:
+            seen["failures"] = fact.values["errors"]
+        elif fact.name == "login":
+            one["needs_login"] = fact.state is not State.OK
+        elif fact.name == "pull":
+            one["last_pull"] = fact.values.get("at")
+        elif fact.name.startswith("limit: "):
+            one["limits"].append(fact.text)
+    del seen["services"][""]
+    return seen

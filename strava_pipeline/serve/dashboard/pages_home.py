@@ -46,9 +46,9 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
     try:
         with damage_named(site.lake):
             year = None if snapshot is None else kept_value(site, "home", partial(_newest_year, site))
-            return {"year": year, "fault": fault, "matters": matters(site, snapshot)}
+            return {"year": year, "fault": fault, "matters": matters(site, fault)}
     except UnusableSnapshotError as error:
-        return {"year": None, "fault": str(error), "matters": matters(site, None)}
+        return {"year": None, "fault": str(error), "matters": matters(site, str(error))}
 
 
 def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""How services stand, and what a person should know. Values are those of `/api/providers` and `/api/notifications`."""
+"""How services stand, and what a person should know. Values are those of `/api/status` and `/api/notifications`."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -19,7 +20,11 @@ _MARKS: Mapping[str, Literal["read", "cleared"]] = {"read": "read", "cleared": "
 @router.get("/providers")
 def providers(request: Request, pipeline: CurrentPipeline) -> HTMLResponse:
     """Each enabled service: its login, its last pull, its limits."""
-    return render(request, "providers.html", {"providers": pipeline.providers()})
+    found: dict[str, list[Fact]] = {}
+    for fact in pipeline.facts():
+        if fact.of:
+            found.setdefault(fact.of, []).append(fact)
+    return render(request, "providers.html", {"providers": found})
 
 
 @router.get("/notifications")

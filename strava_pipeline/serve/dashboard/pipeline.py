@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from strava_pipeline.core.changes.states import Verdict
+from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
 
@@ -55,12 +56,8 @@ class Pipeline(Protocol):
         """Record whether an activity is to hold no best; whether readers see it before the next publish."""
         ...
 
-    def providers(self) -> Mapping[str, Any]:
-        """How each service that is used stands, Strava among them, by name, each with its `limits` of calls."""
-        ...
-
-    def overseen(self) -> Mapping[str, Any]:
-        """What an admin may see of it: services with their calls, when something was last published, failures in number."""
+    def facts(self) -> Sequence[Fact]:
+        """How things stand: sources, what is published, what waits for a person."""
         ...
 
     def strava_problem(self) -> str | None:

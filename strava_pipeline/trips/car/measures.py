@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from strava_pipeline.core.facts import Fact, Measure, ok
+from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.measuring import Measure, Part, Sample
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.keeping import last_replay, rows_by_partition, trip_figures
 from strava_pipeline.trips.car.log import known_readings, newest_file
@@ -29,27 +30,29 @@ READINGS = Measure("car_readings", "counter", "Answers of cars, errors included"
 ERRORS = Measure("car_reading_errors", "counter", "Answers of cars that were errors, by kind", ("kind",))
 
 
-def _read(settings: Settings, now: datetime) -> Iterator[Sample]:
+def _facts(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake = Lake(settings.data_dir)
     if newest_file(lake) is None:
         return
-    statuses = last_replay(lake).total
-    for status in Status:
-        yield Sample(PINGS, statuses[status], (status,))
-    counts = known_readings(lake)
-    yield Sample(READINGS, sum(of_year.readings for of_year in counts))
-    errors = Counter[str]()
+    statuses, counts = last_replay(lake).total, known_readings(lake)
+    readings, errors = sum(of_year.readings for of_year in counts), Counter[str]()
     for of_year in counts:
         for kind, count in of_year.errors.items():
             errors[kind if kind in set(Trouble) else OTHER] += count
-    for kind in (*Trouble, OTHER):
-        yield Sample(ERRORS, errors[kind], (kind,))
     with current_snapshot(lake) as connection:
         tables = (CAR_TRIPS.name, CAR_TRIP_CANCELLATIONS.name)
         years = {year for table in tables for year in rows_by_partition(connection, table)}
         cancelled = trip_figures(connection, sorted(years)).cancelled_trips_by_reason
-    for reason in Reason:
-        yield Sample(CANCELLED, cancelled.get(reason, 0), (reason,))
+    yield ok(
+        "car trips",
+        f"{counted(readings, 'answer')} of cars, {errors.total()} of them errors",
+        values={
+            "pings": [PINGS(statuses[status], status) for status in Status],
+            "readings": READINGS(readings),
+            "errors": [ERRORS(errors[kind], kind) for kind in (*Trouble, OTHER)],
+            "cancelled": [CANCELLED(cancelled.get(reason, 0), reason) for reason in Reason],
+        },
+    )
 
 
-PART = Part("cars", (CANCELLED, PINGS, READINGS, ERRORS), _read)
+GROUPS = {"cars": _facts}

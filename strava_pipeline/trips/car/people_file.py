@@ -8,7 +8,8 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from strava_pipeline.core.errors import Finding, PipelineError, ok, problem, warning
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.facts import Fact, ok, problem, warning
 from strava_pipeline.setting_files import read_toml
 from strava_pipeline.trips.car.rules.people import People, PeopleError, read_people
 
@@ -39,7 +40,7 @@ def people_in(path: Path) -> People:
     return replace(people, carconnectivity=str(path.parent.absolute() / Path(people.carconnectivity).expanduser()))
 
 
-def people_health(path: Path) -> Finding:
+def people_health(path: Path) -> Fact:
     """Whether cars.toml can be used, and whether others can read its tokens, for `doctor`."""
     try:
         people = people_in(path)

@@ -1,6 +1,5 @@
 """Runs with Garmin's key: a folder that knew the other login, and the end of a key in `status`, `doctor` and notifications."""
 
-import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,15 +14,14 @@ from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.registry import kept_login, missing_login, offered
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import Outcome, keep_outcome
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_access import plan_providers, possible_providers, providers_health
+from strava_pipeline.operations.provider_access import plan_providers, possible_providers
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.edits import Edited
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.garmin.subject import GEAR
 from strava_pipeline_tests.providers.worlds import World, five
-from strava_pipeline_tests.verbs.conftest import Type
 
 BY_KEY = pytest.mark.parametrize("world", ["garmin_by_key"], indirect=True)
 
@@ -127,8 +125,8 @@ def end_on(world: World, days: int) -> date:
 )
 def test_doctor_warns_of_a_key_s_end_from_two_weeks_before(world: World, days: int, state: str, words: str) -> None:
     day = end_on(world, days)
-    (found,) = (each for each in providers_health(world.settings, world.run().now()) if each.name == "provider: garmin")
-    assert (found.state, words.format(day) in found.what) == (state, True)
+    (found,) = facts_of(world.settings, "garmin", "login", world.run().now())
+    assert (found.state, words.format(day) in found.text) == (state, True)
     assert world.subject.secret not in repr(found)
 
 
@@ -140,23 +138,14 @@ def test_doctor_names_the_key_of_garmin_s_own_client_where_others_can_read_it(wo
     world.settings = world.settings.model_copy(update={"garmin_personal_api_key_file": own})
 
     def states() -> set[str]:
-        found = providers_health(world.settings, world.run().now())
-        return {each.state for each in found if f"{own} can be read by other users" in each.what}
+        found = facts_of(world.settings, "garmin", "login")
+        return {each.state for each in found if f"{own} can be read by other users" in each.text}
 
     assert states() == set(), "another key is used"
     key_file(world.settings).unlink()
     assert states() == {"problem"}
     own.chmod(0o600)
     assert states() == set()
-
-
-@BY_KEY
-def test_the_end_of_a_key_hides_no_failure_from_doctor(world: World) -> None:
-    now = world.run().now()
-    keep_outcome(Lake(world.settings.data_dir), "garmin", "listing", Outcome(at=now, succeeded=False, message="odd."))
-    day = end_on(world, 7)
-    (found,) = (each for each in providers_health(world.settings, now) if each.name == "provider: garmin")
-    assert (found.state, f"ends on {day}" in found.what, "failed: odd." in found.what) == ("warning", True, True)
 
 
 @BY_KEY
@@ -202,14 +191,9 @@ def test_a_token_of_a_part_of_a_day_says_that_its_key_ends(world: World) -> None
     ],
     indirect=["world"],
 )
-def test_status_names_the_way_of_the_login_and_its_end(
-    world: World, more: Callable[[World], object], shown: str, type_in: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fact_of_the_login_names_its_way_and_end(world: World, more: Callable[[World], object], shown: str) -> None:
     more(world)
-    for name, value in world.settings.environ().items():
-        monkeypatch.setenv(name, value)
     assert missing_login("garmin", world.settings) is None
-    for command in (["status"], ["providers", "status"]):
-        assert shown in " ".join(type_in(*command).out.split())
-        login = json.loads(type_in(*command, "--json").out)["providers"]["garmin"]["login"]
-        assert login["way"] in shown or shown.startswith("ended")
+    (login,) = facts_of(world.settings, "garmin", "login")
+    assert shown in login.text
+    assert login.values["way"] in shown or shown.startswith("ended")

@@ -18,10 +18,9 @@ from strava_pipeline.ingest.intervals_icu.client import IntervalsClient, account
 from strava_pipeline.ingest.intervals_icu.emulator import app
 from strava_pipeline.ingest.intervals_icu.record import read_gear, read_row
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_access import provider_states
 from strava_pipeline.operations.providers import list_provider_activities
-from strava_pipeline.operations.service_statuses import service_statuses
 from strava_pipeline.operations.source import Source
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
@@ -305,24 +304,29 @@ def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
     assert report.holds
     world.merge(run)
     assert world.names() == ["a ride"]
-    state = provider_states(world.settings)["intervals_icu"]
-    assert (state.withheld, "Strava" in state.withheld_advice) == (2, True)
+    assert withheld(world) == 2
     del service(world).activities["18728161932"]
     world.subject.clock.advance(3600)
     world.pull("year", 2025)
-    assert provider_states(world.settings)["intervals_icu"].withheld == 1
+    assert withheld(world) == 1
+
+
+def withheld(world: World) -> int:
+    (fact,) = facts_of(world.settings, "intervals_icu", "withheld")
+    assert "Strava" in fact.text
+    return int(fact.values["activities"])
 
 
 def test_what_is_withheld_in_a_year_that_is_not_listed_stays_counted(world: World) -> None:
     for year in (2024, 2025, 2026):
         service(world).add_stub(f"9{year}", f"{year}-01-15T08:00:00")
     world.listed("year", 2024, 2025, 2026)
-    assert provider_states(world.settings)["intervals_icu"].withheld == 3
+    assert withheld(world) == 3
     for year in (2024, 2025, 2026):
         del service(world).activities[f"9{year}"]
     world.subject.clock.advance(3600)
     world.listed("year", 2024, 2026)
-    assert provider_states(world.settings)["intervals_icu"].withheld == 1
+    assert withheld(world) == 1
 
 
 def test_a_listing_that_shrinks_to_stubs_deletes_nothing_that_strava_has(world: World) -> None:
@@ -394,13 +398,13 @@ def test_a_429_without_a_pause_is_repeated_five_times(world: World, caplog: pyte
 def test_what_the_answers_say_of_the_limit_is_kept_for_the_status_until_it_starts_again(world: World) -> None:
     service(world).limit = 100
     run, now = world.run(), world.subject.clock.now()
-    assert service_statuses(world.settings, now)["intervals_icu"]["limits"] == {}
+    assert not facts_of(world.settings, "intervals_icu", "limit: calls", now)
     options = ListingOptions(mode="all", per_page=None, days=None)
     list_provider_activities(run, Source("intervals_icu", world.settings, run), options, [2025], asset="x")
     calls = service(world).window.calls
-    kept = service_statuses(world.settings, now)["intervals_icu"]["limits"]["calls"]
-    assert (kept["limit"], kept["used"], kept["left"], calls > 0) == (100, calls, 100 - calls, True)
-    assert service_statuses(world.settings, now + timedelta(minutes=16))["intervals_icu"]["limits"] == {}
+    (kept,) = facts_of(world.settings, "intervals_icu", "limit: calls", now)
+    assert (kept.values["limit"].value, kept.values["left"].value, calls > 0) == (100, 100 - calls, True)
+    assert not facts_of(world.settings, "intervals_icu", "limit: calls", now + timedelta(minutes=16))
 
 
 @pytest.fixture

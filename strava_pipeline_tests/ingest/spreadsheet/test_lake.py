@@ -20,7 +20,6 @@ from strava_pipeline.lake.providers import last_outcomes, newest_reading
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations.changes.undoing import propose_undo
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_access import providers_health
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.source import Source
@@ -29,6 +28,7 @@ from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline.testing.worlds import at_strava
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.spreadsheet.subject import SpreadsheetSubject
 from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 
@@ -257,12 +257,10 @@ def test_a_start_that_cannot_be_read_keeps_deletions_from_being_believed_until_i
 
 def test_doctor_says_what_is_assumed_and_which_file_is_missing(world: World) -> None:
     def said() -> list[str]:
-        return [
-            found.what for found in providers_health(world.settings, world.run().now()) if "spreadsheet" in found.name
-        ]
+        return [fact.text for fact in facts_of(world.settings, "spreadsheet", "login")]
 
     assert said() == [
-        "nothing was pulled yet; sheet: the first one; times are those of Europe/Vienna; where a header names no unit: distance in "
+        "there; sheet: the first one; times are those of Europe/Vienna; where a header names no unit: distance in "
         "miles, max_speed in mph, max_elevation in feet, total_elevation_gain in feet, temperature in °F"
     ]
     subject(world).book.path.unlink()

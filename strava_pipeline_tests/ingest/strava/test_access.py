@@ -188,7 +188,7 @@ def test_from_2027_on_the_new_address_of_the_api_is_tried_without_a_token(world:
     (found,) = new_address_health(settings, in_2027, [dead])
     assert found.state == "ok"
     (found,) = new_address_health(settings, in_2027, [dead, alive])
-    assert (found.state, found.mend) == ("warning", f"Set STRAVA_API_URL={alive}, and look whether a `flow` works.")
+    assert (found.state, found.advice) == ("warning", f"Set STRAVA_API_URL={alive}, and look whether a `flow` works.")
     assert world.calls()["unauthorized"] == 1
 
 

@@ -271,7 +271,7 @@ def test_a_password_that_is_wrong_missing_or_open_to_others_ends_in_a_sentence(
         world.copy()
     assert "another" not in str(said.value)
     (finding,) = copy_health(world.lake, world.now, world.repository)
-    assert "The password is not that" in finding.what
+    assert "The password is not that" in finding.text
     password.unlink()
     with pytest.raises(MissingSettingsError, match=r"RESTIC_PASSWORD_FILE: .*: No such file"):
         world.copy()
@@ -465,7 +465,7 @@ def test_a_file_that_restic_leaves_out_is_not_called_copied(world: World) -> Non
 
 def test_another_repository_begins_anew_and_the_one_before_is_remembered(world: World, tmp_path: Path) -> None:
     world.copy()
-    assert copy_health(world.lake, world.now, "/elsewhere")[0].what.startswith("it was never completed")
+    assert copy_health(world.lake, world.now, "/elsewhere")[0].text.startswith("it was never completed")
     shutil.copytree(world.repository, tmp_path / "other")
     shutil.rmtree(tmp_path / "other" / "snapshots")
     (tmp_path / "other" / "snapshots").mkdir()

@@ -16,7 +16,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
-from strava_pipeline.serve.dashboard.overview import months_to_decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
 from strava_pipeline_tests.providers.test_comparing import two_names_differ
 from strava_pipeline_tests.providers.worlds import World
@@ -54,8 +53,8 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: 
         "2025-06-10T06:00:00Z",
         "requires_action",
     )
-    toy = api.get("/api/providers").json()["providers"]["toy"]
-    assert (toy["activities"], toy["login_problem"], toy["last_pull"]["activities"]) == (3, None, 3)
+    facts = {fact["name"]: fact for fact in api.get("/api/status").json()["facts"] if fact["of"] == "toy"}
+    assert (facts["published"]["values"]["activities"], facts["pull"]["values"]["activities"]) == (3, 3)
 
     changes = api.get("/api/changes?status=proposed").json()["changes"]
     assert month["changes"].keys() == changes.keys()
@@ -135,7 +134,7 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     assert "June 2025 4 activities 8.9 km ✓\u2009Toy Toy: in sync !\u2009Str Strava: requires action" in months, (
         "beside their names"
     )
-    assert "June 2025: 2 changes to decide about" in api.get("/").text
+    assert "2 changes to decide about" in api.get("/").text
     assert "Pull Toy now" in api.get("/providers").text
     sealed = re.findall(r'name="change" value="([0-9a-f]+:[0-9a-f]{32})"', text)
     assert len(sealed) == 2
@@ -226,21 +225,3 @@ def test_changes_are_paged_by_kind_and_a_kind_is_chosen_as_a_whole() -> None:
     assert waiting_changes({}, 1) == {"waiting": [], "waiting_count": 0, "page": 1, "pages": 1}
     form = {"change": ["a", "b"], "kind": ["toy:update_name", "none"], "of.toy:update_name": ["b", "c"], "of.x": ["d"]}
     assert chosen_changes(form) == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("months", "lines"),
-    [
-        ([], []),
-        (["2025-06"], [("June 2025: 1 change to decide about", "/month/2025-06")]),
-        (["2025-06", "2025-07", "2025-08", "2025-09"], [("September 2025: 4 changes to decide about", "/month/2025-09")]),
-        (
-            ["2025-06", "2025-07", "2025-08", "2025-09", "2025-10"],
-            [("October 2025: 5 changes to decide about", "/month/2025-10"), ("2 earlier months: 3 changes to decide about", "/sync")],
-        ),
-    ],
-)  # fmt: skip
-def test_many_months_of_changes_leave_the_first_its_numbers(months: list[str], lines: list[tuple[str, str]]) -> None:
-    found = [(each.text, each.address) for each in months_to_decide({one: i for i, one in enumerate(months, 1)})]
-    assert (found[:1] + found[-1:] if len(months) > 4 else found[:1]) == lines
-    assert len(found) == min(len(months), 4)

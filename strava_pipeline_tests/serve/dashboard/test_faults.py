@@ -47,7 +47,7 @@ def test_records_out_of_reach_are_said_and_nobody_is_let_in(dashboard: Dashboard
     token = dashboard.site.records.add_link(dashboard.time)
     (dashboard.site.lake.state / "app.sqlite3").unlink()
     dashboard.site.records.close()
-    for path in ("/", "/api/providers", f"/login?token={token}"):
+    for path in ("/", "/api/status", f"/login?token={token}"):
         answer = browser.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (503, MEDIA_TYPE)
         assert answer.json()["detail"].startswith(

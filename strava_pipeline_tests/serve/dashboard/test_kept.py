@@ -44,7 +44,7 @@ WITH_STATE = {
     "/api/changes",
     "/api/changes/{change_id}",
     "/api/notifications",
-    "/api/providers",
+    "/api/status",
     "/api/requests/{request_id}",
 }
 """Routes whose answers follow from more than the data."""

@@ -39,7 +39,7 @@ NEEDS_NONE = (
     "/api/notifications",
     "/api/maps",
     "/maps/{name}",
-    "/api/providers",
+    "/api/status",
     "/api/requests/{request_id}",
     "/api/changes",
     "/api/changes/{change_id}",

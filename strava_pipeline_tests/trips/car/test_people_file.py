@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.core.errors import State
+from strava_pipeline.core.facts import State
 from strava_pipeline.trips.car.people_file import PEOPLE, UnusablePeopleError, people_health, people_in
 from strava_pipeline.trips.car.rules.people import People, read_people
 
@@ -95,7 +95,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_a_file_of_ones_own_is_all_right(path: Path) -> None:
     found = people_health(path)
     assert found.state is State.OK
-    assert "names 1, with 2 cars, of which 1 can be asked" in found.what
+    assert "names 1, with 2 cars, of which 1 can be asked" in found.text
     assert TOKEN not in str(found)
 
 
@@ -105,11 +105,11 @@ def test_a_file_that_others_can_read_is_followed_and_named(path: Path, mode: int
     assert people_in(path).user_of(TOKEN) == "anna"
     found = people_health(path)
     assert found.state is State.WARNING
-    assert found.mend == f"chmod 600 '{path}'"
+    assert found.advice == f"chmod 600 '{path}'"
 
 
 def test_whoever_kept_the_examples_token_is_named(path: Path) -> None:
     path.write_text(TEXT.replace(TOKEN, "replace-me-with-a-token"))
     found = people_health(path)
     assert found.state is State.WARNING
-    assert found.what.startswith("anna can't send pings")
+    assert found.text.startswith("anna can't send pings")

@@ -7,15 +7,8 @@ and why. A trip without a route is complete all the same.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from strava_pipeline.core.errors import (
-    Finding,
-    MissingSettingsError,
-    PipelineError,
-    TransientError,
-    ok,
-    problem,
-    skipped,
-)
+from strava_pipeline.core.errors import MissingSettingsError, PipelineError, TransientError
+from strava_pipeline.core.facts import Fact, ok, problem, skipped
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, ask_route
 from strava_pipeline.settings import Settings
@@ -73,7 +66,7 @@ SOURCE, KEYS = "trips: source", "trips: keys"
 _LATEST_TRIPS = 20  # on which the keys are tried
 
 
-def trips_health(settings: Settings) -> list[Finding]:
+def trips_health(settings: Settings) -> list[Fact]:
     """The source and the keys, tried on the latest trips."""
     try:
         with trip_source(settings) as source:
@@ -83,7 +76,7 @@ def trips_health(settings: Settings) -> list[Finding]:
         return [problem(SOURCE, f"{error}", "Correct TRIPS_SOURCE or what it names."), skipped(KEYS, "no source")]
 
 
-def _keys(settings: Settings, source: TripSource) -> Finding:
+def _keys(settings: Settings, source: TripSource) -> Fact:
     try:
         keys = trip_keys(settings)
     except PipelineError as error:

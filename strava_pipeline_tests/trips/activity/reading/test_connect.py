@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import Finding, State
+from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
@@ -25,7 +25,7 @@ def source(tmp_path: Path) -> str:
     return f"sqlite:///{write_sqlite(tmp_path / 'trips.sqlite', rides(5, mean_points=12))}"
 
 
-def looked(**settings: Any) -> dict[str, Finding]:
+def looked(**settings: Any) -> dict[str, Fact]:
     found = trips_health(Settings.load(_env_file=None, **settings))
     assert [finding.name for finding in found] == [SOURCE, KEYS]
     return {finding.name: finding for finding in found}
@@ -38,8 +38,8 @@ def test_who_has_no_trips_is_told_nothing() -> None:
 def test_where_all_is_well_both_are(source: str) -> None:
     found = looked(trips_source=source, trips_fernet_keys=f"{NEW},{OLD}")
     assert {finding.state for finding in found.values()} == {OK}
-    assert "5 trips" in found[SOURCE].what
-    assert "2, and they open" in found[KEYS].what
+    assert "5 trips" in found[SOURCE].text
+    assert "2, and they open" in found[KEYS].text
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_keys_that_are_missing_or_wrong_are_a_problem(source: str, keys: str | N
     found = looked(trips_source=source, trips_fernet_keys=keys)
     assert found[SOURCE].state is OK
     assert found[KEYS].state is PROBLEM
-    assert what in found[KEYS].what
+    assert what in found[KEYS].text
     assert NEW not in str(found) + str(LOST != NEW)
 
 
@@ -64,7 +64,7 @@ def test_keys_that_others_can_read_are_named(source: str, tmp_path: Path) -> Non
     path.chmod(0o644)
     found = looked(trips_source=source, trips_keys_file=path)[KEYS]
     assert found.state is PROBLEM
-    assert f"chmod 600 '{path}'" in found.what
+    assert f"chmod 600 '{path}'" in found.text
 
 
 def test_a_source_that_does_not_open_is_a_problem(tmp_path: Path) -> None:

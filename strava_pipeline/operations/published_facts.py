@@ -1,0 +1,92 @@
+"""What is published, what came in by files and archives, and what waits for a decision. Makes no call."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from strava_pipeline.core.facts import Fact, Measure, ok, warning
+from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
+from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
+from strava_pipeline.lake.gold.quarantine import failing_now
+from strava_pipeline.lake.gold.user_views import skipped_views
+from strava_pipeline.lake.gold.warehouse import one_number
+from strava_pipeline.lake.health import later_first_year
+from strava_pipeline.lake.imports.manifests import imports
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.settings import Settings
+
+PUBLISHED_AT = Measure(
+    "published_timestamp_seconds", "gauge", "When the warehouse that readers open was published last"
+)
+NEWEST = Measure("newest_activity_timestamp_seconds", "gauge", "When the newest published activity began")
+ROWS = Measure("table_rows", "gauge", "Published rows of each table", ("table",))
+MISSING = Measure("details_missing", "gauge", "Published activities whose detail was never fetched")
+STALE = Measure("details_stale", "gauge", "Published activities that were edited since their detail was fetched")
+
+
+def published(settings: Settings, now: datetime) -> Iterator[Fact]:
+    """The facts of the published warehouse. Raises NothingPublishedError, UnusableSnapshotError."""
+    lake = Lake(settings.data_dir)
+    with insights_snapshot(lake) as connection:
+        rows, years, newest = row_counts(connection), counts_by_year(connection), newest_start(connection)
+        left_out = skipped_views(connection)
+        problems = one_number(connection, "SELECT count(problem) FROM files")
+        several, undecided = connection.execute(sql("match_counts")).fetchall()[0]
+    at = published_at(lake)
+    yield ok(
+        "published",
+        f"{at_minute(at)}, {counted(rows['activities_all'], 'activity')}",
+        values={
+            "at": PUBLISHED_AT(at),
+            "newest": NEWEST(newest),
+            "rows": [ROWS(count, table) for table, count in rows.items()],
+        },
+    )
+    for year in years:
+        yield ok(
+            f"year {year.year}",
+            f"{counted(year.activities, 'activity')}, {year.kilometres:,} km; details: {year.details}, "
+            f"missing {year.missing_details}, edited since {year.stale_details}",
+            values=asdict(year),
+        )
+    missing, stale = sum(year.missing_details for year in years), sum(year.stale_details for year in years)
+    resting = sum(each.retry_at is not None and now < each.retry_at for each, _ in failing_now(lake))
+    yield ok(
+        "details",
+        f"{missing} missing, {stale} edited since, {resting} resting after failures",
+        advice="strava-pipeline enrich-all fetches what is missing." if missing else None,
+        values={"missing": MISSING(missing), "stale": STALE(stale), "resting": resting},
+    )
+    for name, why in left_out.items():
+        yield warning(f"view {name}", f"left out: {why}", "Correct the file; the next publish takes it in.")
+    if problems:
+        yield warning(
+            "files",
+            f"{counted(problems, 'file')} with problems",
+            'strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"',
+            values={"with_problems": problems},
+        )
+    if several:
+        text = f"{counted(several, 'activity')} recorded several times count once"
+        yield ok("matches", text, values={"of_several_sources": several})
+    if undecided:
+        yield warning(
+            "matches",
+            f"{counted(undecided, 'pair')} of activities may be one, and count twice until you decide",
+            "strava-pipeline matches list",
+            values={"undecided": undecided},
+        )
+
+
+def imported(settings: Settings, now: datetime) -> Iterator[Fact]:
+    """What came in by archives and files, and the first year with an activity where earlier ones hold nothing."""
+    lake = Lake(settings.data_dir)
+    if found := list(imports(lake)):
+        at = found[-1].manifest.received_at
+        files = len({file.sha256 for one in found for file in one.manifest.files})
+        text = f"{counted(files, 'file')}, the last {at_minute(at)}"
+        yield ok("imported", text, values={"at": at, "imports": len(found), "files": files})
+    if (year := later_first_year(lake, settings.first_year)) is not None:
+        yield ok("first year", f"nothing is older than {year}", values={"year": year})
