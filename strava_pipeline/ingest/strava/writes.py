@@ -78,8 +78,9 @@ class StravaWriter(ServiceWriter):
         (call,) = self.calls_of(change, reading)
         answer = self.send(call)
         answered = [self.answered(call, answer)]
-        path = f"/uploads/{_status(answer).get('id')}"
-        for pause in PAUSES if call.file is not None else ():
+        upload = _status(answer).get("id")
+        path = f"/uploads/{upload}"
+        for pause in PAUSES if call.file is not None and upload is not None else ():
             if self._is_done(change, answer):
                 break
             self._client.clock.sleep(pause)
