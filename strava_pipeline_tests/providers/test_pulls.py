@@ -292,7 +292,7 @@ def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     said = type_on(rig)("sync-month", "2025-02")
     assert said.code == 0
     assert "\nListed 2 activities of Toy in 3 calls" in said.out
-    assert f"\n2025-02  in sync, {len(here) + 1} activities\n" in said.out
+    assert f"\nstatus: in_sync\nactivities: {len(here) + 1}\n" in said.out
 
     send = Wire.send
 
@@ -372,19 +372,7 @@ def test_without_its_login_a_service_is_not_asked(
     said = type_in("providers", "pull", "--json")
     assert said.code == 2
     assert said.err == "There is no toy_login.json yet. Ask the toy for a key.\n"
-    assert json.loads(said.out)["providers"]["toy"] == {
-        "run_ids": [],
-        "stopped_early": None,
-        "calls": 0,
-        "inserted": None,
-        "changed": None,
-        "deleted": None,
-        "restored": None,
-        "held_back": [],
-        "refused_years": [],
-        "published": None,
-        "listed": 0,
-        "files": 0,
-        "error": "There is no toy_login.json yet. Ask the toy for a key.",
-    }
+    told = json.loads(said.out)["providers"]["toy"]
+    assert (told["run_ids"], told["calls"], told["listed"], told["published"]) == ([], 0, 0, None)
+    assert told["error"] == "There is no toy_login.json yet. Ask the toy for a key."
     assert not services[0].journal.log
