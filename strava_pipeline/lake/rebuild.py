@@ -321,7 +321,7 @@ def _refuse_a_loss(lake: Lake, new: Connection) -> list[str]:
             f"The warehouse was to be rebuilt from {lake.data_dir / 'bronze'}, but that holds less than what is "
             f"published ({'; '.join(sorted(lost))}). Nothing was replaced. Bring the missing files back and run again, or have "
             "Strava list everything again: `strava-pipeline run-all`, then the same command. If the loss is meant, delete "
-            f"{lake.snapshot}.{expected.way_back(lake)}"
+            f"{lake.snapshot}."
         )
     return left
 

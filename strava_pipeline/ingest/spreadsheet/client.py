@@ -243,15 +243,8 @@ def _paths(settings: Settings) -> list[Path]:
                 "(.xlsx), or Comma-separated values (.csv)."
             )
         if suffix not in (*WORKBOOKS, *TEXTS):
-            raise SourceError(f"{Path(each).name} is {_KINDS.get(suffix, 'no workbook')}. {_EXPORT}")
+            raise SourceError(
+                f"{Path(each).name} is no workbook that is read. Save or export it as Excel workbook (.xlsx) or CSV, and name "
+                "that file in SPREADSHEET_PATH."
+            )
     return [Path(each) for each in named]
-
-
-_EXPORT = "Save or export it as Excel workbook (.xlsx) or CSV, and name that file in SPREADSHEET_PATH."
-_KINDS = {
-    ".xls": "a workbook in Excel's old form, which is not read",
-    ".xlsb": "a workbook in Excel's binary form, which is not read",
-    ".ods": "a workbook of LibreOffice's, which is not read",
-    ".numbers": "a workbook of Apple Numbers, which is not read",
-    ".gsheet": "a link to Google Sheets, which is not read",
-}

@@ -129,13 +129,6 @@ class ExpectedLoss:
     undone: tuple[str, ...] = ()
     left: dict[object, str] = field(default_factory=dict)  # what newer readings leave out: the file's name by id
 
-    def way_back(self, lake: Lake) -> str:
-        """What a person can do if the undo itself is in the way."""
-        if not self.undone:
-            return ""
-        notes = ", ".join(str(lake.imports / name / "undone.json") for name in self.undone)
-        return f" To take the undo of {', '.join(self.undone)} back, delete {notes} and run `strava-pipeline rebuild`."
-
     def among(self, published: Connection, table: str, lost: Keys) -> Keys:
         """Those of the `lost` keys of a table that may leave it. Rows from Strava itself never may."""
         if not lost:

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,12 +11,8 @@ from strava_pipeline_tests.trips.activity.sources import (
     LOST,
     NEW,
     OLD,
-    feedback,
     odd_trips,
-    points,
-    sealed,
     telling_trips,
-    trip,
     write_sqlite,
 )
 from strava_pipeline_tests.verbs.conftest import Type, Typed
@@ -61,15 +56,6 @@ def test_an_exported_file_is_told_of_as_its_source_is(world: Path, typed: Type, 
     assert len(of_source.out) > 20_000
     assert of_file.out == of_source.out
     assert Path("of_file.html").read_bytes() == Path("of_source.html").read_bytes()
-
-
-def test_an_export_of_an_export_is_the_same(typed: Type) -> None:
-    whole = typed("export").out
-    assert len(json.loads(whole)) == 26
-    assert typed("export").out == whole
-    assert {told["decryption"]["locations"] for told in json.loads(whole)} == {
-        "absent", "undecryptable", "malformed", "empty", "ok",
-    }  # fmt: skip
 
 
 SECRET_KEYS = (NEW, OLD, LOST)
@@ -116,33 +102,14 @@ def test_nothing_but_an_export_tells_a_place_a_device_a_token_or_a_key(
         (("diagnose", "--keys-env", "GOOD_KEYS", "--keys-file", "keys.json"), 2, "one of them"),
         (("diagnose", "--keys-file", "none.json"), 2, "can't be read"),
         (("diagnose", "--source", "sqlite:///none.sqlite"), 2, "there is no file"),
-        (("diagnose", "--source", "mysql://host/x"), 2, "is a URL"),
-        (("diagnose", "--source", "sqlite:///keys.json"), 2, "keys.json"),
-        (("diagnose", "--limit", "-1"), 2, "--limit"),
-        (("diagnose", "--format", "xml"), 2, "--format"),
         (("diagnose", "--format", "json", "--sketch"), 2, "--sketch is drawn in text"),
-        (("diagnose", "--status-means", "accepted"), 2, "write STATUS=VERDICT"),
         (("diagnose", "--status-means", "done=maybe"), 2, "write STATUS=VERDICT"),
-        (("diagnose", "--status-means", "=accepted"), 2, "write STATUS=VERDICT"),
         (("diagnose", "--out", "no/such/folder/x"), 2, "is no folder"),
-        (("diagnose", "--html", "."), 2, "is a folder"),
-        (("diagnose", "--no-such-option"), 2, "No such option"),
-        (("analyze",), 2, "EXPORT.json"),
         (("analyze", "none.json"), 2, "can't be read"),
-        (("analyze", "trips.sqlite"), 2, "is no JSON"),
         (("analyze", "keys.json"), 2, "externalId"),
-        (("explain",), 2, "--external-id"),
         (("export", "--external-id", "trip-00001", "--external-id", "none"), 2, "There is no trip none"),
         (("diagnose", "--status", "bogus"), 2, "No trip has the status bogus. There are: "),
-        (
-            ("export", "--review-status", "pending", "--review-status", "bogus"),
-            2,
-            "No trip has the review_status bogus",
-        ),
-        (("replay", "--status", "bogus"), 2, "No trip has the status bogus. There are: "),
         (("explain", "--external-id", "none"), 2, "There is no trip none"),
-        (("explain", "all.json", "--external-id", "none"), 2, "all.json can't be read"),
-        (("export", "--source", "parquet:///keys.json", "--probe"), 2, "keys.json"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -184,11 +151,8 @@ def test_keys_come_from_a_variable_that_is_named(typed: Type, monkeypatch: pytes
     ("words", "wanted"),
     [
         (("--external-id", "trip-00003", "--external-id", "trip-00001"), ["trip-00003", "trip-00001"]),
-        (("--external-id", "trip-00003", "--status", "rejected"), []),
         (("--status", "rejected"), ["telling-102"]),
-        (("--review-status", "pending", "--limit", "2"), ["trip-00022", "trip-00020"]),
         (("--comment", "late", "--comment", "ride_not_detected"), ["telling-104", "telling-103", "telling-102", "telling-101", "trip-00018", "trip-00013"]),
-        (("--only-with-feedback", "--limit", "1"), ["telling-104"]),
         (("--limit", "0"), []),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -225,30 +189,12 @@ def test_trips_are_explained_from_a_source_and_from_a_file(typed: Type) -> None:
     assert "trip-00003: UNKNOWN (locations_undecryptable)" in of_source.out
 
 
-def test_what_is_found_of_a_single_ride_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_in: Type) -> None:
-    monkeypatch.chdir(tmp_path)
-    columns: dict[str, Any] = {
-        "locations": sealed(points(60, 1)),
-        "distance_meters": 655,
-        "user_feedback": sealed([feedback("not_bike")]),
-    }
-    write_sqlite(tmp_path / "one.sqlite", [trip(1, **columns, location_count=60, duration_seconds=118)])
-    monkeypatch.setenv("KEYS", NEW)
-    said = type_in(*LOOK, "diagnose", "--source", "sqlite:///one.sqlite", "--keys-env", "KEYS", "--format", "json")
-    (told,) = json.loads(said.out)["trips"]
-    assert (told["verdict"], told["label"], told["outcome_vs_stored"]) == ("accepted", "not_ride", "same")
-    assert told["metrics"]["haversine_m"] == pytest.approx(656, abs=1)
-
-
 @pytest.mark.parametrize(
     ("alias", "name", "options"),
     [
         ("export_activity_trips", "export", ("--probe",)),
-        ("export_activity_trips", "export", ("--comment", "not_bike", "--limit", "2")),
         ("diagnose_activity_trips", "diagnose", ("--status", "rejected", "--format", "json")),
-        ("diagnose_activity_trips", "diagnose", ("--help",)),
         ("analyze_activity_trip", "analyze", ("all.json",)),
-        ("export_activity_trips", "export", ("--limit", "soon")),
     ],
 )
 def test_other_names_of_the_commands_take_the_same_options(
