@@ -46,8 +46,8 @@ def looked_at(name: str, look: Callable[[], Fact | Iterable[Fact]]) -> list[Fact
         seen = look()
         for fact in [seen] if isinstance(seen, Fact) else seen:
             found.append(fact)
-    except NothingPublishedError as error:
-        found.append(skipped(name, str(error)))
+    except NothingPublishedError:
+        found.append(skipped(name, "nothing is published yet"))
     except Exception as error:  # noqa: BLE001 - reported as a fact; one broken look must not hide the others
         why = str(error) if isinstance(error, PipelineError) else f"looking at it failed: {type(error).__name__}"
         if isinstance(error, OSError) and error.filename:

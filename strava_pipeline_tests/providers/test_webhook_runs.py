@@ -11,8 +11,6 @@ import pytest
 
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.ingest.webhook_secrets import senders
-from strava_pipeline.orchestrate.asset_jobs import _defined
-from strava_pipeline.orchestrate.jobs import events_job
 from strava_pipeline.orchestrate.sensors.inbox import webhooks_sensor
 from strava_pipeline.serve.app import create_app
 from strava_pipeline.serve.server import serving
@@ -56,7 +54,7 @@ def change(rig: Rig, services: dict[str, Any], title: str) -> None:
 
 
 def tick(rig: Rig, name: str) -> tuple[dg.RunRequest | None, str]:
-    jobs = [_defined(events_job(name))]
+    jobs = [*(definitions(rig.settings).jobs or ())]
     sensor = webhooks_sensor(rig.settings, [name], jobs, dg.DefaultSensorStatus.STOPPED, lambda: datetime.now(UTC))
     with (
         dg.DagsterInstance.ephemeral() as instance,

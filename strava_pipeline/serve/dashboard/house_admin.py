@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.facts import State
 from strava_pipeline.serve.dashboard.account_logins import house_of
 from strava_pipeline.serve.dashboard.forms import LoginForm
 from strava_pipeline.serve.dashboard.house import House
@@ -62,7 +61,7 @@ def _seen(house: House, name: str) -> Mapping[str, Any]:
         elif fact.name == "notifications" and "errors" in fact.values:
             seen["failures"] = fact.values["errors"]
         elif fact.name == "login":
-            one["needs_login"] = fact.state is not State.OK
+            one["needs_login"] = fact.needs_a_person
         elif fact.name == "pull":
             one["last_pull"] = fact.values.get("at")
         elif fact.name.startswith("limit: "):
