@@ -45,7 +45,7 @@ class FilesContract:
         report = world.fetch_files()
         assert report.asset == f"bronze_{name}_files"
         assert (report.metadata["received"], report.stopped) == (4, None)
-        assert report.metadata["activities_without_file"] == 1
+        assert report.metadata["gone"] == 1
         assert report.metadata["calls"] == len(world.subject.journal.log) - before, "with the login's"
         assert report.holds
         assert failing_now(world.run().lake) == []
@@ -63,7 +63,7 @@ class FilesContract:
         assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
         world.subject.clock.advance(60 * 86_400)
         again = world.fetch_files()
-        assert (world.asked_for_files(), again.metadata["files_missing"]) == (keys[::-1], 0)
+        assert (world.asked_for_files(), again.metadata["missing"]) == (keys[::-1], 0)
 
     def test_the_same_file_from_two_sources_is_one_activity(self, files: World, tmp_path: Path) -> None:
         world = files
@@ -105,4 +105,4 @@ class FilesContract:
         report = world.fetch_files()
         assert len(world.asked_for_files()) - asked == 5
         assert isinstance(report.stopped, str)
-        assert (report.metadata["files_missing"], report.metadata["files_waiting_for_retry"]) == (1, 5)
+        assert (report.metadata["missing"], report.metadata["waiting_for_retry"]) == (1, 5)

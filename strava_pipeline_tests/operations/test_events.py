@@ -12,6 +12,7 @@ from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.gold.event_followup import note_deletions
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.operations import event_details, events
+from strava_pipeline.orchestrate.jobs import EVENTS
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed
@@ -107,7 +108,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
     with subscribed(rig):
         new = rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})["id"]
         rig.calls()
-        events = follow(rig).events
+        events = follow(rig)[EVENTS]
         assert (events.activities_waiting, events.fetches.fetched.gone_ids) == (1, [new])
         follow(rig)
         assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}, "it is not asked for again at once"
@@ -115,7 +116,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
         assert requests.get(f"{rig.emulator.url}/api/v3/nothing", timeout=PATIENCE).headers["Date"]
         rig.do("refresh", [2025, 2026])  # any answer tells the server's time
         rig.calls()
-        assert follow(rig).events.left == 0
+        assert follow(rig)[EVENTS].activities_waiting == 0
     assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
     rig.assert_true_to_source()
 
@@ -142,7 +143,7 @@ def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(ri
         rig.calls()
         follow(rig)
         rig.control("webhooks/send", event={"aspect_type": "create", **made})
-        assert follow(rig).events.left == 0
+        assert follow(rig)[EVENTS].activities_waiting == 0
     assert rig.calls()["by_endpoint"] == {}
 
 

@@ -42,7 +42,7 @@ def test_an_archive_alone_is_a_whole_warehouse(make_rig: Make) -> None:
     with_track = {row[0] for row in tracks(rig)}
     assert with_track
     assert with_track <= recorded
-    assert made.made_of_files == len(with_track)
+    assert made.tracks_from_files == len(with_track)
     assert rig.calls()["by_endpoint"] == {}
     local = dict(rig.gold("SELECT id, start_date_local FROM activities WHERE start_date_local IS NOT NULL"))
     assert len(local) > 5, "follow from the place"

@@ -103,7 +103,7 @@ def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tm
     assert (report.files, report.new_files, len(report.imports)) == (1, 1, 1), "what is refused keeps nothing else out"
     assert ["STRAVA_IMPORT_LIMIT_MB" in problem for problem in report.problems] == [True]
     with_limits(rig, import_limit_mb=3)
-    assert land(rig, path).new == 5
+    assert land(rig, path).new_files == 5
 
 
 def test_the_end_names_a_table_that_is_not_stravas_and_sports_that_nothing_is_known_of(
@@ -156,7 +156,7 @@ def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make
         each.start()
     for each in threads:
         each.join()
-    assert sum(report.new for report in reports) == 30
+    assert sum(report.new_files for report in reports) == 30
     assert sum(report.known for report in reports) == 2
     landed = [file.sha256 for one in imports(rig.lake) for file in one.manifest.files]
     assert (len(landed), len(set(landed))) == (30, 30)

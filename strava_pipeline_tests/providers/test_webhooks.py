@@ -102,7 +102,12 @@ def test_what_changed_is_asked_for_once_and_what_is_gone_is_marked_and_nothing_e
         world.subject.delete(keys[1])
     world.subject.clock.advance(5)
     report = follow(world)
-    assert (report.left, report.feed_waits, report.given_up, report.stopped) == (0, False, 0, None)
+    assert (report.activities_waiting, report.feed_waits, report.activities_given_up, report.stopped) == (
+        0,
+        False,
+        0,
+        None,
+    )
     assert calls(world) == 3, "the feed and two trips; or two activities and one that is gone"
     assert world.names() == ["second title", "ride 3", "ride 4", "ride 5", "a new ride"]
     assert world.gold(GONE) == [(keys[1],)]
@@ -163,7 +168,7 @@ def test_what_a_limit_or_an_outage_keeps_from_coming_waits(world: World, monkeyp
     follow(world)
     assert calls(world) == 0, "it rests for some minutes"
     world.subject.clock.advance(600)
-    assert follow(world).left == 0
+    assert follow(world).activities_waiting == 0
     assert world.names()[0] == "edited"
 
 

@@ -17,14 +17,14 @@ REDIRECT = {"kind": "raw", "body": raw_answer("302 Found\r\nLocation: https://po
 TOLD = [  # where, what, exit code, what is said
     (LISTING, {"kind": "status"}, 1, f"GET {LISTING}: Strava answered 500. {LATER}"),
     (LISTING, {"kind": "html", "status": 502}, 1, f"GET {LISTING}: Strava answered 502. {LATER}"),
-    (LISTING, {"kind": "html", "status": 200}, 1, f"GET {LISTING}: 200, but no valid JSON"),
+    (LISTING, {"kind": "html", "status": 200}, 1, f"GET {LISTING}: Strava answered 200, but with no valid JSON"),
     (LISTING, {"kind": "reset"}, 1, f"no answer from 127.0.0.1 (ProtocolError). {LATER}"),
     (LISTING, REDIRECT, 1, "a redirect (302), not followed. Either this network asks for a login of its own"),
     (LISTING, {"kind": "status", "status": 403, "body": {}}, 1, "does not allow this login that call"),
     (LISTING, {"kind": "status", "status": 401}, 1, "although it was just renewed. If it stays so, run strava-pipeline auth"),
     (LISTING, {"kind": "status", "status": 429}, 3, "Stopped early. Strava's limit of"),
-    (TOKEN, {"kind": "status", "status": 503}, 1, "login service answered 503 without a token, 3 times. Nothing was lost"),
-    (TOKEN, {"kind": "status", "status": 429}, 1, "login service refuses for now (429), 3 times. Nothing was lost"),
+    (TOKEN, {"kind": "status", "status": 503}, 1, "login service can't answer for now (503), 3 times. Nothing was lost"),
+    (TOKEN, {"kind": "status", "status": 429}, 1, "login service can't answer for now (429), 3 times. Nothing was lost"),
     (TOKEN, REDIRECT, 1, "login of its own, in a browser, or STRAVA_BASE_URL is wrong"),
 ]  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_drain_brings_what_came_to_gold_and_rests_then(rig: Rig) -> None:
     Log(rig.lake).steps(drive(MORNING + 2 * DAY, odometer=20_013.0)[4:])
     said = TYPED.invoke(trips, ["car", "drain"])
     assert said.exit_code == 0, said.output
-    assert said.stdout.startswith(f"Took in {len(drive())} pings (")
+    assert said.stdout.startswith(f"Took in {len(drive())} pings")
     assert said.stdout.endswith("\nTrips by car: 1 new\n")
     (newest, *_) = json.loads(TYPED.invoke(trips, ["car", "list", "--json"]).stdout)["trips"]
     assert (newest["start_time"], newest["via"]) == ("2026-03-06T06:30:00.000Z", "parked")
