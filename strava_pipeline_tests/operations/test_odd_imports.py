@@ -157,7 +157,7 @@ def test_imports_at_the_same_time_lose_nothing_and_double_nothing(make_rig: Make
     for each in threads:
         each.join()
     assert sum(report.new_files for report in reports) == 30
-    assert sum(report.known for report in reports) == 2
+    assert sum(report.paths_already_imported for report in reports) == 2
     landed = [file.sha256 for one in imports(rig.lake) for file in one.manifest.files]
     assert (len(landed), len(set(landed))) == (30, 30)
     stored = [path for path in rig.lake.files.rglob("*") if path.is_file()]
