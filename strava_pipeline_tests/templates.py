@@ -14,6 +14,8 @@ from strava_pipeline.file_locks import exclusive
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.sql import views_version
 
+OPEN = warehouse._open  # the product's own: a test may have another in its place
+
 
 @dataclass(frozen=True)
 class Templates:

@@ -1,7 +1,7 @@
 """Every fact that is known without Dagster, in groups, each read by itself. Makes no call.
 
-`status`, the first page, `/api/status` and the metrics show them all, `doctor` some beside its own. A group is a function of the
-settings and the time that yields facts; what it raises is a fact, too.
+`status`, the page of services, `/api/status` and the metrics show them all, the first page and `doctor` some. A group is a
+function of the settings and the time that yields facts; what it raises is a fact, too.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """What is published, what came in by files and archives, and what waits for a decision. Makes no call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -59,15 +59,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         advice="strava-pipeline enrich-all fetches what is missing." if missing else None,
         values={"missing": MISSING(missing), "stale": STALE(stale), "resting": resting},
     )
-    for name, why in left_out.items():
-        yield warning(f"view {name}", f"left out: {why}", "Correct the file; the next publish takes it in.")
-    if problems:
-        yield warning(
-            "files",
-            f"{counted(problems, 'file')} with problems",
-            'strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"',
-            values={"with_problems": problems},
-        )
+    yield from _left_out(left_out, problems)
     if several:
         text = f"{counted(several, 'activity')} recorded several times count once"
         yield ok("matches", text, values={"of_several_sources": several})
@@ -78,6 +70,15 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
             "strava-pipeline matches list",
             values={"undecided": undecided},
         )
+
+
+def _left_out(views: Mapping[str, str], files: int) -> Iterator[Fact]:
+    """The user's views that are not published, and files that could not be read whole."""
+    for name, why in views.items():
+        yield warning(f"view {name}", f"left out: {why}", "Correct the file; the next publish takes it in.")
+    if files:
+        advice = 'strava-pipeline sql "SELECT name, problem FROM files WHERE problem IS NOT NULL"'
+        yield warning("files", f"{counted(files, 'file')} with problems", advice, values={"with_problems": files})
 
 
 def imported(settings: Settings, now: datetime) -> Iterator[Fact]:

@@ -75,8 +75,9 @@ def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
                 "login", str(error), f"Correct or remove it; else take it out of {settings.providers_config}.", of=name
             )
             continue
-        yield from _login(settings, spec, now)
-        if name == STRAVA and not is_strava_set_up(settings) and last_pull(lake) is None:
+        needs_none = name == STRAVA and not is_strava_set_up(settings)  # archives and files alone need no login
+        yield from _login(settings, spec, now, needs_none=needs_none)
+        if needs_none and last_pull(lake) is None:
             continue
         yield from _lists(settings, lake, spec)
         limits = _limits(settings, lake, name, now)
@@ -89,13 +90,13 @@ def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield _quarantine(name, [each for each in held if each.source == name], unreadable[name])
 
 
-def _login(settings: Settings, spec: ProviderSpec, now: datetime) -> Iterator[Fact]:
+def _login(settings: Settings, spec: ProviderSpec, now: datetime, *, needs_none: bool) -> Iterator[Fact]:
     name, own = spec.name, registry.login_facts(spec.name, settings)
     missing, login = registry.missing_login(name, settings), registry.kept_login(name, settings)
     values: dict[str, Any] = {"usable": USABLE(missing is None, name)}
     if login is not None:
         values |= {"way": login.way, "ends_on": login.ends_on}
-    if name == STRAVA and not is_strava_set_up(settings):  # archives and files alone need none
+    if needs_none:
         found = [skipped("login", missing or "there")]
     elif own:
         found = [*own]

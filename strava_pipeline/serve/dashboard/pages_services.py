@@ -19,11 +19,10 @@ _MARKS: Mapping[str, Literal["read", "cleared"]] = {"read": "read", "cleared": "
 
 @router.get("/providers")
 def providers(request: Request, pipeline: CurrentPipeline) -> HTMLResponse:
-    """Each enabled service: its login, its last pull, its limits."""
-    found: dict[str, list[Fact]] = {}
-    for fact in pipeline.facts():
-        if fact.of:
-            found.setdefault(fact.of, []).append(fact)
+    """Each enabled service: its login, its last pull, its limits; then what stands of none."""
+    facts = pipeline.facts()
+    names = sorted(dict.fromkeys(fact.of for fact in facts), key=lambda name: not name)
+    found: dict[str, list[Fact]] = {name: [fact for fact in facts if fact.of == name] for name in names}
     return render(request, "providers.html", {"providers": found})
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import URL
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.gold import shared_snapshot, warehouse
+from strava_pipeline.lake.gold import shared_snapshot
 from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.dashboard import DashboardPipeline
@@ -23,7 +23,7 @@ from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.records.database import database_of, migrate
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.settings import Settings
-from strava_pipeline_tests.templates import Templates
+from strava_pipeline_tests.templates import OPEN, Templates
 
 ADDRESS = "http://127.0.0.1:8723"
 NOW = datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
@@ -118,7 +118,7 @@ def empty_tables(templates: Templates) -> Iterator[None]:
 
     def attach_tables(connection: Connection) -> None:
         connection.execute(f"USE memory; DETACH {NAME}")
-        attach(connection, templates.tables(warehouse._open), NAME, "READ_ONLY")
+        attach(connection, templates.tables(OPEN), NAME, "READ_ONLY")
         connection.execute(f"USE {NAME}")
 
     with pytest.MonkeyPatch.context() as patch:

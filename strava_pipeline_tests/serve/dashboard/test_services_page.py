@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.ingest.failed_calls import counting
 from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
@@ -70,6 +71,16 @@ def test_strava_has_its_limits_and_a_button_and_tells_used_up_ones(site: TestCli
         assert "Strava lets no more calls through until" in words(page(site, path))
     left = {fact["name"]: fact["values"].get("left") for fact in site.get("/api/status").json()["facts"]}
     assert left["limit: calls in a day"] == 0
+
+
+def test_a_source_that_is_used_no_more_and_the_folder_have_their_facts_without_a_button(
+    site: TestClient, settings: Settings
+) -> None:
+    counting(settings, "garmin")("server")
+    seen = words(page(site, "/providers"))
+    assert "Garmin Connect Failed calls server 1" in seen
+    assert "This data folder" in seen
+    assert "Pull Garmin Connect now" not in seen
 
 
 def test_a_login_refused_or_taken_away_is_on_both_pages_and_refuses(site: TestClient, settings: Settings) -> None:
