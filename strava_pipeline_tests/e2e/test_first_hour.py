@@ -57,7 +57,7 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
         for words in (["providers", "pull", "intervals_icu", "--years", "2024"], ["status"]):
             ended = python("-m", "strava_pipeline", *words, cwd=tmp_path, env={**os.environ, **service})
             assert ended.returncode == 0, ended.stderr
-        assert "intervals.icu" in ended.stdout
+        assert "intervals_icu" in ended.stdout
         assert names(tmp_path) == ["renamed", "ride of 2025-06-01", "ride of 2025-07-01"]
         assert "ride of 2025-07-01" in first_page(tmp_path, service)
 

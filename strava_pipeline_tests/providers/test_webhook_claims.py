@@ -25,7 +25,7 @@ def test_a_deletion_counts_where_the_activity_is_not_there_and_a_missing_one_whe
         tries.append(follow(world))
     assert world.gold(GONE) == []
     assert len(world.names()) == 5
-    assert [report.left for report in tries] == [1, 1, 1, 0, 0]
+    assert [report.activities_waiting for report in tries] == [1, 1, 1, 0, 0]
     assert (calls(world), state_of(world).given_up) == (5, 1), "four attempts at the one that is not there"
 
 
@@ -51,7 +51,12 @@ def test_what_is_withheld_stays_so_and_is_not_asked_for_again(world: World) -> N
     )
     world.subject.clock.advance(5)
     report = follow(world)
-    assert (report.withheld, report.left, report.given_up, calls(world)) == (2, 0, 0, 3)
+    assert (report.activities_withheld, report.activities_waiting, report.activities_given_up, calls(world)) == (
+        2,
+        0,
+        0,
+        3,
+    )
     assert withheld_ids(lake, "intervals_icu") == {*stubs}, "an answer about some says nothing of the others"
     assert world.names()[0] == "edited"
 
