@@ -208,7 +208,6 @@ def test_doctor_and_status_show_the_facts_of_sources(
         "as_of": None,
         "success_at": "2026-02-01T06:00:00Z",
     }
-    assert "toy pull" in typed(settings, monkeypatch, capsys, "status")
 
 
 def test_a_pause_ends_by_the_run_s_clock(settings: Settings) -> None:
