@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.core.facts import Fact
+from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -20,7 +20,9 @@ _MARKS: Mapping[str, Literal["read", "cleared"]] = {"read": "read", "cleared": "
 @router.get("/providers")
 def providers(request: Request, pipeline: CurrentPipeline) -> HTMLResponse:
     """Each enabled service: its login, its last pull, its limits; then what stands of none."""
-    facts = pipeline.facts()
+    facts = [
+        fact for fact in pipeline.facts() if fact.of or fact.state is not State.PROBLEM
+    ]  # the first page has those
     names = sorted(dict.fromkeys(fact.of for fact in facts), key=lambda name: not name)
     found: dict[str, list[Fact]] = {name: [fact for fact in facts if fact.of == name] for name in names}
     return render(request, "providers.html", {"providers": found})
