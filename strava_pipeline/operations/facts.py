@@ -110,10 +110,8 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
         return
     from strava_pipeline.operations.changes.proposing import left_out_now, states_now  # who never compared pays nothing
 
-    counts, left_out = (
-        Counter[str](state.state for state in states_now(lake, settings, now).values()),
-        left_out_now(lake),
-    )
+    counts = Counter[str](state.state for state in states_now(lake, settings, now).values())
+    left_out = left_out_now(lake)
     values: dict[str, Any] = {**counts, "left_out": left_out}
     if counts["proposed"]:
         more = f", and {left_out} more when these are decided" if left_out else ""
