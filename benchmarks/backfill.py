@@ -27,10 +27,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.jobs import JOBS
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
 from strava_pipeline.verbs.emulator import emulator_process

@@ -20,7 +20,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.registry import PROVIDERS
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 STAGES = {"month": "a month compared", "months": "24 months compared", "everything": "all months compared"}
 _SOURCES = (STRAVA, *PROVIDERS)

@@ -18,8 +18,8 @@ from benchmarks.product import Work
 from strava_pipeline.lake.paths import Lake
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.run_context import RunContext
-    from strava_pipeline.settings import Settings
 
 STAGES = {
     "first": "first copy",

@@ -102,8 +102,8 @@ def _published(place: Place) -> "Target":
     """The published warehouse, and an empty database on a server that ends with this process."""
     from pydantic import SecretStr
 
+    from strava_pipeline.environment.setting_values import postgres_parameters
     from strava_pipeline.lake.gold.postgres import Target
-    from strava_pipeline.setting_values import postgres_parameters
     from strava_pipeline_tests.postgres import started
 
     running = ExitStack()

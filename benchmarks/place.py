@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.demo import demo_settings
 
 

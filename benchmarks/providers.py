@@ -15,7 +15,7 @@ from strava_pipeline.emulator.services import SETTINGS_FILE
 from strava_pipeline.ingest.registry import PROVIDERS
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 SOURCES = (STRAVA, *PROVIDERS)
 STAGES = {"listing": "listing → bronze", "shards": "shards"}

@@ -188,7 +188,7 @@ def _show_version(wanted: bool) -> None:
 
 def _become(name: str | None) -> None:
     if name is not None:
-        from strava_pipeline.athletes import become
+        from strava_pipeline.environment.athletes import become
 
         become(name)
         advise_for(name, COMMANDS)
@@ -219,7 +219,7 @@ def strava_pipeline(
 ) -> None:
     """Everything you ever recorded, at Strava and elsewhere, in one DuckDB warehouse on your own disk."""
     if house:
-        from strava_pipeline.athletes import become_house
+        from strava_pipeline.environment.athletes import become_house
 
         if context.invoked_subcommand not in OF_THE_HOUSE:
             raise typer.BadParameter(f"--house is for {' and '.join(OF_THE_HOUSE)}.")

@@ -9,10 +9,10 @@ collect_seldom()
 with importing():
     from dagster import Definitions
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.used import first_shown
     from strava_pipeline.orchestrate.build import build_defs
     from strava_pipeline.orchestrate.run_log import without_console
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     if settings.log_stdout == "runs":

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from strava_pipeline.core.process import collect_seldom
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.open_once import opened_once

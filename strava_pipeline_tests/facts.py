@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.facts import Fact
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.operations.facts import facts
-from strava_pipeline.settings import Settings
 
 
 def facts_of(settings: Settings, source: str, name: str, now: datetime | None = None) -> list[Fact]:

@@ -19,7 +19,8 @@ import requests
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.budget import ledger_path, sharer_of
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
@@ -28,7 +29,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.table_rules import RULES
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.patience import PATIENCE

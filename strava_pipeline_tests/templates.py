@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.tables import catalogue_version
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.sql import views_version
 

@@ -15,10 +15,10 @@ import typer
 from strava_pipeline.cli import COMMANDS, SUBJECTS, aliases, app, athlete_option, house_option
 from strava_pipeline.core.providers import Capability, ProviderSpec
 from strava_pipeline.core.tables import PARQUET_TABLES, Table
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.conftest import SOAK
 from strava_pipeline_tests.documents import (
     DOCUMENTS,

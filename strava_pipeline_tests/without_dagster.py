@@ -19,6 +19,7 @@ import dagster as dg
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MATCH_TABLES
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import live_run, locked
@@ -43,7 +44,6 @@ from strava_pipeline.orchestrate.jobs import (
     STREAMS,
 )
 from strava_pipeline.orchestrate.steps import Asked
-from strava_pipeline.settings import Settings
 
 _FIRST = (FILE_BRONZE, FILE_READINGS, LISTING, EVENTS, FILES.name, "activity_shards", "activities", MATCH_TABLES[0])
 _FIRST += (DETAILS, "activity_details", STREAMS, "tracks", "published_warehouse")

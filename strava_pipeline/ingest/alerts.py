@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import BrokenOffError, TooLargeError, small_wire
-from strava_pipeline.settings import Settings
 
 PATIENCE = 10  # seconds for an answer: a sensor's tick has 60 in all
 _LATER = (408, 425, 429)  # the receiver asks for another attempt

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.setting_values import http_url, is_this_machine
+from strava_pipeline.environment.setting_values import http_url, is_this_machine
 
 
 def open_session(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole seconds (RFC 9110, 5.6.7)
 CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier time was wrong, not just late

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from strava_pipeline.file_locks import exclusive
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.settings import Settings
 
 Kind = Literal["no_answer", "broken_off", "login", "gone", "limit", "refused", "server"]
 KINDS: dict[Kind, str] = {

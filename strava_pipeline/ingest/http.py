@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.limits import SMALL_ANSWER, AnswerLimit
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.failed_calls import Kind, counting, kind_of
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from requests import Response

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import Ceiling, PipelineError
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
 
 CEILINGS = tuple(Ceiling(pair, window) for pair in ("overall", "read") for window in ("15min", "day"))
 PUBLISHED_LIMITS = {  # https://developers.strava.com/docs/rate-limits, defaults of a new application

@@ -22,13 +22,13 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.process import deferred_interrupts
-from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.private_files import NotPrivateError, read_private
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import NotSentError
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
 from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
-from strava_pipeline.private_files import NotPrivateError, read_private
 
 LOCK_TIMEOUT = 300  # seconds; a holder renews once, at worst three tries of 70 s
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: when the token ends, by the clock of the machine that got it

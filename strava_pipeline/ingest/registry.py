@@ -28,12 +28,12 @@ from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
 from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.environment.process_owner import reading_folder
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.provider import HookedProvider, KeptLogin, LoginRequest, OnWait, Provider
 from strava_pipeline.ingest.revocation import refuse_revoked, revocation_file
-from strava_pipeline.process_owner import reading_folder
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.budget import CallShare, RateBudget

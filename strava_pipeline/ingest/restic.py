@@ -20,8 +20,8 @@ from typing import IO, Any
 from strava_pipeline.core.copies import CopySnapshot
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.text import printable
-from strava_pipeline.private_files import read_private
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.private_files import read_private
+from strava_pipeline.environment.settings import Settings
 
 INSTALL = (
     "restic, which makes the second copy, is not installed here. Most systems have it as a package (`apt install restic`, "

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from strava_pipeline.core.errors import NeedsLoginError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.settings import Settings
 
 
 def note_revoked(settings: Settings, provider: str, login_digest: str, at: datetime) -> None:

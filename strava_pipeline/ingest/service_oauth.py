@@ -21,13 +21,13 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.token_values import is_token, object_of
-from strava_pipeline.settings import Settings, env_file
 
 PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
 

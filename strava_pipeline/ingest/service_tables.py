@@ -13,10 +13,10 @@ from tomlkit.items import AbstractTable
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.setting_files import file_text
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.gear_tables import says
 from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, UnusableProvidersError, providers_file
-from strava_pipeline.setting_files import file_text
 
 _SERVICES = "providers"
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from strava_pipeline.core.deliveries import Sender, WebhookSpec
 from strava_pipeline.core.source_packages import UnusableSourceError, import_part
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.process_owner import is_house
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.process_owner import is_house
+from strava_pipeline.environment.settings import Settings
 
 
 def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str, Sender]:

@@ -23,7 +23,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
-from strava_pipeline.file_locks import is_open_in_duckdb
+from strava_pipeline.environment.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files
 from strava_pipeline.lake.bronze.listings import future_listings
 from strava_pipeline.lake.bronze.manifests import Manifest

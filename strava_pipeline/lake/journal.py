@@ -16,7 +16,7 @@ from secrets import token_hex
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.file_locks import try_lock
+from strava_pipeline.environment.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
 FULL = 4_000_000  # bytes of a segment: then the next is begun, so that read ones can be deleted

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive
 from strava_pipeline.lake.files import has_no_holder, held, write_whole
 from strava_pipeline.lake.paths import Lake
 

@@ -14,8 +14,8 @@ import tomlkit
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, read_goals
+from strava_pipeline.environment.setting_files import file_text, read_toml
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_files import file_text, read_toml
 
 GOALS = "goals"
 

@@ -4,13 +4,13 @@ from contextlib import suppress
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.settings import Settings
 
 _PATIENCE = 2.0  # s: a person waits for the answer
 

@@ -11,6 +11,8 @@ from strava_pipeline.core.errors import Ceiling
 from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.setting_values import is_this_machine
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.budgeted import BudgetedProvider
@@ -18,8 +20,6 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.source import Source
-from strava_pipeline.setting_values import is_this_machine
-from strava_pipeline.settings import Settings
 
 FLOW_LOCK = "flow"
 ENOUGH = 5  # calls: the first one, which opens the connection and renews the token, says little of the others

@@ -8,12 +8,12 @@ from typing import Any
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.setting_files import replace_file
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, providers_file
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import with_display
-from strava_pipeline.setting_files import replace_file
-from strava_pipeline.settings import Settings
 
 
 def chosen_settings(settings: Settings) -> dict[str, Any]:

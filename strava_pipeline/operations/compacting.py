@@ -6,6 +6,7 @@ Each question stands beside the step that does the work, and asks what that step
 from collections.abc import Sequence
 from functools import partial
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.deletions import absence
 from strava_pipeline.lake.gold.matches import are_matches_current
@@ -20,7 +21,6 @@ from strava_pipeline.lake.rebuild import reason_to_rebuild
 from strava_pipeline.operations.changes.proposing import are_proposals_current
 from strava_pipeline.operations.insights import years_without_insights
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 
 
 def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -> list[int]:

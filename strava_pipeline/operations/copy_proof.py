@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from strava_pipeline.core.copies import API, KINDS, OWN, CopySnapshot, newest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable, some_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
 from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy
 from strava_pipeline.lake.files import bytes_free, write_whole
@@ -22,7 +23,6 @@ from strava_pipeline.operations.copying import LOCK
 from strava_pipeline.operations.progress import Progress, progressing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.settings import Settings
 
 MEGABYTE = 1_000_000
 UNFINISHED = ".restore-unfinished"  # in the folder until the restore is complete: which one it is

@@ -30,6 +30,8 @@ from strava_pipeline.core.copies import (
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, told
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted, some_of
+from strava_pipeline.environment.process_owner import own_name
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import (
     Backup,
     BusyRepositoryError,
@@ -61,8 +63,6 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.process_owner import own_name
-from strava_pipeline.settings import Settings
 
 SECOND_COPY, COPIED = "second_copy", "copied"  # the asset, and its check
 LOCK = "copy"

@@ -10,6 +10,7 @@ from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login, primed_clock
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
@@ -25,7 +26,6 @@ from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
-from strava_pipeline.settings import Settings
 
 DECIDED_BY = "dashboard"
 

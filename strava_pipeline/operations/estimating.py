@@ -7,6 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.requests import BackfillWanted
 from strava_pipeline.operations.budgeted_source import BudgetedSource
@@ -17,7 +18,6 @@ from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.settings import Settings
 
 PATIENCE = 2.0  # seconds for a run that has the warehouse open: a page must not wait for a long merge
 _BUSY = (

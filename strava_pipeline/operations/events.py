@@ -12,6 +12,7 @@ from strava_pipeline.core.errors import LimitReachedError, TransientError
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.deliveries import OUTAGE_PAUSE, Queue, load_queue, lock_of, peek, save_queue, take_in
 from strava_pipeline.lake.bronze.landing import require_writable
@@ -34,7 +35,6 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport, calls_left
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import Settings
 
 OPERATION = "webhooks"  # by which its outcome is kept
 LOOKED_AT = 5000  # deliveries; the run takes in all of them

@@ -9,6 +9,9 @@ from pydantic import SecretStr
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.numbers import if_any
 from strava_pipeline.core.tables.exported import Exported, exported_tables
+from strava_pipeline.environment.process_owner import own_name
+from strava_pipeline.environment.setting_values import postgres_parameters
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.export_files import FilesReport, export_files
 from strava_pipeline.lake.gold.postgres import Target, delete_exported, export_gold
 from strava_pipeline.lake.paths import Lake
@@ -17,9 +20,6 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.process_owner import own_name
-from strava_pipeline.setting_values import postgres_parameters
-from strava_pipeline.settings import Settings
 
 EXPORTED = "exported_gold"
 _LOCK = "export"  # two runs at once would each write what the other replaces

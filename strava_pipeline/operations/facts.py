@@ -13,6 +13,7 @@ from typing import Any, get_args
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.facts import Fact, Measure, ok, problem, skipped, warning
 from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.failed_calls import failed_calls
 from strava_pipeline.lake.changes import has_changes
 from strava_pipeline.lake.copied import COPY, copy_health, known_copy
@@ -20,7 +21,6 @@ from strava_pipeline.lake.notifications import Category, notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import latest_requests
 from strava_pipeline.operations import published_facts, source_facts
-from strava_pipeline.settings import Settings
 
 Group = Callable[[Settings, datetime], Iterable[Fact]]
 FAILED = Measure(

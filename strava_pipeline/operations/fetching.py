@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.text import at_minute, counted, some_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.lake.bronze.answers import (
     gear_folder,
@@ -51,7 +52,6 @@ from strava_pipeline.operations.options import CallOptions, DetailsOptions, Stre
 from strava_pipeline.operations.progress import Eta, progressing
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 
 
 class OfYear(FetchItem, Protocol):

@@ -23,6 +23,7 @@ from strava_pipeline.core.tables import (
     TILE_VISITS,
     TRACKS,
 )
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import Published
 from strava_pipeline.lake.gold.quality import (
     details_with_bronze,
@@ -60,7 +61,6 @@ from strava_pipeline.operations.step_reports import (
 )
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.operations.tracking import TracksReport, make_tracks
-from strava_pipeline.settings import Settings
 
 SHARDS = "activity_shards"
 

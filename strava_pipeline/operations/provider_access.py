@@ -13,6 +13,7 @@ from strava_pipeline.core.errors import LimitReachedError, PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError
 from strava_pipeline.core.years import years_of_runs
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import (
     chosen_priorities,
     enabled_in_file,
@@ -31,7 +32,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome, limited_until
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact, Measure, ok, warning
 from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
 from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
 from strava_pipeline.lake.gold.quarantine import failing_now
@@ -15,7 +16,6 @@ from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.settings import Settings
 
 PUBLISHED_AT = Measure(
     "published_timestamp_seconds", "gauge", "When the warehouse that readers open was published last"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
 from strava_pipeline.lake.copied import OLD, copy_age, gather_beside
 from strava_pipeline.lake.gold.coverage import differences, newest_row_at
@@ -25,7 +26,6 @@ from strava_pipeline.operations.insights import write_insights_of, years_without
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
-from strava_pipeline.settings import Settings
 
 _COPIED_AGAIN = OLD * 0.75  # before doctor warns of a copy that lacks the pages of quiet listings
 

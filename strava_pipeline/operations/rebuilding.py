@@ -10,6 +10,7 @@ from functools import partial
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import if_any
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE, TRACKS
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import row_counts, rows_by_year
 from strava_pipeline.lake.gold.user_views import skipped_views
@@ -27,7 +28,6 @@ from strava_pipeline.operations.retention import let_expire
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import PUBLISHED, YEAR_ROWS, StepReport, table_report
 from strava_pipeline.operations.tracking import make_tracks
-from strava_pipeline.settings import Settings
 
 REBUILT = {
     "activity_shards": "activities_all",

@@ -7,6 +7,7 @@ from pathlib import Path
 from strava_pipeline.core.changes.states import approved, year_of
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.ingest.service_tables import with_choices
@@ -25,7 +26,6 @@ from strava_pipeline.lake.user_files import with_display
 from strava_pipeline.operations.changes.months import known_since
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.settings import Settings
 
 
 def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:

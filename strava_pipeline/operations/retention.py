@@ -9,6 +9,7 @@ from functools import partial
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.deliveries import lock_of
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.files import write_whole
@@ -21,7 +22,6 @@ from strava_pipeline.lake.retention import due_ids, note_expired, note_published
 from strava_pipeline.operations.insights import make_insights
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.tracking import make_tracks
-from strava_pipeline.settings import Settings
 
 SETTING = "STRAVA_API_KEEP_DAYS"
 NOTICE = timedelta(hours=20)  # from the announcement to the first time: a daily run later

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.providers_file import chosen_priorities
 from strava_pipeline.ingest.registry import primed_clock
@@ -17,7 +18,6 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import Progress
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, cast
 from strava_pipeline.core.deliveries import Hint
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.budget import CallShare
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
@@ -25,7 +26,6 @@ from strava_pipeline.lake.notifications import notifications, notify
 from strava_pipeline.lake.providers import KeptAllowance, feed_state, keep_account, keep_allowance, keep_pause
 from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

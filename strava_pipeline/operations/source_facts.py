@@ -14,6 +14,7 @@ from strava_pipeline.core.source_packages import UnusableSourceError, refused_so
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.core.years import years_by_day
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.providers_file import enabled_in_file, providers_file
@@ -27,7 +28,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance, last_outcomes, limited_until, paused_until
 from strava_pipeline.operations.used import is_strava_set_up, is_strava_used
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.settings import Settings
 
 PROVIDERS = "providers"
 _SOURCE, _LIMIT = ("source",), ("source", "limit")

@@ -6,6 +6,8 @@ from typing import Any
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts, unused
+from strava_pipeline.environment.process_owner import first_year_shown, note_first_year_shown
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_in_file, enabled_providers
 from strava_pipeline.ingest.registry import login_files
 from strava_pipeline.ingest.webhook_secrets import senders
@@ -13,8 +15,6 @@ from strava_pipeline.lake.bronze.deliveries import has_deliveries
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.process_owner import first_year_shown, note_first_year_shown
-from strava_pipeline.settings import Settings
 
 
 def is_strava_set_up(settings: Settings) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence, Set
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.operations.changing_settings import change_display, change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
@@ -29,7 +30,6 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
-from strava_pipeline.settings import Settings
 
 Jobs = Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]
 

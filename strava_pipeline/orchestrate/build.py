@@ -10,6 +10,7 @@ import dagster as dg
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.core.years import YEARS_A_RUN
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.operations.used import sources_set_up, that_send
 from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job, settings_job
@@ -29,7 +30,6 @@ from strava_pipeline.orchestrate.resources import (
 )
 from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors
-from strava_pipeline.settings import Settings
 
 
 def build_defs(

@@ -12,9 +12,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.file_locks import is_held, open_or_create, try_lock
+from strava_pipeline.environment.file_locks import is_held, open_or_create, try_lock
+from strava_pipeline.environment.process_owner import is_house
 from strava_pipeline.lake.files import write_whole
-from strava_pipeline.process_owner import is_house
 
 CONFIG = "dagster.yaml"
 HOUSE_DEFINITIONS = "strava_pipeline.orchestrate.house.definitions"  # the module that Dagster loads for all athletes

@@ -10,6 +10,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_since
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.lake.bronze.listings import newest_watermark
 from strava_pipeline.lake.gold.coverage import years_behind
@@ -19,7 +20,6 @@ from strava_pipeline.operations.provider_access import years_lacking_files
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_records import JobYears
 from strava_pipeline.orchestrate.jobs import jobs_of
-from strava_pipeline.settings import Settings
 
 
 def years_without_choice(settings: Settings, job: str, now: datetime | None = None) -> list[int]:

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job, JobYears, Selected
-from strava_pipeline.settings import Settings
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"

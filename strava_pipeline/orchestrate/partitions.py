@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.years import ZONE
 from strava_pipeline.orchestrate.job_records import Job
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST_PARTITION, LAST_PARTITION
-from strava_pipeline.settings import Settings
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:

@@ -18,6 +18,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
@@ -53,7 +54,6 @@ from strava_pipeline.orchestrate.tags import (
     REQUEST,
     STOPPED_EARLY,
 )
-from strava_pipeline.settings import Settings
 
 ProgressOf = Callable[[], Progress]
 Run = dg.ResourceParam[RunContext]

@@ -16,7 +16,8 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from strava_pipeline.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.locks import is_live, runs_with_lock_file
 from strava_pipeline.lake.paths import Lake
@@ -29,7 +30,6 @@ from strava_pipeline.orchestrate.dagster_private import (
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, unresumed_runs
 from strava_pipeline.orchestrate.tags import BACKFILL, LIMIT, SENSOR
-from strava_pipeline.settings import Settings
 
 AT_ONCE = 100  # runs that are removed in one look: some seconds, of the minute that Dagster gives a sensor
 LAST_OF_A_JOB = 10  # as many of its runs as any sensor looks back on (sensors/inbox.py)

@@ -20,6 +20,7 @@ import dagster as dg
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
@@ -39,7 +40,6 @@ from strava_pipeline.orchestrate.jobs import (
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import FIRST
-from strava_pipeline.settings import Settings
 
 DAILY = "daily_flow"
 

@@ -4,8 +4,8 @@ import os
 import socket
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.setting_values import is_private_address, is_this_machine
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.setting_values import is_private_address, is_this_machine
+from strava_pipeline.environment.settings import Settings
 
 ALL = "*"  # in place of a host: every address of this machine, of IPv4 and IPv6
 _DASHBOARD_PORT = "8723"

@@ -1,7 +1,7 @@
 """Whose dashboard this process serves: that of all athletes, where there is a second one; else that of one folder."""
 
-from strava_pipeline.process_owner import athlete_folder
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.process_owner import athlete_folder
+from strava_pipeline.environment.settings import Settings
 
 
 def house_settings(settings: Settings) -> Settings | None:
@@ -11,7 +11,7 @@ def house_settings(settings: Settings) -> Settings | None:
     """
     if settings.athletes_dir is None or athlete_folder() is not None:
         return None
-    from strava_pipeline.athletes import athletes  # which nobody without ATHLETES_DIR needs
+    from strava_pipeline.environment.athletes import athletes  # which nobody without ATHLETES_DIR needs
 
     return None if len(athletes(settings)) < 2 else settings_of_all(settings)
 

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.setting_values import is_address
+from strava_pipeline.environment.setting_values import is_address
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 _POLICY_VIOLATION = 1008  # the closing code of a WebSocket, RFC 6455 section 7.4.1

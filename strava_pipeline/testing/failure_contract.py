@@ -24,6 +24,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.refusals import Meaning
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.registry import login_files, missing_login
 from strava_pipeline.lake.bronze.answers import items_of_kind
@@ -32,7 +33,6 @@ from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.providers import bring_provider_files, gear_is_due
 from strava_pipeline.operations.source import Source
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import has_trait
 from strava_pipeline.testing.worlds import YEARS, World, five, five_on_pages, step
 

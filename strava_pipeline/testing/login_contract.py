@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
-from strava_pipeline.settings import Settings
 
 SECRET = "hush-hush"
 """What a login of these tests holds, and no error may."""

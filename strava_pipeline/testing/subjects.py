@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from strava_pipeline.emulator.generate.recordings import fit_file
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the clock of a subject begins."""

@@ -13,6 +13,7 @@ import pytest
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import ReadPage, spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -32,7 +33,6 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.testing.subjects import Subject, has_trait
 

@@ -14,8 +14,8 @@ from strava_pipeline.verbs.options import command_group
 from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.serve.dashboard.records.accounts import Accounts
-    from strava_pipeline.settings import Settings
 
 app = command_group("Accounts of the dashboard of several athletes.")
 Name = Annotated[str, typer.Argument(help="The account.", parser=str.lower)]
@@ -130,8 +130,8 @@ def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
 def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
     """The house's settings, and its accounts. Raises MisuseError where there are none."""
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.serve.house_settings import house_settings
-    from strava_pipeline.settings import Settings
 
     check_extra()
     settings = house_settings(Settings.load())
@@ -158,7 +158,7 @@ def _records(settings: "Settings") -> Iterator["Accounts"]:
 
 
 def _athlete(settings: "Settings", name: str | None) -> str | None:
-    from strava_pipeline.athletes import athlete_named
+    from strava_pipeline.environment.athletes import athlete_named
 
     return None if name is None else athlete_named(settings, name).name
 

@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from strava_pipeline.athletes import NAME, WRONG_NAME, Athlete, athletes, change_registry, settings_of
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact, ok, warning
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.athletes import NAME, WRONG_NAME, Athlete, athletes, change_registry, settings_of
+from strava_pipeline.environment.setting_files import replace_file
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_in_file
 from strava_pipeline.ingest.registry import login_files, missing_login, part, sources
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_files import replace_file
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import Settings
 
 ATHLETES = "athletes"
 MOST = 10  # athletes of one application of Strava's that nobody reviewed

@@ -9,7 +9,7 @@ from strava_pipeline.verbs.options import Json, command_group
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 athletes = command_group("Several athletes, each with a folder of their own. All other commands take --athlete NAME.")
 Name = Annotated[str, typer.Argument(help="1 to 32 small letters, digits, - and _.", metavar="NAME")]
@@ -40,7 +40,7 @@ def add(
 @athletes.command("list")
 def list_(as_json: Json = False) -> None:
     """Show everybody: folder, logins, day of the newest activity, and when a run last succeeded."""
-    from strava_pipeline.athletes import athletes as registered
+    from strava_pipeline.environment.athletes import athletes as registered
     from strava_pipeline.verbs.athlete_folders import accounts_shared, applications_shared, summary
     from strava_pipeline.verbs.views import show
 
@@ -62,7 +62,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="With --purge: delete without a question.")] = False,
 ) -> None:
     """Take an athlete out of the registry. Nothing is deleted, except with --purge."""
-    from strava_pipeline.athletes import athlete_named, become, change_registry, settings_of
+    from strava_pipeline.environment.athletes import athlete_named, become, change_registry, settings_of
     from strava_pipeline.verbs.accounts import forget_athlete
     from strava_pipeline.verbs.athlete_folders import refuse_work
 
@@ -84,8 +84,8 @@ def remove(
 
 def _house() -> "Settings":
     """The house's settings. Raises MisuseError in a process of one athlete, and where ATHLETES_DIR is not set."""
-    from strava_pipeline.athletes import check_house
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.athletes import check_house
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     check_house(settings)

@@ -24,6 +24,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.consent import Consent, RedirectListener, read_consent
 from strava_pipeline.ingest.http import make_wire
@@ -36,7 +37,6 @@ from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import ask, echo
 
 PORT = 8721

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard.rows import Values
-    from strava_pipeline.settings import Settings
 
 bests = command_group("Bests of an activity: how each was measured; and keeping an activity out of records.")
 
@@ -15,7 +15,7 @@ bests = command_group("Bests of an activity: how each was measured; and keeping 
 def show_(one: AnyId, as_json: Json = False) -> None:
     """Show the fastest times of an activity, how each was measured, and whether they may be records."""
     from strava_pipeline.core.insights.goals import clock
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.views import show
 
     key, found, dismissed = _bests(Settings.load(), one)
@@ -57,8 +57,8 @@ def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
 
 
 def _decide(one: int, *, dismissed: bool) -> None:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.bests import decide_bests
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()

@@ -11,8 +11,8 @@ import typer
 from strava_pipeline.core.changes.states import ChangeState, Verdict
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.changes.deciding import Wanted, decide, seal_of, shown
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.change_view import States, grouped, print_groups
 from strava_pipeline.verbs.output import ask, confirm
 from strava_pipeline.verbs.terminal import err, out, print_wrapped

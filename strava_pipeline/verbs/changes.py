@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from strava_pipeline.core.changes.states import ChangeState, Verdict
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.changes.deciding import Wanted
-    from strava_pipeline.settings import Settings
 
 changes = command_group("Changes at services that wait for your yes: see, approve, reject, write, and take them back.")
 _LISTED = ("proposed", "approved", "failed", "conflicted")  # without --status; the others are counted
@@ -292,7 +292,7 @@ def undo(change_id: Annotated[str, typer.Argument(metavar="ID", help="The id of 
 
 
 def _settings() -> "Settings":
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     return Settings.load()
 

@@ -128,9 +128,9 @@ def _kept_alive(socket: Path, ended: threading.Event, set_up: object) -> None:
 
 def _set_up_now() -> "tuple[Any, ...] | None":
     """All by which it is decided which definitions there are; None: a file of settings is being edited, or can't be used."""
+    from strava_pipeline.environment.process_owner import is_house
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.used import set_up
-    from strava_pipeline.process_owner import is_house
-    from strava_pipeline.settings import Settings
 
     try:
         return () if is_house() else set_up(Settings.load())

@@ -30,9 +30,9 @@ def adopt(as_json: Json = False) -> None:
 
 
 def _copy(*, adopt: bool, as_json: bool) -> None:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.copying import make_copy
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     settings = Settings.load()
@@ -44,8 +44,8 @@ def _copy(*, adopt: bool, as_json: bool) -> None:
 
 def list_(as_json: Json = False) -> None:
     """Show the snapshots of the second copy, the newest first: when each was made, of what, and on which machine."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.restic import restic_of
-    from strava_pipeline.settings import Settings
 
     restic = restic_of(Settings.load())
     found = [each for each in restic.snapshots() if each.kind]
@@ -66,9 +66,9 @@ def check(
     restic checks the repository and reads a part of its data. Then the newest state is restored beside the data, rebuilt, and
     compared with the files and tables here.
     """
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.copy_proof import check_copy
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     settings = Settings.load()
@@ -110,10 +110,10 @@ def restore(
     """Bring a data folder back from RESTIC_REPOSITORY, into an empty folder. Needs the copy's password, and no login."""
     from zoneinfo import ZoneInfo
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.restic import restic_of
     from strava_pipeline.operations.copy_proof import restore as bring_back
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     settings = Settings.load()

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.process import INTERRUPTS, deferred_interrupts
-from strava_pipeline.file_locks import is_held, try_lock
+from strava_pipeline.environment.file_locks import is_held, try_lock
 from strava_pipeline.orchestrate.home import DaemonLock, DaemonRunsError, daemon_of
 from strava_pipeline.verbs.interrupts import guard_command, quiet_module
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 
 GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
@@ -50,7 +50,7 @@ class Address:
         """Where who reads a message finds the UI: on a home network, through the dashboard."""
         if not settings.dashboard_lan:
             return self.url
-        from strava_pipeline.process_owner import is_house
+        from strava_pipeline.environment.process_owner import is_house
         from strava_pipeline.serve.addresses import network_url
         from strava_pipeline.serve.house_settings import house_settings
 
@@ -62,7 +62,7 @@ class Address:
 
     def on(self, settings: "Settings") -> "Address":
         """The same; with DASHBOARD_LAN an address of this machine alone, since others reach the UI by the dashboard."""
-        from strava_pipeline.setting_values import is_this_machine
+        from strava_pipeline.environment.setting_values import is_this_machine
 
         if not settings.dashboard_lan:
             return Address(self.host, self.port)
@@ -211,9 +211,9 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
     """
     from dotenv import dotenv_values
 
-    from strava_pipeline.setting_values import url_from_anywhere
-    from strava_pipeline.settings import ENV_FILE
-    from strava_pipeline.settings import env_file as present
+    from strava_pipeline.environment.setting_values import url_from_anywhere
+    from strava_pipeline.environment.settings import ENV_FILE
+    from strava_pipeline.environment.settings import env_file as present
 
     path = env_file or present()
     beside = {name: value for name, value in dotenv_values(path).items() if value and name not in settings.variables()}

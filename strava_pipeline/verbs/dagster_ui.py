@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import dagster as dg
     import uvicorn
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 _REQUEST_GRACE = 2  # seconds that requests being answered get to end; they take less, and a page of the UI keeps asking
@@ -39,7 +39,7 @@ def main() -> None:
         signal.signal(number, lambda *_: os._exit(0))  # there is nothing to end while modules load, which takes seconds
     import dagster  # noqa: F401
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import prepare
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -18,7 +18,7 @@ from strava_pipeline.verbs.output import echo, new_password
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 
 def dashboard(
@@ -36,7 +36,7 @@ def dashboard(
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     check_extra()
@@ -69,7 +69,7 @@ def _served(
 
         return settings, build, lambda url: _begin(settings, url, opens=opens)
 
-    from strava_pipeline.process_owner import is_house
+    from strava_pipeline.environment.process_owner import is_house
     from strava_pipeline.serve.dashboard.athletes_app import build_house
     from strava_pipeline.verbs.accounts import begin_house
 
@@ -86,8 +86,8 @@ def password(
 ) -> None:
     """Set the dashboard's password, asked for twice; everybody has to log in again."""
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.secret_file import save_secret
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     check_extra()
@@ -110,7 +110,7 @@ def link(
 ) -> None:
     """Print an address that logs a browser in, once; for a dashboard without a password."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.demo import NOWHERE, demo_settings, folder_option
 
     settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
@@ -142,7 +142,7 @@ def link_command(settings: "Settings") -> str:
 
 def running_dashboard(settings: "Settings") -> str | None:
     """Where the dashboard of the data folder answers, or that of all athletes; None where none is running."""
-    from strava_pipeline.file_locks import is_held
+    from strava_pipeline.environment.file_locks import is_held
     from strava_pipeline.lake.paths import Lake
 
     folders = (each for each in (settings.data_dir, settings.athletes_dir) if each is not None)

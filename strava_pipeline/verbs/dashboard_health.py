@@ -11,7 +11,7 @@ from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.verbs.dashboard_extra import has_extra
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 DASHBOARD = "dashboard"
 SOON = timedelta(days=14)

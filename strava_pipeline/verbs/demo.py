@@ -29,9 +29,9 @@ from strava_pipeline.verbs.demo_athlete import (
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.quality import YearCounts
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
 
 REPORT = "report.html"
@@ -147,7 +147,7 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
     What is not named here, such as DASHBOARD_ADDRESS, is that of the environment, or by default.
     `services`: the settings of other services beside Strava, by their names in the environment.
     """
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
 
     return Settings.load(

@@ -20,7 +20,7 @@ from strava_pipeline.verbs.output import echo, echo_json
 from strava_pipeline.verbs.status import facts_json, print_facts
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
 Look = Callable[[], Fact | Iterable[Fact]]
@@ -37,7 +37,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check everything that can be wrong on this machine, and show how to fix it. No API call; nothing is changed."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     if make_ca_bundle != bool(files):
         raise typer.BadParameter("--make-ca-bundle and files of certificates go together: --make-ca-bundle FILE…")
@@ -178,7 +178,7 @@ def _folders(settings: "Settings") -> dict[str, Look]:
 
 
 def _settings(faults: dict[str, str]) -> list[Fact]:
-    from strava_pipeline.settings import SECRETS, env_file
+    from strava_pipeline.environment.settings import SECRETS, env_file
 
     where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
     return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
@@ -213,9 +213,9 @@ def _limits(settings: "Settings") -> Fact:
 
 
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:
+    from strava_pipeline.environment.settings import env_file
     from strava_pipeline.ingest.certificates import join_bundle
     from strava_pipeline.lake.files import write_whole
-    from strava_pipeline.settings import env_file
 
     bundle, content = settings.secrets_dir / "ca-bundle.pem", join_bundle(files)
     if bundle.is_file() and bundle.read_bytes() == content:

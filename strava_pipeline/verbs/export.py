@@ -36,10 +36,10 @@ def activity(
 ) -> None:
     """Write an activity's track to a file; its points in privacy zones are left out unless you say --full."""
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.publish import current_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import goals_of
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     path = to.expanduser().absolute()
@@ -66,9 +66,9 @@ def gold(
 ) -> None:
     """Write every table to files by year, and again only what changed; without positions where privacy zones are set."""
     from strava_pipeline.core.text import fields_of
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.exporting import files_of_gold, tables_to_export
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
     from strava_pipeline.verbs.views import show
 

@@ -14,12 +14,12 @@ from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from strava_pipeline.core.files.recording import DecodedFile
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.archive.bulk_export import BulkExport
     from strava_pipeline.ingest.archive.survey import Survey
     from strava_pipeline.lake.imports.manifests import Import
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.undoing import UndoPlan
-    from strava_pipeline.settings import Settings
 
 
 def import_(
@@ -44,9 +44,9 @@ def import_(
 
 
 def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.without_activities import without_activities
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.import_outcome import import_result
     from strava_pipeline.verbs.run_job import import_runs
     from strava_pipeline.verbs.run_report import print_outcome
@@ -83,9 +83,9 @@ def check_paths(settings: "Settings", paths: list[Path]) -> None:
 
 
 def _preview(paths: list[Path], *, as_json: bool) -> None:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.archive.survey import survey
     from strava_pipeline.ingest.files.reading import read_file
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import watched
     from strava_pipeline.verbs.views import MOST, show
 
@@ -174,11 +174,11 @@ def undo(
     """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""
     from datetime import UTC, datetime
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.imports.undo import find_import
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.undoing import plan_undo
     from strava_pipeline.operations.undoing import undo as note
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs import terminal
     from strava_pipeline.verbs.views import show
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from strava_pipeline.core.insights.goals import Goals, Units
     from strava_pipeline.core.insights.heat import HeatPicture
     from strava_pipeline.core.privacy import PrivacyZone
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.insights import Athlete
     from strava_pipeline.lake.gold.warehouse import Connection
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
 
 _MAP_ZOOM, _MAP_CELLS = 20, 500_000  # tiles of 38 m at the equator; more than a year of any athlete
@@ -64,7 +64,7 @@ def insights(
     """A year: totals, goals and pace, records, streaks, gear, training load. From the published warehouse; no call."""
 
     from strava_pipeline.core.insights.documents import year_json
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     if file is not None:
@@ -88,7 +88,7 @@ def report(
 ) -> None:
     """A year as one HTML page that needs nothing else: charts, a calendar, months, records. No titles and no map by itself."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     path = html.expanduser().absolute()
@@ -266,9 +266,9 @@ def _group() -> None:
 def check() -> None:
     """Show the goals that goals.toml sets, or what is wrong in it. Ends with 2 where it can't be used."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import err, out
     from strava_pipeline.verbs.views import show
 

@@ -22,14 +22,14 @@ import yaml  # type: ignore[import-untyped]
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.setting_files import provide_variables
+from strava_pipeline.environment.settings import Settings, secrets_folder
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage
 from strava_pipeline.orchestrate.home import CONFIG, configuration, names_other_storage, own_configuration
 from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.orchestrate.storage import PipelineStorage
-from strava_pipeline.setting_files import provide_variables
-from strava_pipeline.settings import Settings, secrets_folder
 
 _SCHEDULER = "SCHEDULER"  # Dagster's name of the daemon's thread
 _EARLIER = {  # SHA-256 of each dagster.yaml that a version before this one wrote; add the present one's before changing it

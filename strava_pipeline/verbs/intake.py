@@ -16,7 +16,7 @@ from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
     from strava_pipeline.core.deliveries import Sender
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 Scripted = Annotated[
     Path | None,
@@ -35,10 +35,10 @@ def serve(scripted: Scripted = None) -> None:
 
     from strava_pipeline.core.errors import MissingSettingsError
     from strava_pipeline.core.systems import parts
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.app import create_app
     from strava_pipeline.serve.server import run
-    from strava_pipeline.settings import Settings
 
     def say(line: str) -> None:
         with suppress(OSError):  # a log that can't be written, or that nobody reads any more, costs no event
@@ -101,7 +101,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Have Strava send events here. `serve` must be running: Strava calls it before it agrees."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     callback_url = f"{_checked_base(callback)}{_path(_secret(settings))}"
@@ -113,7 +113,7 @@ def create(
 @subscription.command()
 def view(as_json: Json = False) -> None:
     """Show the application's subscription at Strava, and whether its events come here."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     found = _subscriptions(settings).view()
@@ -131,7 +131,7 @@ def view(as_json: Json = False) -> None:
 @subscription.command()
 def delete(as_json: Json = False) -> None:
     """Delete the subscription, wherever its events went; no question is asked. Deleting twice is no error."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     subscriptions = _subscriptions(settings)

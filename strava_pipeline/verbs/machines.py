@@ -17,7 +17,7 @@ from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.verbs.options import command_group
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 machines = command_group("The processes of several machines with one Dagster; each stays in the foreground.")
 
@@ -89,7 +89,7 @@ def health(
 
 def workers_health(settings: "Settings") -> list[Fact]:
     """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
-    from strava_pipeline.athletes import house_home
+    from strava_pipeline.environment.athletes import house_home
     from strava_pipeline.orchestrate.home import configuration
 
     home = house_home(settings)
@@ -125,9 +125,9 @@ def _house() -> "Settings":
     """The settings of all athletes' Dagster. Raises PipelineError where its dagster.yaml sends no runs to workers."""
     from importlib.util import find_spec
 
-    from strava_pipeline.athletes import become_house
+    from strava_pipeline.environment.athletes import become_house
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.home import CONFIG, configuration
-    from strava_pipeline.settings import Settings
 
     become_house()
     settings = Settings.load()

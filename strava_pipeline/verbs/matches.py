@@ -89,12 +89,12 @@ def split(
 
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.lake.decisions import record_decisions
     from strava_pipeline.lake.gold.matches import MatchDecision, matched_activities
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import run_and_report
     from strava_pipeline.verbs.terminal import out
 

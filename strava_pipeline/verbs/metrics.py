@@ -18,7 +18,7 @@ from strava_pipeline.verbs.output import echo
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.metrics_collector import Subject
 
 SETTING = "METRICS_ADDRESS"
@@ -31,7 +31,7 @@ def metrics(
 ) -> None:
     """Numbers of the pipeline for Prometheus, at METRICS_ADDRESS until Ctrl-C. No activity and no place is named in them."""
     from strava_pipeline.core.errors import MissingSettingsError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     settings = Settings.load()
     if not has_extra():
@@ -60,8 +60,8 @@ def has_extra() -> bool:
 def refuse_address(address: str) -> None:
     """Raise PipelineError where the metrics can't be served there: it is taken, or the internet may lead to it."""
     from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.environment.setting_values import ANY_ADDRESS
     from strava_pipeline.serve.addresses import bound, own_address
-    from strava_pipeline.setting_values import ANY_ADDRESS
 
     if address.rpartition(":")[0].strip("[]") in ANY_ADDRESS and own_address() is None:
         raise PipelineError(
@@ -93,7 +93,7 @@ def registry_of(settings: "Settings") -> "CollectorRegistry":
 
 def _of_house(house: "Settings") -> "Mapping[str, Subject]":
     """The athletes, and without a name the house, whose Dagster runs for all of them."""
-    from strava_pipeline.athletes import athletes, house_home, settings_of
+    from strava_pipeline.environment.athletes import athletes, house_home, settings_of
     from strava_pipeline.verbs.metrics_collector import Subject
     from strava_pipeline.verbs.metrics_parts import DAGSTER, all_groups
 

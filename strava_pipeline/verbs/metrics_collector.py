@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import PREFIX, Measure, Sample
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import insights_snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.facts import Group
-from strava_pipeline.settings import Settings
 
 ATHLETE = "athlete"
 UP = Measure("part_up", "gauge", "Whether a part of these numbers could be read", ("part",))

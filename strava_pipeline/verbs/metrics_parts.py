@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from strava_pipeline.core.facts import Fact, Measure, ok
 from strava_pipeline.core.systems import parts
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.facts import GROUPS, MEASURES, Group, measures_of
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.records import (
@@ -20,7 +21,6 @@ from strava_pipeline.orchestrate.records import (
     read_run_counts,
     run_counts,
 )
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from strava_pipeline.core.changes.states import ChangeState
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.provider_pulls import Pulled
 
 DIFFERENT = 4
@@ -32,10 +32,10 @@ def calendar(
     as_json: Json = False,
 ) -> None:
     """Show by month what each service has, and where services differ. Makes no call."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.changes.comparing import months_back
     from strava_pipeline.operations.changes.months import calendar_of
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.views import print_rows
 
     settings = Settings.load()
@@ -59,10 +59,10 @@ def sync_month(
     verbose: Verbose = False,
 ) -> None:
     """Pull a month from Strava and every enabled service, show what differs, and propose changes."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.changes.asking import propose_month
     from strava_pipeline.operations.changes.months import compared_month
     from strava_pipeline.operations.changes.proposing import left_out_now
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.change_view import value_text
     from strava_pipeline.verbs.options import context_without_run
     from strava_pipeline.verbs.provider_pulls import exit_code

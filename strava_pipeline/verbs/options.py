@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.run_context import RunContext
-    from strava_pipeline.settings import Settings
 
 PerPage = Annotated[int | None, typer.Option(min=1, max=200, help="Page size of the listing (setting PER_PAGE).")]
 Days = Annotated[
@@ -124,8 +124,8 @@ def typed_ids(words: Iterable[str], hint: str) -> list[int]:
 
 def own_lake() -> "Lake":
     """The data folder that the settings name, for commands that need no other setting."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
     return Lake(Settings.load().data_dir)
 

@@ -56,7 +56,7 @@ def ask(question: str, **options: Any) -> Any:
 def new_password() -> str:
     """A password, asked for twice. Raises MisuseError where it is too short or too long."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
+    from strava_pipeline.environment.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
     wanted: str = ask("Password", hide_input=True, confirmation_prompt=True, err=True)
     if not SHORTEST_PASSWORD <= len(wanted) <= LONGEST_PASSWORD:

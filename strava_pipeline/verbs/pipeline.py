@@ -31,7 +31,7 @@ from strava_pipeline.verbs.options import (
 from strava_pipeline.verbs.output import echo, echo_json
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 
 def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..., None]:
@@ -48,9 +48,9 @@ def _command(job: str, help_text: str, *, lookback: bool = False) -> Callable[..
         as_json: AsJson = False,
         verbose: Verbose = False,
     ) -> None:
+        from strava_pipeline.environment.settings import Settings
         from strava_pipeline.orchestrate.job_years import flow_years
         from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING
-        from strava_pipeline.settings import Settings
         from strava_pipeline.verbs.run_report import (
             Report,
             exit_if_stopped,
@@ -99,9 +99,9 @@ refresh = _command("refresh", "Pull what is new, merge, publish; no details.", l
 
 def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge shards into gold and publish."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.compacting import years_to_compact
     from strava_pipeline.orchestrate.job_years import lake_years
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     if years := years_to_compact(context_without_run(settings), settings, lake_years(settings)):
@@ -117,8 +117,8 @@ def compact(as_json: AsJson = False, verbose: Verbose = False) -> None:
 
 def recompact(as_json: AsJson = False, verbose: Verbose = False) -> None:
     """Merge all shards again, changed or not, and publish."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.job_years import lake_years
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     _run_on_years("recompact", lake_years(settings), settings, as_json=as_json, verbose=verbose)
@@ -173,7 +173,7 @@ def enrich_all(
 
 def profile(verbose: Verbose = False) -> None:
     """Fetch the athlete and all gear again."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.run_report import run_and_report
 
     run_and_report(Settings.load(), "profile", years=None, verbose=verbose)
@@ -191,12 +191,12 @@ def _enrich(job: str, config: dict[str, Any], *, narrow: bool, dry_run: bool, as
     from datetime import UTC, datetime, timedelta
 
     from strava_pipeline.core.years import years_since
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.bronze.listings import watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS, JOBS
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, run_and_report
 
     settings = Settings.load()
@@ -251,8 +251,8 @@ def _date(text: str | None, option: str) -> str | None:
 
 def rebuild(verbose: Verbose = False) -> None:
     """Rebuild shards and the warehouse from data/bronze, without a call. Readers keep the old snapshot meanwhile."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_job import run_in_terminal
     from strava_pipeline.verbs.terminal import out, print_views_left_out
 
@@ -273,8 +273,8 @@ def latest(
     as_json: Annotated[bool, typer.Option("--json", help="The structured log: one JSON object per line.")] = False,
 ) -> None:
     """Print the log of the run that began last."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.log_files import HUMAN, STRUCTURED, list_logs
-    from strava_pipeline.settings import Settings
 
     logs_dir = Settings.load().logs_dir
     found = list_logs(logs_dir, STRUCTURED if as_json else HUMAN)
@@ -294,8 +294,8 @@ def clean(
     """Remove logs older than 14 days, structured ones older than 30, as every run does."""
     from datetime import UTC, datetime
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.log_files import prune
-    from strava_pipeline.settings import Settings
 
     logs_dir = Settings.load().logs_dir
     removed, faults = prune(logs_dir, datetime.now(UTC).date(), days)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from strava_pipeline.core.plan import Plan
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.coverage import Differences
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.orchestrate.job_records import Job
-    from strava_pipeline.settings import Settings
 
 
 def plan(
@@ -30,12 +30,12 @@ def plan(
 ) -> None:
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.provider_access import plan_providers
     from strava_pipeline.operations.used import is_strava_used
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.views import show
 
     settings = Settings.load()

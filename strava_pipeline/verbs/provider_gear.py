@@ -14,13 +14,13 @@ from strava_pipeline.core.gear_links import GearItem, gear_items
 from strava_pipeline.core.providers import naming_order
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted, fields_of
+from strava_pipeline.environment.setting_files import replace_file
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.providers_file import chosen_priorities, enabled_providers, providers_file
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_files import replace_file
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED
 from strava_pipeline.verbs.output import confirm, echo
 

@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import years_of_runs
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login, provider_name, sources
 from strava_pipeline.lake.bronze.listings import is_by_start
@@ -23,7 +24,6 @@ from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_years import years_of_providers
 from strava_pipeline.orchestrate.jobs import LISTING, PULL_JOB, jobs_of, provider_files, provider_listing
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
 from strava_pipeline.verbs.output import echo_json
 from strava_pipeline.verbs.run_job import RunOutcome

@@ -27,8 +27,8 @@ from strava_pipeline.verbs.views import show
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.provider import LoginRequest, Provider
-    from strava_pipeline.settings import Settings
 
 providers = command_group("Services besides Strava: list, status, login, pull, gear, check.")
 PORT = 8721  # as of `auth`
@@ -38,8 +38,8 @@ Name = Annotated[str, typer.Argument(help="The service, as in providers.toml.", 
 @providers.command("list")
 def list_(as_json: Json = False) -> None:
     """List the services that this version knows: which are enabled, whether their login is there, what they give."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.provider_access import possible_providers
-    from strava_pipeline.settings import Settings
 
     found = possible_providers(Settings.load())
     show({"providers": found}, as_json=as_json, nothing="None: this version knows no service besides Strava.")
@@ -48,9 +48,9 @@ def list_(as_json: Json = False) -> None:
 @providers.command()
 def status(as_json: Json = False) -> None:
     """Show how each source stands: its login, lists, limits and faults."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.facts import facts
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.status import facts_json, print_facts
 
     settings = Settings.load()
@@ -71,10 +71,10 @@ def check(
 
     from strava_pipeline.core.providers import spec_of
     from strava_pipeline.core.sources import STRAVA
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import provider_name
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.shapes import shape_report
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.output import write_private
 
     own_name = name if name == STRAVA else provider_name(name)
@@ -108,7 +108,7 @@ def pull(
     verbose: Verbose = False,
 ) -> None:
     """Pull what is new at services; or a month, years, everything. Merge it, fetch files, publish."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted
 
     settings = Settings.load()
@@ -133,7 +133,7 @@ def gear(
 ) -> None:
     """Show bikes and shoes of Strava and all enabled services side by side, and which of them are linked."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.provider_gear import gear_json, gear_of, link_gear
 
     if link and as_json:
@@ -169,10 +169,10 @@ def login(
     """Log in to a service; where its login is a setting, show which, and whether it is set."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.environment.settings import Settings, env_file
     from strava_pipeline.ingest.clock import machine_clock
     from strava_pipeline.ingest.providers_file import enabled_providers
     from strava_pipeline.ingest.registry import connect, log_in, login_files, login_settings
-    from strava_pipeline.settings import Settings, env_file
     from strava_pipeline.verbs.provider_pulls import own_name
 
     if (code is not None and listen) or (port is not None and not listen):

@@ -20,9 +20,9 @@ from strava_pipeline.verbs.purge_elsewhere import beside_api, copy_to_delete, de
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place
-    from strava_pipeline.settings import Settings
 
 APPS_PAGE = "https://www.strava.com/settings/apps"
 WORD = "purge"  # to be typed where the athlete's id is not known
@@ -49,7 +49,7 @@ def purge(
 
     With --api what came by Strava's API and Strava's login go, and the warehouse is built again of what stays.
     """
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.terminal import err, out, refuse_without_person
 
     settings = Settings.load()
@@ -115,11 +115,11 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 
 def _refuse(settings: "Settings") -> None:
     """PipelineError while anything works on the data, or where the data folder holds other things."""
+    from strava_pipeline.environment.setting_values import trips_file
+    from strava_pipeline.environment.settings import env_file
     from strava_pipeline.ingest.webhook_secrets import has_intake
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import refuse_other_places, refuse_work
-    from strava_pipeline.setting_values import trips_file
-    from strava_pipeline.settings import env_file
     from strava_pipeline.verbs.dagster_process import is_daemon_running
     from strava_pipeline.verbs.dashboard import running_dashboard
     from strava_pipeline.verbs.service_process import intake_answers

@@ -8,9 +8,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place
-    from strava_pipeline.settings import Settings
 
 
 def copy_to_delete(settings: "Settings", lake: "Lake", *, keep: bool) -> str | None:
@@ -64,9 +64,9 @@ def beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
 
 def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
     """What stays of a folder of which everything goes."""
+    from strava_pipeline.environment.settings import env_file
     from strava_pipeline.ingest.registry import part
     from strava_pipeline.operations.provider_access import pulled_providers
-    from strava_pipeline.settings import env_file
 
     for link in (link for place in places for link in place.links):
         yield link.readlink(), f"only the link {link} goes"

@@ -12,9 +12,9 @@ from strava_pipeline.verbs.options import Json, Limits, Verbose, command_group, 
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.quarantine import FailingActivity, PublishedActivity
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
 quarantine = command_group("Activities whose detail always fails: list, retry, drop.")
 
@@ -54,11 +54,11 @@ def retry(
 ) -> None:
     """Fetch details again now, without waiting for their pause, a call each. A dropped one is restored."""
     from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.quarantine import drops
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import DETAILS
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import exit_if_stopped, run_and_report
     from strava_pipeline.verbs.terminal import out
 
@@ -94,12 +94,12 @@ def drop(ids: Ids = None) -> None:
     from functools import partial
 
     from strava_pipeline.core.errors import CheckFailedError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.publish import publish
     from strava_pipeline.lake.gold.quarantine import sync_quarantine
     from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, OtherCatalogueError, writing
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.table_rules import refuse_faults
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.terminal import out
 
     settings = Settings.load()

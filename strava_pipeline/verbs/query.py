@@ -33,8 +33,8 @@ def sql(
     import duckdb
 
     from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     with _published(Lake(settings.data_dir), files) as connection:
@@ -55,9 +55,9 @@ def duck(files: Files = False) -> None:
     import os
     import shutil
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.publish import snapshot_file
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
 
     lake = Lake(Settings.load().data_dir)
     path = snapshot_file(lake)

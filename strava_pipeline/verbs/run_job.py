@@ -21,6 +21,7 @@ import yaml  # type: ignore[import-untyped]
 from dagster import DagsterExecutionInterruptedError
 
 from strava_pipeline.core.errors import PipelineError, YearsHeldBackError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.build import build_defs
@@ -41,7 +42,6 @@ from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import BY, BY_HAND, MAX_RETRIES, STOPPED_EARLY
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import database_faults_named, open_instance
 from strava_pipeline.verbs.terminal import progress_for_terminal
 

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 import typer
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
@@ -18,7 +19,6 @@ from strava_pipeline.operations.step_reports import SUMMARY
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.output import echo_json, left_out_line
 from strava_pipeline.verbs.run_job import PartialRunError, RunOptions, RunOutcome, run_in_terminal
 from strava_pipeline.verbs.terminal import err, out, print_views_left_out, print_wrapped

@@ -17,7 +17,7 @@ from strava_pipeline.verbs.options import Json, Verbose, command_group
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address
     from strava_pipeline.verbs.service_process import Service
 
@@ -35,7 +35,7 @@ def dev(
     """Run Dagster's UI and daemon in this terminal, on http://127.0.0.1:3000. With --house: of all athletes at once."""
     from contextlib import ExitStack
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
     from strava_pipeline.verbs.demo import MARK, emulated
     from strava_pipeline.verbs.service_process import dashboard_beside, free_address, metrics_beside, together
@@ -73,7 +73,7 @@ NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
 @service.command()
 def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
     """Start it, with the web intake where a webhook or pings are configured; it outlives the terminal."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_process import running
 
     settings = Settings.load()
@@ -86,7 +86,7 @@ def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None
 @service.command()
 def down() -> None:
     """End it; runs at work are interrupted and go on next time."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_process import end, running
 
     home = Settings.load().dagster_home
@@ -101,7 +101,7 @@ def down() -> None:
 @service.command()
 def restart() -> None:
     """End it and start it again, with the present settings and the UI where it was."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import check_schedule
     from strava_pipeline.verbs.service_process import end, running
 
@@ -127,7 +127,7 @@ def status(
     """Show whether it is alive, since when, and when each schedule ticks; exit code 1 where it is not."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_status import service_status, status_advice
     from strava_pipeline.verbs.views import show
 
@@ -145,7 +145,7 @@ def logs(
     import os
     import re
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_process import last_lines, service_log
 
     log = service_log(Settings.load().logs_dir)
@@ -164,7 +164,7 @@ def exec_(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="-- ARGS", help="Options of `flow`.")] = None,
 ) -> None:
     """Run `flow` now, in this terminal, on the service's instance; ends with its exit code."""
-    from strava_pipeline.process_owner import is_house
+    from strava_pipeline.environment.process_owner import is_house
     from strava_pipeline.verbs.pipeline import flow
 
     if is_house():
@@ -181,7 +181,7 @@ def time_() -> None:
     """Show the schedule's zone, the time there, and the next daily runs."""
     from datetime import UTC, datetime
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_status import time_lines
 
     echo("\n".join(time_lines(Settings.load(), datetime.now(UTC))))
@@ -196,7 +196,7 @@ def install(
     uninstall: Annotated[bool, typer.Option("--uninstall", help="Remove it again.")] = False,
 ) -> None:
     """Write a systemd user unit or a launchd agent, so that it is there after a reboot."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import check_schedule
 
     settings = Settings.load()
@@ -231,7 +231,7 @@ def run(
     from strava_pipeline.verbs.interrupts import end_at_interrupt
 
     end_at_interrupt()
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_process import run as be_the_service
 
     settings, ui = Settings.load(), _address(no_ui, host, port)
@@ -243,7 +243,7 @@ def run(
 @service.command(hidden=True)
 def health() -> None:
     """Check that the UI, the intake and the scheduler answer; exit code 1 where one does not. For containers."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.service_status import service_faults
 
     if found := service_faults(Settings.load()):
@@ -313,7 +313,7 @@ def unit_text(ui: "Address | None", logs_dir: Path) -> str:
     """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
     from importlib.resources import files
 
-    from strava_pipeline.process_owner import own_option
+    from strava_pipeline.environment.process_owner import own_option
     from strava_pipeline.verbs.dagster_process import ui_options
     from strava_pipeline.verbs.service_process import service_log
 
@@ -365,7 +365,7 @@ def restart_command() -> str:
 
 def _unit() -> str:
     """The unit's name: one for each athlete of several, and one for the house."""
-    from strava_pipeline.process_owner import own_option
+    from strava_pipeline.environment.process_owner import own_option
 
     kind, *name = own_option() or [""]
     return f"{NAME}.house" if kind == "--house" else "-".join([NAME, *name])  # no athlete's name has a dot

@@ -22,7 +22,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.lake.files import held
 from strava_pipeline.verbs.dagster_process import (
     GRACE,
@@ -38,7 +38,7 @@ from strava_pipeline.verbs.dagster_process import (
 from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 
 PATIENCE = 180  # seconds until it must be alive; Dagster gives its code server as many (dagster.yaml)
@@ -95,7 +95,7 @@ def run(settings: "Settings", ui: Address | None, *, by_unit: bool, log_to_stdou
 
 def start(settings: "Settings", ui: Address | None) -> None:
     """Start the service in a session of its own and wait until it is alive; PipelineError with the end of its log."""
-    from strava_pipeline.process_owner import own_option
+    from strava_pipeline.environment.process_owner import own_option
     from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
 
     log = service_log(settings.logs_dir)
@@ -229,9 +229,9 @@ def dashboard_beside(
     if dashboard_address(settings) is None or not has_extra():
         yield lambda: None
         return
+    from strava_pipeline.environment.settings import ENV_FILE
+    from strava_pipeline.environment.settings import env_file as present
     from strava_pipeline.serve.dashboard.start_check import check_start
-    from strava_pipeline.settings import ENV_FILE
-    from strava_pipeline.settings import env_file as present
 
     try:
         check_start(settings, behind_proxy=settings.dashboard_behind_proxy)
@@ -288,7 +288,7 @@ def _kept(
 
     `quiet`: what it writes to standard output goes nowhere.
     """
-    from strava_pipeline.process_owner import own_name, own_option
+    from strava_pipeline.environment.process_owner import own_name, own_option
 
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     over = Event()

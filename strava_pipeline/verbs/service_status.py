@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from strava_pipeline.core.systems import unused
+from strava_pipeline.environment.process_owner import is_house
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.webhook_secrets import has_intake
 from strava_pipeline.operations.used import sources_set_up
 from strava_pipeline.orchestrate.dagster_private import (
@@ -27,8 +29,6 @@ from strava_pipeline.orchestrate.dagster_private import (
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import schedules
 from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
-from strava_pipeline.process_owner import is_house
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard
 from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat

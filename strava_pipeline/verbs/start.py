@@ -25,7 +25,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.verbs.output import ask, confirm, echo
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 T = TypeVar("T")
 DATA_DIR = "STRAVA_DATA_DIR"
@@ -64,8 +64,8 @@ def start(
 
 
 def _start(service: str | None, archive: str | None, data_dir: str | None, *, no_pull: bool) -> int:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.providers_file import used_sources
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     used = used_sources(settings)
@@ -199,8 +199,8 @@ def _log_in_until_right(name: str, *, is_new: bool) -> None:
 
 def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     """Log in to a source as `auth` or `providers login` do, unless its login is here and may stay."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.auth import auth
     from strava_pipeline.verbs.providers import login_request, permissions
 
@@ -242,7 +242,7 @@ def _log_in_by_settings(name: str, variables: Sequence[str]) -> None:
 
 def _typed(variable: str) -> str:
     """What a person types for a setting, or a line of standard input."""
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     if not sys.stdin.isatty():
         text = sys.stdin.readline()
@@ -257,8 +257,8 @@ def _typed(variable: str) -> str:
 @contextmanager
 def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
     """The settings with these written into `.env`, which is as before where the body fails."""
-    from strava_pipeline.setting_files import variables_set
-    from strava_pipeline.settings import Settings, env_file
+    from strava_pipeline.environment.setting_files import variables_set
+    from strava_pipeline.environment.settings import Settings, env_file
 
     with variables_set(env_file(), values):
         if fixed := sorted({*values} & {*Settings.unwritten()}):
@@ -270,9 +270,9 @@ def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
 
 
 def _enable(settings: "Settings", name: str) -> None:
+    from strava_pipeline.environment.setting_files import replace_file
     from strava_pipeline.ingest.providers_file import enabled_in_file
     from strava_pipeline.ingest.service_tables import with_enabled
-    from strava_pipeline.setting_files import replace_file
 
     if not spec_of(name).commands and name not in enabled_in_file(settings):
         replace_file(settings.providers_config, *with_enabled(settings.providers_config, name))

@@ -10,7 +10,7 @@ from strava_pipeline.verbs.output import echo_json, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
 MARKS = {State.OK: "✓", State.WARNING: "!", State.PROBLEM: "✗", State.SKIPPED: "·"}
 COLOURS = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "red", State.SKIPPED: "dim"}
@@ -18,9 +18,9 @@ COLOURS = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "red", Sta
 
 def status(as_json: Json = False) -> None:
     """Login, limits, last pull, counts, what waits for you."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.facts import facts, looked_at
-    from strava_pipeline.settings import Settings
 
     settings = Settings.load()
     found = facts(settings, primed_clock(settings).now()) + looked_at("dashboard", lambda: _dashboard(settings))

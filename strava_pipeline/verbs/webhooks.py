@@ -17,8 +17,8 @@ from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import (
     CushionDaily,
     DryRun,

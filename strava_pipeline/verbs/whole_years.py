@@ -28,7 +28,7 @@ from strava_pipeline.verbs.options import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.run_job import RunOutcome
 
 
@@ -55,8 +55,8 @@ def backfill(
     verbose: Verbose = False,
 ) -> None:
     """Pull whole years again and fetch their details: `backfill --years 2023 2024`."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import (
         STOPPED,
         Report,
@@ -107,8 +107,8 @@ def reconcile(
     verbose: Verbose = False,
 ) -> None:
     """Compare whole years with Strava or other services: mark what was deleted there, merge edits and late uploads."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, RECONCILE_JOB
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
 
     settings = Settings.load()
@@ -178,9 +178,9 @@ def streams(
     verbose: Verbose = False,
 ) -> None:
     """Fetch the streams of activities that lack a track, a call each, newest first, and write their tracks."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.job_years import lake_years
     from strava_pipeline.orchestrate.jobs import JOBS, STREAMS, STREAMS_JOB
-    from strava_pipeline.settings import Settings
     from strava_pipeline.verbs.run_report import Report, exit_if_stopped, remaining_limits, run_and_report
 
     settings = Settings.load()

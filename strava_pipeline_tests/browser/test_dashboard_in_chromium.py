@@ -56,6 +56,7 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         links = [one["month"] for one in proposed if (one["kind"], one["provider"]) == ("link_activity", "spreadsheet")]
         press_until(page, "main a[href='/sync']")
         page.keyboard.press("Enter")
+        page.wait_for_url("**/sync")
         press_until(page, f"a[href='/month/{links[0]}']")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Changes")).to_be_visible()

@@ -13,8 +13,8 @@ import pytest
 import typer
 import yaml
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.queues import Limits, Worker, locations, shortages
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_health import missing_configuration
 from strava_pipeline.verbs.dagster_process import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
 from strava_pipeline.verbs.machines import machines

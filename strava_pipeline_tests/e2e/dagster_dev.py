@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortal import Fate, watch
 from strava_pipeline_tests.providers.subjects import register_toy
 

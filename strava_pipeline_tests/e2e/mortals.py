@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 LONG = 0.0005  # seconds; a shorter step is only died before, not in
 ROOT = Path(__file__).resolve().parent.parent.parent

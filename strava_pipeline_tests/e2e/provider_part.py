@@ -3,6 +3,7 @@
 import logging
 from uuid import uuid4
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.operations.options import ListingOptions
@@ -10,7 +11,6 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.source import Source
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy_service import NOW
 
 __all__ = ["PROVIDERS"]

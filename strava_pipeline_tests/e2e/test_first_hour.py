@@ -9,9 +9,9 @@ import duckdb
 import pytest
 import requests
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE

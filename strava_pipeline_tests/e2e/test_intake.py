@@ -187,6 +187,6 @@ def test_a_log_that_can_not_be_written_costs_no_event(place: Place) -> None:
 
 
 def test_an_intake_is_nobody_elses_unless_told_so() -> None:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
 
     assert Settings.model_fields["serve_address"].default == "127.0.0.1:8722"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.bronze.resuming import FEW_CALLS
 from strava_pipeline.lake.gold.warehouse import reading
@@ -19,7 +20,6 @@ from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.merging import settle
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals
 from strava_pipeline_tests.ingest.garmin import subject as garmin_subject

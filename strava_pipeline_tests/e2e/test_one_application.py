@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.e2e.mortals import ROOT
 from strava_pipeline_tests.ingest.world import World
 
@@ -17,7 +17,7 @@ CALLING = """
 import sys
 from strava_pipeline.core.errors import BudgetExhaustedError
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 client = connect(Settings.load(_env_file=None), wait=False)
 sys.stdin.readline()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.orchestrate.home import daemon_of
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.e2e.test_service_stopped import service

@@ -17,7 +17,7 @@ import dagster as dg
 import pytest
 import requests
 
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.processes import ran

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
 from strava_pipeline_tests.e2e.test_service import free_port

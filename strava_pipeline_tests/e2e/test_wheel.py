@@ -21,7 +21,7 @@ import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.core]

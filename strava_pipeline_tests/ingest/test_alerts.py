@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.alerts import AlertRefusedError, post_alert
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.receiver import KEY, Receiver, receiver
 
 SETTINGS = Settings(_env_file=None)

@@ -9,9 +9,9 @@ import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.facts import State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.certificates import PUBLIC, bundle_health, join_bundle
 from strava_pipeline.ingest.strava.access import server_health
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, https_server, make_certificate
 
 TODAY = datetime(2026, 3, 10, tzinfo=UTC)

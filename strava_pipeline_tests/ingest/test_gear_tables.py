@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, providers_file
-from strava_pipeline.setting_files import replace_file
 from strava_pipeline_tests.providers.subjects import register_toy
 
 OWN = """\

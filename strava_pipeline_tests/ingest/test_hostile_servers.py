@@ -9,9 +9,9 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError, RefusedError, TransientError
 from strava_pipeline.core.limits import SMALL_ANSWER
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import alerts
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.hostile import KINDS, bomb, continuing, endless, hostile, trickling, trickling_head
 from strava_pipeline_tests.patience import PATIENCE
 

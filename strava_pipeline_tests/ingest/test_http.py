@@ -17,13 +17,13 @@ import pytest
 from strava_pipeline.core.errors import PipelineError, TransientError
 from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.failed_calls import failed_calls
 from strava_pipeline.ingest.http import BrokenOffError, NotSentError, UntrustedError, Wire, make_wire, small_wire
 from strava_pipeline.ingest.places import PATIENCE, Geocoder, ask_route
 from strava_pipeline.ingest.service_client import ServiceClient
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.ingest.tls import https_server, make_certificate
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import CallShare
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import read_consent
@@ -20,7 +21,6 @@ from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.oauth import SCOPES, make_oauth
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.fakes import START
 
 SECRET = "emulator-secret"

@@ -17,11 +17,11 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.core.tables.model import Kind
+from strava_pipeline.environment.setting_values import postgres_parameters
 from strava_pipeline.lake.gold.postgres import ExportReport, Target, delete_exported, export_gold
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_values import postgres_parameters
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, splits
 from strava_pipeline_tests.patience import PATIENCE
@@ -286,7 +286,7 @@ from pathlib import Path
 from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.lake.gold.postgres import Target, export_gold
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_values import postgres_parameters
+from strava_pipeline.environment.setting_values import postgres_parameters
 from pydantic import SecretStr
 given = postgres_parameters(SecretStr(sys.argv[2]))
 tables = {name: table for name, table in exported_tables(with_positions=True).items() if name in sys.argv[3:]}

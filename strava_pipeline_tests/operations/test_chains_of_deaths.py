@@ -17,6 +17,7 @@ import pytest
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.emulator.services import served
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.http import Wire
 from strava_pipeline.ingest.strava.emulator.app import Emulator
@@ -37,7 +38,6 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_each
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings

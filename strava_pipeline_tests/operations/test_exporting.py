@@ -6,11 +6,11 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.exported import exported_tables
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.export_files import FilesReport
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.exporting import files_of_gold, purge_exported
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations import used
 from strava_pipeline.operations.used import note_first_shown
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.bronze import NOW, activity, land, listed
 
 YEARS = YearRange(2008, 2026)

@@ -19,13 +19,13 @@ import pytest
 from strava_pipeline.core.files.objects import named_athlete_id
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import land_paths, make_activities
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, tracks
 from strava_pipeline_tests.ingest.archive.made import zipped

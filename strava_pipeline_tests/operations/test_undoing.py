@@ -19,6 +19,7 @@ import pytest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
@@ -34,7 +35,6 @@ from strava_pipeline.operations.rebuilding import bring_up_to_date, remake_impor
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.operations.undoing import UndoPlan, plan_undo, undo
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import NOW
 

@@ -22,11 +22,11 @@ from strava_pipeline.core.errors import (
     YearsHeldBackError,
     told,
 )
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.orchestrate.failures import fault, resource_in_our_words
 from strava_pipeline.orchestrate.steps import Asked, step
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.run_job import PartialRunError, run_job
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

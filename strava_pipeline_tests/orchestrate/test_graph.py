@@ -17,11 +17,11 @@ import pytest
 
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS, freshness
-from strava_pipeline.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 OF_SYSTEMS = Path(__file__).parent.parent / "trips"  # the graph of each system beside activities is in its folder there

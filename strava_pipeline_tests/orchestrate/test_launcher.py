@@ -179,7 +179,7 @@ def test_health_knows_a_dead_run_by_its_lock_and_takes_every_other_to_be_at_work
 
 
 def test_every_process_of_dagster_loads_the_launcher_cheaply() -> None:
-    heavy = {"polars", "duckdb", "strava_pipeline.settings"}
+    heavy = {"polars", "duckdb", "strava_pipeline.environment.settings"}
     code = f"""import strava_pipeline.orchestrate.launcher, sys
 print(sorted({heavy | {"strava_pipeline.lake"}} & sys.modules.keys()))
 import strava_pipeline.lake.locks  # to ask for a run's health, or to terminate it

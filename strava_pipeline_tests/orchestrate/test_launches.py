@@ -13,6 +13,7 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.emulator.services import served
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
@@ -24,7 +25,6 @@ from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import years_of_run
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
 from strava_pipeline_tests.failures import failures, foreign

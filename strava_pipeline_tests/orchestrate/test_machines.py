@@ -17,11 +17,11 @@ import yaml
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from dagster_celery.tasks import create_execute_job_task
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.dagster_private import WorkerStatus
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.machines import MachinesRunLauncher, workers
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests import postgres, redis
 from strava_pipeline_tests.e2e.dagster_dev import RUN, DagsterDev, answers, until

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.rig import Rig, started
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ from sqlalchemy import create_engine
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.home import own_configuration
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_health import config_health, instance_health
 from strava_pipeline.verbs.dagster_process import environment_of_dagster
 from strava_pipeline.verbs.instance import database_faults_named, is_behind, open_instance
@@ -133,7 +133,7 @@ def test_a_variable_may_be_a_file_among_the_secrets(
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / VARIABLE).write_text(f"{url}\n")
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with open_instance(home) as instance:
         assert instance.get_runs() == []
@@ -145,7 +145,7 @@ def test_a_file_among_the_secrets_that_cannot_be_read_is_named(
 ) -> None:
     secrets = tmp_path / "secrets"
     (secrets / VARIABLE).mkdir(parents=True)
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", secrets)
     monkeypatch.setenv(VARIABLE, "")
     with pytest.raises(PipelineError, match=f"{secrets / VARIABLE} is no file"):
         open_instance(home)

@@ -11,11 +11,11 @@ import pytest
 from dagster import DagsterRunStatus
 from sqlalchemy import text
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.run_records import Pruned, prune, prune_daily
 from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, RESUMES
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.orchestrate.sensors.ticks import watched
 from strava_pipeline_tests.rig import Rig

@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling, CheckFailedError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.step_reports import Calls, Markdown, StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 from strava_pipeline.orchestrate.failures import fault
 from strava_pipeline.orchestrate.steps import Result, reported
-from strava_pipeline.settings import Settings
 
 RUN = run_context(Settings.load(_env_file=None), LogProgress(logging.getLogger("run")))
 PARTITIONS = dg.StaticPartitionsDefinition(["2025", "2026"])

@@ -4,7 +4,7 @@ import re
 from collections.abc import MutableMapping
 from typing import Any, ClassVar
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 
 class EmulatedSubject:

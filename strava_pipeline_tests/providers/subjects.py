@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.emulator.server import ServerThread
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.testing.subjects import GPX, Subject, fit_of, has_trait
 from strava_pipeline_tests.ingest.spreadsheet.subject import spreadsheet
 from strava_pipeline_tests.providers import toy_service

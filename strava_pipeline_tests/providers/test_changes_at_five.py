@@ -14,6 +14,8 @@ from strava_pipeline.core.gear_links import gear_items
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import Service, served
+from strava_pipeline.environment.setting_files import replace_file
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -42,8 +44,6 @@ from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.setting_files import replace_file
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings

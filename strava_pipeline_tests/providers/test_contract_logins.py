@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import login_file, registry
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin import key_tokens, keys, tokens
@@ -26,7 +27,6 @@ from strava_pipeline.ingest.login_file import AccessTokens, traces_of
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
 from strava_pipeline.ingest.strava.token_store import token_store
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.garmin.subject import KeySubject, running

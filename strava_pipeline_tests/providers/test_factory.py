@@ -13,6 +13,7 @@ import pytest
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
@@ -21,7 +22,6 @@ from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.jobs import JOBS, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.schedules import an_hour_after
 from strava_pipeline.orchestrate.tags import PRIORITY, limit_tag
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.orchestrate.test_graph import shape, written
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
 from strava_pipeline_tests.providers.toy import client as toy_client

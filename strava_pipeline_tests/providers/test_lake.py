@@ -14,6 +14,7 @@ from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake import providers
 from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
@@ -29,7 +30,6 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import make_tracks
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, merge
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.providers.subjects import register_toy

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import Toy

@@ -16,6 +16,7 @@ from strava_pipeline.core.facts import State
 from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import login_traces
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.listings import withheld_ids
@@ -31,7 +32,6 @@ from strava_pipeline.operations.provider_access import outcome_kept, plan_provid
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.source_facts import source_facts
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs import doctor, purge
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy

@@ -9,6 +9,7 @@ import pytest
 
 from strava_pipeline.core.providers import NEVER_FIRST, best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, hashed_id
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import chosen_priorities
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.bronze.listing import begin_listing
@@ -16,7 +17,6 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold import matches
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.operations.rebuilding import rebuild_all
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, install, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava

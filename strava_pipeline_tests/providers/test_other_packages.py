@@ -12,12 +12,12 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.source_packages import UnusableSourceError, declared_sources, refused_sources
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import connect, login_traces, missing_login, provider_names
 from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.operations.provider_access import possible_providers
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.providers.toy_service import NOW
 
@@ -40,7 +40,7 @@ CLIENT = """
 from pydantic import Field, SecretStr
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.settings import SourceSettings
+from strava_pipeline.environment.settings import SourceSettings
 
 LOGIN_SETTINGS = ("ACME_KEY",)
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import providers_file
 from strava_pipeline.lake.bronze.answers import land_gear, land_of_kind
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava

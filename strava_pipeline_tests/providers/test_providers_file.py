@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.providers_file import (
     UnusableProvidersError,
@@ -16,7 +17,6 @@ from strava_pipeline.ingest.providers_file import (
     providers_file,
 )
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import register_toy
 
 EXAMPLE = Path(__file__).parents[2] / "providers.example.toml"

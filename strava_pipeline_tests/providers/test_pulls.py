@@ -15,6 +15,7 @@ import typer
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import month_window
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.providers_file import ProviderChoice
@@ -27,7 +28,6 @@ from strava_pipeline.operations.progress import Eta, LogProgress
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import Scope
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_pulled
 from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
 from strava_pipeline_tests.providers.toy_service import Toy

@@ -11,6 +11,7 @@ import pytest
 from dagster import DagsterRunStatus
 
 from strava_pipeline.core.errors import LimitReachedError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Outcome, keep_outcome
 from strava_pipeline.operations.progress import LogProgress
@@ -22,7 +23,6 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
 from strava_pipeline.orchestrate.steps import reported
 from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PARTITION, RESUMES, limit_tag
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.changes.records import Change, is_same
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.spreadsheet.client import connect
 from strava_pipeline.ingest.spreadsheet.writes import connect_writer
 from strava_pipeline.ingest.writer import UnsupportedChangeError
-from strava_pipeline.settings import Settings
 
 pytestmark = pytest.mark.samples
 

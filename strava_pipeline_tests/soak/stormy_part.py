@@ -9,6 +9,7 @@ import duckdb
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.service import Clock
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.registry import PROVIDERS
@@ -33,7 +34,6 @@ from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.merging import merge_listings
 
 for name in (

@@ -17,6 +17,7 @@ from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.emulator.services import served
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
@@ -26,7 +27,6 @@ from strava_pipeline.lake.bronze.answers import last_of_kind
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.operations.changes.proposing import states_now
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, mortals

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import Settings
 
 
 @pytest.fixture

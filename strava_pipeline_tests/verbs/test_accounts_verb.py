@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from strava_pipeline.athletes import athlete_named, settings_of
+from strava_pipeline.environment.athletes import athlete_named, settings_of
+from strava_pipeline.environment.process_owner import HOUSE
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.process_owner import HOUSE
 from strava_pipeline.serve.dashboard.passwords import is_password_of
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.house_settings import house_settings
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.accounts import begin_house
 from strava_pipeline.verbs.dagster_process import Address
 from strava_pipeline.verbs.dashboard import _served, running_dashboard

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import COMMANDS
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import ImportWanted, keep_request
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.verbs.conftest import Type
@@ -119,7 +119,7 @@ def own_of_the_house(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody's own settings where the house's are: in its environment, its .env, its secrets and its home folder."""
     secrets = house.parent / "run-secrets"
     secrets.mkdir()
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", secrets)
     monkeypatch.setenv("GARMIN_PERSONAL_API_KEY", f"{HOUSE}-key-in-the-environment")
     monkeypatch.setenv("TRIPS_SOURCE", f"sqlite:////{HOUSE}.sqlite")
     monkeypatch.setenv("DASHBOARD_PASSWORD", f"{HOUSE}-password")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE

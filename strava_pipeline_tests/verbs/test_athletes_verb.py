@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import SUBCOMMANDS, athlete_option
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.athlete_folders import ENV
 from strava_pipeline.verbs.dagster_process import exclusive_instance
 from strava_pipeline_tests.facts import shown

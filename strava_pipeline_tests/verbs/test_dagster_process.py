@@ -11,7 +11,7 @@ import pytest
 from dagster._grpc.utils import default_grpc_timeout
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.verbs import dagster_process
 from strava_pipeline.verbs.dagster_process import (
     Address,

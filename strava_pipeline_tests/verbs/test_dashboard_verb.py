@@ -18,11 +18,11 @@ import typer
 from argon2 import PasswordHasher
 
 from strava_pipeline.core.facts import State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
 from strava_pipeline.serve.dashboard.records.store import Records
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dashboard, dashboard_extra
 from strava_pipeline.verbs.dashboard_health import dashboard_health
 from strava_pipeline.verbs.demo import MARK, NOWHERE, demo_settings

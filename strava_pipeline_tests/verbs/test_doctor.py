@@ -25,6 +25,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster._utils.error import SerializableErrorInfo
 
 from strava_pipeline.core.facts import Fact, State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Exchange
 from strava_pipeline.ingest.strava.access import CLOCK, clock_health
 from strava_pipeline.ingest.strava.budget import ledger_path
@@ -34,7 +35,6 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.facts import looked_at
 from strava_pipeline.orchestrate.records import MIGRATED_BY, are_as_installed, read_records
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import dagster_health
 from strava_pipeline.verbs.dagster_health import GONE, records_of
 from strava_pipeline.verbs.doctor import examine, looks

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from strava_pipeline.core.facts import State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate import machines
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.records import MIGRATED_BY
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.machines import workers_health
 from strava_pipeline_tests import redis
 from strava_pipeline_tests.verbs.conftest import Type
@@ -68,7 +68,7 @@ def test_each_part_becomes_one_process_with_the_secrets_of_files(
     env = Path.cwd() / ".env"  # the house's
     with env.open("a") as file:
         file.write("HTTPS_PROXY=http://proxy:3128\n")
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", secrets)
     monkeypatch.setenv("HOUSE_NAME", "barn")
     monkeypatch.setattr(os, "execve", lambda *call: became.append((*call, Path.cwd())))
     type_in("machines", *words.split())

@@ -20,6 +20,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.failed_calls import KINDS, counting
 from strava_pipeline.lake.copied import KnownCopy, note_copy
 from strava_pipeline.lake.gold.publish import publish
@@ -28,7 +29,6 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import PullWanted, begin_request, keep_request
 from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.keeping import merge_replay
 from strava_pipeline.trips.car.log import count_readings, move_to_bronze
 from strava_pipeline.trips.car.rules.config import read_config

@@ -24,8 +24,8 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.files import held
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address, exclusive_instance
 from strava_pipeline.verbs.service import unit_text
 from strava_pipeline.verbs.service_process import last_lines, rotate, running, service_log

@@ -11,12 +11,12 @@ import pytest
 import requests
 import typer
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs import provider_pulls, start
 from strava_pipeline.verbs.options import all_years
 from strava_pipeline_tests.ingest.garmin import subject as garmin_subject

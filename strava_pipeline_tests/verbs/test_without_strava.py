@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.used import is_strava_used
 from strava_pipeline.orchestrate.build import build_defs
-from strava_pipeline.settings import Settings
 
 MANIFEST = '{"window": {"mode": "all", "after": null, "before": null}, "started_at": "2026-03-01T12:00:00Z"}'
 COMMANDS = (["status"], ["doctor"], ["plan"], ["service", "status"])

@@ -4,7 +4,8 @@ A value is read from a row, and written into one, by the word of its column. Num
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,6 +37,39 @@ _DECIMALS_OF_DURATIONS = {1.0: 0, 60.0: 2, 3600.0: 4}  # that keep each second, 
 START_FORMAT, DURATION_FORMAT = "yyyy-mm-dd h:mm:ss", "[h]:mm:ss"
 _DAY = 86_400
 _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2})(?:[.,]\d+)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a table lies in its sheet; rows are numbered from 1.
+
+    Args:
+        header: the row of the header.
+        columns: the columns whose words are known.
+        last: the last row with content in one of them.
+        activity: the last row with an activity, whose formats new rows get; None: there is none.
+    """
+
+    sheet: str
+    header: int
+    columns: Sequence[Column]
+    last: int
+    activity: int | None
+
+
+@dataclass(slots=True)
+class Edits:
+    """What is to be written into a table.
+
+    Args:
+        cells: the new content of cells by address, each with its number format where that changes too; a content of None clears.
+        rows: new rows, in their order.
+        removed: the numbers of rows that go.
+    """
+
+    cells: dict[str, tuple[Cell, str | None]] = field(default_factory=dict, repr=False)
+    rows: list[Mapping[Column, Cell]] = field(default_factory=list, repr=False)
+    removed: list[int] = field(default_factory=list)
 
 
 class UnwritableError(ValueError):

@@ -19,6 +19,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
@@ -34,7 +35,6 @@ from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import KeptLogin, Login, OnWait, Received
 from strava_pipeline.ingest.service_client import Answer
-from strava_pipeline.settings import Settings
 
 PROFILE = "/userprofile-service/socialProfile"
 GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"

@@ -3,12 +3,12 @@
 from datetime import date
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.key_tokens import key_tokens
 from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, Key, is_key, is_placeholder, save_key
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.settings import Settings
 
 
 def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:

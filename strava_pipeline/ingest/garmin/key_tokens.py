@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import LOGIN_BY_KEY, NEW_KEY, Key, is_key
 from strava_pipeline.ingest.garmin.record import SPEC
@@ -23,7 +24,6 @@ from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLog
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
 from strava_pipeline.ingest.token_values import claims_of, moment_of, object_of
-from strava_pipeline.settings import Settings
 
 TOKEN_PATH = "/personalapitoken-service/personal-api/personal-api-key/token"
 LIFE = timedelta(hours=24)  # of a token that does not say it; as Garmin documents it

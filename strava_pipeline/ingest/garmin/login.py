@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.service import refusals_file
 from strava_pipeline.ingest.garmin.tokens import Tokens, is_garth_folder, login_file
 from strava_pipeline.ingest.login_file import parsed
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.settings import Settings
 
 LIBRARY = "garminconnect"
 _NEEDS_CODE = "needs_mfa"

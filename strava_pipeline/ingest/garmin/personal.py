@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import Kind, ProviderSpec
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import LISTING, OVERLAP, ActivityLister
@@ -33,7 +34,6 @@ from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
 from strava_pipeline.ingest.service_client import Answer, Call, Check
-from strava_pipeline.settings import Settings
 
 FILES = "/download-service/files/activity"
 DAYS = "/usersummary-service/v2/dailysummaries"

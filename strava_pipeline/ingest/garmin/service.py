@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError, TransientError
 from strava_pipeline.core.providers import ProviderSpec
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.downloads import is_page
 from strava_pipeline.ingest.garmin.record import SPEC
@@ -22,7 +23,6 @@ from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, Call, Check, ServiceClient, retry_after
-from strava_pipeline.settings import Settings
 
 TITLE = SPEC.title
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)

@@ -11,6 +11,7 @@ from typing import Any
 
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import FIRST_KEY
 from strava_pipeline.ingest.garmin.record import SPEC
@@ -25,7 +26,6 @@ from strava_pipeline.ingest.login_file import (
 )
 from strava_pipeline.ingest.refusals import token_answer
 from strava_pipeline.ingest.token_values import is_token, token_of
-from strava_pipeline.settings import Settings
 
 LOGIN = "run strava-pipeline providers login garmin"
 CLIENT_ID = "GARMIN_CONNECT_MOBILE_ANDROID_DI_2025Q2"  # the app that garminconnect logs in as

@@ -17,6 +17,7 @@ from strava_pipeline.core.errors import GoneError, MissingSettingsError, Pipelin
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
 from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
@@ -34,7 +35,6 @@ from strava_pipeline.ingest.writer import (
     Reading,
     piece_to_set,
 )
-from strava_pipeline.settings import Settings
 
 LINKS, ALL_LINKS = "/gear-service/gear", "/gear-service/activity/v2"
 WORN_OR_RIDDEN = {"bike", "shoes"}  # types of gear of which an activity has one or the other

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.file_kinds import GZIP, is_message, kind_of
 from strava_pipeline.ingest.http import Wire, make_wire
@@ -25,7 +26,6 @@ from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, R
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToken, token_file
-from strava_pipeline.settings import Settings
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it

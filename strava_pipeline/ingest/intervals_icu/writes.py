@@ -13,6 +13,7 @@ from strava_pipeline.core.changes.records import Change, Value, is_same
 from strava_pipeline.core.errors import RefusedError, WithheldError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.intervals_icu.client import WHOLE, IntervalsClient, connect, is_withheld, wrong_page
 from strava_pipeline.ingest.intervals_icu.webhooks import text_id
@@ -20,7 +21,6 @@ from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.upload_files import file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
-from strava_pipeline.settings import Settings
 
 API = "/api/v1"
 AROUND = timedelta(days=1)  # the listing that an upload is looked for in goes by local days

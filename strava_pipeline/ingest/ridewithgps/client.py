@@ -25,6 +25,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_bytes, json_if_any, parse_json
 from strava_pipeline.core.providers import Kind, ReadPage, spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.provider import Changes, Login, OnWait, Page, Received
@@ -35,7 +36,6 @@ from strava_pipeline.ingest.ridewithgps.track import track_file
 from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer, Check, ServiceClient, ServiceProvider
 from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToken, token_file
-from strava_pipeline.settings import Settings
 
 NAME, TITLE = "ridewithgps", "Ride with GPS"
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")

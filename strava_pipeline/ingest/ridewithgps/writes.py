@@ -13,6 +13,7 @@ from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Received
 from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST, TITLE, RideWithGpsClient, connect, trip_path
@@ -21,7 +22,6 @@ from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError, piece_to_set
-from strava_pipeline.settings import Settings
 
 # of the web site's answer, which may hold what is private beside
 KEPT = "id", "name", "gear", "gear_id", "updated_at"

@@ -21,6 +21,7 @@ from strava_pipeline.core.sheets.cells import Cell, has_no_result
 from strava_pipeline.core.sheets.header import DEFAULTS, System
 from strava_pipeline.core.sheets.keys import Identity, assign_keys, gone, identities
 from strava_pipeline.core.sheets.rows import Row, rows_of
+from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.calls import LandingClient
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import Login, OnWait, Original, Page, Whole
@@ -28,7 +29,6 @@ from strava_pipeline.ingest.spreadsheet.delimited import read_delimited
 from strava_pipeline.ingest.spreadsheet.files import missing, read_file
 from strava_pipeline.ingest.spreadsheet.record import NAME
 from strava_pipeline.ingest.spreadsheet.table import Table
-from strava_pipeline.settings import Settings, env_file
 
 LOGIN_SETTINGS = ("SPREADSHEET_PATH",)
 WORKBOOKS, TEXTS = (".xlsx", ".xlsm"), (".csv", ".tsv", ".txt")

@@ -1,7 +1,7 @@
 """From changes to cells: which row a change concerns, what that says now, and which cells change. No file is opened here."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,8 @@ from strava_pipeline.core.errors import GoneError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import Cell, is_blank, read_duration, read_id, read_text
 from strava_pipeline.core.sheets.editing import (
+    Edits,
+    Layout,
     UnwritableError,
     duration_cell,
     is_there,
@@ -24,44 +26,11 @@ from strava_pipeline.core.sheets.header import DURATION, FACTORS, IDS, NAME, STA
 from strava_pipeline.core.sheets.rows import Row, rows_of
 from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it imports openpyxl
     from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 
 WORDS = {"update_name": NAME, "update_gear": "equipment", "update_metadata": DURATION}
 """The column of the changes that concern one cell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where a table lies in its sheet; rows are numbered from 1.
-
-    Args:
-        header: the row of the header.
-        columns: the columns whose words are known.
-        last: the last row with content in one of them.
-        activity: the last row with an activity, whose formats new rows get; None: there is none.
-    """
-
-    sheet: str
-    header: int
-    columns: Sequence[Column]
-    last: int
-    activity: int | None
-
-
-@dataclass(slots=True)
-class Edits:
-    """What is to be written into a table.
-
-    Args:
-        cells: the new content of cells by address, each with its number format where that changes too; a content of None clears.
-        rows: new rows, in their order.
-        removed: the numbers of rows that go.
-    """
-
-    cells: dict[str, tuple[Cell, str | None]] = field(default_factory=dict, repr=False)
-    rows: list[Mapping[Column, Cell]] = field(default_factory=list, repr=False)
-    removed: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from strava_pipeline.core.sheets.cells import Cell
-from strava_pipeline.core.sheets.editing import DURATION_FORMAT, START_FORMAT, has_clock
-from strava_pipeline.ingest.spreadsheet.planning import Edits, Layout
+from strava_pipeline.core.sheets.editing import DURATION_FORMAT, START_FORMAT, Edits, Layout, has_clock
 from strava_pipeline.ingest.spreadsheet.workbook import faults_named
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
 from strava_pipeline.ingest.writer import UnsupportedChangeError

@@ -13,13 +13,14 @@ from strava_pipeline.core.changes.records import Change, Value
 from strava_pipeline.core.errors import TransientError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.rows import Json
+from strava_pipeline.core.sheets.editing import Layout
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.spreadsheet.client import Look, SpreadsheetClient, connect
-from strava_pipeline.ingest.spreadsheet.planning import Books, Layout, Plan
+from strava_pipeline.ingest.spreadsheet.planning import Books, Plan
 from strava_pipeline.ingest.spreadsheet.replacing import replace
 from strava_pipeline.ingest.writer import Answered, Reading, Request, UnsupportedChangeError
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor

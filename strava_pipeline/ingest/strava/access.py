@@ -21,6 +21,8 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
+from strava_pipeline.environment.private_files import is_open
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, ServerClock, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.ledger import LedgerFile
@@ -28,8 +30,6 @@ from strava_pipeline.ingest.login_file import halves_of
 from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
-from strava_pipeline.private_files import is_open
-from strava_pipeline.settings import Settings
 
 _PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now would bring some of it back
 

@@ -5,9 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.clock import ServerClock, system_clock
-from strava_pipeline.settings import Settings
 
 
 def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare | None = None) -> RateBudget:

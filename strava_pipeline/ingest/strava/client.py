@@ -25,6 +25,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.core.providers import ProviderSpec, ReadPage
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import CallShare, Pacing
 from strava_pipeline.ingest.calls import MOST_REFUSALS
 from strava_pipeline.ingest.clock import ServerClock, system_clock
@@ -38,7 +39,6 @@ from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE, access_tokens, mak
 from strava_pipeline.ingest.strava.record import SPEC
 from strava_pipeline.ingest.strava.refusals import fault_codes
 from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
-from strava_pipeline.settings import Settings
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
 from strava_pipeline.ingest.strava.access import examine_claim, login_facts, no_access_reason, revoked_at
 from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
-from strava_pipeline.settings import Settings
 
 __all__ = ["examine_claim", "login_facts", "revoked_at"]  # which the registry asks here, beside this module's own
 

@@ -13,6 +13,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefreshTokenRefusedError,
 )
+from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
@@ -26,7 +27,6 @@ from strava_pipeline.ingest.strava.token_store import (
     keep_real_tokens_from_emulator,
 )
 from strava_pipeline.ingest.token_values import object_of
-from strava_pipeline.settings import Application, Settings
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
 SCOPES = ("read", "activity:read", SEES_PRIVATE, "profile:read_all")

@@ -17,6 +17,7 @@ from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError, WrongApplicationError
 from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.calls import retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
@@ -25,7 +26,6 @@ from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.strava.refusals import application_fault, fault_codes
 from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.ingest.strava.webhooks import verify_token as verify_token
-from strava_pipeline.settings import Application, Settings
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
 RESOURCE, CALLBACK = "PushSubscription", "callback url"

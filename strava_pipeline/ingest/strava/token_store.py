@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from strava_pipeline.core.errors import ForbiddenError
+from strava_pipeline.environment.setting_values import is_this_machine
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.token_values import moment_of, token_of
-from strava_pipeline.setting_values import is_this_machine
-from strava_pipeline.settings import Settings
 
 LOGIN = "strava-pipeline auth"
 LOG_IN = f"run {LOGIN}"

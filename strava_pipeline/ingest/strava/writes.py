@@ -14,6 +14,7 @@ from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
 from strava_pipeline.core.providers import ReadPage, spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer
@@ -22,7 +23,6 @@ from strava_pipeline.ingest.strava.client import StravaClient, connect, not_a_li
 from strava_pipeline.ingest.strava.token_store import token_store
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
-from strava_pipeline.settings import Settings
 
 NO_GEAR = "none"  # developers.strava.com/docs/reference, UpdatableActivity
 PAUSES = (2, 4, 8, 16, 32, 60, 60)  # seconds at the server: most uploads are done within 8 s, and each look is a call

@@ -18,6 +18,7 @@ from strava_pipeline.core.json_values import finite_number, json_bytes
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.refusals import Refusals
 from strava_pipeline.core.rows import Json
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.file_kinds import is_message
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
@@ -27,7 +28,6 @@ from strava_pipeline.ingest.service_client import Answer, ServiceClient, Service
 from strava_pipeline.ingest.wahoo.login import APPLICATION, WahooLogin, access_tokens, token_file
 from strava_pipeline.ingest.wahoo.login import login as login
 from strava_pipeline.ingest.wahoo.record import MOST_ROWS, NAME, id_text, rows, start_of
-from strava_pipeline.settings import Settings
 
 APPLICATION_SETTINGS = ("WAHOO_CLIENT_ID", "WAHOO_CLIENT_SECRET")
 LIST, USER = "/v1/workouts", "/v1/user"

@@ -12,6 +12,7 @@ from typing import Any
 from strava_pipeline.core.errors import NeedsLoginError, PipelineError
 from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import (
@@ -27,7 +28,6 @@ from strava_pipeline.ingest.refusals import refusal_of, token_answer
 from strava_pipeline.ingest.service_oauth import ServiceApplication, buy_by_consent
 from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.ingest.wahoo.record import NAME
-from strava_pipeline.settings import Settings
 
 LIFE = timedelta(hours=2)  # of an access token that does not say it
 SCOPES = {

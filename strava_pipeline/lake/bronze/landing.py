@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from strava_pipeline.core.landings import DAY, SHORTLY, Landing, believed_times
-from strava_pipeline.file_locks import open_or_create, wait_for_lock
+from strava_pipeline.environment.file_locks import open_or_create, wait_for_lock
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry
 from strava_pipeline.lake.files import from_stamp, nearest, packed, stamp, write_whole
 from strava_pipeline.lake.paths import Lake

@@ -21,11 +21,11 @@ from pydantic import ValidationError
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import best_first, naming_order, spec_of
 from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.environment.setting_values import is_private_host, is_this_machine
 from strava_pipeline.lake.bronze.landing import Times, correct_times, future_claims, join_times
 from strava_pipeline.lake.bronze.listing import Listing, read_listing, restore_manifest
 from strava_pipeline.lake.bronze.manifests import MANIFESTS, Manifest, PageEntry
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.setting_values import is_private_host, is_this_machine
 
 RESUME_WITHIN = timedelta(hours=24)  # an older half shows another day; a new listing is more accurate
 _ANSWER_TIMES: dict[Path, tuple[tuple[bool, int, int, int], Times]] = {}

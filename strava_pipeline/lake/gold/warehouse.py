@@ -19,7 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.tables.insights import PUBLISH_TABLES
-from strava_pipeline.file_locks import is_open_in_duckdb
+from strava_pipeline.environment.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.gold.sessions import (
     IN_USE,
     INTERRUPTIBLE,

@@ -19,6 +19,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.writer import UnsupportedChangeError, WholeWriter, Writer
 from strava_pipeline.lake.changes import verdicts
 from strava_pipeline.lake.imports.files import stored_bytes
@@ -36,7 +37,6 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import Settings
 
 
 def apply_approved(

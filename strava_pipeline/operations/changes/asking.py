@@ -4,13 +4,13 @@ from datetime import datetime
 from functools import partial
 
 from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.proposing import states_now, update_proposals
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import refuse_faults
-from strava_pipeline.settings import Settings
 
 DECLINED = frozenset({"rejected", "undone"})
 """The states of changes that call for no action, because a person does not want them."""

@@ -14,10 +14,10 @@ from strava_pipeline.core.changes.comparison import Party, Row, compared
 from strava_pipeline.core.changes.linked_gear import LinkedGear
 from strava_pipeline.core.changes.proposals import DISK, alone_at, needs_facts, proposals_of
 from strava_pipeline.core.changes.records import Change
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.efforts import effort_facts, efforts
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.operations.changes.parties import Comparing, comparing
-from strava_pipeline.settings import Settings
 
 MonthStatus = Literal["not_pulled", "in_sync", "requires_action"]
 _FURTHEST = timedelta(hours=14)  # ahead of UTC: there, a month begins first

@@ -12,13 +12,13 @@ from strava_pipeline.core.changes.states import ChangeState, State, Verdict, dig
 from strava_pipeline.core.errors import UndecidedError, UnknownIdError
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.text import plain
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.changes import DECIDING, ChangeDecision, attempts_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.proposing import states_now
-from strava_pipeline.settings import Settings
 
 _FROM: Mapping[Verdict, frozenset[State]] = {
     "approved": frozenset({"proposed", "rejected", "undone"}),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.dashboard.activities import first_month
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -21,7 +22,6 @@ from strava_pipeline.operations.changes.comparing import (
 )
 from strava_pipeline.operations.changes.deciding import shown
 from strava_pipeline.operations.changes.parties import comparing
-from strava_pipeline.settings import Settings
 
 
 def calendar_of(settings: Settings, months: Collection[str], now: datetime) -> dict[str, Month]:

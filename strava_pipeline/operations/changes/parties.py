@@ -16,6 +16,7 @@ from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sheets.header import DURATION, NAME
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import (
     ChangesChoice,
     ProviderChoice,
@@ -34,7 +35,6 @@ from strava_pipeline.lake.owner_table import OwnerTable, owner_table
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.provider_gear import gear_asked_of
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.settings import Settings
 
 _COLUMN_OF = {"name": NAME, "gear": "equipment", "duration": DURATION}
 """The column of a person's table that a change of each kind is written to."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.writer import Request
 from strava_pipeline.operations.changes.apply_step import upload_files, writer_of
 from strava_pipeline.operations.changes.applying import MOST, in_order, obstacle, with_details
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.sources import Sources
-from strava_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

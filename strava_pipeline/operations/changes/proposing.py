@@ -13,6 +13,7 @@ from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, ended_ids, what_is_due
 from strava_pipeline.core.numbers import Numbers, if_any
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
@@ -23,7 +24,6 @@ from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 
 _SEEN = "proposed_from"  # a note of what the table was last made from
 _LEFT = "proposals_left_out"  # a note of how many more changes could be proposed

@@ -6,12 +6,12 @@ from strava_pipeline.core.changes.records import Change, Kind
 from strava_pipeline.core.changes.states import ROUND, ChangeState
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.changes import DECIDING, attempts_of, record_proposals
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.proposing import states_now
-from strava_pipeline.settings import Settings
 
 _INVERSE: frozenset[Kind] = frozenset(
     {"update_name", "update_gear", "update_metadata", "add_activity", "link_activity"}

@@ -7,10 +7,10 @@ from typing import cast
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.source_packages import import_part
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
-from strava_pipeline.settings import Settings
 
 
 def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:

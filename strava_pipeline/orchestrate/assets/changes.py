@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.changes.apply_step import apply_approved, nothing_applied
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate.checks import own_checks
@@ -14,7 +15,6 @@ from strava_pipeline.orchestrate.config import ApplyConfig
 from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
-from strava_pipeline.settings import Settings
 
 
 def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:

@@ -2,13 +2,13 @@
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.copying import COPIED, SECOND_COPY, copy_after_run
 from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.job_records import COPIES
 from strava_pipeline.orchestrate.jobs import FILE_READINGS, INSIGHTS
 from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import STEP_LAST
-from strava_pipeline.settings import Settings
 
 
 def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -4,12 +4,12 @@ from typing import Any
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
 from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.jobs import EXPORTS
 from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import STEP_LAST
-from strava_pipeline.settings import Settings
 
 
 def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:

@@ -23,6 +23,7 @@ from strava_pipeline.core.tables import (
     TRACKS,
     Table,
 )
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.gold_step import ACTIVITIES, HISTORY, merge_gold
 from strava_pipeline.operations.insights import write_insights_of
 from strava_pipeline.operations.merging_steps import (
@@ -63,7 +64,6 @@ from strava_pipeline.orchestrate.metadata import (
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_LAST
-from strava_pipeline.settings import Settings
 
 
 def gold_assets(

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import Field
 
-from strava_pipeline.athletes import Athlete, athlete_named, athletes, environment_of, settings_of
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.athletes import Athlete, athlete_named, athletes, environment_of, settings_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.budgeted_source import budget_of
@@ -43,7 +44,6 @@ from strava_pipeline.orchestrate.jobs import RECONCILE_JOB
 from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
-from strava_pipeline.settings import Settings
 
 STOPPED = 3  # the exit code of a command that a limit ended with work left
 

@@ -6,7 +6,7 @@ keep_files_private()  # a code server or a run that no command of ours started
 with importing():
     from dagster import Definitions
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.orchestrate.house.build import house_defs
-    from strava_pipeline.settings import Settings
 
     defs: Definitions = house_defs(Settings.load())

@@ -6,9 +6,10 @@ from typing import Any
 
 import dagster as dg
 
-from strava_pipeline.athletes import athletes, settings_of
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.athletes import athletes, settings_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.orchestrate.home import configuration
@@ -16,7 +17,6 @@ from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RU
 from strava_pipeline.orchestrate.queues import Limits
 from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, ended_at, fail_dead_runs
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, PARTITION
-from strava_pipeline.settings import Settings
 
 REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from strava_pipeline.athletes import house_home
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.athletes import house_home
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.options import CallOptions, EventsOptions
 from strava_pipeline.operations.used import is_strava_used
-from strava_pipeline.settings import Settings
 
 RUN = "athlete_run"  # the job
 ATHLETE = "athlete"  # its one asset, and so the op that has the config

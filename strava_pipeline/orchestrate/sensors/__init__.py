@@ -9,6 +9,7 @@ from datetime import datetime
 import dagster as dg
 
 from strava_pipeline.core.systems import parts
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.run_records import run_records_sensor
@@ -22,7 +23,6 @@ from strava_pipeline.orchestrate.sensors.inbox import (
 from strava_pipeline.orchestrate.sensors.missing import catch_up_sensor, new_gear_sensor, quarantine_retry_sensor
 from strava_pipeline.orchestrate.sensors.requests import requests_sensor
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor, resume_sensor
-from strava_pipeline.settings import Settings
 
 
 def sensors(

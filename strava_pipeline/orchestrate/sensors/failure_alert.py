@@ -17,6 +17,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from strava_pipeline.core.errors import PipelineError, TransientError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.alerts import post_alert
 from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
@@ -28,7 +29,6 @@ from strava_pipeline.orchestrate.home import ui_of
 from strava_pipeline.orchestrate.notifying import is_about_failure
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import ALERT, BACKFILL, BY_HAND
-from strava_pipeline.settings import Settings
 
 FRESH = timedelta(days=1)  # what failed earlier is no news; a message that can't be sent is given up then
 AT_ONCE = 2  # messages a tick, which has a minute: each may take twice alerts.PATIENCE

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.ingest.registry import access_problem
 from strava_pipeline.lake.bronze.deliveries import are_deliveries_due, has_deliveries, load_queue
@@ -44,7 +45,6 @@ from strava_pipeline.orchestrate.jobs import (
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
 from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
-from strava_pipeline.settings import Settings
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't

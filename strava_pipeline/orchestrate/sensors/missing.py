@@ -12,6 +12,7 @@ import dagster as dg
 from dagster import DagsterRunStatus
 
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.gold.publish import snapshot
@@ -26,7 +27,6 @@ from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import UNFINISHED, ended_at, fail_dead_runs, newest
 from strava_pipeline.orchestrate.schedules import DAILY, flow_request, no_login
 from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
-from strava_pipeline.settings import Settings
 
 GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work
 PAUSE = timedelta(hours=4)  # between two tries: what is wrong is rarely over in minutes, and each may cost two calls

@@ -12,6 +12,7 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
@@ -54,7 +55,6 @@ from strava_pipeline.orchestrate.jobs import (
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
-from strava_pipeline.settings import Settings
 
 _JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
 SOON = timedelta(minutes=1)  # within it, the service loads what was just set up

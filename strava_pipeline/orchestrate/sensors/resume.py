@@ -13,6 +13,7 @@ from dagster import DagsterEventType
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
@@ -48,7 +49,6 @@ from strava_pipeline.orchestrate.runs import (
 )
 from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline.orchestrate.tags import DATA_DIR, LAST, NO_LIMIT, PARTITION, RESUMES, limit_tag
-from strava_pipeline.settings import Settings
 
 
 def resume_sensor(

@@ -6,13 +6,13 @@ from argon2.exceptions import InvalidHashError
 from starlette.requests import Request
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from strava_pipeline.serve.dashboard.house import House
 from strava_pipeline.serve.dashboard.logins import client_of, count_attempt
 from strava_pipeline.serve.dashboard.passwords import is_password_of
 from strava_pipeline.serve.dashboard.records.accounts import usable_name
 from strava_pipeline.serve.dashboard.records.store import Account
 from strava_pipeline.serve.dashboard.site import site_of
-from strava_pipeline.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 
 def house_of(request: Request) -> House:

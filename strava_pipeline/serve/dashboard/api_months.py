@@ -17,10 +17,9 @@ from strava_pipeline.serve.dashboard.answers import (
     shape,
 )
 from strava_pipeline.serve.dashboard.document import problems
-from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, site_of
+from strava_pipeline.serve.dashboard.site import CurrentPipeline, Site, kept_value, site_of
 
 router = APIRouter(prefix="/api/calendar", dependencies=[Depends(only_known_parameters)], tags=["months"])
 MOST_MONTHS = 24

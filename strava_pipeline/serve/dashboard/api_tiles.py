@@ -30,9 +30,8 @@ from strava_pipeline.serve.dashboard.answers import (
 )
 from strava_pipeline.serve.dashboard.api_heat import Athlete, MapQuery, Part, box_of
 from strava_pipeline.serve.dashboard.api_routes import Sport
-from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.site import CurrentLake, Site, Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, Site, Snapshot, kept_value, site_of
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["tiles"])
 _TILES = page_shape("ExplorerTiles", zoom=int, tiles=Rows)

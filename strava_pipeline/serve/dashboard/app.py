@@ -10,6 +10,7 @@ from datetime import datetime
 
 from fastapi import FastAPI
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.document import DescribedApi
 from strava_pipeline.serve.dashboard.guard import BodyBounds, Guard, SecureHeaders
@@ -23,7 +24,6 @@ from strava_pipeline.serve.dashboard.routes import ALONE, DATA, DOCUMENT, STATIC
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
 from strava_pipeline.serve.dashboard.static_files import HashedFiles
 from strava_pipeline.serve.request_log import RequestLog
-from strava_pipeline.settings import Settings
 
 
 def build_dashboard(

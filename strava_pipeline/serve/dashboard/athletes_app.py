@@ -7,7 +7,8 @@ from datetime import datetime
 
 from fastapi import FastAPI
 
-from strava_pipeline.athletes import Athlete, settings_of
+from strava_pipeline.environment.athletes import Athlete, settings_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.app import add_dagster, application, stand_guard
 from strava_pipeline.serve.dashboard.guard import SecureHeaders
@@ -21,7 +22,6 @@ from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.routes import DATA, FRONT, HOUSE
 from strava_pipeline.serve.dashboard.site import Site, system_now
-from strava_pipeline.settings import Settings
 
 _COMMAND = re.compile(rb"(<code>|`)strava-pipeline (?!dashboard |--athlete )")
 """A line to type, as pages and messages have it: the pages of an athlete show it for the athlete."""

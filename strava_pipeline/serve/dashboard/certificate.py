@@ -11,8 +11,8 @@ from pathlib import Path
 from cryptography import x509
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.private_files import NotPrivateError, read_private
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.private_files import NotPrivateError, read_private
+from strava_pipeline.environment.settings import Settings
 
 
 def check_certificate(settings: Settings, now: datetime) -> None:

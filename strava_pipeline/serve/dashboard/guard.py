@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.limits import megabytes
+from strava_pipeline.environment.setting_values import is_private_address, is_this_machine
 from strava_pipeline.serve.dashboard.deep_links import login_address
 from strava_pipeline.serve.dashboard.forms import is_form, token_of_form
 from strava_pipeline.serve.dashboard.problems import ProblemError, problem, wants_a_page
@@ -27,7 +28,6 @@ from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
 from strava_pipeline.serve.dashboard.routes import ADMIN, is_of_dagster
 from strava_pipeline.serve.dashboard.site import Site
-from strava_pipeline.setting_values import is_private_address, is_this_machine
 
 OPEN = frozenset({"/health", "/login"})
 OPEN_BELOW = "/static/"

@@ -13,12 +13,11 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from strava_pipeline.athletes import Athlete, athlete_named, athletes
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.athletes import Athlete, athlete_named, athletes
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.store import Account, Session
-from strava_pipeline.serve.dashboard.site import Site
-from strava_pipeline.settings import Settings
 
 
 class House:
@@ -53,11 +52,6 @@ class House:
             if athlete not in self._apps:
                 self._apps[athlete] = self._build(self, athlete)
             return self._apps[athlete]
-
-    def site_of(self, name: str) -> Site:
-        """What that application shares; raises the same."""
-        site: Site = self.app_of(name).state.site
-        return site
 
     def fault_of(self, account: Account) -> str | None:
         """Why an account sees no athlete's pages; None: it does, or is to see none."""

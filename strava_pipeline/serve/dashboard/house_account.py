@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from strava_pipeline.environment.setting_values import SHORTEST_PASSWORD
 from strava_pipeline.serve.dashboard.account_logins import account_of, checked_account, house_of, why_no_password
 from strava_pipeline.serve.dashboard.forms import LoginForm
 from strava_pipeline.serve.dashboard.logins import log_out, login_again
 from strava_pipeline.serve.dashboard.passwords import hash_of_password
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import site_of
-from strava_pipeline.setting_values import SHORTEST_PASSWORD
 
 router = APIRouter(include_in_schema=False)
 router.post("/logout", response_model=None)(log_out)

@@ -48,7 +48,7 @@ def _seen(house: House, name: str) -> Mapping[str, Any]:
     Each value is chosen here, since another fact may tell where somebody was.
     """
     try:
-        facts = house.site_of(name).pipeline.facts()
+        facts = house.app_of(name).state.site.pipeline.facts()
     except PipelineError as error:
         return {"fault": str(error)}
     seen: dict[str, Any] = {"fault": None, "published_at": None, "failures": 0, "services": {}}

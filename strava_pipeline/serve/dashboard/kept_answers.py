@@ -13,10 +13,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.serve.dashboard.kept import data_key
 from strava_pipeline.serve.dashboard.middlewares import PACKED_TAG, with_body
 from strava_pipeline.serve.dashboard.rendering import layout_state
-from strava_pipeline.serve.dashboard.site import Site, site_of
+from strava_pipeline.serve.dashboard.site import Site, data_key, site_of
 
 _PART = "HX-Request"  # a part of a page may be asked for at the address of the whole
 _REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time

@@ -24,9 +24,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.routes import DAGSTER, STATIC, served_routes, template_of
-from strava_pipeline.settings import Settings, env_file
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -15,10 +15,9 @@ from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
 from strava_pipeline.lake.dashboard.widgets import widget_files
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.overview import matters, next_run
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, shown_owner, site_of
+from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, kept_value, shown_owner, site_of
 
 router = APIRouter(include_in_schema=False)
 _LATEST = 5

@@ -22,7 +22,6 @@ from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service
 from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
-from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -33,6 +32,7 @@ from strava_pipeline.serve.dashboard.site import (
     CurrentSite,
     Site,
     Snapshot,
+    kept_value,
     site_of,
 )
 

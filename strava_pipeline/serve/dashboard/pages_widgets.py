@@ -13,11 +13,10 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.widgets import NAME, Drawn
 from strava_pipeline.lake.dashboard.widgets import drawn_widget, widget_files
-from strava_pipeline.serve.dashboard.kept import kept_value
 from strava_pipeline.serve.dashboard.kept_answers import KEPT, do_not_keep
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, kept_value, site_of
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Path(pattern=f"^{NAME}$")]

@@ -11,9 +11,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.private_files import NotPrivateError, read_private
-from strava_pipeline.setting_values import LONGEST_PASSWORD
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.private_files import NotPrivateError, read_private
+from strava_pipeline.environment.setting_values import LONGEST_PASSWORD
+from strava_pipeline.environment.settings import Settings
 
 log = logging.getLogger(__name__)
 _hasher = PasswordHasher()  # RFC 9106's second choice: 64 MiB and some 50 ms a login

@@ -22,7 +22,8 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
@@ -32,7 +33,6 @@ from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import start_telemetry
 from strava_pipeline.serve.server import Connection
-from strava_pipeline.settings import Settings
 
 PAUSE = 1  # seconds until a worker that ended by itself is started again
 THREADS = 8  # of a worker; more would take turns on its one core all the same

@@ -3,11 +3,11 @@
 A route names what it needs as a parameter of one of these types, and FastAPI passes it. Routes open nothing by themselves.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -15,7 +15,9 @@ from fastapi import Depends, Request
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.systems import parts
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
+from strava_pipeline.lake.dashboard.data_state import data_state
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
@@ -23,15 +25,14 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.serve.addresses import dashboard_address
-from strava_pipeline.serve.dashboard.kept import Kept, kept_value
+from strava_pipeline.serve.dashboard.house import House
+from strava_pipeline.serve.dashboard.kept import Kept
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
-from strava_pipeline.settings import Settings
 
-if TYPE_CHECKING:
-    from strava_pipeline.serve.dashboard.house import House
-
+T = TypeVar("T")
 LINK_COMMAND = "strava-pipeline dashboard link"
+_FIRST = timezone(timedelta(hours=14))  # where a day begins first, and a month with it
 
 
 def system_now() -> datetime:
@@ -52,7 +53,7 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
-    house: "House | None" = None  # where there are accounts
+    house: House | None = None  # where there are accounts
     has_data: bool = True  # False: the pages before the login, and of who has no athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)
@@ -184,6 +185,44 @@ CurrentLake = Annotated[Lake, Depends(_lake)]
 CurrentPipeline = Annotated[Pipeline, Depends(_pipeline)]
 Snapshot = Annotated[Connection, Depends(_snapshot)]  # read-only; closed after the answer; empty: nothing was published
 SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None: nothing usable was published
+
+
+def data_key(site: Site, *asked: Hashable) -> str | None:
+    """A key of what is asked of the data as they are now, or None where nothing is published.
+
+    The key is made of the state of the data folder (lake/dashboard/data_state.py), the athlete's day, and what was asked.
+    Readers take it before they read and once more after: what was read while the data changed is shown, and not kept.
+
+    `asked`: all that the answer depends on beside the data and the day; values whose texts tell them apart.
+    """
+    settings, now = site.settings, site.now()
+    state = data_state(site.lake, (settings.providers_config, settings.secrets_dir))
+    if state is None:
+        return None
+    zones = (site.zone, ZoneInfo(settings.timezone), UTC, _FIRST)  # UTC: the `current_date` of widgets
+    days = [str(now.astimezone(zone).date()) for zone in zones]
+    return site.kept.key(state, *days, *asked)
+
+
+def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> T:
+    """What `make` says of the published snapshot, or what it said before, where the data have not changed since.
+
+    Args:
+        asked: the value's name, and everything that it depends on beside the data and the day.
+        make: is given the snapshot, without a row where nothing is published. It must not read by a connection from outside,
+            which may be older. What it returns can be pickled.
+
+    Raises what `make` raises, and UnusableSnapshotError.
+    """
+    key = data_key(site, "value", asked)
+    if key is not None and (found := site.kept.get(key)) is not None:
+        value: T = found[0]
+        return value
+    with site.snapshot.reader_or_empty() as connection:
+        value = make(connection)
+    if key is not None and key == data_key(site, "value", asked):
+        site.kept.put(key, value)
+    return value
 
 
 def shown_owner(site: Site) -> Owner | None:

@@ -6,11 +6,11 @@ The service asks before it starts one, and lives for months: what few settings n
 from datetime import UTC, datetime
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.setting_values import is_this_machine
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.passwords import has_password
 from strava_pipeline.serve.house_settings import house_settings
-from strava_pipeline.setting_values import is_this_machine
-from strava_pipeline.settings import Settings
 
 
 def check_start(settings: Settings, *, behind_proxy: bool) -> None:

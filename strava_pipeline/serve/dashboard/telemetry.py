@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.errors import MissingSettingsError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.routes import STATIC, template_of
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event

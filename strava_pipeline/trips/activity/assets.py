@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.tables import Table
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.steps import Work, step
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.operations import diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 

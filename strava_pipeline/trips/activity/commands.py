@@ -73,7 +73,7 @@ def export(
     if probe:
         if which != Which():
             raise MisuseError("--probe counts everything; filters choose what is exported.")
-        from strava_pipeline.settings import Settings
+        from strava_pipeline.environment.settings import Settings
         from strava_pipeline.trips.activity.reading.connect import trip_source
         from strava_pipeline.trips.activity.reading.read import probe as look
 
@@ -166,7 +166,7 @@ def _report(
     out: Path | None,
 ) -> None:
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.trips.activity.reading.connect import trip_routes
     from strava_pipeline.trips.activity.reading.read import Tally
     from strava_pipeline.trips.activity.rules.diagnosis import diagnose as diagnosed

@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 
 TRIPS, COUNT = "trips", 300
 SOURCE, KEYS = "activity_trip.sqlite", "TEST_KEYS_ONLY.json"

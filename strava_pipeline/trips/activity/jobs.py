@@ -1,7 +1,7 @@
 """The jobs of activity trips, and whether there is a source of them."""
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.tables import TRIP_REPLAY
 
 TRIPS_JOB, TRIP_REPLAY_JOB = "trips", "replay_trips"  # the second one not by year

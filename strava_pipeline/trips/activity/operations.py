@@ -12,6 +12,7 @@ import polars as pl
 
 from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.tables import Table
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.operations.merging import publish_if_right
@@ -19,7 +20,6 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
 from strava_pipeline.trips.activity.reading.connect import trip_keys, trip_routes, trip_source
 from strava_pipeline.trips.activity.reading.read import Tally, plain_rows, read_bundles

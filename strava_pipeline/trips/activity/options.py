@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.trips.activity.reading.keys import KeyRing
     from strava_pipeline.trips.activity.reading.read import Tally
     from strava_pipeline.trips.activity.reading.source import Filters
@@ -162,7 +162,7 @@ def trip_batches(
     MisuseError where no trip has what a filter names; and where there are more than `at_most`, if that can be counted beforehand.
     """
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.trips.activity.reading.connect import trip_source
     from strava_pipeline.trips.activity.reading.read import Tally, in_order, read_bundles, refuse_unknown
     from strava_pipeline.verbs.terminal import watched
@@ -203,7 +203,7 @@ def _print_tally(tally: "Tally") -> None:
 def decide(sweep: "Sweep", export: Path | None, origin: ReadFrom, filters: "Filters", *, processes: int) -> None:
     """Have the sweep's algorithm decide on the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
-    from strava_pipeline.settings import Settings
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
     from strava_pipeline.trips.activity.reading.connect import trip_source, trip_url
     from strava_pipeline.trips.activity.reading.export_file import read_export

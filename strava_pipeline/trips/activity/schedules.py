@@ -5,13 +5,13 @@ That is once after trips were diagnosed, however many years' runs that took: a r
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import UNFINISHED, assets_of, fail_dead_runs, is_ours
 from strava_pipeline.orchestrate.tags import DATA_DIR
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.jobs import TRIP_REPLAY_JOB, TRIPS_JOB
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_REPLAY
 

@@ -9,10 +9,10 @@ import dagster as dg
 from pydantic import BaseModel
 
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import described, table_description
 from strava_pipeline.orchestrate.steps import step
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.operations import (
     CAR_TABLE_NAMES,

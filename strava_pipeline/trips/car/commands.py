@@ -65,9 +65,9 @@ def drain(verbose: Verbose = False) -> None:
     """Bring received pings to gold now, and end trips that were silent for two hours."""
     from datetime import UTC, datetime
 
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.job_years import years_without_choice
-    from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.jobs import CARS_JOB
     from strava_pipeline.trips.car.keeping import is_due
     from strava_pipeline.verbs.run_report import run_and_report
@@ -87,8 +87,8 @@ UserId = Annotated[str | None, typer.Option("--user", help="Only this user's, as
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show each user's trip as it is now: state, car, distance, duration."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import current_users
     from strava_pipeline.trips.car.rules.users import live_status
     from strava_pipeline.verbs.views import show
@@ -107,9 +107,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List trips by car of the published warehouse, the newest first."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import published_trips
     from strava_pipeline.verbs.views import show
 
@@ -134,8 +134,8 @@ FORMAT = "car-tracker-comparison/1"
 
 def replay_recorded(limits: "Limits", *, as_json: bool) -> None:
     """Replay all of bronze twice, and show the trips that differ."""
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.settings import Settings
     from strava_pipeline.trips.car.keeping import compare_limits
     from strava_pipeline.verbs.views import show
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from strava_pipeline.core.facts import Fact
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.car.people_file import PEOPLE, people_health
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.inbox import Inbox
-from strava_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from strava_pipeline.trips.car.live import Live

@@ -1,7 +1,7 @@
 """The job of trips by car, and whether there may be any."""
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.job_records import COPIES, Group, Job, JobYears
-from strava_pipeline.settings import Settings
 
 PINGS, READINGS, CARS_JOB = "pings", "car_readings", "car_trips"
 JOBS = (

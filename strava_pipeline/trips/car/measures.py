@@ -6,9 +6,9 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact, Measure, ok
 from strava_pipeline.core.text import counted
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.keeping import last_replay, rows_by_partition, trip_figures
 from strava_pipeline.trips.car.log import known_readings, newest_file
 from strava_pipeline.trips.car.reading.reading import Trouble

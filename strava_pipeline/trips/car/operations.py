@@ -13,6 +13,7 @@ from datetime import datetime
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import format_milliseconds, json_text
 from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.journal import ROOM, Writer
 from strava_pipeline.lake.paths import Lake
@@ -28,7 +29,6 @@ from strava_pipeline.operations.step_reports import (
     table_report,
 )
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.keeping import (
     ADDRESSES_LOCK,

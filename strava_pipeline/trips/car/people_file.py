@@ -10,7 +10,7 @@ from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem, warning
-from strava_pipeline.setting_files import read_toml
+from strava_pipeline.environment.setting_files import read_toml
 from strava_pipeline.trips.car.rules.people import People, PeopleError, read_people
 
 PEOPLE = "pings: people"

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import JOBS
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.jobs import CARS_JOB
 from strava_pipeline.trips.car.keeping import is_due
 

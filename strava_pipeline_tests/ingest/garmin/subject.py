@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.garmin.emulator.app import application
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.emulator.service import FIT, GPX, Garmin
 from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
 from strava_pipeline.ingest.garmin.keys import Key, save_key
 from strava_pipeline.ingest.garmin.tokens import tokens_file
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride

@@ -14,6 +14,7 @@ import pytest
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, NeedsLoginError, RefusedError, TransientError
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import days_around
 from strava_pipeline.ingest.garmin.client import GEAR as OLDER_GEAR
@@ -23,7 +24,6 @@ from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.tokens import HEADERS
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 

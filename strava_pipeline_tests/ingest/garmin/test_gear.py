@@ -10,6 +10,7 @@ import pytest
 
 from strava_pipeline.core.errors import LimitReachedError
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.lake.rebuild import rebuild
@@ -17,7 +18,6 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World
 

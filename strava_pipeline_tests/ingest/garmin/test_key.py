@@ -22,6 +22,7 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login_files
 from strava_pipeline.ingest.garmin.emulator.personal import KEY_TOKEN_PATH
@@ -30,7 +31,6 @@ from strava_pipeline.ingest.garmin.keys import find_key, key_file, save_key
 from strava_pipeline.ingest.garmin.personal import PersonalClient
 from strava_pipeline.ingest.garmin.writes import connect_writer
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, KeySubject, running
 from strava_pipeline_tests.ingest.garmin.test_client import add, queries
 from strava_pipeline_tests.providers.subjects import fit_of

@@ -20,11 +20,11 @@ from strava_pipeline.core.errors import (
     PipelineError,
 )
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.client import GarminClient, connect, login
 from strava_pipeline.ingest.garmin.emulator.service import LIFE, TOKEN_PATH
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 
 LIVES = timedelta(seconds=LIFE)

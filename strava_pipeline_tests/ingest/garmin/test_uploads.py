@@ -13,11 +13,11 @@ import pytest
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import LimitReachedError, PipelineError, RefusedError, TransientError
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.uploads import CHECKS, STATUS, UPLOAD, status_path
 from strava_pipeline.ingest.garmin.writes import GarminWriter, connect_writer
 from strava_pipeline.ingest.writer import UnsupportedChangeError
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 

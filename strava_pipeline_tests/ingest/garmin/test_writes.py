@@ -22,6 +22,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.garmin.emulator.service import NOT_OWNER
 from strava_pipeline.ingest.garmin.record import SPEC
@@ -29,7 +30,6 @@ from strava_pipeline.ingest.garmin.writes import GarminWriter, connect_writer
 from strava_pipeline.ingest.writer import HalfDoneError, UnsupportedChangeError
 from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.operations.changes.applying import apply_at
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.garmin.subject import GEAR as BLUE
 from strava_pipeline_tests.ingest.garmin.subject import GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World

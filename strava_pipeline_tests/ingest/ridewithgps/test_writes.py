@@ -10,13 +10,13 @@ from strava_pipeline.core.changes.records import Change, Kind, is_same
 from strava_pipeline.core.errors import ForbiddenError, GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.emulator.service import Fault
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.ridewithgps.client import GEAR_LIST
 from strava_pipeline.ingest.ridewithgps.emulator.service import gear_item
 from strava_pipeline.ingest.ridewithgps.record import SPEC
 from strava_pipeline.ingest.ridewithgps.writes import RideWithGpsWriter, connect_writer
 from strava_pipeline.ingest.writer import Request, UnsupportedChangeError
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.ridewithgps.subject import RideWithGpsSubject, service_at
 
 Connect = Callable[[], RideWithGpsWriter]

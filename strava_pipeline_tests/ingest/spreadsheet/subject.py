@@ -14,8 +14,8 @@ import pytest
 from strava_pipeline.core.sheets.header import MILE
 from strava_pipeline.core.sheets.keys import content_key
 from strava_pipeline.emulator.service import Clock, Journal
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.spreadsheet.emulator.book import Book, Row
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.rides import Ride
 

@@ -15,12 +15,12 @@ import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, SourceError, TransientError
 from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.registry import assumptions, login_files, missing_login
 from strava_pipeline.ingest.spreadsheet import client as spreadsheet
 from strava_pipeline.ingest.spreadsheet import files
 from strava_pipeline.ingest.spreadsheet.emulator.book import Formula, as_csv, as_workbook
-from strava_pipeline.settings import Settings
 
 TITLES = ["start_time", "activity_type", "duration_hms", "distance", "notes", "strava_id"]
 

@@ -12,13 +12,13 @@ from strava_pipeline.core.changes.records import Change, Kind, Value, is_same
 from strava_pipeline.core.errors import GoneError, SourceError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.rows import Json
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.spreadsheet import replacing
 from strava_pipeline.ingest.spreadsheet.client import connect
 from strava_pipeline.ingest.spreadsheet.emulator.book import Formula, as_csv, as_workbook
 from strava_pipeline.ingest.spreadsheet.writes import SpreadsheetWriter, connect_writer
 from strava_pipeline.ingest.writer import Reading, Request, UnsupportedChangeError
-from strava_pipeline.settings import Settings
 
 TITLES = ["start_time", "activity_type", "equipment", "duration_hms", "distance", "notes", "strava_id", "garmin_id"]
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.login_file import LoginFile
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
-from strava_pipeline.settings import Settings
 
 ANSWER = {  # the shape of samples/strava/http/oauth/token_authorization_code.json
     "token_type": "Bearer",

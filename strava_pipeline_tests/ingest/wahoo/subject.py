@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.wahoo.emulator.service import Wahoo, application
 from strava_pipeline.ingest.wahoo.login import token_file
-from strava_pipeline.settings import Settings
 from strava_pipeline.testing.subjects import NOW
 from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride

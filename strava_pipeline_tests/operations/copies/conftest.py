@@ -13,6 +13,7 @@ import pytest
 
 from strava_pipeline.core.copies import CopySnapshot
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.restic import Restic, restic_of
 from strava_pipeline.lake.paths import Lake
@@ -20,7 +21,6 @@ from strava_pipeline.operations.copy_proof import Restored, restore
 from strava_pipeline.operations.copying import Copied, delete_copy, make_copy
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.restic import PASSWORD
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

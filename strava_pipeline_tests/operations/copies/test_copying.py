@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.environment.private_files import NotPrivateError
 from strava_pipeline.ingest import restic
 from strava_pipeline.ingest.restic import (
     BusyRepositoryError,
@@ -25,7 +26,6 @@ from strava_pipeline.ingest.restic import (
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import copy_age, copy_health, earlier_places
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.private_files import NotPrivateError
 from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline_tests.rig import Rig, started
 
 

@@ -13,6 +13,7 @@ import yaml
 from dagster._core.definitions.partitions.context import partition_loading_context
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.strava.budget import make_budget
@@ -24,7 +25,6 @@ from strava_pipeline.orchestrate.queues import LOCATION
 from strava_pipeline.orchestrate.run_records import LAST_OF_A_JOB
 from strava_pipeline.orchestrate.runs import PAUSE, TRIES
 from strava_pipeline.orchestrate.tags import DATA_DIR, LIMIT, NO_LIMIT, PARTITION, PRIORITY
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.ingest.fakes import Time
 from strava_pipeline_tests.orchestrate.house.homes import house_settings, register

@@ -7,11 +7,11 @@ from pydantic import Field, SecretStr
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.providers import ProviderSpec, spec_of
+from strava_pipeline.environment.setting_values import Server
+from strava_pipeline.environment.settings import Settings, SourceSettings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.provider import OnWait
-from strava_pipeline.setting_values import Server
-from strava_pipeline.settings import Settings, SourceSettings
 from strava_pipeline_tests.providers.toy.client import ToyClient
 
 LOGIN_SETTINGS = ("TIN_KEY",)

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import Kind, spec_of
+from strava_pipeline.environment.setting_values import Server
+from strava_pipeline.environment.settings import Settings, SourceSettings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.service_client import ServiceClient, ServiceProvider
-from strava_pipeline.setting_values import Server
-from strava_pipeline.settings import Settings, SourceSettings
 from strava_pipeline_tests.providers.toy.record import NAME, rows
 
 KEY = "toy-secret-key"

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.writer import Reading
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.providers.toy.client import connect
 
 

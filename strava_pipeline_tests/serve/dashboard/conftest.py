@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import URL
 from starlette.testclient import TestClient
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold import shared_snapshot
 from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach
 from strava_pipeline.lake.paths import Lake
@@ -22,7 +23,6 @@ from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard.app import build_dashboard
 from strava_pipeline.serve.dashboard.records.database import database_of, migrate
 from strava_pipeline.serve.dashboard.site import Site
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.templates import OPEN, Templates
 
 ADDRESS = "http://127.0.0.1:8723"

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.changes.records import Change
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.changes import record_proposals
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.imports.files import store_durably
@@ -26,7 +27,6 @@ from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.store import Account, Role
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.serve.house_settings import house_settings
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_routes import PLANTED, follow, way

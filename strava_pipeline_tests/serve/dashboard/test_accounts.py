@@ -11,7 +11,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.process_owner import ATHLETE_FOLDER
+from strava_pipeline.environment.process_owner import ATHLETE_FOLDER
 from strava_pipeline.serve.dashboard import passwords
 from strava_pipeline.serve.dashboard.records.store import SESSION, Account, Records
 from strava_pipeline.serve.house_settings import house_settings
@@ -354,7 +354,7 @@ def test_a_dashboard_without_accounts_imports_nothing_of_them(tmp_path: Path) ->
         from strava_pipeline.operations.dashboard import DashboardPipeline
         from strava_pipeline.serve.dashboard.app import build_dashboard
         from strava_pipeline.serve.dashboard.start_check import check_start
-        from strava_pipeline.settings import Settings
+        from strava_pipeline.environment.settings import Settings
         settings = Settings.load()
         check_start(settings, behind_proxy=False)
         build_dashboard(settings, DashboardPipeline(settings))

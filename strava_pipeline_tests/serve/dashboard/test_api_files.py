@@ -8,10 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.imports import uploads
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard import api_files
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 

@@ -11,10 +11,10 @@ from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.serve.dashboard.records.store import LINK, SESSION
 from strava_pipeline.serve.dashboard.routes import HERE, routes
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard, settings_in
 
 PASSWORD = "correct horse battery"

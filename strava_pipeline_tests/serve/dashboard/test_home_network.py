@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.addresses import dashboard_address, network_url, own_address
 from strava_pipeline.serve.dashboard.start_check import check_start
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, make_certificate
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.serve.dashboard.test_process import free_port

@@ -17,7 +17,8 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.bests import decide_bests
 from strava_pipeline.serve.dashboard import kept
-from strava_pipeline.serve.dashboard.kept import Kept, kept_value
+from strava_pipeline.serve.dashboard.kept import Kept
+from strava_pipeline.serve.dashboard.site import kept_value
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_shared_snapshot import open_files

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.track_measures import DISTANCES
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import KnownCopy, note_copy
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
@@ -25,7 +26,6 @@ from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.serve.dashboard.display import change_value, mark, speed, window, years
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.routes import routes
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy

@@ -23,13 +23,13 @@ import sentry_sdk
 from pydantic import SecretStr
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
-from strava_pipeline.file_locks import is_held
+from strava_pipeline.environment.file_locks import is_held
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.process import _Workers
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate, start_telemetry
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard

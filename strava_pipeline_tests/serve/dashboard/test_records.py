@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, PipelineError, UnknownIdError
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate, newest_version
 from strava_pipeline.serve.dashboard.records.store import Account, Records
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.conftest import NOW
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.middlewares import Shortening
-from strava_pipeline.settings import Settings
 
 HOME = {
     "STRAVA_DATA_DIR": "/srv/zoë/a b/data",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
@@ -22,7 +23,6 @@ from strava_pipeline.lake.requests import (
     note_look,
     requests_folder,
 )
-from strava_pipeline.settings import Settings
 from strava_pipeline_tests.serve.dashboard.conftest import NOW, served
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
 

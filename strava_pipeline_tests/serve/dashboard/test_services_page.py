@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.failed_calls import counting
 from strava_pipeline.ingest.strava.access import note_revocation
 from strava_pipeline.ingest.strava.budget import make_budget
@@ -21,7 +22,6 @@ from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
 from strava_pipeline.serve.dashboard.display import moment
-from strava_pipeline.settings import Settings
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words

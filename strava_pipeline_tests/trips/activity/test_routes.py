@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import main
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.activity.keeping import saved_trips
 from strava_pipeline.trips.activity.operations import diagnose_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS

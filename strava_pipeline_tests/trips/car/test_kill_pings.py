@@ -106,7 +106,7 @@ class Place:
     def run(self) -> "subprocess.Popen[bytes]":
         """The job, by Dagster's own command line."""
         code = (
-            "from strava_pipeline.verbs.run_job import run_job; from strava_pipeline.settings import Settings;"
+            "from strava_pipeline.verbs.run_job import run_job; from strava_pipeline.environment.settings import Settings;"
             "run_job(Settings.load(), 'car_trips', years=[2026], config={'pings': {'safety_net': False}})"
         )
         with (self.folder / "runs").open("ab") as log:

@@ -13,10 +13,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
-from strava_pipeline.file_locks import exclusive
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.migrations import versions
-from strava_pipeline.settings import Settings
 
 VERSION_TABLE = "dashboard_version"  # Dagster has Alembic's own name where it shares the database
 _PATIENCE = 10  # seconds for a connection, or for another process to finish its write

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, TransientError
 from strava_pipeline.core.facts import Fact, ok, problem, skipped
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, ask_route
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.keys import NO_KEYS, SETTING, KeyRing, keys_text
 from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import read_bundles

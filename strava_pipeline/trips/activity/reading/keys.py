@@ -18,8 +18,8 @@ from threading import Event, Lock, Timer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.private_files import NotPrivateError, read_private
-from strava_pipeline.process_owner import athlete_folder
+from strava_pipeline.environment.private_files import NotPrivateError, read_private
+from strava_pipeline.environment.process_owner import athlete_folder
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet  # imported where a key is used (docs/adr/0037)

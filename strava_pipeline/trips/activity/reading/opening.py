@@ -2,7 +2,7 @@
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.limits import TripLimits
-from strava_pipeline.setting_values import TRIP_FILES, places_of_trips, trips_file
+from strava_pipeline.environment.setting_values import TRIP_FILES, places_of_trips, trips_file
 from strava_pipeline.trips.activity.reading.source import TripSource
 
 _FORMS = "sqlite:///path/to/file, parquet:///path/to/file or postgresql://user@host:5432/database"

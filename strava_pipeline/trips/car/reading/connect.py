@@ -16,9 +16,9 @@ from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.core.json_values import parse_instant, parse_json
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Wire, small_wire
 from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, Geocoder, ask_route, is_definite
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Trouble, unanswered
 from strava_pipeline.trips.car.rules.events import read_answer
 from strava_pipeline.trips.car.rules.lines import CarReading, Oracle, Points

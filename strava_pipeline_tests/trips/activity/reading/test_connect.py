@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.facts import Fact, State
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import GIVE_UP, KEYS, SOURCE, TRIES, Router, trips_health
 from strava_pipeline.verbs.doctor import looks
 from strava_pipeline_tests.osrm import Osrm, told

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.process_owner import ATHLETE_FOLDER
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.process_owner import ATHLETE_FOLDER
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.activity.reading import keys
 from strava_pipeline.trips.activity.reading.connect import trip_keys
 from strava_pipeline.trips.activity.reading.keys import Decrypted, KeyRing, decrypt, keys_text

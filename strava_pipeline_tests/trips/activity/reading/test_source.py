@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.setting_values import trips_file
+from strava_pipeline.environment.setting_values import trips_file
 
 
 @pytest.mark.parametrize(

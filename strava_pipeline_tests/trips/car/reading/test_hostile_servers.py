@@ -6,8 +6,8 @@ import pytest
 
 from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.core.limits import SMALL_ANSWER
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.car.reading.connect import CarRouter, Route, geocoder_of
 from strava_pipeline_tests.hostile import bomb, endless, hostile
 from strava_pipeline_tests.ingest.test_hostile_servers import SECONDS, Answer, each_kind, memory

@@ -9,8 +9,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from strava_pipeline import setting_sources
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment import setting_sources
 
 LARGEST = 1_000_000  # bytes; a login or a key has some kilobytes
 OTHERS = 0o077  # the permissions of whoever is not the owner

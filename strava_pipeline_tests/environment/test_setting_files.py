@@ -6,10 +6,10 @@ import pytest
 from dotenv import dotenv_values
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.setting_files import replace_file, variables_set
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_in_file
 from strava_pipeline.ingest.service_tables import with_enabled
-from strava_pipeline.setting_files import replace_file, variables_set
-from strava_pipeline.settings import Settings
 
 
 @pytest.fixture

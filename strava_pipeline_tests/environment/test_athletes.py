@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import SecretStr
 
-from strava_pipeline.athletes import (
+from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+from strava_pipeline.environment.athletes import (
     Athlete,
     UnusableRegistryError,
     athlete_named,
@@ -18,12 +19,11 @@ from strava_pipeline.athletes import (
     environment_of,
     settings_of,
 )
-from strava_pipeline.core.errors import MissingSettingsError, MisuseError
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import Settings
 
-REPO = Path(__file__).resolve().parent.parent
+REPO = Path(__file__).resolve().parents[2]
 FIELDS = Settings.model_fields
 VARIABLES = {name: variables_of(spec)[0] for name, spec in FIELDS.items()}
 HOUSE = {name for name, spec in FIELDS.items() if spec.json_schema_extra == {"whose": "house"}}
@@ -107,7 +107,7 @@ def test_what_is_the_houses_is_inherited_and_what_is_the_athletes_own_is_not(
 ) -> None:
     secrets = house / "run"
     secrets.mkdir()
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", secrets)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", secrets)
     set_there = {VARIABLES[name]: value_of(name) for name in FIELDS if name != "athletes_dir"}
     if place == ".env":
         with (house / ".env").open("a") as file:
@@ -185,7 +185,7 @@ def test_what_belongs_together_is_inherited_together(house: Path, monkeypatch: p
 
 
 def test_a_setting_of_a_package_is_never_inherited(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strava_pipeline.athletes.declared_sources", lambda: {"toy": []})
+    monkeypatch.setattr("strava_pipeline.environment.athletes.declared_sources", lambda: {"toy": []})
     monkeypatch.setenv("TOY_KEY", "of the house")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     settings = Settings.load()

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from strava_pipeline.file_locks import LockHeldError, exclusive, is_at, is_held, is_open_in_duckdb, try_lock
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive, is_at, is_held, is_open_in_duckdb, try_lock
 from strava_pipeline_tests.patience import PATIENCE
 
 
@@ -114,7 +114,7 @@ def test_a_child_that_was_forked_meanwhile_does_not_keep_what_the_parent_release
 def test_who_waits_for_a_file_that_is_deleted_meets_the_others_at_the_new_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from strava_pipeline import file_locks
+    from strava_pipeline.environment import file_locks
 
     first_try = file_locks.wait_for_lock
 

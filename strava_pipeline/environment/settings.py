@@ -15,9 +15,9 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsE
 from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
-from strava_pipeline.process_owner import athlete_folder, is_house, reading_folder
-from strava_pipeline.setting_files import faulty_secrets, unreadable
-from strava_pipeline.setting_sources import (
+from strava_pipeline.environment.process_owner import athlete_folder, is_house, reading_folder
+from strava_pipeline.environment.setting_files import faulty_secrets, unreadable
+from strava_pipeline.environment.setting_sources import (
     ENV_FILE,
     SECRETS,
     SourceSettings,
@@ -32,7 +32,7 @@ from strava_pipeline.setting_sources import (
     variable_of,
     variables_of,
 )
-from strava_pipeline.setting_values import (
+from strava_pipeline.environment.setting_values import (
     AbsolutePath,
     Bundle,
     Categories,

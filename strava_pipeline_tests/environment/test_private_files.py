@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.private_files import NotPrivateError, read_private
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.garmin.keys import find_key
-from strava_pipeline.private_files import NotPrivateError, read_private
 from strava_pipeline.serve.dashboard.certificate import check_certificate
 from strava_pipeline.serve.dashboard.passwords import hashed, is_password
-from strava_pipeline.settings import Settings
 from strava_pipeline.trips.activity.reading.connect import trip_keys
 from strava_pipeline_tests.ingest.tls import make_certificate
 
@@ -55,7 +55,7 @@ def test_a_file_is_read_where_only_its_owner_can_or_a_group_that_root_chose(
         else:
             with pytest.raises(NotPrivateError, match="chmod 600"):
                 read_private(path)
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", folder)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", folder)
     assert read_private(link) == b"k3y", "where a container engine sets the modes"
 
 

@@ -21,9 +21,9 @@ from pydantic_settings import (
 )
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.process_owner import athlete_folder, is_reading_folder
-from strava_pipeline.setting_files import check_secrets, is_usable, unreadable
-from strava_pipeline.setting_values import Hosts
+from strava_pipeline.environment.process_owner import athlete_folder, is_reading_folder
+from strava_pipeline.environment.setting_files import check_secrets, is_usable, unreadable
+from strava_pipeline.environment.setting_values import Hosts
 
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
 SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value

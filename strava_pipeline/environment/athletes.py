@@ -18,11 +18,11 @@ from dotenv import dotenv_values
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.core.source_packages import declared_sources
-from strava_pipeline.file_locks import exclusive
-from strava_pipeline.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, is_house, own_name, reading_folder
-from strava_pipeline.setting_files import file_text, read_toml, replace_file
-from strava_pipeline.setting_sources import variables_of
-from strava_pipeline.settings import ENV_FILE, Settings, env_file
+from strava_pipeline.environment.file_locks import exclusive
+from strava_pipeline.environment.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, is_house, own_name, reading_folder
+from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
+from strava_pipeline.environment.setting_sources import variables_of
+from strava_pipeline.environment.settings import ENV_FILE, Settings, env_file
 
 OF_THE_HOUSE = "dagster_home"  # the folder of the house's own Dagster in ATHLETES_DIR
 NAME = re.compile(rf"(?!{OF_THE_HOUSE}$)[a-z0-9][a-z0-9_-]{{0,31}}")

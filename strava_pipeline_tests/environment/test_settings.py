@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.limits import AnswerLimit, ImportLimits, TripLimits
-from strava_pipeline.settings import Settings
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline_tests.processes import python
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 NAMES = [
     name
     for field in Settings.model_fields.values()
@@ -272,7 +272,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a container engine fills."""
     folder = tmp_path / "run" / "secrets"
     folder.mkdir(parents=True)
-    monkeypatch.setattr("strava_pipeline.setting_sources.SECRETS", folder)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources.SECRETS", folder)
     return folder
 
 
@@ -359,7 +359,7 @@ def test_what_pydantic_settings_meets_among_the_secrets_is_not_blamed_on_env(
 ) -> None:
     """A file may go wrong after it was looked at."""
     (secrets / "DAYS").write_bytes(b"\xff")
-    monkeypatch.setattr("strava_pipeline.setting_files._fault", lambda *_: None)
+    monkeypatch.setattr("strava_pipeline.environment.setting_files._fault", lambda *_: None)
     (tmp_path / ".env").write_text("PER_PAGE=50\n")
     with pytest.raises(MissingSettingsError, match=f"^{secrets} can't be read"):
         Settings.load()
@@ -430,7 +430,7 @@ def test_environ_makes_the_same_settings_in_a_subprocess_elsewhere(tmp_path: Pat
         dagster_home="home",
     )
     code = (
-        "from strava_pipeline.settings import Settings; s = Settings.load()\n"
+        "from strava_pipeline.environment.settings import Settings; s = Settings.load()\n"
         "print(s.model_dump_json(), s.client_secret.get_secret_value())"
     )
     elsewhere = tmp_path / "elsewhere"
