@@ -1,4 +1,4 @@
-"""Pairs of activities worth a look: those that overlap in time, share a name or a day, or differ by a shifted clock. Pure.
+"""Candidate pairs of activities: they overlap in time, share a name or a day, or differ by a shifted clock. Pure.
 
 `ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
@@ -82,9 +82,9 @@ def numbers() -> pl.Expr:
 
 
 def links() -> pl.Expr:
-    """What an activity is called at the sources that are known to have it, as source:id: at its own, and at those it names.
+    """The activity's ids at all sources that are known to have it, as source:id: its own source, and those that it names.
 
-    A source names another one in words of its own, or by the name of what that one sent it: acme_push_123.
+    A source names another one in words of its own, or by the name of an upload from that source: acme_push_123.
     """
     own = (
         pl.when(pl.col("id") > 0)
@@ -97,15 +97,15 @@ def links() -> pl.Expr:
 
 
 def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
-    """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`, `same_number`
-    and `same_name`.
+    """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`,
+    `same_number` and `same_name`.
 
-    The last three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
-    `fits_alone` is that of `written_pairs`, null for other pairs.
+    The last three are null if the two share none. A `same_link` is an id that both have at one source, as some source
+    says. `fits_alone` is that of `written_pairs`, null for other pairs.
 
-    Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
-    name. The sessions of one file share its content and are still several activities. Two that one source numbers are a pair only
-    where their times overlap, and that source counts both.
+    Names and numbers count only between a file and an activity numbered by a source, because files in two folders may
+    have one name. The sessions of one file share its content and are still several activities. Two that one source
+    numbers are a pair only if their times overlap and that source counts both.
     """
     keyed = activities.select(
         "id",
@@ -165,7 +165,9 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one day and about one distance and length, one without a start; with `same_day`. Only where no third one fits."""
+    """Pairs of one day with similar distance and length, one of them without a start; with `same_day`. Only if no third
+    one fits.
+    """
     ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
     without_start = ridden.filter(pl.col("start").is_null(), _of_another_source())
     pairs = _pairs(without_start, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
@@ -201,12 +203,12 @@ def is_shifted() -> pl.Expr:
 
 
 def _of_another_source() -> pl.Expr:
-    """Whether an activity is not of the API, as at least one of each pair; the API numbers all of its own."""
+    """Whether an activity isn't from the API. Each pair has at least one such, because the API numbers all of its own."""
     return pl.col("by").is_null() | (pl.col("by") != "strava")
 
 
 def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str], *, own: bool = False) -> pl.DataFrame:
-    """Pairs of `others` and `each` with the same keys; `own`: also of two that one source numbers."""
+    """Pairs of `others` and `each` with the same keys; `own`: also two that one source numbers."""
     names = [name for name in each.columns if name not in keys]
     left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
     return _once(others.rename(left).join(each.rename(right), on=keys), own)

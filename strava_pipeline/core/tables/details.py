@@ -55,7 +55,7 @@ def _child(
     numbered: str = "place in the list, from 1",
     ignored: frozenset[tuple[str, ...]] = frozenset(),
 ) -> Table:
-    """A table of what an activity nests, keyed by the place in its list. `own`: the columns beside those that all have."""
+    """A table of what an activity nests, keyed by the place in its list. `own`: the columns that not all such tables have."""
     return activity_rows(
         name,
         description,
