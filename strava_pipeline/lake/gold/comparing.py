@@ -1,4 +1,4 @@
-"""Whether two published warehouses have the same rows."""
+"""A comparison of two published warehouses by their rows."""
 
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -9,7 +9,7 @@ _TABLES = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT tem
 
 
 def differing_tables(one: Lake, other: Lake) -> list[str]:
-    """The tables whose rows are not the same in any order, apart from when they were written."""
+    """The tables whose rows differ, in any order, apart from when they were written."""
     with snapshot(one) as first, snapshot(other) as second:
         contents, others = _contents(first), _contents(second)
     return sorted(name for name in contents.keys() | others.keys() if contents.get(name) != others.get(name))
