@@ -1,7 +1,7 @@
 """Every fact that is known without Dagster, in groups, each read by itself. Makes no call.
 
-`status`, the page of services, `/api/status` and the metrics show them all, the first page and `doctor` some. A group is a
-function of the settings and the time that yields facts; what it raises is a fact, too.
+`status`, the page of services, `/api/status` and the metrics show them all, the first page and `doctor` some. A group
+is a function of the settings and the time that yields facts; an error of it becomes a fact, too.
 """
 
 import sys
@@ -40,7 +40,7 @@ def facts(settings: Settings, now: datetime, names: Iterable[str] | None = None)
 
 
 def looked_at(name: str, look: Callable[[], Fact | Iterable[Fact]]) -> list[Fact]:
-    """What `look` finds. That it fails is a fact; a foreign error's text is not shown, as it could hold anything."""
+    """The result of `look`. A failure becomes a fact; a foreign error's text is not shown, as it could contain anything."""
     found: list[Fact] = []
     try:
         seen = look()
@@ -125,7 +125,7 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
 
 
 def measures_of(*modules: Any) -> list[Measure]:
-    """What modules of facts measure for Prometheus: their constants."""
+    """The measures that modules of facts declare for Prometheus, as constants."""
     return [each for module in modules for each in vars(module).values() if isinstance(each, Measure)]
 
 

@@ -1,4 +1,4 @@
-"""What is kept here of the enabled providers beside Strava: the login, the newest listing, how the last step ended.
+"""The local records about enabled providers other than Strava: the login, the newest listing, how the last step ended.
 
 For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls of a run are providers.py's.
 """
@@ -39,7 +39,7 @@ class PossibleProvider:
     """A provider that this version knows, enabled or not.
 
     Args:
-        login_problem: why the provider can't be asked, for a person; None: its login is there.
+        login_problem: why the provider can't be asked, for a person, or None.
         priority: whose name and gear count; the lowest number wins. The person's choice, or else the record's.
         capabilities, edits, kinds: as in its record (`ProviderSpec`), in alphabetical order.
     """
@@ -77,10 +77,10 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPlan:
-    """The calls that listing some years of a provider takes at least.
+    """The minimum number of calls for listing some years of a provider.
 
-    `is_known`: all of the provider's activities were listed before, so that their number is known.
-    `quiet_day_calls`: those of a daily run that finds nothing new.
+    `is_known`: all of the provider's activities were listed before, so that their number is known. `quiet_day_calls`:
+    those of a daily run that finds nothing new.
     """
 
     title: str
@@ -110,7 +110,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
 
 
 def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> set[int]:
-    """The years of activities whose file can be fetched now: a limit or a failure kept it from coming before."""
+    """The years of activities whose file can be fetched now, after a limit or a failure prevented it before."""
     newest = next(listings(lake, provider, newest_first=True), None)
     if newest is None or "files" not in spec_of(provider).capabilities:
         return set()
@@ -120,12 +120,12 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
 
 
 def pulled_providers(lake: Lake) -> list[str]:
-    """The titles of the providers beside Strava of which anything is here."""
+    """The titles of the providers other than Strava with any data here."""
     return [spec_of(name).title for name in provider_names() if (lake.providers / name).exists()]
 
 
 class Ending:
-    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: what it had to leave."""
+    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: unfinished work."""
 
     stopped: Stopped | None = None
     problem: str = ""
@@ -135,7 +135,7 @@ class Ending:
 def outcome_kept(
     run: RunContext, provider: str, operation: str, note: Callable[[], object] = lambda: None
 ) -> Iterator[Ending]:
-    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised.
+    """Record how the body ends as the outcome of the operation; an exception of the body is recorded in its words, and re-raised.
 
     `note`: called at the end in any case.
     """

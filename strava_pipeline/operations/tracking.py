@@ -1,6 +1,6 @@
-"""Makes the tracks of some years from files and streams, measures them, and lets routes and tiles follow.
+"""Making the tracks of some years from files and streams, measuring them, and updating routes and tiles.
 
-How stands in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
+The methods stand in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,11 @@ LOCK = "track_measures"  # two runs at once would each write a year's file witho
 
 @dataclass(slots=True)
 class TracksReport(Numbers):
-    """What became of the tracks. `streams_damaged`: streams that can't be read and are to be fetched again.
+    """The results for tracks. `streams_damaged`: unreadable streams, which are to be fetched again.
 
-    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for their route.
-    `tile_years_written`: years whose visits of tiles were written; `tracks`: how many there are in the years that were asked for.
+    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for
+    their route. `tile_years_written`: years whose visits of tiles were written; `tracks`: how many exist in the years
+    asked for.
     """
 
     tracks_written: int = 0
@@ -54,7 +55,7 @@ class TracksReport(Numbers):
 
 
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
-    """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
+    """Make tracks from files first, since streams are only needed for the rest; the warehouse is held for a year at a time."""
     report = TracksReport()
     came = _came(run)  # once: what is imported meanwhile is not noted as written
     if are_tracks_due(run.lake):
@@ -86,7 +87,7 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
 
 
 def _measure(run: RunContext, years: Sequence[int]) -> int:
-    """Compute what is computed once of each new or changed track; returns of how many. The warehouse is free meanwhile."""
+    """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile."""
     with reading(run.lake) as connection:
         due = due_tracks(run.lake, connection, years)
     if not due:
@@ -100,7 +101,7 @@ def _measure(run: RunContext, years: Sequence[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Came:
-    """What came in files.
+    """The files so far.
 
     Args:
         imports: the imports that count.
