@@ -1,6 +1,7 @@
-"""The launcher that hands runs to the workers of several machines, and who these are (docs/adr/0107).
+"""The launcher that hands runs to the workers of several machines, and the list of these (docs/adr/0107).
 
-deploy/server.dagster.yaml names the class. Only processes of a house with machines load this module. Queues are queues.py's.
+deploy/server.dagster.yaml names the class. Only processes of a house with machines load this module. Queues are
+queues.py's.
 """
 
 import time
@@ -22,8 +23,9 @@ _SILENCE = 60  # seconds without an answer after which a worker is dead; the bro
 class MachinesRunLauncher(CeleryRunLauncher):
     """Asks the worker that took a run whether it is still at work on it.
 
-    Celery's records say STARTED for ever where a worker was killed, and dagster-celery reads only those. Dagster's pull
-    request 33493 asks workers, too: once a release has it, dagster.yaml names dagster-celery's own class, and this one goes.
+    Celery's records say STARTED for ever if a worker was killed, and dagster-celery reads only those. Dagster's pull
+    request 33493 asks workers, too: once a release has it, dagster.yaml can name dagster-celery's own class, and this
+    one can be deleted.
     """
 
     def __init__(self, *args: Any, now: Callable[[], float] = time.monotonic, **kwargs: Any) -> None:
@@ -34,13 +36,13 @@ class MachinesRunLauncher(CeleryRunLauncher):
         self._silent_since: dict[str, float] = {}  # by run; only the daemon asks
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Hand the run to the machine whose code location it is of, where its athlete's folder is."""
+        """Hand the run to the machine of its code location, which has its athlete's folder."""
         run = context.dagster_run
         queue = {DAGSTER_CELERY_QUEUE_TAG: run.tags[LOCATION]}
         super().launch_run(context._replace(dagster_run=run.with_tags({**run.tags, **queue})))
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt a run. Without a word of it before, Dagster takes the interrupt for a failure and starts the run again."""
+        """Interrupt a run. It is announced first; otherwise Dagster takes the interrupt for a failure and restarts the run."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -48,7 +50,7 @@ class MachinesRunLauncher(CeleryRunLauncher):
         return bool(super().terminate(run_id))
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """FAILED where the run's worker says that it does not have it, or was silent for a minute."""
+        """FAILED if the run's worker says that it does not have it, or was silent for a minute."""
         task = run.tags[DAGSTER_CELERY_TASK_ID_TAG]
         found = super().check_run_worker_health(run)
         if found.status in (WorkerStatus.SUCCESS, WorkerStatus.FAILED):

@@ -1,7 +1,7 @@
 """Tags of runs and steps that are set in one file and read in others, and how the queue orders by them.
 
-Dagster's UI hides those that begin with HIDDEN, which only programs read, and gives them to no run that is executed again there.
-What must reach that one, what dagster.yaml names, and what runs of earlier versions are found by, keeps its name.
+Dagster's UI hides those that begin with HIDDEN, which only programs read, and does not copy them to a re-execution.
+Tags that a re-execution needs, that dagster.yaml names, or that find runs of earlier versions, keep their names.
 
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
@@ -42,10 +42,10 @@ STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin
 
 
 def folder_of(tags: Mapping[str, str]) -> str | None:
-    """The data folder of a run with these tags; None: it has not begun."""
+    """The data folder of a run with these tags, or None if it has not begun."""
     return tags.get(DATA_DIR) or tags.get(DATA_DIR_BEFORE)
 
 
 def limit_tag(provider: str) -> str:
-    """The tag of a run that a limit of the provider stopped: the first asset that it stopped, or NO_LIMIT."""
+    """The tag of a run that a limit of the provider stopped: its value is the first asset that it stopped, or NO_LIMIT."""
     return f"{PROVIDER_LIMIT}{provider}"

@@ -1,6 +1,6 @@
-"""Sensors that start a run because something is missing: the daily run, gear, details whose pause after a failure is over.
+"""Sensors that start a run for missing data: the daily run, gear, details whose pause after a failure is over.
 
-Dagster by itself runs the latest tick that was missed while the machine slept, and tries no failed one again. Outside the
+Dagster by itself runs the latest tick that was missed while the machine slept, and retries no failed one. Outside the
 window of the daily run nothing else would ask for a detail again. Which details fail, and how long they rest, is
 lake/bronze/answers.py's and lake/gold/quarantine.py's.
 """
@@ -72,7 +72,7 @@ def _try(instance: dg.DagsterInstance, settings: Settings, at: datetime) -> dg.R
 
 
 def _switched_off(instance: dg.DagsterInstance) -> bool:
-    """Whether a person stopped the daily schedule in the UI: then they don't want its run by another way."""
+    """Whether a person stopped the daily schedule in the UI: then they don't want its run started in another way."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     return any(state.name == DAILY and state.status is InstigatorStatus.STOPPED for state in states)
 
