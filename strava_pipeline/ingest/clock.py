@@ -51,7 +51,7 @@ class ServerClock:
         self._claims: list[tuple[datetime, float]] = []
         self._latest: datetime | None = None
         self.synced = False
-        """True once an answer of the server was observed in this process."""
+        """True once this process has observed an answer of the server."""
 
     def now(self) -> datetime:
         """The server's time (UTC): never earlier than before, unless an answer proved the earlier time wrong."""

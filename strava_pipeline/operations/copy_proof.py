@@ -72,11 +72,9 @@ def restore(
 ) -> Restored:
     """Write a data folder as it was at the end of `day` (in `zone`; None: the newest) below `into`.
 
-    Needs neither login nor data.
-
-    Raises MisuseError if `into` isn't empty or the copy has nothing that old, PipelineError if the copy holds paths
-    that no data folder has, or the disk is too small, CopyIncompleteError if files could not be restored: the others
-    then exist.
+    Needs neither login nor data. Raises MisuseError if `into` contains other things or the copy has nothing that old,
+    PipelineError if the copy holds paths that no data folder has, or the disk is too small, CopyIncompleteError if
+    files could not be restored: the others then exist.
     """
     ours = folder_named(restic.snapshots(), folder, restic.where)
     chosen, newer = _chosen(ours, day, now, zone, restic.where)

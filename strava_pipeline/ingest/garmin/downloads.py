@@ -1,4 +1,4 @@
-"""What Garmin gives as the file of an activity: a zip with exactly one file. Anything else is not used."""
+"""Garmin's download of an activity's file: a zip with exactly one file. Anything else is rejected."""
 
 import re
 import zipfile
@@ -13,13 +13,13 @@ _ENDINGS = (".fit", ".gpx", ".tcx")
 
 
 class UnusableDownloadError(ValueError):
-    """Why a download can't be used; the text holds nothing of its content."""
+    """Why a download can't be used; the text contains nothing of its content."""
 
 
 def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, bytes]:
     """The name and the bytes of the one file in a download. Raises UnusableDownloadError.
 
-    A file that came without a zip around it is taken as it is, under the name that Garmin would give it.
+    A file without a zip around it is accepted as it is, under the name that Garmin would give it.
     """
     if not body.startswith(b"PK"):
         return f"{source_id}_ACTIVITY{_ending(body)}", body
@@ -44,7 +44,7 @@ def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, b
 
 
 def is_page(body: bytes) -> bool:
-    """Whether an answer is a web page, which comes in place of a file while a service is down."""
+    """Whether an answer is a web page, which comes instead of a file while a service is down."""
     head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return head.startswith((b"<!doctype html", b"<html")) or (head.startswith(b"<?xml") and b"<html" in head)
 

@@ -1,4 +1,4 @@
-"""What Garmin's refusals mean, by either way of logging in."""
+"""The meaning of Garmin's refusals, for either kind of login."""
 
 from strava_pipeline.core.refusals import Meaning, Refusals
 

@@ -1,6 +1,6 @@
-"""The spreadsheet's writer: approved changes become cells of the owner's file. What cells they become is planning.py's.
+"""The spreadsheet's writer: approved changes become cells of the owner's file. The cells are planned in planning.py.
 
-A workbook is read again just before it is written; all changes that are given at once become one write of it. Workbooks with
+A workbook is read again just before it is written; all changes given at once become one write of it. Workbooks with
 macros and CSV are read only.
 """
 
@@ -41,27 +41,28 @@ class SpreadsheetWriter:
         self._own: set[str] = set()
 
     def start_from(self, newest: bytes | None) -> None:
-        """Recognise rows by the newest reading that is kept."""
+        """Recognise rows by the newest stored reading."""
         self._seen, self._books = (parse_json(newest) if newest is not None else None), None
 
     def read(self, change: Change) -> Reading:
-        """What the row of a change says now. Raises GoneError, UnsupportedChangeError, SourceError, TransientError."""
+        """The present values in the row of a change. Raises GoneError, UnsupportedChangeError, SourceError, TransientError."""
         found = self._look().find(change)
         now = self._clock.now()
         answers = [Answered("READ", place, 200, json_bytes(cell), now) for place, cell in found.cells.items()]
         return Reading(found.value, answers, source_id=found.key, restore=found.restore)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The cells that `write` would write, with what they hold and would hold, as a person reads them.
+        """The cells that `write` would write, with their old and new contents, for a person.
 
-        Raises UnsupportedChangeError where the file can't hold the new content, so that no other change fails with this one.
+        Raises UnsupportedChangeError if the file can't hold the new content, so that no other change fails with this
+        one.
         """
         plan = Plan(self._look())
         plan.add(change, self._look().find(change))
         return plan.requests
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """Write the changes, each file once. Raises TransientError where somebody has a file open or it was changed meanwhile."""
+        """Write the changes, each file once. Raises TransientError if somebody has a file open or it was changed meanwhile."""
         books = self._look()
         plan, planned = Plan(books), set[str]()
         for change, reading in zip(changes, before, strict=True):

@@ -1,11 +1,11 @@
-"""What Strava's refusals mean and say. It imports little: `status` and its like read it."""
+"""The meaning and the messages of Strava's refusals. It imports little, because `status` and its like read it."""
 
 from strava_pipeline.core.errors import APPLICATION_PAGE
 from strava_pipeline.core.refusals import Refusals
 
 
 def application_fault(answer: object) -> str | None:
-    """What a refusal says about the API application: not active, or not known. None: it is about something else."""
+    """A refusal's fault of the API application: not active, or not known; None for other refusals."""
     faults = fault_codes(answer)
     if ("Application", "Status", "Inactive") in faults:
         return (

@@ -31,8 +31,7 @@ def run_child(
 ) -> int:
     """Run our command line `arguments` with `python` in `folder` until its end; returns its exit code.
 
-    Whatever ends the body of this process, an interrupt or a kill, ends the child: interrupted, and killed after GRACE
-    seconds.
+    An interrupt or a kill of this process also ends the child: it is interrupted, and killed after GRACE seconds.
 
     Args:
         log: the file for all of its output, replacing the last one's.

@@ -1,6 +1,6 @@
 """The API of intervals.icu for one athlete: lists by local day, files, gear, its errors and its limit of calls.
 
-A stub in `activities` has the source STRAVA; everything that is asked of it answers 422.
+A stub in `activities` has the source STRAVA; every request for it is answered with 422.
 """
 
 from base64 import b64decode
@@ -36,7 +36,7 @@ class IntervalsIcu(base.EmulatedService):
         coached: ids of others who may be asked for with the key, and have nothing.
         activities: rows as listed, by id.
         files: the original of an activity, as uploaded, by its id.
-        derived: what is made of its streams, by its id.
+        derived: the file made of its streams, by its id.
         gear: the athlete's gear.
         newest_is_listed: whether the day `newest` is part of a listing, which nobody documents.
         gear_ending: what follows the address of gear.
@@ -71,14 +71,14 @@ class IntervalsIcu(base.EmulatedService):
         )
 
     def put(self, row: Json) -> None:
-        """Have an activity, new or changed, with its events: it is uploaded or updated, and then analysed."""
+        """Add or change an activity, with its events: it is uploaded or updated, and then analysed."""
         kind = "ACTIVITY_UPDATED" if row["id"] in self.activities else "ACTIVITY_UPLOADED"
         self.activities[row["id"]] = row
         for each in (kind, "ACTIVITY_ANALYZED"):
             self.notify(each, activity=row)
 
     def delete(self, key: str) -> Json:
-        """Delete an activity; its event says hardly more than its id."""
+        """Delete an activity; its event says little more than its id."""
         row = self.activities.pop(key)
         rest = {"commute": False, "race": False, "file_sport_index": 0, "has_weather": False, "icu_lap_count": 0}
         self.notify(
@@ -93,7 +93,7 @@ class IntervalsIcu(base.EmulatedService):
         self.subscriber.notify({"athlete_id": self.athlete, "type": kind, "timestamp": at, **more})
 
     def add_stub(self, strava_id: str, local: str) -> None:
-        """Have an activity that came from Strava, and began at `local` on the athlete's clock."""
+        """Add an activity that came from Strava, and began at `local` on the athlete's clock."""
         self.activities[strava_id] = stub_of(strava_id, self.athlete, local)
 
     def error_body(self, status: int) -> Json:
@@ -129,7 +129,7 @@ class IntervalsIcu(base.EmulatedService):
         return answer({"token_type": "Bearer", "access_token": found[0], "scope": found[1], "athlete": athlete})
 
     async def listed(self, request: Request) -> Response:
-        """Activities between two local days or times, the newest first. No pages; `limit` cuts without a word."""
+        """Activities between two local days or times, the newest first. No pages; `limit` truncates silently."""
         if refusal := self._denied(request):
             return refusal
         query = request.query_params
@@ -157,7 +157,7 @@ class IntervalsIcu(base.EmulatedService):
         return datetime.combine(at, time.max) if is_day and self.newest_is_listed else at
 
     async def several(self, request: Request) -> Response:
-        """Activities by their ids; those that are missing are left out."""
+        """Activities by their ids, without missing ones."""
         if refusal := self._denied(request):
             return refusal
         rows = {row["id"]: row for row in self._rows(request)}
@@ -203,13 +203,13 @@ class IntervalsIcu(base.EmulatedService):
         return None if is_allowed else answer(DENIED, 403)
 
     def missing(self, request: Request) -> Response:
-        """What is said where there is nothing."""
+        """The answer for a missing item."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return answer({"timestamp": at, "status": 404, "error": "Not Found", "path": request.url.path}, 404)
 
 
 def _scope_to_write(call: Request) -> str | None:
-    """The scope that a login by OAuth needs for a call that changes something; None: the call only reads."""
+    """The scope that a login by OAuth needs for a change, or None if the call only reads."""
     if call.method == "GET":
         return None
     return "SETTINGS:WRITE" if call.url.path.endswith("/gear") else "ACTIVITY:WRITE"
