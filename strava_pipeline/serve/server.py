@@ -1,8 +1,8 @@
 """Serves the web application with uvicorn, on an address that is bound first, with a bounded number of connections.
 
-uvicorn waits for ever for the first request of a connection, buffers a head of any length, and answers 503 to everybody when
-silent connections reach its own limit. Here, when all places are taken, a new connection replaces the oldest silent one, so that
-no connection needs a timer.
+uvicorn waits for ever for the first request of a connection, buffers a head of any length, and answers 503 to everybody
+when silent connections reach its own limit. Here, when all places are taken, a new connection replaces the oldest
+silent one, so that no connection needs a timer.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _numbers = count()
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, of which there is a bounded number."""
+    """uvicorn's connection, limited in number."""
 
     number = 0  # in the order in which they came
     _received = 0  # bytes since the last request began
@@ -41,7 +41,7 @@ class Connection(HttpToolsProtocol):
             min(replaceable, key=lambda other: other.number).transport.close()
 
     def is_at_rest(self) -> bool:
-        """Whether no request is being worked on; the head of one may have begun."""
+        """Whether no request is in progress; the head of one may have begun."""
         return self.cycle is None or self.cycle.response_complete
 
     def is_replaceable(self) -> bool:
@@ -56,7 +56,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def is_too_long(self) -> bool:
-        """Whether more came than a request may have."""
+        """Whether more data came than a request may have."""
         return self._received > LONGEST
 
 
@@ -72,7 +72,7 @@ def run(app: Starlette, address: str, on_ready: Callable[[str], object]) -> None
 
 @contextmanager
 def serving(app: Starlette, address: str = "127.0.0.1:0") -> Iterator[str]:
-    """Serve in a thread for the length of the body; yields the URL."""
+    """Serve in a thread during the body; yields the URL."""
     server, begun = uvicorn.Server(_config(app)), threading.Event()
 
     async def serve(listening: socket.socket) -> None:

@@ -196,7 +196,7 @@ class StravaClient(ServiceClient):
             self.budget.record_answer(headers, elapsed=seconds)
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
-        """Nothing to do: the budget knows of the refusal, and makes the next call wait."""
+        """Raise BudgetExhaustedError after MOST_REFUSALS; before, the budget makes the next call wait."""
         if refusals >= MOST_REFUSALS:
             governing = self.budget.remaining().governing
             raise BudgetExhaustedError(governing.ceiling, governing.limit, governing.resets_at)

@@ -1,7 +1,7 @@
-"""Before the login of a dashboard with accounts: logging in, and the first page of who has no athlete.
+"""The part before the login of a dashboard with accounts: logging in, and the first page without an athlete.
 
-Nobody learns here which accounts there are: an unknown name, a wrong password and a blocked account get the same answer after
-the same work.
+Nobody can learn here which accounts exist: an unknown name, a wrong password and a blocked account get the same answer
+after the same work.
 """
 
 from fastapi import APIRouter, Request

@@ -20,7 +20,7 @@ _Sport = Annotated[str, Query(max_length=64)]
 
 
 def _asked(year: _Year = None, sport: _Sport = "") -> dict[str, Any]:
-    """What the form asks for, and the address of its cells."""
+    """The form's values, and the address of its cells."""
     query = urlencode({name: value for name, value in (("year", year), ("sport", sport)) if value})
     return {"year": year, "sport": sport, "address": f"/api/heat?{query}"}
 

@@ -19,7 +19,7 @@ ROWS = 30
 
 
 def _asked(zoom: Zoom = "14", sport: Annotated[str, Query(max_length=64)] = "") -> dict[str, Any]:
-    """What the form asks for, and how addresses say it."""
+    """The form's values, and their form in addresses."""
     return {
         "zoom": int(zoom),
         "sport": sport,
