@@ -201,7 +201,7 @@ def _report(
 
 
 def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
-    """A JSON array, a trip a line."""
+    """A JSON array, one trip per line."""
     from strava_pipeline.core.json_values import json_bytes
 
     between = b"[\n"

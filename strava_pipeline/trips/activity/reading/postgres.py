@@ -32,7 +32,7 @@ _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AN
 
 
 class PostgresTrips(TripSource):
-    """The table in the schema gamification_private if it is there, else where the search path finds it."""
+    """The table in the schema gamification_private if it is there, otherwise in the search path."""
 
     def __init__(self, url: str) -> None:
         self.name = shown(url)
@@ -108,7 +108,7 @@ class PostgresTrips(TripSource):
 
 
 def shown(url: str) -> str:
-    """The address without user and password; without anything where the parts can't be distinguished."""
+    """The address without user and password; empty if the parts can't be distinguished."""
     try:
         parts = urlsplit(url)
         place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
