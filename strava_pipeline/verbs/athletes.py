@@ -83,7 +83,7 @@ def remove(
 
 
 def _house() -> "Settings":
-    """The house's settings. Raises MisuseError in a process of one athlete, and where ATHLETES_DIR is not set."""
+    """The house's settings. Raises MisuseError in a process of one athlete, and without ATHLETES_DIR."""
     from strava_pipeline.environment.athletes import check_house
     from strava_pipeline.environment.settings import Settings
 

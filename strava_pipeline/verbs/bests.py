@@ -38,7 +38,7 @@ def restore(one: AnyId) -> None:
 
 
 def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
-    """The id of the present activity, its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
+    """The id of the activity (not deleted), its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
     from strava_pipeline.core.errors import UnknownIdError
     from strava_pipeline.lake.dashboard.activities import find_activity
     from strava_pipeline.lake.dashboard.bests import bests_of

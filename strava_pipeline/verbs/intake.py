@@ -1,7 +1,7 @@
-"""The commands `serve` and `subscription`: the web intake in the foreground, and where Strava sends its events.
+"""The commands `serve` and `subscription`: the web intake in the foreground, and the target of Strava's events.
 
-What the intake does stands in serve/. A subscription needs no login, only the API application. A callback's address is never
-shown with the secret in its path.
+The intake is in serve/. A subscription needs no login, only the API application. A callback's address is never shown
+with the secret in its path.
 """
 
 from pathlib import Path
@@ -75,7 +75,7 @@ def serve(scripted: Scripted = None) -> None:
 
 
 def _senders(settings: "Settings") -> "dict[str, Sender]":
-    """The services whose deliveries are taken."""
+    """The services whose deliveries are accepted."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.providers_file import UnusableProvidersError
     from strava_pipeline.ingest.webhook_secrets import senders
@@ -180,7 +180,7 @@ def _path(secret: str) -> str:
 
 
 def _noted() -> Any:
-    """What a source with the capability `subscription` has for it."""
+    """The data of a source with the capability `subscription`."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import part
 

@@ -310,7 +310,7 @@ _LAUNCHD = _Manager(
 
 
 def unit_text(ui: "Address | None", logs_dir: Path) -> str:
-    """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
+    """The unit for this machine: this Python, this working directory and athlete, and the UI if wanted."""
     from importlib.resources import files
 
     from strava_pipeline.environment.process_owner import own_option

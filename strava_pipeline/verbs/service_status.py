@@ -1,7 +1,7 @@
-"""What `service status`, `service time` and `service health` show: the service, its schedules, its last successful flow.
+"""The data of `service status`, `service time` and `service health`: the service, its schedules, its last successful flow.
 
-Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that Dagster's
-own daemon uses, so that they are right where clocks change, too.
+Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that
+Dagster's own daemon uses, so that they are right even if clocks change.
 """
 
 import subprocess
@@ -39,7 +39,7 @@ SILENT_AFTER = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """`outcome`: started, success, skipped or failure; `why` it was skipped or failed."""
+    """`outcome`: started, success, skipped or failure; `why`: the reason for the last two."""
 
     at: datetime
     outcome: str
@@ -48,7 +48,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """A schedule as its daemon sees it; one that is stopped has no next tick."""
+    """A schedule as its daemon sees it; a stopped one has no next tick."""
 
     name: str
     running: bool
@@ -60,7 +60,7 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """docs/formats.md describes it."""
+    """The status; docs/formats.md describes it."""
 
     alive: bool
     since: datetime | None
@@ -102,14 +102,14 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
 
 
 def _intake(settings: Settings) -> dict[str, Any] | None:
-    """None: switched off."""
+    """The intake's state, or None if it is off."""
     if not has_intake(settings):
         return None
     return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
 
 def status_advice(report: ServiceStatus) -> list[str]:
-    """What to do about what is wrong."""
+    """What to do about faults."""
     advice = []
     if not report.alive:
         advice.append("Not running. `strava-pipeline service up` starts it; until then no schedule ticks.")
@@ -154,7 +154,7 @@ def service_faults(settings: "Settings") -> list[str]:
 
 
 def _scheduler_faults(settings: "Settings") -> list[str]:
-    """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
+    """The findings of `dagster-daemon liveness-check`: whether each of its threads reported lately."""
     from strava_pipeline.verbs.instance import provide_secrets
 
     provide_secrets(settings.dagster_home)
