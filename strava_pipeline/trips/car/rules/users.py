@@ -81,7 +81,7 @@ class User:
         return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
 
     def _is_late(self, event: Event) -> bool:
-        """Whether the event is of a time before the current trip."""
+        """Whether the event is not newer than the last trip's end, or ends a trip that began after the event."""
         last, cache = self.tracker.last_trip, self.tracker.cache
         if last is not None and event.t <= last.end_time:
             return True
