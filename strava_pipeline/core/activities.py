@@ -150,7 +150,7 @@ def summary_of_detail(detail: Json, *, without: Collection[str] = (), also: Coll
     }
     if "resource_state" in summary:
         summary["resource_state"] = _SUMMARY
-    if isinstance(athlete := summary.get("athlete"), dict):  # older details name the athlete, too
+    if isinstance(athlete := summary.get("athlete"), dict):  # older details also name the athlete
         summary["athlete"] = {name: value for name, value in athlete.items() if name in _OF_ATHLETE}
     if isinstance(map_ := summary.get("map"), dict):
         summary["map"] = {name: value for name, value in map_.items() if name != "polyline"}

@@ -48,7 +48,11 @@ def explored(tiles: Collection[Tile], zoom: int) -> Explored:
 
 
 def largest_square(tiles: Iterable[Tile]) -> Square | None:
-    """The largest square of tiles, or None without tiles. It doesn't cross the antimeridian."""
+    """The largest square of tiles, or None without tiles. It doesn't cross the antimeridian.
+
+    >>> largest_square([(0, 0), (1, 0), (0, 1), (1, 1), (5, 5)])
+    Square(x=0, y=0, side=2)
+    """
     sides: dict[Tile, int] = {}  # by the south-east corner
     best: Square | None = None
     for y, x in sorted((y, x) for x, y in tiles):  # a loop: each side follows from three before it

@@ -59,6 +59,10 @@ def gear_items(pieces: Iterable[Piece], links: Links, sources: Sequence[str]) ->
     `sources`: the services, the best first; an item without a table takes its name from the first of them. A link is
     proposed where an item has pieces at two services or more; a service that a person linked to an item gets no other
     link.
+
+        # one item, "Domane", with both pieces and the links {"strava": "b1", "garmin": "9a"} proposed
+        bikes = [Piece("strava", "b1", "Domane", ...), Piece("garmin", "9a", "domane ", ...)]
+        gear_items(bikes, {}, ["strava", "garmin"])
     """
     left = sorted(pieces, key=lambda piece: (_rank(piece, sources), piece.name, piece.gear_id))
     items = []

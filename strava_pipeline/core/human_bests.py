@@ -22,7 +22,7 @@ HUMAN_BESTS: Mapping[str, Mapping[float, float]] = {  # seconds by metres
         50_000: 9523.0,  # Albertson, San Francisco, 8 Oct 2022
         100_000: 21_935.0,  # Sorokin, Vilnius, 14 May 2023
     },
-    "walk": {  # whoever walks may run a little; from a mile on, race walks
+    "walk": {  # a walk may contain some running; from a mile on, race walks
         400: 43.03,
         1000: 131.96,
         1609: 331.08,  # Bosworth, London, 9 Jul 2017

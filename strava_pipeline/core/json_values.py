@@ -16,7 +16,7 @@ import orjson
 
 Json = Mapping[str, Any]
 
-_EXACT = 2**53  # whole numbers below it are floats, too
+_EXACT = 2**53  # whole numbers below it are exact as floats
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 # Numbers this long may be below -2^63 or from 2^64 on, where orjson gives a rounded float. Strava's effort ids have 19 digits.
 _LONG, _LONG_BELOW_ZERO = b"0" * 20, b"-" + b"0" * 19
@@ -113,7 +113,9 @@ def number_text(value: float) -> str:
 
 
 MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # of what fromisoformat takes, no numbers alone
+_ISO = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T"
+)  # among the forms that fromisoformat accepts, but not numbers alone
 
 
 def parse_instant(value: Any) -> float | None:

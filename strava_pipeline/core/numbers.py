@@ -36,7 +36,11 @@ class Numbers:
 
 
 def sentence(first: str, *more: tuple[Any, str]) -> str:
-    """`first` and the items of `more` whose value isn't 0, None or empty, joined by semicolons."""
+    """`first` and those texts of `more` whose value isn't 0, None or empty, joined by semicolons.
+
+    >>> sentence("3 files", (2, "2 faults"), (0, "0 doubles"))
+    '3 files; 2 faults'
+    """
     return "; ".join([first, *(text for value, text in more if value)])
 
 

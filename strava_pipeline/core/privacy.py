@@ -32,7 +32,7 @@ class PrivacyZone:
     radius_m: float
 
     def __repr__(self) -> str:
-        return f"PrivacyZone(…, {self.radius_m:.0f} m)"  # where it lies is what nobody is to see
+        return f"PrivacyZone(…, {self.radius_m:.0f} m)"  # its place must stay hidden
 
     def holds(self, latitude: float, longitude: float, margin_m: float = 0.0) -> bool:
         """Whether a position lies in the zone or within `margin_m` of it."""

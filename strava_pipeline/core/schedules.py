@@ -9,6 +9,8 @@ def next_daily_run(cron: str, zone: str, now: datetime) -> datetime | None:
 
     A time that the clock skips in spring becomes the hour after; of a time that comes twice in autumn, the first
     counts.
+
+        next_daily_run("0 5 * * *", "Europe/Vienna", datetime(2026, 11, 27, 12, tzinfo=UTC))  # 28 November, 05:00
     """
     minute, hour, *rest = cron.split()
     if rest != ["*"] * 3 or not (minute.isdecimal() and hour.isdecimal()):

@@ -27,6 +27,9 @@ def start_fields(began: datetime, zone: str | None = None) -> dict[str, Any]:
     Args:
         began: the start, with the offset of that clock.
         zone: the clock's zone, as Europe/Vienna; None if unknown.
+
+        >>> start_fields(datetime.fromisoformat("2026-01-31T07:00:00+01:00"))["start_date"]
+        '2026-01-31T06:00:00Z'
     """
     offset = began.utcoffset()
     if offset is None:

@@ -14,7 +14,7 @@ from strava_pipeline.core.track_summaries import fastest
 WAY_FORM = 1  # raised whenever the same points would come to something else
 WAY_ZOOM = 18  # of the cells: 153 m wide at the equator, 103 m at 47.5° north
 _EVERY = 20.0  # m
-_LONGEST_STEP = 1000.0  # m: a point a minute at 60 km/h; a straight line over more is no way that anybody took
+_LONGEST_STEP = 1000.0  # m: a point a minute at 60 km/h; nobody travels further in a straight line
 _DEGREE_M = 111_195.0  # length of a degree of a great circle
 
 

@@ -46,7 +46,11 @@ def year_window(first: int, last: int, years: YearRange) -> tuple[int | None, in
 
 
 def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int]]:
-    """The years, ascending, in stretches without a gap; `at_most`: the maximum number of years in a stretch."""
+    """The years, ascending, in stretches without a gap; `at_most`: the maximum number of years in a stretch.
+
+    >>> stretches([2019, 2020, 2021, 2023], at_most=2)
+    [[2019, 2020], [2021], [2023]]
+    """
     found: list[list[int]] = []
     for year in sorted(set(years)):
         if found and found[-1][-1] == year - 1 and len(found[-1]) != at_most:
@@ -69,7 +73,11 @@ def month_window(month: str) -> tuple[int, int]:
 
 
 def months_within(first: str, last: str) -> list[str]:
-    """The months from `first` to `last`, both included, as 2026-10; empty if `last` is before `first`."""
+    """The months from `first` to `last`, both included, as 2026-10; empty if `last` is before `first`.
+
+    >>> months_within("2026-11", "2027-01")
+    ['2026-11', '2026-12', '2027-01']
+    """
     begin, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
     return [f"{place // 12:04}-{place % 12 + 1:02}" for place in range(begin, end + 1)]
 

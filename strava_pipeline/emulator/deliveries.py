@@ -195,7 +195,7 @@ def is_local(url: str) -> bool:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
         return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
-    except ValueError:  # another name, an incomplete IPv6 address, a port that is no number
+    except ValueError:  # another name, an incomplete IPv6 address, an invalid port
         return False
 
 

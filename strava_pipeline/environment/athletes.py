@@ -191,7 +191,7 @@ def become_house() -> None:
     os.environ |= {
         HOUSE: "1",
         "DAGSTER_HOME": str(home),
-        "STRAVA_DATA_DIR": str(home),  # for what Dagster's processes keep beside the runs: who is at work
+        "STRAVA_DATA_DIR": str(home),  # for Dagster's records other than runs: who is at work
         "STRAVA_LOGS_DIR": str(home / "logs"),
         "STRAVA_LEDGER_DIR": str(settings.ledger_dir),  # which may follow from the data folder
     }

@@ -13,7 +13,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment import setting_sources
 
 LARGEST = 1_000_000  # bytes; a login or a key has some kilobytes
-OTHERS = 0o077  # the permissions of whoever is not the owner
+OTHERS = 0o077  # the permissions of others than the owner
 NOT_THE_GROUP = 0o037  # of a file of root's, whose group root chose: PostgreSQL accepts the same of its key
 log = logging.getLogger(__name__)
 

@@ -100,7 +100,7 @@ def _schema(value: str) -> str:
     return value
 
 
-SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
+SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 without a second factor
 LONGEST_PASSWORD = 1024  # characters: a longer one only costs time
 
 
@@ -140,7 +140,7 @@ def _home(value: Path) -> Path:
         return _absolute(value)
     if folder := athlete_folder():
         return folder / "dagster_home"
-    committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
+    committed = _CHECKOUT / "dagster_home"  # an installed package has none next to it
     return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
 
@@ -216,7 +216,7 @@ def _categories(value: str) -> str:
 
 
 def _sports(value: str) -> str:
-    chosen_sports([value])  # raises ValueError for what is neither a group nor a sport
+    chosen_sports([value])  # raises ValueError for anything but a group or a sport
     return value
 
 
@@ -256,7 +256,7 @@ Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, wi
 Group = Annotated[str, AfterValidator(_group)]
 Repository = Annotated[SecretStr, AfterValidator(_repository)]  # restic's: an absolute path, or an address
 Cron = Annotated[Stripped, AfterValidator(_cron)]
-Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
+Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no longer a limit
 
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # in place of a host: every address of this machine
@@ -272,7 +272,7 @@ def http_url(value: str, plain_hosts: str | None) -> str:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError as error:  # half an IPv6 address, a port that is no number
+    except ValueError as error:  # half an IPv6 address, an invalid port
         raise ValueError(fault) from error
     if not usable:
         raise ValueError(fault)

@@ -227,7 +227,7 @@ def fetch_each(
                 land_failures()
             except (TransientError, RefusedError, LoginRefusedError) as error:
                 if isinstance(error, LoginRefusedError) and failures and isinstance(failures[-1][1], LoginRefusedError):
-                    raise  # not one activity's fault: the login is no longer good for these
+                    raise  # not one activity's fault: the login is no longer valid for these
                 failures.append((item, error, client.clock.now()))
                 if len(failures) >= OUTAGE:
                     probe()

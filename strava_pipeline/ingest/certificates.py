@@ -17,7 +17,7 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.facts import Fact, ok, problem, warning
 
 BUNDLE = "certificates"
-PUBLIC = Path(certifi.where())  # what is trusted where nothing else is named
+PUBLIC = Path(certifi.where())  # trusted by default
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def bundle_health(chosen: Path | None, now: datetime) -> Fact:
         again = "Install the package `certifi` again, or name another bundle in REQUESTS_CA_BUNDLE."
     try:
         found = _certificates(path)
-    except ssl.SSLError:  # an OSError, too
+    except ssl.SSLError:  # also an OSError
         return problem(BUNDLE, f"{path} holds a certificate that is damaged.", again)
     except OSError as error:
         return problem(BUNDLE, f"{path} can't be read ({error.strerror}).", again)

@@ -144,7 +144,7 @@ class Wire:
         else:
             return self._read(response, name, started)
         self._on_failure("no_answer")
-        raise failure  # outside the handler, so that the library's error, which may hold the address or a header, is no context
+        raise failure  # outside the handler, so that the library's error, which may hold the address or a header, isn't chained
 
     def _read(self, response: "Response", name: str, started: float) -> Exchange:
         parts: list[bytes] = []

@@ -34,6 +34,9 @@ def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
     """The allowance in the headers, or None if they do not say how many calls are left.
 
     Without the limit itself, any calls left count as a full limit; only 0 is little.
+
+        # 5 of 100 calls for a minute: share 0.05, resets_at a minute after `now`
+        allowance({"X-RateLimit-Limit": "100, 1000", "X-RateLimit-Remaining": "5, 900", "X-RateLimit-Reset": "60"}, now)
     """
     for prefix in _PREFIXES:
         limits, left = (_numbers(headers.get(f"{prefix}-{name}")) for name in ("Limit", "Remaining"))

@@ -29,7 +29,7 @@ INSTALL = (
 )
 _NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
 _LONGEST = 300  # characters of a line of restic's that is shown
-# the age at which restic itself takes a lock for that of a dead process, wherever that ran
+# the age from which restic itself treats a lock as a dead process's, wherever that ran
 STALE = timedelta(minutes=30)
 _EVERY = 1.0  # seconds between two looks at what a restore has written
 Each = Callable[[dict[str, Any]], object]
@@ -228,7 +228,7 @@ class Restic:
                     each_line(text) if each_line else each(_object(text))
                 code = process.wait()
             finally:
-                if process.poll() is None:  # interrupted: restic ends by itself, and tidies up
+                if process.poll() is None:  # interrupted: restic ends by itself, and cleans up
                     process.terminate()
                     process.wait()
                 if process.stdout:

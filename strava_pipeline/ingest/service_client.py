@@ -33,10 +33,10 @@ from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
 from strava_pipeline.ingest.refusals import refusal_of
 
-REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
+REPORTED_EVERY = 60.0  # seconds of a pause: a watcher sees that the run is alive
 SECOND_TRY = 30.0  # s after a first refusal at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
-KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
+KEPT_BACK = 0.1  # of a limit, for others with the same login
 # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
 BRIEF = timedelta(minutes=1)
 LONGEST = timedelta(days=7)  # of a pause that is believed: one of years would keep all runs from asking, by one answer

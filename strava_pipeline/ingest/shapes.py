@@ -23,7 +23,7 @@ _DEEPEST = 8  # levels; services' answers have five
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|_")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[0-9]+")
 _UNKNOWN, _NUMBER = "?", "#"
-_TELLING = 4  # letters: a shorter word beside an unknown one may be a piece of a secret
+_TELLING = 4  # letters: a shorter word next to an unknown one may be a piece of a secret
 
 
 @dataclass(slots=True)
@@ -60,7 +60,11 @@ def below(source: str, path: str, key: str) -> str:
 
 
 def safe_key(source: str, key: str) -> str:
-    """A key without unknown words: `avgHr`, `zone_#` for zone_12, `?` for a name, a date or a secret."""
+    """A key without unknown words: `avgHr`, `zone_#` for zone_12, `?` for a name, a date or a secret.
+
+    >>> safe_key("garmin", "averageHR"), safe_key("garmin", "zone_12"), safe_key("garmin", "Anna")
+    ('averageHR', 'zone_#', '?')
+    """
     if key in _names_of(source):
         return key
     if not _FIELD.fullmatch(key):

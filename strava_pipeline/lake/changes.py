@@ -30,7 +30,7 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.paths import Lake
 
-DECIDING = "changes"  # the lock of whoever proposes or decides: each sees what the other has recorded
+DECIDING = "changes"  # the lock for proposing and deciding: each sees what the other has recorded
 _FILE = re.compile(r"([0-9]{3,})-(intent|outcome)\.json")
 
 
@@ -153,7 +153,7 @@ def verdicts(lake: Lake) -> dict[str, Verdicted]:
 
 
 def _verdicts(lake: Lake) -> Iterator[Verdicted]:
-    for each in decisions(lake, ChangeDecision).all:  # a torn line was confirmed to nobody
+    for each in decisions(lake, ChangeDecision).all:  # a torn line was never confirmed
         yield Verdicted(each.id, each.round, each.verdict, each.at, each.old)
 
 

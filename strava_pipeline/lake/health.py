@@ -157,7 +157,7 @@ def listings_health(lake: Lake) -> Fact:
             manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (OSError, ValidationError):
             held = any(folder.glob("page-*")) or (folder / "manifest.json").exists()
-            unread += [folder] if held else []  # an empty folder is no loss
+            unread += [folder] if held else []  # an empty folder is not a loss
             continue
         whole = [page for page in manifest.pages if not page.lost]  # lost ones are noted, and listed again
         pages += len(whole)

@@ -20,7 +20,7 @@ from strava_pipeline.environment.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
 FULL = 4_000_000  # bytes of a segment: then the next is begun, so that read ones can be deleted
-ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: beyond, a person has to find out why nobody reads
+ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: with more, a person has to find out why nobody reads
 ENDING = ".ndjson"
 ReadOffsets = Mapping[str, int]
 """How far a journal was read: bytes of each segment. Several writers may each have a segment."""
@@ -90,7 +90,7 @@ class _Segment:
             os.fsync(self._file)
         except OSError:
             with suppress(OSError):
-                os.ftruncate(self._file, self.size)  # half a batch was acknowledged to nobody
+                os.ftruncate(self._file, self.size)  # half a batch was never acknowledged
             raise
         self.size += len(content)
 

@@ -23,7 +23,7 @@ from strava_pipeline.lake.paths import Lake
 Category = Literal["info", "warning", "error"]
 _ID = re.compile(r"[0-9a-f]{1,15}")  # a number that a cursor can hold
 KEPT = 500  # notifications: a month of a bad connection
-LINES = 2000  # in the file: then it is written again with what is kept
+LINES = 2000  # in the file: then it is rewritten with the kept ones
 LONGEST = 1000  # characters of a message; Discord takes 2,000 in all
 CLEARED_FOR = timedelta(days=2)  # a cleared one is remembered as long as the same could come once more that day
 

@@ -33,7 +33,7 @@ def owner_table(lake: Lake, source: str) -> OwnerTable:
     try:
         return _read(unpacked_json(newest.folder / pages[0].file)["books"])
     except (OSError, DamagedFileError, LookupError, TypeError, ValueError):
-        return OwnerTable()  # whoever reads the page for gold reports what is wrong with it
+        return OwnerTable()  # the reader of the page for gold reports its faults
 
 
 def _read(books: Sequence[Mapping[str, Any]]) -> OwnerTable:

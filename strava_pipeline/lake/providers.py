@@ -212,7 +212,7 @@ def last_allowance(lake: Lake, provider: str) -> KeptAllowance | None:
     return None
 
 
-_PAUSE, _ALLOWANCE = "pause", "allowance"  # beside the outcomes
+_PAUSE, _ALLOWANCE = "pause", "allowance"  # next to the outcomes
 
 
 def _outcomes(lake: Lake, provider: str) -> Path:

@@ -46,7 +46,7 @@ _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
 _TIMES = "strava_pipeline.times"
 _MADE_BY = (_CATALOGUE, _EDGE, _TIMES)
-_VERSION_OF = ("id", "source")  # a row by one source is no version of another source's row
+_VERSION_OF = ("id", "source")  # a row by one source isn't a version of another source's row
 
 PageCounts = dict[str, int]  # number of pages by listing
 
@@ -254,7 +254,7 @@ def _shard(
     manifest = listing.manifest
     last = {years.clamp(year): page.file for page in manifest.pages for year in page.local_years}
     held: dict[int, list[pl.DataFrame]] = {}
-    written: dict[int, int] = {}  # how many rows of which year
+    written: dict[int, int] = {}  # the number of rows by year
     waiting: list[Json] = []
     came: list[datetime] = []  # when the page of each of them did
 

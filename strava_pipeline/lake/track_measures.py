@@ -217,7 +217,7 @@ def _seen(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
     """The cells of each activity with its athlete and group. `owners`: of the activities that count."""
     schema = {"activity_id": pl.Int64, "athlete_id": pl.Int64, "sport_group": pl.String}
     counted = pl.DataFrame([(one, *owner[:2]) for one, owner in owners.items()], schema, orient="row")
-    return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name nobody
+    return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name no athlete
 
 
 def _counted(table: Table, seen: pl.DataFrame) -> pl.DataFrame:

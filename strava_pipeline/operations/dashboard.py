@@ -105,7 +105,7 @@ class DashboardPipeline:
     def _sharing(self) -> Iterator[None]:
         """Readings of the snapshot in the body use the pages' connection: opening the file costs 20 ms of CPU."""
         with ExitStack() as held:
-            with suppress(PipelineError):  # whoever needs it says what is wrong with it
+            with suppress(PipelineError):  # pages that need it report its faults
                 held.enter_context(shared_by_thread(self._lake.snapshot, self.snapshot.reader))
             yield
 

@@ -124,4 +124,4 @@ def fetch_gear(run: RunContext, strava: BudgetedSource, options: CallOptions, *,
     return StepReport("gear", [report, calls_left(strava, 0)], rows, findings=found, stopped=report.stopped)
 
 
-_PROFILE = "profile"  # the lock of whoever fetches athlete and gear
+_PROFILE = "profile"  # the lock for fetching athlete and gear

@@ -103,7 +103,7 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
     with reading(run.lake) as connection:
         if made:
             merge_right_years(run, scope.years, step.merge)
-        for asset in {*scope.checks} - step.agreements.keys():  # of what this step did not make
+        for asset in {*scope.checks} - step.agreements.keys():  # for assets that this step did not make
             step.compare(connection, scope.years, asset)
         rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in made}
         more = {asset: [finding] for asset, finding in step.agreements.items()}

@@ -72,7 +72,7 @@ class LandReport(Numbers):
         default_factory=dict, repr=False
     )  # names of files that are not kept, by kind
     unsupported: list[str] = field(default_factory=list, repr=False)  # names of paths of a kind that is not read
-    nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths of which nothing is kept
+    nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths from which nothing is kept
     unknown: set[str] = field(default_factory=set, repr=False)  # columns and sports that are kept as they are
 
     def shown(self) -> dict[str, Any]:

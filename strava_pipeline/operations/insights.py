@@ -30,7 +30,7 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, StepReport
 from strava_pipeline.operations.table_rules import Finding
 
-LOCK = "insights"  # two runs at once would each write half of what the other compares
+LOCK = "insights"  # two runs at once would each write half of the files that the other compares
 _PICTURES = 3  # a year; Dagster keeps those of every run
 Opened = Callable[[], AbstractContextManager[Connection]]
 """Opens the published warehouse."""

@@ -287,7 +287,7 @@ def _write(files: list[BinaryIO], *lines: str) -> None:
     """Write each file's own line, if it is still open."""
     for file, line in zip(files, lines, strict=False):
         file.write(f"{line}\n".encode(errors="backslashreplace"))
-        file.flush()  # what was written before a kill is there
+        file.flush()  # lines written before a kill are there
 
 
 def _close(files: list[BinaryIO]) -> None:

@@ -98,7 +98,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
         spec = offered(name, settings)
-        # Where there is no list of a year, one of everything serves the runs of all years.
+        # Without a list by year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]
         size = min(settings.per_page, spec.rows_a_call)

@@ -120,7 +120,7 @@ def pull_kind(run: RunContext, source: Source, kind: Kind, after: int | None = N
     def land(answer: Received) -> None:
         try:
             source.spec.kinds[kind](parse_json(answer.body))
-        except Exception as error:  # what is on disk must be readable, or every merge would stop at it
+        except Exception as error:  # stored answers must be readable, or every merge would stop at them
             raise TransientError(
                 f"{source.spec.title}: an answer about {kind} has another shape", body=answer.body
             ) from error

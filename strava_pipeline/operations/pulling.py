@@ -234,7 +234,7 @@ def _resumed(
         years=run.years,
         source=source.spec.name,
         account=source.account_name,
-        # Where there is no list of a year, one of everything serves the runs of all years.
+        # Without a list by year, one of everything serves the runs of all years.
         also_used=not is_by_start(source.spec.name) and config.mode != "all",
         since=since,
     )

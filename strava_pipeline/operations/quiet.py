@@ -89,14 +89,14 @@ def what_is_due(
                 return "details"
     if not are_shards_current(lake, years, run.years):
         return "shards"
-    if settings.export_url is not None:  # what is missing elsewhere is known there alone
+    if settings.export_url is not None:  # what PostgreSQL lacks is known only there
         return "export"
     return "copy" if settings.is_copied and _lacks_files(run, settings) else ""
 
 
 def _lacks_files(run: RunContext, settings: Settings) -> bool:
     """Whether the second copy lacks more than the results of quiet listings since, or is so old that these are due, too."""
-    from strava_pipeline.operations.copying import beside  # whoever makes no copy needs none of it
+    from strava_pipeline.operations.copying import beside  # not needed without a copy
 
     gather_beside(run.lake, beside(run.lake, settings))
     age = copy_age(run.lake, settings.copy_place)

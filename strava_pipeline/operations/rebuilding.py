@@ -86,7 +86,7 @@ def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
         changed=said.append,
     )
     make_tracks(run, run.years.all)
-    publish(run.lake)  # what is computed of tracks
+    publish(run.lake)  # values computed from tracks
     opened = partial(snapshot, run.lake)
     insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
     remove_old_readings(run.lake)

@@ -61,7 +61,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
     """Expire due data, and complete an interrupted expiry. The first time is announced, and waits for NOTICE."""
     lake, days = run.lake, settings.api_keep_days
     if days is None:
-        lake.expiry_announced.unlink(missing_ok=True)  # whoever sets it again is told again
+        lake.expiry_announced.unlink(missing_ok=True)  # a person who sets it again is notified again
     if not lake.working.exists() or (days is None and not expired_ids(lake)):
         return
     with run.exclusive(_LOCK):
@@ -73,7 +73,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
             lake.shape_of(STRAVA).unlink(missing_ok=True)  # it names gear; what stays is looked at again
-        with run.exclusive(lock_of(STRAVA)):  # whoever follows events writes to their listings
+        with run.exclusive(lock_of(STRAVA)):  # runs that follow events write to their listings
             remove_from_bronze(lake, until, run.years, run.now())
         if years := remove_from_gold(lake, run.years):
             make_tracks(run, years)

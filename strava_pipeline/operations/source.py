@@ -197,7 +197,7 @@ class Source:
 
     def probe(self) -> None:
         """Ask for an empty listing."""
-        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
+        with suppress(RefusedError, GoneError):  # a service that refuses a window in the future counts as answering
             next(self.client.list_pages(int(self._run.now().timestamp()), None, 1), None)
 
     def begin_listing(self, window: Window, at: datetime, account: Account | None = None) -> Listing:

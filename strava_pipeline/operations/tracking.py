@@ -57,14 +57,14 @@ class TracksReport(Numbers):
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
     """Make tracks from files first, since streams are only needed for the rest; the warehouse is held for a year at a time."""
     report = TracksReport()
-    came = _came(run)  # once: what is imported meanwhile is not noted as written
+    came = _came(run)  # once: imports that come meanwhile are not recorded as written
     if are_tracks_due(run.lake):
         with writing(run.lake) as connection:
             report.tracks_removed += remove_tracks_of_undone(run.lake, connection)
     with progressing(run.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(run.lake) as connection:
-                if undone_names(run.lake) != came.undone:  # an undone import's must not be written behind its removal
+                if undone_names(run.lake) != came.undone:  # an undone import's must not be written after its removal
                     came = _came(run)
                 of_each = tracks_by_activity(connection, came.recorded)
                 of_files = sync_file_tracks(run.lake, connection, year, of_each, came.givers, lambda: advance(1))

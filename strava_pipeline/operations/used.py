@@ -68,7 +68,7 @@ def note_first_shown(settings: Settings, *, may_rise: bool) -> None:
 @lru_cache(maxsize=1)
 def _first_with_data(settings: Settings, _minute: int) -> int:
     """The first year with an activity, if listings show that no service has an older one; else the first year."""
-    if len(unused(settings)) < len(parts("jobs")):  # systems beside activities have years of their own
+    if len(unused(settings)) < len(parts("jobs")):  # systems besides activities have years of their own
         return settings.first_year
     return (
         later_first_year(Lake(settings.data_dir), settings.first_year, sources_set_up(settings)) or settings.first_year

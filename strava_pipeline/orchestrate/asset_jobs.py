@@ -69,7 +69,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
                     metadata = shown({"seconds": time.monotonic() - began, **report.metadata, **numbers})
                     context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=metadata))
             if settings.is_copied:
-                from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
+                from strava_pipeline.operations.copying import copy_after_run  # which no other process loads
 
                 copied = copy_after_run(run, settings)
                 context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata)))

@@ -30,7 +30,7 @@ from strava_pipeline.orchestrate.tags import MAX_RETRIES, REQUEST, SCHEDULE, SEN
 
 KEPT = "What was fetched is kept, and the next run of the job goes on from there."
 AGAIN = "What was fetched is kept. Launch the run again later."
-# what may pass by itself, so that a retry can help
+# temporary errors, for which a retry can help
 _MAY_PASS = (TransientError, LoginServiceError, RepeatingListingError, BudgetExhaustedError, LimitReachedError)
 
 

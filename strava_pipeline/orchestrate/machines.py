@@ -30,7 +30,7 @@ class MachinesRunLauncher(CeleryRunLauncher):
 
     def __init__(self, *args: Any, now: Callable[[], float] = time.monotonic, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # dagster-celery names its task again at each launch, of which Celery writes ten lines into the log
+        # dagster-celery renames its task at each launch, about which Celery writes ten lines into the log
         warnings.filterwarnings("ignore", "Task name 'execute_job' is already registered")
         self._now = now
         self._silent_since: dict[str, float] = {}  # by run; only the daemon asks

@@ -81,7 +81,7 @@ def read_records(home: Path, run_ids: Sequence[str]) -> Records:
     be read.
     """
     with closing(_opened(home / _EVENTS)) as events:
-        events.execute("SELECT count(*) FROM alembic_version")  # of which nothing is asked; but it has to open
+        events.execute("SELECT count(*) FROM alembic_version")  # from which nothing is read; but it has to open
     with closing(_opened(home / _RUNS)) as runs:
         beats = [json.loads(body) for (body,) in runs.execute("SELECT body FROM daemon_heartbeats")]
         places = ", ".join("?" * len(run_ids))

@@ -172,7 +172,7 @@ def no_login(settings: Settings) -> dg.SkipReason | None:
 
 DAILY_ASSETS = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it
 LATE = timedelta(hours=2)  # a daily run of minutes, after a start that was late by a restart
-TOO_LATE = timedelta(hours=8)  # nobody minds a laptop that was opened at noon
+TOO_LATE = timedelta(hours=8)  # a laptop that was opened at noon is normal
 Asset = dg.AssetsDefinition | dg.AssetSpec
 _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, weeks or months
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached

@@ -198,7 +198,7 @@ def _materialized(
         numbers = metadata | shown(report.by_year.get(year, {}))
         tags = tags_before(context, report.asset, year) if report.ends else None
         yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers, tags=tags)
-    if years and not report.ends:  # what the steps below wait for; by itself it would report every year of the run
+    if years and not report.ends:  # the later steps wait for it; by default it would report every year of the run
         yield dg.MaterializeResult(
             asset_key=report.asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
         )

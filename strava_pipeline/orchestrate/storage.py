@@ -77,7 +77,7 @@ class PipelineStorage(DagsterSqliteStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        keep_files_private()  # in a daemon or web server, too, that no command of ours started
+        keep_files_private()  # also in a daemon or web server that no command of ours started
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_BATCH_SIZE))  # Dagster reads it there at each event
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]  # its own names its own classes
         home = Path(base_dir).expanduser()  # as Dagster expands DAGSTER_HOME itself
@@ -121,7 +121,7 @@ class PipelineEventLog(SqliteEventLogStorage):
                     if event.dagster_event_type in _ENDS:
                         unreached = (checks.c.run_id == run_id) & (checks.c.execution_status == "PLANNED")
                         index.execute(checks.delete().where(unreached))
-            os.utime(self.path_for_shard(run_id))  # the UI waits for that: what was written is in the log beside it
+            os.utime(self.path_for_shard(run_id))  # the UI waits for it: the output is in the log next to it
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

@@ -35,7 +35,7 @@ BY = "by"  # who asked for the run, where Dagster's UI can't tell
 ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
 
 FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
-LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for
+LAST = {PRIORITY: "-10"}  # resumed runs: after everything that a person or a schedule requests
 
 STEP_FIRST = {PRIORITY: "10"}  # of a step: before the others of its run that could begin
 STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin

@@ -9,7 +9,7 @@ from strava_pipeline.environment.settings import Settings
 
 ALL = "*"  # in place of a host: every address of this machine, of IPv4 and IPv6
 _DASHBOARD_PORT = "8723"
-_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: nobody has it, and nothing is sent there
+_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: unassigned, and nothing is sent there
 
 
 def dashboard_address(settings: Settings) -> str | None:

@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):
         self.number = next(_numbers)
         others = (other for other in self.connections if isinstance(other, Connection))
         present = [other for other in others if not other.transport.is_closing()]
-        if len(present) > MOST:  # this one is at rest, too, and goes where all others are at work
+        if len(present) > MOST:  # including this one, which is closed if all others are at work
             replaceable = (other for other in present if other.is_replaceable())
             min(replaceable, key=lambda other: other.number).transport.close()
 
@@ -100,7 +100,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         http=Connection,
         ws="none",
         lifespan="on",
-        access_log=False,  # the application's own log masks what is secret
+        access_log=False,  # the application's own log masks secrets
         log_level="warning",
         server_header=False,
         proxy_headers=False,

@@ -122,7 +122,7 @@ class EditsContract:
         _assert_private(one, report, caplog.text)
 
         _take_back(one, ids[plain], ids[rejected])
-        one.apply()  # goes on with what is left
+        one.apply()  # continues with the rest
         assert one.by_state() == found | {"applied": [*NAMES[3:6], "at the start 1"], "undone": NAMES[:1]}
         assert [one.writes_of(key) for key in one.keys] == [2 if by_calls else 0, 0, 0, 1, 1, 1, 0], "each once"
         assert subject.title_of(plain) == "at the start 1"

@@ -145,7 +145,7 @@ class FailureContract:
         report = world.pull(mode, *years)
         assert (report.listing_resumed, report.as_of) == (True, stopped.manifest.started_at)
         assert world.names() == [f"ride {number}" for number in range(1, 6)]
-        if mode == "all":  # what is recent is looked at again
+        if mode == "all":  # recent activities are looked at again
             return
         assert report.rows_received <= 4, (
             "of those that came, at most the one where the listing broke off is asked for again"

@@ -117,7 +117,7 @@ def _files_and_gear(
     with watched("Comparing files", None, output_follows=True) as advance:
         found = list(archive_files(container, export, limits, advance))
     wrong = [FileDifference(row.filename or "", FileProblem.SHARED) for row in export.shared]
-    if container.kind is not Kind.FILE:  # a list alone has no files beside it
+    if container.kind is not Kind.FILE:  # a list alone has no files with it
         wrong += [FileDifference(row.filename or "", FileProblem.NOT_IN_ARCHIVE) for row in export.missing]
         wrong += [FileDifference(name, FileProblem.PICTURE_MISSING) for name in export.missing_media]
     wrong += compare_files(found, held)

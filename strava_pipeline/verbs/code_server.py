@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strava_pipeline.orchestrate.dagster_private import DagsterGrpcServer, ManagedGrpcPythonEnvCodeLocationOrigin
 
 LOG_LEVEL = "warning"  # as `dagster dev` has it
-_UNASKED = 30  # seconds after which the process with the definitions ends where nobody asks it, as Dagster has it
+_UNASKED = 30  # seconds after which the unused process with the definitions ends, as in Dagster
 _LOOK = 5.0  # seconds between looks whether it answers
 _MISSES, _MOST_MISSES = 3, 120  # looks in vain until another one is started: twice as many each time, up to ten minutes
 _PARTING = 5.0  # seconds in which the process with the definitions is told to end, once its runs have

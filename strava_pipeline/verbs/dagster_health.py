@@ -35,7 +35,7 @@ _CHOICES = {
     "compute_logs": {"compute_logs"},
 }
 
-_EARLIER = {  # values that earlier versions wrote and that this one has others for; nobody chose them
+_EARLIER = {  # values of earlier versions that this one replaces; nobody chose them
     "run_coordinator.module": "dagster.core.run_coordinator",
     "run_coordinator.class": "QueuedRunCoordinator",
     "run_monitoring.start_timeout_seconds": 180,

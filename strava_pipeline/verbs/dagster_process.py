@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
 
 
-GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
+GRACE = 30  # seconds that Dagster's daemon and web server get to end if nobody waits for them: in `dev`, or without a parent
 PATIENCE = {
     "DAGSTER_GRPC_TIMEOUT_SECONDS": "180",  # for the launch of a run, as for all else that starts (dagster.yaml)
     "DAGSTER_SCHEDULE_ORPHANED_STATE_RETENTION_SECONDS": "10000000000",  # a switch outlasts what is not set up for a while
@@ -264,7 +264,7 @@ def _run(
         with guarded(command, watched, GRACE, env=environment, folder=folder, locks=locks) as process:
             os.close(watched)
             try:
-                deferred.close()  # one that came meanwhile ends Dagster, too
+                deferred.close()  # one that came meanwhile also ends Dagster
                 code = process.wait() or 1  # 0 where its daemon died
                 echo("Dagster ended by itself; its last lines show why.", err=True)
                 end_group(process.pid)  # its daemon may have outlived it
@@ -365,7 +365,7 @@ def _has_members(group: int) -> bool:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    stats = list(Path("/proc").glob("[0-9]*/stat"))  # none where there is no Linux
+    stats = list(Path("/proc").glob("[0-9]*/stat"))  # not on Linux
     return not stats or any(_is_alive_in(group, stat) for stat in stats)
 
 

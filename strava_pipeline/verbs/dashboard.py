@@ -73,7 +73,7 @@ def _served(
     from strava_pipeline.serve.dashboard.athletes_app import build_house
     from strava_pipeline.verbs.accounts import begin_house
 
-    of_house = dagster if is_house() else None  # the UI of an athlete's Dagster is no admin's
+    of_house = dagster if is_house() else None  # an athlete's Dagster UI isn't for admins
     return (
         house,
         lambda say: build_house(house, DashboardPipeline, behind_proxy=behind_proxy, dagster=of_house, say=say),

@@ -50,7 +50,7 @@ def activity(
     if not path.parent.is_dir():
         raise MisuseError(f"{path.parent} is no folder. Make it, or name a file in a folder that is there.")
     lake = Lake(Settings.load().data_dir)
-    zones = () if full else goals_of(lake).zones  # where they can't be read, nobody knows what to cut
+    zones = () if full else goals_of(lake).zones  # if they can't be read, the places to cut are unknown
     with current_snapshot(lake) as connection:
         body, said = _original(lake, connection, one, zones) if original else _track(lake, connection, one, path, zones)
     _write_new(path, body)

@@ -114,7 +114,7 @@ def write_report(
     from strava_pipeline.lake.user_files import goals_of
 
     lake = Lake(settings.data_dir)
-    zones = goals_of(lake).zones if with_map else ()  # where the file can't be read, nobody knows what to leave out
+    zones = goals_of(lake).zones if with_map else ()  # if the file can't be read, the places to leave out are unknown
     with _published(settings) as published:
         summary = _summary(published, year, sports)
         connection, athlete, _, _ = published

@@ -149,9 +149,9 @@ NO_CONFIGURATION = (  # what Dagster raises where it can't make sense of a dagst
     dg.DagsterInvalidConfigError,
     dg.DagsterInvariantViolationError,
     CheckError,  # also where a module that it names is not installed
-    ArgumentError,  # a database's URL that is none
+    ArgumentError,  # an invalid database URL
     TypeError,  # an emptied section
-    ValueError,  # text that is not UTF-8; a URL's port that is no number
+    ValueError,  # text that is not UTF-8; a URL's invalid port
 )
 _STORAGE_PACKAGES = ("dagster_postgres", "dagster_mysql")  # neither need be installed
 

@@ -160,7 +160,7 @@ def _checked_base(callback: str) -> str:
     try:
         parts = urlsplit(callback)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half an IPv6 address, a port that is no number
+    except ValueError:  # half an IPv6 address, an invalid port
         usable = False
     if not usable or parts.query or parts.fragment or not callback.isprintable() or " " in callback:
         raise MisuseError("--callback is an address like https://my.host, without ? and #.")

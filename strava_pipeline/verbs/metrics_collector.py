@@ -127,6 +127,6 @@ class MetricsCollector(Collector):
 def _one_connection(lake: Lake) -> Iterator[None]:
     """Open the snapshot once for all readings in the body, since that costs 20 ms of CPU."""
     with ExitStack() as held:
-        with suppress(PipelineError):  # each part that needs it says what is wrong with it
+        with suppress(PipelineError):  # each part that needs it reports its faults
             held.enter_context(insights_snapshot(lake))
         yield

@@ -19,7 +19,7 @@ from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, plain, printable
 
-__all__ = ["plain"]  # beside its own
+__all__ = ["plain"]  # besides its own
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:

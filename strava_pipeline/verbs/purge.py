@@ -206,8 +206,8 @@ class Purge:
     stays: list[tuple[Path | None, str]]
     left: list[str] = field(default_factory=list)  # what should have gone elsewhere and could not
     api: bool = False  # only what came by Strava's API goes
-    copy: str | None = None  # where the second copy is that goes, too, or what came by Strava's API in it
-    exported_to: str | None = None  # the schema in PostgreSQL in which the athlete's rows go, too
+    copy: str | None = None  # the address of the second copy to delete, or to clear of Strava's API data
+    exported_to: str | None = None  # the schema in PostgreSQL from which the athlete's rows are deleted
 
     @property
     def command(self) -> str:

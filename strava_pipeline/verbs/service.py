@@ -48,7 +48,7 @@ def dev(
                 raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
             instance = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
-            settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # there is none
+            settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # it doesn't exist
             settings = settings.model_copy(update={"dashboard_address": free_address(settings.dashboard_address)})
         else:
             settings, env_file = Settings.load(), None

@@ -143,7 +143,7 @@ def _archive(settings: "Settings", text: str) -> Path | None:
 
     if not text:
         return None
-    path = Path(text.strip("'\"").replace("\\ ", " ")).expanduser()  # as a terminal writes what is dragged into it
+    path = Path(text.strip("'\"").replace("\\ ", " ")).expanduser()  # a terminal's form of a dragged file
     check_paths(settings, [path])
     return path
 

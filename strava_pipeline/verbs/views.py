@@ -42,6 +42,9 @@ def show(
         forms: the formats of fields' values, by name; by default by their type.
         most: the maximum number of rows shown of each table; None for all.
         to: where a person reads it; None for stdout.
+
+        # files: 3, then a table "imports: 2" with the columns name and rows
+        show({"files": 3, "imports": [{"name": "a", "rows": 2}, {"name": "b", "rows": 5}]})
     """
     if as_json:
         echo_json(answer)

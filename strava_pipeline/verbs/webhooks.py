@@ -200,7 +200,7 @@ def _span(seconds: float) -> str:
     return f"in some {seconds / 60:.0f} minutes" if seconds >= 120 else f"in {seconds:.0f} s"
 
 
-NO_SUBSCRIPTION = 1  # any id will do where there is no subscription
+NO_SUBSCRIPTION = 1  # without a subscription any id will do
 
 
 @contextmanager

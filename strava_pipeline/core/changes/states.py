@@ -216,7 +216,7 @@ class _States:
         for attempt in self.history.attempts:
             attempts[attempt.id].append(attempt)
         undone = _undone(self.history)
-        # What takes another change back is judged by the state of that one, which is never such a change itself.
+        # An undoing change is judged by the state of the change that it undoes, which is never an undoing one itself.
         for key, proposal in sorted(last.items(), key=lambda each: each[1].change.undoes is not None):
             self._found[key] = self._state(key, proposal, verdicts.get(key), attempts[key], undone.get(key))
         return {key: self._found[key] for key in last}

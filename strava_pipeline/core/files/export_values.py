@@ -25,7 +25,7 @@ _MONTHS = (  # how a month's name begins, January first, in the languages that S
 _MONTH = {word: number for number, words in enumerate(_MONTHS.split(", "), start=1) for word in words.split()}
 _ACCENTS = "\u0300\u0301\u0302\u0308"  # grave, acute, circumflex, diaeresis; the breve makes another letter of и
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*")
-_SPACES = r"'’\s"  # \s has the spaces that don't break, too
+_SPACES = r"'’\s"  # \s includes non-breaking spaces
 _LEADING = re.compile(rf"[+-]?\d[\d.,{_SPACES}]*")
 _BY_SIGN = {
     sign: re.compile(rf"[+-]?(?:\d+|[1-9]\d{{0,2}}(?:[{other}{_SPACES}]\d{{3}})+)(?:[{sign}]\d+)?")

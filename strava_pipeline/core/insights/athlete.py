@@ -24,13 +24,13 @@ from typing import Any
 
 from strava_pipeline.core.sports import ALL, SPORTS
 
-# Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3: seven levels by power, of which five have a range
+# Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3: seven levels by power, five of them with a range
 # of heart rates. Shares of the threshold at which each level after the first begins.
 POWER_SHARES = (0.55, 0.75, 0.90, 1.05, 1.20, 1.50)
 HEARTRATE_SHARES = (0.68, 0.83, 0.94, 1.05)
 RIDE, RUN = "ride", "run"
 _WEIGHT, _PACE = "weight_kg", "threshold_pace"
-_RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete is none
+_RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete isn't
     "ftp": (30.0, 700.0, "W"),
     "threshold_heartrate": (60.0, 230.0, "bpm"),
     _WEIGHT: (20.0, 300.0, "kg"),

@@ -25,11 +25,11 @@ from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.text import templates
 
 WIDTH, HEIGHT = 520, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, in the larger type of a phone, too
+LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, including a phone's larger type
 _TICKS = 6  # at most, on the upper axis
-_EDGE = 8  # units beside a chart whose lines have no names
-_APART = 18  # units between two labels that can both be read, on a phone, too
-_LEAST_BAR = 0.05  # units: a sum of what is nothing may differ from it in the last digits
+_EDGE = 8  # units next to a chart whose lines have no names
+_APART = 18  # units between two labels so that both can be read, even on a phone
+_LEAST_BAR = 0.05  # units: a sum of zeros may differ from 0 in the last digits
 
 
 @dataclass(frozen=True, slots=True)

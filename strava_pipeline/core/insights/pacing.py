@@ -213,7 +213,11 @@ def _reaches(amount: float, goal: float) -> bool:
 
 
 def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:
-    """Three goals for an athlete without any: the projection rounded up to the next `step`, and one step on either side."""
+    """Three goals for an athlete without any: the projection rounded up to the next `step`, and one step on either side.
+
+    >>> default_goals(1234, 100)
+    [1200, 1300, 1400]
+    """
     if projected <= 0:
         return []
     middle = math.ceil(projected / step) * step

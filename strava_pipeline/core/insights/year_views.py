@@ -13,7 +13,7 @@ from strava_pipeline.core.sports import ALL
 
 SHOWN = {"distance": "distance_m", "time": "moving_time_seconds", "climb": "elevation_gain_m"}
 """The available measures, by their names in addresses."""
-MOST_SPORTS = 4  # groups in a report, beside all together: each has a view of each measure
+MOST_SPORTS = 4  # groups in a report, besides all together: each has a view of each measure
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "id": pl.Int64(),
     "athlete_id": pl.Int64(),
     "source": pl.String(),
-    "title": pl.String(),  # only of what has no length and no distance
+    "title": pl.String(),  # only for activities without a length and a distance
     "sport_type": pl.String(),
     "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
@@ -38,19 +38,19 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "max_heartrate": pl.Float64(),
     "upload_id": pl.Int64(),
     "external_id": pl.String(),
-    "file_names": pl.List(pl.String()),  # of a file by itself, every one that it ever had
-    "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
+    "file_names": pl.List(pl.String()),  # for a file without a row, every name that it ever had
+    "contents": pl.List(pl.String()),  # hashes of its files' unpacked contents
     "format": pl.String(),  # of its file
     "source_id": pl.String(),  # its source's own id
     "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
     "by_hand": pl.Boolean(),  # a person wrote it down
-    "not_counted": pl.Boolean(),  # its source says that it is in no total, such as a leg of another one
+    "not_counted": pl.Boolean(),  # its source says that no total includes it, such as a leg of another one
 }
 _BUCKET = 6 * 3600.0  # s
-_NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
+_NUMBER = r"\d{7,}"  # in a name: somebody's id, unless it is a date
 _DATE = r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?$"
-_PUSHED = r"^(?<sender>[a-z][a-z0-9_]*)_push_(?<key>[0-9]+)$"  # Strava's name of what another service sent it
+_PUSHED = r"^(?<sender>[a-z][a-z0-9_]*)_push_(?<key>[0-9]+)$"  # Strava's name for another service's upload
 _KEYS = ["id_a", "id_b"]
 
 

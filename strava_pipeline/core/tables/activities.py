@@ -259,7 +259,9 @@ IMPORTED_ACTIVITIES = Table(
     "imported_activities",
     "What imports say of each activity, a row per source, the newest; also where a better source is the one that counts.",
     tuple(
-        replace(column, key=column.name in ("id", "source"), low=None, high=None)  # what is believable is told of gold
+        replace(
+            column, key=column.name in ("id", "source"), low=None, high=None
+        )  # implausible values are reported from gold
         for column in ACTIVITIES_ALL.columns
         if column.name not in _HERE_ALONE
     ),

@@ -37,7 +37,7 @@ class Kind(Enum):
         return _BIGQUERY[self]
 
 
-_BIGQUERY = {  # lists are JSON: what is repeated there can't be NULL
+_BIGQUERY = {  # lists are JSON: elements of a repeated column can't be NULL
     Kind.BIGINT: "INTEGER",
     Kind.INTEGER: "INTEGER",
     Kind.DOUBLE: "FLOAT",

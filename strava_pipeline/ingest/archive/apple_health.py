@@ -18,7 +18,7 @@ from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEnt
 from strava_pipeline.ingest.archive.exports.apple_health import KEY
 from strava_pipeline.ingest.files.markup import pull_parser
 
-ENDING = ".workouts.json"  # behind the document's name
+ENDING = ".workouts.json"  # added to the document's name
 _CHUNK = 1 << 18  # bytes that are a tree at once
 _HEAD = 1 << 20  # bytes in which the document's type stands; exports of today have 10 kB there
 _ROOT = re.compile(rb"<HealthData[\s>]")

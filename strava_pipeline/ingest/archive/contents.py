@@ -34,7 +34,7 @@ class Contents:
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
     athletes: Mapping[str, int] = field(default_factory=dict)  # the athlete of each list, by the list's name
-    # names of entries of which nothing is kept, by ending
+    # names of entries from which nothing is kept, by ending
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
     service_lists: tuple[ServiceList, ...] = field(default=(), repr=False)  # of other services' exports

@@ -52,7 +52,7 @@ class ZipEntries:
     entries: list[Entry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     oversized: list[Oversized] = field(default_factory=list)
-    unpacked: list[IO[bytes]] = field(default_factory=list)  # archives within the archive; must stay open, too
+    unpacked: list[IO[bytes]] = field(default_factory=list)  # nested archives; must stay open, too
 
     def add(self, other: "ZipEntries") -> None:
         """Add the contents of a nested archive."""
@@ -151,7 +151,7 @@ def _refusal(name: str, member: zipfile.ZipInfo, *, may_hold: bool) -> Fault | N
 
 def _name(member: zipfile.ZipInfo) -> str:
     """A member's name as text, with forward slashes."""
-    stored = member.orig_filename  # since Python 3.12 `filename` is the name beside it
+    stored = member.orig_filename  # since Python 3.12 `filename` is that additional name
     if not member.flag_bits & UTF8:
         raw = stored.encode("cp437", "replace")
         stored = decode_name(_in_unicode(member.extra, raw) or raw)

@@ -53,7 +53,7 @@ class Points:
         self._rows: list[Sequence[float | None]] = []
         self._room = most  # rows that may still be added to those in frames
         self._frames: list[pl.DataFrame] = []
-        self._leapt_at = 0  # the place in `_rows` of the first row behind the last leap of the clock
+        self._leapt_at = 0  # the index in `_rows` of the first row after the last leap of the clock
 
     def add(self, row: Sequence[float | None]) -> None:
         """Add a row. Raises TooManyPointsError beyond the limit."""

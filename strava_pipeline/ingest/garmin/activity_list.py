@@ -17,10 +17,10 @@ from strava_pipeline.ingest.service_client import Answer, ServiceClient, Service
 
 LISTING = "/activitylist-service/activities/search/activities"
 OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
-SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
+SLACK = 20  # a page is the last one if more than a twentieth of the requested rows is missing
 CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
 REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
-MOST_EMPTY = 3  # pages without a row at one place, behind rows that came: each is gone back from, for it is no end
+MOST_EMPTY = 3  # empty pages at one place, after pages with rows: each leads back, since it isn't the end
 FIRST_DAY = date(1970, 1, 1)
 
 
@@ -62,7 +62,7 @@ class ActivityLister(ServiceProvider):
                 raise TransientError(f"GET {LISTING}: {self.spec.title} gives empty pages in the middle of the list")
             if not seen.issuperset(keys):
                 number += 1
-                beyond = limit - (place - start)  # what was asked for beside what the page repeats
+                beyond = limit - (place - start)  # rows requested besides the repeated ones
                 yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
             repeated = repeated + 1 if keys and keys == last else 0
             if repeated >= REPEATS:

@@ -180,7 +180,7 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminCl
         return connect_unofficially(settings, clock, on_wait)
     unofficial: GarminClient | None = None
     if tokens_file(settings).exists():
-        with suppress(NeedsLoginError):  # a damaged one: whoever changes something gets to know
+        with suppress(NeedsLoginError):  # a damaged one: a change reports it
             unofficial = connect_unofficially(settings, clock, on_wait)
     return connect_by_key(settings, key, clock, on_wait, unofficial)
 

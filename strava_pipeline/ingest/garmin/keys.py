@@ -95,7 +95,7 @@ def _saved_key(settings: Settings) -> Key | None:
 
 
 def _clients_file(settings: Settings) -> Path | None:
-    # the home folder is nobody's where there are several
+    # with several athletes the home folder belongs to none of them
     if settings.garmin_personal_api_key_file or settings.athlete_folder:
         return settings.garmin_personal_api_key_file
     with suppress(RuntimeError):  # a user without a home, as in some containers

@@ -87,7 +87,7 @@ NO_SPORT = frozenset({*DRIVES, "safety", "assistance", "incident_detected"})
 """Types that a watch records but that aren't an athlete's activity."""
 _PARENTS = {1: "Run", 2: "Ride", 3: "Hike", 9: "Walk", 26: "Swim"}  # types that others belong to, by Garmin's number
 _SAFETY = 157  # the type above assistance and incident_detected
-_INDOORS = frozenset({"treadmill_running", "bouldering"})  # beside those that begin with indoor_ or virtual_
+_INDOORS = frozenset({"treadmill_running", "bouldering"})  # besides those that begin with indoor_ or virtual_
 _RIDES = ("ride", "e_ride")
 
 _VISIBILITY = {"public": "everyone", "subscribers": "followers_only", "groups": "followers_only", "private": "only_me"}

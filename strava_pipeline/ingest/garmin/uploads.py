@@ -48,7 +48,7 @@ class Uploads:
             self._service.clock.sleep(BETWEEN if check else 0.0)
             try:
                 found = self._status(path)
-            except PipelineError:  # the file is with Garmin: whoever asked reads what became of it
+            except PipelineError:  # Garmin has the file: the caller polls its status
                 break
             answers, result = [taken, found], _result(found.body)
             if _is_read(result):

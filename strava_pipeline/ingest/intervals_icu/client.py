@@ -115,7 +115,7 @@ class IntervalsClient(ServiceProvider):
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         """A page for each year with activities, the newest first; one for a range of up to a year. `per_page` has no effect."""
         first = EARLIEST if after is None else _day(after) - DAY
-        last = LATEST if before is None else _day(before) + 2 * DAY  # whether that day itself is listed, nobody knows
+        last = LATEST if before is None else _day(before) + 2 * DAY  # whether that day itself is listed is unknown
         until = last.isoformat()
         number, calls = 0, self.calls
         while True:

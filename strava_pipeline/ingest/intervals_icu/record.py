@@ -107,7 +107,7 @@ def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping
         fields = start_fields(began, zone)
         return fields if zone else {"start_date": fields["start_date"]}
     offset = timedelta(seconds=round((local - start.replace(tzinfo=None)).total_seconds()))
-    if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, and nobody knows which
+    if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, but which is unknown
         return {"start_date": start_fields(start)["start_date"], "start_date_local": clock_text(local)}
     return start_fields(start.astimezone(timezone(offset)), zone)
 

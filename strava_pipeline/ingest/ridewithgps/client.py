@@ -84,7 +84,7 @@ class RideWithGpsClient(ServiceProvider):
             on_wait=on_wait,
         )
         super().__init__(NAME, base_url, service)
-        self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
+        self._gear: Received | PipelineError | None = None  # this run's list of gear, or the reason why it is missing
         self._gear_of_trips: dict[str, Any] = {}  # by its id, as the trips of this run show it
         self._details: dict[str, Received] = {}  # the trips that came last, by their ids
         self._follows = False  # whether this run asked the feed

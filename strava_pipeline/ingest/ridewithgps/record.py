@@ -187,7 +187,7 @@ def _zone(trip: Json) -> ZoneInfo | None:
     try:
         return ZoneInfo(zone) if isinstance(zone, str) and zone else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None  # such as the words that users have: Pacific Time (US & Canada)
+        return None  # such as users' words: Pacific Time (US & Canada)
 
 
 def _places(given: Json) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
             found["sport_is_assumed"] = True
         is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
     is_stationary = given.get("is_stationary")
-    # nobody rides one on a road, whatever is said of standing still
+    # nobody rides one on a road, even if the trip isn't marked as stationary
     is_virtual = found["sport_type"] in INDOORS.values()
     if is_indoors or isinstance(is_stationary, bool):
         found["trainer"] = is_indoors or is_virtual or bool(is_stationary)

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError, piece_to_set
 
-# of the web site's answer, which may hold what is private beside
+# from the web site's answer, which may contain private data besides
 KEPT = "id", "name", "gear", "gear_id", "updated_at"
 
 

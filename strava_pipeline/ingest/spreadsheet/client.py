@@ -143,7 +143,7 @@ class SpreadsheetClient(LandingClient):
     def _table(self, path: Path, body: bytes) -> Table:
         if path.suffix.lower() in TEXTS:
             return read_delimited(path.name, body)
-        # here, as whoever keeps CSV needs no openpyxl
+        # here, because CSV needs no openpyxl
         from strava_pipeline.ingest.spreadsheet.workbook import read_workbook
 
         return read_workbook(path.name, body, self._sheet)

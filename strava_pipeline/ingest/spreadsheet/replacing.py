@@ -18,7 +18,7 @@ from strava_pipeline.core.durable import sync_file, sync_folder
 from strava_pipeline.core.errors import SourceError, TransientError
 from strava_pipeline.ingest.spreadsheet.files import is_open_elsewhere, read_file
 
-BACKUPS = 5  # copies of ours that stay beside the file, the newest
+BACKUPS = 5  # our copies that stay next to the file, the newest
 _ASIDE = "strava_pipeline"  # in the name of the file that takes the place of the other one
 
 

@@ -23,7 +23,7 @@ from strava_pipeline.ingest.spreadsheet.files import MOST_BYTES, not_whole, too_
 from strava_pipeline.ingest.spreadsheet.table import Table, table_of
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Excel wraps a workbook with a password in, and the old .xls
-_VALUES = (b"v>", b"is>", b"f>", b"<f", b":f")  # ends or beginnings of what a cell holds: value, text, formula
+_VALUES = (b"v>", b"is>", b"f>", b"<f", b":f")  # ends or beginnings of a cell's contents: value, text, formula
 _EXACT = 2**53  # a double holds no whole number beyond it
 
 

@@ -93,7 +93,7 @@ class SpreadsheetWriter:
         path, body = self._file(book)
         if path.suffix.lower() != ".xlsx":
             raise UnsupportedChangeError(f"{path.name} is read only. Save it as .xlsx, or change it yourself.")
-        # here, as whoever keeps CSV needs no openpyxl
+        # here, because CSV needs no openpyxl
         from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 
         return WorkbookEditor(path.name, body, layout)
@@ -101,7 +101,7 @@ class SpreadsheetWriter:
     def _written(self, book: int, edited: bytes) -> Answered:
         path, body = self._file(book)
         before, after = sha256(body).hexdigest(), sha256(edited).hexdigest()
-        # of its own versions it keeps none: the copies that stay shall be of what the owner had
+        # none of its own versions is kept: the copies must be of the owner's
         copy = replace(path, body, edited, None if before in self._own else self._clock.now())
         self._own.add(after)
         content: dict[str, Value] = {"backup": copy, "before": before, "after": after}

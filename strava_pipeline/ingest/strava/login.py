@@ -16,7 +16,11 @@ from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 
-__all__ = ["examine_claim", "login_facts", "revoked_at"]  # which the registry asks here, beside this module's own
+__all__ = [
+    "examine_claim",
+    "login_facts",
+    "revoked_at",
+]  # which the registry asks here, in addition to this module's own
 
 APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
 
@@ -30,7 +34,7 @@ def write_problem(settings: Settings) -> str | None:
     """Why nothing can be changed at Strava, for a person; None if possible or unknown."""
     try:
         may_write = login_state(settings).may_write
-    except PipelineError:  # there is no login, or it can't be read: whoever asks Strava says so
+    except PipelineError:  # the login is missing or unreadable, which a call to Strava reports
         return None
     return "The login may only read. To allow changes: strava-pipeline auth --write" if may_write is False else None
 

@@ -31,7 +31,7 @@ from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write
 from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
 from strava_pipeline.lake.paths import Lake
 
-OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down: no fault of what was asked for
+OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down, which isn't the activity's fault
 
 
 class Queue(BaseModel):

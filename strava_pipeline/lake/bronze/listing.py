@@ -114,7 +114,7 @@ class Listing:
         try:
             body = b"" if whole else unpacked(path)
             kept = b"[]" if whole else without_activities(body, ids)
-        except (OSError, EOFError, ValueError, zlib.error):  # damaged: whoever reads it says so
+        except (OSError, EOFError, ValueError, zlib.error):  # damaged, which its readers report
             return None
         if kept == body:
             return None
@@ -228,7 +228,7 @@ class Listing:
                 _set_aside(path)
                 continue
             if content == [] and self._lake is not None and expired_ids(self._lake, self.manifest.source):
-                path.unlink()  # perhaps not the end, but a page of which nothing is kept: it is asked for again
+                path.unlink()  # perhaps not the end, but a page from which nothing is kept: it is asked for again
                 continue
             at, number = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
@@ -318,7 +318,7 @@ def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
     if listing.manifest.has_lost:
         pages = listing._editable().pages
         for place, page in enumerate(pages):
-            # of a page without rows nobody knows the content
+            # the content of a page without rows is unknown
             if page.lost and page.rows and (folder / page.file).exists():
                 pages[place] = page.model_copy(update={"lost": False})
     return listing

@@ -92,7 +92,7 @@ class PageEntry(BaseModel):
         0  # activities that were in it and left (expired.py): they are not among `rows`, their starts still count
     )
     foreign: int = 0  # items of another service, which are not among `rows`
-    withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows nothing but that it has them
+    withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows only that it has them
     unreadable: list[UnreadableRow] = []  # among `rows`
     without: list[str] = []  # of a detail: fields that listings don't show
     also: list[str] = []  # of a detail: fields without a column that listings do show
@@ -130,7 +130,7 @@ class Manifest(BaseModel):
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
     host: str | None = None  # of the API that answered
-    run_id: str | None = None  # of the run that uses it; None: nobody's, so whichever run comes next goes on with it
+    run_id: str | None = None  # of the run that uses it; None: nobody's, so the next run continues it
     as_of: datetime | None = None  # of its oldest page, where that is older than the run that uses it
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
@@ -159,7 +159,7 @@ class Manifest(BaseModel):
         """The pages after the end: gaps that were asked for again."""
         if self._end is None:
             return []
-        return self.pages[self._end + (self.walked is None) :]  # the empty page that ended it is none of them
+        return self.pages[self._end + (self.walked is None) :]  # without the empty page that ended it
 
     @property
     def _end(self) -> int | None:

@@ -48,7 +48,7 @@ def resumable_listing(
             listing.adopt_orphans(years)
             manifest = listing.manifest
         if manifest.has_lost:
-            continue  # what it lacks is not behind its last page
+            continue  # missing activities are not after its last page
         serves = manifest.run_id in (None, run_id) or manifest.whole_pages > FEW_CALLS
         if same and not manifest.complete:
             return listing if serves else None

@@ -38,7 +38,7 @@ def _entries(folder: Path, prefix: str = "") -> list[tuple[str, object]]:
     """The entries of a folder, by name, whose names begin with `prefix`."""
     with suppress(OSError), os.scandir(folder) as found:
         return sorted((each.name, _look(each)) for each in found if each.name.startswith(prefix))
-    return []  # there is none
+    return []  # it doesn't exist
 
 
 def _look(path: Path | os.DirEntry[str]) -> object:

@@ -54,7 +54,7 @@ def widget_files(lake: Lake) -> WidgetFiles:
 def _names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
-    except OSError:  # there is none, or it is no folder
+    except OSError:  # missing, or not a folder
         return []
 
 

@@ -47,7 +47,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 
-JUDGED = "judged:"  # + year: a note of what the marks of a year were last set from
+JUDGED = "judged:"  # + year: a note of the inputs of the year's last marks
 GONE = "gone:"  # + listing of events: a note of its judged deletions
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year

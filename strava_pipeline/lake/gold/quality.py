@@ -28,7 +28,7 @@ from strava_pipeline.lake.sql import sql
 
 _OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
 _KNOWN_GEAR = "SELECT gear_id FROM gear WHERE source = $source AND found IS NOT NULL ORDER BY gear_id"
-_KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them are the names of the gear
+_KEYS = 3  # columns before the values: id, athlete_id, deleted_at; after them come the names of the gear
 
 
 def wrong_columns(connection: Connection, tables: Iterable[str]) -> dict[str, dict[str, str]]:

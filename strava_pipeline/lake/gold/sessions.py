@@ -48,7 +48,7 @@ def instance(spills: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         before = own.execute(f"SELECT {_SETTINGS}").fetchall()
         yield own
-        with suppress(duckdb.Error):  # such as a full disk: what was committed stands in the file's log
+        with suppress(duckdb.Error):  # such as a full disk: committed data stand in the file's log
             for (name,) in own.execute(_ATTACHED).fetchall():
                 own.execute(f'DETACH "{name}"')
             is_kept = not spills.exists() and own.execute(f"SELECT {_SETTINGS}").fetchall() == before
@@ -75,7 +75,7 @@ def interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):
             connection.execute("SELECT 1")
         if error.__cause__ is None:
-            signal.raise_signal(signal.SIGINT)  # its handler says once more what is to be raised
+            signal.raise_signal(signal.SIGINT)  # its handler raises the right exception again
         raise error.__cause__ or KeyboardInterrupt from None
 
 

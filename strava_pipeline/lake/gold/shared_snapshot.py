@@ -36,9 +36,9 @@ class SharedSnapshot:
         self._lake, self._lock = lake, threading.Lock()
         self._open: tuple[File, Connection] | None = None
         self._empty: Connection | None = None
-        self._refused: tuple[File, str] | None = None  # one of another version, and what is said of it
+        self._refused: tuple[File, str] | None = None  # one of another version, and the error about it
         self._used_at = 0.0  # by the steady clock
-        self._limit = ""  # of memory, as DuckDB has it by itself
+        self._limit = ""  # of memory, DuckDB's own default
         self._is_watched = self._is_resting = False
 
     @contextmanager
@@ -110,7 +110,7 @@ class SharedSnapshot:
             connection.close()
             self._refused = (file, str(error))
             raise
-        with suppress(duckdb.Error):  # damage, which whoever needs the view comes upon
+        with suppress(duckdb.Error):  # damage, which users of the view will meet
             connection.execute(_COUNT)
         return connection
 

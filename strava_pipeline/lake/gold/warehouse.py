@@ -37,9 +37,9 @@ from strava_pipeline.lake.sql import literal, view_statements, views_version
 Connection = duckdb.DuckDBPyConnection
 T = TypeVar("T")
 REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everything in bronze
-_VIEWS = "derived"  # the note of which version made the views
+_VIEWS = "derived"  # the note of the version that made the views
 _LOCK = "warehouse"
-_PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
+_PATIENCE = 20  # seconds to wait for a program that holds the file without our lock, such as DuckDB's shell
 NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
 _ROW_GROUP = 30_720  # rows that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
 NEW_FILE = (f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")  # options, if the file is a new one

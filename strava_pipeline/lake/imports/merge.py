@@ -69,8 +69,8 @@ _HELD = (
     "WHERE activity.source = $source"
 )
 
-_MERGED = "imported:"  # + name: a note of which pages of an import were merged
-_SHARDS = "sources:"  # + year: a note of which shards these were, so that the same ones are not merged again
+_MERGED = "imported:"  # + name: a note of the merged pages of an import
+_SHARDS = "sources:"  # + year: a note of the merged shards, so that they are not merged again
 _FILES = "imported_files"  # a note of the imports whose files were
 
 _TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year are written

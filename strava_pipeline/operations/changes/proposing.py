@@ -25,7 +25,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.run_context import RunContext
 
-_SEEN = "proposed_from"  # a note of what the table was last made from
+_SEEN = "proposed_from"  # a note of the inputs of the last table
 _LEFT = "proposals_left_out"  # a note of how many more changes could be proposed
 
 

@@ -248,7 +248,7 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
             *own_checks(PUBLISHED, {"views_applied": "Every file of the user's own views/ is in the snapshot."}),
         ],
         config=PublishConfig,
-        op_tags=STEP_LAST,  # with what is computed of the tracks of its run, and also where that fails
+        op_tags=STEP_LAST,  # after the values computed from its run's tracks, even if those fail
     )
 
 

@@ -41,7 +41,7 @@ def run_child(
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     command = [python, "-m", GUARD, "guard", str(watched), str(GRACE), "strava_pipeline", *arguments]
     try:
-        log.write_bytes(b"")  # and appended to, because another run of the job may be writing, too
+        log.write_bytes(b"")  # and appended to, because another run of the job may also be writing
         with (
             log.open("a", buffering=1, encoding="utf-8") as out,  # by lines
             subprocess.Popen(

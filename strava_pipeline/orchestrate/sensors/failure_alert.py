@@ -30,7 +30,7 @@ from strava_pipeline.orchestrate.notifying import is_about_failure
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import ALERT, BACKFILL, BY_HAND
 
-FRESH = timedelta(days=1)  # what failed earlier is no news; a message that can't be sent is given up then
+FRESH = timedelta(days=1)  # earlier failures are old news; a message that can't be sent is given up then
 AT_ONCE = 2  # messages a tick, which has a minute: each may take twice alerts.PATIENCE
 # between two tries to send; the first pause is a minute, each the double of the last
 LONGEST_PAUSE = timedelta(hours=1)

@@ -48,7 +48,7 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
-INTERVAL = 30  # seconds: what is said of one activity within it costs one call
+INTERVAL = 30  # seconds: several events about one activity within it cost one call
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
 _AFTER = f"{HIDDEN}imports"  # tag: which imports a merge is of
 
@@ -87,7 +87,7 @@ def _taking_in(
         if there:
             return "Still growing."
         return "A request takes in what is there." if dropped else ""
-    # what is there already is known, and costs little
+    # existing data is recognised, and costs little
     run_key = f"{settings.data_dir} {_digest([f'{path} {there[path]}' for path in unchanged])}"
     if runs := context.instance.get_runs(filters=dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1):
         return f"Run {runs[0].run_id} is of what was dropped: {runs[0].status.value.lower()}."

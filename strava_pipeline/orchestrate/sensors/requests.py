@@ -97,7 +97,7 @@ def requests_sensor(
             else:
                 try:
                     asked = request_of(settings, request, clock.now())
-                    if asked.job_name not in names:  # Dagster would refuse whatever waits beside it, too
+                    if asked.job_name not in names:  # otherwise Dagster would refuse everything that waits with it
                         if now() - request.at < SOON:
                             continue
                         raise PipelineError(_NOT_LOADED)
@@ -160,6 +160,6 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
             return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
-            # of which years the files are is known when they are read
+            # the files' years are known when they are read
             return jobs[IMPORT_ALL_JOB], years.all, {FILE_BRONZE: {"paths": paths}}
     raise AssertionError(f"no job does {wanted}")

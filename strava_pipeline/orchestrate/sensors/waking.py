@@ -28,7 +28,7 @@ def requests_watched(instance: dg.DagsterInstance, lake: Lake) -> Iterator[None]
 
     def watch() -> None:
         while not ended.wait(PAUSE):
-            with suppress(Exception):  # a database that is busy, a disk that fails: the sensor looks by itself, later
+            with suppress(Exception):  # a busy database, a failing disk: the sensor looks by itself, later
                 if asked_since(lake, utc_now() - FRESH):
                     wake(instance, REQUESTS)
 

@@ -52,7 +52,7 @@ _NOT_ANSWERED = frozenset(
         b"upgrade",
     )
 )
-# beside Dagster's own policy, and as strict as its pages bear: they load from here alone, and in no frame
+# in addition to Dagster's own policy, and as strict as its pages allow: they load from here alone, and in no frame
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; connect-src 'self' {socket}; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; object-src 'none'"

@@ -44,7 +44,7 @@ def log_in(request: Request, form: LoginForm) -> Response:
         return render(request, "login.html", {**_FORM, "failure": _WRONG}, status=403)
     site, accounts = site_of(request), house_of(request).accounts
     if (before := accounts.session(request.cookies.get(site.cookie, ""), site.now())) is not None:
-        accounts.end_session(before)  # of whoever used this browser
+        accounts.end_session(before)  # of this browser's last user
     answer = login_again(site, request, accounts.begin_session_of(account, site.now()))
     answer.headers.update(WITHOUT_CACHE)
     return answer

@@ -93,7 +93,7 @@ class Guard:
         changes = request.scope.get("method") not in READING
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
-        # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
+        # The path of the scope, by which routes are found; request.url also depends on the Host header.
         path = request.scope["path"]
         if is_open(path):
             return receive
@@ -166,7 +166,7 @@ def is_own_host(headers: Headers, site: Site) -> bool:
     try:
         parts = urlsplit(f"//{hosts[0]}")
         name, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:  # half an IPv6 address, a port that is no number
+    except ValueError:  # half an IPv6 address, an invalid port
         return False
     if not name or parts.netloc != hosts[0] or "@" in hosts[0]:
         return False

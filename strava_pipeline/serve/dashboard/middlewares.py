@@ -149,7 +149,7 @@ class Shortening:
             for each in _written(path)
         }
         longest = sorted(self._short, key=len, reverse=True)
-        # not the begin of another name: /data is no part of /database
+        # not the beginning of another name: /data isn't a part of /database
         self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")(?:(?<=/)|(?![\w-]))")
 
     def __call__(self, text: bytes) -> bytes:

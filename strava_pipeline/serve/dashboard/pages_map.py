@@ -14,7 +14,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
-_Unset = BeforeValidator(lambda value: value or None)  # a form sends its empty fields, too
+_Unset = BeforeValidator(lambda value: value or None)  # a form also sends its empty fields
 _Year = Annotated[int | None, Query(ge=1900, le=2999), Digits, _Unset]  # in this order: None has no bounds
 _Sport = Annotated[str, Query(max_length=64)]
 

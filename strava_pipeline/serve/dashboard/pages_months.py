@@ -90,7 +90,7 @@ def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) 
     return {
         "totals": totals,
         "shares": {month: round(each / most * 100) for month, each in shown.items()},
-        "marks": {name: service(name)[:3].capitalize() for name in names},  # by which all services can be told apart
+        "marks": {name: service(name)[:3].capitalize() for name in names},  # that distinguish all services
     }
 
 
@@ -139,7 +139,7 @@ def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> di
         **waiting_changes(changes, page),
         "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
         "decided": decided,
-        "is_again": True,  # parts of a page that is there, in place of its own
+        "is_again": True,  # parts that replace those of an open page
         "is_out_of_band": False,
     }
 

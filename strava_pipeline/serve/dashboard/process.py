@@ -177,7 +177,7 @@ class _Workers:
     def _start(self, number: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        # held back until the worker has handlers of its own, and is known here: nobody would end one that came after the signal
+        # held back until the worker has its own handlers, and is known here: nobody would end one that came after the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         if not self._is_ending:
             pid = os.fork()

@@ -22,7 +22,7 @@ DAGSTER = "/dagster"  # below it is Dagster's UI, where that is served (dagster_
 DOCUMENT = "/api/openapi.json"
 
 
-ADMIN = "/admin"  # below it is what admins alone may see, where there are accounts
+ADMIN = "/admin"  # with accounts, the part below it is for admins only
 DATA = ("api_", "pages_")
 ALONE = ("alone_",)
 HOUSE = ("house_",)

@@ -58,5 +58,5 @@ def _origin(wanted: Wanted, month: str | None) -> tuple[str, str]:
         case MonthWanted(month=own):
             return f"/month/{own}", month_name(own)
         case BackfillWanted(year=year):
-            return f"/sync?year={year}", f"Sync {year}"  # which there is of a year without activities, too
+            return f"/sync?year={year}", f"Sync {year}"  # a year without activities has one, too
     return (f"/month/{month}", month_name(month)) if month is not None else _ORIGINS[wanted.kind]

@@ -53,7 +53,7 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
-    house: House | None = None  # where there are accounts
+    house: House | None = None  # if there are accounts
     has_data: bool = True  # False: the pages before the login, and of who has no athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)

@@ -181,7 +181,7 @@ class Live:
                     answered = await asyncio.to_thread(need.noted, answered, self._oracle, at)
         try:
             await self._keep(line_bytes(answered))
-        except (OSError, PipelineError):  # a full disk, a full inbox: what is not in the log was not received
+        except (OSError, PipelineError):  # a full disk, a full inbox: a line outside the log was not received
             self._apply(line, None)
         else:
             self._users[line.user_id] = user

@@ -18,7 +18,7 @@ from strava_pipeline.ingest.garmin.emulator.app import application
 from strava_pipeline.ingest.garmin.emulator.entries import PRIVACY, entry
 from strava_pipeline.ingest.garmin.emulator.service import Garmin
 
-FIRST_ID = 21_000_000_000  # of what Garmin did not send to Strava
+FIRST_ID = 21_000_000_000  # for activities that Garmin did not send to Strava
 ON_SECOND_WATCH, ABSENT_AT_STRAVA, RENAMED = 0.4, 0.06, 0.3  # shares of the activities
 _PUSHED = re.compile(r"garmin_push_(\d+)")
 _TYPES = {

@@ -20,7 +20,7 @@ from strava_pipeline.emulator.service import Headers, Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
 API = "/api/v1"
-MOST_EVENTS = 50  # of a delivery; how many there are really, nobody documents
+MOST_EVENTS = 50  # of a delivery; the real number is undocumented
 USER = "API_KEY"  # literally: the password is the key
 WITHHELD = {"status": 422, "error": "Cannot read Strava activities via the API"}
 DENIED = {"status": 403, "error": "Access denied"}
@@ -64,7 +64,7 @@ class IntervalsIcu(base.EmulatedService):
     consents: Consents = field(default_factory=lambda: Consents("315", "intervals-client-secret"))
 
     def __post_init__(self) -> None:
-        # How long the pauses are, and how many, nobody documents; they grow.
+        # The number and length of the pauses are undocumented; they grow.
         deliveries = Deliveries(0, orders=Orders(attempts=6, timeout=10.0, pause=1.0, growth=2.0))
         self.subscriber = Subscriber(
             deliveries, lambda found: {"secret": self.webhook_secret, "events": found}, MOST_EVENTS

@@ -85,7 +85,7 @@ async def revoke(request: Request) -> Response:
         return unauthorized("Application", "", "invalid")
     if "token" not in fields:
         return bad_request("Application", "token", "missing")
-    if state.tokens.is_issued(fields["token"]):  # an unknown token is no error: RFC 7009, section 2.2
+    if state.tokens.is_issued(fields["token"]):  # an unknown token is not an error: RFC 7009, section 2.2
         withdraw(state)
     return answer({})
 

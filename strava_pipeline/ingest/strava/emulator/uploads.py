@@ -24,7 +24,7 @@ PROCESSING, READY, FAILED, DELETED = (  # developers.strava.com/docs/uploads
     "There was an error processing your activity.",
     "The created activity has been deleted.",
 )
-_OWN = ("sha256", "ready")  # what is kept of an upload and not shown
+_OWN = ("sha256", "ready")  # stored fields of an upload that are not shown
 
 
 def routes() -> list[Route]:

@@ -29,7 +29,7 @@ def database_of(settings: Settings) -> URL:
         return URL.create("sqlite+pysqlite", database=str(Lake(settings.data_dir).app_records))
     try:
         url = make_url(settings.database_url.get_secret_value())
-    except (SQLAlchemyError, ValueError):  # the latter for a port that is no number
+    except (SQLAlchemyError, ValueError):  # the latter for an invalid port
         raise MissingSettingsError(f"DATABASE_URL is no address of a database. {_LIKE}") from None
     if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
         raise MissingSettingsError(f"DATABASE_URL is not PostgreSQL's. {_LIKE}")

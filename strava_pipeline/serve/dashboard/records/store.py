@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
-LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
+LINK = timedelta(hours=24)  # then an unopened link no longer logs in
 FREE_FAILURES = 5  # of a client, then it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -103,7 +103,7 @@ class Records:
                 asked = {"client": name, "now": seconds_of(now), "free": free, "forgotten_after": _of(FORGOTTEN_AFTER)}
                 if connection.execute(statement("begin_attempt"), asked).first() is None:
                     row = connection.execute(statement("next_attempt"), {"client": name}).first()
-                    connection.rollback()  # what is not examined counts for nobody
+                    connection.rollback()  # an attempt that isn't checked is not counted
                     return timedelta(seconds=max(1, (row.open_at if row else 0) - seconds_of(now)))
         return None
 

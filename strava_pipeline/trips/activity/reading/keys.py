@@ -30,7 +30,7 @@ NO_KEYS = (
     '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated, '
     "or name a program that prints them in TRIPS_KEYS_COMMAND."
 )
-LARGEST = 65_536  # bytes of a file, or of what a program prints; a thousand keys have 45,000
+LARGEST = 65_536  # bytes of a file, or of a program's output; a thousand keys have 45,000
 _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself ignores characters that are not base64
 
 
@@ -96,7 +96,7 @@ def _keys(texts: list[Any], where: str) -> "Iterator[Fernet]":
 
 SETTING = "TRIPS_KEYS_COMMAND"
 COMMAND_SECONDS = 30.0  # for its answer: password managers that ask a server need a few
-# of this process: the answer of each command, or why there is none
+# in this process: the answer of each command, or the reason for none
 _answers: dict[str, str | MissingSettingsError] = {}
 _lock = Lock()
 

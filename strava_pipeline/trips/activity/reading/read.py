@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
-TOO_LARGE = object()  # in place of a column's content; it is no token
+TOO_LARGE = object()  # instead of a column's content; it isn't a token
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",

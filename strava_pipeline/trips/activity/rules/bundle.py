@@ -87,7 +87,7 @@ class Bundle:
     def as_json(self) -> dict[str, Any]:
         """The bundle as `export` writes it."""
         found = _exported(self) | {"summary": self.summary.as_json()}
-        del found["decryption"]  # which stands behind the diagnostic
+        del found["decryption"]  # which follows the diagnostic
         return found | {"diagnostic": self.diagnostic, "decryption": self.decryption.as_json()}
 
     @classmethod

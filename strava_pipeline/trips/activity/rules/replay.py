@@ -265,6 +265,9 @@ def threshold_sets(
     """The baseline; a set per `name=key=value[,key=value]`; and per value of each grid `key=a,b,c`, or per combination of them.
 
     Raises MisuseError for unreadable text, an unknown key, a name given twice.
+
+        # the names: baseline, strict, max_avg_speed_kmh=30, max_avg_speed_kmh=32
+        threshold_sets(thresholds(), ["strict=max_avg_speed_kmh=30"], ["max_avg_speed_kmh=30,32"])
     """
     axes: dict[str, dict[float, None]] = {}
     for text in grids:

@@ -180,7 +180,7 @@ def waypoints(bundles: Sequence[Bundle]) -> dict[str, list[Position]]:
     return found
 
 
-LIGHT_MS = 299_792_458.0  # m/s: what a device calls faster is no speed
+LIGHT_MS = 299_792_458.0  # m/s: a device's faster speeds are invalid
 _METRES_A_DEGREE = EARTH_M * math.pi / 180
 _Point = tuple[float, float, float, float | None, float | None]  # at, latitude, longitude, speed, accuracy
 

@@ -46,7 +46,7 @@ class Limits:
     odometer_km: Number = 0.5  # more since the last parked reset: it drives, whatever the API says; the former tracker
     counted_s: Number = 50.0  # between two counted pings; the app's own pause when it sent one a minute
     cooldown_s: Number = 1800.0  # after a trip one needs evidence to begin; chosen, AutoPi reopens for 600 s
-    min_trip_km: Number = 0.1  # less is no trip; the former tracker
+    min_trip_km: Number = 0.1  # a shorter one isn't a trip; the former tracker
     long_route_percent: Number = 5.0  # over the direct route; the former tracker
     haversine_factor: Number = 1.15  # roads are longer than straight lines between points; the former tracker
 

@@ -62,7 +62,7 @@ class Cache:
     api_error_count: int = 0  # errors of the car's API in a row
     gps_events: tuple[Point, ...] = ()  # the phone's
     gps_trail: tuple[Point, ...] = ()  # the car's
-    audi_gps: Point | None = None  # the car's latest, of whatever make it is
+    audi_gps: Point | None = None  # the car's latest, of any make
     gps_only_mode: bool = False
     end_triggered: float | None = None  # when the phone said that the trip is over
     x_odo_anchor: float | None = None  # the odometer at the last parked reset
