@@ -113,9 +113,7 @@ def number_text(value: float) -> str:
 
 
 MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
-_ISO = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T"
-)  # among the forms that fromisoformat accepts, but not numbers alone
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # as fromisoformat accepts, except numbers alone
 
 
 def parse_instant(value: Any) -> float | None:

@@ -10,9 +10,7 @@ from strava_pipeline.core.limits import DAY, QUARTER
 from strava_pipeline.ingest.ledger import Ledger, Sharer, Sharing
 
 DAY_SECONDS, QUARTER_SECONDS = int(DAY.total_seconds()), int(QUARTER.total_seconds())
-AT_WORK = (
-    2 * QUARTER_SECONDS
-)  # a run that waits for a quarter asks again in the next; one that is silent for longer was killed
+AT_WORK = 2 * QUARTER_SECONDS  # a waiting run asks again in the next quarter; one silent for longer was killed
 EXPECTED = 2 * DAY_SECONDS  # a folder that made no calls for so long has no daily run to wait for
 CLAIM = DAY_SECONDS // 2  # of the next day: until then a folder that the day's limit stopped has its turn kept
 DAILY_PART = 2  # the daily runs of all may take half of a day's limit before others; the rest is for whole years

@@ -85,9 +85,7 @@ def restore(
     data = into / "data"
     data.mkdir(parents=True, exist_ok=True)
     write_whole(into / UNFINISHED, mark.encode())
-    (data / "warehouse" / "strava.duckdb").unlink(
-        missing_ok=True
-    )  # from an interrupted restore: nobody may write to it
+    (data / "warehouse" / "strava.duckdb").unlink(missing_ok=True)  # of an interrupted restore: nobody may write to it
     problem = ""
     with progressing(progress, "Restoring", len(files)) as advance:
         look = _looking(data, advance)

@@ -27,9 +27,7 @@ _FILE_STEM = re.compile(
 """A file's name without its ending, or an id: 20240501_063000, track_123456."""
 _NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # what a person may write: 42.195
 _STEPS = re.compile(r"(?P<sport>[A-Z_]{3,}):\S.*", re.DOTALL)  # a workout as a watch sends it: "CYCLING:Tempo w/ …"
-_DATE = re.compile(
-    r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b"
-)  # a text without any of these isn't a date
+_DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # else it isn't a date
 
 
 def is_default_name(name: str, *, places: Collection[str] = (), is_placed: bool = False, by_hand: bool = False) -> bool:

@@ -16,11 +16,7 @@ from strava_pipeline.ingest.strava.budget import make_budget
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
 from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 
-__all__ = [
-    "examine_claim",
-    "login_facts",
-    "revoked_at",
-]  # which the registry asks here, in addition to this module's own
+__all__ = ["examine_claim", "login_facts", "revoked_at"]  # the registry calls these here, and this module's own
 
 APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
 
