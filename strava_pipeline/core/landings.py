@@ -13,7 +13,7 @@ from itertools import pairwise
 DAY = timedelta(days=1)
 SHORTLY = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)  # a listing's beginning is compared to the second
-_AGREES_WITH_LOCAL = 3  # times the weight of a time that this machine's clock doesn't confirm
+_AGREES_WITH_LOCAL = 3  # how many times a time that this machine's clock confirms weighs as much as another
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ IMPORT_FILE_LIMIT_MB = "STRAVA_IMPORT_FILE_LIMIT_MB"
 IMPORT_POINTS_LIMIT = "STRAVA_IMPORT_POINTS_LIMIT"
 TRIPS_COLUMN_LIMIT_MB = "TRIPS_COLUMN_LIMIT_MB"
 _MESSAGES_PER_POINT = 2.5  # a FIT file has one or two messages besides each point: heartbeats, a device's own
-_FEWEST_MESSAGES = 5_000_000  # a heart-rate monitor alone writes millions of messages and not one point
+_FEWEST_MESSAGES = 5_000_000  # a heart-rate monitor writes millions of messages without one point
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 
 OTHER, ALL = "other", "all"
-FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
+FILE_SPORTS = "Ride,VirtualRide"  # default of STRAVA_INSIGHT_SPORTS: counted by the system whose files we write
 SPORTS: dict[str, str] = {
     "ride": "Ride VirtualRide GravelRide MountainBikeRide Velomobile Handcycle",
     "e_ride": "EBikeRide EMountainBikeRide",
@@ -115,7 +115,7 @@ _FAMILIES = (
 FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
 INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
 """Words for a sport on a trainer or treadmill, at services that have a sport of its own for that."""
-VIRTUAL = "Virtual"  # what the sports begin with whose places are of another world
+VIRTUAL = "Virtual"  # prefix of the sports whose positions are in a virtual world
 LIFTED = ["AlpineSki", "Snowboard"]
 """Sports in which a lift does the climbing."""
 _CARS = "driving driving_general car atv atv_v2 auto_racing overland"

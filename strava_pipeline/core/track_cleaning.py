@@ -26,7 +26,7 @@ _OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: 
 _NEIGHBOURS = 10  # heights
 ANY_SPORT = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
-_ONWARD = 0.9  # of a way that leads on lies between its ends; what jumps comes back
+_ONWARD = 0.9  # the ends of a stretch that leads on are this part of its length apart; a stray jumps back
 STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
 _STRETCH = STRAYS + 1  # steps in a row
 

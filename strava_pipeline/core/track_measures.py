@@ -30,7 +30,7 @@ DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DI
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
 _MOMENT = 1e-6  # s or m: what sums of doubles may differ by
-_AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
+_AGREE = 0.1  # part of a window's length by which device and positions may differ (docs/adr/0083)
 MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
@@ -174,7 +174,7 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
                 rows = None
                 break
             rows += _best_times(windows, ridden, along, alone)
-    if not line.equals(ridden):  # of a few steps that were too fast, and no vehicle
+    if not line.equals(ridden):  # a few steps were too fast, but it wasn't a vehicle
         rows = [row for windows in _timed_windows(line, group) for row in _best_times(windows, line, along, alone)]
     return _rows(points, [*rows, *_too_fast(whole, ridden)])
 

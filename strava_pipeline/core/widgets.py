@@ -16,9 +16,9 @@ _LONGEST = 100  # characters of a title or a unit
 Kind = Literal["number", "table", "bars", "line", "map"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_SERIES = 6  # lines in a chart; more can't be distinguished
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # of a file, without .sql: it is a part of an address
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # a file's name without .sql: it is a part of an address
 _HEAD = re.compile(r"--\s*(title|kind|unit|page)\s*:(.*)", re.IGNORECASE)
-_UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # names of columns whose numbers count nothing
+_UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # columns with such names hold numbers that aren't amounts
 Cell = int | float | str | bool | None
 
 

@@ -259,7 +259,7 @@ def _decode(raw: dict[str, Any]) -> Ledger:
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:
             raise ValueError("a counter out of range")
         ledger.counters[Ceiling(pair, window)] = counter
-    # of no use to the counters, which an earlier version writes alone
+    # the counters don't need it, and an earlier version writes only the counters
     with suppress(*_GARBAGE, AttributeError, IndexError):
         ledger.sharers = {name: _sharer(values) for name, values in raw.get("sharers", {}).items()}
     return ledger

@@ -28,10 +28,10 @@ INSTALL = (
     "`brew install restic`), https://restic.net as one file, and the container image has it."
 )
 _NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
-_LONGEST = 300  # characters of a line of restic's that is shown
+_LONGEST = 300  # characters of restic's line that are shown
 # the age from which restic itself treats a lock as a dead process's, wherever that ran
 STALE = timedelta(minutes=30)
-_EVERY = 1.0  # seconds between two looks at what a restore has written
+_EVERY = 1.0  # seconds between two looks at the files that a restore has written
 Each = Callable[[dict[str, Any]], object]
 
 

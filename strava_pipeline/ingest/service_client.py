@@ -36,11 +36,11 @@ from strava_pipeline.ingest.refusals import refusal_of
 REPORTED_EVERY = 60.0  # seconds of a pause: a watcher sees that the run is alive
 SECOND_TRY = 30.0  # s after a first refusal at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
-KEPT_BACK = 0.1  # of a limit, for others with the same login
+KEPT_BACK = 0.1  # part of a limit that is left to others with the same login
 # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
 BRIEF = timedelta(minutes=1)
-LONGEST = timedelta(days=7)  # of a pause that is believed: one of years would keep all runs from asking, by one answer
-UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
+LONGEST = timedelta(days=7)  # longest pause that is believed: else one answer that says years would stop all runs
+UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again if the headers don't say when: the usual window
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class ServiceClient(LandingClient):
         self._unsaid, self._most_refusals = unsaid, most_refusals
         self._pausing = pausing
         self._last_call: float | None = None
-        self._left: Allowance | None = None  # what the last answer said of the limit
+        self._left: Allowance | None = None  # what the last answer said about the limit
         self.allowance: Allowance | None = None  # the same of the last answer that said something
         self._jitter = jitter
 

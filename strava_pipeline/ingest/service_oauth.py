@@ -29,7 +29,7 @@ from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.token_values import is_token, object_of
 
-PASTED = "http://localhost/"  # the page's redirect if nobody listens: the person copies the address
+PASTED = "http://localhost/"  # the page redirects here if nobody listens, and the person copies the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ COPY = "second copy"
 COMMAND = "strava-pipeline copy"
 OLD = timedelta(days=2)  # a daily run brings it up to date
 _UNFINISHED = re.compile(r"\..*\.tmp")
-State = tuple[int, int]  # of a file: its size, and when it was changed (nanoseconds since 1970)
+State = tuple[int, int]  # a file's size and when it was changed (nanoseconds since 1970)
 
 
 def roots(lake: Lake, kind: str) -> list[str]:

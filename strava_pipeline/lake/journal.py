@@ -19,7 +19,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
-FULL = 4_000_000  # bytes of a segment: then the next is begun, so that read ones can be deleted
+FULL = 4_000_000  # bytes of a segment: then the next one begins, so that read ones can be deleted
 ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: with more, a person has to find out why nobody reads
 ENDING = ".ndjson"
 ReadOffsets = Mapping[str, int]

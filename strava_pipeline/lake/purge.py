@@ -22,7 +22,7 @@ from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try
 from strava_pipeline.lake.paths import Lake
 
 PURGE = "purge"
-KEPT_FILES = ("README.md", ".gitignore")  # of the checkout's data folder: nobody's data
+KEPT_FILES = ("README.md", ".gitignore")  # in the checkout's data folder: they aren't anybody's data
 _LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after everything made from them
 _IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
 

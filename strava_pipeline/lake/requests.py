@@ -26,7 +26,7 @@ from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
 from strava_pipeline.lake.paths import Lake
 
-MOST_WAITING = 50  # requests: what a person presses in a day
+MOST_WAITING = 50  # requests: as many as a person presses in a day
 LARGEST = 64_000  # bytes of a file; 500 ids take a quarter of it
 KEPT_FOR = timedelta(days=14)  # after its end, as long as the log of its run
 ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line of its log: seconds on a busy machine

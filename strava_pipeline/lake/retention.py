@@ -77,7 +77,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
         is_dropped = notes(connection, _DROPPED).get(_DROPPED) == str(len(ids))
     if is_dropped and not (is_held or touched):  # then no track is left either
         return []
-    if is_held or not is_dropped:  # shards may hold what a run died with before gold had it
+    if is_held or not is_dropped:  # shards may hold rows of a run that died before gold had them
         drop_expired_rows(lake, LIMITED, ids)
         with writing(lake) as connection:
             note_deletion_for_good(lake)
@@ -98,7 +98,7 @@ def _delete_leftovers(lake: Lake) -> None:
     for left in (*set_aside, *lake.shards.rglob("*.damaged")):
         left.unlink(missing_ok=True)
     published = published_at(lake)
-    for spilled in spill_folder(lake.snapshot).glob("*"):  # of a reader; one at work began after the last publish
+    for spilled in spill_folder(lake.snapshot).glob("*"):  # left by readers: those at work began after the last publish
         if published is not None and spilled.stat().st_mtime < published.timestamp():
             spilled.unlink(missing_ok=True)
 

@@ -286,7 +286,7 @@ def _shard(
                 _write_year(lake, listing, year, held.pop(year), written, years, times, report)
     if waiting:
         type_waiting()
-    for year, frames in held.items():  # years whose last page was lost, or did not name them
+    for year, frames in held.items():  # years whose last page was lost, or whose last page did not name them
         _write_year(lake, listing, year, frames, written, years, times, report)
 
 

@@ -233,7 +233,7 @@ def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
         size, zoom = 2 ** (zoom - wanted), wanted
         seen = seen.with_columns(pl.col("x", "y") // size).unique()
         found.append(_counted(HEAT_TILES, seen.with_columns(zoom=pl.lit(zoom, pl.Int32))))
-    # by scale: a reader skips what it does not show
+    # by scale: a reader skips the scales that it does not show
     return pl.concat(found).sort("zoom", "athlete_id", "sport_group", "y", "x")
 
 

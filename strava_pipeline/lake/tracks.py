@@ -26,7 +26,7 @@ from strava_pipeline.lake.providers import provider_files, provider_tracks
 from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"
-FROM_FILE = "file:"  # what the origin of a track from an activity file begins with
+FROM_FILE = "file:"  # prefix of the origin of a track that came from an activity file
 _THIS_READING = f"{FROM_FILE}v{VERSION}:"
 _READING = 2  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"

@@ -38,7 +38,7 @@ def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
         "never_counts": choice.write_only,
         "write": list(choice.write),
         "possible": sorted({*spec.edits, *choice.write}),
-        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has none
+        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has no login
     }
 
 

@@ -43,7 +43,7 @@ def backfill_estimate(settings: Settings, year: int | None, now: datetime) -> di
         return {**found, "refusal": str(error)}
     try:
         return found | _computed(settings, chosen)
-    except PipelineError as error:  # of a warehouse that the next run makes again
+    except PipelineError as error:  # the next run makes such a warehouse again
         return {**found, "unknown": str(error)}
 
 

@@ -22,7 +22,7 @@ from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 
 EXPORTED = "exported_gold"
-_LOCK = "export"  # two runs at once would each write what the other replaces
+_LOCK = "export"  # of two runs at once, each would write what the other replaces
 
 
 def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]) -> StepReport:

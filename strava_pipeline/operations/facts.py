@@ -108,7 +108,7 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake = Lake(settings.data_dir)
     if not has_changes(lake):
         return
-    from strava_pipeline.operations.changes.proposing import left_out_now, states_now  # who never compared pays nothing
+    from strava_pipeline.operations.changes.proposing import left_out_now, states_now  # only for comparisons
 
     counts = Counter[str](state.state for state in states_now(lake, settings, now).values())
     left_out = left_out_now(lake)

@@ -54,7 +54,7 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import EXAMPLES
 from strava_pipeline.operations.run_context import RunContext
 
-LOCK = "import"  # who lands files, reads them, and makes activities of them
+LOCK = "import"  # held while files are landed and read, and activities made of them
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class LandReport(Numbers):
     left_out: dict[str, list[str]] = field(
         default_factory=dict, repr=False
     )  # names of files that are not kept, by kind
-    unsupported: list[str] = field(default_factory=list, repr=False)  # names of paths of a kind that is not read
+    unsupported: list[str] = field(default_factory=list, repr=False)  # paths of a kind that isn't read
     nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths from which nothing is kept
     unknown: set[str] = field(default_factory=set, repr=False)  # columns and sports that are kept as they are
 
@@ -188,7 +188,7 @@ class _Landing:
         report, limits = self._report, self._limits
         faults = [*container.faults, *found.faults]
         files: list[ImportedFile] = []
-        fresh: list[int] = []  # sizes of the files whose bytes are new
+        fresh: list[int] = []  # sizes of the files with new bytes
         total = len(found.entries) + len(found.oversized)
         with progressing(self._run.progress, f"Taking in {container.path.name}", total) as advance:
             for role, entry in _to_keep(found):

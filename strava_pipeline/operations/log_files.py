@@ -121,7 +121,7 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
                 for folder in path.parents[:3]:
                     folder.rmdir()
     latest = latest_link(logs_dir)
-    # of a run that was killed as it was about to point `latest` to its log
+    # a run leaves these if it is killed just before it points `latest` to its log
     for link in latest.parent.glob(".flow_*.log.tmp"):
         if link.is_symlink() and link.name < f".flow_{today:%Y%m%d}":
             with suppress(OSError):

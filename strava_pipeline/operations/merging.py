@@ -67,7 +67,7 @@ def merge_listed(
 
     report = merge_activities(connection, run.lake, years, force=force)
     absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
-    merge_profile(connection, run.lake)  # what the login landed; costs no call
+    merge_profile(connection, run.lake)  # from the login's landing; costs no call
     return report, absence
 
 

@@ -20,7 +20,7 @@ from strava_pipeline.operations.listing_windows import listing_lock, recent_wind
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.run_context import RunContext
 
-FEWEST = 2  # calls of a listing: whatever is new fills a page, and an empty one ends it
+FEWEST = 2  # calls of a listing: one page takes all that is new, and an empty one ends it
 
 
 def plan_backfill(

@@ -143,7 +143,7 @@ def bring_provider_files(
     report = fetch_provider_files(run, source, years, auto_files=auto_files, limits=limits, limit=limit)
     with writing(run.lake) as connection:
         merge_files(connection, run.lake)
-    match(run)  # what the files hold is evidence
+    match(run)  # the contents of the files are evidence
     return report
 
 

@@ -264,7 +264,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
         whole = reader.read_whole(before[1] if before else None)
         received = _Received()
         if whole is None and before is not None:
-            before[0].claim(run.run_id)  # what a person says of this run's listing is said of that one
+            before[0].claim(run.run_id)  # a person's decision about this run's listing applies to that one
             return received.report(before[0].manifest, 0, resumed=True, stopped=None)
         assert whole is not None, "without a reading before, everything is new"
         for original in whole.originals:

@@ -27,7 +27,7 @@ from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
 
-_COPIED_AGAIN = OLD * 0.75  # before doctor warns of a copy that lacks the pages of quiet listings
+_COPIED_AGAIN = OLD * 0.75  # a copy this old gets the pages of quiet listings, before doctor warns of it
 
 
 def end_if_quiet(

@@ -61,7 +61,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
     """Expire due data, and complete an interrupted expiry. The first time is announced, and waits for NOTICE."""
     lake, days = run.lake, settings.api_keep_days
     if days is None:
-        lake.expiry_announced.unlink(missing_ok=True)  # a person who sets it again is notified again
+        lake.expiry_announced.unlink(missing_ok=True)  # if it is set again, the person is notified again
     if not lake.working.exists() or (days is None and not expired_ids(lake)):
         return
     with run.exclusive(_LOCK):

@@ -45,7 +45,7 @@ class Finding:
     rule: str
     holds: bool
     counts: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""  # where it does not hold: what that means and what to do
+    advice: str = ""  # if it does not hold: what that means and what to do
     refuses: bool = True
     years: frozenset[int] = frozenset()
     group: str = ""

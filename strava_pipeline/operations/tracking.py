@@ -29,7 +29,7 @@ from strava_pipeline.lake.tracks import (
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 
-LOCK = "track_measures"  # two runs at once would each write a year's file without what the other computed
+LOCK = "track_measures"  # of two runs at once, each would write a year's file without the other's results
 
 
 @dataclass(slots=True)

@@ -19,11 +19,11 @@ from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
 IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
-IMPORT_ALL_JOB = "import_and_merge"  # the same in one run: what a person asks for on the dashboard
+IMPORT_ALL_JOB = "import_and_merge"  # both in one run: what a person starts on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 STREAMS_JOB = "streams"
-MATCH_JOB = "match"  # what a person decides is followed at once
+MATCH_JOB = "match"  # it runs as soon as a person has decided
 APPLIED_CHANGES = "applied_changes"
 EVENTS, EVENTS_JOB = "webhook_events", "events"
 IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDER_FILES_RECEIVED = (
@@ -36,7 +36,7 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDE
 INSIGHTS = "insights"
 APPLY_JOB = "apply_changes"
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
-MONTH_JOB = "sync_month"  # the same of a month
+MONTH_JOB = "sync_month"  # the same for a month
 PULL_JOB = "pull_services"  # of the enabled providers, without Strava
 SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py

@@ -55,7 +55,7 @@ class MachinesRunLauncher(CeleryRunLauncher):
         found = super().check_run_worker_health(run)
         if found.status in (WorkerStatus.SUCCESS, WorkerStatus.FAILED):
             return found
-        noted = self.celery.AsyncResult(task).info  # who took it; gone after a day (Celery's result_expires)
+        noted = self.celery.AsyncResult(task).info  # the worker that took it; None after a day (result_expires)
         hosts = [noted["hostname"]] if isinstance(noted, dict) else None
         answers = self.celery.control.inspect(hosts, timeout=_ANSWER).query_task(task) or {}
         if any(task in tasks for tasks in answers.values()):

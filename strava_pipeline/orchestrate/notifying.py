@@ -19,7 +19,7 @@ from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import REQUEST
 
-MOST_NAMED = 10  # files in the message of a request; the table `files` has all
+MOST_NAMED = 10  # files that the message of a request names; the table `files` has all
 Reports = Mapping[str, Mapping[str, Any]]
 """The reports of a run, by asset."""
 _CHANGED = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"), ("restored", "back again"))

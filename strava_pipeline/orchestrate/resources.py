@@ -146,7 +146,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
     if run.parent_run_id is not None:
         neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: "", BY: started_by(run)}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
-        if run.tags.get(MAX_RETRIES) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
+        if run.tags.get(MAX_RETRIES) == "0":  # from a command (verbs/run_job.py), or a retry could not help
             neutral[MAX_RETRIES] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}
     if not tags.items() <= run.tags.items():

@@ -167,7 +167,7 @@ class PipelineEventLog(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         """Close every database: Dagster disposes of the event log last, and never of the schedules."""
-        super().dispose()  # first: who watches a run's events looks until then
+        super().dispose()  # first: watchers of a run's events query the databases until then
         _close_but(0)
 
 

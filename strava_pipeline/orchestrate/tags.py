@@ -20,24 +20,24 @@ LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with
 )
 LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the run is gone on with
-NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
+NO_LIMIT = "gone on with"  # value of LIMIT for a run that nothing is to continue
 PROVIDER_LIMIT = (
     "strava_pipeline/limit_of_"  # and the provider's name: the asset that its limit stopped; later NO_LIMIT
 )
-NO_CHOICE = "strava_pipeline/no_years_chosen"  # of a run that named no years, and so has those of its job
+NO_CHOICE = "strava_pipeline/no_years_chosen"  # on a run that named no years, and so has its job's
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = f"{HIDDEN}catches_up"  # the day that a missed daily run is made good on
 REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
 HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; the others were merged and published
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
-BY_HAND = "the command line"  # BY of a run that a person typed
+BY_HAND = "the command line"  # value of BY for a run that a person typed
 BY = "by"  # who asked for the run, where Dagster's UI can't tell
-ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
+ALERT = "strava_pipeline/alert"  # on a failed run: what became of the message about it; empty while nothing has
 
 FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
 LAST = {PRIORITY: "-10"}  # resumed runs: after everything that a person or a schedule requests
 
-STEP_FIRST = {PRIORITY: "10"}  # of a step: before the others of its run that could begin
+STEP_FIRST = {PRIORITY: "10"}  # for a step: before the others of its run that could begin
 STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin
 
 

@@ -7,7 +7,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.setting_values import is_private_address, is_this_machine
 from strava_pipeline.environment.settings import Settings
 
-ALL = "*"  # in place of a host: every address of this machine, of IPv4 and IPv6
+ALL = "*"  # instead of a host: every address of this machine, IPv4 and IPv6
 _DASHBOARD_PORT = "8723"
 _ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: unassigned, and nothing is sent there
 

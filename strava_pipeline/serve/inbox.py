@@ -30,7 +30,7 @@ class GroupCommit:
         self._waiting.append((line, written))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        await asyncio.shield(written)  # who goes away does not take the others' line along
+        await asyncio.shield(written)  # a client that goes away doesn't cancel the write of the others' lines
 
     async def close(self) -> None:
         """Wait until all added lines are written."""

@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.serve.addresses import bound, url_of
 
 MOST = 500  # connections at once. Systems allow a process 1,024 files, the journal's included
-LONGEST = 1_000_000  # bytes of a request, head and all: a body of 64 KiB in chunks of one byte comes to half of it
+LONGEST = 1_000_000  # bytes of a request with its head: a body of 64 KiB in chunks of one byte comes to half of it
 
 _numbers = count()
 

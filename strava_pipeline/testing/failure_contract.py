@@ -291,7 +291,7 @@ class FailureContract:
         assert (len(world.subject.journal.log), ended()[::2]) == (asked, (False, True)), (
             "nothing is asked before it ends"
         )
-        world.subject.clock.advance(25 * 3600)  # a day later, when it lists anew
+        world.subject.clock.advance(25 * 3600)  # a day later, it lists again
         step(world)
         assert ended() == (True, "", False)
         pull = last_pull(world.run().lake, name)

@@ -41,7 +41,7 @@ def _has_columns(world: World, keys: list[str]) -> None:
     assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
     columns = "name, sport_type, start_date, distance, moving_time, elapsed_time, average_heartrate, extra ->> 'mood'"
     first, *others, last = world.gold(f"SELECT {columns} FROM activities ORDER BY start_date")
-    moving = 540 if world.by_calls else None  # a table of a person's own has one duration
+    moving = 540 if world.by_calls else None  # a table that a person keeps has one duration
     at = datetime(2025, 1, 1, 6, tzinfo=UTC)
     assert first == ("ride 1", "Ride", at, 2224.0, moving, 600, None, "good")
     assert {row[3] for row in others} == {2224.0}

@@ -48,8 +48,8 @@ class Subject(Protocol):
     secret: str  # that no log may hold
     lists: str  # the path of its listing, without a query
     gear: str  # the path of its gear
-    account: str | None  # the path that tells whose login it is; None: that takes no call
-    zones: bool  # whether its rows say what the athlete's clock showed, and in which zone
+    account: str | None  # the path that says whose login it is; None: saying it takes no call
+    zones: bool  # whether its rows have the athlete's local time and its zone
     links: bool  # whether its rows say what Strava calls an activity
     formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
     lists_foreign: bool  # whether it lists activities of other services

@@ -17,7 +17,7 @@ from itertools import chain
 from strava_pipeline.core.sports import is_in_names
 
 _REMEMBERED = 65_536  # names: 10,000 activities at five providers have at most 50,000
-_LONGEST = 300  # characters; longer names are no service's
+_LONGEST = 300  # characters; no service makes a longer name
 _FILE = re.compile(r".*\.(fit|gpx|tcx|kml|kmz|pwx|hrm|srm|wko|json|csv)(\.(gz|zip|bz2))?", re.IGNORECASE | re.DOTALL)
 _FILE_STEM = re.compile(
     r"((activity|track|workout|route|active log|[a-z]+([_-][a-z]+)*[_-]) ?)?\d{3,}[\d _T:.Zz+-]*([ _-]activity)?"
@@ -25,7 +25,7 @@ _FILE_STEM = re.compile(
     re.IGNORECASE,
 )
 """A file's name without its ending, or an id: 20240501_063000, track_123456."""
-_NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # what a person may write: 42.195
+_NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # a number that a person may write: 42.195
 _STEPS = re.compile(r"(?P<sport>[A-Z_]{3,}):\S.*", re.DOTALL)  # a workout as a watch sends it: "CYCLING:Tempo w/ …"
 _DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # else it isn't a date
 

@@ -21,7 +21,7 @@ Verdict = Literal["approved", "rejected"]
 Result = Literal["applied", "failed", "conflicted"]
 NOT_SAID = "The data no longer say so."
 TOO_OLD = "The approval was too old."
-ROUND = "round"  # in the details of a change that takes another one back: which of its rounds
+ROUND = "round"  # key in the details of a change that takes another one back: in which round it does
 
 
 @dataclass(frozen=True, slots=True)

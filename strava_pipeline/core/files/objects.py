@@ -278,7 +278,7 @@ class Numbering:
     """
 
     own_athlete: int | None = None
-    held_by: Holders = lambda source, activity_id: frozenset()  # of a folder's first import
+    held_by: Holders = lambda source, activity_id: frozenset()  # as in a folder's first import
 
     def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
         """The identity of the recording `source_id` of a source; `athlete_id`: who recorded it, if the import says so.

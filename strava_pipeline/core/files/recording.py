@@ -84,7 +84,7 @@ class Recording:
     laps: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     lengths: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     track: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRACK), repr=False)
-    left_out: Mapping[str, int] = field(default_factory=dict)  # by column how many values of the file are no values
+    left_out: Mapping[str, int] = field(default_factory=dict)  # by column: how many entries of the file aren't values
     flags: frozenset[Flag] = frozenset()
 
     def __post_init__(self) -> None:

@@ -72,7 +72,7 @@ Units = Literal["km", "miles"]
 WeekStart = Literal["monday", "sunday", "saturday"]
 Dates = Literal["d mmm yyyy", "yyyy-mm-dd", "dd.mm.yyyy", "dd/mm/yyyy", "mm/dd/yyyy"]
 USUAL_DATES: Dates = "d mmm yyyy"
-_LARGEST = 1e9  # of any unit: nobody does more, and no sum overflows
+_LARGEST = 1e9  # in any unit: nobody does more, and no sum overflows
 _YEARS = range(1970, 2101)
 
 

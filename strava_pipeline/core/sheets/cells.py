@@ -17,10 +17,10 @@ from strava_pipeline.core.start_times import read_start
 Cell = Any
 
 YEARS = range(1970, 2100)  # of activities: an earlier one is a time of day or a length of time in the format of a date
-SERIALS = (25_569, 73_050)  # days since 1899-12-30: the same years; other numbers are no dates of activities
+SERIALS = (25_569, 73_050)  # days since 1899-12-30, of the same years; other numbers aren't dates of activities
 EPOCH_SECONDS = (10**9, 4 * 10**9)  # 2001 to 2096: a number that another program wrote for a start
 MOST_DIGITS = 15  # a cell's number is a double, and Excel keeps 15 digits of it: longer ids are damaged
-LONGEST = 30 * 86_400.0  # seconds; beyond it, a time of a duration was a date
+LONGEST = 30 * 86_400.0  # seconds; a longer duration was really a date
 _DAY = 86_400
 
 

@@ -247,7 +247,7 @@ ACTIVITY_LENGTHS = _child(
     ),
 )
 
-# by the field of a DetailedActivity with its list: each child table, and its column for the place in the list
+# by the field of a DetailedActivity that is a list: its child table, and that table's column for the place in the list
 CHILDREN: dict[str, tuple[Table, str]] = {
     "splits_metric": (ACTIVITY_SPLITS_METRIC, "split_index"),
     "splits_standard": (ACTIVITY_SPLITS_STANDARD, "split_index"),

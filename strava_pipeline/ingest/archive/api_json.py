@@ -23,7 +23,7 @@ from strava_pipeline.ingest.archive.entry import (
 )
 
 _ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-_DETAILED = 3  # Strava's resource_state of a whole object
+_DETAILED = 3  # Strava's resource_state of a complete object
 
 
 class ObjectKind(StrEnum):

@@ -70,10 +70,10 @@ SUMS = {
 RECORD = re.compile(r"\w*Workout\((id=.*)\)", re.DOTALL)  # FitoTrack's, as text in the place of the name
 RECORDED = {"distance": ("distance_m", 1), "activeDuration": ("moving_s", 1000), "energy": ("calories", 4184)}
 """Its fields; how many of its units (m, ms, J) make one of ours."""
-PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they record nothing
+PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they don't record anything
 PLANS = ("route", "planned")  # not "course", which is a run in French
 PLAN_LINK = re.compile(r"/(?:routes?|courses?)/\d")  # as of Strava, Garmin Connect, Ride with GPS
-WORN = ("heartrate", "cadence", "watts", "temperature")  # sensors of which no plan tells, whatever it is called
+WORN = ("heartrate", "cadence", "watts", "temperature")  # no planned route has these sensors, whatever its name
 SENSORS = (*WORN, "speed")
 
 

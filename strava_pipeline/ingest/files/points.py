@@ -27,7 +27,7 @@ HANDFUL = 60  # points, a minute by the second, that a device may have kept from
 NO_WAY = (600_000_000, 1e-3, 1e-3, 10.0)  # µs, degrees and m within which one stands still for a moment
 WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
 BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
-BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
+BEGINS_AGAIN = 50.0  # m: a distance that falls by more is counted from zero again; corrections of devices are smaller
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
 NOTHING_KEPT = {
@@ -195,7 +195,7 @@ def _from_zero(distance: pl.Series) -> pl.Series:
     if told.is_empty():
         return distance
     step = told.diff().fill_null(told.item(0) if told.item(0) <= BEFORE else 0.0)
-    new = (told < -step).cast(pl.Float64) * told  # where it falls below half, it is counted anew
+    new = (told < -step).cast(pl.Float64) * told  # it began again only if it is less than half of the one before
     since = step.zip_with(step >= -BEGINS_AGAIN, new).cum_sum()
     return distance.scatter(distance.is_not_null().arg_true(), since)
 

@@ -42,7 +42,7 @@ GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
 FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
 LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
 GEAR_PAGE = 20  # as the app asks
-DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
+DERIVED = ("tcx", "gpx")  # Garmin makes these of an activity; they replace a file that can't be used
 MOST_GEAR_PAGES = 50
 
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.ingest.file_kinds import kind_of
 
-_HEAD = 4096  # bytes in which a document says what it is
+_HEAD = 4096  # a document says within these bytes what it is
 _ENDINGS = (".fit", ".gpx", ".tcx")
 
 
@@ -35,7 +35,7 @@ def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, b
             if not name.lower().endswith(_ENDINGS):
                 raise UnusableDownloadError("the file in it is none of FIT, GPX and TCX")
             with archive.open(member) as file:
-                content = file.read(limits.file_bytes + 1)  # what the zip says of the size decides nothing
+                content = file.read(limits.file_bytes + 1)  # the size in the zip's directory isn't trusted
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise UnusableDownloadError("it is a damaged or encrypted zip") from None
     if len(content) > limits.file_bytes:

@@ -26,7 +26,7 @@ from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
 from strava_pipeline.ingest.token_values import claims_of, moment_of, object_of
 
 TOKEN_PATH = "/personalapitoken-service/personal-api/personal-api-key/token"
-LIFE = timedelta(hours=24)  # of a token that does not say it; as Garmin documents it
+LIFE = timedelta(hours=24)  # of a token without an expiry, as Garmin documents it
 SHORT = timedelta(hours=23)  # a token that lives for less ends with its key
 UNSAID = timedelta(seconds=2)  # the pause after a 429 that names none, doubled each time
 

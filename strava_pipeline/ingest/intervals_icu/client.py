@@ -29,7 +29,7 @@ from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToke
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
-FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
+FEW_DAYS = timedelta(days=7)  # the first days of a new year are asked for together with the year before
 EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devices stay within these
 UNREADABLE = date.max - DAY
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off

@@ -8,7 +8,7 @@ from typing import Any
 from strava_pipeline.core.deliveries import LONGEST_ID, Hint, NoDeliveryError, WebhookSpec, json_object
 from strava_pipeline.core.json_values import json_bytes
 
-OWN = "0"  # an athlete's id in addresses: whose key it is
+OWN = "0"  # an athlete's id in an address: it says whose key it is
 MOST_BYTES = 1_000_000  # of a delivery: an event holds the whole activity, some 10 kB, and a delivery has several
 _CHANGED = ("ACTIVITY_UPLOADED", "ACTIVITY_ANALYZED", "ACTIVITY_UPDATED", "ACTIVITY_ACHIEVEMENTS")
 _DELETED, _SCOPE = "ACTIVITY_DELETED", "APP_SCOPE_CHANGED"

@@ -39,11 +39,11 @@ from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToke
 
 NAME, TITLE = "ridewithgps", "Ride with GPS"
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
-LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
-LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
+LEAST_ROWS, MOST_ROWS = 20, 200  # trips on a page of trips.json, by the service's documentation
+LEGACY_ROWS = 100  # trips on a page of the web site's list; it may give more on request
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
 GEAR_LIST = "/users/current.json"  # of the web site's interface
-MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: each may be some megabytes
+MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: one may have some megabytes
 
 APPLICATION = ServiceApplication(
     name=NAME,

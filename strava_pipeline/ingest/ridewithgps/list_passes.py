@@ -55,9 +55,9 @@ class ListPasses:
         is_new = self._enter(content)
         self._repeated = 0 if is_new else self._repeated + 1
         self.wanted = number + 1
-        # Whatever the next address says, unless the count is that of a page alone.
+        # This holds whatever the next address says, unless the count is only that of a page.
         is_whole = self._count is not None and len(self._in_pass) >= self._count and number >= _page_count_of(content)
-        # What is new stands in front, so a second look ends where nothing is.
+        # New trips stand in front, so a second look ends at the first page without any.
         is_over = (self._is_look and not is_new) or self._repeated >= MOST_REPEATED
         if is_whole or is_over or self._is_last(number, content):
             self.end()

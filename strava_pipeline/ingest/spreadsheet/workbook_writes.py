@@ -26,7 +26,7 @@ from strava_pipeline.ingest.spreadsheet.workbook import faults_named
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
-_LONGEST_TEXT = 32_767  # characters of a cell, by Excel's limits
+_LONGEST_TEXT = 32_767  # characters in a cell, by Excel's limits
 _DAY = 86_400
 _OPENPYXL = Path(openpyxl.__file__).parent
 

@@ -31,7 +31,7 @@ from strava_pipeline.ingest.strava.budget import ledger_path
 from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
 from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
 
-_PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now would bring some of it back
+_PURGED = ".purged"  # lake/paths.py: a purge is deleting; a call made now would bring some of it back
 
 
 def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool:

@@ -34,7 +34,7 @@ def fault_codes(answer: object) -> set[tuple[str, str, str]]:
 
 
 REFUSALS = Refusals(
-    at_login={403: "nothing"},  # of something on the way, where it says nothing of the application
+    at_login={403: "nothing"},  # from something on the way, if it doesn't mention the application
     at_data={401: "login", 403: "perhaps_login"},
     application=application_fault,
 )

@@ -16,7 +16,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start, start_fields, utc_text
 
 NAME = "wahoo"
-MOST_ROWS = 30  # of a page: what the service gives unasked; whether it gives more is not known
+MOST_ROWS = 30  # rows that the service gives per page by default; it may give more on request
 _IDS_OF_SPORTS: Mapping[str, tuple[int, ...]] = {
     "Ride": (0, 12, 14, 15, 16, 21, 49, 61),
     "VirtualRide": (68,),

@@ -11,7 +11,7 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.paths import Lake
 
 _KNOWN: dict[Lake, tuple[tuple[int, int], frozenset[int]]] = {}
-LIMITED = STRAVA  # the source whose terms limit storage
+LIMITED = STRAVA  # the source whose terms limit how long data may be stored
 
 
 class Expired(Decision):

@@ -92,10 +92,10 @@ class PageEntry(BaseModel):
         0  # activities that were in it and left (expired.py): they are not among `rows`, their starts still count
     )
     foreign: int = 0  # items of another service, which are not among `rows`
-    withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows only that it has them
+    withheld: list[WithheldRow] = []  # among `foreign`: items about which the provider shows only that it has them
     unreadable: list[UnreadableRow] = []  # among `rows`
-    without: list[str] = []  # of a detail: fields that listings don't show
-    also: list[str] = []  # of a detail: fields without a column that listings do show
+    without: list[str] = []  # in a detail: fields that listings don't show
+    also: list[str] = []  # in a detail: fields without a column that listings do show
 
     @property
     def is_empty(self) -> bool:
@@ -123,19 +123,19 @@ class Manifest(BaseModel):
 
     source: str = STRAVA
     athlete_id: int | None = None
-    account: str | None = None  # whose login at the source asked; Strava's is the athlete
+    account: str | None = None  # the source's account whose login asked; Strava's is the athlete
     window: Window
     started_at: datetime
     landed: int | None = None
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
     host: str | None = None  # of the API that answered
-    run_id: str | None = None  # of the run that uses it; None: nobody's, so the next run continues it
+    run_id: str | None = None  # the run that uses it; None: no run does, so the next one continues it
     as_of: datetime | None = None  # of its oldest page, where that is older than the run that uses it
     sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
     walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
     settled: bool = False  # a run that used it came to its end
-    brought_nothing: bool = False  # that run found all of it in gold, and merged none of it
+    brought_nothing: bool = False  # that run found all of it in gold, and merged nothing
     pages: list[PageEntry] = []
     gone: list[Deletion] = []
 

@@ -13,8 +13,8 @@ from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
 
-REUSE_WITHIN = timedelta(hours=1)  # the answers to a run still serve those who go on with its work
-FEW_CALLS = 10  # a listing that takes no more is made anew: some seconds, a hundredth of Strava's day
+REUSE_WITHIN = timedelta(hours=1)  # a run that continues another's work may still use the answers to it
+FEW_CALLS = 10  # a listing with fewer calls is made again: some seconds, a hundredth of Strava's day
 
 
 def resumable_listing(

@@ -113,7 +113,7 @@ def _link(source: str, source_id: str | None) -> str | None:
         return None
     try:
         address = spec_of(source).link
-    except PipelineError:  # of a service that this version no longer knows
+    except PipelineError:  # from a service that this version no longer knows
         return None
     return None if address is None else address.format(source_id=quote(source_id, safe=""))
 

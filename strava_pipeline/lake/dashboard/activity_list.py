@@ -16,8 +16,8 @@ from strava_pipeline.lake.dashboard.rows import CursorError, Values, packed, row
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import sql
 
-MOST_ROWS = 500  # of a page: 0.3 MB of JSON
-_FETCHED = 2_000  # rows at once of a selection as a whole
+MOST_ROWS = 500  # rows per page: 0.3 MB of JSON
+_FETCHED = 2_000  # rows fetched at once of a whole selection
 _LETTERS = 80  # of a text by which rows are sorted: the cursor holds them
 
 Sort = Literal["date", "name", "sport", "place", "distance", "time", "speed", "climb", "heartrate", "power", "gear"]

@@ -7,7 +7,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import is_stored, peeked_bytes
 from strava_pipeline.lake.paths import Lake
 
-MOST_BYTES = 50_000_000  # of a picture: a camera's largest JPEG has half of it
+MOST_BYTES = 50_000_000  # bytes of a picture: a camera's largest JPEG has half of it
 _HEAD = 12  # bytes that say what a file is
 _BEGINNINGS = {
     b"\xff\xd8\xff": "image/jpeg",

@@ -32,8 +32,8 @@ MERGED = "merged:"  # + year: a note of the listings that the warehouse has merg
 SHARDS = "shards:"  # + year: a note of the merged files, so that the same ones are not merged again
 SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
 SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement merges
-HISTORY = "history:"  # + year: a note of the shards that the history of a year was made from
-NO_SHARDS = "[]"  # the signature of a year without any: nothing to merge, noted or not
+HISTORY = "history:"  # + year: notes the shards from which the history of a year was made
+NO_SHARDS = "[]"  # the signature of a year without shards: nothing to merge, noted or not
 
 
 @dataclass(slots=True)

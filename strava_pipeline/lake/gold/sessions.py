@@ -25,7 +25,7 @@ IN_USE = (duckdb.BinderException, getattr(duckdb, "ResourceInUseException", duck
 """Raised by DuckDB 1.5.6, and 2.0.1, if this process has the file open already."""
 _SETTINGS = ", ".join(
     f"current_setting('{name}')" for name in ("threads", "memory_limit", "wal_autocheckpoint", "lock_configuration")
-)  # of an instance, not of a connection: those that anything of ours changes
+)  # settings of an instance, not of a connection: those that our code changes
 _ATTACHED = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'"
 _IDLE: list[duckdb.DuckDBPyConnection] = []
 os.register_at_fork(before=_IDLE.clear)  # a child would have the instance without its threads

@@ -36,7 +36,7 @@ class FileStore:
         self._top = lake.files
         self._known = set(_stored(lake.files))
         self._touched: set[Path] = set()
-        self.new: dict[str, Path] = {}  # what was new, by hash: where it is
+        self.new: dict[str, Path] = {}  # by hash: where each new file is
 
     def put(self, body: bytes) -> tuple[str, bool]:
         """Store bytes. Returns their hash and whether they are new. They are durable when `sync` has returned."""

@@ -71,9 +71,9 @@ _HELD = (
 
 _MERGED = "imported:"  # + name: a note of the merged pages of an import
 _SHARDS = "sources:"  # + year: a note of the merged shards, so that they are not merged again
-_FILES = "imported_files"  # a note of the imports whose files were
+_FILES = "imported_files"  # notes the imports whose files were merged
 
-_TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year are written
+_TRACKS = "tracks:"  # + year: notes the imports whose tracks of the year are written
 
 
 def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:

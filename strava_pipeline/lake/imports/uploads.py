@@ -77,7 +77,7 @@ def uploading(lake: Lake, name: str, size: int) -> Iterator[Upload]:
     """
     name, folder = _checked(name), lake.inbox_files
     for path in folder.glob(".upload-*.tmp"):
-        has_no_holder(path, clear=True)  # of a process that was killed
+        has_no_holder(path, clear=True)  # left by a process that was killed
     free = bytes_free(folder)
     if free < 2 * size + SPARE:  # an import keeps the bytes once more, in bronze
         raise NoRoomError(

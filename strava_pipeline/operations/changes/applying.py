@@ -167,7 +167,7 @@ class _Applying:
             for each in ready:  # the same
                 self._end(each.state, each.number, None, each.before, message=str(error))
             raise
-        except PipelineError as error:  # perhaps done: what the service has now says it
+        except PipelineError as error:  # perhaps it was done: the service's present value decides
             answers, why = (), str(error)
         for each in ready:
             self._read_back(writer, each, answers, why)

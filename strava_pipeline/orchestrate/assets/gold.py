@@ -165,7 +165,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
         ],
         name="detail_tables",
         can_subset=True,
-        op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
+        op_tags=STEP_LAST,  # after its run's activities and files, which aren't its parents by year
     )
 
 

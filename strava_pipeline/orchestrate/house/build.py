@@ -46,7 +46,7 @@ from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
 
-STOPPED = 3  # the exit code of a command that a limit ended with work left
+STOPPED = 3  # a command's exit code if a limit ended it with work left
 
 
 class AthleteRunConfig(dg.Config):
@@ -193,7 +193,7 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def _announce(settings: Settings, athlete: Athlete) -> None:
     """Announce to the ledger an athlete who is to have a daily run, so that no first backfill takes its calls."""
-    with suppress(PipelineError):  # the athlete's runs say what it is
+    with suppress(PipelineError):  # the athlete's own runs report such an error
         own = settings_of(settings, athlete)
         if own.data_dir.is_dir() and DAILY in daily_work(own):
             budget_of(STRAVA, own, CallOptions(), system_clock(own)).announce()

@@ -76,7 +76,7 @@ def run_child(
 def _end_rest(process: "subprocess.Popen[str]") -> None:
     """Kill remaining processes of the child, which would keep its output open: a killed child could not end them."""
     process.wait()
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group of dead processes
         os.killpg(process.pid, signal.SIGKILL)
 
 

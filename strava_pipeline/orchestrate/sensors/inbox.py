@@ -110,7 +110,7 @@ def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake)
     behind = years_with_unmerged_imports(lake, years)
     waits = lake.publish_waits.exists()
     if not behind and not at_work and not waits and not is_undo_finished(lake):
-        behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
+        behind = {years.newest}  # a run merged last, or undid an import, and died before readers could see it
     if not unread and not behind:
         return "All imports are in the warehouse."
     mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}

@@ -30,7 +30,7 @@ from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
 
 GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work
 PAUSE = timedelta(hours=4)  # between two tries: a fault rarely ends in minutes, and each try may cost two calls
-TRIES = 3  # a day: after that it is for a person, who has had three messages
+TRIES = 3  # per day: then a person, who got three messages, has to act
 
 
 def catch_up_sensor(

@@ -77,7 +77,7 @@ def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
 def add_dagster(app: FastAPI, dagster: str | None) -> None:
     """Serve Dagster's UI below /dagster, if there is one."""
     if dagster is not None:
-        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi  # whose libraries nothing else needs
+        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi  # only this needs its libraries
 
         app.add_middleware(DagsterUi, url=dagster)
 

@@ -59,7 +59,7 @@ def build_house(
         app.add_middleware(KeepAnswers, site=site)
         app.add_middleware(Faults)
         app.add_middleware(RelativePaths, shorten=lambda text: _COMMAND.sub(prefix, shorten(text)))
-        app.add_middleware(SecureHeaders, site=site)  # whose maps may have tiles of another server
+        app.add_middleware(SecureHeaders, site=site)  # their maps may have tiles from another server
         return app
 
     house = House(settings, records, of_athlete)

@@ -118,7 +118,7 @@ class DagsterUi:
                 address,
                 subprotocols=protocols or None,
                 compression=None,
-                max_size=None,  # Dagster's own; of a browser's the server takes some
+                max_size=None,  # Dagster's own limit; the server limits a browser's
                 proxy=None,
                 close_timeout=1,
                 ping_interval=None,  # it is this machine

@@ -102,7 +102,7 @@ class Guard:
             raise ProblemError(401, f"This needs a login. {self._how_to_log_in}")
         if session.account is not None and not session.account.is_admin and is_for_admins(path):
             raise ProblemError(403, "Only an admin may do this.")
-        if changes and not is_of_dagster(request.scope["path"]):  # whose pages know no token
+        if changes and not is_of_dagster(request.scope["path"]):  # Dagster's pages send no token
             sent = request.headers.get(CSRF_HEADER)
             if sent is None and is_form(request.headers):
                 sent, receive = await token_of_form(request.scope, receive)
@@ -150,7 +150,7 @@ def is_neighbour(scope: Scope) -> bool:
     if is_private_address(client):
         return True
     try:
-        is_ipv4 = IPv6Address(client).ipv4_mapped is not None  # all of which are in one /64
+        is_ipv4 = IPv6Address(client).ipv4_mapped is not None  # all IPv4 addresses are in one /64
         return not is_ipv4 and IPv6Address(server) in IPv6Network((client, 64), strict=False)
     except ValueError:
         return False

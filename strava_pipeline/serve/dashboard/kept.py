@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Any
 
 MOST = 8_000_000  # bytes of all that is kept: some 300 pages
-LARGEST = 1_000_000  # bytes of one thing: the cells of a heat map are half of it
+LARGEST = 1_000_000  # bytes of one entry: the cells of a heat map are half of it
 
 
 class Kept:

@@ -17,7 +17,7 @@ from strava_pipeline.serve.dashboard.middlewares import PACKED_TAG, with_body
 from strava_pipeline.serve.dashboard.rendering import layout_state
 from strava_pipeline.serve.dashboard.site import Site, data_key, site_of
 
-_PART = "HX-Request"  # a part of a page may be asked for at the address of the whole
+_PART = "HX-Request"  # the header that asks for a part of a page at the whole page's address
 _REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time
 _KEPT = (200, 303)
 

@@ -21,7 +21,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
-ROWS = 50  # of a page
+ROWS = 50  # per page
 BOUNDS = ("distance", "time", "climb")
 Order = Literal["asc", "desc"]
 _MOST_NAMED = 40  # choices in the text of an error

@@ -39,7 +39,7 @@ from strava_pipeline.serve.dashboard.site import (
 router = APIRouter(include_in_schema=False)
 _SEALED = re.compile(r"([0-9a-f]{1,64}):([0-9a-f]{32})", re.ASCII)
 _VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejected"}
-A_PAGE = 50  # changes to decide about: what a person reads through in a sitting
+A_PAGE = 50  # changes per page: as many as a person decides in one sitting
 OPEN = ("proposed", "approved", "failed", "conflicted")
 
 

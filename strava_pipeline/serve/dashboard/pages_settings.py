@@ -72,6 +72,6 @@ def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:
             elif name != "seal":
                 raise ValueError
         return SettingsWanted.model_validate(found)
-    except ValueError:  # of a number, or of pydantic
+    except ValueError:  # from a number, or from pydantic
         why = "The form asks for nothing that can be set. A priority is a whole number from 1 on. Load the page again."
         raise ProblemError(400, why) from None

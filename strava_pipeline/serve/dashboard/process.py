@@ -35,7 +35,7 @@ from strava_pipeline.serve.dashboard.telemetry import start_telemetry
 from strava_pipeline.serve.server import Connection
 
 PAUSE = 1  # seconds until a worker that ended by itself is started again
-THREADS = 8  # of a worker; more would take turns on its one core all the same
+THREADS = 8  # per worker; more would only take turns on its one core
 GRACE = 5  # seconds that requests being answered get at the end
 
 
@@ -123,7 +123,7 @@ def _serve(
             log_config=None,  # the format above
             access_log=False,  # middlewares.py writes one line for each request
             server_header=False,
-            proxy_headers=False,  # logins.py reads what the proxy adds
+            proxy_headers=False,  # logins.py reads the proxy's headers
             ssl_certfile=settings.dashboard_cert,
             ssl_keyfile=settings.dashboard_key,
             timeout_graceful_shutdown=GRACE,

@@ -54,7 +54,7 @@ class Site:
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
     house: House | None = None  # if there are accounts
-    has_data: bool = True  # False: the pages before the login, and of who has no athlete
+    has_data: bool = True  # False: the pages before the login, and those of a person without an athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)
 

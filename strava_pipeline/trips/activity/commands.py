@@ -211,7 +211,7 @@ def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
     yield b"[]\n" if between == b"[\n" else b"\n]\n"
 
 
-DIFFERENCES = 4  # exit code of a comparison that found some
+DIFFERENCES = 4  # exit code of a comparison that found differences
 AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
 Exec = Annotated[
     str | None,

@@ -18,7 +18,7 @@ ALLOWED = (
     re.compile(r"/download-service/files/activity/.+"),
     re.compile(r"/usersummary-service/v2/dailysummaries"),
 )
-MOST_ROWS, OWN_ROWS = 45, 99  # of a page: above the first it fails; the second is what no `limit` stands for
+MOST_ROWS, OWN_ROWS = 45, 99  # rows per page: above the first it fails; the second is the default `limit`
 BOOLEANS = {"manualActivity": "isManualActivity", "favorite": "isFavorite", "pr": "isPR", "parent": "isParent"}
 UNLISTED = ("deviceId", "timeZoneId", "userRoles")  # fields that only the app's API has
 

@@ -20,7 +20,7 @@ from strava_pipeline.emulator.service import Headers, Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
 API = "/api/v1"
-MOST_EVENTS = 50  # of a delivery; the real number is undocumented
+MOST_EVENTS = 50  # per delivery; the real number is undocumented
 USER = "API_KEY"  # literally: the password is the key
 WITHHELD = {"status": 422, "error": "Cannot read Strava activities via the API"}
 DENIED = {"status": 403, "error": "Access denied"}

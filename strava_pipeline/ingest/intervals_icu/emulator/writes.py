@@ -19,7 +19,7 @@ from strava_pipeline.ingest.intervals_icu.emulator.app import API, DENIED, WITHH
 
 EDITABLE = ("name", "description", "type", "sub_type", "commute", "trainer", "race")
 BY_HAND = ("elapsed_time", "moving_time", "distance")  # of an activity without a file
-TOO_LONG = {"status": 422, "error": "Name is too long"}  # forum.intervals.icu/t/609, of a workout's
+TOO_LONG = {"status": 422, "error": "Name is too long"}  # forum.intervals.icu/t/609, about a workout's name
 NO_GEAR = {"status": 422, "error": "Gear not found"}
 NO_FILE = {"status": 422, "error": "file is required"}
 UNREADABLE = {"status": 422, "error": "Unsupported file type"}

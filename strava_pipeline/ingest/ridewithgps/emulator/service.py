@@ -20,10 +20,10 @@ from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
-LEGACY_ROWS = 100  # of a page of the web site's list, at most
+LEGACY_ROWS = 100  # trips on a page of the web site's list, at most
 _DETAIL_ONLY = ("track_points", "gear", "photos")
-MOST_NOTIFICATIONS = 100  # of a delivery, by the documentation
-_NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web site's list does not have
+MOST_NOTIFICATIONS = 100  # events in a delivery, by the documentation
+_NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # fields that the web site's list doesn't have
 
 
 @dataclass

@@ -21,7 +21,7 @@ from strava_pipeline.emulator.consent import Consents, consent_route
 from strava_pipeline.emulator.service import Headers, Json, WindowCount, answer
 
 MOST_ROWS = 30
-MOST_TOKENS = 10  # that live, of a user and an app
+MOST_TOKENS = 10  # valid at once, per user and app
 LIFE = 7200  # s, of an access token
 PRODUCTION = (5000, 1000, 200)  # calls in a day, an hour and five minutes
 SANDBOX = (250, 100, 25)

@@ -18,7 +18,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.migrations import versions
 
-VERSION_TABLE = "dashboard_version"  # Dagster has Alembic's own name where it shares the database
+VERSION_TABLE = "dashboard_version"  # Dagster uses Alembic's default name in a shared database
 _PATIENCE = 10  # seconds for a connection, or for another process to finish its write
 _LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobody else uses
 
@@ -78,7 +78,7 @@ def _upgrade(connection: Connection) -> None:
         *connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
     ]:
         return
-    from alembic import command  # 11 MB of memory, which a dashboard whose tables are there does without
+    from alembic import command  # 11 MB of memory, which a dashboard with its tables made doesn't need
     from alembic.config import Config
 
     config = Config()

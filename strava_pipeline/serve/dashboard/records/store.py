@@ -20,7 +20,7 @@ from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 LINK = timedelta(hours=24)  # then an unopened link no longer logs in
-FREE_FAILURES = 5  # of a client, then it has to wait
+FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
 _EVERYBODY = "*"

@@ -21,7 +21,7 @@ def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
 def _open(url: str) -> TripSource:
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
-        from strava_pipeline.trips.activity.reading.postgres import PostgresTrips  # whose driver is an extra
+        from strava_pipeline.trips.activity.reading.postgres import PostgresTrips  # its driver is an extra
 
         return PostgresTrips(url.strip())
     if not separator or scheme not in TRIP_FILES:

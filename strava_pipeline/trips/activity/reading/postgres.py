@@ -149,7 +149,7 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
             "The password may stand in PGPASSWORD or ~/.pgpass instead of the URL."
         ) from None
     for type_name in ("date", "timestamp", "timestamptz"):
-        connection.adapters.register_loader(type_name, TextLoader)  # infinity and far years are no datetime
+        connection.adapters.register_loader(type_name, TextLoader)  # a datetime can't hold infinity or far years
     return connection
 
 

@@ -73,7 +73,7 @@ def _scaled(value: float, unit: str) -> float:
 
 WIDTH = 100
 INDENT = "  "
-_WIDEST = 34  # of a column that isn't the last
+_WIDEST = 34  # of every column but the last
 
 
 def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = (), indent: str = INDENT) -> list[str]:

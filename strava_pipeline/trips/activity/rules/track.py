@@ -117,7 +117,7 @@ def _values_by_key(bundles: Sequence[Bundle]) -> dict[str, list[Any]]:
 def _of_points(points: list[Any], key: str) -> list[Any]:
     try:
         return list(map(_GETTERS[key], points))
-    except (KeyError, TypeError):  # not_empty point lacks it or is no object
+    except (KeyError, TypeError):  # a point lacks it, or isn't an object
         return [point.get(key) if isinstance(point, dict) else None for point in points]
 
 
@@ -243,7 +243,7 @@ def _step_between(start: Fix, end: Fix, speed_ms: float, gap: bool, teleport: bo
 COLUMNS, LINES = 60, 20
 _BARS = "▁▂▃▄▅▆▇█"
 _BRAILLE = 0x2800
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the dots of a cell, by line and column
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the dots of a cell in Braille, by line and column
 _ROUND = (1, 2, 5)
 
 

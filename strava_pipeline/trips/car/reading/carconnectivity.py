@@ -33,7 +33,7 @@ FRESH = timedelta(seconds=10)
 PAUSE = timedelta(minutes=15)
 """How long a service that refused the login or more requests is not asked: trying makes it worse. The package's pause, too."""
 
-_CLOSING = 1.0  # seconds that the end of a process waits for a question under way
+_CLOSING = 1.0  # seconds that the process's end waits for a running request
 _TROUBLES = {
     "TooManyRequestsError": Trouble.TOO_MANY,
     "AuthenticationError": Trouble.LOGIN,

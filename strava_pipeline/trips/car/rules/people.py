@@ -143,7 +143,7 @@ class _User(BaseModel):
     cars: list[_Car] = []
     locations: tuple[Place, ...] = ()
     last_parked_gps: dict[str, Parked] = {}
-    osrm: Any = None  # a scenario's router: part of a script, no setting
+    osrm: Any = None  # a scenario's router: part of a script, not a setting
 
     @model_validator(mode="after")
     def _cars_are_apart(self) -> Self:

@@ -31,8 +31,8 @@ from strava_pipeline.trips.car.rules.tracker import step
 from strava_pipeline.trips.car.rules.trip import Cache, TrackerState, Trip, km_now, read_state, state_json, state_name
 from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 
-REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
-VERSION = 2  # of what a state says and how trips are named; another one starts every replay from the first ping
+REMEMBERED = 300  # a user's events that may come again: five hours of pings a minute
+VERSION = 2  # of states and of how trips are named; with another one, every replay starts from the first ping
 
 
 @dataclass(frozen=True, slots=True)
