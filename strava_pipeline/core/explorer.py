@@ -1,4 +1,4 @@
-"""Explored map tiles: the largest square, the largest cluster, and what of them may leave the machine. Pure.
+"""Explored map tiles: the largest square, the largest cluster, and the part of them that may leave the machine. Pure.
 
 Counted as players of such maps do: a square consists of visited tiles only; a cluster consists of neighbouring tiles,
 each with all four of its own neighbours visited.

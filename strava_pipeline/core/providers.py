@@ -75,7 +75,7 @@ class ReadPage:
         activities: in Strava's shape.
         unreadable: the items that can't be activities.
         foreign: how many items belong to another service and were skipped, including withheld ones.
-        withheld: the items of which the provider shows nothing.
+        withheld: the items that the provider has but doesn't show.
     """
 
     activities: list[Json] = field(repr=False)
@@ -130,7 +130,7 @@ class ProviderSpec:
             processes share; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
             `creates_gear`: takes new gear.
         edits: what can be changed there (ingest/NAME/writes.py).
-        kinds: what the service gives beside activities, with the reading of each kind.
+        kinds: what the service gives in addition to activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
             the id of the gear, or None. Raises ValueError for any other answer.
         webhooks: how its deliveries are verified and read, or None.

@@ -70,7 +70,7 @@ def _within(name: str) -> pl.Expr:
 
 
 def _without_false_zeros(altitude: pl.Series) -> pl.Series:
-    """Without the zeros that are further than _OFF from the median of the nearest other heights, half of them on each side."""
+    """Heights without zeros further than _OFF from the median of the nearest other heights, half of them on each side."""
     others = altitude.filter(altitude != 0)
     if others.len() in (0, altitude.count()):
         return altitude
@@ -83,7 +83,7 @@ def _without_false_zeros(altitude: pl.Series) -> pl.Series:
 
 
 def _placed(points: pl.DataFrame) -> pl.DataFrame:
-    """With both coordinates or neither, and longitudes beyond 180° wrapped; 0, 0 is devices' code for no position."""
+    """Points with both coordinates or neither, and longitudes beyond 180° wrapped; 0, 0 is devices' code for no position."""
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     wrapped = pl.when(longitude.abs() > 180).then((longitude + 180) % 360 - 180).otherwise(longitude)
     is_place = latitude.is_between(-90, 90) & longitude.is_between(-540, 540) & ((latitude != 0) | (longitude != 0))
@@ -141,7 +141,7 @@ def step_between(before: int, after: int) -> pl.Expr:
 
 
 def _doubles(placed: pl.DataFrame, fastest: float) -> pl.Series:
-    """Of each two positions at one moment, the row that makes the greater detour."""
+    """The row that makes the greater detour, of each two positions at one moment."""
     step = pl.col("step")
     with_first = step.shift(1).fill_null(0.0) + step_between(1, 1).fill_null(0.0)
     with_second = step_between(2, 0).fill_null(0.0) + step.shift(-1).fill_null(0.0)

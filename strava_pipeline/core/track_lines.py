@@ -93,14 +93,14 @@ def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
 
 def _moved(timed: pl.DataFrame) -> pl.DataFrame:
-    """Without exact repetitions: a receiver that froze continues with a leap. After more than HOLDS seconds both ends stay."""
+    """The rows without exact repetitions: a receiver that froze goes on with a leap. Over more than HOLDS s, both ends stay."""
     of = pl.struct(pl.exclude("t", "since")).rle_id()
     t, first, last = pl.col("t"), pl.col("t").first().over(of), pl.col("t").last().over(of)
     return timed.filter((t == first) | ((t == last) & (last - first > HOLDS)))
 
 
 def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
-    """Without single positions out and back: both legs long, together twice as long as the direct one, and faster than around."""
+    """The rows without single positions out and back: both legs long, twice the direct way in all, and faster than around."""
     way, gap = step_between(1, 0), pl.col("t").diff()
     tried = placed.with_columns(way=way, back=way.shift(-1), direct=step_between(1, 1), speed=way / gap)
     tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))

@@ -117,7 +117,7 @@ class Party:
         columns, empty_ids: of a person's table the words of its columns, and those of a row's empty cells for ids.
         downloads: the activities whose file may be fetched when a person asks for it.
         link: the address of an activity, with `{source_id}`; None: the service has none.
-        months: the months that were listed completely; of others nobody knows what it lacks.
+        months: the months that were listed completely; in others, it is unknown what it lacks.
         withheld: the activities that it has but does not show, by their ids at the service they came from.
         gear_asked: the activities whose gear was asked for, where rows do not name it; None if its rows name the gear.
     """

@@ -54,8 +54,8 @@ _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone after the first begins, in
-    W and bpm.
+    """The athlete's values for a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone
+    after the first begins, in W and bpm.
     """
 
     ftp: float | None = None

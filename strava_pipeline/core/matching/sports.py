@@ -7,8 +7,8 @@ from strava_pipeline.core.sports import FAMILY, INDOORS, UNSPECIFIED
 
 
 def sport_alike() -> pl.Expr:
-    """1 for the same sport, 0 for another, None if one has no sport. Of columns `sport_type_*` and `trainer_*` with `a`
-    and `b`.
+    """1 for the same sport, 0 for another, None if one has no sport. It reads `sport_type_a`, `trainer_a`, and the same
+    of `b`.
     """
     a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
     family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]

@@ -1,4 +1,4 @@
-"""The records of a table and a column. The columns of every table stand in the modules beside this one, and nowhere else.
+"""The records of a table and a column. The columns of every table are defined in the modules next to this one, and nowhere else.
 
 From a `Table` come the DuckDB DDL, the Polars schema, Dagster's column metadata, the asset checks and the data
 dictionary, so that a column is added in one place. No rows, no SQL beyond type names.

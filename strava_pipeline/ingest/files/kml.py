@@ -1,6 +1,6 @@
 """KML as OpenTracks, My Tracks and Google Earth record it: tracks of times and places (gx:Track). KMZ is a KML in a zip.
 
-Each placemark with tracks is a recording, each track of it a segment. Values of sensors are arrays beside the points, matched by
+Each placemark with tracks is a recording, each track of it a segment. Values of sensors are arrays, matched with the points by
 their order (developers.google.com/kml/documentation/kmlreference#gxtrack). A line without times is a route that somebody drew.
 """
 

@@ -174,7 +174,7 @@ def assumptions(settings: Settings) -> Sequence[str]:
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:
-    """With the key, if there is one; otherwise with the unofficial login, which next to a key only serves gear."""
+    """The client with the key, if there is one; else with the unofficial login, which next to a key only serves gear."""
     key = find_key(settings)
     if key is None:
         return connect_unofficially(settings, clock, on_wait)
@@ -186,7 +186,7 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminCl
 
 
 def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
-    """With the login of Garmin's own app. Raises MissingSettingsError without one."""
+    """The client with the login of Garmin's own app. Raises MissingSettingsError without one."""
     path = tokens_file(settings)
     wire, refusals = make_wire(settings, clock, NAME), Refusals(refusals_file(settings))
 

@@ -159,7 +159,7 @@ def _of_metrics(metrics: Any) -> Json:
 def _start_of(trip: Json) -> datetime | None:
     """The start with the offset of the athlete's clock.
 
-    It comes on that clock (2008-01-05T11:25:03-08:00), or in UTC beside the clock's offset in seconds and its zone.
+    It comes on that clock (2008-01-05T11:25:03-08:00), or in UTC, with the clock's offset in seconds and its zone.
     """
     text = trip.get("departed_at")
     began = read_start(text)

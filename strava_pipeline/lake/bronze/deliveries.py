@@ -1,4 +1,4 @@
-"""Webhook deliveries: from the inbox into bronze, and the queue of what they ask for. Makes no call.
+"""Webhook deliveries: from the inbox into bronze, and the queue of their requests. Makes no call.
 
 A delivery is in bronze, and its requests in the queue, before it leaves the inbox. If the queue's file is lost, it is
 rebuilt from the deliveries of the last two days in bronze; anything answered since its event is then not asked for

@@ -32,7 +32,7 @@ Part = Annotated[str | None, Field(max_length=200, description="only this part: 
 
 
 class MapQuery(BaseModel):
-    """The parameters of what is asked for of a map."""
+    """The parameters of a request for a map."""
 
     sport: str | None = Field(None, min_length=1, max_length=64, description="a group of sports, such as ride")
 

@@ -1,4 +1,4 @@
-"""Explorer tiles: a map of where one was, what that comes to, and what each activity added."""
+"""Explorer tiles: a map of the visited tiles, their totals, and the tiles that each activity added."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode

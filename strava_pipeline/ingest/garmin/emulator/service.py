@@ -98,7 +98,7 @@ class Garmin(EmulatedService):
         return path not in (TOKEN_PATH, KEY_TOKEN_PATH)
 
     def refusal(self, request: Request) -> Response | None:
-        """The refusal of a token that is not active, of what the official API does not take, and of one call too many."""
+        """The refusal of an inactive token, of a request that the official API does not accept, or of one call too many."""
         if self.caller_of(request) is None:
             return answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
         if not self.is_by_key(request):

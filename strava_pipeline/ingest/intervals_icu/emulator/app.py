@@ -235,7 +235,7 @@ def row_of(key: str, athlete: str, started: datetime, **fields: Any) -> Json:
 
 
 def stub_of(strava_id: str, athlete: str, local: str) -> Json:
-    """What is shown of an activity that came from Strava, and began at `local` on the athlete's clock."""
+    """The few fields shown for an activity that came from Strava, and began at `local` on the athlete's clock."""
     return {
         "id": strava_id,
         "icu_athlete_id": athlete,

@@ -295,7 +295,7 @@ def gear_of_detail(item: Json) -> Json:
 
 
 def legacy_entry(trip: Json) -> Json:
-    """A trip as the web site's list shows it: UTC, an offset beside it, ids of gear, other words for who may see it."""
+    """A trip as the web site's list shows it: UTC and an offset, ids of gear, other words for the visibility."""
     began = datetime.fromisoformat(trip["departed_at"])
     offset = began.utcoffset()
     return {
