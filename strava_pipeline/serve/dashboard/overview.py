@@ -6,16 +6,21 @@ from datetime import datetime
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.lake.requests import is_anybody_looking
-from strava_pipeline.serve.dashboard.site import Site
-
-MOST_NOTES = 3
-MOST_MONTHS = 3
+from strava_pipeline.serve.dashboard.site import Site, kept_value
 
 
 def matters(site: Site, fault: str | None) -> list[Fact]:
-    """What needs a person, and limits that keep a run waiting. `fault`: what the page says of the published data by itself."""
-    found = [fact for fact in site.pipeline.facts() if fact.needs_a_person or fact.name == "limited"]
-    return [fact for fact in found if fact.text != fault]
+    """What needs a person, and limits that keep a run waiting.
+
+    What follows from the data is read once for each state of them.
+
+    Args:
+        site: of the athlete.
+        fault: what the page says of the published data by itself.
+    """
+    kept = kept_value(site, "facts", lambda _: site.pipeline.facts(of_data=True))
+    found = [*kept, *site.pipeline.facts(of_data=False)]
+    return [fact for fact in found if fact.text != fault and (fact.needs_a_person or fact.name == "limited")]
 
 
 @dataclass(frozen=True, slots=True)
