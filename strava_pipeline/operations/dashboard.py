@@ -24,7 +24,7 @@ from strava_pipeline.operations.changes.months import calendar_of, compared_mont
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
-from strava_pipeline.operations.facts import GROUPS, OF_DATA, facts
+from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
 
 DECIDED_BY = "dashboard"
@@ -80,10 +80,9 @@ class DashboardPipeline:
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
         return decide_bests(self.settings, activity_id, dismissed=dismissed, by=DECIDED_BY)
 
-    def facts(self, *, of_data: bool | None = None) -> list[Fact]:
-        names = GROUPS if of_data is None else [name for name in GROUPS if (name in OF_DATA) == of_data]
+    def facts(self) -> list[Fact]:
         with self._sharing():
-            return facts(self.settings, self._now(), names)
+            return facts(self.settings, self._now())
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)

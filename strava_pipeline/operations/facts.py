@@ -146,4 +146,3 @@ GROUPS: dict[str, Group] = {
     "second_copy": _second_copy,
     "retention": _retention,
 }
-OF_DATA = ("published", "changes")  # which stay the same while the data do

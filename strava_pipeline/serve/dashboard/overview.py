@@ -5,6 +5,7 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.schedules import next_daily_run
+from strava_pipeline.lake.dashboard.data_state import entries
 from strava_pipeline.lake.requests import is_anybody_looking
 from strava_pipeline.serve.dashboard.site import Site, kept_value
 
@@ -12,14 +13,14 @@ from strava_pipeline.serve.dashboard.site import Site, kept_value
 def matters(site: Site, fault: str | None) -> list[Fact]:
     """What needs a person, and limits that keep a run waiting.
 
-    What follows from the data is read once for each state of them.
+    Facts are read once for each state of the folder, and once a minute, because logins end and limits begin anew.
 
     Args:
         site: of the athlete.
         fault: what the page says of the published data by itself.
     """
-    kept = kept_value(site, "facts", lambda _: site.pipeline.facts(of_data=True))
-    found = [*kept, *site.pipeline.facts(of_data=False)]
+    state = (entries(site.lake.state), site.now().replace(second=0, microsecond=0))
+    found = kept_value(site, ("facts", *state), lambda _: site.pipeline.facts())
     return [fact for fact in found if fact.text != fault and (fact.needs_a_person or fact.name == "limited")]
 
 

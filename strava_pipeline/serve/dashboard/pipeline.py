@@ -56,11 +56,8 @@ class Pipeline(Protocol):
         """Record whether an activity is to hold no best; whether readers see it before the next publish."""
         ...
 
-    def facts(self, *, of_data: bool | None = None) -> Sequence[Fact]:
-        """How things stand: sources, what is published, what waits for a person.
-
-        `of_data`: True for those that stay the same while the data do, False for the others.
-        """
+    def facts(self) -> Sequence[Fact]:
+        """How things stand: sources, what is published, what waits for a person."""
         ...
 
     def strava_problem(self) -> str | None:
