@@ -55,8 +55,8 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
 
 
 def test_the_pattern_of_a_provider_shows_the_toy_and_a_record_explains_its_fields() -> None:
-    pattern = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Add a provider\n")[2]
-    shown = re.findall(r"^```python\n(.*?)^```$", pattern.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    pattern = (REPO / "docs" / "providers" / "adding.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    shown = re.findall(r"^```python\n(.*?)^```$", pattern, re.MULTILINE | re.DOTALL)
     toy = (REPO / "strava_pipeline_tests" / "providers" / "toy" / "record.py").read_text(encoding="utf-8")
     assert shown
     assert [block for block in shown if block not in toy] == []
@@ -146,7 +146,7 @@ Also `strava-pipeline service stop`, `import --dry-ran` and `quarantine list`.
 
 
 def test_every_path_that_a_contributor_reads_of_exists() -> None:
-    text = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = "".join((REPO / page).read_text("utf-8") for page in ("CONTRIBUTING.md", "docs/providers/adding.md"))
     paths = set(re.findall(r"\b(?:docs|strava_pipeline|strava_pipeline_tests)/[\w./-]*[\w/]", text))
     paths |= set(re.findall(r"`([\w.-]+\.(?:md|toml)|Makefile|\.env\.example)`", text))
     assert len(paths) > 20

@@ -198,10 +198,9 @@ def looks(installed: Installed) -> None:
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)
     assert _names(away, deep=False) == {"demo", "dagster_home", "logs"}
-    looked = _run([installed.program, "doctor"], away, **kept, STRAVA_BASE_URL=NOBODY)
-    assert [line for line in looked.stdout.splitlines() if line.startswith("✗")] == [
-        "✗ server                HEAD /: no answer from 127.0.0.1 (NewConnectionError)."
-    ]
+    looked = _run([installed.program, "doctor"], away, **kept, **APPLICATION)
+    (problem,) = (line.split() for line in looked.stdout.splitlines() if line.startswith("✗"))
+    assert problem[:3] == ["✗", "server", "HEAD"]
 
 
 def serves(installed: Installed) -> None:
@@ -252,7 +251,7 @@ def _answer(url: str) -> int | None:
         return None
 
 
-NOBODY = "http://127.0.0.1:9"
+APPLICATION = {"STRAVA_BASE_URL": "http://127.0.0.1:9", "STRAVA_CLIENT_ID": "1", "STRAVA_CLIENT_SECRET": "s" * 40}
 
 
 def _must(command: list[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.setting_sources import env_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
@@ -55,9 +56,7 @@ def login_problem(settings: Settings) -> str | None:
     if reason := access_problem(settings):
         return reason
     if settings.client_id is None or settings.client_secret is None:
-        return (
-            "STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET are not both set: `strava-pipeline doctor` says where they go."
-        )
+        return f"STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET are not both set. Write them into {env_file()}."
     try:
         refused = login_state(settings).refused_at
     except PipelineError:  # whose text names the file

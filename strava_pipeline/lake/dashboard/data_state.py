@@ -23,22 +23,21 @@ def data_state(lake: Lake, others: Iterable[Path] = ()) -> DataState | None:
         return None
     files = (lake.goals, lake.state / "revoked.json", *others)
     folders = (lake.decisions, changes_folder(lake), lake.data_dir / "widgets")
-    entries = tuple(tuple(_entries(folder)) for folder in folders)
-    return (published, highest_number(lake), tuple(map(_look, files)), entries, tuple(_years(lake)))
+    return (published, highest_number(lake), tuple(map(_look, files)), *map(entries, folders), *_years(lake))
 
 
 def _years(lake: Lake) -> Iterator[object]:
     """Each year of each table of Parquet. Files are replaced, never modified in place, which changes the time of their folder."""
-    for table, _ in _entries(lake.data_dir):
-        if years := _entries(lake.data_dir / table, "year="):
+    for table, _ in entries(lake.data_dir):
+        if years := entries(lake.data_dir / table, "year="):
             yield table, years
 
 
-def _entries(folder: Path, prefix: str = "") -> list[tuple[str, object]]:
+def entries(folder: Path, prefix: str = "") -> tuple[tuple[str, object], ...]:
     """The entries of a folder, by name, whose names begin with `prefix`."""
     with suppress(OSError), os.scandir(folder) as found:
-        return sorted((each.name, _look(each)) for each in found if each.name.startswith(prefix))
-    return []  # it doesn't exist
+        return tuple(sorted((each.name, _look(each)) for each in found if each.name.startswith(prefix)))
+    return ()  # it doesn't exist
 
 
 def _look(path: Path | os.DirEntry[str]) -> object:

@@ -5,17 +5,23 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.schedules import next_daily_run
+from strava_pipeline.lake.dashboard.data_state import entries
 from strava_pipeline.lake.requests import is_anybody_looking
-from strava_pipeline.serve.dashboard.site import Site
-
-MOST_NOTES = 3
-MOST_MONTHS = 3
+from strava_pipeline.serve.dashboard.site import Site, kept_value
 
 
 def matters(site: Site, fault: str | None) -> list[Fact]:
-    """Facts that need a person, and limits that keep a run waiting. `fault`: the page's own message about the published data."""
-    found = [fact for fact in site.pipeline.facts() if fact.needs_a_person or fact.name == "limited"]
-    return [fact for fact in found if fact.text != fault]
+    """Facts that need a person, and limits that keep a run waiting.
+
+    Facts are read once for each state of the folder, and once a minute, because logins end and limits start again.
+
+    Args:
+        site: the athlete's.
+        fault: the page's own message about the published data.
+    """
+    state = (entries(site.lake.state), site.now().replace(second=0, microsecond=0))
+    found = kept_value(site, ("facts", *state), lambda _: site.pipeline.facts())
+    return [fact for fact in found if fact.text != fault and (fact.needs_a_person or fact.name == "limited")]
 
 
 @dataclass(frozen=True, slots=True)
