@@ -266,14 +266,25 @@ def test_make_soak_runs_every_part() -> None:
 
 def test_every_verb_is_a_make_target_that_calls_it() -> None:
     for verb in COMMANDS:
-        said = subprocess.run(["make", "-n", verb, "YEARS=2024"], cwd=REPO, capture_output=True, text=True, check=True)
+        said = ran("make", "-n", verb, "YEARS=2024", cwd=REPO, check=True)
         assert said.stderr == "", verb
         assert f"strava-pipeline {verb}" in said.stdout or verb in ("demo", "dev", "sql"), verb
 
 
 def test_make_acts_for_an_athlete() -> None:
-    said = subprocess.run(["make", "-n", "flow", "ATHLETE=bob"], cwd=REPO, capture_output=True, text=True, check=True)
+    said = ran("make", "-n", "flow", "ATHLETE=bob", cwd=REPO, check=True)
     assert "strava-pipeline --athlete bob flow" in said.stdout
+
+
+def test_make_installs_the_tools_of_developers_only_for_what_calls_one() -> None:
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    recipes = re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)+)", makefile, re.MULTILINE)
+    developers = [name for name, recipe in recipes if re.search(r"-m pytest|_tests|/(ruff|mypy|lint-|pre-)", recipe)]
+    assert {*developers} >= {"test", "test-all", "lint", "types", "contracts", "pre-commit"}
+    for name in ("install", "flow", "check", *developers):
+        said = ran("make", "-n", "-W", "pyproject.toml", name, cwd=REPO, check=True).stdout
+        extras = "dashboard,spreadsheet" if name in ("install", "flow") else "dev"
+        assert re.findall(r"-e '\.\[(.+)\]'", said) == [extras], name
 
 
 def test_make_help_describes_every_target_and_every_command_is_one() -> None:
