@@ -1,6 +1,6 @@
 """A provider's record: what the provider offers, and a pure reader of its list. No particular provider is in here.
 
-A provider's record, `SPEC`, is `record.py` in its folder, ingest/NAME, or in its package (source_packages.py). Its rows
+A provider's record, `SPEC`, is `record.py` in its folder, ingest/NAME, or in its package (sources.py). Its rows
 become objects in Strava's shape, because Strava's names are the vocabulary of all sources. A value that a service lacks
 is absent, never 0; a value without a column stays in `extra`.
 """
@@ -16,8 +16,7 @@ from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.refusals import USUAL, Refusals
-from strava_pipeline.core.source_packages import import_part, unusable
-from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id, import_part, unusable
 from strava_pipeline.core.sports import DRIVES
 from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 

@@ -17,7 +17,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
-from strava_pipeline.core.source_packages import declared_sources
+from strava_pipeline.core.sources import declared_sources
 from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.environment.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, is_house, own_name, reading_folder
 from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file

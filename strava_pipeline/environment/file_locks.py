@@ -2,7 +2,7 @@
 
 The kernel releases a lock when the last descriptor of its open file is closed, hence also when its holder dies; a child
 that inherits the descriptor holds the lock as well. What a lock protects, and the name of its holder, is up to the
-callers.
+callers. `sync_file` and `sync_folder` write to the disk before anything relies on it.
 """
 
 import fcntl
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from strava_pipeline.core.errors import PipelineError
 
@@ -157,3 +158,18 @@ def _try_until(deadline: float, descriptor: int, poll: float) -> bool:
             return False
         time.sleep(min(poll, left))
     return True
+
+
+def sync_file(file: IO[Any]) -> None:
+    """Make what was written to the open file durable."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename, a new file or a deletion in the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -17,8 +17,8 @@ from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 from pydantic_settings import SettingsError
 
-from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.environment.file_locks import sync_file
 
 T = TypeVar("T")
 _ADVICE = "make it UTF-8 text that this user may read"

@@ -5,16 +5,16 @@ it, so that a waiting one finds the new token. The file's contents and the servi
 Nothing here shows a token.
 """
 
+import base64
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from strava_pipeline.core.durable import sync_folder
 from strava_pipeline.core.errors import (
     LoginServiceError,
     MissingSettingsError,
@@ -22,14 +22,14 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
+from strava_pipeline.core.json_values import finite_number, json_if_any
 from strava_pipeline.core.process import deferred_interrupts
-from strava_pipeline.environment.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive, sync_folder
 from strava_pipeline.environment.private_files import NotPrivateError, read_private
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import NotSentError
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
-from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
 
 LOCK_TIMEOUT = 300  # seconds; a holder renews once, at worst three tries of 70 s
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: when the token ends, by the clock of the machine that got it
@@ -306,3 +306,38 @@ def traces_of(path: Path) -> list[Path]:
     """All files of a login: the file itself, half written ones, and the lock's file."""
     every = [path, *halves_of(path), path.with_name(f"{path.name}.lock")]
     return [found for found in every if found.exists() or found.is_symlink()]
+
+
+def is_token(value: object) -> bool:
+    """Whether it is text that fits into a header."""
+    return token_of(value) is not None
+
+
+def token_of(value: object) -> str | None:
+    """Text that fits into a header; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and value.strip():
+        return value
+    return None
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT; {} for any other token. The signature is the service's to check."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        return object_of(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+
+
+def moment_of(value: object) -> datetime | None:
+    """The instant (UTC) of a number of seconds since 1970; None for anything else."""
+    seconds = finite_number(value)
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 <= seconds < 10**11 else None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; {} for any other body."""
+    value = json_if_any(body)
+    return value if isinstance(value, dict) else {}

@@ -15,8 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError
-from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA, UnusableSourceError
 from strava_pipeline.environment.setting_files import read_toml
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry

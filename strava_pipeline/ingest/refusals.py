@@ -11,7 +11,7 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.token_values import is_token, object_of
+from strava_pipeline.ingest.login_file import is_token, object_of
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import ProviderSpec  # loads Polars, and every command comes here

@@ -1,7 +1,7 @@
 """Which providers there are: the folders of this room with a `record.py`, and what other packages bring. Nothing names one.
 
 A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`; or a package with the
-same modules (core/source_packages.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
+same modules (core/sources.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
 `client.py` has
 
 - `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
@@ -26,8 +26,7 @@ from strava_pipeline import ingest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
-from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA, UnusableSourceError, import_part, source_names
 from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock

@@ -25,9 +25,8 @@ from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token, object_of
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.token_values import is_token, object_of
 
 PASTED = "http://localhost/"  # the page redirects here if nobody listens, and the person copies the address
 

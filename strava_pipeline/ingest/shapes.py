@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.source_packages import import_part
+from strava_pipeline.core.sources import import_part
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES
 
 _KINDS = {dict: "object", list: "list", str: "text", bool: "truth", int: "number", float: "number", type(None): "null"}

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from strava_pipeline.core.deliveries import Sender, WebhookSpec
-from strava_pipeline.core.source_packages import UnusableSourceError, import_part
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import STRAVA, UnusableSourceError, import_part
 from strava_pipeline.environment.process_owner import is_house
 from strava_pipeline.environment.settings import Settings
 

@@ -16,10 +16,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from strava_pipeline.core.durable import sync_file
-from strava_pipeline.core.durable import sync_folder as sync_folder  # all who write to the lake take it from here
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.environment.file_locks import is_at, try_lock, wait_for_lock
+from strava_pipeline.environment.file_locks import (
+    is_at,
+    sync_file,  # all who write to the lake take them from here
+    try_lock,
+    wait_for_lock,
+)
+from strava_pipeline.environment.file_locks import sync_folder as sync_folder
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it

@@ -18,8 +18,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.environment.file_locks import sync_file
 from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_folder
 from strava_pipeline.lake.paths import Lake
 

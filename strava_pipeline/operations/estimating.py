@@ -10,13 +10,13 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.requests import BackfillWanted
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill, plan_facts
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.years import year_range
 
 PATIENCE = 2.0  # seconds for a run that has the warehouse open: a page must not wait for a long merge

@@ -19,11 +19,11 @@ from strava_pipeline.lake.gold.event_followup import (
     sort_queue,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.event_answers import Answers
 from strava_pipeline.operations.fetching import DETAILS, Errand, eta_of, fetch_by_year
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.source import BudgetedSource
 
 ANOTHERS = "another athlete's activity"
 

@@ -23,7 +23,6 @@ from strava_pipeline.lake.gold.warehouse import is_outdated, read_if_usable
 from strava_pipeline.lake.journal import has_unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.operations.budgeted_source import BudgetedSource, budget_of
 from strava_pipeline.operations.event_answers import Answers, EventsReport
 from strava_pipeline.operations.event_details import DetailAnswers
 from strava_pipeline.operations.event_pages import PageAnswers
@@ -32,7 +31,7 @@ from strava_pipeline.operations.options import EventsOptions, ListingOptions
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.providers import unasked
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source, budget_of
 from strava_pipeline.operations.step_reports import StepReport, calls_left
 from strava_pipeline.operations.table_rules import Finding
 

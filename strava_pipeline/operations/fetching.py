@@ -47,11 +47,11 @@ from strava_pipeline.lake.gold.fetch_selection import (
     with_current_files,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, StreamsOptions
 from strava_pipeline.operations.progress import Eta, progressing
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 
 
 class OfYear(FetchItem, Protocol):

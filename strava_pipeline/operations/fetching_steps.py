@@ -12,7 +12,6 @@ from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_profile, pull_streams
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import publish_if_right, publish_meanwhile
@@ -24,6 +23,7 @@ from strava_pipeline.operations.options import (
 )
 from strava_pipeline.operations.pulling import PullReport, Stopped, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import (
     YEAR_ROWS,
     StepReport,

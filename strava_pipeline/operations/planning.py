@@ -14,11 +14,11 @@ from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_
 from strava_pipeline.lake.gold.quality import is_gear_id, known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import try_locked
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.listing_windows import listing_lock, recent_window, window_of
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 
 FEWEST = 2  # calls of a listing: one page takes all that is new, and an empty one ends it
 

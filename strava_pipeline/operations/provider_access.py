@@ -11,7 +11,7 @@ from math import ceil
 
 from strava_pipeline.core.errors import LimitReachedError, PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError
+from strava_pipeline.core.sources import UnusableSourceError
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import (

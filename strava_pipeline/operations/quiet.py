@@ -18,13 +18,13 @@ from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import reading, transaction
 from strava_pipeline.lake.imports.merge import has_fresh_files
 from strava_pipeline.lake.shards import are_shards_current
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.compacting import years_to_publish
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.insights import write_insights_of, years_without_insights
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
 
 _COPIED_AGAIN = OLD * 0.75  # a copy this old gets the pages of quiet listings, before doctor warns of it

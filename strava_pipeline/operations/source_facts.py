@@ -10,8 +10,7 @@ from typing import Any
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.facts import Fact, Measure, State, ok, problem, skipped, warning
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError, refused_sources
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import STRAVA, UnusableSourceError, refused_sources
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.environment.settings import Settings

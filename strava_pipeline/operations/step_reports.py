@@ -12,9 +12,9 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.lake.gold.quality import Agreement
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.table_rules import (
     CHECKED,
     Finding,

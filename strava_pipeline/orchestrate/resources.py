@@ -23,12 +23,12 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.operations.held_years import forget_held_years
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
 from strava_pipeline.orchestrate.failures import resource_in_our_words

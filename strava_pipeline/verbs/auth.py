@@ -31,8 +31,15 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import LoginFile
 from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, token_store
+from strava_pipeline.ingest.strava.oauth import (
+    SCOPES,
+    WRITES,
+    OAuth,
+    StoredToken,
+    make_oauth,
+    missing_scopes,
+    token_store,
+)
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator

@@ -88,8 +88,8 @@ def _write_new(path: Path, body: bytes) -> None:
     """
     import os
 
-    from strava_pipeline.core.durable import sync_file
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.file_locks import sync_file
 
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

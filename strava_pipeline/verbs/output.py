@@ -15,9 +15,9 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, plain, printable
+from strava_pipeline.environment.file_locks import sync_file
 
 __all__ = ["plain"]  # besides its own
 

@@ -31,10 +31,10 @@ def plan(
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.provider_access import plan_providers
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.verbs.views import show
 
@@ -57,10 +57,10 @@ def print_job_plan(
     settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
     """Print the calls that the job would make for its listing, details or streams; none is made. `config`: by asset."""
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.listing_windows import window_of
     from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
     from strava_pipeline.operations.planning import plan_facts, plan_job, plan_streams
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, STREAMS
     from strava_pipeline.verbs.views import show
 
@@ -87,10 +87,10 @@ def print_backfill_plan(
     `sports`: those whose details it would fetch; empty for all. Returns whether all years could be listed.
     """
     from strava_pipeline.core.years import years_of_runs
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.verbs.terminal import err, progress_for_terminal
     from strava_pipeline.verbs.views import show
 

@@ -14,7 +14,7 @@ from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.operations.step_reports import SUMMARY
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB

@@ -98,7 +98,7 @@ def _shown_sources() -> list[str]:
     """The sources to choose by number, without those that read a person's own file: the best first, then those that
     need an application.
     """
-    from strava_pipeline.core.source_packages import UnusableSourceError
+    from strava_pipeline.core.sources import UnusableSourceError
     from strava_pipeline.ingest.registry import application_settings, sources
 
     ranks: dict[str, tuple[bool, int]] = {}

@@ -25,8 +25,7 @@ from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import AccessTokens, traces_of
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth, token_store
 from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.garmin.subject import KeySubject, running

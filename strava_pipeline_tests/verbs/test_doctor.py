@@ -27,8 +27,7 @@ from dagster._utils.error import SerializableErrorInfo
 from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.strava.access import CLOCK, clock_health
-from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.ingest.strava.access import CLOCK, clock_health, ledger_path
 from strava_pipeline.lake.gold.warehouse import NEW_FILE, attach
 from strava_pipeline.lake.health import LEFTOVERS, judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked

@@ -20,10 +20,17 @@ from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLogin, exchanged
+from strava_pipeline.ingest.login_file import (
+    AccessTokens,
+    LoginFile,
+    StoredLogin,
+    claims_of,
+    exchanged,
+    moment_of,
+    object_of,
+)
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
-from strava_pipeline.ingest.token_values import claims_of, moment_of, object_of
 
 TOKEN_PATH = "/personalapitoken-service/personal-api/personal-api-key/token"
 LIFE = timedelta(hours=24)  # of a token without an expiry, as Garmin documents it

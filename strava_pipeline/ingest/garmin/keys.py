@@ -13,8 +13,7 @@ from typing import TypeGuard
 from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.environment.private_files import NotPrivateError, read_private
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
-from strava_pipeline.ingest.token_values import is_token
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token
 
 KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
 KEY_SETTING = "GARMIN_PERSONAL_API_KEY"

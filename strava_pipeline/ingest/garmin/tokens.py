@@ -22,10 +22,11 @@ from strava_pipeline.ingest.login_file import (
     LoginFile,
     StoredLogin,
     exchanged,
+    is_token,
     local_end,
+    token_of,
 )
 from strava_pipeline.ingest.refusals import token_answer
-from strava_pipeline.ingest.token_values import is_token, token_of
 
 LOGIN = "run strava-pipeline providers login garmin"
 CLIENT_ID = "GARMIN_CONNECT_MOBILE_ANDROID_DI_2025Q2"  # the app that garminconnect logs in as

@@ -21,7 +21,7 @@ from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, 
 from strava_pipeline.ingest.garmin.client import GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
-from strava_pipeline.ingest.token_values import object_of
+from strava_pipeline.ingest.login_file import object_of
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from strava_pipeline.core.durable import sync_file, sync_folder
 from strava_pipeline.core.errors import SourceError, TransientError
+from strava_pipeline.environment.file_locks import sync_file, sync_folder
 from strava_pipeline.ingest.spreadsheet.files import is_open_elsewhere, read_file
 
 BACKUPS = 5  # our copies that stay next to the file, the newest

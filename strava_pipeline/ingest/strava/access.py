@@ -1,15 +1,17 @@
 """The state of the access to Strava: the checks of `doctor`, and whether the athlete withdrew the access or gave it back.
 
 `doctor` checks the server's certificate and clock by one HEAD request to the front page, which counts in no limit, the
-login and the ledger. A webhook event only claims that the access is gone, so the login is tried; the data then have to
-be deleted by `purge`. No token is shown.
+login, and the ledger of calls, which is the API application's. A webhook event only claims that the access is gone, so
+the login is tried; the data then have to be deleted by `purge`. No token is shown.
 """
 
 import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,13 +25,21 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.environment.private_files import is_open
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, ServerClock, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.login_file import halves_of
-from strava_pipeline.ingest.strava.budget import ledger_path
-from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
+from strava_pipeline.ingest.strava.oauth import (
+    LOGIN,
+    SCOPES,
+    StoredToken,
+    access_tokens,
+    keep_emulator_tokens_here,
+    make_oauth,
+    missing_scopes,
+    token_store,
+)
 
 _PURGED = ".purged"  # lake/paths.py: a purge is deleting; a call made now would bring some of it back
 
@@ -307,3 +317,27 @@ def _span(off: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{seconds:.0f} seconds"
+
+
+def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare | None = None) -> RateBudget:
+    """The budget of the settings' API application. Needs neither login nor network."""
+    who, clock = sharer_of(settings.data_dir), clock or system_clock(settings)
+    return RateBudget(ledger_path(settings), clock, who=who, **asdict(share or CallShare()))
+
+
+def sharer_of(data_dir: Path) -> str:
+    """A data folder's name in the ledger: the same from each container that mounts it, and without a path."""
+    try:
+        found = data_dir.stat()
+    except OSError:  # not there yet
+        name = str(data_dir.absolute())
+    else:
+        name = f"{found.st_dev}:{found.st_ino}"
+    return sha256(name.encode()).hexdigest()[:8]
+
+
+def ledger_path(settings: Settings) -> Path:
+    """The ledger of the settings' API application: all data folders share it, since Strava counts per application."""
+    host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
+    application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
+    return settings.ledger_dir / f"strava-{application}.json"

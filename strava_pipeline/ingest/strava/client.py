@@ -33,12 +33,18 @@ from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, 
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Page
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
-from strava_pipeline.ingest.strava.access import no_access_reason
-from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE, access_tokens, make_oauth
+from strava_pipeline.ingest.strava.access import make_budget, no_access_reason
+from strava_pipeline.ingest.strava.oauth import (
+    SEES_PRIVATE,
+    WRITES,
+    StoredToken,
+    access_tokens,
+    keep_emulator_tokens_here,
+    make_oauth,
+    token_store,
+)
 from strava_pipeline.ingest.strava.record import SPEC
 from strava_pipeline.ingest.strava.refusals import fault_codes
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)

@@ -12,10 +12,9 @@ from strava_pipeline.environment.setting_sources import env_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.strava.access import examine_claim, login_facts, no_access_reason, revoked_at
-from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.access import examine_claim, login_facts, make_budget, no_access_reason, revoked_at
+from strava_pipeline.ingest.strava.oauth import StoredToken, token_store
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
-from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 
 __all__ = ["examine_claim", "login_facts", "revoked_at"]  # the registry calls these here, and this module's own
 

@@ -24,8 +24,8 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.refusals import refuse_unusable
 from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.strava.oauth import keep_emulator_tokens_here
 from strava_pipeline.ingest.strava.refusals import application_fault, fault_codes
-from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.ingest.strava.webhooks import verify_token as verify_token
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks

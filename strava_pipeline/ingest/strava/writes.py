@@ -20,7 +20,7 @@ from strava_pipeline.ingest.provider import OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.strava.client import StravaClient, connect, not_a_list
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.oauth import token_store
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 

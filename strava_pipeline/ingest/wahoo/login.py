@@ -21,12 +21,12 @@ from strava_pipeline.ingest.login_file import (
     LoginFile,
     StoredLogin,
     exchanged,
+    is_token,
     local_end,
 )
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.refusals import refusal_of, token_answer
 from strava_pipeline.ingest.service_oauth import ServiceApplication, buy_by_consent
-from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.ingest.wahoo.record import NAME
 
 LIFE = timedelta(hours=2)  # of an access token that does not say it

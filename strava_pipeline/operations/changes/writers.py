@@ -6,7 +6,7 @@ A service's writer is `writes.py` next to its client; its interface is ingest/wr
 from typing import cast
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.source_packages import import_part
+from strava_pipeline.core.sources import import_part
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import OnWait

@@ -20,9 +20,9 @@ from strava_pipeline.environment.athletes import Athlete, athlete_named, athlete
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.log_files import house_logs
 from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.house.child import run_child
 from strava_pipeline.orchestrate.house.going_on import go_on_sensor

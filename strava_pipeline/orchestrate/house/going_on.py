@@ -11,7 +11,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.athletes import athletes, settings_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.operations.budgeted_source import budget_of
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.home import configuration
 from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.queues import Limits

@@ -18,8 +18,8 @@ from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
-from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import (
