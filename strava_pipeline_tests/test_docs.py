@@ -224,15 +224,7 @@ def _write_no_rows(table: Table, path: Path) -> None:
 
 
 def _variables() -> set[str]:
-    return {
-        name
-        for spec in Settings.model_fields.values()
-        for name in (
-            [str(spec.alias)]
-            if spec.alias
-            else [str(choice) for choice in getattr(spec.validation_alias, "choices", ())]
-        )
-    }
+    return {name for name in Settings.variables() if not name.startswith("SEAM_")}
 
 
 def _leads_somewhere(document: Path, target: str) -> bool:

@@ -32,6 +32,8 @@ SECRETS = Path("/run/secrets")  # where container engines put secrets: a file na
 # what is the athlete's own comes from that `.env` alone.
 house = partial(Field, json_schema_extra={"whose": "house"})
 own = partial(Field, json_schema_extra={"whose": "athlete"})
+# No setting of a person's: what tests, the demo and emulators say, and their child processes read under a name with SEAM_.
+seam = partial(Field, json_schema_extra={"whose": "house", "is_seam": True})
 
 
 class SourceSettings(BaseSettings):
@@ -135,13 +137,22 @@ def restic_environment() -> dict[str, str]:
 
 
 def left_settings() -> list[str]:
-    """What is still set here or in `.env` and is not read any more: each with what holds in its place."""
-    gone = {
+    """What is still set here, in `.env` or in /run/secrets, and is not read any more: each with what holds in its place."""
+    fixed = """
+        DASHBOARD_REQUESTS GARMIN_INTERVAL RIDEWITHGPS_INTERVAL SENTRY_SAMPLE_RATE STRAVA_ALERT_CATEGORIES
+        STRAVA_IMPORT_FILE_LIMIT_MB STRAVA_IMPORT_LIMIT_MB STRAVA_IMPORT_POINTS_LIMIT STRAVA_PUBLISH_MINUTES
+        TRIPS_COLUMN_LIMIT_MB WAHOO_INTERVAL WAHOO_URL
+    """
+    gone = dict.fromkeys(fixed.split(), "is no setting any more: what was its default always holds") | {
         "MIRROR_URL": "RESTIC_REPOSITORY took its place (docs/copies.md)",
         "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE took its place (docs/copies.md)",
         "SPREADSHEET_BACKUPS": "the five newest copies stay",
+        "EXPORT_SCHEMA": "the tables are in the schema strava; delete those in another one yourself",
+        "WAHOO_TOKEN_FILE": "the login is kept in wahoo_token.json in STRAVA_SECRETS_DIR",
     }
     there = {*os.environ, *(name for name, value in dotenv_values(env_file()).items() if value)}
+    if secrets := secrets_folder():
+        there.update(path.name for path in secrets.iterdir())
     return [f"{name} is set, and {instead}" for name, instead in gone.items() if name in there]
 
 
@@ -155,16 +166,14 @@ def faults_of(kind: type[SourceSettings], error: ValidationError) -> dict[str, s
     for item in error.errors(include_url=False, include_input=False):
         location = str(item["loc"][0]) if item["loc"] else "settings"
         spec = kind.model_fields.get(location)
-        name = variable_of(spec.validation_alias) if spec is not None else location
+        name = location if spec is None else next(iter(variables_of(spec)), location)
         found[name] = str(item["msg"]).removeprefix("Value error, ")
     return found
 
 
-def variable_of(alias: str | AliasChoices | Any) -> str:
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias)
-
-
 def variables_of(spec: FieldInfo) -> list[str]:
-    """The variables of a field."""
+    """The variables of a field; one that only the program itself fills has none."""
     alias = spec.validation_alias
-    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [] if alias is None else [str(alias)]

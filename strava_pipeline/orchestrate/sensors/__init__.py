@@ -37,7 +37,7 @@ def sensors(
     """All sensors, those of `providers`, the enabled ones besides Strava, among them.
 
     `senders`: the sources whose deliveries are taken. `jobs`: those that are defined, but for the rebuild.
-    `running`: they look as soon as the daemon is there; DASHBOARD_REQUESTS lets the one for requests look on its own.
+    `running`: they look as soon as the daemon is there; `dashboard_requests` lets the one for requests look on its own.
     `now`: this machine's time, by which Dagster notes its runs.
     """
     status = _status(running)

@@ -1,6 +1,6 @@
 """Posts a message to STRAVA_ALERT_URL about a run that failed: once per run, and only when nothing starts it again by itself.
 
-Notifications go there, too, of the categories that a person chose (STRAVA_ALERT_CATEGORIES); not those about failed runs.
+Notifications of errors go there, too; not those about failed runs.
 This is no run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine without a connection,
 which can't send the message either. Here a run that failed within a day is looked at until its tag says that a message was
 sent. A command fails before whoever typed it (or cron, which sends mail), and no message is sent. Messages of errors that are
@@ -42,8 +42,7 @@ def failure_alert_sensor(
     @dg.sensor(
         minimum_interval_seconds=120,
         default_status=status,
-        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "
-        "categories in STRAVA_ALERT_CATEGORIES.",
+        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of errors.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         at, pause = now(), _Pause.read(context.cursor)
@@ -85,7 +84,7 @@ def _alerts(instance: dg.DagsterInstance, lake: Lake, settings: Settings, at: da
     wanted = [
         each
         for each in reversed(notifications(lake))
-        if each.category in settings.alert_categories.split(",") and not is_about_failure(each)
+        if each.category == "error" and not is_about_failure(each)
         if not (each.read or each.posted) and at - each.at < FRESH
     ]
     failed = [_of_run(instance, record.dagster_run, settings) for record in _unreported(instance, lake, at)]
