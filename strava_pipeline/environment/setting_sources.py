@@ -4,7 +4,7 @@ Which settings there are is settings.py's, or that of a package with a source of
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -22,10 +22,10 @@ from pydantic_settings import (
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.environment.process_owner import athlete_folder, is_reading_folder
-from strava_pipeline.environment.setting_files import check_secrets, is_usable, unreadable
 from strava_pipeline.environment.setting_values import Hosts
 
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
+_ADVICE = "make it UTF-8 text that this user may read"
 SECRETS = Path("/run/secrets")  # where container engines put secrets: a file named as a variable holds its value
 
 # Whose a setting is where there are several athletes. What is the house's counts for everybody whose own `.env` doesn't set it;
@@ -60,14 +60,13 @@ class SourceSettings(BaseSettings):
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
-        if secrets := secrets_folder():
-            check_secrets(secrets, cls.variables())
+        check_secrets(cls.variables())
         try:
             return cls(**{**read_from(), **overrides})
         except ValidationError as error:
             faults = [f"  {name}: {message}" for name, message in faults_of(cls, error).items()]
         except (OSError, UnicodeDecodeError, SettingsError) as error:
-            raise MissingSettingsError(f"{unreadable(error, env_file(), SECRETS)}.") from None
+            raise MissingSettingsError(f"{unreadable(error)}.") from None
         places = "the environment or .env" if athlete_folder() is None else str(env_file())
         raise MissingSettingsError("\n".join([f"These settings, from {places}, are not usable:", *faults]))
 
@@ -118,7 +117,55 @@ def env_file() -> Path:
 
 def secrets_folder() -> Path | None:
     """The folder of secrets, if we may list it. They are the house's: an athlete's settings are never read from there."""
-    return SECRETS if athlete_folder() is None and is_usable(SECRETS) else None
+    is_usable = os.access(SECRETS, os.R_OK | os.X_OK) and SECRETS.is_dir()
+    return SECRETS if athlete_folder() is None and is_usable else None
+
+
+def check_secrets(names: Iterable[str]) -> None:
+    """Raise MissingSettingsError where files in the folder of secrets, of those named, can't be read as settings."""
+    if faults := faulty_secrets(names):
+        raise MissingSettingsError("\n".join(f"{path} {fault}." for path, fault in faults.items()))
+
+
+def faulty_secrets(names: Iterable[str]) -> dict[str, str]:
+    """The path of each file in the folder of secrets, of those named, that can't be read as a setting, with the fault.
+
+    A link may lead to a file below the folder only, as pydantic-settings has it.
+    """
+    folder = secrets_folder()
+    faults = {} if folder is None else {str(folder / name): _fault(folder / name) for name in sorted(names)}
+    return {path: fault for path, fault in faults.items() if fault}
+
+
+def provide_variables(names: Iterable[str]) -> None:
+    """Set each of these environment variables from the secret that has its name; one without a file stays as it is.
+
+    For Dagster, which reads the environment only. Raises MissingSettingsError where a file can't be read.
+    """
+    wanted, folder = list(names), secrets_folder()
+    check_secrets(wanted)
+    for path in [folder / name for name in wanted] if folder else []:
+        if path.is_file():
+            os.environ[path.name] = path.read_text(encoding="utf-8").strip()
+
+
+def _fault(path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return "is no file; put one with the value in its place" if path.is_symlink() or path.exists() else None
+        if path.parent.resolve() not in path.resolve().parents:
+            return "leads out of the folder of secrets; put a file with the value in its place"
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return f"can't be read ({type(error).__name__}); {_ADVICE}"
+    return None
+
+
+def unreadable(error: Exception) -> str:
+    """What to say where reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
+    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
+    path = SECRETS if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file()
+    return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
 
 
 # restic's own variables, and those by which stores know their users: https://restic.readthedocs.io/en/stable/040_backup.html

@@ -16,13 +16,13 @@ from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.environment.process_owner import athlete_folder, is_house, reading_folder
-from strava_pipeline.environment.setting_files import faulty_secrets, unreadable
 from strava_pipeline.environment.setting_sources import (
     ENV_FILE,
     SECRETS,
     SourceSettings,
     env_file,
     faults_of,
+    faulty_secrets,
     house,
     left_settings,
     own,
@@ -30,6 +30,7 @@ from strava_pipeline.environment.setting_sources import (
     restic_environment,
     seam,
     secrets_folder,
+    unreadable,
     variables_of,
 )
 from strava_pipeline.environment.setting_values import (
@@ -166,8 +167,7 @@ class Settings(SourceSettings):
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name (or its file) with its fault."""
-        folder = secrets_folder()
-        secrets = {} if folder is None else faulty_secrets(folder, cls.variables())
+        secrets = faulty_secrets(cls.variables())
         overrides = {**read_from(), **({"_secrets_dir": None} if secrets else {}), **overrides}
         try:
             return cls(**overrides), secrets
@@ -182,10 +182,10 @@ class Settings(SourceSettings):
             return cls(**overrides, **defaults), secrets | faults
         except SettingsError as error:
             settings, faults = cls.examine(**{**overrides, "_secrets_dir": None})
-            return settings, {str(folder): unreadable(error, env_file(), folder or SECRETS), **faults}
+            return settings, {str(secrets_folder()): unreadable(error), **faults}
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
-            return settings, {".env": unreadable(error, env_file(), SECRETS), **faults}
+            return settings, {".env": unreadable(error), **faults}
 
     @classmethod
     def unwritten(cls) -> list[str]:

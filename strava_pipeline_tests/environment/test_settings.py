@@ -348,7 +348,7 @@ def test_what_pydantic_settings_meets_among_the_secrets_is_not_blamed_on_env(
 ) -> None:
     """A file may go wrong after it was looked at."""
     (secrets / "DAYS").write_bytes(b"\xff")
-    monkeypatch.setattr("strava_pipeline.environment.setting_files._fault", lambda *_: None)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources._fault", lambda *_: None)
     (tmp_path / ".env").write_text("PER_PAGE=50\n")
     with pytest.raises(MissingSettingsError, match=f"^{secrets} can't be read"):
         Settings.load()
