@@ -126,9 +126,7 @@ class ImportLimits:
     file_bytes: int = 100 * MEGABYTE  # the longest recordings of real archives stay below 60 MB
     points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
     total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
-    messages: int = (
-        5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions without a point
-    )
+    messages: int = 5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions
 
     @property
     def file_exceeded(self) -> str:

@@ -103,16 +103,6 @@ def test_the_api_lies_below_the_base_unless_it_is_set(
         assert Settings(base_url=base).api_url == expected
 
 
-NO_LIMIT = {
-    "0": "greater than or equal to 1",
-    "-64": "greater than or equal to 1",
-    "lots": "valid integer",
-    "64.5": "valid integer",
-    "64 MB": "valid integer",
-    "9999999999": "less than or equal to 1000000000",
-}
-
-
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
@@ -124,7 +114,9 @@ NO_LIMIT = {
         ("STRAVA_FIRST_YEAR", "1969", "greater than or equal to 1970"),
         ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
         ("STRAVA_CLOCK_SPEED", "inf", "finite"),
-        *(("STRAVA_ANSWER_LIMIT_MB", value, fault) for value, fault in NO_LIMIT.items()),
+        ("STRAVA_ANSWER_LIMIT_MB", "0", "greater than or equal to 1"),
+        ("STRAVA_ANSWER_LIMIT_MB", "64 MB", "valid integer"),
+        ("STRAVA_ANSWER_LIMIT_MB", "9999999999", "less than or equal to 1000000000"),
         ("DASHBOARD_ADDRESS", "8723", "not a host and a port"),
         ("DASHBOARD_HOSTS", "rides.example.org:443", "is no name of a host"),
         ("DASHBOARD_HOSTS", "https://rides.example.org", "is no name of a host"),
