@@ -80,7 +80,7 @@ def _notifications(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield warning("notifications", text, "strava-pipeline notifications list", page="/notifications")
 
 
-def _settings(settings: Settings, now: datetime) -> Iterator[Fact]:
+def _left_settings(settings: Settings, now: datetime) -> Iterator[Fact]:
     for setting in settings.left:
         yield warning("settings", f"{setting}.", "Take it out of the environment, .env or /run/secrets.")
 
@@ -134,7 +134,7 @@ def measures_of(*modules: Any) -> list[Measure]:
 
 MEASURES = measures_of(published_facts, source_facts, sys.modules[__name__])
 GROUPS: dict[str, Group] = {
-    "settings": _settings,
+    "left_settings": _left_settings,
     "published": published_facts.published,
     "imports": published_facts.imported,
     "services": source_facts.source_facts,

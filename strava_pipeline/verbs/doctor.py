@@ -182,7 +182,7 @@ def _settings(settings: "Settings", faults: dict[str, str], now: datetime) -> li
 
     where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
     found = [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()]
-    return found + facts(settings, now, ["settings"]) or [ok(SETTINGS, "all usable")]
+    return found + facts(settings, now, ["left_settings"]) or [ok(SETTINGS, "all usable")]
 
 
 def _application(settings: "Settings") -> list[Fact]:
