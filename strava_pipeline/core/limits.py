@@ -104,13 +104,6 @@ def _utc(moment: datetime) -> datetime:
 
 
 MEGABYTE = 1_000_000
-ANSWER_LIMIT_MB = "STRAVA_ANSWER_LIMIT_MB"
-IMPORT_LIMIT_MB = "STRAVA_IMPORT_LIMIT_MB"
-IMPORT_FILE_LIMIT_MB = "STRAVA_IMPORT_FILE_LIMIT_MB"
-IMPORT_POINTS_LIMIT = "STRAVA_IMPORT_POINTS_LIMIT"
-TRIPS_COLUMN_LIMIT_MB = "TRIPS_COLUMN_LIMIT_MB"
-_MESSAGES_PER_POINT = 2.5  # a FIT file has one or two messages besides each point: heartbeats, a device's own
-_FEWEST_MESSAGES = 5_000_000  # a heart-rate monitor writes millions of messages without one point
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class AnswerLimit:
     """The maximum size of an HTTP answer, in bytes unpacked. `setting`: its name; None if no honest answer comes near it."""
 
     most_bytes: int = 64 * MEGABYTE  # a day's streams, second by second, are some 10 MB
-    setting: str | None = ANSWER_LIMIT_MB
+    setting: str | None = "STRAVA_ANSWER_LIMIT_MB"
 
     @property
     def exceeded(self) -> str:
@@ -132,35 +125,26 @@ SMALL_ANSWER = AnswerLimit(1 * MEGABYTE, None)  # servers that answer with a num
 
 @dataclass(frozen=True, slots=True)
 class ImportLimits:
-    """The limits of imports: bytes of a file, points of a file, bytes of a whole import; all unpacked."""
+    """The limits of imports: bytes and points of a file, bytes of a whole import, messages of a FIT file; all unpacked."""
 
     file_bytes: int = 100 * MEGABYTE  # the longest recordings of real archives stay below 60 MB
     points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
     total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
-
-    @property
-    def messages(self) -> int:
-        """The maximum number of messages in a FIT file, since a file may hold millions without a point."""
-        return max(_FEWEST_MESSAGES, int(_MESSAGES_PER_POINT * self.points))
+    messages: int = 5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions
 
     @property
     def file_exceeded(self) -> str:
         """The message for a file larger than `file_bytes`."""
-        return (
-            f"It is larger than {megabytes(self.file_bytes)} unpacked; it was not read. To read it, raise "
-            f"{IMPORT_FILE_LIMIT_MB} and run `strava-pipeline rebuild`."
-        )
+        return f"It is larger than {megabytes(self.file_bytes)} unpacked; it was not read."
 
     @property
     def points_exceeded(self) -> str:
         """The message for a file with more than `points` or `messages`."""
-        return (
-            f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept. To read "
-            f"all of it, raise {IMPORT_POINTS_LIMIT} and run `strava-pipeline rebuild`."
-        )
+        return f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept."
 
 
-UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize)  # for data that was within the limits when it arrived
+# For data that was within the limits when it arrived.
+UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +157,7 @@ class TripLimits:
     @property
     def exceeded(self) -> str:
         """The end of a sentence that begins with the name of a column."""
-        return (
-            f"is larger than {megabytes(self.column_bytes)} and was not opened. If it has to be that large, raise "
-            f"{TRIPS_COLUMN_LIMIT_MB}"
-        )
+        return f"is larger than {megabytes(self.column_bytes)} and was not opened"
 
 
 def megabytes(size: int) -> str:

@@ -1,13 +1,10 @@
-"""Files that a person writes: `.env`, those in the folder of secrets, and TOML. Their faults, and changes in them.
-
-No value in any of them is passed on or repeated.
-"""
+"""Files that a person writes, as TOML or as `.env`: read with a fault in words, and changed whole or not at all."""
 
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -15,59 +12,11 @@ from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
-from pydantic_settings import SettingsError
 
-from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import sync_file
 
 T = TypeVar("T")
-_ADVICE = "make it UTF-8 text that this user may read"
-
-
-def is_usable(folder: Path) -> bool:
-    """Whether the folder exists and this user may list it."""
-    return os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()
-
-
-def check_secrets(folder: Path, names: Iterable[str]) -> None:
-    """Raise MissingSettingsError if any of the named files in `folder` can't be read as settings."""
-    if faults := faulty_secrets(folder, names):
-        raise MissingSettingsError("\n".join(f"{path} {fault}." for path, fault in faults.items()))
-
-
-def faulty_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """The path and the fault of each of the named files in `folder` that can't be read as a setting.
-
-    A link may only lead to a file below `folder`, as in pydantic-settings.
-    """
-    if not is_usable(folder):
-        return {}
-    faults = {str(folder / name): _fault(folder, folder / name) for name in sorted(names)}
-    return {path: fault for path, fault in faults.items() if fault}
-
-
-def provide_variables(folder: Path, names: Iterable[str]) -> None:
-    """Set each of these environment variables from the file in `folder` with its name; one without a file stays unchanged.
-
-    For Dagster, which reads only the environment. Raises MissingSettingsError if a file can't be read.
-    """
-    wanted = list(names)
-    check_secrets(folder, wanted)
-    for name in wanted:
-        if is_usable(folder) and (folder / name).is_file():
-            os.environ[name] = (folder / name).read_text(encoding="utf-8").strip()
-
-
-def _fault(folder: Path, path: Path) -> str | None:
-    try:
-        if not path.is_file():
-            return "is no file; put one with the value in its place" if path.is_symlink() or path.exists() else None
-        if folder.resolve() not in path.resolve().parents:
-            return "leads out of the folder of secrets; put a file with the value in its place"
-        path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return f"can't be read ({type(error).__name__}); {_ADVICE}"
-    return None
 
 
 def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[PipelineError]) -> T | None:
@@ -112,13 +61,6 @@ def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
         first = first_lines.setdefault((table, what), number)
         twice = f"{what} {verb} twice, in line {first} and again in line {number}." if first != number else None
     return twice
-
-
-def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:
-    """The message if reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
-    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
-    path = secrets if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file
-    return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
 
 
 @contextmanager

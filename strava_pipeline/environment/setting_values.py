@@ -13,7 +13,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from strava_pipeline.core.sports import chosen_sports
 from strava_pipeline.environment.process_owner import athlete_folder
@@ -21,7 +21,6 @@ from strava_pipeline.environment.process_owner import athlete_folder
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # 63 bytes: what PostgreSQL keeps of a name
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # and so no user and password
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
@@ -92,12 +91,6 @@ def postgres_parameters(url: SecretStr) -> dict[str, str]:
     ):
         raise ValueError(fault)
     return found
-
-
-def _schema(value: str) -> str:
-    if not _SCHEMA.fullmatch(value) or value.startswith("pg_"):
-        raise ValueError(f"{value!r} is no name of a schema; write small letters, digits and _, like strava")
-    return value
 
 
 SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 without a second factor
@@ -205,16 +198,6 @@ def _cron(value: str) -> str:
     return value
 
 
-_CATEGORIES = ("info", "warning", "error")
-
-
-def _categories(value: str) -> str:
-    found = [each.strip() for each in value.split(",") if each.strip()]
-    if unknown := [each for each in found if each not in _CATEGORIES]:
-        raise ValueError(f"{unknown[0]} is no category of notifications. Possible: {', '.join(_CATEGORIES)}")
-    return ",".join(found)
-
-
 def _sports(value: str) -> str:
     chosen_sports([value])  # raises ValueError for anything but a group or a sport
     return value
@@ -236,7 +219,6 @@ Hosts = Annotated[str, AfterValidator(_hosts)]  # names with commas; those of th
 Server = Annotated[str, AfterValidator(_server)]  # without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
-Schema = Annotated[Stripped, AfterValidator(_schema)]  # of a database
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
@@ -252,11 +234,9 @@ TripsUrl = Annotated[str, AfterValidator(_trips)]  # of an athlete of several wi
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
-Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
 Group = Annotated[str, AfterValidator(_group)]
 Repository = Annotated[SecretStr, AfterValidator(_repository)]  # restic's: an absolute path, or an address
 Cron = Annotated[Stripped, AfterValidator(_cron)]
-Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no longer a limit
 
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # in place of a host: every address of this machine

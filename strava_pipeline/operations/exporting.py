@@ -22,6 +22,7 @@ from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 
 EXPORTED = "exported_gold"
+SCHEMA = "strava"  # of the tables in PostgreSQL
 _LOCK = "export"  # of two runs at once, each would write what the other replaces
 
 
@@ -56,7 +57,7 @@ def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:
     try:
         delete_exported(lake, _target(settings, settings.export_url), athlete_id)
     except PipelineError as error:
-        rows = f"the rows in PostgreSQL, schema {settings.export_schema}, with exported_for = {athlete_id or _nobody()}"
+        rows = f"the rows in PostgreSQL, schema {SCHEMA}, with exported_for = {athlete_id or _nobody()}"
         yield f"{rows}. {str(error).rstrip('.')}. Delete them there yourself"
 
 
@@ -67,7 +68,7 @@ def tables_to_export(lake: Lake, *, full: bool = False) -> dict[str, Exported]:
 
 def _target(settings: Settings, url: SecretStr) -> Target:
     parameters = postgres_parameters(url)
-    return Target(parameters, parameters.pop("password", ""), settings.export_schema, _nobody())
+    return Target(parameters, parameters.pop("password", ""), SCHEMA, _nobody())
 
 
 def _nobody() -> int:

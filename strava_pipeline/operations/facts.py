@@ -85,10 +85,13 @@ def _notifications(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield warning("notifications", text, "strava-pipeline notifications list", page="/notifications")
 
 
+def _left_settings(settings: Settings, now: datetime) -> Iterator[Fact]:
+    for setting in settings.left:
+        yield warning("settings", f"{setting}.", "Take it out of the environment, .env or /run/secrets.")
+
+
 def _second_copy(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake, known = Lake(settings.data_dir), known_copy(Lake(settings.data_dir))
-    for setting in settings.left:
-        yield warning(COPY, f"{setting}.", "Take it out of .env or the environment.")
     if known is not None:
         yield ok(COPY, f"in {known.where}", values={"at": COPIED(known.at)})
     yield from copy_health(lake, now, settings.copy_place)
@@ -136,6 +139,7 @@ def measures_of(*modules: Any) -> list[Measure]:
 
 MEASURES = measures_of(published_facts, source_facts, sys.modules[__name__])
 GROUPS: dict[str, Group] = {
+    "left_settings": _left_settings,
     "published": published_facts.published,
     "imports": published_facts.imported,
     "services": source_facts.source_facts,

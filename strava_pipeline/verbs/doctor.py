@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.facts import Fact, State, ok, problem, skipped, warning
+from strava_pipeline.core.facts import Fact, State, ok, problem, skipped
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
@@ -23,7 +23,7 @@ from strava_pipeline.verbs.status import facts_json, print_facts
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
 
-SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
+SETTINGS, APPLICATION = "settings", "application"
 Look = Callable[[], Fact | Iterable[Fact]]
 
 
@@ -81,8 +81,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     lake, home, left_out = Lake(settings.data_dir), settings.dagster_home, unused(settings)
     answers = cache(partial(health.answers_on_disk, lake, now))
     return {
-        SETTINGS: lambda: _settings(faults),
-        LIMITS: lambda: _limits(settings),
+        SETTINGS: lambda: _settings(settings, faults, now),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
         **_of_strava(settings, faults, now),
         **_folders(settings),
@@ -178,13 +177,13 @@ def _folders(settings: "Settings") -> dict[str, Look]:
     }
 
 
-def _settings(faults: dict[str, str]) -> list[Fact]:
+def _settings(settings: "Settings", faults: dict[str, str], now: datetime) -> list[Fact]:
     from strava_pipeline.environment.settings import SECRETS, env_file
+    from strava_pipeline.operations.facts import facts
 
     where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
-    return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
-        ok(SETTINGS, "all usable")
-    ]
+    found = [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()]
+    return found + facts(settings, now, ["left_settings"]) or [ok(SETTINGS, "all usable")]
 
 
 def _application(settings: "Settings") -> list[Fact]:
@@ -199,18 +198,6 @@ def _application(settings: "Settings") -> list[Fact]:
         what, _, lines = str(error).partition("\n")
         return [problem(APPLICATION, what, lines)]
     return [ok(APPLICATION, "set")]
-
-
-def _limits(settings: "Settings") -> Fact:
-    """The size limits of answers, imports and trips. A file's limit above that of its import is a mistake."""
-    answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
-    whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
-    of_files = f"an import {whole:,} MB, a file of it {file:,} MB and {points:,} points"
-    sizes = f"an answer {answers:,} MB, {of_files}, a trip's column {trips:,} MB"
-    if file > whole:
-        fix = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
-        return warning(LIMITS, f"{sizes}: a file may be larger than its import.", fix)
-    return ok(LIMITS, sizes)
 
 
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.environment.file_locks import exclusive
-from strava_pipeline.environment.setting_files import provide_variables
+from strava_pipeline.environment.setting_sources import provide_variables
 from strava_pipeline.environment.settings import Settings, secrets_folder
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage
@@ -89,8 +89,8 @@ def provide_secrets(home: Path) -> None:
 
     Dagster reads only the environment. Children that are started afterwards inherit them.
     """
-    if folder := secrets_folder():
-        provide_variables(folder, unset_variables(home))
+    if secrets_folder():
+        provide_variables(unset_variables(home))
 
 
 def _storage(base_dir: object) -> dict[str, Any]:

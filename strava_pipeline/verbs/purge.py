@@ -263,6 +263,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
     from strava_pipeline.ingest.registry import login_traces
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place, api_places, data_places
+    from strava_pipeline.operations.exporting import SCHEMA
 
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
@@ -282,7 +283,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
         stays=[*staying_copy(settings, lake, keep=keep_copy), *stays],
         api=api,
         copy=copy_to_delete(settings, lake, keep=keep_copy),
-        exported_to=settings.export_schema if settings.export_url is not None else None,
+        exported_to=SCHEMA if settings.export_url is not None else None,
     )
 
 

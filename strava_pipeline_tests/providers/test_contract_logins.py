@@ -91,7 +91,7 @@ def strava(folder: Path) -> Iterator[Renewable]:
 def garmin(folder: Path, *, by_key: bool) -> Iterator[Renewable]:
     with running(KeySubject) if by_key else running() as subject:
         subject.garmin.life = LIFE
-        settings = Settings(_env_file=None, secrets_dir=folder / "secrets", garmin_interval=0, **subject.settings)
+        settings = Settings(_env_file=None, secrets_dir=folder / "secrets", pauses=0, **subject.settings)
         subject.log_in(settings)
         path = key_tokens.token_file(settings) if by_key else tokens.tokens_file(settings)
         before = subject.garmin.exchanges

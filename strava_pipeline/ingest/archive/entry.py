@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.core.limits import IMPORT_FILE_LIMIT_MB, IMPORT_LIMIT_MB, ImportLimits, megabytes
+from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.core.text import printable
 
 GZIP = b"\x1f\x8b"  # how a gzip file begins
@@ -109,8 +109,7 @@ def too_large_fault(name: str, size: int, limits: ImportLimits) -> Fault:
     return fault(
         name,
         Problem.TOO_LARGE,
-        f"{megabytes(size)} unpacked; files of more than {megabytes(limits.file_bytes)} are not read. To read it, raise "
-        f"{IMPORT_FILE_LIMIT_MB}, import it again and run `strava-pipeline rebuild`",
+        f"{megabytes(size)} unpacked; files of more than {megabytes(limits.file_bytes)} are not read",
     )
 
 
@@ -157,7 +156,7 @@ class Meter:
         if self._total > self.limits.total_bytes:
             raise SourceError(
                 f"{printable(self._name)} unpacks to more than {megabytes(self.limits.total_bytes)}, so nothing of it was "
-                f"imported. If it is yours and must be that large, raise {IMPORT_LIMIT_MB}, or import it in parts."
+                "imported. If it is yours, import it in parts."
             )
         if self._packed is not None and self._total > max(_RATIO_FROM, _RATIO * self._packed):
             raise SourceError(

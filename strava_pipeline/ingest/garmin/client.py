@@ -30,7 +30,7 @@ from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.record import NAME, SPEC
-from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
+from strava_pipeline.ingest.garmin.service import INTERVAL, GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, access_tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
@@ -195,7 +195,7 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
         return of(name, exchange, clock)
 
     tokens, url = access_tokens(settings, wire, clock, refused), settings.garmin_api_url
-    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock)
+    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), INTERVAL * settings.pauses, clock)
     more = {"login": f"Please {LOGIN}.", "headers": HEADERS, "tokens": tokens, "on_wait": on_wait}
     service = GarminService(refusals, SPEC, url, pace, wire, clock, **more)
     return GarminClient(url, tokens, service, settings.import_limits)

@@ -30,7 +30,7 @@ from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_token
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
 from strava_pipeline.ingest.garmin.record import SPEC, rows
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
-from strava_pipeline.ingest.garmin.service import TITLE, Pace, PacedService
+from strava_pipeline.ingest.garmin.service import INTERVAL, TITLE, Pace, PacedService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
@@ -183,7 +183,7 @@ def connect_by_key(
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
     wire, url = make_wire(settings, clock, SPEC.name), settings.garmin_personal_api_base_url
     tokens = key_tokens(settings, key, wire, clock, on_wait)
-    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
+    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), INTERVAL * settings.pauses, clock)
     service = PersonalService(
         OF_KEY,
         url,

@@ -25,6 +25,7 @@ from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, Call, Check, ServiceClient, retry_after
 
 TITLE = SPEC.title
+INTERVAL = 1.0  # seconds between two calls
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 
 

@@ -40,6 +40,7 @@ from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToke
 NAME, TITLE = "ridewithgps", "Ride with GPS"
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
 LEAST_ROWS, MOST_ROWS = 20, 200  # trips on a page of trips.json, by the service's documentation
+INTERVAL = 0.5  # seconds between two calls
 LEGACY_ROWS = 100  # trips on a page of the web site's list; it may give more on request
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
 GEAR_LIST = "/users/current.json"  # of the web site's interface
@@ -74,7 +75,7 @@ class RideWithGpsClient(ServiceProvider):
             wire,
             clock,
             login=APPLICATION.again if is_own else by_token,
-            interval=settings.ridewithgps_interval,
+            interval=INTERVAL * settings.pauses,
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,

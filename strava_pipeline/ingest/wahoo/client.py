@@ -31,6 +31,7 @@ from strava_pipeline.ingest.wahoo.record import MOST_ROWS, NAME, id_text, rows, 
 
 APPLICATION_SETTINGS = ("WAHOO_CLIENT_ID", "WAHOO_CLIENT_SECRET")
 LIST, USER = "/v1/workouts", "/v1/user"
+INTERVAL = 1.0  # seconds between two calls
 UNSAID = timedelta(minutes=5)  # the pause after a 429 that names none: the shortest window of its limits
 FILE = "the file of a workout"  # how errors and logs call an address that they must not show
 
@@ -252,4 +253,4 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> WahooCli
     """A client; nothing is sent. Raises MissingSettingsError if the login is missing."""
     wire = make_wire(settings, clock, NAME)
     tokens = access_tokens(settings, wire, clock)
-    return WahooClient(settings.wahoo_url, tokens, settings.wahoo_interval, wire, clock, on_wait)
+    return WahooClient(settings.wahoo_url, tokens, INTERVAL * settings.pauses, wire, clock, on_wait)

@@ -100,7 +100,7 @@ def _buy(
 ) -> WahooLogin:
     exchange, name = wire.send("POST", url, form=form), "Wahoo's login service"
     clock.learn(exchange.headers, elapsed=exchange.seconds)
-    if (answer := token_answer(exchange, name, "WAHOO_URL")) is not None:
+    if (answer := token_answer(exchange, name, "Wahoo's address")) is not None:
         return _with_answer(stored.raw, answer, clock)
     status = exchange.status
     if b"unrevoked access token" in exchange.body.lower():
@@ -112,7 +112,7 @@ def _buy(
     advice = f"{why}Please {LOG_IN}; if that fails, check WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET."
     if (refused := refusal_of(spec_of(NAME), "login service", exchange, advice, at_login=True)) is not None:
         raise refused
-    raise PipelineError(f"{name} answered {status}; check WAHOO_URL, then {LOG_IN}.")
+    raise PipelineError(f"{name} answered {status}; {LOG_IN}.")
 
 
 def _with_answer(login: Mapping[str, Any], answer: Mapping[str, Any], clock: ServerClock) -> WahooLogin:

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.operations.exporting import EXPORTED, export_to_postgres
+from strava_pipeline.operations.exporting import EXPORTED, SCHEMA, export_to_postgres
 from strava_pipeline.orchestrate.checks import own_checks
 from strava_pipeline.orchestrate.jobs import EXPORTS
 from strava_pipeline.orchestrate.steps import step
@@ -20,7 +20,7 @@ def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings
         deps=["published_warehouse"],
         group_name=EXPORTS.name,
         kinds={"duckdb", "postgres"},
-        description=f"Every table and view of the warehouse in PostgreSQL, schema {settings.export_schema}: each year that "
+        description=f"Every table and view of the warehouse in PostgreSQL, schema {SCHEMA}: each year that "
         "changed, of whichever year the run is.",
     )
     rule = {"equals_snapshot": "What was written is there row by row as it is here; the next run writes it again."}

@@ -1,10 +1,10 @@
 """Posts a message to STRAVA_ALERT_URL about a run that failed: once per run, and only if nothing restarts it automatically.
 
-Notifications go there, too, in the categories that a person chose (STRAVA_ALERT_CATEGORIES), except those about failed
-runs. This is not a run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine
-without a connection, which can't send the message either. Here a run that failed within a day is checked until its tag
-says that a message was sent. A command fails in front of its user (or cron, which sends mail), so no message is sent.
-Foreign errors' messages may contain a row or a position; they are left out (failures.py).
+Notifications of errors go there, too, except those about failed runs. This is not a run-failure sensor of Dagster's:
+that sees each failure once, and the commonest one is a machine without a connection, which can't send the message
+either. Here a run that failed within a day is checked until its tag says that a message was sent. A command fails in
+front of its user (or cron, which sends mail), so no message is sent. Foreign errors' messages may contain a row or a
+position; they are left out (failures.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -42,8 +42,7 @@ def failure_alert_sensor(
     @dg.sensor(
         minimum_interval_seconds=120,
         default_status=status,
-        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "
-        "categories in STRAVA_ALERT_CATEGORIES.",
+        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of errors.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         at, pause = now(), _Pause.read(context.cursor)
@@ -85,7 +84,7 @@ def _alerts(instance: dg.DagsterInstance, lake: Lake, settings: Settings, at: da
     wanted = [
         each
         for each in reversed(notifications(lake))
-        if each.category in settings.alert_categories.split(",") and not is_about_failure(each)
+        if each.category == "error" and not is_about_failure(each)
         if not (each.read or each.posted) and at - each.at < FRESH
     ]
     failed = [_of_run(instance, record.dagster_run, settings) for record in _unreported(instance, lake, at)]

@@ -249,7 +249,5 @@ class BodyBounds:
         if length.isascii() and length.isdecimal() and int(length[:20]) <= largest:
             return None
         if is_file:
-            return ProblemError(
-                413, f"The file is larger than {megabytes(largest)}, which STRAVA_IMPORT_LIMIT_MB sets."
-            )
+            return ProblemError(413, f"The file is larger than {megabytes(largest)}. Send it in parts.")
         return ProblemError(413, f"The body is larger than {largest:,} bytes. Send fewer things at once.")

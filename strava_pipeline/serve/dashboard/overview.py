@@ -72,6 +72,6 @@ def why_waiting(site: Site) -> str | None:
             "`strava-pipeline dev --demo`."
         )
     return (
-        "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Set `DASHBOARD_REQUESTS=true` and "
-        "start Dagster again (`strava-pipeline dev`), or switch on its sensor `requests` in its web interface."
+        "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Switch on the sensor `requests` in "
+        "Dagster’s web interface."
     )

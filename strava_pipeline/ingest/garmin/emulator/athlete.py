@@ -69,7 +69,7 @@ def fill(athlete: Athlete) -> Service:
         "GARMIN_API_URL": "{url}",
         "GARMIN_AUTH_URL": "{url}",
         "GARMIN_TOKENS_FILE": str(tokens),
-        "GARMIN_INTERVAL": "0",
+        "SEAM_PAUSES": "0",
     }
     return Service(application(state), settings, pairs, alone)
 

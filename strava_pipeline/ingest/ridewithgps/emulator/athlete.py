@@ -59,7 +59,7 @@ def fill(athlete: Athlete) -> Service:
         "RIDEWITHGPS_BASE_URL": "{url}",
         "RIDEWITHGPS_API_KEY": state.key,
         "RIDEWITHGPS_AUTH_TOKEN": state.token,
-        "RIDEWITHGPS_INTERVAL": "0",
+        "SEAM_PAUSES": "0",
         "RIDEWITHGPS_CLIENT_SECRET": state.client_secret,
     }
     return Service(application(state), settings, pairs, alone)

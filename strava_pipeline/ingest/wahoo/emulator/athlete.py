@@ -39,11 +39,11 @@ def fill(athlete: Athlete) -> Service:
     tokens.write_text(json.dumps(login))
     tokens.chmod(0o600)
     settings = {
-        "WAHOO_URL": "{url}",
+        "SEAM_WAHOO_URL": "{url}",
         "WAHOO_CLIENT_ID": state.consents.client_id,
         "WAHOO_CLIENT_SECRET": state.consents.client_secret,
-        "WAHOO_TOKEN_FILE": str(tokens),
-        "WAHOO_INTERVAL": "0",
+        "SEAM_WAHOO_TOKEN_FILE": str(tokens),
+        "SEAM_PAUSES": "0",
     }
     done = sum(row["workout_summary"] is not None for row in state.workouts.values())
     return Service(application(state), settings, pairs, done - len(pairs))
