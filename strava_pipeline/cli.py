@@ -278,8 +278,8 @@ def _command(name: str, module: str, function: str) -> Any:
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
     single = typer.Typer(add_completion=False)
-    # a query may begin with a comment, which looks like an option
-    settings = {"ignore_unknown_options": True} if name == "sql" else {}
+    # a query may begin with a comment, and the id of a file is negative: both look like options
+    settings = {"ignore_unknown_options": True} if name in ("bests", "sql") else {}
     single.command(name, context_settings=settings)(found)
     return typer.main.get_command(single)
 

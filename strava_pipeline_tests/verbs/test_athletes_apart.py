@@ -41,7 +41,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "export": [("export", "activity", "1", "--to", "track.csv")],
     "purge": [("purge", "--dry-run", "--json")],
     "insights": [("insights", "--json")],
-    "bests": [("bests", "show", "1")],
+    "bests": [("bests", "1")],
     "report": [("report", "--html", "report.html")],
     "goals": [("goals", "check")],
     "trips": [("trips", "car", "list"), ("trips", "car", "status"), ("trips", "activity", "diagnose")],

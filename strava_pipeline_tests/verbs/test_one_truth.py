@@ -168,7 +168,7 @@ def test_records_are_the_same_everywhere(rig: Rig, site: TestClient, typed: Type
         shown = record_text(row["value"], row["unit"], row["record"], "km")
         assert f'<a href="/activities/{row["activity_id"]}">{shown}</a>' in page, row
         assert shown in of_year, row
-    bests = json.loads(typed("bests", "show", str(by_sql[-1]["activity_id"]), "--json").out)["bests"]
+    bests = json.loads(typed("bests", str(by_sql[-1]["activity_id"]), "--json").out)["bests"]
     assert bests == site.get(f"/api/activities/{by_sql[-1]['activity_id']}").json()["bests"]
 
 
