@@ -99,7 +99,7 @@ COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in
 SUBCOMMANDS = {  # of commands that also do something without one
     ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
-    ("dashboard", "account"): ("accounts", "app"),
+    ("dashboard", "account"): ("accounts", "account"),
     **{("copy", name): ("copy", name) for name in ("adopt", "check", "restore")},
     ("copy", "list"): ("copy", "list_"),
     ("dashboard", "link"): ("dashboard", "link"),

@@ -58,4 +58,3 @@ def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
                 f"No present activity has the id {one}. The address of its page on the dashboard ends with it."
             )
         return found.id, bests_of(connection, found.id), found.id in dismissed_activities(connection, lake)
-
