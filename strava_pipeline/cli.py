@@ -97,7 +97,6 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
 COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in commands.items()}
 
 SUBCOMMANDS = {  # of commands that also do something without one
-    ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
     ("dashboard", "account"): ("accounts", "account"),
     **{("copy", name): ("copy", name) for name in ("adopt", "check", "restore")},

@@ -30,7 +30,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "status": [("status",)],
     "sql": [("sql", "--format", "csv", query) for query in ("FROM activities", "SELECT name, word FROM gear, mine")],
     "doctor": [("doctor",)],
-    "import": [("import", "list")],
+    "import": [("import", "undo")],
     "plan": [("plan",)],
     "quarantine": [("quarantine", "list")],
     "providers": [("providers", "list"), ("providers", "status")],
