@@ -242,7 +242,8 @@ size: $(READY) ## Lines of code by room, beside their limits in .ci/size.toml; L
 
 check: lint types contracts size test ## What a change must pass.
 
-docs: $(READY) ## Write the data dictionary, and the sources of the dbt example, from the catalogue.
+docs: $(READY) ## Write what of docs/ is made from the code, and the sources of the dbt example.
+	$(BIN)/python docs/make_commands.py
 	$(BIN)/python docs/make_data_dictionary.py
 	$(BIN)/python examples/dbt/make_sources.py
 

@@ -41,7 +41,7 @@ def machines(
         typer.Option("--health", help="Check that the part answers, for containers; exit code 1 where it does not."),
     ] = False,
 ) -> None:
-    """Become a process of several machines with one Dagster, in the foreground.
+    """Run a process of Dagster on several machines, or a worker, in the foreground.
 
     The code server tells the UI and the daemon of the athletes on its machine; the daemon starts once there are workers for
     all runs that it may launch at once.
