@@ -245,6 +245,7 @@ check: lint types contracts size test ## What a change must pass.
 docs: $(READY) ## Write what of docs/ is made from the code, and the sources of the dbt example.
 	$(BIN)/python docs/make_commands.py
 	$(BIN)/python docs/make_data_dictionary.py
+	$(BIN)/python docs/make_formats.py
 	$(BIN)/python examples/dbt/make_sources.py
 
 graph: $(READY) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.

@@ -40,7 +40,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.}>*~-])/(?:work|root|Users|home)/[a-z_]")
 USAGE_ERROR = typer.BadParameter.__base__ or Exception  # Typer has no public name for it
 
 
-@pytest.mark.parametrize("program", ["make_commands.py", "make_data_dictionary.py"])
+@pytest.mark.parametrize("program", ["make_commands.py", "make_data_dictionary.py", "make_formats.py"])
 def test_a_page_that_is_made_from_the_code_is_what_the_code_says(program: str) -> None:
     for page, text in runpy.run_path(str(REPO / "docs" / program))["pages"]().items():
         assert page.read_text(encoding="utf-8") == text, "run `make docs`"

@@ -170,12 +170,7 @@ def undo(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Take one import's rows and files out of the warehouse, or show all imports.
-
-    Bronze keeps them and a note; no call is made.
-    """
-    from datetime import UTC, datetime
-
+    """Take one import out of the warehouse, or show all imports. Bronze keeps its files and a note; no call is made."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.imports.undo import find_import
     from strava_pipeline.lake.paths import Lake
