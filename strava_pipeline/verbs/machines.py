@@ -50,7 +50,7 @@ def machines(
     workspace = str(settings.dagster_home / WORKSPACE)
     if part == "code-server":
         _code_server(settings, host, str(port or CODE_SERVER_PORT), health=health)
-    if part == "ui" and health:
+    elif part == "ui" and health:
         _check_ui(port or UI_PORT)
     elif part == "ui":
         _become(settings, PROGRAMS, "ui", host, str(port or UI_PORT), workspace)
