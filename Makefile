@@ -1,4 +1,5 @@
-# What a person types. `make install` makes .venv; every other target needs it and does nothing twice.
+# What a person types. `make install` makes .venv; every other target needs it and does nothing twice. What needs a tool of
+# developers, such as `make test`, adds these tools to it, as `make install-dev` does.
 # Variables, as in: make run PER_PAGE=100   make enrich ENRICH_ARGS="--since-days 7"   make dev DEMO=1
 
 PYTHON ?= python3.11
@@ -7,6 +8,7 @@ BIN := $(VENV)/bin
 ATHLETE ?=
 CLI := $(BIN)/strava-pipeline$(if $(ATHLETE), --athlete $(ATHLETE))
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.ready-dev
 
 PER_PAGE ?=
 DAYS ?=
@@ -31,7 +33,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage \
+.PHONY: help install install-dev image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage \
 	test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container auth run \
 	run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh duck build flow-now flow-latest clean-logs \
 	schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec schedule-time \
@@ -47,18 +49,22 @@ help-%: $(READY) ## The options of a command: make help-flow.
 
 ##@ Install and try
 
-install: $(READY) ## Make .venv with everything in it.
+install: $(READY) ## Make .venv with all that an athlete uses.
+
+install-dev: $(TOOLS) ## The same with the tools of developers: tests, style, types.
 
 build: $(READY) ## The same as install.
 
 image: ## The container image, by docker, podman or buildah: make image ENGINE=podman BASE=python:3.13-slim.
 	@sh deploy/build_image.sh "$(ENGINE)" "$(BASE)" $(ARGS)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): EXTRAS := dashboard,spreadsheet
+$(TOOLS): EXTRAS := dev
+$(READY) $(TOOLS): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $(READY) $@
 
 demo: $(READY) ## Try it all on twelve years of a made-up athlete, in demo/.
 	$(CLI) demo $(ARGS)
@@ -109,11 +115,11 @@ schedule-shell: ## A shell that finds the commands.
 
 ##@ Develop
 
-test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples.
+test: $(TOOLS) ## The test suite; EXAMPLES=all draws four times as many examples.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal --cost
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
-test-slow: $(READY) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
+test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
 	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 $(BY_FILE) --durations=20
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
@@ -129,60 +135,60 @@ audit: $(READY) ## Known faults of the versions in constraints.txt, by the Pytho
 		$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
 	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
 
-test-bounds: $(READY) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
+test-bounds: $(TOOLS) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
 	@for end in $(BOUNDS); do $(BIN)/python -m strava_pipeline_tests.bounds $$end $(PYTHON) $(ARGS) || exit 1; done
 
-coverage: $(READY) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
+coverage: $(TOOLS) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
-soak: $(READY) ## Hours of tests in parts under an hour: all, or make soak PART=days (kills, damage, calendar, daemon).
+soak: $(TOOLS) ## Hours of tests in parts under an hour: all, or make soak PART=days (kills, damage, calendar, daemon).
 	@for part in $(PART); do echo "soak: $$part"; $(BIN)/python -m pytest -m "soak(part='$$part')" --durations=10 || exit 1; done
 
-bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
+bench: $(TOOLS) ## What is fast, beside a floor program: make bench N="1000 10000".
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
-test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
+test-samples: $(TOOLS) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples -n auto $(BY_FILE)
 
-test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
+test-container: $(TOOLS) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: $(READY) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
+test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw=$(DRAW))
 
-lint: $(READY) ## Style and format.
+lint: $(TOOLS) ## Style and format.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY) ## Types, strictly.
+types: $(TOOLS) ## Types, strictly.
 	$(BIN)/mypy
 
-contracts: $(READY) ## Which room may import which.
+contracts: $(TOOLS) ## Which room may import which.
 	$(BIN)/lint-imports
 
-pre-commit: $(READY) ## Style, format, types and contracts, as git runs them before a commit after `.venv/bin/pre-commit install`.
+pre-commit: $(TOOLS) ## Style, format, types and contracts, as git runs them before a commit after `.venv/bin/pre-commit install`.
 	$(BIN)/pre-commit run --all-files
 
-format: $(READY) ## Put the code in shape.
+format: $(TOOLS) ## Put the code in shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-size: $(READY) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
+size: $(TOOLS) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
 	@$(BIN)/python -m strava_pipeline_tests.size $(if $(LOWER),lower)
 
 check: lint types contracts size test ## What a change must pass.
 
-docs: $(READY) ## Write what of docs/ is made from the code, and the sources of the dbt example.
+docs: $(TOOLS) ## Write what of docs/ is made from the code, and the sources of the dbt example.
 	$(BIN)/python docs/make_commands.py
 	$(BIN)/python docs/make_data_dictionary.py
 	$(BIN)/python docs/make_formats.py
 	$(BIN)/python examples/dbt/make_sources.py
 
-graph: $(READY) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.
+graph: $(TOOLS) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph
 	$(BIN)/python -m strava_pipeline_tests.providers.test_shapes
 
-screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
+screenshots: $(TOOLS) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
 	@test -e demo/.made-by-strava-pipeline-demo || $(CLI) demo
 	$(BIN)/python docs/make_pictures.py $(ARGS)
 

@@ -257,7 +257,7 @@ def main() -> None:
 
 
 def _owner_hint(error: OSError) -> str:
-    """For a denied permission: who owns the place, if that is another user, as with volumes of a container."""
+    """For a denied permission: the owner of the place, if that is another user, as with volumes of a container."""
     if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
         return ""
     for path in (Path(error.filename), *Path(error.filename).parents):

@@ -31,7 +31,7 @@ from strava_pipeline_tests.documents import (
 )
 from strava_pipeline_tests.processes import ran
 
-README_LINES = 170  # what a person reads before trying the program
+README_LINES = 110  # what a person reads before trying the program
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".com", "crates" + ".io", "conda" + ".anaconda.org")
 # their defaults follow other settings, the user, the checkout
 FOLLOWING = {"STRAVA_API_URL", "STRAVA_LEDGER_DIR", "DAGSTER_HOME"}
@@ -46,28 +46,25 @@ def test_a_page_that_is_made_from_the_code_is_what_the_code_says(program: str) -
         assert page.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
-def test_the_readme_is_short_and_leads_to_every_page() -> None:
+def test_the_readme_is_short_and_its_index_leads_to_every_page() -> None:
     text = (REPO / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= README_LINES
-    pages = {str(path.relative_to(REPO)) for path in DOCUMENTS}
-    pages = {page for page in pages if re.fullmatch(r"docs/(trips/\w+/README|[\w-]+)\.md", page)}
-    pages |= {"CONTRIBUTING.md", "CHANGELOG.md"}
-    assert pages - set(_targets(text)) == set()
+    assert {"docs/README.md", "CONTRIBUTING.md", "CHANGELOG.md"} <= {*_targets(text)}
+    docs = REPO / "docs"
+    pages = {str(path.relative_to(docs)) for path in DOCUMENTS if path.is_relative_to(docs)} - {"README.md"}
+    pages = {page for page in pages if re.fullmatch(r"(trips/\w+/README|(providers/)?[\w-]+)\.md", page)}
+    assert pages - {*_targets((docs / "README.md").read_text(encoding="utf-8"))} == set()
 
 
 def test_the_pattern_of_a_provider_shows_the_toy_and_a_record_explains_its_fields() -> None:
-    pattern = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Add a provider\n")[2]
-    shown = re.findall(r"^```python\n(.*?)^```$", pattern.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+    pattern = (REPO / "docs" / "providers" / "adding.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    shown = re.findall(r"^```python\n(.*?)^```$", pattern, re.MULTILINE | re.DOTALL)
     toy = (REPO / "strava_pipeline_tests" / "providers" / "toy" / "record.py").read_text(encoding="utf-8")
     assert shown
     assert [block for block in shown if block not in toy] == []
     explained = re.findall(r"^        (\w+): ", ProviderSpec.__doc__ or "", re.MULTILINE)
     assert {*explained} == {each.name for each in fields(ProviderSpec)}
     assert [name for name in get_args(Capability) if f"`{name}`" not in (ProviderSpec.__doc__ or "")] == []
-
-
-def test_the_readme_names_the_command_that_runs_the_tests() -> None:
-    assert "`make test`" in (REPO / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_is_listed_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -136,7 +133,7 @@ Also `strava-pipeline service stop`, `import --dry-ran` and `quarantine list`.
 
 
 def test_every_path_that_a_contributor_reads_of_exists() -> None:
-    text = (REPO / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = "".join((REPO / page).read_text("utf-8") for page in ("CONTRIBUTING.md", "docs/providers/adding.md"))
     paths = set(re.findall(r"\b(?:docs|strava_pipeline|strava_pipeline_tests)/[\w./-]*[\w/]", text))
     paths |= set(re.findall(r"`([\w.-]+\.(?:md|toml)|Makefile|\.env\.example)`", text))
     assert len(paths) > 20
@@ -269,6 +266,17 @@ def test_a_target_calls_its_command() -> None:
     }
     called = {each: ran("make", "-n", *each.split(), cwd=REPO, check=True).stdout.split() for each in calls}
     assert {each: " ".join(words[1:]) for each, words in called.items()} == calls
+
+
+def test_make_installs_the_tools_of_developers_only_for_what_calls_one() -> None:
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    recipes = re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)+)", makefile, re.MULTILINE)
+    developers = [name for name, recipe in recipes if re.search(r"-m pytest|_tests|/(ruff|mypy|lint-|pre-)", recipe)]
+    assert {*developers} >= {"test", "test-all", "lint", "types", "contracts", "pre-commit"}
+    for name in ("install", "flow", "check", *developers):
+        said = ran("make", "-n", "-W", "pyproject.toml", name, cwd=REPO, check=True).stdout
+        extras = "dashboard,spreadsheet" if name in ("install", "flow") else "dev"
+        assert re.findall(r"-e '\.\[(.+)\]'", said) == [extras], name
 
 
 def test_make_help_describes_every_target() -> None:

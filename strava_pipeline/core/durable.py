@@ -1,4 +1,4 @@
-"""What was written is on the disk before anything relies on it: the bytes of an open file, and the names in a folder."""
+"""Write to the disk before anything relies on it: the bytes of an open file, and the names in a folder."""
 
 import os
 from pathlib import Path

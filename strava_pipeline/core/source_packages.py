@@ -1,7 +1,8 @@
-"""Where the modules of a source are: in its folder of strava_pipeline/ingest, or in a package that somebody else wrote.
+"""Where the modules of a source are: in its folder of strava_pipeline/ingest, or in a third-party package.
 
-Such a package declares an entry point of GROUP: the source's name, and the Python package that has the same modules as a
-folder of ours. What is installed is asked only for a name that is not ours; a module is imported when it is used.
+Such a package declares an entry point of GROUP: the source's name, and the Python package that has the same modules as
+a folder of ours. Installed packages are searched only for names that are not ours; a module is imported when it is
+used.
 """
 
 import sys
@@ -17,11 +18,11 @@ from strava_pipeline.core.sources import SOURCES
 
 GROUP = "strava_pipeline.sources"
 OURS = "strava_pipeline.ingest"
-"""Where the folder of each of our sources is."""
+"""The folder of our own sources."""
 
 
 class UnusableSourceError(PipelineError):
-    """An installed package brings a source that can't be used; the message names the package and says what to do."""
+    """A source of an installed package can't be used; the message names the package and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class DeclaredSource:
     Args:
         name: the source's.
         package: the Python package with its modules.
-        distribution: what was installed, as pip names it, with its version.
+        distribution: the installed distribution, as pip names it, with its version.
     """
 
     name: str
@@ -40,7 +41,7 @@ class DeclaredSource:
 
 
 def declared_sources() -> dict[str, list[DeclaredSource]]:
-    """What installed packages declare, by name: more than one, where several want the same name."""
+    """The declarations of installed packages by source name; more than one if several packages claim the same name."""
     return _declared(tuple(sys.path))
 
 
@@ -67,13 +68,13 @@ def source_names() -> list[str]:
 
 
 def refused_sources() -> Iterator[UnusableSourceError]:
-    """What installed packages declare in vain, because of its name."""
+    """The errors of installed packages whose source names can't be accepted."""
     refusals = (_refusal(name, several) for name, several in declared_sources().items())
     return (each for each in refusals if each is not None)
 
 
 def unusable(source: str, why: str) -> UnusableSourceError:
-    """That the source of an installed package can't be used, with what to do."""
+    """The error that the source of an installed package can't be used, with what to do."""
     return UnusableSourceError(
         f"The source {source} of the installed package {declared_sources()[source][0].distribution} can't be used: {why}. "
         "Install a version of that package that works, or uninstall it."
@@ -95,9 +96,10 @@ def _is_ours(name: str) -> bool:
 
 
 def import_part(source: str, part: str) -> ModuleType | None:
-    """The module `part` of a source, such as its record; None: there is no source of that name.
+    """The module `part` of a source, such as its record, or None if no source has that name.
 
-    Raises UnusableSourceError where a package that somebody else wrote can't be used, ModuleNotFoundError where ours lacks it.
+    Raises UnusableSourceError if a third-party package can't be used, ModuleNotFoundError if one of ours lacks the
+    module.
     """
     if _is_ours(source):
         return import_module(f"{OURS}.{source}.{part}")

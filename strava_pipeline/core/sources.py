@@ -1,10 +1,10 @@
-"""Where activities come from, best first, and which fields a further source fills in.
+"""The sources of activities, best first, and the fields that a further source fills in.
 
-Here are Strava and what is imported. Where a provider's row stands among theirs follows from the precedence in its record
-(core/providers). The row of the best source is the activity's: its id and its numbers. Where it lacks what a device measures,
-the next source that has it fills it in; its other empty values are the athlete's word and stay empty. No value is corrected:
-Strava's own distance and climb stay. Name and gear have an order of their own, by priority, which a person may choose. Which
-rows belong to one activity is decided by their ids.
+Here are Strava and imports. A provider's place among them follows from the precedence in its record (core/providers).
+The best source's row gives the activity its id and its numbers. If it lacks a measured value, the next source that has
+the value fills it in; other empty values are the athlete's choice and stay empty. No value is corrected: Strava's own
+distance and climb stay. Name and gear have an order of their own, by priority, which a person may choose. Which rows
+belong to one activity is decided by ids.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # the s
 
 
 def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:
-    """The id of an activity that Strava has not numbered: a negative 63-bit hash of its source and its id there.
+    """The id of an activity without a Strava number: a negative 63-bit hash of its source and its id there.
 
-    `athlete_id`: hashed too, where the recording is of another athlete than the folder's (see `Numbering`).
+    `athlete_id`: hashed too, if the recording is of another athlete than the folder's (see `Numbering`).
     """
     whose = source if athlete_id is None else f"{source} of {athlete_id}"  # no source has a blank in its name
     digest = hashlib.blake2b(f"{whose}:{source_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -31,9 +31,9 @@ def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int
 
 
 def gear_source(source: str, gear_id: str | None) -> str | None:
-    """Whose id `gear_id` is, in a row of `source`; None: the row names no gear.
+    """The source that issued `gear_id` in a row of `source`, or None if the row names no gear.
 
-    Strava's ids are Strava's wherever they stand. An archive that does not tell them has ids of its own, with a minus.
+    Strava's ids are Strava's in every source. An archive that lacks them has ids of its own, with a minus.
     """
     if not gear_id:
         return None

@@ -1,6 +1,6 @@
-"""How settings are read: from the environment, `.env` of the working directory or the athlete's folder, and /run/secrets.
+"""The sources of settings: the environment, `.env` of the working directory or the athlete's folder, and /run/secrets.
 
-Which settings there are is settings.py's, or that of a package with a source of its own.
+The settings themselves are settings.py's, or those of a package with a source of its own.
 """
 
 import os
@@ -35,7 +35,7 @@ own = partial(Field, json_schema_extra={"whose": "athlete"})
 
 
 class SourceSettings(BaseSettings):
-    """The settings of a source that another package brings: read from where all settings are, and checked alike.
+    """The settings of a source from another package: read from the same places as all settings, and checked in the same way.
 
     A subclass has a field for each, whose alias is its name in the environment, with the source's name in front.
     """
@@ -78,9 +78,9 @@ class SourceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Of an athlete that this process reads beside its own: only `.env`, and below it what is given.
+        """For an athlete whose settings this process reads in addition to its own: only `.env`, and the arguments.
 
-        Where none of our variables is, nobody looks: to look for all of them takes a millisecond.
+        Without any of our variables, nothing is searched: searching for all of them takes a millisecond.
         """
         sources: tuple[PydanticBaseSettingsSource, ...] = (dotenv_settings, init_settings)
         if not is_reading_folder():
@@ -92,12 +92,12 @@ class SourceSettings(BaseSettings):
 
     @classmethod
     def variables(cls) -> set[str]:
-        """The environment variables that any setting is read from."""
+        """The environment variables of all settings."""
         return {name for spec in cls.model_fields.values() for name in variables_of(spec)}
 
     @classmethod
     def is_secret(cls, variable: str) -> bool:
-        """Whether nobody may see what a person types for it. An unknown one is the setting of another package, and may be."""
+        """Whether the input for it must be hidden. An unknown variable is the setting of another package, and may be a secret."""
         specs = [spec for spec in cls.model_fields.values() if variable in variables_of(spec)]
         return all(SecretStr in get_args(spec.annotation) for spec in specs)
 
@@ -108,7 +108,7 @@ class SourceSettings(BaseSettings):
 
 
 def env_file() -> Path:
-    """`.env` of the working directory or of the athlete's folder, or the file that STRAVA_ENV_FILE names in its place."""
+    """`.env` of the working directory or of the athlete's folder, or the file in STRAVA_ENV_FILE."""
     folder = athlete_folder()
     named = None if is_reading_folder() else os.environ.get(ENV_FILE)
     return Path(named).absolute() if named else (folder or Path.cwd()) / ".env"
@@ -124,7 +124,7 @@ _OF_RESTIC = ("RESTIC_", "AWS_", "AZURE_", "B2_", "GOOGLE_", "OS_", "RCLONE_", "
 
 
 def restic_environment() -> dict[str, str]:
-    """The environment of restic but for repository and password; of an athlete, what is said of stores is the athlete's own."""
+    """The environment of restic except repository and password; for an athlete, variables about stores are the athlete's own."""
     is_alone = athlete_folder() is None
     inherited = {name: value for name, value in os.environ.items() if is_alone or not name.startswith(_OF_RESTIC)}
     written = {
@@ -135,7 +135,7 @@ def restic_environment() -> dict[str, str]:
 
 
 def left_settings() -> list[str]:
-    """What is still set here or in `.env` and is not read any more: each with what holds in its place."""
+    """Settings in the environment or in `.env` that are no longer read, each with its replacement."""
     gone = {
         "MIRROR_URL": "RESTIC_REPOSITORY took its place (docs/copies.md)",
         "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE took its place (docs/copies.md)",
@@ -146,7 +146,7 @@ def left_settings() -> list[str]:
 
 
 def read_from() -> dict[str, Path | None]:
-    """Where settings are read from below the environment: `.env`, and below it the folder of secrets."""
+    """The sources below the environment: `.env`, and below it the folder of secrets."""
     return {"_env_file": env_file(), "_secrets_dir": secrets_folder()}
 
 

@@ -198,10 +198,10 @@ class Settings(SourceSettings):
 
     @classmethod
     def unwritten(cls) -> list[str]:
-        """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing.
+        """The variables that this environment sets, but `.env` doesn't, or differently: elsewhere they would be missing.
 
-        A process of one athlete has all that the house sets; then `.env` is the house's, and what follows from it doesn't count.
-        Nor does what we set for the house's own Dagster.
+        A process of one athlete has everything that the house sets; then `.env` is the house's, and derived variables
+        don't count. Nor do those that we set for the house's own Dagster.
         """
         written = DotEnvSettingsSource(cls)()
         if is_house():
@@ -213,7 +213,7 @@ class Settings(SourceSettings):
 
     @staticmethod
     def variable(name: str) -> SecretStr:
-        """An environment variable that a person named. Raises MissingSettingsError where it is not set."""
+        """An environment variable that a person named. Raises MissingSettingsError if it is not set."""
         value = os.environ.get(name, "").strip()
         if not value:
             raise MissingSettingsError(f"The environment variable {name} is not set.")
@@ -241,9 +241,9 @@ class Settings(SourceSettings):
         return self.webhook_secret
 
     def secret(self, variable: str) -> SecretStr | None:
-        """The secret setting that a provider's record names by its variable, without blanks around it; None: it is not set.
+        """The secret setting that a provider's record names by its variable, stripped, or None if it is not set.
 
-        One that is none of ours is a setting of the package that brings the provider.
+        A variable that isn't ours is a setting of the package that brings the provider.
         """
         ours = [name for name, spec in type(self).model_fields.items() if variable in variables_of(spec)]
         if ours:
@@ -256,12 +256,14 @@ class Settings(SourceSettings):
         return SecretStr(text) if text else None
 
     def is_set(self, variable: str) -> bool:
-        """Whether a variable of ours has a value, be it the default one."""
+        """Whether a variable of ours has a value, possibly the default one."""
         return variable in self.environ()
 
     @property
     def athlete_folder(self) -> Path | None:
-        """The folder of the athlete of ATHLETES_DIR whose settings these are; None: the house's own, or there is one athlete."""
+        """The folder of the athlete of ATHLETES_DIR whose settings these are, or None for the house's own, or with a
+        single athlete.
+        """
         return self._athlete_folder
 
     @property
@@ -271,7 +273,7 @@ class Settings(SourceSettings):
 
     @property
     def dashboard_password_file(self) -> Path:
-        """The hash of the dashboard's password, where one is set."""
+        """The file with the hash of the dashboard's password, if one is set."""
         return self.secrets_dir / "dashboard_password.json"
 
     @property
@@ -283,29 +285,29 @@ class Settings(SourceSettings):
 
     @property
     def left(self) -> list[str]:
-        """What a person still sets and nothing reads, in words."""
+        """Settings of a person that nothing reads any more, in words."""
         with reading_folder(self._athlete_folder):
             return left_settings()
 
     @property
     def copy_place(self) -> str | None:
-        """Where the second copy is, without a password; None: there is none."""
+        """The address of the second copy, without a password, or None."""
         address = self.restic_repository
         return None if address is None else re.sub(r"(://[^/:@]*):[^/]*@", r"\1:***@", address.get_secret_value())
 
     def restic_environment(self) -> dict[str, str]:
-        """The environment of restic, without its password: what this process has, and what `.env` says of stores."""
+        """The environment of restic, without its password: this process's variables, and those of `.env` about stores."""
         with reading_folder(self._athlete_folder):
             return restic_environment()
 
     @property
     def answer_limit(self) -> AnswerLimit:
-        """How large an answer of Strava's may be."""
+        """The maximum size of an answer of Strava's."""
         return AnswerLimit(self.answer_limit_mb * MEGABYTE)
 
     @property
     def import_limits(self) -> ImportLimits:
-        """How large files of an import, and all of it, may be."""
+        """The maximum sizes of an import's files, and of the whole import."""
         return ImportLimits(
             file_bytes=self.import_file_limit_mb * MEGABYTE,
             points=self.import_points_limit,
@@ -314,21 +316,21 @@ class Settings(SourceSettings):
 
     @property
     def trip_limits(self) -> TripLimits:
-        """How large an encrypted column of a trip may be."""
+        """The maximum size of an encrypted column of a trip."""
         return TripLimits(self.trips_column_limit_mb * MEGABYTE)
 
     @property
     def takes_pings(self) -> bool:
-        """Whether there are people whose pings are taken."""
+        """Whether there are people whose pings are accepted."""
         return self.pings_config.exists()
 
     @property
     def has_intake(self) -> bool:
-        """Whether Strava's events or pings are taken in over the web."""
+        """Whether Strava's events or pings are accepted over the web."""
         return self.webhook_secret is not None or self.takes_pings
 
     def environ(self) -> dict[str, str]:
-        """The environment variables that make these settings again in a subprocess, the secret included."""
+        """The environment variables that recreate these settings in a subprocess, including the secret."""
         found: dict[str, str] = {}
         for name, spec in type(self).model_fields.items():
             value = getattr(self, name)

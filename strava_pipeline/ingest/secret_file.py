@@ -1,4 +1,6 @@
-"""JSON files that only their owner can read, in such a folder: written beside, flushed to disk, then renamed. No locks."""
+"""JSON files that only their owner can read, in such a folder: written to a temporary file, flushed to disk, then
+renamed. No locks.
+"""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What tokens and the answers that bring them hold, read leniently. Nothing here keeps or sends one."""
+"""Lenient readers for tokens and the answers that bring them. Nothing here stores or sends one."""
 
 import base64
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from strava_pipeline.core.json_values import finite_number, json_if_any
 
 
 def is_token(value: object) -> bool:
-    """Whether it is text that can stand in a header."""
+    """Whether it is text that fits into a header."""
     return token_of(value) is not None
 
 
 def token_of(value: object) -> str | None:
-    """Text that can stand in a header; None for anything else."""
+    """Text that fits into a header; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isprintable() and value.strip():
         return value
     return None
 
 
 def claims_of(token: str) -> Mapping[str, Any]:
-    """What a JWT says of itself; {} for any other token. The signature is the service's to check."""
+    """The claims of a JWT; {} for any other token. The signature is the service's to check."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

@@ -1,4 +1,6 @@
-"""A source whose calls are counted in a budget that processes share: its pace, its allowances, and what it leaves to others."""
+"""A source whose calls are counted in a budget shared by processes: its pace, its allowances, and the calls it leaves
+to others.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,16 +28,18 @@ ENOUGH = 5  # calls: the first one, which opens the connection and renews the to
 
 
 class BudgetedSource(Source):
-    """A run that fetches whole years leaves others what a quiet day's run needs (docs/adr/0022)."""
+    """A source with a shared budget. A run that fetches whole years leaves others the calls of a quiet day's run
+    (docs/adr/0022).
+    """
 
     def client_for(self, limits: CallOptions | None = None) -> BudgetedProvider:
-        """As every source's."""
+        """As `Source.client_for`."""
         if self._client is None:
             self.refuse_emulator()
         return cast(BudgetedProvider, super().client_for(limits))
 
     def refuse_emulator(self) -> None:
-        """Raise PipelineError where an emulator would answer for the folder of a real athlete."""
+        """Raise PipelineError if an emulator would answer for the folder of a real athlete."""
         refuse_emulator(self._run.lake, self.settings.api_url)
 
     @property
@@ -50,17 +54,17 @@ class BudgetedSource(Source):
         return share_of(self.spec.name, self.settings, limits)
 
     def waiting(self, why: str, seconds: float) -> None:
-        """Show in the run that the client waits; the budget itself says until when."""
+        """Show in the run that the client waits; the budget itself records until when."""
         self._run.progress.waiting(why, seconds)
 
     @cached_property
     def pace(self) -> "Pace":
-        """How fast the run's client is."""
+        """The pace of the run's client."""
         return Pace(self.client, self.usual_per_call)
 
     @property
     def usual_per_call(self) -> timedelta:
-        """How long a call takes, as far as is known before one was made; by the server's clock."""
+        """The expected time of a call before any was made; by the server's clock."""
         return (
             PER_LOCAL_CALL * self._run.clock.speed
             if is_this_machine(urlsplit(self.settings.api_url).hostname or "")
@@ -68,16 +72,16 @@ class BudgetedSource(Source):
         )
 
     def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
-        """What each limit still allows a run with these limits. Makes no call."""
+        """The calls that each limit still allows a run with these limits. Makes no call."""
         return budget_of(self.spec.name, self.settings, limits or CallOptions(), self._run.clock).allowances()
 
     def probe(self) -> None:
-        """Ask for what an API that works answers with, whatever is wrong with single activities."""
+        """Make a call that a working API answers, even if single activities fail."""
         self.client.probe()
 
 
 class Pace:
-    """The pace of one client's calls for single activities, by the server's clock. `usual`: a call's time until it is known.
+    """The pace of one client's calls for single activities, by the server's clock. `usual`: the assumed time of a call.
 
     A page of a listing takes as long as some ten of these.
     """
@@ -89,7 +93,7 @@ class Pace:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """A stage that makes calls; what lies between two of them takes no call's time."""
+        """A stage that makes calls; time between two stages is not counted."""
         self._began = self._now()
         try:
             yield
@@ -98,24 +102,24 @@ class Pace:
             self._began = None
 
     def per_call(self) -> timedelta:
-        """How long a call takes."""
+        """The mean time of a call."""
         busy, calls = self._so_far()
         return max(busy / calls, timedelta(0)) if calls >= ENOUGH else self._usual
 
     def done_at(self, calls: int) -> datetime | None:
-        """When so many more will have been made, under all limits; None: one of them never lets them through."""
+        """When that many more calls will have been made, under all limits; None if a limit never allows them."""
         allowances = list(self._client.budget.allowances().values())
         return finish_time(calls, allowances, self._client.clock.now(), self.per_call())
 
     def needs_another_day(self, calls: int) -> bool:
-        """Whether the day's limit ends the command before so many more are made."""
+        """Whether the day's limit ends the command before that many more calls are made."""
         return exceeds_a_day(calls, list(self._client.budget.allowances().values()))
 
     def _now(self) -> tuple[float, timedelta, int]:
         return self._client.clock.monotonic(), self._client.waited, self._client.calls
 
     def _so_far(self) -> tuple[timedelta, int]:
-        """How long the calls took, waits aside, and how many they were."""
+        """The total time of the calls so far, without waits, and their number."""
         busy, made = self._past
         if self._began is None:
             return busy, made
@@ -130,7 +134,7 @@ def budget_of(source: str, settings: Settings, limits: CallOptions, clock: Serve
 
 
 def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
-    """What of the budget a run with these limits may use."""
+    """The share of the budget that a run with these limits may use."""
     quiet_day = calls_of_a_quiet_day(source, settings)
     return CallShare(
         limits.cushion_15min,
@@ -142,5 +146,5 @@ def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
 
 
 def calls_of_a_quiet_day(source: str, settings: Settings) -> int:
-    """What the daily run needs when nothing is new: the listing, and its spare calls."""
+    """The calls of a daily run that finds nothing new: the listing, and its spare calls."""
     return spec_of(source).quiet_day_calls + settings.refresh_calls

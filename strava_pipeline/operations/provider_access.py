@@ -1,4 +1,4 @@
-"""What is kept here of the enabled providers beside Strava: the login, the newest listing, how the last step ended.
+"""The local records about enabled providers other than Strava: the login, the newest listing, how the last step ended.
 
 For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls of a run are providers.py's.
 """
@@ -44,7 +44,7 @@ class PossibleProvider:
         priority: whose name and gear count where several services have an activity: the lowest number that gives any. Strava
             has 3.
         capabilities, kinds: what the service gives besides the list of activities, to the login that is here.
-        edits: what could be changed at the service.
+        edits: the fields that approved changes can change at the service.
     """
 
     title: str
@@ -80,7 +80,7 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPlan:
-    """The calls that listing some years of a provider takes at least.
+    """The minimum number of calls for listing some years of a provider.
 
     Args:
         listing_calls: for listing the years; they count against no limit of Strava's.
@@ -103,7 +103,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
         spec = offered(name, settings)
-        # Where there is no list of a year, one of everything serves the runs of all years.
+        # Without a list by year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]
         size = min(settings.per_page, spec.rows_a_call)
@@ -115,7 +115,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
 
 
 def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> set[int]:
-    """The years of activities whose file can be fetched now: a limit or a failure kept it from coming before."""
+    """The years of activities whose file can be fetched now, after a limit or a failure prevented it before."""
     newest = next(listings(lake, provider, newest_first=True), None)
     if newest is None or "files" not in spec_of(provider).capabilities:
         return set()
@@ -125,12 +125,12 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
 
 
 def pulled_providers(lake: Lake) -> list[str]:
-    """The titles of the providers beside Strava of which anything is here."""
+    """The titles of the providers other than Strava with any data here."""
     return [spec_of(name).title for name in provider_names() if (lake.providers / name).exists()]
 
 
 class Ending:
-    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: what it had to leave."""
+    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: unfinished work."""
 
     stopped: Stopped | None = None
     problem: str = ""
@@ -140,7 +140,7 @@ class Ending:
 def outcome_kept(
     run: RunContext, provider: str, operation: str, note: Callable[[], object] = lambda: None
 ) -> Iterator[Ending]:
-    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised.
+    """Record how the body ends as the outcome of the operation; an exception of the body is recorded in its words, and re-raised.
 
     `note`: called at the end in any case.
     """

@@ -1,4 +1,4 @@
-"""A source as one run uses it, whichever service that is: one client, connected with the first call. Nothing is fetched here.
+"""A source as one run uses it, for any service: one client, connected with the first call. Nothing is fetched here.
 
 A source whose calls are counted in a budget is a `BudgetedSource`, budgeted_source.py.
 """
@@ -30,7 +30,9 @@ from strava_pipeline.operations.run_context import RunContext
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks: the athlete of the data folder, the account at the source (None: the athlete), and whether all is shown."""
+    """The asker: the athlete of the data folder, the account at the source (None: the athlete), and whether everything
+    is shown.
+    """
 
     athlete_id: int | None
     account: str | None
@@ -50,7 +52,7 @@ class Source:
     def client_for(self, limits: CallOptions | None = None) -> Provider:
         """The run's one client; the `limits` of the first caller hold for the whole run.
 
-        Raises NeedsLoginError or MissingSettingsError where the login is missing.
+        Raises NeedsLoginError or MissingSettingsError if the login is missing.
         """
         if self._client is None:
             clock, share = self._clock(), self._share(limits or CallOptions())
@@ -58,7 +60,7 @@ class Source:
         return self._client
 
     def refuse_emulator(self) -> None:
-        """Raise PipelineError where an emulator would answer for the folder of a real athlete, as far as that can be told."""
+        """Raise PipelineError if an emulator would answer for the folder of a real athlete, as far as that can be told."""
 
     @property
     def client(self) -> Provider:
@@ -67,7 +69,7 @@ class Source:
 
     @property
     def calls(self) -> int:
-        """The attempts of this run that reached the server or may have; without connecting."""
+        """The number of this run's attempts that reached the server or may have; without connecting."""
         return 0 if self._client is None else self._client.calls
 
     @property
@@ -84,23 +86,23 @@ class Source:
         return machine_clock(self.settings.clock_speed)
 
     def _share(self, limits: CallOptions) -> CallShare:
-        """What of a budget the run may use; where there is none, the service's own pace holds."""
+        """The share of a budget that the run may use; without a budget, the service's own pace holds."""
         return CallShare()
 
     def waiting(self, why: str, seconds: float) -> None:
-        """Show in the run that the client waits, and keep until when, for whoever asks from elsewhere."""
+        """Show in the run that the client waits, and record until when, for other processes."""
         self._run.progress.waiting(why, seconds)
         keep_pause(self._run.lake, self.spec.name, self._run.now() + timedelta(seconds=seconds))
 
     def keep_allowance(self) -> None:
-        """Keep what the service said of its limit in this run, if it said anything, for whoever asks from elsewhere."""
+        """Store the service's statement about its limit in this run, if any, for other processes."""
         said = self._client.service.allowance if isinstance(self._client, ServiceProvider) else None
         if said is not None and said.left is not None and said.limit is not None:
             kept = KeptAllowance(at=self._run.now(), left=said.left, limit=said.limit, resets_at=said.resets_at)
             keep_allowance(self._run.lake, self.spec.name, kept)
 
     def warn_of_end(self) -> None:
-        """Keep a notification where the login ends within two weeks, unless there is the same."""
+        """Store a notification if the login ends within two weeks, unless there is the same."""
         kept, now = registry.kept_login(self.spec.name, self.settings), self._run.now()
         warning = None if kept is None else kept.warning(self.spec.title, now.date())
         if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
@@ -113,7 +115,7 @@ class Source:
 
     @property
     def athlete_id(self) -> int | None:
-        """The data folder's athlete, as far as is known."""
+        """The data folder's athlete, as far as known."""
         athlete = newest_athlete(self._run.lake)
         return athlete[1].get("id") if athlete else None
 
@@ -126,7 +128,7 @@ class Source:
         return self._ask_login()
 
     def _ask_login(self) -> Login:
-        """Whose login it is, as the service says in this run."""
+        """The login's owner, as the service says in this run."""
         self._login = login = self.client.login()
         if "feed" in self.spec.capabilities and login.sees_everything:
             keep_account(self._run.lake, self.spec.name, self.feed.login_digest, login.account)
@@ -134,22 +136,22 @@ class Source:
 
     @property
     def account_name(self) -> str | None:
-        """The account at the source, which keeps its listings apart from another login's; None: listings name the athlete."""
+        """The account at the source, which separates its listings from another login's, or None if listings name the athlete."""
         return None if self.spec.unnamed else self._login.account
 
     def account(self) -> Account:
-        """Whose login it is; the athlete is the data folder's."""
+        """The login's account; the athlete is the data folder's."""
         # What a listing of everything lacks is gone, so the account is not one that an earlier run was told.
         login = self._ask_login() if "feed" in self.spec.capabilities else self._login
         return Account(self.athlete_id, login.account, login.sees_everything)
 
     def owner(self) -> int | None:
-        """The athlete of the data folder, as far as is known; without a login, too."""
+        """The athlete of the data folder, as far as known; without a login, too."""
         athlete_id = self.athlete_id
         return athlete_id if athlete_id is not None else registry.login_owner(self.spec.name, self.settings)
 
     def refusal(self, hint: Hint) -> str | None:
-        """Why what an event says is not of this athlete or application; None: it is, or that is not known."""
+        """Why an event isn't this athlete's or application's, or None if it is, or unknown."""
         if hint.account is not None and self._account_of_events not in (None, hint.account):
             return self._another
         if hint.subscription is not None and not self._subscription.may_be(hint.subscription):
@@ -162,7 +164,7 @@ class Source:
 
     @cached_property
     def _account_of_events(self) -> str | None:
-        """The account whose events are followed; None: those of all."""
+        """The account whose events are followed, or None for all accounts."""
         if self.spec.unnamed:
             owner = self.owner()
             return None if owner is None else str(owner)
@@ -175,13 +177,13 @@ class Source:
 
     @property
     def is_revoked(self) -> bool:
-        """Whether the athlete took the access away, as was noted before or found in this run."""
+        """Whether the athlete withdrew the access, as recorded before or found in this run."""
         return self._is_refused or registry.revoked_at(self.spec.name, self.settings) is not None
 
     def examine_claim(self, claimed_at: datetime) -> bool:
-        """Try whether the access was taken away, as an event claims, and note it if so: no call is made with this login any more.
+        """Test an event's claim that the access was withdrawn, and record it if true: this login then makes no more calls.
 
-        False: there was nothing to be tried. Raises what says nothing about the login.
+        False if there was nothing to test. Raises errors that say nothing about the login.
         """
         tried = registry.examine_claim(self.spec.name, self.settings, claimed_at, self._run.clock)
         if tried is not None:
@@ -195,7 +197,7 @@ class Source:
 
     def probe(self) -> None:
         """Ask for an empty listing."""
-        with suppress(RefusedError, GoneError):  # a service that refuses a window of the future answers, too
+        with suppress(RefusedError, GoneError):  # a service that refuses a window in the future counts as answering
             next(self.client.list_pages(int(self._run.now().timestamp()), None, 1), None)
 
     def begin_listing(self, window: Window, at: datetime, account: Account | None = None) -> Listing:
@@ -216,7 +218,7 @@ class Source:
 
 @dataclass(slots=True)
 class SourceCalls:
-    """A source as `fetch_each` asks it: a base for what makes a call for each of many activities."""
+    """A source as `fetch_each` asks it: a base for classes that make a call for each of many activities."""
 
     run: RunContext
     source: Source

@@ -1,4 +1,4 @@
-"""The sources of one run, each with one client however many steps use it."""
+"""The sources of one run, each with one client for all steps."""
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.environment.settings import Settings

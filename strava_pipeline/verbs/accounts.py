@@ -74,7 +74,7 @@ def _list(accounts: "Accounts") -> None:
 
 
 def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
-    """What the dashboard of all athletes says once it is listened on. Raises as the records do."""
+    """The messages of the dashboard of all athletes once it listens. Raises as the records do."""
     with _records(settings) as accounts:
         has_admin = any(each.is_admin and not each.blocked for each in accounts.accounts())
     echo(f"Dashboard of all athletes: {url} (log in with your account; Ctrl-C stops it)", err=True)
@@ -87,7 +87,9 @@ def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
 
 
 def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
-    """Block accounts of an athlete who leaves the registry of the house, or of a name that somebody else may have had before."""
+    """Block the accounts of an athlete who leaves the registry of the house, or of a name that may have belonged to
+    somebody else.
+    """
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.house_settings import settings_of_all
 
@@ -104,7 +106,7 @@ def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
 
 @contextmanager
 def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
-    """The house's settings, and its accounts. Raises MisuseError where there are none."""
+    """The house's settings, and its accounts. Raises MisuseError without a house."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.serve.house_settings import house_settings

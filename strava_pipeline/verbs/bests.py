@@ -42,7 +42,7 @@ def bests(
 
 
 def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
-    """The id of the present activity, its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
+    """The id of the activity (not deleted), its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
     from strava_pipeline.core.errors import UnknownIdError
     from strava_pipeline.lake.dashboard.activities import find_activity
     from strava_pipeline.lake.dashboard.bests import bests_of

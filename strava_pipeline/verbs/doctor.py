@@ -1,6 +1,7 @@
-"""The command `doctor`: what is wrong on this machine, and how to fix it. Changes nothing.
+"""The command `doctor`: faults of this machine, and how to fix them. Changes nothing.
 
-The one exception is `--make-ca-bundle`, which writes a file of certificates. The checks themselves stand in the other rooms.
+The one exception is `--make-ca-bundle`, which writes a file of certificates. The checks themselves stand in the other
+rooms.
 """
 
 from collections import Counter
@@ -61,7 +62,7 @@ def doctor(
 
 
 def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> list[Fact]:
-    """The facts of every check. A check that fails itself is a problem of its own, and the others go on."""
+    """The facts of every check. A check that fails itself is a problem of its own, and the others continue."""
     from strava_pipeline.operations.facts import looked_at
 
     return [fact for name, look in looks(settings, faults, now).items() for fact in looked_at(name, look)]
@@ -109,7 +110,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
-    """The checks of its application and login, where there is one."""
+    """The checks of its application and login, if there is one."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import part
     from strava_pipeline.operations.used import is_strava_set_up
@@ -128,7 +129,7 @@ def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> d
 
 
 def _copy(settings: "Settings", now: datetime) -> Iterator[Fact]:
-    """How old the second copy is, and whether the next one can be made: restic is there, and its password is closed to others."""
+    """The age of the second copy, and whether the next one can be made: restic exists, and its password is closed to others."""
     from strava_pipeline.ingest.restic import restic_of
     from strava_pipeline.lake.copied import COPY
     from strava_pipeline.operations.facts import facts
@@ -144,7 +145,7 @@ def _copy(settings: "Settings", now: datetime) -> Iterator[Fact]:
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:
-    """The registry and the workers, where there are several athletes and this is about none of them alone."""
+    """The registry and the workers, if there are several athletes and none of them is selected."""
     if settings.athletes_dir is None or settings.athlete_folder is not None:
         return {}
     from strava_pipeline.verbs.athlete_folders import ATHLETES, athletes_health
@@ -154,7 +155,7 @@ def _athletes(settings: "Settings") -> dict[str, Look]:
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:
-    """Whether the folders that are written to are writable, and have space left."""
+    """Whether the folders for writing are writable, and have space left."""
     from strava_pipeline.lake import health
     from strava_pipeline.lake.paths import Lake
 
@@ -187,7 +188,7 @@ def _settings(faults: dict[str, str]) -> list[Fact]:
 
 
 def _application(settings: "Settings") -> list[Fact]:
-    """Whether it is set whole; nobody without one is asked about it."""
+    """Whether it is set completely; empty without an application."""
     from strava_pipeline.core.errors import MissingSettingsError
 
     if settings.client_id is None and settings.client_secret is None:

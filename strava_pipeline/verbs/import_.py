@@ -1,6 +1,6 @@
 """The commands `import` and `import undo`: archives, folders and files into the warehouse, and out of it again.
 
-Reading files is ingest's, importing them the job's. What an undo removes is decided in operations/undoing.py.
+Reading files is ingest's, importing them the job's. The effect of an undo is determined in operations/undoing.py.
 """
 
 from datetime import UTC, datetime
@@ -73,7 +73,7 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
 
 
 def check_paths(settings: "Settings", paths: list[Path]) -> None:
-    """Raise SourceError where one of the paths can't be imported, as far as its names and headers say."""
+    """Raise SourceError if one of the paths can't be imported, as far as its names and headers show."""
     from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
 
@@ -105,7 +105,7 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
 
 
 def survey_json(found: "Survey") -> dict[str, Any]:
-    """What a path holds; docs/formats.md describes it."""
+    """The contents of a path; docs/formats.md describes them."""
     by_year = sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
     return {
         "path": found.path,
@@ -207,7 +207,7 @@ def undo(
 
 
 def _agree() -> None:
-    """Wait for a person's word. Raises PipelineError for another one, MisuseError where nobody is there."""
+    """Wait for a person's confirmation. Raises PipelineError for another answer, MisuseError if nobody is there."""
     from strava_pipeline.verbs.terminal import ask_to_type, refuse_without_person
 
     refuse_without_person(
@@ -219,7 +219,7 @@ def _agree() -> None:
 
 
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
-    """Rebuild everything without the import, which is noted as undone, and show what left."""
+    """Rebuild everything without the import, which is recorded as undone, and show what left."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.verbs.run_job import run_in_terminal
@@ -236,7 +236,7 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
 
 
 def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
-    """Rebuild where files are unread: what an undo keeps must be on disk first, so that nothing of it can be lost."""
+    """Rebuild if files are unread: everything that an undo keeps must be on disk first, so that nothing can be lost."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.importing import lacks_activities
     from strava_pipeline.operations.reading_files import unread_files
@@ -256,7 +256,7 @@ _UNNOTED = (
 
 
 def _undo_json(one: "Import", plan: "UndoPlan | None") -> dict[str, Any]:
-    """What is to leave; None where the import is undone already."""
+    """The effect of an undo; None if the import is already undone."""
     return {
         "import_name": one.name,
         "came_as": one.manifest.came_as,
@@ -282,7 +282,7 @@ def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:
 
 
 def _published_keys(lake: "Lake") -> dict[str, set[object]]:
-    """The keys of the published rows that are counted; none where nothing was published."""
+    """The keys of the published rows that are counted; empty if nothing was published."""
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import table_columns, table_keys
 

@@ -93,7 +93,7 @@ def _await_workers(settings: "Settings") -> None:
 
 
 def workers_health(settings: "Settings") -> list[Fact]:
-    """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
+    """For `doctor`: whether there are workers for all runs that may be launched at once; empty without several machines."""
     from strava_pipeline.environment.athletes import house_home
     from strava_pipeline.orchestrate.home import configuration
 
@@ -107,7 +107,7 @@ def workers_health(settings: "Settings") -> list[Fact]:
 def _shortages(home: Path) -> list[tuple[str, str]]:
     """Why runs would wait for a worker, each with how to fix it. Asks the broker, which takes ten seconds.
 
-    Raises PipelineError where the broker does not answer.
+    Raises PipelineError if the broker does not answer.
     """
     from kombu.exceptions import OperationalError
 
@@ -127,7 +127,7 @@ def _shortages(home: Path) -> list[tuple[str, str]]:
 
 
 def _house() -> "Settings":
-    """The settings of all athletes' Dagster. Raises PipelineError where its dagster.yaml sends no runs to workers."""
+    """The settings of all athletes' Dagster. Raises PipelineError if its dagster.yaml sends no runs to workers."""
     from importlib.util import find_spec
 
     from strava_pipeline.environment.athletes import become_house

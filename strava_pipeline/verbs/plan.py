@@ -1,7 +1,7 @@
 """The command `plan`, and every `--dry-run`: calls by stage and year, the limits, the finish, before anything is done.
 
-The sums are operations/planning.py's. Planning makes no call but for one command: `backfill --dry-run`
-lists its years, whose pages the real run then uses. Gold, shards and the snapshot stay as they are.
+The sums are operations/planning.py's. Planning makes no call except for one command: `backfill --dry-run` lists its
+years, whose pages the real run then uses. Gold, shards and the snapshot stay unchanged.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -82,9 +82,9 @@ def print_job_plan(
 def print_backfill_plan(
     settings: "Settings", years: "Sequence[int]", listing: "ListingOptions", sports: "Sequence[str]", *, as_json: bool
 ) -> bool:
-    """List the years, newest first, and print what a backfill would change and cost.
+    """List the years, newest first, and print the changes and the cost of a backfill.
 
-    `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
+    `sports`: those whose details it would fetch; empty for all. Returns whether all years could be listed.
     """
     from strava_pipeline.core.years import years_of_runs
     from strava_pipeline.operations.budgeted_source import BudgetedSource
@@ -120,7 +120,7 @@ def print_backfill_plan(
 
 
 def _notes(plan: "Plan") -> "Iterator[str]":
-    """What a person has to know to read the plan."""
+    """Notes that a person needs to read the plan."""
     if not plan.is_known:
         yield "Of a year that is not known, no listing reached the end: there may be more calls, and it ends later."
     if plan.needs_another_day:
@@ -128,7 +128,7 @@ def _notes(plan: "Plan") -> "Iterator[str]":
 
 
 def _change(year: int, found: "Differences | None", sports: "Sequence[str]") -> dict[str, Any]:
-    """What a backfill of the year would change; nulls where its listing is not whole."""
+    """The changes by a backfill of the year; nulls if its listing is incomplete."""
     if found is None:
         return dict.fromkeys(("year", "listed", "inserted", "changed", "details_again", "deleted_ids")) | {"year": year}
     return {

@@ -1,7 +1,7 @@
-"""What `service status`, `service time` and `service health` show: the service, its schedules, its last successful flow.
+"""The data of `service status`, `service time` and `service health`: the service, its schedules, its last successful flow.
 
-Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that Dagster's
-own daemon uses, so that they are right where clocks change, too.
+Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that
+Dagster's own daemon uses, so that they are right even if clocks change.
 """
 
 import subprocess
@@ -124,14 +124,14 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
 
 
 def _intake(settings: Settings) -> dict[str, Any] | None:
-    """None: switched off."""
+    """The intake's state, or None if it is off."""
     if not has_intake(settings):
         return None
     return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
 
 def status_advice(report: ServiceStatus) -> list[str]:
-    """What to do about what is wrong."""
+    """What to do about faults."""
     advice = []
     if not report.alive:
         advice.append("Not running. `strava-pipeline service up` starts it; until then no schedule ticks.")
@@ -176,7 +176,7 @@ def service_faults(settings: "Settings") -> list[str]:
 
 
 def _scheduler_faults(settings: "Settings") -> list[str]:
-    """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
+    """The findings of `dagster-daemon liveness-check`: whether each of its threads reported lately."""
     from strava_pipeline.verbs.instance import provide_secrets
 
     provide_secrets(settings.dagster_home)

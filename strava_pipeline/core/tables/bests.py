@@ -1,4 +1,4 @@
-"""The views of bests and records over gold, and over what is computed of tracks. SQL: lake/sql/insights/."""
+"""The views of bests and records, over gold and the measures of tracks. SQL: lake/sql/insights/."""
 
 from strava_pipeline.core.tables.model import Column, Kind, Table
 

@@ -1,4 +1,4 @@
-"""Whose ledger the budget of Strava's calls is: the API application's, by which Strava counts. Its rules: ingest/budget.py."""
+"""The ledger of Strava's calls: the API application's, by which Strava counts. Its rules: ingest/budget.py."""
 
 from dataclasses import asdict
 from hashlib import sha256
@@ -17,7 +17,7 @@ def make_budget(settings: Settings, clock: ServerClock | None = None, share: Cal
 
 
 def sharer_of(data_dir: Path) -> str:
-    """What the ledger calls a data folder: the same from each container that mounts it, and no path in it."""
+    """A data folder's name in the ledger: the same from each container that mounts it, and without a path."""
     try:
         found = data_dir.stat()
     except OSError:  # not there yet

@@ -1,6 +1,7 @@
-"""Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and what refusals mean.
+"""Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and the meaning of refusals.
 
-The login on disk is `token_store.py`'s, and when it is renewed `login_file.py`'s. Token calls don't count against the limits.
+The login on disk is `token_store.py`'s, and when it is renewed `login_file.py`'s. Token calls don't count against the
+limits.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,12 +52,12 @@ class OAuth:
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES, *, is_asked_again: bool = False
     ) -> str:
-        """The page on which the athlete agrees; `is_asked_again`: also one who agreed to other scopes before."""
+        """The page on which the athlete consents; `is_asked_again`: even if the athlete consented to other scopes before."""
         client_id = self._application.client_id
         return authorize_url(self._base_url, client_id, redirect_uri, scopes, state, is_asked_again=is_asked_again)
 
     def exchange_code(self, code: str) -> dict[str, Any]:
-        """Buy tokens with the code that the redirect brought: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
+        """Buy tokens with the code from the redirect: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
         grant = {"grant_type": "authorization_code", "code": code}
         return self._ask(code, lambda lost: self._buy(grant, lost))
 
@@ -66,12 +67,12 @@ class OAuth:
         return self._ask(refresh_token, lambda lost: self._buy(grant, lost))
 
     def revoke(self, token: str) -> None:
-        """Give the application's access back: no token of this login works any more. No error where none did."""
+        """Withdraw the application's access: no token of this login works any more. No error if none worked before."""
         keep_real_tokens_from_emulator(token, self._base_url)
         self._ask(token, lambda lost: self._withdraw(token))
 
     def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
-        """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
+        """The result of `call`, retried if that may help. Its argument: whether an answer was lost before."""
         keep_emulator_tokens_here(secret, self._base_url)
         return exchanged(call, self._clock.sleep, LOG_IN, "Nothing was lost")
 
@@ -122,7 +123,7 @@ def authorize_url(
 
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
-    """The scopes that the athlete unticked, each with what that means in plain words."""
+    """The scopes that the athlete unticked, each with its consequence in plain words."""
     present = set(granted)
     if SEES_PRIVATE in present:
         present.add("activity:read")  # the greater holds the lesser
@@ -149,7 +150,7 @@ def _refusal(exchange: Exchange, lost: bool) -> PipelineError:
 
 
 def _resources(exchange: Exchange) -> set[str]:
-    """What the faults of an answer are about."""
+    """The subjects of an answer's faults."""
     return {resource for resource, _, _ in fault_codes(object_of(exchange.body))}
 
 
@@ -159,7 +160,7 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
 
 
 def access_tokens(store: LoginFile[StoredToken], oauth: OAuth, clock: ServerClock) -> AccessTokens[StoredToken]:
-    """The stored login's access token. Raises as LoginFile.load does; getting another one, as OAuth.refresh does."""
+    """The stored login's access token. Raises as LoginFile.load does; fetching another one, as OAuth.refresh does."""
 
     def exchange(stored: StoredToken) -> StoredToken:
         try:

@@ -30,7 +30,7 @@ class StoredToken(StoredLogin):
 
     @property
     def refresh_token(self) -> str:
-        """What buys a new access token."""
+        """Buys a new access token."""
         return str(self.raw["refresh_token"])
 
     @property
@@ -40,34 +40,34 @@ class StoredToken(StoredLogin):
 
     @property
     def may_write(self) -> bool | None:
-        """Whether the athlete allowed changes of activities and uploads; None: not known."""
+        """Whether the athlete allowed changes of activities and uploads, or None if unknown."""
         return None if self.scope is None else WRITES in self.scope.replace(",", " ").split()
 
     @property
     def athlete_id(self) -> int | None:
-        """Whose login it is, if known."""
+        """The login's athlete, if known."""
         athlete = self.raw.get("athlete")
         nested = athlete.get("id") if isinstance(athlete, dict) else None
         found = self.raw.get("athlete_id", nested)
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
     def with_answer(self, answer: Mapping[str, Any]) -> "StoredToken":
-        """This login after a token answer: the answer wins, what it doesn't mention stays."""
+        """This login after a token answer: the answer wins, fields that it lacks stay."""
         kept = {name: value for name, value in self.raw.items() if name != _REFUSED_AT}
         return StoredToken({**kept, **answer})
 
     def refused(self, at: datetime) -> "StoredToken":
-        """This login, marked as refused by Strava: it is kept, as a person may want to know whose it was."""
+        """This login, marked as refused by Strava: it is kept, because a person may want to know whose it was."""
         return StoredToken({**self.raw, _REFUSED_AT: at.timestamp()})
 
     @property
     def refused_at(self) -> datetime | None:
-        """When (UTC) Strava refused the refresh token; None: it did not."""
+        """When (UTC) Strava refused the refresh token, or None."""
         return moment_of(self.raw.get(_REFUSED_AT))
 
 
 def token_store(settings: Settings) -> LoginFile[StoredToken]:
-    """Where the settings keep the login."""
+    """The login's file."""
     path = settings.secrets_dir / "strava_token.json"
     return LoginFile(
         path=path,
@@ -93,7 +93,7 @@ def keep_emulator_tokens_here(secret: str, url: str) -> None:
 
 
 def keep_real_tokens_from_emulator(secret: str, url: str) -> None:
-    """Raise ForbiddenError if a login that is no emulator's is about to be withdrawn on this machine."""
+    """Raise ForbiddenError if a login that isn't an emulator's is about to be withdrawn on this machine."""
     if not secret.startswith(EMULATOR_PREFIX) and is_loopback(url):
         raise ForbiddenError(
             f"This login is not an emulator's, but the settings point at {urlsplit(url).hostname}; nothing was sent. Set "

@@ -1,7 +1,7 @@
 """Wahoo's login: an access token for two hours, and a refresh token that is replaced with it.
 
-The pair before dies with the first call that the new access token makes. Ten access tokens at most may live, so another one is
-got right before a call alone, by one process at a time. No error holds a token, or an answer's text, which may.
+The previous pair dies with the first call of the new access token. At most ten access tokens may live, so a new one is
+fetched only right before a call, by one process at a time. No error contains a token, or an answer's text, which may.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class WahooLogin(StoredLogin):
 
 
 def token_file(settings: Settings) -> Path:
-    """Where the login is kept."""
+    """The path of the login."""
     return settings.wahoo_token_file or settings.secrets_dir / f"{NAME}_token.json"
 
 
@@ -73,7 +73,7 @@ def login_file(settings: Settings) -> LoginFile[WahooLogin]:
 
 
 def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Log in on Wahoo's page, and keep the pair of tokens."""
+    """Log in on Wahoo's page, and store the pair of tokens."""
     answer, granted = buy_by_consent(APPLICATION, settings, make_wire(settings, clock), request)
     login_file(settings).save(_with_answer({"scope": list(granted or ())}, answer, clock))
 
@@ -116,7 +116,7 @@ def _buy(
 
 
 def _with_answer(login: Mapping[str, Any], answer: Mapping[str, Any], clock: ServerClock) -> WahooLogin:
-    """The login with the tokens of an answer. Raises NeedsLoginError where it lacks a refresh token and there was none."""
+    """The login with the tokens of an answer. Raises NeedsLoginError if it lacks a refresh token and there was none."""
     lasts = finite_number(answer.get("expires_in"))
     ends = clock.now() + (timedelta(seconds=min(lasts, 1e9)) if lasts is not None and lasts > 0 else LIFE)
     times = {"received_at": clock.now().timestamp(), "expires_at": ends.timestamp()}

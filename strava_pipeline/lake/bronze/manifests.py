@@ -1,6 +1,6 @@
-"""A listing's manifest.json: the window that was asked for, a line for each page, and a cache of the manifests that were read.
+"""A listing's manifest.json: the window asked for, an entry for each page, and a cache of parsed manifests.
 
-Runs read every manifest many times, so each file is parsed once for as long as it stays the same. Pages are not read here.
+Runs read every manifest many times, so each file is parsed once until it changes. Pages are not read here.
 """
 
 import threading
@@ -38,12 +38,12 @@ class Window(BaseModel, frozen=True):
 
     @property
     def names_single_activities(self) -> bool:
-        """Whether it holds what a service reported about single activities: what it lacks is not gone."""
+        """Whether it contains a service's reports about single activities, so that absence proves nothing."""
         return self.mode in ("event", "feed")
 
     @property
     def says_nothing_of_others(self) -> bool:
-        """Whether it holds single activities that no feed named, such as one that was read back after a change."""
+        """Whether it contains single activities without a feed, such as one that was read back after a change."""
         return self.names_single_activities and self.cursor is None
 
     @property
@@ -127,13 +127,13 @@ class PageEntry(BaseModel):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds nothing at all, which ends a listing."""
+        """Whether it is empty, which ends a listing."""
         return not (self.rows or self.expired or self.foreign or self.lost)
 
     @model_validator(mode="before")
     @classmethod
     def _of_an_older_version(cls, content: Any) -> Any:
-        """A manifest without `local_years` names the partitions all the same, so its listing is not skipped."""
+        """A manifest without `local_years` still names the partitions, so its listing is not skipped."""
         if isinstance(content, dict) and "local_years" not in content and "years" in content:
             return {**content, "local_years": content["years"]}
         return content
@@ -190,7 +190,7 @@ class Manifest(BaseModel):
 
     @property
     def complete(self) -> bool:
-        """Whether the listing reached its end (Strava's end with an empty page) and has lost no page."""
+        """Whether the listing reached its end (Strava's end with an empty page) and lost no page."""
         return not self.has_lost and self._end is not None
 
     @property
@@ -200,19 +200,19 @@ class Manifest(BaseModel):
 
     @property
     def walk(self) -> list[PageEntry]:
-        """The pages with rows, from one end of the window to the other; pages behind the end are repetitions."""
+        """The pages with rows, from one end of the window to the other; pages after the end are repetitions."""
         return [page for page in self.pages[: self._end] if page.rows or page.expired or page.lost]
 
     @property
     def repeated_pages(self) -> list[PageEntry]:
-        """The pages behind the end: gaps that were asked for again."""
+        """The pages after the end: gaps that were asked for again."""
         if self._end is None:
             return []
-        return self.pages[self._end + (self.walked is None) :]  # the empty page that ended it is none of them
+        return self.pages[self._end + (self.walked is None) :]  # without the empty page that ended it
 
     @property
     def _end(self) -> int | None:
-        """How many pages lead through the window; None: the listing has not reached its end."""
+        """The number of pages through the window, or None if the listing has not reached its end."""
         empty = next((place for place, page in enumerate(self.pages) if page.is_empty), None)
         return empty if self.walked is None else self.walked
 
@@ -225,7 +225,9 @@ class Manifest(BaseModel):
         return sum(not page.lost for page in self.pages)
 
     def pages_for(self, year: int, within: YearRange) -> int:
-        """How many whole pages a partition has to merge: of a listing all, of a day's events those of the partition's year."""
+        """The number of pages that a partition has to merge: all of a listing; for a day's events, those of the
+        partition's year.
+        """
         if self.window.mode != "event":
             return self.whole_pages
         return sum(not page.lost and year in {within.clamp(local) for local in page.local_years} for page in self.pages)
@@ -236,7 +238,7 @@ class Manifest(BaseModel):
 
     @property
     def unreadable(self) -> int:
-        """How many of its rows are not activities."""
+        """The number of its rows that are not activities."""
         return sum(len(page.unreadable) for page in self.pages)
 
     @property
@@ -278,7 +280,7 @@ def page_entry(
     local_at: datetime | None = None,
     expired: Collection[int] = (),
 ) -> PageEntry:
-    """The manifest's entry for a page. `read`: what came; `expired`: the ids of activities that are not kept of it."""
+    """The manifest's entry for a page. `read`: its content; `expired`: the ids of activities that are not kept."""
     starts, kept = start_instants(read.activities), [each for each in read.activities if each["id"] not in expired]
     years_in_page = local_years(kept)
     return PageEntry(
@@ -301,12 +303,12 @@ def page_entry(
 
 
 def lost_page(file: str, at: datetime) -> PageEntry:
-    """The entry of a page of which only its number is left."""
+    """The entry of a page of which only the number is left."""
     return PageEntry(file=file, rows=0, fetched_at=at, local_years=[], lost=True)
 
 
 class _ManifestCache:
-    """The manifests that were read last, each as its file holds it now, never as it was before."""
+    """The manifests that were read last, always as their files hold them now."""
 
     def __init__(self) -> None:
         self._manifests: dict[Path, tuple[tuple[int, ...], Manifest]] = {}  # by file; the one added last comes last

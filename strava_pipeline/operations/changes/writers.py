@@ -1,6 +1,6 @@
 """The writers of services, each loaded when an approved change needs it. Nothing else in the package loads one.
 
-A service's writer is `writes.py` beside its client. What it offers is ingest/writer.py's.
+A service's writer is `writes.py` next to its client; its interface is ingest/writer.py's.
 """
 
 from typing import cast
@@ -16,7 +16,7 @@ from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
 def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:
     """The writer of the provider `name` with the login of the settings; nothing is sent yet.
 
-    Raises UnsupportedChangeError where this version has none; MissingSettingsError or NeedsLoginError without a login.
+    Raises UnsupportedChangeError if this version has none; MissingSettingsError or NeedsLoginError without a login.
     """
     try:
         found = import_part(name, "writes")

@@ -1,4 +1,4 @@
-"""The published warehouse in PostgreSQL, where EXPORT_URL is set. The work is operations/exporting.py's."""
+"""The published warehouse in PostgreSQL, if EXPORT_URL is set. The work is operations/exporting.py's."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 
 
 def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    """The asset, which every job that publishes takes along."""
+    """The asset, which every job that publishes includes."""
     gold = dg.AssetSpec(
         EXPORTED,
         partitions_def=partitions,
