@@ -107,9 +107,13 @@ _SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one m
 
 
 class Queued(BaseModel, frozen=True):
-    """An activity or feed to ask for: `at` is the time of its newest event; no call is made before `not_before`.
+    """Something to ask for.
 
-    `is_deletion`: an event said that the activity was deleted.
+    Args:
+        at: the time of its newest event.
+        tries: failed attempts so far.
+        not_before: no call before; None: as soon as possible.
+        is_deletion: an event said that the activity is gone; of other services than Strava.
     """
 
     at: AwareDatetime

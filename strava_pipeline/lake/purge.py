@@ -29,7 +29,12 @@ _IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path to delete, with the `files` and `bytes` below it; `links` lead elsewhere, and their targets stay."""
+    """A path to delete.
+
+    Args:
+        files, bytes: below it.
+        links: symbolic links. They are deleted, their targets stay.
+    """
 
     path: Path
     files: int

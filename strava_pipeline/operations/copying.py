@@ -73,10 +73,16 @@ _EVERY = timedelta(days=1)  # that long bytes which no snapshot needs may stay, 
 
 @dataclass(slots=True)
 class Copied(Numbers):
-    """The result of a copy: the kinds with a new snapshot, new and changed files in them, bytes sent to the store.
+    """What a copy did.
 
-    `forgotten`: snapshots removed because of their age. `shrunk`: how many files are gone here, by kind, if more than a
-    fifth: older snapshots stay until a person has looked.
+    Args:
+        where: the repository.
+        kinds: of which there is a new snapshot: `own`, `api`, `published`.
+        files_copied: new and changed files in them.
+        bytes_copied: that the store got.
+        forgotten: snapshots that had their time.
+        shrunk: how many files are gone here, by kind, where that is more than a fifth: older snapshots stay until a person has
+            looked.
     """
 
     where: str = field(repr=False)

@@ -39,9 +39,12 @@ class PossibleProvider:
     """A provider that this version knows, enabled or not.
 
     Args:
-        login_problem: why the provider can't be asked, for a person, or None.
-        priority: whose name and gear count; the lowest number wins. The person's choice, or else the record's.
-        capabilities, edits, kinds: as in its record (`ProviderSpec`), in alphabetical order.
+        enabled: by `providers.toml`.
+        login_problem: why the provider can't be asked, for a person; None: its login is there. Nothing was asked.
+        priority: whose name and gear count where several services have an activity: the lowest number that gives any. Strava
+            has 3.
+        capabilities, kinds: what the service gives besides the list of activities, to the login that is here.
+        edits: the fields that approved changes can change at the service.
     """
 
     title: str
@@ -79,8 +82,10 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 class ProviderPlan:
     """The minimum number of calls for listing some years of a provider.
 
-    `is_known`: all of the provider's activities were listed before, so that their number is known. `quiet_day_calls`:
-    those of a daily run that finds nothing new.
+    Args:
+        listing_calls: for listing the years; they count against no limit of Strava's.
+        is_known: all of the provider's activities were listed before; false: these are the fewest calls possible.
+        quiet_day_calls: what a daily run takes where nothing is new.
     """
 
     title: str

@@ -185,7 +185,14 @@ def refuse_work(own: Settings, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary of an athlete; docs/formats.md describes it. `problem`: why it is incomplete."""
+    """An athlete in short.
+
+    Args:
+        logins: the services that can be asked.
+        newest_activity_on: the local day of the newest activity in the published warehouse.
+        last_success_at: when a run last succeeded.
+        problem: why nothing more is known, such as a setting that is not usable.
+    """
 
     name: str
     folder: Path

@@ -59,7 +59,7 @@ def activity(
 
 @export.command()
 def gold(
-    to: Annotated[str, typer.Argument(help="A folder, which is made.")],
+    to: Annotated[str, typer.Option("--to", help="A folder, which is made.")],
     form: Annotated[Literal["parquet", "csv"], typer.Option("--format", help="The format of the files.")] = "parquet",
     full: Annotated[bool, typer.Option("--full", help="With positions, although privacy zones are set.")] = False,
     as_json: Json = False,

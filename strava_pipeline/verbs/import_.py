@@ -1,4 +1,4 @@
-"""The commands `import`, `import list` and `import undo`: archives, folders and files into the warehouse, and out of it again.
+"""The commands `import` and `import undo`: archives, folders and files into the warehouse, and out of it again.
 
 Reading files is ingest's, importing them the job's. The effect of an undo is determined in operations/undoing.py.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Json, Verbose, own_lake
+from strava_pipeline.verbs.options import Json, Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def import_(
 ) -> None:
     """Import Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
 
-    `import list` shows all imports, `import undo NAME` takes one out again.
+    `import undo` shows all imports, `import undo NAME` takes one out again.
     """
     if dry_run:
         _preview(paths, as_json=as_json)
@@ -145,12 +145,11 @@ _COUNTED = ("activities_all", "files")
 _WORD = "undo"
 
 
-def list_(as_json: Json = False) -> None:
-    """Show every import: its name for `import undo`, its source, when, and which are undone."""
+def _list(lake: "Lake", *, as_json: bool) -> None:
     from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
     from strava_pipeline.verbs.views import show
 
-    everything = all_imports(own_lake())
+    everything = all_imports(lake)
     effective = {one.name: one for one in effective_imports(everything)}
     found = [_import_json(one, effective.get(one.name)) for one in everything]
     show({"imports": found}, as_json=as_json, nothing="Nothing was imported.")
@@ -158,22 +157,20 @@ def list_(as_json: Json = False) -> None:
 
 def undo(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="The import: its name as `import list` shows it (`import_name` in the table files), or the name of the "
-            "archive, folder or file that came in, where only one has it.",
+            help="The import: its name (`import_name` in the table files), or the name of the archive, folder or file that "
+            "came in, where only one has it; none: show all imports.",
             metavar="NAME",
             show_default=False,
         ),
-    ],
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Undo it without a question.")] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""
-    from datetime import UTC, datetime
-
+    """Take one import out of the warehouse, or show all imports. Bronze keeps its files and a note; no call is made."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.imports.undo import find_import
     from strava_pipeline.lake.paths import Lake
@@ -184,6 +181,9 @@ def undo(
 
     settings = Settings.load()
     lake = Lake(settings.data_dir)
+    if name is None:
+        _list(lake, as_json=as_json)
+        return
     one, now = find_import(lake, name), datetime.now(UTC)
     plan = None
     if one.undone is None:

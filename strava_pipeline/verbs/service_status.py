@@ -39,7 +39,12 @@ SILENT_AFTER = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """`outcome`: started, success, skipped or failure; `why`: the reason for the last two."""
+    """A moment at which a schedule was due.
+
+    Args:
+        outcome: `started`, `success`, `skipped`, `failure`.
+        why: it was skipped or failed; None after a success.
+    """
 
     at: datetime
     outcome: str
@@ -48,7 +53,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """A schedule as its daemon sees it; a stopped one has no next tick."""
+    """A schedule as its daemon sees it.
+
+    Args:
+        running: whether it is switched on, even without a daemon.
+        last_tick: None before the first.
+        next_tick_at: None if it is switched off.
+    """
 
     name: str
     running: bool
@@ -60,7 +71,18 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """The status; docs/formats.md describes it."""
+    """The background service, its schedules, and its last successful flow.
+
+    Args:
+        alive: the service's process is running.
+        since, pid: None if it is not.
+        ui: the address of Dagster's UI; None with `--no-ui`, or if the service is not running.
+        intake: the webhook intake: its `address`, and whether it `takes_events`; None: switched off.
+        dashboard: where the dashboard answers; None: it is not running.
+        heard_at: the last heartbeat of a scheduler on this instance, of the service or of `dev`; None: never.
+        silent: the service is running, but its scheduler had no heartbeat for three minutes.
+        last_flow_at: when `flow`, however it was started, last succeeded on this data folder; None: never.
+    """
 
     alive: bool
     since: datetime | None

@@ -38,13 +38,14 @@ class Queue(BaseModel):
     """The queue of a source's webhooks.
 
     Args:
-        read: how far the inbox was read.
+        read: bytes read of each file in the inbox that is still there.
         waiting: the activities to ask for, by their ids at the service.
-        feed: the request for the feed.
-        followed: up to which event an activity was followed lately.
-        claimed_at: when an event said that the access was withdrawn, which is still to be verified.
-        accepted, refused, given_up: events in all, refused ones by reason, activities that are left to the next
-            listing.
+        feed: that the service's feed is to be asked.
+        followed: up to which event an activity was followed, by its id; of the last two days, and of Strava alone.
+        claimed_at: when an event said that the access was taken away, which is still to be verified.
+        accepted: events since the file was made.
+        refused: those that were not, by reason: `no event`, `another owner`, `another subscription`, `another account`.
+        given_up: activities that are left to the next listing.
     """
 
     read: dict[str, int] = {}

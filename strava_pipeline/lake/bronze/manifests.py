@@ -22,9 +22,12 @@ _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs,
 
 
 class Window(BaseModel, frozen=True):
-    """The window of a listing: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound.
+    """What a listing asks for.
 
-    `cursor`: in the mode feed, since when the service was asked for changes, in its own words.
+    Args:
+        after, before: exclusive epoch seconds on `start_date`, as Strava takes them; None: no bound.
+        watermark: up to which start everything was known before.
+        cursor: in the mode feed, since when the service was asked for changes, in its own words.
     """
 
     mode: Mode
@@ -53,7 +56,12 @@ class Window(BaseModel, frozen=True):
 
 
 class UnreadableRow(BaseModel, frozen=True, from_attributes=True):
-    """An item of a page that is not an activity: its row from 1, the reason, and a digest of its content (core/activities.py)."""
+    """An item of a page that is not an activity.
+
+    Args:
+        row: its place in the page, from 1.
+        digest: identifies its content.
+    """
 
     row: int
     reason: str
@@ -62,18 +70,40 @@ class UnreadableRow(BaseModel, frozen=True, from_attributes=True):
 
 
 class WithheldRow(BaseModel, frozen=True, from_attributes=True):
-    """An activity that the provider has but does not show (core/providers): its id where it came from, and its local start."""
+    """An activity that the provider has and does not show (core/providers).
+
+    Args:
+        source_id: where it came from.
+        local: its local start.
+    """
 
     source_id: str
     local: datetime | None = None
 
 
 class PageEntry(BaseModel):
-    """A page on disk. `oldest` and `newest` are the first and last start (UTC) in it, None for an empty page.
+    """A page on disk.
 
-    `local_years` are the years of its activities (0: no date), `years` their partitions when the page came: today's
-    newest partition is not next year's. `landed` is the page's number (landing.py), `local_at` the time of this
-    machine's clock; None if from before numbering.
+    Args:
+        file: relative to the manifest's folder; of a day's events a detail, from which the activity's row in the list is updated.
+        request: the query of this page; after an interruption pages are counted from 1 again, with a smaller window. None: the
+            page was found on disk after a crash.
+        rows: activities in it, and unreadable ones.
+        bytes: before compression; of a day's events the size of the file.
+        fetched_at: by the server's clock.
+        landed: the page's number, by which pages are ordered; None: it came before there were numbers.
+        local_at: when it came, by this machine's clock.
+        local_years: the local years of its activities; 0: one without a date.
+        years: the partitions that these belonged to when the page came: today's newest partition is not next year's.
+        oldest, newest: the first and the last start in it; None where it is empty.
+        lost: its file is missing or was set aside as damaged.
+        expired: activities of it that expired: its file and `rows` are without them, their starts still count.
+        foreign: items of another service, which are not among `rows`.
+        withheld: among `foreign`: items of which the provider shows nothing but that it has them.
+        unreadable: those of `rows` that are no activities.
+        without: fields that a detail has and listings of this athlete have not: they are left out, or every listing would look
+            like an edit.
+        also: fields of a detail without a column that listings do have.
     """
 
     file: str
@@ -87,15 +117,13 @@ class PageEntry(BaseModel):
     years: list[int] = []
     oldest: datetime | None = None
     newest: datetime | None = None
-    lost: bool = False  # its file is missing or damaged
-    expired: int = (
-        0  # activities that were in it and left (expired.py): they are not among `rows`, their starts still count
-    )
-    foreign: int = 0  # items of another service, which are not among `rows`
-    withheld: list[WithheldRow] = []  # among `foreign`: items about which the provider shows only that it has them
-    unreadable: list[UnreadableRow] = []  # among `rows`
-    without: list[str] = []  # in a detail: fields that listings don't show
-    also: list[str] = []  # in a detail: fields without a column that listings do show
+    lost: bool = False
+    expired: int = 0
+    foreign: int = 0
+    withheld: list[WithheldRow] = []
+    unreadable: list[UnreadableRow] = []
+    without: list[str] = []
+    also: list[str] = []
 
     @property
     def is_empty(self) -> bool:
@@ -112,30 +140,51 @@ class PageEntry(BaseModel):
 
 
 class Deletion(BaseModel):
-    """An activity that a service reported as deleted, and when."""
+    """An activity that a service reported as deleted. A later listing that holds it brings it back.
+
+    Args:
+        at: the event's time.
+    """
 
     activity_id: int
     at: AwareDatetime
 
 
 class Manifest(BaseModel):
-    """The content of manifest.json. `gone`: deletions that a service reported. `landed`, `local_at`: when the listing began."""
+    """The content of manifest.json.
+
+    Args:
+        account: whose login at the source asked; Strava's is the athlete.
+        window: what the listing covers.
+        started_at: by the server's clock.
+        landed: the listing's number, by which listings are ordered.
+        local_at: when it began, by this machine's clock.
+        host: of the API that answered: a folder with Strava's data accepts nothing from an emulator.
+        run_id: of the Dagster run that uses it; None: nobody's, so the next run continues it: a limit ended it, or a dry run
+            made it.
+        as_of: when the listing began, if that run did not begin it itself: its pages may be older than the run.
+        sees_private: whether the login was allowed to list what only the athlete may see.
+        walked: how many pages there were when the provider reported the end, without an empty page.
+        settled: a run has used the whole listing, so the next run starts a new one.
+        brought_nothing: that run found all of it in gold, and ended: its pages go into the shards with the next merge.
+        gone: activities deleted according to events.
+    """
 
     source: str = STRAVA
     athlete_id: int | None = None
-    account: str | None = None  # the source's account whose login asked; Strava's is the athlete
+    account: str | None = None
     window: Window
     started_at: datetime
     landed: int | None = None
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
-    host: str | None = None  # of the API that answered
-    run_id: str | None = None  # the run that uses it; None: no run does, so the next one continues it
-    as_of: datetime | None = None  # of its oldest page, where that is older than the run that uses it
-    sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
-    walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
-    settled: bool = False  # a run that used it came to its end
-    brought_nothing: bool = False  # that run found all of it in gold, and merged nothing
+    host: str | None = None
+    run_id: str | None = None
+    as_of: datetime | None = None
+    sees_private: bool = True
+    walked: int | None = None
+    settled: bool = False
+    brought_nothing: bool = False
     pages: list[PageEntry] = []
     gone: list[Deletion] = []
 

@@ -145,9 +145,13 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
 
 @dataclass(frozen=True, slots=True)
 class UnreadableInPage:
-    """An unreadable row that a source still lists: its row (from 1) in the page that had it last, the reason, and since when.
+    """An unreadable row that a source still lists. A complete listing of the same time that lacks it takes it away.
 
-    `account`: the login at the source that showed it; None: Strava's.
+    Args:
+        account: whose login at the source showed it; None: Strava's.
+        page: the page that had the row last.
+        row: its place there, from 1.
+        first_seen_at, last_seen_at: since when it is listed, and when it was last.
     """
 
     source: str

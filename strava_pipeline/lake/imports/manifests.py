@@ -22,7 +22,12 @@ FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 
 class ImportedFile(BaseModel, frozen=True):
-    """A file by its name on arrival, with forward slashes. `held_back`: why it was kept but not read when it came."""
+    """A file by the name it had, with forward slashes.
+
+    Args:
+        role: `list` is activities.csv, `objects` JSON of the API, `service_list` the list of another service's export.
+        held_back: why it was kept but not read when it came.
+    """
 
     name: str
     sha256: str
@@ -42,7 +47,14 @@ class ImportedFile(BaseModel, frozen=True):
 
 
 class ImportFault(BaseModel, frozen=True):
-    """A fault or oddity of an import; never a byte of content."""
+    """What could not be imported, or looked odd; never a byte of content.
+
+    Args:
+        problem: `too_large`, `bomb`, `unsafe_name`, `misleading_name`, `symlink`, `no_file`, `encrypted`, `nested`, `duplicate`,
+            `cut_off`, `damaged`, `unsupported`, `unread_format`, `forbidden`. Of `unsafe_name` and `duplicate` the bytes are
+            among `files` all the same, of `too_large` where it is an activity's.
+        detail: the same in words.
+    """
 
     name: str
     problem: str
@@ -50,18 +62,26 @@ class ImportFault(BaseModel, frozen=True):
 
 
 class ImportManifest(BaseModel, frozen=True):
-    """The content of manifest.json. `came_as`: the last part of the path that a person named.
+    """The content of manifest.json.
 
-    `known`: files of the path that earlier imports hold; None: an earlier version, which did not record them. If the
-    same folder was imported before, `continues` names that import: all files of its path, except the names in
-    `without`, count as if they were in `known`.
+    Args:
+        came_as: the last part of the path that a person named.
+        kind: `zip`, `folder` or `file`.
+        athletes: whose each list of an archive is, by the list's name; empty if unknown.
+        own_athlete: whose recordings have plain ids in this folder, as known when this came in; the hashes of another athlete's
+            ids have the athlete in them. None: all ids are plain.
+        files: may be empty where all were known.
+        known: files of the path, as in `files`, that earlier imports hold: the import takes them over when those are undone.
+            None: a version before this one did not note them.
+        continues: the import in which the same path came before: all files of its path count as if they were in `known`.
+        without: the names of those that do not.
     """
 
     came_as: str
-    kind: str  # zip, folder or file
+    kind: str
     received_at: datetime
-    athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
-    own_athlete: int | None = None  # whose recordings have plain ids in this folder, as known when this came in
+    athletes: dict[str, int] = {}
+    own_athlete: int | None = None
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
     known: list[ImportedFile] | None = None
@@ -91,9 +111,11 @@ class ImportManifest(BaseModel, frozen=True):
 class UndoneNote(BaseModel, frozen=True):
     """The content of undone.json, next to the manifest of an undone import.
 
-    `activities` (id and source), `gear` (ids) and `files` (hashes) are everything that the import brought: they may
-    leave the warehouse unless another import brings them. `inbox`: marks of the files that were in data/inbox/files
-    then.
+    Args:
+        activities: ids, each with its source. What no other import brought at that moment; only this may leave the warehouse.
+        gear: ids, of the same.
+        files: hashes, of the same.
+        inbox: marks of the files that were in data/inbox/files then.
     """
 
     undone_at: datetime

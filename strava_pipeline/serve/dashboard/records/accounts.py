@@ -25,7 +25,7 @@ from strava_pipeline.serve.dashboard.records.store import (
     statement,
 )
 
-_UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account list"
+_UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 
