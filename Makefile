@@ -1,4 +1,5 @@
-# What a person types. `make install` makes .venv; every other target needs it and does nothing twice.
+# What a person types. `make install` makes .venv; every other target needs it and does nothing twice. What needs a tool of
+# developers, such as `make test`, adds these tools to it, as `make install-dev` does.
 # Variables, as in: make run PER_PAGE=100   make enrich ENRICH_ARGS="--since-days 7"   make dev DEMO=1
 
 PYTHON ?= python3.11
@@ -7,6 +8,7 @@ BIN := $(VENV)/bin
 ATHLETE ?=
 CLI := $(BIN)/strava-pipeline$(if $(ATHLETE), --athlete $(ATHLETE))
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.ready-dev
 
 PER_PAGE ?=
 DAYS ?=
@@ -14,10 +16,7 @@ DEMO ?=
 ENGINE ?=
 BASE ?=
 PORT ?= 3000
-YEARS ?=
-YEAR ?=
 LOWER ?=
-HTML ?=
 DRAW ?=
 PART ?= days kills damage calendar daemon
 BOUNDS ?= lowest newest
@@ -27,8 +26,6 @@ ENRICH_ARGS ?= $(if $(DAYS),--since-days $(DAYS))
 ENRICH_ALL_ARGS ?= --all
 N ?= 1000 10000
 ARGS ?=
-Q ?=
-export Q
 
 # A file at a time, so that what its tests share is set up once; in the order of conftest.py.
 BY_FILE := --dist loadfile --no-loadscope-reorder
@@ -36,10 +33,11 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container \
-	start auth status doctor plan run run-lite run-all compact recompact rebuild reconcile enrich enrich-all flow flow-backfill refresh streams backfill \
-	quarantine profile trips import archive matches bests insights export report goals duck schema sql logs service service-up copy purge emulator \
-	dashboard serve subscription webhooks metrics providers changes sync-month calendar maps notifications athletes machines
+.PHONY: help install install-dev image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage \
+	test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container auth run \
+	run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh duck build flow-now flow-latest clean-logs \
+	schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec schedule-time \
+	schedule-doctor schedule-shell
 
 help: ## List the targets.
 	@awk -F':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,18 +49,22 @@ help-%: $(READY) ## The options of a command: make help-flow.
 
 ##@ Install and try
 
-install: $(READY) ## Make .venv with everything in it.
+install: $(READY) ## Make .venv with all that an athlete uses.
+
+install-dev: $(TOOLS) ## The same with the tools of developers: tests, style, types.
 
 build: $(READY) ## The same as install.
 
 image: ## The container image, by docker, podman or buildah: make image ENGINE=podman BASE=python:3.13-slim.
 	@sh deploy/build_image.sh "$(ENGINE)" "$(BASE)" $(ARGS)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): EXTRAS := dashboard,spreadsheet
+$(TOOLS): EXTRAS := dev
+$(READY) $(TOOLS): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $(READY) $@
 
 demo: $(READY) ## Try it all on twelve years of a made-up athlete, in demo/.
 	$(CLI) demo $(ARGS)
@@ -73,96 +75,30 @@ demo-archive: $(READY) ## The same athlete out of an archive as Strava mails it,
 dev: $(READY) ## Dagster's UI and daemon on http://127.0.0.1:3000; with DEMO=1 on the demo's instance.
 	$(CLI) dev --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
 
-.PHONY: build flow-now flow-latest clean-logs service-down service-restart service-status service-logs service-exec service-time \
-	service-install schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec \
-	schedule-time schedule-doctor schedule-shell
-
-# A line for each command: the recipes stand below, several commands to a recipe.
-
-##@ Start here
-
-start: ## From nothing to your activities, by three questions.
-auth: ## Log in to Strava.
-flow: ## The daily run: pull, merge, fetch recent details, publish.
-import: ## Import Strava's archive, folders and files; no call.
-status: ## Login, budget, what is in the warehouse, what is missing.
-sql: ## Query the warehouse in SQL: make sql Q="SELECT sum(distance) / 1000 FROM activities".
-sql-%: $(READY) ## The same without a slash in it: make sql-"SELECT count(*) FROM activities".
-	@$(CLI) sql "$*"
-dashboard: ## Your activities in a browser, on this machine alone.
-doctor: ## Check this machine, and show how to fix each problem.
-flow-now: ## The same as flow.
+# A line for each command of every day: the recipes stand below. All others are typed as they are: .venv/bin/strava-pipeline help all.
 
 ##@ Fetch from Strava
 
+auth: ## Log in to Strava.
+flow: ## The daily run: pull, merge, fetch recent details, publish.
+flow-now: ## The same as flow.
 flow-backfill: ## Pull everything, merge, fetch every detail, publish.
-plan: ## Calls and days that a backfill takes, by year; makes no call.
 run: ## Pull new activities, and the lookback window again.
 run-lite: ## Pull new activities, without a lookback.
 run-all: ## Pull every activity, from the first one on.
 refresh: ## Pull new activities, merge, publish; no details.
-backfill: ## Pull whole years again and fetch their details, one run per year.
-reconcile: ## Compare whole years with Strava: deletions, edits, late uploads.
 enrich: ## Fetch details of the recent window, or of chosen activities.
 enrich-all: ## Fetch every detail that is missing or was edited.
-streams: ## Fetch tracks from Strava, one call each, with spare calls.
-profile: ## Fetch the athlete and all gear again.
-quarantine: ## Activities whose detail always fails: list, retry, drop.
-
-##@ Several services
-
-providers: ## Services besides Strava: list, status, login, pull, gear.
-sync-month: ## Pull a month from all services, compare, propose changes.
-changes: ## Changes at services: list, show, approve, reject, apply, undo.
-calendar: ## By month: what each service has, and where services differ.
-matches: ## Activities from several sources: list, explain, join, split.
+flow-latest: ## The newest log of a run.
+clean-logs: ## Remove the logs of all days but today; others: make clean-logs ARGS="--days 7".
 
 ##@ The warehouse
 
 compact: ## Merge shards into gold and publish.
 recompact: ## Merge all shards again, changed or not.
-rebuild: ## Rebuild shards and the warehouse from bronze, without a call.
 duck: ## A SQL prompt on the published warehouse.
-schema: ## Tables and columns, with units and meanings.
-export: ## An activity as a file: GPX, TCX, CSV, Parquet; all tables as files.
-archive: ## Compare Strava's archive with the warehouse, field by field.
-copy: ## A second copy, encrypted, by restic: make, check, list, restore, adopt.
-purge: ## Delete all of the athlete's data here and the login, for good.
-
-##@ Look
-
-insights: ## A year: totals, goals and pace, records, streaks, gear, training load.
-bests: ## Bests of an activity: how each was measured; and keeping it out of records.
-report: ## A year as one HTML page: charts, calendar, months, records.
-goals: ## Your goals in goals.toml: check them.
-trips: ## Trips recorded by phones, and car trips recognised from pings.
-maps: ## Regions of OpenStreetMap for the dashboard's maps: add, list, remove.
-notifications: ## What you should know of: list, read, clear.
-logs: ## Logs of runs: the newest one, or remove old ones.
-flow-latest: ## The newest log of a run.
-clean-logs: ## Remove the logs of all days but today; others: make clean-logs ARGS="--days 7".
-
-##@ Serve
-
-athletes: ## Several athletes, each with a folder of their own: add, list, remove.
-serve: ## Run the web intake: it receives webhook events and phones' pings.
-subscription: ## Strava's webhook subscription: create, view, delete.
-metrics: ## Numbers for Prometheus: calls left, last success, runs, rows, errors.
-webhooks: ## Webhook events: process them now, or replay some of Strava's.
-machines: ## Several machines for many athletes: Dagster's processes, and workers.
-emulator: ## Run an emulated Strava on your own machine.
-
-##@ The service
-
-service: ## Dagster's UI and daemon in the background, through reboots; without ARGS as service-status.
-service-up: ## Start it, with the web intake where there is anything to take in; another port: PORT=3001.
-service-down: ## End it; runs at work are interrupted and go on next time.
-service-restart: ## End it and start it again, with the present settings.
-service-status: ## Whether it is alive, and when each schedule ticks.
-service-logs: ## What the scheduler says.
-service-exec: ## A flow at once.
-service-time: ## The next daily runs, in their zone.
-service-install: ## A unit for systemd or an agent for launchd: there after a reboot, too.
+sql-%: $(READY) ## A query: make sql-"SELECT count(*) FROM activities". One with a slash in it: .venv/bin/strava-pipeline sql "…".
+	@$(CLI) sql "$*"
 
 ##@ The container, where one runs on this machine, else the service; each says which
 
@@ -179,11 +115,11 @@ schedule-shell: ## A shell that finds the commands.
 
 ##@ Develop
 
-test: $(READY) ## The test suite; EXAMPLES=all draws four times as many examples.
+test: $(TOOLS) ## The test suite; EXAMPLES=all draws four times as many examples.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal --cost
 
 # Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
-test-slow: $(READY) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
+test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
 	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 $(BY_FILE) --durations=20
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
@@ -199,65 +135,67 @@ audit: $(READY) ## Known faults of the versions in constraints.txt, by the Pytho
 		$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
 	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(ARGS)
 
-test-bounds: $(READY) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
+test-bounds: $(TOOLS) ## Before a release: the test suite with the lowest and with the newest versions that pyproject.toml allows.
 	@for end in $(BOUNDS); do $(BIN)/python -m strava_pipeline_tests.bounds $$end $(PYTHON) $(ARGS) || exit 1; done
 
-coverage: $(READY) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
+coverage: $(TOOLS) ## Which lines and branches the test suite runs: a table, and htmlcov/index.html.
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
-soak: $(READY) ## Hours of tests in parts under an hour: all, or make soak PART=days (kills, damage, calendar, daemon).
+soak: $(TOOLS) ## Hours of tests in parts under an hour: all, or make soak PART=days (kills, damage, calendar, daemon).
 	@for part in $(PART); do echo "soak: $$part"; $(BIN)/python -m pytest -m "soak(part='$$part')" --durations=10 || exit 1; done
 
-bench: $(READY) ## What is fast, beside a floor program: make bench N="1000 10000".
+bench: $(TOOLS) ## What is fast, beside a floor program: make bench N="1000 10000".
 	$(BIN)/python -m benchmarks $(N) $(ARGS)
 
-test-samples: $(READY) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
+test-samples: $(TOOLS) ## Tests on real payloads in ../shared/samples, which are not part of this repository.
 	$(BIN)/python -m pytest -m samples -n auto $(BY_FILE)
 
-test-container: $(READY) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
+test-container: $(TOOLS) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: $(READY) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
+test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw=$(DRAW))
 
-lint: $(READY) ## Style and format.
+lint: $(TOOLS) ## Style and format.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY) ## Types, strictly.
+types: $(TOOLS) ## Types, strictly.
 	$(BIN)/mypy
 
-contracts: $(READY) ## Which room may import which.
+contracts: $(TOOLS) ## Which room may import which.
 	$(BIN)/lint-imports
 
-pre-commit: $(READY) ## Style, format, types and contracts, as git runs them before a commit after `.venv/bin/pre-commit install`.
+pre-commit: $(TOOLS) ## Style, format, types and contracts, as git runs them before a commit after `.venv/bin/pre-commit install`.
 	$(BIN)/pre-commit run --all-files
 
-format: $(READY) ## Put the code in shape.
+format: $(TOOLS) ## Put the code in shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-size: $(READY) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
+size: $(TOOLS) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
 	@$(BIN)/python -m strava_pipeline_tests.size $(if $(LOWER),lower)
 
 check: lint types contracts size test ## What a change must pass.
 
-docs: $(READY) ## Write the data dictionary, and the sources of the dbt example, from the catalogue.
+docs: $(TOOLS) ## Write what of docs/ is made from the code, and the sources of the dbt example.
+	$(BIN)/python docs/make_commands.py
 	$(BIN)/python docs/make_data_dictionary.py
+	$(BIN)/python docs/make_formats.py
 	$(BIN)/python examples/dbt/make_sources.py
 
-graph: $(READY) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.
+graph: $(TOOLS) ## Write the reviewed shapes of the graph and of the emulators' answers anew: what changed stands in the diff.
 	$(BIN)/python -m strava_pipeline_tests.orchestrate.test_graph
 	$(BIN)/python -m strava_pipeline_tests.providers.test_shapes
 
-screenshots: $(READY) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
+screenshots: $(TOOLS) ## Take docs/pictures/ again from the demo's dashboard and Dagster's UI; needs Chromium.
 	@test -e demo/.made-by-strava-pipeline-demo || $(CLI) demo
 	$(BIN)/python docs/make_pictures.py $(ARGS)
 
 clean: ## Remove .venv, caches and the demo; never data/, secrets/ or logs/.
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov *.egg-info
 
-start auth status doctor profile duck schema dashboard serve metrics copy purge emulator: $(READY)
+auth duck compact recompact: $(READY)
 	$(CLI) $@ $(ARGS)
 
 run flow refresh: $(READY)
@@ -266,98 +204,11 @@ run flow refresh: $(READY)
 run-lite run-all flow-backfill: $(READY)
 	$(CLI) $@ $(PAGE) $(ARGS)
 
-plan: $(READY)
-	$(CLI) plan $(if $(YEARS),--years $(YEARS)) $(ARGS)
-
-streams: $(READY)
-	$(CLI) streams $(if $(YEARS),--years $(YEARS)) $(ARGS)
-
-reconcile: $(READY)
-	$(CLI) reconcile $(if $(YEARS),--years $(YEARS)) $(PAGE) $(ARGS)
-
-compact recompact rebuild: $(READY)
-	$(CLI) $@ $(ARGS)
-
 enrich: $(READY)
 	$(CLI) enrich $(ENRICH_ARGS) $(ARGS)
 
 enrich-all: $(READY)
 	$(CLI) enrich-all $(ENRICH_ALL_ARGS) $(ARGS)
-
-backfill: $(READY)
-	$(CLI) backfill --years $(YEARS) $(PAGE) $(ARGS)
-
-quarantine: $(READY)
-	$(CLI) quarantine $(or $(ARGS),list)
-
-bests: $(READY)
-	$(CLI) bests $(or $(ARGS),--help)
-
-providers: $(READY)
-	$(CLI) providers $(or $(ARGS),list)
-
-changes: $(READY)
-	$(CLI) changes $(or $(ARGS),list)
-
-sync-month: $(READY)
-	$(CLI) sync-month $(or $(MONTH),$(shell date +%Y-%m)) $(ARGS)
-
-calendar: $(READY)
-	$(CLI) calendar $(if $(MONTHS),--months $(MONTHS)) $(ARGS)
-
-import: $(READY)
-	$(CLI) import $(or $(ARGS),--help)
-
-maps: $(READY)
-	$(CLI) maps $(or $(ARGS),list)
-
-machines: $(READY)
-	$(CLI) machines $(or $(ARGS),--help)
-
-notifications: $(READY)
-	$(CLI) notifications $(or $(ARGS),list)
-
-matches: $(READY)
-	$(CLI) matches $(or $(ARGS),list)
-
-insights: $(READY)
-	$(CLI) insights $(if $(YEAR),--year $(YEAR)) $(ARGS)
-
-report: $(READY)
-	$(CLI) report $(if $(YEAR),--year $(YEAR)) --html $(or $(HTML),report.html) $(ARGS)
-
-export: $(READY)
-	$(CLI) export $(or $(ARGS),--help)
-
-goals: $(READY)
-	$(CLI) goals $(or $(ARGS),check)
-
-archive: $(READY)
-	$(CLI) archive $(or $(ARGS),verify --help)
-
-trips: $(READY)
-	$(CLI) trips $(or $(ARGS),activity --help)
-
-logs: $(READY)
-	$(CLI) logs $(or $(ARGS),latest)
-
-athletes: $(READY)
-	$(CLI) athletes $(or $(ARGS),list)
-
-subscription: $(READY)
-	$(CLI) subscription $(or $(ARGS),view)
-
-webhooks: $(READY)
-	$(CLI) webhooks $(or $(ARGS),drain)
-
-service: $(READY)
-	$(CLI) service $(or $(ARGS),status)
-
-service-up: $(READY)
-	$(CLI) service up --port $(PORT) $(ARGS)
-
-service-down service-restart service-status service-logs service-exec service-time service-install: $(READY)
-	$(CLI) service $(@:service-%=%) $(ARGS)
 
 schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-exec schedule-time schedule-ps schedule-doctor schedule-shell:
 	@sh deploy/schedule.sh $(@:schedule-%=%) $(CLI) $(if $(filter %-up,$@),--port $(PORT)) $(ARGS)
@@ -369,6 +220,3 @@ flow-latest: $(READY)
 
 clean-logs: $(READY)
 	$(CLI) logs clean $(or $(ARGS),--days 0)
-
-sql: $(READY)
-	@$(CLI) sql "$$Q" $(ARGS)

@@ -47,12 +47,12 @@ def operations(place: Place) -> Callable[[], object]:
     """Pull a listing and make shards, without Dagster."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.lake.shards import write_shards
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.merging import settle
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
     from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.source import BudgetedSource
 
     run = run_context(place.settings, LogProgress(logging.getLogger("silent")), run_id="1")
     strava = BudgetedSource(STRAVA, place.settings, run)

@@ -22,8 +22,8 @@ LARGE_BYTES = 200_000_000
 
 def listing(place: Place) -> Work:
     from strava_pipeline.core.sources import STRAVA
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.pulling import pull_listing
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.orchestrate.config import ListingConfig
 
     run = _run_context(place)
@@ -61,8 +61,8 @@ def merge_summaries(place: Place) -> Work:
 
 def details(place: Place) -> Work:
     from strava_pipeline.core.sources import STRAVA
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.fetching import pull_details
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.orchestrate.config import DetailsConfig
 
     run = _run_context(place)

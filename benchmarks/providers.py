@@ -25,13 +25,12 @@ SERVICES = "services"  # the folder with the services' settings
 
 def listing(place: Place) -> Work:
     from strava_pipeline.core.sources import STRAVA
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.feeds import pull_activities
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress
     from strava_pipeline.operations.pulling import pull_listing
     from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.operations.source import Source
+    from strava_pipeline.operations.source import BudgetedSource, Source
 
     name, settings = place.folder.name, _settings(place)
     run = run_context(settings, LogProgress(product.silent_log()))

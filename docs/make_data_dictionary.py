@@ -23,7 +23,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of what counts of `activities` in its own schema, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
-- `computed_values` holds what each activity's track tells ([insights.md](insights.md#what-is-computed)); each publish fills it.
+- `computed_values` holds what each activity's track tells ([how](insights-reference.md#what-is-computed)); each publish fills it.
 - `activity_list` has a row for each present activity, as the dashboard lists it, with its place. Each publish fills it.
 - `activity_bests` has its bests; each publish fills it, too.
 - From `sport_groups` to `explorer_tiles` are views: insights, as true as the tables below them ([insights.md](insights.md)).
@@ -32,7 +32,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - `tracks` is in no warehouse. It lies in `data/tracks/year=YYYY/*.parquet`, a file per activity, and is read with
   `read_parquet('data/tracks/**/*.parquet')`. `curves`, `value_seconds`, `track_summaries`, `track_cells`,
   `heat_cells`, `heat_tiles`, `track_ways`, `way_cells`, `route_members` and `tile_visits` are computed from it and lie beside
-  it, a file per year ([insights.md](insights.md#curves-zones-and-the-heat-map)).
+  it, a file per year ([the reference](insights-reference.md#curves-zones-and-the-heat-map)).
 - The tables of [trips](trips) are described there, each beside its guide."""
 OF_A_SYSTEM = """# Data dictionary of {0} trips
 

@@ -97,9 +97,8 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
 COMMANDS = {name: command for commands in SUBJECTS.values() for name, command in commands.items()}
 
 SUBCOMMANDS = {  # of commands that also do something without one
-    ("import", "list"): ("import_", "list_"),
     ("import", "undo"): ("import_", "undo"),
-    ("dashboard", "account"): ("accounts", "app"),
+    ("dashboard", "account"): ("accounts", "account"),
     **{("copy", name): ("copy", name) for name in ("adopt", "check", "restore")},
     ("copy", "list"): ("copy", "list_"),
     ("dashboard", "link"): ("dashboard", "link"),
@@ -258,7 +257,7 @@ def main() -> None:
 
 
 def _owner_hint(error: OSError) -> str:
-    """For a denied permission: who owns the place, if that is another user, as with volumes of a container."""
+    """For a denied permission: the owner of the place, if that is another user, as with volumes of a container."""
     if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
         return ""
     for path in (Path(error.filename), *Path(error.filename).parents):
@@ -278,8 +277,8 @@ def _command(name: str, module: str, function: str) -> Any:
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
     single = typer.Typer(add_completion=False)
-    # a query may begin with a comment, which looks like an option
-    settings = {"ignore_unknown_options": True} if name == "sql" else {}
+    # a query may begin with a comment, and the id of a file is negative: both look like options
+    settings = {"ignore_unknown_options": True} if name in ("bests", "sql") else {}
     single.command(name, context_settings=settings)(found)
     return typer.main.get_command(single)
 

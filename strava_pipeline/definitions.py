@@ -1,4 +1,4 @@
-"""What Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
+"""The definitions that Dagster loads (workspace.yaml names this module). Everything is made in orchestrate/build.py."""
 
 from multiprocessing import parent_process
 

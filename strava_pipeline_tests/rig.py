@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 
 from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.strava.budget import ledger_path, sharer_of
+from strava_pipeline.ingest.strava.access import ledger_path, sharer_of
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig, Limits
 from strava_pipeline.lake.imports.merge import years_with_unmerged_imports

@@ -24,10 +24,10 @@ from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import live_run, locked
 from strava_pipeline.operations import reading_files
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.orchestrate import steps

@@ -1,1 +1,1 @@
-"""What is true: frozen records, pure functions, Polars expressions. No I/O, no clock, no environment."""
+"""Rules without side effects: frozen records, pure functions, Polars expressions. No I/O, no clock, no environment."""

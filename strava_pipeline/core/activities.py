@@ -1,10 +1,10 @@
 """Strava's activity objects as rows of the catalogue's tables: summaries, details, and the points of streams. Pure.
 
-A local year is the year that the athlete's clock showed. An activity older than the first partition belongs to the
-first, one of a later year than the newest to the newest, and one without a date to the first: nothing is dropped. A
-detail holds a summary too, so it updates the activity's row without a second call; that row must be the row that a
-listing would give, or the next listing would look like an edit. In a stream, whatever is no number, pair or truth
-value is null: nothing raises, and nothing of the other streams is lost.
+A local year is the year that the athlete's clock showed. Nothing is dropped: an activity older than the first
+partition, or without a date, goes into the first partition; one of a later year than the newest goes into the newest. A
+detail also contains a summary, so it updates the activity's row without a second call; that row must equal the row that
+a listing would give, or the next listing would look like an edit. In a stream, a malformed value becomes null; it
+raises nothing and costs no other stream.
 """
 
 import hashlib
@@ -50,8 +50,10 @@ def summary_frame(
 ) -> tuple[pl.DataFrame, Rows]:
     """The rows of a shard, one per object, with the columns of `activities_all`; and the values that don't fit.
 
-    `ingestion_ts`: when the page of all, or of each, arrived (UTC); `athlete_id` fills in where an object names no athlete;
-    `account`: whose login at the source showed them.
+    Args:
+        ingestion_ts: when the page arrived (UTC), one moment for all objects or one for each.
+        athlete_id: used where an object names no athlete.
+        account: the login at the source that showed them.
     """
     rows = typed_rows(activities, ACTIVITIES_ALL)
     values = rows.values
@@ -148,7 +150,7 @@ def summary_of_detail(detail: Json, *, without: Collection[str] = (), also: Coll
     }
     if "resource_state" in summary:
         summary["resource_state"] = _SUMMARY
-    if isinstance(athlete := summary.get("athlete"), dict):  # older details name the athlete, too
+    if isinstance(athlete := summary.get("athlete"), dict):  # older details also name the athlete
         summary["athlete"] = {name: value for name, value in athlete.items() if name in _OF_ATHLETE}
     if isinstance(map_ := summary.get("map"), dict):
         summary["map"] = {name: value for name, value in map_.items() if name != "polyline"}
@@ -187,7 +189,7 @@ def detail_frames(
 
 
 def _without_children(activity: Json) -> Json:
-    """The activity without the lists that have tables of their own; a value that is no list of objects stays."""
+    """The activity without the lists that have tables of their own; a value that isn't a list of objects stays."""
     return {name: value for name, value in activity.items() if name not in CHILDREN or not _is_whole(value)}
 
 
@@ -236,8 +238,10 @@ _BOOLEANS: frozenset[type] = frozenset({bool, type(None)})
 def stream_points(answer: Any, start: datetime | None) -> pl.DataFrame:
     """The track of an activity that starts at `start` (UTC): a row per point, with the columns of `tracks` that streams have.
 
-    `answer` is an object by type or a list of streams with their type. Without `time` or `start` no point has a time. What is
-    no value (core/track_cleaning.py) is null.
+    `answer` is an object by type or a list of streams with their type. Without `time` or `start` no point has a time.
+    Values that core/track_cleaning.py rejects are null.
+
+        points = stream_points({"time": {"data": [0, 5]}, "distance": {"data": [0.0, 21.5]}}, start)  # two rows
     """
     found = _data(answer)
     height = max(map(len, found.values()), default=0)
@@ -279,7 +283,7 @@ def _data(answer: Any) -> dict[str, Sequence[Any]]:
 
 
 def _numbers(data: Sequence[Any]) -> pl.Series:
-    """The finite numbers, else null. Loops over the values only where one is no number."""
+    """The finite numbers; others become null. Loops over the values only if one of them isn't a number."""
     if not _NUMBER.issuperset(map(type, data)):
         data = [value if type(value) in (int, float) else None for value in data]
     found = pl.Series(data, dtype=pl.Float64, strict=False)  # a whole number beyond what a double holds is null

@@ -1,6 +1,7 @@
-"""The snapshots of a second copy, as restic lists them, and which of them have had their time. Pure.
+"""The snapshots of a second copy, as restic lists them, and which of them are outdated. Pure.
 
-Each snapshot holds one kind of files, by when these may have to go: `own`, `api` (what came by Strava's API alone), `published`.
+Each snapshot holds one kind of files, divided by how long they may be kept: `own`, `api` (only from Strava's API),
+`published`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ _KEPT = (14, lambda at: at.date()), (8, lambda at: at.isocalendar()[:2]), (24, l
 
 @dataclass(frozen=True, slots=True)
 class CopySnapshot:
-    """A snapshot. `at`: when it was made, by the clock there; `paths`: what was copied, where it lay there."""
+    """A snapshot. `at`: when it was made, by the clock there; `paths`: the copied paths on that machine."""
 
     id: str
     at: datetime
@@ -29,28 +30,28 @@ class CopySnapshot:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "CopySnapshot":
-        """The snapshot in an element of `restic snapshots --json`. Raises LookupError, TypeError or ValueError for others."""
+        """Read one element of `restic snapshots --json`. Raises LookupError, TypeError or ValueError for others."""
         at = datetime.fromisoformat(item["time"]).astimezone(UTC)
         return cls(item["id"], at, item["hostname"], frozenset(item.get("tags") or ()), tuple(item["paths"]))
 
     @property
     def kind(self) -> str | None:
-        """Which files it holds; None: it is not one of ours."""
+        """The kind of files in it, or None if this program did not make it."""
         return next((kind for kind in KINDS if kind in self.tags), None) if self.folder else None
 
     @property
     def folder(self) -> str:
-        """The id of the data folder; empty: it is not one of ours."""
+        """The id of the data folder; empty if this program did not make it."""
         return self._tagged(FOLDER)
 
     @property
     def name(self) -> str:
-        """How the data folder is called."""
+        """The name of the data folder."""
         return self._tagged(NAME)
 
     @property
     def instance(self) -> str:
-        """Which of several folders with this id made it; empty: not known."""
+        """The installation that made it, of several with this folder id; empty if unknown."""
         return self._tagged(MADE)
 
     @property
@@ -63,15 +64,16 @@ class CopySnapshot:
 
 
 def newest(snapshots: Iterable[CopySnapshot], until: datetime) -> CopySnapshot | None:
-    """The newest snapshot up to a moment; None: there is none."""
+    """The newest snapshot up to a moment, or None."""
     return max((each for each in snapshots if each.at <= until), key=lambda each: each.at, default=None)
 
 
 def outdated(snapshots: Iterable[CopySnapshot], now: datetime) -> list[CopySnapshot]:
     """The snapshots of one kind beyond 14 days, 8 weeks and 24 months of them.
 
-    What a wrong clock dated later than `now` is not among them, and takes no place from the others. (restic's own
-    `forget --keep-within` counts back from the newest time in the repository, so one such snapshot would end all others.)
+    Snapshots dated later than `now` by a wrong clock are never outdated and take no place from the others. (restic's
+    own `forget --keep-within` counts back from the newest time in the repository, so one such snapshot would remove all
+    others.)
     """
     past = sorted((each for each in snapshots if each.at <= now), key=lambda each: each.at, reverse=True)
     kept = set[str]()

@@ -1,4 +1,4 @@
-"""Rows of tables as CSV, for programs and for spreadsheets: values as JSON has them, nothing for NULL."""
+"""Rows of tables as CSV, for programs and for spreadsheets: values as in JSON, an empty cell for NULL."""
 
 import csv
 import io
@@ -12,9 +12,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.
 
 
 def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
-    """The rows, a line each.
+    """The rows as CSV, one line each.
 
-    `as_text`: a text that a spreadsheet would compute gets an apostrophe before it, which spreadsheets take for: text.
+    `as_text`: prefix texts that a spreadsheet would compute with an apostrophe, which spreadsheets read as "this is
+    text".
+
+        csv_text([("name", "km"), ("=1+1", 5)], as_text=True)
     """
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(

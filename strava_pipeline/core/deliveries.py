@@ -1,8 +1,8 @@
-"""Webhook deliveries: what a source's record says of them, and the queue of what they ask for. Pure.
+"""Webhook deliveries: what a service's record says of them, and the queue of calls that they ask for. Pure.
 
-A delivery is a body with any number of events. It may repeat, come late, or never. So each event is a hint to ask the service
-again: for one activity, or for its feed. Of several events about one activity the newest counts. How a service's delivery reads
-is in ingest/NAME/webhooks.py.
+A delivery is a body with any number of events. It may repeat, come late, or never. So each event is only a hint to ask
+the service again, for one activity or for its feed. If several events concern one activity, the newest counts. Reading
+one service's deliveries is in ingest/NAME/webhooks.py.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 64 * 1024  # bytes of a body; Strava's events have some hundred
 
 
 class NoDeliveryError(ValueError):
-    """A body that is no delivery. The message may be sent back to the caller: it names fields and never values."""
+    """The body isn't a delivery. The message may be sent back to the caller: it names fields and never values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Hint:
     """What one event of a delivery asks for.
 
     Args:
-        account: whose event it is, as the service names accounts; None: it does not say.
-        source_id: the activity to ask for, by its id at the service; None: the feed, unless it `revokes`.
-        at: when it happened (UTC); None: it does not say.
-        is_deletion: the activity is said to be gone.
-        revokes: the athlete is said to have taken this application's access away; nothing else is asked for.
-        subscription: by which subscription of the application it came, where there are such.
+        account: the account of the event, as the service names accounts, or None if not given.
+        source_id: the activity to ask for, by its id at the service; None for the feed, unless it `revokes`.
+        at: when it happened (UTC), or None if not given.
+        is_deletion: the event says that the activity was deleted.
+        revokes: the event says that the athlete withdrew this application's access; nothing else is asked for.
+        subscription: the application's subscription by which it came, if the service has such.
     """
 
     account: str | None
@@ -46,19 +46,21 @@ class Hint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSpec:
-    """How the deliveries of a service are told from anybody else's, and read. All functions are pure.
+    """How a service's deliveries are verified and read. All functions are pure.
 
     Args:
         setting: the name of the setting that holds the secret.
-        read: the hints of what was kept; unknown events give none. Raises NoDeliveryError.
-        is_verified: whether a delivery is the service's, by its headers (names in lower case), its body as received, and the
-            secret. Compares in constant time, and raises nothing, whatever the body is.
-        token_of: for a service that signs nothing: the secret is the end of the path to which it posts, and this makes the token
-            of the subscription's handshake of it; None: the path is open, and `is_verified` tells.
-        kept: what is kept of a verified body: the same without the secret, in UTF-8. Raises NoDeliveryError.
-        most_bytes: the longest body that is taken.
-        any_account: what the account is called where a login does not say whose it is: then events of every account count.
-        believes_deletions: whether an activity that is said to be gone is gone, without a call that shows it.
+        read: the hints in a stored body; unknown events give none. Raises NoDeliveryError.
+        is_verified: whether a delivery is the service's, by its headers (names in lower case), its body as received,
+            and the
+            secret. Compares in constant time, and never raises, whatever the body is.
+        token_of: for a service that signs nothing: the secret is the end of the path to which it posts, and this
+            derives the
+            token of the subscription's handshake from it. None: the path is open, and `is_verified` decides.
+        kept: the verified body without the secret, in UTF-8, as it is stored. Raises NoDeliveryError.
+        most_bytes: the longest body that is accepted.
+        any_account: the account's name where a login does not say whose it is; then events of every account count.
+        believes_deletions: whether a deletion in an event is believed without a call that confirms it.
     """
 
     setting: str
@@ -80,7 +82,7 @@ class Sender:
 
 
 def intake_path(source: str, secret: str = "") -> str:
-    """The path to which a source posts, below the intake's address; `secret`: its end, where there is one."""
+    """The path to which a source posts, below the intake's address; `secret`: its end, if it has one."""
     return f"/webhooks/{source}" + (f"/{secret}" if secret else "")
 
 
@@ -105,9 +107,13 @@ _SECOND = timedelta(seconds=1)  # events' times are whole seconds: another one m
 
 
 class Queued(BaseModel, frozen=True):
-    """Something to ask for: `at` is the time of its newest event; no call before `not_before`.
+    """Something to ask for.
 
-    `is_deletion`: an event said that the activity is gone.
+    Args:
+        at: the time of its newest event.
+        tries: failed attempts so far.
+        not_before: no call before; None: as soon as possible.
+        is_deletion: an event said that the activity is gone; of other services than Strava.
     """
 
     at: AwareDatetime
@@ -119,11 +125,11 @@ class Queued(BaseModel, frozen=True):
         return self.not_before is None or self.not_before <= now
 
     def postponed(self, until: datetime) -> Self:
-        """The same, asked for later for a reason that is not its own."""
+        """The same entry, delayed for a reason that doesn't count as a failed try."""
         return self.model_copy(update={"not_before": until})
 
     def failed(self, now: datetime) -> Self | None:
-        """The same after a failed call; None: no more retries."""
+        """The same entry after a failed call, or None if no retry is left."""
         if self.tries >= len(RETRY_PAUSES):
             return None
         return self.model_copy(update={"tries": self.tries + 1, "not_before": now + RETRY_PAUSES[self.tries]})
@@ -135,10 +141,10 @@ class News:
 
     Args:
         activities: what to ask for, by ids at the service.
-        gone: activities that are believed to be gone, each since when.
-        feed: that the feed is to be asked; None: it is not.
-        revoked_at: since when the access is said to have been taken away.
-        accepted: how many hints these are; `refused`: how many were of others, by reason.
+        gone: activities that are believed to be deleted, each since when.
+        feed: the request for the feed, or None.
+        revoked_at: since when the access is said to be withdrawn.
+        accepted, refused: how many hints these are, and how many others were refused, by reason.
     """
 
     activities: dict[str, Queued] = field(default_factory=dict)
@@ -156,10 +162,10 @@ def news_of(
     refuse: Callable[[Hint], str | None] = lambda hint: None,
     believes_deletions: bool = False,
 ) -> News:
-    """What hints in any order and with repetitions ask for, each with the time of its delivery.
+    """What hints, in any order and with repetitions, ask for, each with the time of its delivery.
 
-    `refuse`: why a hint is not to be followed; None: it is. A hint from the future counts as of now. Of one second, a deletion
-    that is believed counts.
+    `refuse`: the reason not to follow a hint, or None. A hint from the future counts as of now. In the same second, a
+    believed deletion wins.
     """
     news = News()
     for hint, received_at in hints:
@@ -188,7 +194,7 @@ def news_of(
 def update_queue(
     waiting: Mapping[str, Queued], news: News, followed: Mapping[str, datetime] | None = None
 ) -> dict[str, Queued]:
-    """The queue with the news in it: a newer event resets the tries, and what is gone since leaves it.
+    """The queue with the news in it: a newer event resets the tries, and a later deletion removes the entry.
 
     `followed`: for each activity the time of the last event that was followed; a repeated event is ignored.
     """
@@ -206,13 +212,13 @@ def update_queue(
 
 
 def covers_event(at: datetime, fetched_at: datetime) -> bool:
-    """Whether an answer that came then includes every change that events of that second can mean."""
+    """Whether an answer fetched then includes every change that events of that second can mean."""
     return fetched_at >= at + _SECOND
 
 
 def remember_followed(
     followed: Mapping[str, datetime], gone: Mapping[str, datetime], now: datetime
 ) -> dict[str, datetime]:
-    """The events followed lately, and the deletions, without those older than MEMORY."""
+    """The events followed lately and the deletions, without those older than MEMORY."""
     deleted = {key: max(at, followed.get(key, at)) for key, at in gone.items()}
     return {key: at for key, at in {**followed, **deleted}.items() if now - at < MEMORY}

@@ -1,8 +1,7 @@
 """Failures as types, named for what the caller can do about them.
 
-Every error a person may see says what happened, to what, and what to do next. No error's text holds a token, a
-secret, a code or a position, and nobody matches on its text. The code that raises errors
-stands elsewhere.
+Every error that a person may see says what happened, to what, and what to do next. No error's text holds a token, a
+secret, a code or a position, and no code matches on its text.
 """
 
 from collections.abc import Mapping
@@ -11,13 +10,13 @@ from datetime import datetime
 
 
 class PipelineError(Exception):
-    """Anything the pipeline stops for on purpose. `exit_code` is the exit code of the command."""
+    """Base of the errors that stop the pipeline on purpose. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
 
 def told(error: PipelineError | OSError) -> str:
-    """What happened, and of an error of the operating system to which file."""
+    """The error's message; for an error of the operating system, with the file."""
     if isinstance(error, PipelineError):
         return str(error)
     return f"{error.filename or 'A file'}: {error.strerror or error}"
@@ -54,7 +53,7 @@ class MissingSettingsError(PipelineError):
 
 
 class MisuseError(PipelineError):
-    """The request makes no sense: a name that doesn't exist, a file of another kind."""
+    """The request makes no sense: an unknown name, a file of another kind."""
 
     exit_code = 2
 
@@ -64,7 +63,7 @@ class UnknownIdError(MisuseError):
 
 
 class UndecidedError(PipelineError):
-    """Nothing was decided: changes have another state, or are others than those that were shown."""
+    """No decision was recorded: the changes have another state, or differ from those that were shown."""
 
 
 class SourceError(PipelineError):
@@ -102,7 +101,7 @@ class NothingPublishedError(PipelineError):
 
 
 class UnusableSnapshotError(PipelineError):
-    """What was published can't be used: it is damaged, or of another version. The text names the command to run."""
+    """The published data can't be used: it is damaged, or of another version. The text names the command to run."""
 
 
 class RefusedError(PipelineError):

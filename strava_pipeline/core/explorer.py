@@ -1,7 +1,7 @@
-"""What the tiles that one was in come to: the largest square, the largest cluster, and what of them may leave the machine. Pure.
+"""Explored map tiles: the largest square, the largest cluster, and the part of them that may leave the machine. Pure.
 
-As players of such maps count them: a square of tiles that were all visited; a cluster of neighbours, each with all four of its
-own neighbours visited.
+Counted as players of such maps do: a square consists of visited tiles only; a cluster consists of neighbouring tiles,
+each with all four of its own neighbours visited.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Square:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What tiles of a zoom come to. `cluster`: the tiles of the largest one, as (row, first column, last column)."""
+    """The result for the tiles of a zoom. `cluster`: the tiles of the largest one, as (row, first column, last column)."""
 
     tiles: int
     square: Square | None
@@ -37,7 +37,7 @@ class Explored:
 
 
 def explored(tiles: Collection[Tile], zoom: int) -> Explored:
-    """The largest square and the largest cluster of the tiles; of equal ones the northernmost, then the westernmost."""
+    """The largest square and the largest cluster of the tiles; among equals, the northernmost, then the westernmost."""
     found = largest_cluster(tiles, zoom)
     rows = sorted((y, x) for x, y in found)
     runs = []
@@ -48,7 +48,11 @@ def explored(tiles: Collection[Tile], zoom: int) -> Explored:
 
 
 def largest_square(tiles: Iterable[Tile]) -> Square | None:
-    """The largest square of tiles; None: there is no tile. It doesn't reach over the antimeridian."""
+    """The largest square of tiles, or None without tiles. It doesn't cross the antimeridian.
+
+    >>> largest_square([(0, 0), (1, 0), (0, 1), (1, 1), (5, 5)])
+    Square(x=0, y=0, side=2)
+    """
     sides: dict[Tile, int] = {}  # by the south-east corner
     best: Square | None = None
     for y, x in sorted((y, x) for x, y in tiles):  # a loop: each side follows from three before it
@@ -60,7 +64,9 @@ def largest_square(tiles: Iterable[Tile]) -> Square | None:
 
 
 def largest_cluster(tiles: Iterable[Tile], zoom: int) -> set[Tile]:
-    """The largest set of neighbours that have all four of their own neighbours; empty: no tile has. Around the whole Earth."""
+    """The largest set of neighbours that have all four of their own neighbours visited; may be empty, and may cross the
+    antimeridian.
+    """
     held, across = {*tiles}, 2**zoom
 
     def beside(x: int, y: int) -> tuple[Tile, ...]:
@@ -91,7 +97,7 @@ def tile_edges(x: int, y: int, zoom: int) -> tuple[float, float, float, float]:
 
 
 def touches(zone: PrivacyZone, x: int, y: int, zoom: int) -> bool:
-    """Whether a tile may have a part in a privacy zone."""
+    """Whether any part of a tile may lie in a privacy zone."""
     return zone.holds(*place_of(x + 0.5, y + 0.5, zoom), _EARTH_AROUND_M / 2**zoom)
 
 

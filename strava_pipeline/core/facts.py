@@ -1,7 +1,8 @@
-"""How things stand: facts, which `status`, `doctor`, the pages, `/api/status` and the metrics show alike.
+"""Facts about how things stand, which `status`, `doctor`, the pages, `/api/status` and the metrics all show.
 
-A room that knows something has a function which yields its facts; operations/facts.py lists these functions. A fact is written in
-one place: its sentence, its state, what to do, and its numbers. A number with a `Measure` is one of Prometheus' too:
+A room that knows something has a function which yields its facts; operations/facts.py lists these functions. A fact is
+written in one place: its sentence, its state, what to do, and its numbers. A number with a `Measure` also becomes a
+metric of Prometheus:
 
     TIDES = Measure("tides", "gauge", "Tides seen so far")
     yield Fact("tides", State.OK, "3 tides so far", values={"seen": TIDES(3)})
@@ -17,7 +18,7 @@ PREFIX = "strava_pipeline_"
 
 
 class State(StrEnum):
-    """The state of the thing examined. Only a problem makes a command end with 1."""
+    """The state of the thing examined. Only a problem makes a command exit with 1."""
 
     OK = "ok"
     WARNING = "warning"
@@ -27,13 +28,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured for Prometheus: a constant of the module that yields it. docs/monitoring.md is compared with it.
+    """A metric for Prometheus, declared as a constant of the module that yields it. docs/monitoring.md is compared with it.
 
     Labels have few values: names of services, tables, jobs, kinds; never of activities, places or people.
 
     Args:
         name: without the prefix and, of a counter, `_total`.
-        about: what it is, without a full stop.
+        about: its description, without a full stop.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Measure:
 
     @property
     def full_name(self) -> str:
-        """As Prometheus knows it."""
+        """Its name in Prometheus."""
         return f"{PREFIX}{self.name}{'_total' if self.kind == 'counter' else ''}"
 
     def __call__(self, value: float | datetime | None, *labels: str) -> "Sample":
@@ -52,7 +53,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A value of a measure, with a value for each of its labels. A moment is measured in epoch seconds; None is not measured."""
+    """A value of a measure, with a value for each of its labels. A moment is given in epoch seconds; None is not exported."""
 
     of: Measure
     value: float | datetime | None
@@ -64,11 +65,11 @@ class Fact:
     """Something that holds now.
 
     Args:
-        name: what it is about.
+        name: its subject, as a key.
         text: a sentence or phrase for a person.
         advice: what to do, a step per line; each warning and each problem has it.
         of: the source, by its name.
-        values: what the text says, by name, for programs. A `Sample`, or a list of them, is also measured.
+        values: the text's values by name, for programs. A `Sample`, or a list of them, is also measured.
         page: the page of the dashboard where a person looks or decides.
     """
 
@@ -90,7 +91,7 @@ class Fact:
 
     @property
     def samples(self) -> Iterator[Sample]:
-        """What of the values is measured."""
+        """The samples among the values."""
         for value in self.values.values():
             every = value if isinstance(value, list) else [value]
             yield from (each for each in every if isinstance(each, Sample))

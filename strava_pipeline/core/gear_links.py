@@ -1,6 +1,6 @@
-"""Which gear of several services is the same: what a person linked in providers.toml, and what equal names propose. Pure.
+"""Which gear of several services is the same: by a person's links in providers.toml, and proposed by equal names. Pure.
 
-Names are compared without blanks around them, in Unicode's composed form, and without regard to case.
+Names are compared stripped, in Unicode's composed form, and without regard to case.
 """
 
 import unicodedata
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 Links = Mapping[str, Mapping[str, str]]
-"""By a person's name of an item: its id or name at each service."""
+"""A person's links: by the name of an item, its id or name at each service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Piece:
     Args:
         source, gear_id: the service and its id of the piece.
         name: as the service shows it; the id, where it shows none.
-        retired: whether it is no longer used; None: the service does not say.
+        retired: whether it is no longer used; None if unknown.
         activities: how many activities of the service name it.
         last_used_at: the start of the last of these (UTC).
     """
@@ -34,15 +34,15 @@ class Piece:
 
 @dataclass(slots=True)
 class GearItem:
-    """What is or may be one item.
+    """An item, linked or possible.
 
     Args:
-        name: of its table in providers.toml, where it has one; else of its first piece.
+        name: of its table in providers.toml, or else of its first piece.
         linked: the person's links, by service.
         pieces: of all services.
         proposed: links to add, by service: ids of pieces with an equal name.
-        unclear: services with several pieces of that name, of which a person has to choose.
-        lost: services where the linked id or name is no piece.
+        unclear: services with several pieces of that name, from which a person has to choose.
+        lost: services that lack the linked id or name.
     """
 
     name: str
@@ -54,10 +54,15 @@ class GearItem:
 
 
 def gear_items(pieces: Iterable[Piece], links: Links, sources: Sequence[str]) -> list[GearItem]:
-    """All pieces, grouped: first what a person linked, then what has equal names, then what stands alone.
+    """All pieces, grouped: first the linked ones, then those with equal names, then single ones.
 
-    `sources`: the services, the best first: of an item without a table, the name that the first of them gives counts. A link is
-    proposed where an item has a piece at two services or more; a service that a person linked to an item gets no other link.
+    `sources`: the services, the best first; an item without a table takes its name from the first of them. A link is
+    proposed where an item has pieces at two services or more; a service that a person linked to an item gets no other
+    link.
+
+        # one item, "Domane", with both pieces and the links {"strava": "b1", "garmin": "9a"} proposed
+        bikes = [Piece("strava", "b1", "Domane", ...), Piece("garmin", "9a", "domane ", ...)]
+        gear_items(bikes, {}, ["strava", "garmin"])
     """
     left = sorted(pieces, key=lambda piece: (_rank(piece, sources), piece.name, piece.gear_id))
     items = []

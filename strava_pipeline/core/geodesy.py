@@ -1,7 +1,7 @@
-"""Positions on the Earth: great-circle distances and tiles of web maps, of numbers or of Polars columns; samples of long tracks.
+"""Positions on the Earth: great-circle distances, tiles of web maps (for numbers or Polars columns), samples of long tracks.
 
-Polars itself is not imported here, so that commands that only show a distance start fast. No router: `sampled` chooses the
-points that one is asked about.
+Polars itself is not imported here, so that commands that only show a distance start fast. `sampled` chooses the points
+to ask a router about; the router itself is elsewhere.
 """
 
 from collections.abc import Sequence
@@ -35,9 +35,11 @@ def column_distance_m(
 
 
 def tile_of(latitude: float, longitude: float, zoom: int) -> tuple[int, int]:
-    """Column and row of the web map's tile that a place lies in; of a place beyond the map's edges, the nearest tile's.
+    """Column and row of the web map's tile that contains a place; beyond the map's edges, the nearest tile's.
 
     EPSG:3857 in tiles, as OpenStreetMap numbers them ("Slippy map tilenames"): columns to the east, rows to the south.
+
+        tile_of(52.5163, 13.3777, 14)  # (8800, 5373)
     """
     across = 2**zoom
     north = asinh(tan(radians(min(max(latitude, -HIGHEST_LATITUDE), HIGHEST_LATITUDE))))
@@ -47,12 +49,12 @@ def tile_of(latitude: float, longitude: float, zoom: int) -> tuple[int, int]:
 
 
 def place_of(column: float, row: float, zoom: int) -> tuple[float, float]:
-    """Latitude and longitude of a place on the web map, counted in tiles: of whole numbers the tile's north-west corner."""
+    """Latitude and longitude of a place on the web map, given in tiles; whole numbers give the tile's north-west corner."""
     return degrees(atan(sinh(pi * (1 - 2 * row / 2**zoom)))), column / 2**zoom * 360 - 180
 
 
 def column_tiles(latitude: "pl.Expr", longitude: "pl.Expr", zoom: int) -> tuple["pl.Expr", "pl.Expr"]:
-    """Column and row of the web map's tile, as `tile_of` has them, of places within the map's edges."""
+    """Column and row of the web map's tile, as `tile_of` gives them, for places within the map's edges."""
     across, angle = 2.0**zoom, latitude.radians()
     north = (angle.tan() + 1 / angle.cos()).log()
     places = (longitude + 180) / 360, (1 - north / pi) / 2
@@ -65,7 +67,7 @@ _Point = TypeVar("_Point")
 
 
 def sampled(points: Sequence[_Point]) -> list[_Point]:
-    """The first, the last, and what lies evenly between by number."""
+    """The first, the last, and points evenly spaced by number between them."""
     count = len(points)
     if count <= ALL:
         return list(points)

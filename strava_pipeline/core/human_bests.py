@@ -1,8 +1,8 @@
-"""The least time that anybody ever took over a distance, by group of sports: whoever was faster was carried. Pure.
+"""The shortest time that anybody ever took over a distance, by group of sports; a faster stretch was not done by oneself.
 
-Men's best times, in swimming those of 25 m pools, by the lists of World Athletics (runs, race walks), the International
-Association of Ultrarunners (50 and 100 km), World Aquatics and the UCI; each with its place and day. Other groups have none. Why:
-docs/adr/0114.
+Men's best times (in swimming, in 25 m pools) by the lists of World Athletics (runs, race walks), the International
+Association of Ultrarunners (50 and 100 km), World Aquatics and the UCI, each with its place and day. Other groups have
+none. Why: docs/adr/0114.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ HUMAN_BESTS: Mapping[str, Mapping[float, float]] = {  # seconds by metres
         50_000: 9523.0,  # Albertson, San Francisco, 8 Oct 2022
         100_000: 21_935.0,  # Sorokin, Vilnius, 14 May 2023
     },
-    "walk": {  # whoever walks may run a little; from a mile on, race walks
+    "walk": {  # a walk may contain some running; from a mile on, race walks
         400: 43.03,
         1000: 131.96,
         1609: 331.08,  # Bosworth, London, 9 Jul 2017
@@ -43,12 +43,12 @@ HUMAN_BESTS: Mapping[str, Mapping[float, float]] = {  # seconds by metres
     },
 }
 LEAST_METRES = {"ride": 5000.0}
-"""From how many metres on the times of a group count: shorter ones are ridden downhill."""
+"""From how many metres the times of a group count: shorter distances are ridden downhill."""
 STEEP = 0.02  # of its length that a ride may lose in height; there 65 km/h take some 540 W on a time-trial bike
 
 
 def least_seconds(sport_group: str, metres: float) -> float:
-    """The least time that anybody may have taken: at the speed of the longest best that is no longer, less 4 %; 0: no limit.
+    """The shortest believable time (s): at the speed of the longest best no longer than `metres`, less 4 %; 0 means no limit.
 
     >>> round(least_seconds("run", 1000), 1), round(least_seconds("run", 1200), 1), least_seconds("gym", 1000)
     (126.7, 152.0, 0.0)

@@ -1,8 +1,8 @@
-"""JSON read and written so that nothing changes on the way, and values in foreign JSON read leniently.
+"""Lossless JSON reading and writing, and lenient readers for values in foreign JSON.
 
-Reading and writing give what `json` would give, several times as fast. Of a foreign value, a number is a finite int or float (no
-bool, no NaN, no numeric text), and a timestamp, which comes as seconds, milliseconds or ISO text, is an instant in epoch seconds.
-What is neither becomes None; each reader knows what a missing value means.
+Reading and writing give the same as `json`, several times as fast. In foreign JSON, a number is a finite int or float
+(no bool, no NaN, no numeric text), and a timestamp, which comes as seconds, milliseconds or ISO text, is an instant in
+epoch seconds. Anything else becomes None; each reader knows what a missing value means.
 """
 
 import json
@@ -16,7 +16,7 @@ import orjson
 
 Json = Mapping[str, Any]
 
-_EXACT = 2**53  # whole numbers below it are floats, too
+_EXACT = 2**53  # whole numbers below it are exact as floats
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 # Numbers this long may be below -2^63 or from 2^64 on, where orjson gives a rounded float. Strava's effort ids have 19 digits.
 _LONG, _LONG_BELOW_ZERO = b"0" * 20, b"-" + b"0" * 19
@@ -25,7 +25,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text, whole numbers exact however long; ValueError (or RecursionError) where it is none."""
+    """The value of a JSON text, whole numbers exact however long. Raises ValueError (or RecursionError) for anything else."""
     digits = body.translate(_DIGITS)
     if _LONG not in digits and _LONG_BELOW_ZERO not in digits:
         try:
@@ -36,7 +36,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def json_if_any(body: bytes) -> Any:
-    """The value of a JSON text; None for any other, and for none."""
+    """The value of a JSON text, or None if the body isn't JSON."""
     try:
         return parse_json(body)
     except (ValueError, RecursionError):
@@ -44,7 +44,7 @@ def json_if_any(body: bytes) -> Any:
 
 
 def number_in(value: Any) -> float | None:
-    """The number that a value or its text is; None as of `finite_number`."""
+    """The number in a value or its text, or None under the rules of `finite_number`."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -54,8 +54,8 @@ def number_in(value: Any) -> float | None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Compact JSON in UTF-8, several times as fast as `json_text`; NaN is null, other values that JSON can't hold are as
-    there.
+    """Compact JSON in UTF-8, several times as fast as `json_text`; NaN is null. Other values that JSON lacks are as in
+    `json_text`.
     """
     try:
         return orjson.dumps(value)
@@ -64,8 +64,8 @@ def json_bytes(value: Any) -> bytes:
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON that every reader takes. What JSON or UTF-8 can't hold becomes text: NaN as "NaN", half a
-    surrogate pair as its escape with the backslash.
+    """Compact JSON that every reader accepts. Values that JSON or UTF-8 lacks become text: NaN is "NaN", half a
+    surrogate pair is its escape with the backslash.
     """
     if value == []:
         return "[]"  # most efforts have no achievement
@@ -87,7 +87,7 @@ def _finite(value: Any) -> Any:
 
 
 def finite_number(value: Any) -> float | None:
-    """The number that a value is; None where it is none, or one that no float holds."""
+    """The number in a value, or None if it isn't a number or no float can hold it."""
     kind = type(value)  # every row of every source comes by here
     if kind is float:
         return value if math.isfinite(value) else None
@@ -103,21 +103,24 @@ def finite_number(value: Any) -> float | None:
 
 
 def clean_text(value: str) -> str:
-    """The text, with `?` for what no UTF-8 holds: half a surrogate pair, which Python's JSON reader lets through."""
+    """The text with `?` for what UTF-8 can't hold: half a surrogate pair, which Python's JSON reader accepts."""
     return value.encode(errors="replace").decode()
 
 
 def number_text(value: float) -> str:
-    """As a person would type it, every digit kept: `35`, `0.05`."""
+    """A number as a person would type it, with every digit: `35`, `0.05`."""
     return str(int(value)) if value == int(value) else repr(value)
 
 
 MILLISECONDS = 1e11  # seconds beyond it would be after the year 5138; milliseconds before it, before March 1973
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # of what fromisoformat takes, no numbers alone
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{8}T")  # as fromisoformat accepts, except numbers alone
 
 
 def parse_instant(value: Any) -> float | None:
-    """Epoch seconds of a number (above 1e11: milliseconds) or of ISO-8601 text (no zone: UTC); None: no timestamp."""
+    """Epoch seconds of a number (above 1e11: milliseconds) or of ISO-8601 text (without a zone: UTC); else None.
+
+    parse_instant("2026-01-19T12:34:56Z")  # 1768826096.0
+    """
     if isinstance(value, str):
         return _of_text(value.strip())
     if isinstance(value, datetime):
@@ -130,14 +133,14 @@ def parse_instant(value: Any) -> float | None:
 def format_instant(seconds: float | None) -> str | None:
     """UTC as exports of activity trips write it: `2026-01-19T12:34:56.789Z`, whole seconds without a fraction.
 
-    None for what no calendar holds.
+    None if no calendar holds the moment.
     """
     text = format_milliseconds(seconds)
     return None if text is None else text.replace(".000Z", "Z")
 
 
 def format_milliseconds(seconds: float | None) -> str | None:
-    """UTC as trips by car write it, always with milliseconds: `2026-01-19T12:34:00.000Z`. None for what no calendar holds."""
+    """UTC as trips by car write it, always with milliseconds: `2026-01-19T12:34:00.000Z`; None if no calendar holds it."""
     if seconds is None:
         return None
     try:
@@ -148,7 +151,7 @@ def format_milliseconds(seconds: float | None) -> str | None:
 
 
 def normal_instant(value: Any) -> str | None:
-    """A timestamp as every output writes it."""
+    """A timestamp in the form that every output uses."""
     return format_instant(parse_instant(value))
 
 

@@ -1,8 +1,8 @@
-"""The order in which answers arrived, and the time at which each is believed to have arrived. Pure.
+"""The order in which answers arrived, and the believed arrival time of each. Pure.
 
-The order is that of the numbers that answers get as they land (lake/bronze/landing.py), never that of a server's Date headers:
-one false header must neither hide a later answer nor make an earlier one look newer. Times follow the order: a time that
-contradicts it is replaced by a moment between its neighbours.
+The order is that of the numbers that answers get as they land (lake/bronze/landing.py), never that of a server's Date
+headers: a false header must neither hide a later answer nor make an earlier one look newer. Times follow the order: a
+time that contradicts it is replaced by a moment between its neighbours.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from itertools import pairwise
 DAY = timedelta(days=1)
 SHORTLY = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)  # a listing's beginning is compared to the second
-_AGREES_WITH_LOCAL = 3  # times the weight of a time that this machine's clock doesn't confirm
+_AGREES_WITH_LOCAL = 3  # how many times a time that this machine's clock confirms weighs as much as another
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Landing:
 
     @property
     def weight(self) -> int:
-        """How much its time counts where others contradict it."""
+        """The weight of its time where others contradict it."""
         return _AGREES_WITH_LOCAL if self.is_confirmed else 1
 
     @property
     def step(self) -> timedelta:
-        """The least time between the landing before and this one."""
+        """The smallest time between the landing before and this one."""
         return SECOND if self.begins else SHORTLY
 
 
@@ -48,8 +48,8 @@ def believed_times(landings: Sequence[Landing], before: datetime | None = None) 
     """The arrival time of each landing, strictly increasing.
 
     `landings` are in the order of their numbers; all arrived after `before` (UTC). A time that goes back by at most a
-    day becomes a moment after the one before it. If a time goes back further, either the earlier landings claim a
-    time in the future or this one a time in the past: the side with less weight gives way.
+    day becomes a moment after the one before it. If a time goes back further, either the earlier landings claim a time
+    in the future or this one a time in the past: the side with less weight gives way.
     """
     if all(earlier.at < later.at for earlier, later in pairwise(landings)) and not (
         before and landings and landings[0].at <= before

@@ -1,8 +1,8 @@
-"""Limits that others set: Strava's rate limits, and how large data from outside may be. Pure: records and their sentences.
+"""Limits that others set: Strava's rate limits, and the size of data from outside. Pure: records and their sentences.
 
 Rate limits come from an answer's headers, with the windows they count in; counting, waiting and stopping are in
-ingest/budget.py. Sizes are measured while data arrives: the size that an answer, a file or an archive declares decides
-nothing. A person sets the numbers of sizes (settings.py); the defaults here are the same.
+ingest/budget.py. Sizes are measured while data arrives; a size that an answer, a file or an archive declares is
+ignored. A person sets the maximum sizes (settings.py); the defaults here are the same.
 """
 
 import sys
@@ -30,14 +30,18 @@ class LimitPair:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The limits in one answer: `overall` counts every call, `read` those that upload nothing. None: the answer has none."""
+    """The limits in one answer: `overall` counts every call, `read` all but uploads. None: the answer has none."""
 
     overall: LimitPair | None
     read: LimitPair | None
 
 
 def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits:
-    """The limits in an answer's headers, in upper or lower case; a pair that is absent or malformed is None."""
+    """The limits in an answer's headers, in upper or lower case; a pair that is absent or malformed is None.
+
+    # overall: 12 of 200 calls in 15 minutes and 340 of 2000 today; read: None
+    parse_rate_limits({"x-ratelimit-limit": "200,2000", "x-ratelimit-usage": "12,340"})
+    """
     lowered = {name.lower(): value for name, value in headers.items()}
     return RateLimits(overall=_pair(lowered, "x-ratelimit"), read=_pair(lowered, "x-readratelimit"))
 
@@ -59,7 +63,7 @@ class Allowance:
 
 
 def done_at(calls: int, allowances: Sequence[Allowance], now: datetime, per_call: timedelta) -> datetime:
-    """When `calls` more calls will have been made under all `allowances`, each taking `per_call` at least."""
+    """The end (UTC) of `calls` more calls under all `allowances`, if each takes at least `per_call`."""
     at = now
     left = [allowance.left for allowance in allowances]
     resets = [allowance.resets_at for allowance in allowances]
@@ -100,21 +104,14 @@ def _utc(moment: datetime) -> datetime:
 
 
 MEGABYTE = 1_000_000
-ANSWER_LIMIT_MB = "STRAVA_ANSWER_LIMIT_MB"
-IMPORT_LIMIT_MB = "STRAVA_IMPORT_LIMIT_MB"
-IMPORT_FILE_LIMIT_MB = "STRAVA_IMPORT_FILE_LIMIT_MB"
-IMPORT_POINTS_LIMIT = "STRAVA_IMPORT_POINTS_LIMIT"
-TRIPS_COLUMN_LIMIT_MB = "TRIPS_COLUMN_LIMIT_MB"
-_MESSAGES_PER_POINT = 2.5  # a FIT file has one or two messages beside each point: heartbeats, a device's own
-_FEWEST_MESSAGES = 5_000_000  # a heart-rate monitor alone writes millions of messages and not one point
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimit:
-    """The limit of an HTTP answer, in bytes unpacked. `setting`: its name; None where no honest answer comes near the limit."""
+    """The maximum size of an HTTP answer, in bytes unpacked. `setting`: its name; None if no honest answer comes near it."""
 
     most_bytes: int = 64 * MEGABYTE  # a day's streams, second by second, are some 10 MB
-    setting: str | None = ANSWER_LIMIT_MB
+    setting: str | None = "STRAVA_ANSWER_LIMIT_MB"
 
     @property
     def exceeded(self) -> str:
@@ -128,35 +125,26 @@ SMALL_ANSWER = AnswerLimit(1 * MEGABYTE, None)  # servers that answer with a num
 
 @dataclass(frozen=True, slots=True)
 class ImportLimits:
-    """The limits of imports: bytes of a file, points of a file, bytes of a whole import; all unpacked."""
+    """The limits of imports: bytes and points of a file, bytes of a whole import, messages of a FIT file; all unpacked."""
 
     file_bytes: int = 100 * MEGABYTE  # the longest recordings of real archives stay below 60 MB
     points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
     total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
-
-    @property
-    def messages(self) -> int:
-        """The limit of messages in a FIT file, since a file may hold millions without a point."""
-        return max(_FEWEST_MESSAGES, int(_MESSAGES_PER_POINT * self.points))
+    messages: int = 5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions
 
     @property
     def file_exceeded(self) -> str:
         """The message for a file larger than `file_bytes`."""
-        return (
-            f"It is larger than {megabytes(self.file_bytes)} unpacked; it was not read. To read it, raise "
-            f"{IMPORT_FILE_LIMIT_MB} and run `strava-pipeline rebuild`."
-        )
+        return f"It is larger than {megabytes(self.file_bytes)} unpacked; it was not read."
 
     @property
     def points_exceeded(self) -> str:
         """The message for a file with more than `points` or `messages`."""
-        return (
-            f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept. To read "
-            f"all of it, raise {IMPORT_POINTS_LIMIT} and run `strava-pipeline rebuild`."
-        )
+        return f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept."
 
 
-UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize)  # for data that was within the limits when it arrived
+# For data that was within the limits when it arrived.
+UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +157,7 @@ class TripLimits:
     @property
     def exceeded(self) -> str:
         """The end of a sentence that begins with the name of a column."""
-        return (
-            f"is larger than {megabytes(self.column_bytes)} and was not opened. If it has to be that large, raise "
-            f"{TRIPS_COLUMN_LIMIT_MB}"
-        )
+        return f"is larger than {megabytes(self.column_bytes)} and was not opened"
 
 
 def megabytes(size: int) -> str:

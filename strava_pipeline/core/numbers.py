@@ -1,4 +1,4 @@
-"""A record of what work came to, whose fields are the numbers that Dagster, logs and commands show of it."""
+"""Base of result records: the fields are the numbers that Dagster, logs and commands show."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -6,16 +6,16 @@ from typing import Any
 
 
 class Numbers:
-    """Base of such a dataclass. Each field is shown under its name, but for those that `repr` leaves out.
+    """Base of a result record. Each field is shown under its name, except those that `repr` leaves out.
 
-    Numbers are shown also where they are 0, so that plots over runs have no holes; texts and lists where they hold something.
-    A list `failed_ids` is also shown as a number, `failed`. `str()` is the sentence that a command prints; empty: none.
+    Numbers are shown even if 0, so that plots over runs have no holes; texts and lists only if not empty. A list
+    `failed_ids` is also shown as a number, `failed`. `str()` is the sentence that a command prints; may be empty.
     """
 
     __slots__ = ()
 
     def shown(self) -> dict[str, Any]:
-        """The numbers, texts, lists, dictionaries and moments by name, those of nested records among them."""
+        """Numbers, texts, lists, dictionaries and moments by name, including those of nested records."""
         found: dict[str, Any] = {}
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
@@ -36,7 +36,11 @@ class Numbers:
 
 
 def sentence(first: str, *more: tuple[Any, str]) -> str:
-    """`first` and what of `more` has a value that isn't 0, None or empty, with semicolons between."""
+    """`first` and those texts of `more` whose value isn't 0, None or empty, joined by semicolons.
+
+    >>> sentence("3 files", (2, "2 faults"), (0, "0 doubles"))
+    '3 files; 2 faults'
+    """
     return "; ".join([first, *(text for value, text in more if value)])
 
 

@@ -1,6 +1,6 @@
-"""What a run costs in calls, by stage and year, and when its last call will have been made. Pure: "now" is an argument.
+"""The cost of a run in calls, by stage and year, and when its last call will have been made. Pure: "now" is an argument.
 
-Counted, not forecast: what nobody has listed yet is unknown, and the calls of its year are the fewest possible. Gathering the
+Counted, not forecast: a year that nobody has listed is unknown, and its calls are the fewest possible. Gathering the
 counts is lake/gold/coverage.py's, printing verbs/plan.py's.
 """
 
@@ -18,9 +18,9 @@ RESTART_NOTE = "if it is started again when a day's limit opens"  # appended whe
 
 @dataclass(frozen=True, slots=True)
 class YearPlan:
-    """What is known of a year. `activities`: present ones (None: not counted); `details`: calls for those due.
+    """A year's counts. `activities`: not deleted (None: not counted); `details`: calls for those due.
 
-    `is_known`: whole listings cover the year; else there may be more of both.
+    `is_known`: whole listings cover the year; otherwise there may be more of both.
     """
 
     year: int
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def governing(self) -> Ceiling:
-        """The limit that alone would make the work end last; of several the one with the fewest calls left."""
+        """The limit that alone would end the work last; among equals the one with the fewest calls left."""
 
         def ends(ceiling: Ceiling) -> tuple[bool, datetime, int]:
             allowance = self.allowances[ceiling]
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def done_at(self) -> datetime | None:
-        """When the last call will have been made (UTC); None: a limit whose calls are all kept back allows none."""
+        """When the last call will have been made (UTC), or None if a limit keeps back all of its calls."""
         return finish_time(self.calls, list(self.allowances.values()), self.made_at, self.per_call)
 
     @property
@@ -87,7 +87,7 @@ class Plan:
 
 
 def listing_calls(activities: int, per_page: int) -> int:
-    """The pages of a listing with so many activities, and the empty page that ends it."""
+    """The pages of a listing of that many activities, including the empty page that ends it."""
     return -(-activities // per_page) + 1
 
 
@@ -99,7 +99,7 @@ def finish_time(calls: int, allowances: Sequence[Allowance], now: datetime, per_
 
 
 def exceeds_a_day(calls: int, allowances: Sequence[Allowance]) -> bool:
-    """Whether a day's limit allows fewer calls. A command waits for shorter limits and ends at a day's."""
+    """Whether a day's limit allows fewer calls. A command waits for shorter limits and stops at a day's."""
     return any(allowance.length >= DAY and allowance.left < calls for allowance in allowances)
 
 

@@ -1,11 +1,12 @@
-"""Places that nobody else is to see: [[privacy.zones]] of goals.toml, and what they hide of whatever leaves the machine. Pure.
+"""Privacy zones, [[privacy.zones]] of goals.toml, and how they hide places in everything that leaves the machine. Pure.
 
-[[privacy.zones]]
-place = [52.5163, 13.3777]   # latitude and longitude, WGS 84
-radius_m = 400               # at least 200
+    [[privacy.zones]]
+    place = [52.5163, 13.3777]   # latitude and longitude, WGS 84
+    radius_m = 400               # at least 200
 
-Of a track every point in a zone is left out, and of a heat map every cell: of a start and an end alone, a stray first position or
-a stop on the way would leave the rest to be seen. Polars is imported where tracks are cut alone, so that goals are read fast.
+Every point of a track in a zone is left out, and every cell of a heat map. Hiding only start and end would not do: a
+stray first position or a stop on the way would still show the place. Polars is imported only where tracks are cut, so
+that goals load fast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,15 +32,15 @@ class PrivacyZone:
     radius_m: float
 
     def __repr__(self) -> str:
-        return f"PrivacyZone(…, {self.radius_m:.0f} m)"  # where it lies is what nobody is to see
+        return f"PrivacyZone(…, {self.radius_m:.0f} m)"  # its place must stay hidden
 
     def holds(self, latitude: float, longitude: float, margin_m: float = 0.0) -> bool:
-        """Whether a position lies in it, or nearer to it than `margin_m`."""
+        """Whether a position lies in the zone or within `margin_m` of it."""
         return distance_m(self.latitude, self.longitude, latitude, longitude) <= self.radius_m + margin_m
 
 
 def read_zones(document: Any, faults: list[str]) -> tuple[PrivacyZone, ...]:
-    """The zones in the table [privacy]. Faults are added to `faults`, each with its place; none holds a position."""
+    """The zones in the table [privacy]. Faults are added to `faults`, each with its place and without a position."""
     if not isinstance(document, Mapping):
         faults.append(f"privacy: zones stand in tables of their own: {_EXAMPLE}")
         return ()
@@ -77,10 +78,10 @@ def _is_number(value: object) -> bool:
 
 
 def outside(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":
-    """A track (columns of the table `tracks`, in order) without its points in zones; each stretch that is left is a part.
+    """A track (columns of the table `tracks`, in order) without its points in zones; each remaining stretch is a part.
 
-    A point without a position goes where one beside it does. Each part counts its points and metres from 0, since both would say
-    how far it is to the place.
+    A point without a position is removed if a neighbouring one is. Each part counts its points and metres from 0, since
+    both would reveal the distance to the place.
     """
     import polars as pl
 

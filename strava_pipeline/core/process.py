@@ -1,7 +1,7 @@
-"""Interrupts, garbage collection and umask of this Python process. No I/O; nothing is collected here.
+"""Interrupts, garbage collection and umask of this Python process. No I/O.
 
 Interrupts (Ctrl-C, SIGTERM) can wait for the end of a piece of work; their handlers decide what an interrupt does.
-The garbage collector is kept away from objects that are no garbage (docs/adr/0037).
+Garbage collection skips long-lived objects (docs/adr/0037).
 """
 
 import atexit
@@ -55,7 +55,7 @@ _YOUNGEST, _MIDDLE = 20_000, 50
 def without_garbage_collection() -> Iterator[None]:
     """No garbage collection during the body.
 
-    For work on a hundred thousand objects of JSON without a cycle: looking for cycles is a sixth of a merge's time.
+    For work on a hundred thousand JSON objects without cycles: looking for cycles takes a sixth of a merge's time.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -68,7 +68,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """For a body that imports: no garbage collection during it, and none ever of the objects that exist at its end."""
+    """For a body that imports: no garbage collection during it, and never of the objects that exist at its end."""
     with without_garbage_collection():
         yield
         gc.freeze()
@@ -81,5 +81,5 @@ def collect_seldom() -> None:
 
 
 def keep_files_private() -> None:
-    """From now on new folders are 0700 and new files 0600, for this process and its children (docs/adr/0084)."""
+    """Create new folders as 0700 and new files as 0600 from now on, in this process and its children (docs/adr/0084)."""
     os.umask(0o077)

@@ -1,8 +1,8 @@
-"""What a provider is: a record of what it offers, and a pure reading of its list. Here is the record, not any provider.
+"""A provider's record: what the provider offers, and a pure reader of its list. No particular provider is in here.
 
-A provider's record, `SPEC`, is `record.py` in its folder, ingest/NAME, or in its package (source_packages.py). Its rows become
-objects in Strava's shape, because Strava's names are the vocabulary of all sources; what a service does not give is absent,
-never 0, and what no column holds stays in `extra`.
+A provider's record, `SPEC`, is `record.py` in its folder, ingest/NAME, or in its package (sources.py). Its rows
+become objects in Strava's shape, because Strava's names are the vocabulary of all sources. A value that a service lacks
+is absent, never 0; a value without a column stays in `extra`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,8 +16,7 @@ from strava_pipeline.core.deliveries import WebhookSpec
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.refusals import USUAL, Refusals
-from strava_pipeline.core.source_packages import import_part, unusable
-from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id
+from strava_pipeline.core.sources import FILE, SOURCES, STRAVA, hashed_id, import_part, unusable
 from strava_pipeline.core.sports import DRIVES
 from strava_pipeline.core.unreadable import UnreadableItem, digest_of, kind_of
 
@@ -37,16 +36,16 @@ Capability = Literal[
 ]
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear"]
-"""A kind of data beside activities, in answers that are kept whole; also the name of its table and of its folder."""
+"""A kind of data besides activities, in answers that are kept whole; also the name of its table and of its folder."""
 NOT_COUNTED = "not_counted"  # the field of `extra` that says why an activity is in no total
 KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
 """The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""
 
 
 class UnreadableRowError(ValueError):
-    """A row of a provider's list that can't be an activity; the text says why, without any value of the row.
+    """A row of a provider's list can't be an activity; the text says why, without any value of the row.
 
-    `start`: when it began, with its offset, where that can be read: later listings of that time then say what became of it.
+    `start`: when it began, with its offset, if readable: later listings of that time then say what became of it.
     """
 
     def __init__(self, reason: str, start: datetime | None = None) -> None:
@@ -56,11 +55,11 @@ class UnreadableRowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """An item of a page that only says that the provider has an activity, and shows nothing of it.
+    """An item of a page that proves that the provider has an activity, but shows nothing of it.
 
     Args:
         source_id: the activity's id, as text, at the service that it came from.
-        local: when it began, by the athlete's clock; None: the item does not say.
+        local: when it began, by the athlete's clock, or None if not given.
     """
 
     source_id: str
@@ -69,13 +68,13 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """What a page of a provider's list holds.
+    """The content of a page of a provider's list.
 
     Args:
         activities: in Strava's shape.
         unreadable: the items that can't be activities.
-        foreign: how many items are of another service, and passed over; those withheld are among them.
-        withheld: the items of which the provider shows nothing.
+        foreign: how many items belong to another service and were skipped, including withheld ones.
+        withheld: the items that the provider has but doesn't show.
     """
 
     activities: list[Json] = field(repr=False)
@@ -92,7 +91,7 @@ class ProviderRow:
         source_id: the provider's own id, as text.
         summary: the fields of Strava's SummaryActivity that the row gives, without `id`.
         links: ids of the same activity at other sources, by source, as far as the row gives them.
-        not_counted: why insights and totals leave the activity out, such as a leg of another one; None: they count it.
+        not_counted: why insights and totals leave the activity out, such as a leg of another one; None if counted.
     """
 
     source_id: str
@@ -107,18 +106,18 @@ class ProviderSpec:
 
     Args:
         name: the value of `source` in every table, and the name of its folders.
-        title: as the service writes its name.
-        link: the address of an activity, with `{source_id}`; None: the service has none.
-        precedence: whose row stands for an activity that several sources show, with its id and its numbers; the lowest number
-            wins. Strava's is 1.
-        priority: whose name and gear count for such an activity: the lowest number that gives any. Strava has 3. A person may
-            choose another one in providers.toml.
+        title: the service's name, as the service writes it.
+        link: the address of an activity, with `{source_id}`, or None.
+        precedence: which source's row (id and numbers) represents an activity that several sources show; the lowest
+            number wins. Strava's is 1.
+        priority: which source's name and gear count for such an activity: the lowest number that has any. Strava has 3.
+            A person may choose another one in providers.toml.
         read_page: reads the body of a page, parsed from JSON.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
-        rows_a_call: the most rows that a page has beside those of the page before, whatever size is asked for.
-        quiet_day_calls: what a run from the watermark takes where nothing changed; gear, once a week, comes on top.
+        rows_a_call: the maximum number of new rows in a page, whatever size is asked for.
+        quiet_day_calls: the calls of a run from the watermark if nothing changed; gear, once a week, comes on top.
         by_hand: whether a person wrote the rows, with starts to the minute or the day.
-        for_whom: who takes it, as a phrase, where a person chooses among the services.
+        for_whom: whom the service suits, as a phrase for the list from which a person chooses.
         login_steps: how a person gets what the login needs, as sentences.
         withheld: where the service withholds activities: what the user can do about it, as sentences.
         oldest_first: whether a listing of a window with a beginning starts with its oldest activity.
@@ -130,14 +129,14 @@ class ProviderSpec:
             processes share; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
             `creates_gear`: takes new gear.
         edits: what can be changed there (ingest/NAME/writes.py).
-        kinds: what the service gives beside activities, with the reading of each kind.
+        kinds: what the service gives in addition to activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
-            the id of the gear; None: there is none. Raises ValueError for what is no such answer.
-        webhooks: how its deliveries are verified and read; None: it sends none.
+            the id of the gear, or None. Raises ValueError for any other answer.
+        webhooks: how its deliveries are verified and read, or None.
         refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
-        commands: its own commands to log in and to compare years, where they are not those of `providers`.
+        commands: its own commands to log in and to compare years, if they differ from those of `providers`.
         sport_words: the field of its rows that has the service's own word for the sport, and the words that are mapped; None:
-            a word that is not becomes `sport_type` as it is.
+            an unmapped word becomes `sport_type` as it is.
         unnamed: whether what is kept of it has names without the service's, as what was there before other services has.
     """
 
@@ -166,11 +165,11 @@ class ProviderSpec:
     unnamed: bool = False
 
     def command(self, what: Literal["login", "pull"]) -> str:
-        """What a person types to log in, or to compare years."""
+        """The command that a person types to log in, or to compare years."""
         return f"strava-pipeline {self.commands.get(what, f'providers {what} {self.name}')}"
 
     def suffix(self, mark: str) -> str:
-        """What names of this service's have at their end: its own name behind `mark`, or nothing."""
+        """The ending of this service's names: its own name after `mark`, or nothing."""
         return "" if self.unnamed else f"{mark}{self.name}"
 
 
@@ -178,7 +177,7 @@ class ProviderSpec:
 def spec_of(source: str) -> ProviderSpec:
     """The record of the provider `source`.
 
-    Raises UnusableSourceError where an installed package brings one that can't be used; PipelineError where nothing brings one.
+    Raises UnusableSourceError if an installed package's record can't be used; PipelineError if no record exists.
     """
     try:
         module = import_part(source, "record")
@@ -199,24 +198,24 @@ def spec_of(source: str) -> ProviderSpec:
 
 
 NEVER_FIRST = 999
-"""The priority of a provider whose name and gear count for no activity that another provider shows."""
+"""The priority of a provider whose name and gear never count for an activity that another provider shows."""
 
 
 def best_first(providers: Sequence[str]) -> list[str]:
-    """All sources, these providers among them, in the order in which their rows stand for an activity: by precedence."""
+    """All sources, including these providers, in the order in which their rows represent an activity: by precedence."""
     return _in_order(providers, lambda name: spec_of(name).precedence)
 
 
 def naming_order(providers: Sequence[str], chosen: Mapping[str, int] = MappingProxyType({})) -> list[str]:
-    """All sources, these providers among them, in the order in which their names and gear count: by priority.
+    """All sources, including these providers, in the order in which their names and gear count: by priority.
 
-    `chosen`: priorities by provider, over those of the records.
+    `chosen`: priorities by provider, which override those of the records.
     """
     return _in_order(providers, lambda name: chosen[name] if name in chosen else spec_of(name).priority)
 
 
 def _in_order(providers: Sequence[str], number_of: Callable[[str], int]) -> list[str]:
-    """At the same number Strava comes first, then the names in alphabetical order. What is imported of Strava has Strava's."""
+    """At the same number Strava comes first, then the names in alphabetical order. Imports of Strava have Strava's number."""
     rank = {name: (number_of(STRAVA), place) for place, name in enumerate(SOURCES)}
     rank |= {FILE: (NEVER_FIRST + 1, 0)}  # a file alone says least, whatever provider comes
     rank |= {name: (number_of(name), len(SOURCES)) for name in providers if name not in rank}
@@ -230,7 +229,7 @@ def page_reader(
 
     Args:
         rows: the items of a page's content; raises UnreadableRowError where the content is no page.
-        read_row: an item as an activity; None: the item is none of the provider's own, such as a stub of another
+        read_row: an item as an activity; None for an item of another service, such as a stub of another
             service's activity, and is passed over; Withheld: such a stub with its id; raises UnreadableRowError.
     """
 

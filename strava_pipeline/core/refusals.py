@@ -1,4 +1,4 @@
-"""What a service's refusals mean: part of its record (core/providers). The errors are `ingest/refusals.py`'s."""
+"""The meaning of a service's refusals: part of its record (core/providers). The errors are in `ingest/refusals.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Any, Literal
 Meaning = Literal["login", "perhaps_login", "call", "nothing", "pause"]
 """What an answer refuses.
 
-`login`: the login is dead. `perhaps_login`: the call is forbidden, and perhaps the login is dead; at a login call a first one is
-waited out, and a second one in a row says so. `call`: that call is forbidden, and the login lives. `nothing`: nothing that is
-certain, so it is tried again. `pause`: the account or this network is blocked for a while.
+`login`: the login is dead. `perhaps_login`: the call is forbidden, and the login may be dead; at a login call, a first
+one is waited out, and a second one in a row proves it. `call`: that call is forbidden, and the login lives. `nothing`:
+nothing certain, so the call is tried again. `pause`: the account or this network is blocked for a while.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """What a status means.
+    """The meaning of each status.
 
     Args:
-        at_login: at a call that gets a token or names the account.
-        at_data: at every other call; a 401 is that to a token that was just renewed, where tokens are.
-        of_one_call: what the body of a `pause` at a call for data holds that forbids that call alone.
-        application: what an answer, parsed from JSON, says of the user's API application, for a person; None: nothing.
+        at_login: for a call that gets a token or names the account.
+        at_data: for every other call; where the login has tokens, a 401 counts only after the token was renewed.
+        of_one_call: a text in the body of a `pause` at a call for data that forbids only that call.
+        application: the message for a person about the user's API application in a parsed answer, or None.
     """
 
     at_login: Mapping[int, Meaning]
@@ -30,7 +30,7 @@ class Refusals:
     application: Callable[[Any], str | None] = lambda content: None
 
     def meaning(self, status: int, body: bytes, *, at_login: bool = False) -> Meaning | None:
-        """What an answer refuses; None: neither a login nor a call."""
+        """What an answer refuses, or None if it refuses neither a login nor a call."""
         if at_login:
             return self.at_login.get(status)
         found = self.at_data.get(status)

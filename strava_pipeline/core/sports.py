@@ -1,10 +1,9 @@
-"""Sports by Strava's SportType: what activity files call them, which count together, which one activity may go by.
-Pure.
+"""Sports by Strava's SportType: their words in activity files, their groups, and the sports that may be one activity. Pure.
 
-`ride` holds what the deprecated `type` calls Ride and VirtualRide, and what a person moves on wheels like them;
-bikes with a motor are a group of their own. Names as in developers.strava.com/docs/reference, SportType; those of
-FIT are from its public profile (types `sport` and `sub_sport`), those of Garmin from its activityTypes. The words of
-export archives and of other programs stand in files/export_sports.csv.
+`ride` contains Ride and VirtualRide of the deprecated `type`, and similar human-powered wheels; bikes with a motor are
+a group of their own. Names as in developers.strava.com/docs/reference, SportType; those of FIT are from its public
+profile (types `sport` and `sub_sport`), those of Garmin from its activityTypes. The words of export archives and of
+other programs stand in files/export_sports.csv.
 """
 
 import re
@@ -13,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 
 OTHER, ALL = "other", "all"
-FILE_SPORTS = "Ride,VirtualRide"  # what the system whose files we write counted: default of STRAVA_INSIGHT_SPORTS
+FILE_SPORTS = "Ride,VirtualRide"  # default of STRAVA_INSIGHT_SPORTS: counted by the system whose files we write
 SPORTS: dict[str, str] = {
     "ride": "Ride VirtualRide GravelRide MountainBikeRide Velomobile Handcycle",
     "e_ride": "EBikeRide EMountainBikeRide",
@@ -36,7 +35,7 @@ GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for
 
 
 def sport_name(sport: str) -> str:
-    """A sport in words: `Mountain bike ride`, `E-bike ride`, `Run`, and `Driving general` of `driving_general`."""
+    """A sport in words: `Mountain bike ride`, `E-bike ride`, `Run`; `Driving general` for `driving_general`."""
     words = _CAPITALS.sub(" ", sport).replace("_", " ").split(" ")
     words = [f"E-{words[1]}", *words[2:]] if words[0] == "E" and len(words) > 1 else words
     return " ".join([words[0][:1].upper() + words[0][1:].lower(), *(word.lower() for word in words[1:])])
@@ -50,8 +49,10 @@ def unknown_sports(sports: Iterable[str]) -> list[str]:
 def chosen_sports(names: Sequence[str], others: Iterable[str] = ()) -> set[str | None]:
     """The sports that a person names, by group or by sport, with commas; `others`: further sports in the warehouse.
 
-    Case distinguishes groups and sports: `run` is the group, `Run` the sport. None stands for activities without a sport,
-    which count as `other`. Raises ValueError for another name, and for no name at all.
+    Case distinguishes groups and sports: `run` is the group, `Run` the sport. None stands for activities without a
+    sport, which count as `other`. Raises ValueError for an unknown name, and for an empty list.
+
+        chosen_sports(["Run,Hike"])  # {"Run", "Hike"}
     """
     sports = {*GROUP_OF, *others}
     groups: dict[str, set[str | None]] = {group: set(held.split()) for group, held in SPORTS.items()}
@@ -74,7 +75,7 @@ def chosen_sports(names: Sequence[str], others: Iterable[str] = ()) -> set[str |
 
 
 def typed_sports(words: Iterable[str], others: Iterable[str] = ()) -> list[str]:
-    """The sports that a person types, in any case and with commas between: `ride,TRAILRUN` are Ride and TrailRun, no groups.
+    """The sports that a person types, in any case, with commas: `ride,TRAILRUN` means Ride and TrailRun; groups are not accepted.
 
     `others`: sports beyond this program's table. Raises ValueError for another word, with the sports that look like it.
     """
@@ -113,16 +114,16 @@ _FAMILIES = (
 )
 FAMILY: dict[str, str] = {sport: family.split()[0] for family in _FAMILIES for sport in family.split()}
 INDOORS: dict[str, str] = {"Ride": "VirtualRide", "Run": "VirtualRun", "Rowing": "VirtualRow"}
-"""What some services call a sport on a trainer or treadmill, where others say the sport, and that it was on one."""
-VIRTUAL = "Virtual"  # what the sports begin with whose places are of another world
+"""Words for a sport on a trainer or treadmill, at services that have a sport of its own for that."""
+VIRTUAL = "Virtual"  # prefix of the sports whose positions are in a virtual world
 LIFTED = ["AlpineSki", "Snowboard"]
 """Sports in which a lift does the climbing."""
 _CARS = "driving driving_general car atv atv_v2 auto_racing overland"
 _MOTORCYCLES = "motorcycling motorcycling_v2 motorcycle motorbike motocross motocross_v2"
 DRIVES = frozenset(f"{_CARS} {_MOTORCYCLES}".split())
-"""What services and files call a drive, in small letters: no activity of an athlete."""
+"""Words of services and files for a drive, in small letters; a drive isn't an athlete's activity."""
 UNSPECIFIED = "Workout"
-"""What devices call an activity whose sport they don't know."""
+"""Devices' words for an activity whose sport they don't know."""
 
 
 _STRAVA_GPX: dict[str, str] = {"1": "Ride", "4": "Hike", "9": "Run", "10": "Walk", "16": "Swim"}
@@ -189,12 +190,12 @@ FIT_SUB_SPORTS: dict[int, str] = {
     70: "hiit",
     88: "indoor_hand_cycling",
 }
-"""Those that say more than the sport alone."""
+"""The sub-sports that change the sport."""
 
 
 @lru_cache(maxsize=1000)  # rows of a list name the same few sports over and over
 def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
-    """Strava's sport_type for the words of a file; None where Strava has no such sport, or the file has none."""
+    """Strava's sport_type for the words of a file, or None if Strava has no such sport, or the file has none."""
     if sport is None or not sport.strip():
         return None
     known, word, sub_word = _sports_by_word("devices", "others"), _word(sport), _word(sub_sport or "")
@@ -203,12 +204,14 @@ def sport_type(sport: str | None, sub_sport: str | None = None) -> str | None:
 
 
 def is_in_names(word: str) -> bool:
-    """Whether services write the word into the names that they give: a sport of Strava's in any language, or of a device's."""
+    """Whether services write the word into default names: a sport of Strava's in any language, or of a device's."""
     return _word(word) in _sports_by_word("devices")
 
 
 def _by_part(word: str, known: Mapping[str, str]) -> str | None:
-    """The sport of `cycling_…` and `…_cycling`, unless the other part makes another one; of `skiing_alpine`, turned round."""
+    """The sport of `cycling_…` and `…_cycling`, unless the other part makes another one; also with the parts of
+    `skiing_alpine` swapped.
+    """
     parts = word.split("_")
     for base, *others in (parts, parts[::-1]):
         if base in _BASES and _OTHER_SPORTS.isdisjoint(others):

@@ -1,6 +1,7 @@
 """The start of an activity as Strava writes it: the instant, the athlete's clock, and the label of the time zone. Pure.
 
-Every source's starts take this form. The athlete's clock ends in a Z too, which is false there: the column has no zone.
+Every source's starts take this form. The time on the athlete's clock also ends in a Z, which is false: the column has
+no zone.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,10 @@ def start_fields(began: datetime, zone: str | None = None) -> dict[str, Any]:
 
     Args:
         began: the start, with the offset of that clock.
-        zone: the clock's zone, as Europe/Vienna; None: the service does not say it.
+        zone: the clock's zone, as Europe/Vienna; None if unknown.
+
+        >>> start_fields(datetime.fromisoformat("2026-01-31T07:00:00+01:00"))["start_date"]
+        '2026-01-31T06:00:00Z'
     """
     offset = began.utcoffset()
     if offset is None:
@@ -50,7 +54,7 @@ def utc_text(at: datetime) -> str:
 
 
 def clock_text(at: datetime) -> str:
-    """What the clock of `at` shows, to the second, with the Z that Strava's fields end in: 2026-01-31T07:00:00Z."""
+    """The clock time of `at`, to the second, with the Z that Strava's fields end in: 2026-01-31T07:00:00Z."""
     return f"{at.isoformat()[:19]}Z"  # in half the time of a format with %Y, which has no leading zeros on some systems
 
 

@@ -1,7 +1,7 @@
-"""The systems beside activities: the folders of strava_pipeline/trips, each registered by being there.
+"""The systems besides activities: the folders of strava_pipeline/trips, registered by existing.
 
-What a system has for another room stands in a module of a fixed name (strava_pipeline/trips/__init__.py lists them). That room
-asks for it here and imports no system: one that is not there lacks nowhere.
+A system offers another room its services in modules of fixed names (strava_pipeline/trips/__init__.py lists them). That
+room asks for them here and imports no system, so a system can be left out.
 """
 
 from functools import cache
@@ -22,5 +22,5 @@ def parts(name: str, room: str = "strava_pipeline.trips") -> tuple[Any, ...]:
 
 
 def unused(settings: Any) -> set[str]:
-    """The packages of the systems that nobody set up."""
+    """The packages of the systems that are not set up."""
     return {jobs.__package__ for jobs in parts("jobs") if not jobs.is_used(settings)}

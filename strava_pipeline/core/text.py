@@ -1,8 +1,8 @@
-"""Text that is safe where it is shown: on a terminal, in a line of JSON, in an HTML page.
+"""Making text safe to show: on a terminal, in a line of JSON, in an HTML page.
 
-A name that somebody else wrote may hold anything: ESC begins a command to the terminal (ECMA-48, 5.4; so does C1
-alone), and a bidirectional override shows a line in another order (Unicode Standard Annex 9, 2.2 and 2.4). Such
-characters are shown as escapes.
+A foreign name may hold anything: ESC begins a command to the terminal (ECMA-48, 5.4; so does C1 alone), and a
+bidirectional override shows a line in another order (Unicode Standard Annex 9, 2.2 and 2.4). Such characters are shown
+as escapes.
 """
 
 import json
@@ -27,34 +27,34 @@ _IN_JSON = {code: f"\\u{code:04x}" for code in (*_C1, *_BIDIRECTIONAL)}  # JSON 
 
 
 def printable(text: str) -> str:
-    """`text` with escapes in place of what would steer a terminal; line ends and tabs stay."""
+    """`text` with escapes for characters that would control a terminal; line ends and tabs stay."""
     return text.translate(_SHOWN)
 
 
 def turns_direction(text: str) -> bool:
-    """Whether it holds a mark that shows the rest in another order: a name could look like one with another ending."""
+    """Whether it holds a mark that reverses the rest: a name could then seem to have another ending."""
     return any(ord(letter) in _BIDIRECTIONAL for letter in text)
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: "1 file", "2 files", "1,200 activities"."""
+    """A number with its noun: "1 file", "2 files", "1,200 activities"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 
 def some_of(names: Sequence[object], most: int) -> str:
-    """The first of many in a sentence: "a, b and 3 more"."""
+    """The first few of many names in a sentence: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(str, names[:most])) + more
 
 
 def at_minute(moment: datetime | None) -> str:
-    """A moment in UTC to the minute, as "2026-03-04 06:31 UTC"; empty for none."""
+    """A moment in UTC to the minute, as "2026-03-04 06:31 UTC"; empty for None."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def wait_in_words(seconds: float) -> str:
-    """How long a wait is: "40 s", and from a minute on in minutes that are rounded up, "11 min", "2 h 5 min"."""
+    """A wait in words: "40 s", and from a minute on in minutes that are rounded up, "11 min", "2 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(ceil(seconds / 60), 60)
@@ -74,7 +74,7 @@ def fields_of(record: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: integers stay integers, instants are ISO with Z, what JSON lacks becomes text."""
+    """A value in JSON's types: integers stay integers, instants are ISO with Z, types that JSON lacks become text."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, float):
@@ -91,18 +91,20 @@ def plain(value: Any) -> Any:
 
 
 def json_line(value: Any) -> str:
-    """`value` as JSON in one line that reads back as the same value; in UTF-8, with escapes for what would steer a terminal."""
+    """`value` as one line of JSON that reads back the same; in UTF-8, with escapes for characters that would control a
+    terminal.
+    """
     return escaped_json(json.dumps(value, ensure_ascii=False))
 
 
 def escaped_json(text: str) -> str:
-    """A JSON text with escapes for what would steer a terminal."""
+    """A JSON text with escapes for characters that would control a terminal."""
     return text.translate(_IN_JSON)
 
 
 @cache
 def templates(package: str) -> "Environment":
-    """The templates in a package's folder `page/`. They escape every value; a name without a value is an error."""
+    """The templates in a package's folder `page/`. They escape every value; an undefined name is an error."""
     from importlib.resources import files  # definitions need no page (docs/adr/0037)
 
     from jinja2 import Environment, FunctionLoader, StrictUndefined

@@ -1,7 +1,7 @@
-"""What of a track's points is believed: values within their field's range, heights and positions that neighbours confirm. Pure.
+"""Which values of a track are believed: values within their range, heights and positions that neighbours confirm. Pure.
 
-The bytes of a file stay as received; what a device writes for "no value" is no number here, for files and for streams of services
-alike, so that rows, tracks, bests and pages say the same. What was left out is counted by column. Why: docs/adr/0112.
+The bytes of a file stay as received; a device's code for "no value" becomes null here, in files and in streams of
+services alike, so that rows, tracks, bests and pages agree. Rejected values are counted by column. Why: docs/adr/0112.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,20 +19,20 @@ BELIEVABLE: Mapping[str, tuple[float, float]] = {
     "watts": (0.0, 65_534.0),  # W: 65,535 is FIT's "invalid"
     "temperature": (-90.0, 126.0),  # °C: 127 is FIT's "invalid"
 }
-"""The lowest and the highest number of each column that is a value at all."""
+"""The lowest and the highest possible value of each column."""
 _INVALID_SPEED = 65.535  # m/s: FIT's "invalid" in its older field
 _CONSTANT = (0.0, 4095.0)  # W: what a meter that measures nothing writes into every record
 _OFF = 30.0  # m by which a height of exactly 0 may differ from its neighbours: at the sea 0 is a height
 _NEIGHBOURS = 10  # heights
 ANY_SPORT = 40.0  # m/s, 144 km/h: more than bikes and skis do outside of attempts at records
 _SAME_SECOND = 1.0  # s: stamps are rounded, so that two of one moment may be nearly this far apart
-_ONWARD = 0.9  # of a way that leads on lies between its ends; what jumps comes back
+_ONWARD = 0.9  # the ends of a stretch that leads on are this part of its length apart; a stray jumps back
 STRAYS = 10  # points in a row that may be elsewhere: GPS receivers find their place within as many seconds
 _STRETCH = STRAYS + 1  # steps in a row
 
 
 def cleaned(points: pl.DataFrame, at: str, fastest: float) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The points with null for what is no value, and how many values are left out, by column (both coordinates: `position`).
+    """The points with null for rejected values, and the number of these by column (both coordinates: `position`).
 
     Args:
         points: with any of the columns of `tracks`. A NaN among coordinates is one that could not be read.
@@ -70,7 +70,7 @@ def _within(name: str) -> pl.Expr:
 
 
 def _without_false_zeros(altitude: pl.Series) -> pl.Series:
-    """Without the zeros that are further than _OFF from the median of the nearest other heights, half of them on each side."""
+    """Heights without zeros further than _OFF from the median of the nearest other heights, half of them on each side."""
     others = altitude.filter(altitude != 0)
     if others.len() in (0, altitude.count()):
         return altitude
@@ -83,7 +83,7 @@ def _without_false_zeros(altitude: pl.Series) -> pl.Series:
 
 
 def _placed(points: pl.DataFrame) -> pl.DataFrame:
-    """With both coordinates or neither, longitudes beyond 180° wrapped; 0, 0 is what devices write without a position."""
+    """Points with both coordinates or neither, and longitudes beyond 180° wrapped; 0, 0 is devices' code for no position."""
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     wrapped = pl.when(longitude.abs() > 180).then((longitude + 180) % 360 - 180).otherwise(longitude)
     is_place = latitude.is_between(-90, 90) & longitude.is_between(-540, 540) & ((latitude != 0) | (longitude != 0))
@@ -93,7 +93,7 @@ def _placed(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def is_believable(step: pl.Expr, gap: pl.Expr, fastest: float) -> pl.Expr:
-    """Whether a step (m) may have been made in `gap` (s)."""
+    """Whether a step (m) is possible in `gap` (s)."""
     return step <= fastest * gap.abs().clip(lower_bound=_SAME_SECOND)
 
 
@@ -116,15 +116,15 @@ def with_steps(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def is_way(placed: pl.DataFrame, gap: pl.Expr) -> pl.Expr:
-    """Whether each step of `with_steps` may have been made in `gap` (s) in any sport, or is of a steady stretch."""
+    """Whether each step of `with_steps` is possible in `gap` (s) in any sport, or belongs to a steady stretch."""
     is_made = is_believable(pl.col("step"), gap, ANY_SPORT).fill_null(True)
     return is_made if placed.select(is_made.all()).item() else is_made | _is_steady()
 
 
 def _is_steady() -> pl.Expr:
-    """Whether a step is one of so many that lead on, none twice as fast as another: on a motorway, by train, in a glider.
+    """Whether a step belongs to a long run of similar steps, none twice as fast as another: on a motorway, by train, in a glider.
 
-    It costs as much as all else of a track, so it is asked for where there is a step that is too far.
+    It costs as much as the rest of the cleaning, so it is computed only if some step is too long.
     """
     step, speed = pl.col("step"), pl.col("step") / pl.col("gap")
     even = speed.rolling_max(_STRETCH) < 2 * speed.rolling_min(_STRETCH)
@@ -133,7 +133,7 @@ def _is_steady() -> pl.Expr:
 
 
 def step_between(before: int, after: int) -> pl.Expr:
-    """The way (m) from the position so many rows before to the one so many rows after."""
+    """The distance (m) from the position `before` rows back to the one `after` rows ahead."""
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     return column_distance_m(
         latitude.shift(before), longitude.shift(before), latitude.shift(-after), longitude.shift(-after)
@@ -141,7 +141,7 @@ def step_between(before: int, after: int) -> pl.Expr:
 
 
 def _doubles(placed: pl.DataFrame, fastest: float) -> pl.Series:
-    """The rows of a second position of one moment: of two, the one that makes the greater detour."""
+    """The row that makes the greater detour, of each two positions at one moment."""
     step = pl.col("step")
     with_first = step.shift(1).fill_null(0.0) + step_between(1, 1).fill_null(0.0)
     with_second = step_between(2, 0).fill_null(0.0) + step.shift(-1).fill_null(0.0)
@@ -165,9 +165,9 @@ def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
 
 
 def _strays(points: pl.DataFrame, at: str, fastest: float) -> Iterator[int]:
-    """The rows of positions that neither those before nor those behind lead to. A loop: over the few pieces between jumps.
+    """The rows of positions that neither the positions before nor those after confirm. Loops over the few pieces between jumps.
 
-    A few are left out where the ones around them lead to each other; at an end, where nothing moves as fast as their jump.
+    A short piece is dropped if the ones around it connect; at an end, if nothing moves as fast as its jump.
     """
     placed = steps(points, at)
     if is_mostly_faster(placed, fastest):

@@ -1,4 +1,4 @@
-"""A track as lines over time that rise from point to point: the metres covered, by the device or along the positions. Pure.
+"""A track as lines over time that never fall: the metres covered, by the device or along the positions. Pure.
 
 A gap adds no distance, nor does a jump of the positions, while its time counts.
 """
@@ -29,7 +29,7 @@ def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> 
 
 
 def held_mean(points: pl.DataFrame, column: str) -> float | None:
-    """The mean of a column over the time that each value held; of points without times, over the points. None: no value."""
+    """The mean of a column over the time that each value held; without times, over the points. None if there is no value."""
     if not points[column].count():
         return None
     timed = timed_values(points, column, -inf, inf).select(column, held=held_seconds())
@@ -39,7 +39,7 @@ def held_mean(points: pl.DataFrame, column: str) -> float | None:
 
 
 def held_seconds() -> pl.Expr:
-    """Seconds that each point counts for: until the next one, or one before a pause and at the end."""
+    """Seconds for which each point counts: until the next one; 1 before a pause and at the end."""
     gap = pl.col("t").shift(-1) - pl.col("t")
     return pl.when(gap <= HOLDS).then(gap).otherwise(1.0)
 
@@ -56,7 +56,7 @@ def begin_of(points: pl.DataFrame) -> pl.Expr:
 def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
     """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions.
 
-    A step faster than `fastest` (m/s) adds no distance; what lies between the ends of a pause does.
+    A step faster than `fastest` (m/s) adds no distance; the distance between the ends of a pause counts.
     """
     line = line_of_device(points, fastest, over_pauses=True)
     return line_of_positions(points, fastest, over_pauses=True) if line.height < 2 else line
@@ -93,14 +93,14 @@ def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
 
 def _moved(timed: pl.DataFrame) -> pl.DataFrame:
-    """Without what is repeated exactly: a receiver that froze goes on with a leap. Of more than HOLDS seconds both ends stay."""
+    """The rows without exact repetitions: a receiver that froze goes on with a leap. Over more than HOLDS s, both ends stay."""
     of = pl.struct(pl.exclude("t", "since")).rle_id()
     t, first, last = pl.col("t"), pl.col("t").first().over(of), pl.col("t").last().over(of)
     return timed.filter((t == first) | ((t == last) & (last - first > HOLDS)))
 
 
 def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
-    """Without single positions out and back: both ways long, together twice as long as the direct one, and faster than around."""
+    """The rows without single positions out and back: both legs long, twice the direct way in all, and faster than around."""
     way, gap = step_between(1, 0), pl.col("t").diff()
     tried = placed.with_columns(way=way, back=way.shift(-1), direct=step_between(1, 1), speed=way / gap)
     tried = tried.with_columns(slower=pl.min_horizontal("speed", pl.col("speed").shift(-1)))
@@ -116,7 +116,9 @@ def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool, vehicles: bool) -> pl.DataFrame:
-    """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones is no jump, and counts."""
+    """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones isn't a jump,
+    and counts.
+    """
     pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
     speed = pl.col("step") / pl.col("t").diff()
     beside = pl.min_horizontal(speed.shift().fill_null(0), speed.shift(-1).fill_null(0)) if vehicles else pl.lit(0.0)
@@ -132,7 +134,7 @@ def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool,
 
 
 def between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) -> pl.Series:
-    """The height of the line (x, y) at each of `reached`, which lie before the points number `after`."""
+    """The height of the line (x, y) at each of `reached`; these lie before the points with the numbers `after`."""
     before = after - 1
     x_before, y_before = x.gather(before), y.gather(before)
     share = ((reached - x_before) / (x.gather(after) - x_before)).fill_nan(1.0).clip(0.0, 1.0)
@@ -140,7 +142,7 @@ def between(x: pl.Series, y: pl.Series, after: pl.Series, reached: pl.Series) ->
 
 
 def along_line(line: pl.DataFrame, at: pl.Series) -> pl.Series:
-    """The metres that the positions had led until each moment; 0 where there are not two of them."""
+    """The distance (m) along the positions until each moment; 0 if there are fewer than two positions."""
     if line.height < 2:
         return pl.zeros(len(at), pl.Float64, eager=True)
     after = line["t"].search_sorted(at, side="left").clip(1, line.height - 1)

@@ -1,8 +1,8 @@
-"""What a track says: the best power over a time, the best time over a distance, how long each value held, where it led. Pure.
+"""Measures of a track: best power over a time, best time over a distance, how long each value held, where it led. Pure.
 
-A track is read as two lines over time that rise from point to point: energy, and distance. The best window of a length begins or
-ends at a point of such a line, so looking there is exact, whatever the recording's interval. What was not recorded never makes a
-result better: a gap adds no energy and no distance, and a jump of the positions no distance, while its time counts.
+A track is read as two lines over time that never fall: energy, and distance. The best window of a length begins or ends
+at a point of such a line, so looking there is exact, whatever the recording's interval. Missing data never improves a
+result: a gap adds no energy and no distance, and a jump of the positions no distance, while its time counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,14 +30,16 @@ DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DI
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)
 _MOMENT = 1e-6  # s or m: what sums of doubles may differ by
-_AGREE = 0.1  # of a window's length: what the device and the positions may differ (docs/adr/0083)
+_AGREE = 0.1  # part of a window's length by which device and positions may differ (docs/adr/0083)
 MOST_WATTS = (
     2500.0  # world-class track sprinters reach 1,600 W on average (Dorel et al. 2005), the best half as much again
 )
 POSITIONS, DEVICE, LENGTHS, METER = "positions", "device", "lengths", "meter"
-"""What measured a best: positions (the device agrees with them), the device alone, lengths of a pool, a meter (watts, beats)."""
+"""How a best was measured: positions (the device agrees with them), the device alone, lengths of a pool, a meter
+(watts, beats).
+"""
 _Row = tuple[str, float, float, float, str]
-"""measure, width, value, seconds from the first point to the begin of the window, measured_by"""
+"""measure, width, value, seconds from the first point to the start of the window, measured_by"""
 _TRIED_AT_ONCE = 200_000  # windows of each kind: 72 bytes each
 CELL_ZOOM = 21  # 2^21 columns: 19.1 m at the equator, 12.9 m at 47.5° north
 # of the larger tiles of a heat map: at each scale of a map one is 4 to 16 pixels wide
@@ -50,13 +52,12 @@ FASTEST = {"run": 12.5, "walk": 12.5, "swim": 2.5, "ride": 25.0, "e_ride": 25.0}
 
 
 def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
-    """The best power over each of DURATIONS, the highest heart rate over each of BEAT_DURATIONS and, where one moves by oneself,
-    the best time over each of DISTANCES.
+    """The best power over each of DURATIONS, the highest heart rate over each of BEAT_DURATIONS and, for sports under
+    one's own power, the best time over each of DISTANCES.
 
     Args:
         points: of one activity, with the columns of `tracks`.
         sport_group: of core/sports.py.
-
     Returns:
         The columns of `curves` that belong to an activity: measure, width, value, begins_at, measured_by.
     """
@@ -67,9 +68,9 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
-    """For how many seconds each whole watt and each heart rate held: measure, value, seconds.
+    """The seconds for which each whole watt and each heart rate held: measure, value, seconds.
 
-    A point counts until the next one; for one second, where that is more than HOLDS seconds away.
+    A point counts until the next one; for one second if that is more than HOLDS seconds away.
     """
     del sport_group  # counts for every sport
     found = []
@@ -107,7 +108,7 @@ def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) 
 
 
 def _best_rises(t: pl.Series, energy: pl.Series, durations: Sequence[float]) -> list[tuple[float, float, float]]:
-    """Of each duration that fits: the greatest rise of `energy` over it, and when that begins. `t` rises strictly."""
+    """For each duration that fits: the greatest rise of `energy` over it, and when that begins. `t` rises strictly."""
     found: list[tuple[float, float, float]] = []
     for widths in _batches(durations, len(t)):
         tried = _every_window(pl.DataFrame({"x": t, "t": t, "y": energy}), widths)
@@ -125,11 +126,11 @@ def _batches(widths: Sequence[float], points: int) -> list[Sequence[float]]:
 
 
 def _every_window(points: pl.DataFrame, widths: Sequence[float]) -> pl.DataFrame:
-    """For each point and width the window that begins, and the one that ends there, where it is within the line along `x`.
+    """For each point and width, the windows that begin and end there, if they lie within the line along `x`.
 
     Returns:
-        The columns of `points`, `width`, `reached` (the other end, along `x`), `way` (1: the window begins at the point; -1) and
-        `back` (what lies between its begin and the point, along `x`).
+        The columns of `points`, `width`, `reached` (the other end, along `x`), `way` (1: the window begins at the
+        point; -1: it ends there) and `back` (the distance from its beginning to the point, along `x`).
     """
     x, width = pl.col("x"), pl.col("width")
     tried = points.join(pl.DataFrame({"width": widths}, {"width": pl.Float64}), how="cross")
@@ -148,11 +149,12 @@ def _best(tried: pl.DataFrame, place: pl.Expr) -> pl.DataFrame:
 
 
 def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
-    """The least time over each distance of the group that was covered. A step faster than FASTEST adds no distance.
+    """The shortest time over each distance of the group that was covered. A step faster than FASTEST adds no distance.
 
-    Nor does a stretch in which nobody ever was as fast: it is the row `too_fast`, all such stretches in one. Where the positions
-    tell another distance than the device, or none, the time is `measured_by` the device alone. A slower one that both agree on is
-    there, too. A time with fewer than LEAST_POINTS points within is none: it would be guessed between them.
+    Nor does a stretch faster than anybody ever was: all such stretches make one row, `too_fast`. If the positions give
+    another distance than the device, or none, the time is `measured_by` the device alone; a slower time on which both
+    agree is listed too. A time with fewer than LEAST_POINTS points within is dropped, because it would be guessed
+    between them.
     """
     along = line_of_positions(points, FASTEST[group])
     line = line_of_device(points, FASTEST[group])
@@ -172,13 +174,13 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
                 rows = None
                 break
             rows += _best_times(windows, ridden, along, alone)
-    if not line.equals(ridden):  # of a few steps that were too fast, and no vehicle
+    if not line.equals(ridden):  # a few steps were too fast, but it wasn't a vehicle
         rows = [row for windows in _timed_windows(line, group) for row in _best_times(windows, line, along, alone)]
     return _rows(points, [*rows, *_too_fast(whole, ridden)])
 
 
 def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, alone: str) -> Iterator[_Row]:
-    """The rows of the quickest windows: those that the positions agree with, and quicker ones that `alone` tells."""
+    """The rows of the quickest windows: those that the positions confirm, and quicker ones that only `alone` gives."""
     quickest = pl.col("value").arg_min()
     best = _agreeing(_best(windows, quickest), along)
     doubtful = best.filter(~pl.col("agree"))["width"]
@@ -193,7 +195,7 @@ def _best_times(windows: pl.DataFrame, line: pl.DataFrame, along: pl.DataFrame, 
 
 
 def _carried(windows: pl.DataFrame, group: str, points: pl.DataFrame) -> pl.DataFrame:
-    """The windows in which nobody ever was as fast, of the least width that has any. Their heights excuse a ride downhill."""
+    """The windows faster than anybody ever was, of the smallest width that has any. Their heights excuse a ride downhill."""
     least = {width: least_seconds(group, width) for width in DISTANCES[group]}
     found = windows.filter(pl.col("value") < pl.col("width").replace_strict(least, return_dtype=pl.Float64))
     if group == "ride" and found.height:
@@ -218,7 +220,7 @@ def _without(line: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
-    """What `line` lacks of the `whole` one: metres, seconds, and when it begins."""
+    """The part of the `whole` line that `line` lacks: metres, seconds, and when it begins."""
     lost = whole["covered"].diff().fill_null(0.0) - line["covered"].diff().fill_null(0.0)
     steps = whole.select(begins=pl.col("t").shift(), lasts=pl.col("t").diff()).filter(lost > _MOMENT)
     summed = float(lost.sum()), float(steps["lasts"].sum())
@@ -226,7 +228,7 @@ def _too_fast(whole: pl.DataFrame, line: pl.DataFrame) -> list[_Row]:
 
 
 def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
-    """With `agree`: whether the positions lead about as far as each window is wide."""
+    """With `agree`: whether the distance along the positions is about each window's width."""
     begins, width = windows["begins"], windows["width"]
     led = along_line(along, begins + windows["value"]) - along_line(along, begins)
     return windows.with_columns(agree=(led - width).abs() <= _AGREE * width)
@@ -235,7 +237,7 @@ def _agreeing(windows: pl.DataFrame, along: pl.DataFrame) -> pl.DataFrame:
 def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
     """The windows that can be the fastest over each distance, some distances at a time: width, value (s) and begins.
 
-    Where one stood, a window ends at the first moment of the stop, and begins at the last one.
+    At a stop, a window ends at its first moment, or begins at its last one.
     """
     t, covered = line["t"], line["covered"]
     for widths in _batches(DISTANCES[group], len(t)):
@@ -253,7 +255,7 @@ def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
 
 
 def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
-    """As columns of `curves`."""
+    """The rows as columns of `curves`."""
     schema = {
         "measure": pl.String,
         "width": pl.Float64,
@@ -269,7 +271,7 @@ def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
 
 
 def cells(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
-    """The cells that an activity's points lie in, each once: x, y of the tiles at CELL_ZOOM.
+    """The cells that contain an activity's points, each once: x, y of the tiles at CELL_ZOOM.
 
     Tiles are those of web maps: EPSG:3857, x to the east, y to the south, from the corner at 180° W and 85.05° N.
     """

@@ -1,7 +1,8 @@
-"""What a track sums up to: moving time, climb, top speed, normalised power, and what the heart did for it. Pure.
+"""Totals of a track: moving time, climb, top speed, normalised power, and the heart rate's part in it. Pure.
 
-One method for every source, so that years compare. What the points don't tell is None, never 0. The thresholds were held against
-what devices and Strava say of the same recordings: strava_pipeline_tests/samples/test_track_summaries.py has the differences.
+One method for every source, so that years compare. Unknown values are None, never 0. The thresholds were held against
+devices' and Strava's values of the same recordings: strava_pipeline_tests/samples/test_track_summaries.py has the
+differences.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ _SPEED_OVER = 10  # s around a moment
 _TOP_OVER = 5  # s: so Strava's top speeds of tracks without a device's speed come out to 0.01 m/s
 _SMOOTHED = 15  # s around a moment
 _SPIKE = 30.0  # m off what lies around: more than anybody climbs or falls in half that time
-_STEADY, _ROUGH = 2.0, 10.0  # m: a rise or fall that counts, of a barometer or a map, and of bare GPS
+_STEADY, _ROUGH = 2.0, 10.0  # m: smallest rise or fall that counts, by a barometer or a map, and by bare GPS
 _ON_FOOT = ("run", "walk")  # whose speed follows the effort; on wheels it follows slopes and wind
 _MOST_REST = 0.25  # of the time: the heart recovers, so that halves around such rests compare nothing
 _ROUGHNESS = 0.1  # m turned back a second: steady altitudes of the samples have up to 0.03, a phone's GPS 0.16
@@ -33,7 +34,7 @@ _COLUMNS = [name for name in TRACK_SUMMARIES.polars_schema if name not in ("acti
 
 
 def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
-    """One row with the columns of `track_summaries` that belong to an activity; no row where the points tell nothing.
+    """One row with the columns of `track_summaries` that belong to an activity; no row if the points give nothing.
 
     Args:
         points: of one activity, with the columns of `tracks`.
@@ -63,15 +64,15 @@ def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def fastest(sport_group: str | None) -> float:
-    """On a bike more than a best believes: a descent has a top speed."""
+    """The fastest believable speed (m/s). For a bike it is higher than in bests, because a descent has a top speed."""
     return ANY_SPORT if sport_group in ("ride", "e_ride") else FASTEST.get(sport_group or "", ANY_SPORT)
 
 
 def _moving_time(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> int | None:
     """Seconds in intervals at which the median speed over 10 s is above a threshold; without any distance, those with power.
 
-    A stop of less than 15 s counts as motion. A gap of up to a minute (or thrice what is usual in the recording) counts if the
-    next point is far enough away; a longer one is a pause.
+    A stop of less than 15 s counts as motion. A gap of up to a minute (or three times the recording's usual interval)
+    counts if the next point is far enough away; a longer one is a pause.
     """
     if not line["step"].sum():
         powered = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
@@ -97,12 +98,12 @@ def _moving(line: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def _over(value: pl.Expr, seconds: int) -> pl.Expr:
-    """The value of what lies around each row, by `t`, whole seconds."""
+    """An aggregate over a window of `seconds` around each row, by `t`, whole seconds."""
     return value.rolling("t", period=f"{seconds}i", offset=f"-{(seconds + 1) // 2}i")
 
 
 def _top_speed(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None) -> float | None:
-    """The greatest mean speed over 5 s (m/s): by the device, or else along the distance; faster than anybody is no speed."""
+    """The greatest mean speed over 5 s (m/s): by the device, or else along the distance; implausible speeds are ignored."""
     told = timed_values(points, "speed", 0.0, fastest(sport_group)).with_columns(pl.col("t").cast(pl.Int64))
     if told["speed"].sum():
         means = told.select(top=_over(pl.col("speed").mean(), _TOP_OVER))
@@ -114,9 +115,10 @@ def _top_speed(line: pl.DataFrame, points: pl.DataFrame, sport_group: str | None
 
 
 def _climb(points: pl.DataFrame) -> dict[str, float | None]:
-    """The sum of the rises (m) of the altitude's mean over 15 s, each from a low to a high, where either is left by a threshold.
+    """The sum of the rises (m) of the altitude's mean over 15 s; a rise goes from a low to a high, each confirmed by a threshold.
 
-    That of the falls in the same way. None: no altitude, or one that never changes, as of a device that measures none.
+    The sum of the falls is computed in the same way. None without altitude, or if it never changes, as of a device that
+    measures none.
     """
     told = timed_values(points, "altitude", *BELIEVABLE["altitude"]).with_columns(pl.col("t").cast(pl.Int64))
     altitude = pl.col("altitude")
@@ -129,7 +131,7 @@ def _climb(points: pl.DataFrame) -> dict[str, float | None]:
 
 
 def _is_rough(heights: pl.DataFrame) -> bool:
-    """Whether the altitude jitters as that of bare GPS does: files don't say what it was measured by."""
+    """Whether the altitude jitters like that of plain GPS: files don't say how it was measured."""
     lasts, here = pl.col("t").diff(), pl.col("altitude").diff()
     before = here.shift()
     back = pl.when(before * here < 0).then(pl.min_horizontal(before.abs(), here.abs())).otherwise(0.0)
@@ -138,7 +140,7 @@ def _is_rough(heights: pl.DataFrame) -> bool:
 
 
 def _climbed(heights: Iterable[float], threshold: float) -> float:
-    """A loop, as where a rise ends depends on where it began: 20 ms for ten hours by the second."""
+    """The sum of the rises. A loop, because where a rise ends depends on where it began: 20 ms for ten hours by the second."""
     climbed, is_rising = 0.0, False
     low = high = next(iter(heights))
     for height in heights:
@@ -172,10 +174,10 @@ def _aerobic(
 ) -> dict[str, float | str | None]:
     """Efficiency factor, aerobic decoupling, and why there is none: the columns of `track_summaries`.
 
-    Efficiency: normalised power, or on foot the mean speed in motion (m/min), by the mean heart rate. Decoupling: by how many
-    per cent that of the second half is below that of the first one. Halves are of the time with both values, each long enough
-    for normalised power. After Friel, Aerobic Endurance and Decoupling, TrainingPeaks; on foot he takes the speed that would be
-    as hard on the level, here it is the speed as it was.
+    Efficiency: normalised power, or on foot the mean speed in motion (m/min), divided by the mean heart rate.
+    Decoupling: by how many per cent the second half's efficiency is below the first half's. Halves are of the time with
+    both values, each long enough for normalised power. After Friel, Aerobic Endurance and Decoupling, TrainingPeaks; on
+    foot he takes the speed that would be as hard on the level, here it is the speed as it was.
     """
     on_foot = sport_group in _ON_FOOT
     beats = timed_values(points, "heartrate", *BEATS).with_columns(pl.col("t").cast(pl.Int64))
@@ -206,13 +208,13 @@ def _speeds(line: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def _powers(points: pl.DataFrame) -> pl.DataFrame:
-    """For how long each power held: `t`, `lasts` and `output`, watts."""
+    """How long each power held: `t`, `lasts` and `output`, watts."""
     powered = timed_values(points, "watts", 0.0, MOST_WATTS)
     return powered.select(pl.col("t").cast(pl.Int64), held_seconds().cast(pl.Int64).alias("lasts"), output="watts")
 
 
 def _efficiencies(paired: pl.DataFrame, *, on_foot: bool) -> tuple[float, ...]:
-    """The output by the mean heart rate: of the whole, of the first half and of the second one."""
+    """The output divided by the mean heart rate: for the whole, the first half and the second half."""
     output, power = (pl.col("output"), 1) if on_foot else (pl.col("output").rolling_mean(_AVERAGED), 4)
     seconds = paired.select(pl.col("output", "heartrate").repeat_by("lasts").explode())
     each = seconds.select("heartrate", output=output.pow(power))

@@ -1,4 +1,7 @@
-"""Items of a page that are no activity: which, and why, without a value of theirs. No Polars here, for records are read often."""
+"""Items of a page that can't be read as activities: which, and why, without any of their values.
+
+Without Polars, because records are read often.
+"""
 
 import hashlib
 import json
@@ -23,7 +26,7 @@ class UnreadableItem:
 
 
 def kind_of(value: Any) -> str:
-    """What kind of JSON value it is, in words."""
+    """The kind of a JSON value, in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,7 +1,8 @@
-"""The way that a track leads: cells of the map at one zoom, its length and its extent. Routes and tiles follow from it. Pure.
+"""The way of a track: cells of the map at one zoom, its length and its extent, from which routes and tiles follow. Pure.
 
-A track is read as the straight steps between its positions, each filled in every 20 m, so that a sparse recording leaves no
-holes. A step that is too long, or faster than anybody goes, is no part of the way: nobody knows what lay between.
+A track is read as the straight steps between its positions, each filled in every 20 m, so that a sparse recording
+leaves no holes. A step that is too long, or implausibly fast, isn't part of the way, because what lay between is
+unknown.
 """
 
 import polars as pl
@@ -13,19 +14,18 @@ from strava_pipeline.core.track_summaries import fastest
 WAY_FORM = 1  # raised whenever the same points would come to something else
 WAY_ZOOM = 18  # of the cells: 153 m wide at the equator, 103 m at 47.5° north
 _EVERY = 20.0  # m
-_LONGEST_STEP = 1000.0  # m: a point a minute at 60 km/h; a straight line over more is no way that anybody took
+_LONGEST_STEP = 1000.0  # m: a point a minute at 60 km/h; nobody travels further in a straight line
 _DEGREE_M = 111_195.0  # length of a degree of a great circle
 
 
 def way_measures(points: pl.DataFrame, sport_group: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A track's row of `track_ways` and its rows of `way_cells`, without what the activity says; none where there is no step.
+    """A track's row of `track_ways` and its rows of `way_cells`, without the activity's own columns; empty without a step.
 
     Args:
         points: of one activity, with the columns of `tracks`.
         sport_group: of core/sports.py.
-
     Returns:
-        length_m, extent_m (the diagonal of what the way fits in), cells; and x, y, first_m (metres along the way).
+        length_m, extent_m (the diagonal of the way's bounding box), cells; and x, y, first_m (metres along the way).
     """
     steps = _steps(points, sport_group)
     cells = _cells(steps)
@@ -39,9 +39,10 @@ def way_measures(points: pl.DataFrame, sport_group: str | None) -> tuple[pl.Data
 
 
 def _steps(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
-    """The ends of the steps in order: latitude, lng, along (metres until there), with the change since the step's begin.
+    """The ends of the steps in order: latitude, lng, along (metres until there), with the change since the step's start.
 
-    `lng` may leave ±180°, so that a way over the antimeridian is one. The begin of a way behind a gap is a step of no length.
+    `lng` may leave ±180°, so that a way over the antimeridian is continuous. The start of a way after a gap is a step
+    of length 0.
     """
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     somewhere = (latitude != 0) | (longitude != 0)  # 0, 0 is what devices write without a position
@@ -81,7 +82,7 @@ def _steps(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 
 
 def _cells(steps: pl.DataFrame) -> pl.DataFrame:
-    """The cells that the filled steps come through, each once, with where along the way that is first."""
+    """The cells that the filled steps cross, each once, with the distance along the way of the first crossing."""
     back = pl.col("back") / pl.col("parts")  # of the step, from its end
     lng = (pl.col("lng") - back * pl.col("d_lng") + 180) % 360 - 180
     x, y = column_tiles(pl.col("latitude") - back * pl.col("d_lat"), lng, WAY_ZOOM)

@@ -1,6 +1,6 @@
-"""A person's own cards: what the head of a `.sql` file says of one, and how the rows of its query are drawn.
+"""A person's own cards: the settings in the head of a `.sql` file, and how the rows of its query are drawn.
 
-A file begins with comments such as `-- kind: bars`; what follows is one SELECT. Files are read, and queries run, by
+A file begins with comments such as `-- kind: bars`; one SELECT follows. Files are read, and queries run, by
 lake/dashboard/widgets.py.
 """
 
@@ -16,19 +16,19 @@ _LONGEST = 100  # characters of a title or a unit
 Kind = Literal["number", "table", "bars", "line", "map"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST_SERIES = 6  # lines in a chart; more can't be distinguished
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # of a file, without .sql: it is a part of an address
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # a file's name without .sql: it is a part of an address
 _HEAD = re.compile(r"--\s*(title|kind|unit|page)\s*:(.*)", re.IGNORECASE)
-_UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # names of columns whose numbers count nothing
+_UNGROUPED = re.compile(r"(.*_)?(id|year)", re.IGNORECASE)  # columns with such names hold numbers that aren't amounts
 Cell = int | float | str | bool | None
 
 
 class WidgetError(PipelineError):
-    """Why a widget shows nothing; for whoever wrote it."""
+    """Why a widget shows nothing; addressed to its author."""
 
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """What a file says. `has_page`: it is a page of its own and no card of the first page; `unit`: of its numbers."""
+    """The settings of a file. `has_page`: a page of its own instead of a card on the first page; `unit`: of its numbers."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ def is_name(text: str) -> bool:
 
 
 def read_widget(name: str, text: str) -> Widget:
-    """The widget of a file. Raises WidgetError where its head can't be used."""
+    """The widget in a file. Raises WidgetError if its head can't be used."""
     said: dict[str, str] = {}
     for line in text.lstrip().splitlines():
         if not line.startswith("--"):
@@ -72,7 +72,7 @@ def read_widget(name: str, text: str) -> Widget:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a script draws. `x`: numbers, seconds since 1970 of a wall clock (`is_time`), or places of `names`."""
+    """The data of a chart. `x`: numbers, seconds since 1970 of a wall clock (`is_time`), or places of `names`."""
 
     kind: Kind
     unit: str
@@ -84,7 +84,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place on a map, with what is said of it."""
+    """A place on a map, with its text."""
 
     latitude: float
     longitude: float
@@ -93,7 +93,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What is shown of a widget: its rows, with a chart or places where its kind has them; or why there is nothing."""
+    """A widget as shown: its rows, with a chart or places if its kind has them; or why it shows nothing."""
 
     found: WidgetRows | None = None
     chart: Chart | None = None
@@ -102,7 +102,7 @@ class Drawn:
 
 
 def drawn(widget: Widget, found: WidgetRows) -> Drawn:
-    """The rows as the widget's kind draws them. Raises WidgetError where they can't be drawn so."""
+    """The rows as the widget's kind draws them. Raises WidgetError if they can't be drawn so."""
     match widget.kind:
         case "bars" | "line" if found.rows:
             chart = chart_of(widget, found)
@@ -141,7 +141,7 @@ def _is_number(value: Cell) -> bool:
 
 
 def _axis(values: Sequence[Cell]) -> tuple[list[float], bool, list[str]]:
-    """Places on the axis, whether they are moments, and the names at them where they are neither numbers nor moments."""
+    """Positions on the axis, whether they are moments, and the names at them if they are neither numbers nor moments."""
     if all(map(_is_number, values)):
         return [float(value) for value in values if value is not None], False, []
     try:
@@ -152,7 +152,7 @@ def _axis(values: Sequence[Cell]) -> tuple[list[float], bool, list[str]]:
 
 
 def points_of(found: WidgetRows) -> list[Point]:
-    """The places of a query with the columns latitude and longitude, without those that are nowhere. Raises WidgetError."""
+    """The places of a query with the columns latitude and longitude, without invalid ones. Raises WidgetError."""
     place = {name.lower(): number for number, name in enumerate(found.columns)}
     if not {"latitude", "longitude"} <= place.keys():
         raise WidgetError("A widget of kind map needs the columns latitude and longitude.")
@@ -171,7 +171,7 @@ def _is_within(value: Cell, bound: float) -> bool:
 
 
 def cell_text(value: Cell, column: str = "") -> str:
-    """A value as a table shows it: `1,234.5`, `yes`; a dash for none. The numbers of ids and years are not grouped."""
+    """A value in a table: `1,234.5`, `yes`; a dash for None. The numbers of ids and years are not grouped."""
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""The local years that are partitions, and the stretch of time that a listing of a year or a month asks for.
+"""The local years that are partitions, and the time window of a listing of a year or a month.
 
-Strava's `after` and `before` are exclusive epoch seconds and compare `start_date`, the instant. The year of an
-activity is that of its local start, up to 14 hours apart, so the window of a year or a month is a day wider on both sides. Only
+Strava's `after` and `before` are exclusive epoch seconds and compare `start_date`, the instant. The year of an activity
+is that of its local start, up to 14 hours apart, so the window of a year or a month is a day wider on both sides. Only
 the standard library is imported: commands that only read need this module.
 """
 
@@ -39,14 +39,18 @@ class YearRange:
 
 
 def year_window(first: int, last: int, years: YearRange) -> tuple[int | None, int | None]:
-    """(after, before) that hold the local years from one to another; the first partition has no start, the newest no end."""
+    """(after, before) around the local years `first` to `last`; the first partition has no start, the newest no end."""
     after = None if first <= years.first else int((_new_year(first) - _MARGIN).timestamp())
     before = None if last >= years.newest else int((_new_year(last + 1) + _MARGIN).timestamp())
     return after, before
 
 
 def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int]]:
-    """The years, ascending, in stretches without a gap; `at_most`: how many years a stretch has."""
+    """The years, ascending, in stretches without a gap; `at_most`: the maximum number of years in a stretch.
+
+    >>> stretches([2019, 2020, 2021, 2023], at_most=2)
+    [[2019, 2020], [2021], [2023]]
+    """
     found: list[list[int]] = []
     for year in sorted(set(years)):
         if found and found[-1][-1] == year - 1 and len(found[-1]) != at_most:
@@ -57,25 +61,29 @@ def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int
 
 
 def years_of_runs(years: Iterable[int]) -> list[list[int]]:
-    """The years of each run that whole years take, the newest first; the same as Dagster makes of a backfill."""
+    """The years of each run for whole years, the newest first; the same split as a Dagster backfill's."""
     return stretches(years, YEARS_A_RUN)[::-1]
 
 
 def month_window(month: str) -> tuple[int, int]:
-    """(after, before) that hold the local month, which is written 2026-10."""
+    """(after, before) around the local month `month`, as 2026-10."""
     first = datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC)
     after = first + timedelta(days=31)  # in the next month
     return int((first - _MARGIN).timestamp()), int((after.replace(day=1) + _MARGIN).timestamp())
 
 
 def months_within(first: str, last: str) -> list[str]:
-    """The months from one to another, both included, as 2026-10; none where the last is before the first."""
+    """The months from `first` to `last`, both included, as 2026-10; empty if `last` is before `first`.
+
+    >>> months_within("2026-11", "2027-01")
+    ['2026-11', '2026-12', '2027-01']
+    """
     begin, end = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last))
     return [f"{place // 12:04}-{place % 12 + 1:02}" for place in range(begin, end + 1)]
 
 
 def years_since(start: datetime | None, years: YearRange) -> list[int]:
-    """The partitions that a listing from `start` may touch; all of them where it has no start."""
+    """The partitions that a listing from `start` may touch; all of them if it has no start."""
     first = years.first if start is None else years.clamp((start - _MARGIN).year)
     return years.since(first)
 
@@ -85,7 +93,7 @@ def _new_year(year: int) -> datetime:
 
 
 def years_by_day(found: Mapping[int, datetime], day_text: Callable[[datetime], str] = "{:%Y-%m-%d}".format) -> str:
-    """Years with a moment each, in words: those of one day together, the newest first. 2025–2026 on 2026-11-22, 2024 on …"""
+    """Years with a moment each, in words, grouped by day, the newest first: 2025–2026 on 2026-11-22, 2024 on …"""
     spans: list[tuple[int, int, datetime]] = []
     for year, at in sorted(found.items(), reverse=True):
         if spans and spans[-1][0] == year + 1 and spans[-1][2].date() == at.date():

@@ -1,8 +1,8 @@
-"""The base of an emulated service: what it remembers, its gate, and the control paths below /_emulator. The server is server.py.
+"""The base of an emulated service: its memory, its gate, and the control paths below /_emulator. The server is server.py.
 
-A service is a subclass of EmulatedService with what it has and its pages, and `application` of its routes. The gate asks who
-calls, counts limits, applies faults, records calls, and sets the Date header (uvicorn sends none). The control paths order faults
-and time and show the journal; they need no token, and no real service has them.
+A service is a subclass of EmulatedService with its data and pages, and `application` of its routes. The gate checks the
+login, counts limits, applies faults, records calls, and sets the Date header (uvicorn sends none). The control paths
+order faults and time and show the journal; they need no token, and no real service has them.
 """
 
 import asyncio
@@ -50,10 +50,10 @@ class EmulatedService:
     """The memory of one emulated service; `app.state.emulator` of its application.
 
     Args:
-        faults, journal: what goes wrong on order, and the calls so far.
-        headers: of every answer that is a fault.
-        key: the login, as the default `is_login` takes it.
-        limit: calls in a window of `window_seconds`; None: any number.
+        faults, journal: the ordered faults, and the calls so far.
+        headers: of every faulty answer.
+        key: the login, for the default `is_login`.
+        limit: calls in a window of `window_seconds`, or None for any number.
 
     `title` is the name on error pages; `api`, `token_path`, `activity` and `identifier` are Journal's.
     """
@@ -92,7 +92,7 @@ class EmulatedService:
         return self.clock.epoch()
 
     def is_counted(self, path: str) -> bool:
-        """Whether a call needs a login and counts in the limits; what gets a token does not."""
+        """Whether a call needs a login and counts in the limits; calls that get a token do not."""
         return path != self.token_path
 
     def is_login(self, request: Request) -> bool:
@@ -100,11 +100,11 @@ class EmulatedService:
         return bearer_of(request) == self.key
 
     def refusal(self, request: Request) -> Response | None:
-        """The answer to a call that is not let through. Counts the others."""
+        """The answer to a rejected call, or None. Counts accepted ones."""
         return self.over(self.window, self.limit) if self.is_login(request) else self.error(401)
 
     def over(self, window: WindowCount, most: int | None) -> Response | None:
-        """Count a call in a window; the refusal of one that is more than `most`."""
+        """Count a call in a window; returns the refusal of one beyond `most`, or None."""
         calls = window.count(self.epoch)
         if most is None or calls <= most:
             return None
@@ -114,23 +114,23 @@ class EmulatedService:
         return refused
 
     def left(self) -> Headers:
-        """The headers of every answer that is no fault, such as what is left of a limit."""
+        """The headers of every answer without a fault, such as the rest of a limit."""
         return []
 
     def error_body(self, status: int) -> Json:
-        """The JSON that the service sends with an error status."""
+        """The service's JSON for an error status."""
         return {"message": status_phrase(status)}
 
     def error(self, status: int) -> Response:
-        """An error as the service sends it."""
+        """An error in the service's form."""
         return answer(self.error_body(status), status)
 
     def content(self, content: bytes | None, media_type: str = "application/octet-stream") -> Response:
-        """A file; 404 for none."""
+        """A file, or 404 for None."""
         return self.error(404) if content is None else Response(content, media_type=media_type)
 
     def written(self, request: Request, sent: object, reply: Response) -> Response:
-        """Record a call that changed something, or was refused to, with what was sent; returns its answer."""
+        """Record a call that changed something, or was refused to, with its body; returns its answer."""
         self.journal.record_write(self.clock.now(), request.method, request.url.path, sent, reply.status_code)
         return reply
 
@@ -144,7 +144,7 @@ ServiceT = TypeVar("ServiceT", bound=EmulatedService)
 
 
 class Gate(Generic[ServiceT]):
-    """ASGI middleware: what happens to a call of the API before and after its page; it dates every answer."""
+    """ASGI middleware: the processing of an API call before and after its page; it dates every answer."""
 
     def __init__(self, app: ASGIApp, state: ServiceT) -> None:
         self._app, self.state = app, state
@@ -167,7 +167,7 @@ class Gate(Generic[ServiceT]):
         recorded.finish(await self.answer(scope, receive, recorded.send, headers=headers, fault=fault))
 
     def recorded(self, scope: Scope, path: str, send: Send, *, is_counted: bool) -> "RecordedSend":
-        """The send of a call that the journal is to have; `path` begins after the API's own."""
+        """The send of a call to be recorded in the journal; `path` begins after the API's own."""
         journal, clock, method = self.state.journal, self.state.clock, scope["method"]
         if is_counted:
             query = scope["query_string"].decode("latin-1")
@@ -175,7 +175,7 @@ class Gate(Generic[ServiceT]):
         return RecordedSend(lambda status: journal.record_other_call(clock.now(), method, scope["path"], status), send)
 
     def error_body(self, status: int) -> Json:
-        """The JSON that the service sends with an error status."""
+        """The service's JSON for an error status."""
         return self.state.error_body(status)
 
     def shorten_page(self, query: dict[str, str], rows: int | None) -> None:
@@ -231,7 +231,7 @@ class RecordedSend:
         await self._send(message)
 
     def finish(self, status: int) -> None:
-        """Record the call unless that has happened; status 0: no answer was sent."""
+        """Record the call unless already recorded; status 0: no answer was sent."""
         record, self._record = self._record, None
         if record is not None:
             record(status)
@@ -262,7 +262,7 @@ def status_phrase(status: int) -> str:
 
 
 def bearer_of(request: Request) -> str | None:
-    """The token of a login by bearer; None: it is none."""
+    """The token of a bearer login, or None for other logins."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token if kind == "Bearer" else None
 
@@ -270,13 +270,13 @@ def bearer_of(request: Request) -> str | None:
 def rows_of(
     found: Sequence[ItemT], request: Request, start: str = "start", limit: str = "limit", *, most: int = 1000
 ) -> Sequence[ItemT]:
-    """The part of a list that a call asks for by place; ValueError for what is no number. Without a limit 20 rows."""
+    """The requested part of a list by position. Raises ValueError for other text than a number. Without a limit 20 rows."""
     first, rows = (int(request.query_params.get(name, preset)) for name, preset in ((start, 0), (limit, 20)))
     return found[first : first + min(rows, most)]
 
 
 async def sent_json(request: Request) -> Any:
-    """The body of a call; None where it is no JSON."""
+    """The JSON body of a call, or None if it isn't JSON."""
     try:
         return json.loads(await request.body())
     except ValueError:

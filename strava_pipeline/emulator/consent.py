@@ -18,10 +18,10 @@ class Consents:
     """The application of a service, its codes and tokens.
 
     Args:
-        denied: the person does not agree.
+        denied: whether the person refuses.
         withheld: scopes that the person does not grant.
         codes: when each was given (epoch seconds), for which address and scopes.
-        tokens: the access tokens that are accepted, each with its scopes.
+        tokens: the accepted access tokens, each with its scopes.
     """
 
     client_id: str
@@ -47,7 +47,7 @@ class Consents:
         return RedirectResponse(f"{redirect}?{urlencode(back)}", 302)
 
     def exchange(self, sent: Json, epoch: float, *, with_redirect: bool) -> tuple[str, str] | None:
-        """The token and the scopes that a code buys; None: it is refused."""
+        """The token and the scopes for a code, or None if it is refused."""
         at, redirect, scopes = self.codes.pop(str(sent.get("code")), (0.0, "", ""))
         is_application = (sent.get("client_id"), sent.get("client_secret")) == (self.client_id, self.client_secret)
         if not is_application or epoch - at > CODE_SECONDS or (with_redirect and sent.get("redirect_uri") != redirect):
@@ -61,13 +61,13 @@ class Consents:
         return self.scopes_of(authorization) is not None
 
     def scopes_of(self, authorization: str) -> str | None:
-        """The scopes of the token in a header, with commas between; None: it is no login with one of the tokens."""
+        """The scopes of the token in a header, separated by commas, or None for an unknown token."""
         kind, _, token = authorization.partition(" ")
         return self.tokens.get(token) if kind == "Bearer" else None
 
 
 def consent_route(consents: Consents, epoch: Callable[[], float]) -> Route:
-    """The page."""
+    """The route of the page."""
 
     async def authorize(request: Request) -> Response:
         return consents.agree(dict(request.query_params), epoch())

@@ -32,11 +32,11 @@ _Some = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)]
 
 
 class Orders(BaseModel, frozen=True, extra="forbid", strict=True):
-    """What happens to events. `lose` and `duplicate`: a number of the next events, or a share of all (a float from 0 to 1).
+    """The handling of events. `lose` and `duplicate`: a number of the next events, or a share of all (a float from 0 to 1).
 
-    `shuffle`: as many events are held back, then sent in another order. `hold`: no event is sent. `timeout` and `pause`
-    (between attempts) in real seconds; the handshake has the same timeout. `growth`: by how much each pause is longer than the
-    one before, as a factor.
+    `shuffle`: that many events are held back, then sent in another order. `hold`: no event is sent. `timeout` and
+    `pause` (between attempts) in real seconds; the handshake has the same timeout. `growth`: the factor by which each
+    pause is longer than the one before.
     """
 
     lose: _Some = 0
@@ -105,7 +105,7 @@ class Deliveries:
             self._release()
 
     def idle(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until no event is under way, except those held back; whether that is so."""
+        """Wait at most `timeout` seconds until no event is under way, except those held back; returns whether that happened."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or not (self._queue or self._busy), timeout)
             return not (self._queue or self._busy)
@@ -134,7 +134,7 @@ class Deliveries:
         return bool(amount > 0)
 
     def _release(self) -> None:
-        """Queue the events that the orders don't hold back."""
+        """Queue the events that are not held back."""
         if self.orders.hold:
             return
         size = self.orders.shuffle
@@ -195,23 +195,23 @@ def is_local(url: str) -> bool:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
         return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
-    except ValueError:  # another name, an incomplete IPv6 address, a port that is no number
+    except ValueError:  # another name, an incomplete IPv6 address, an invalid port
         return False
 
 
 def shown_address(url: str) -> str:
-    """Host and port of a callback: all that may be shown, because its path may hold a secret."""
+    """Host and port of a callback, the only parts that may be shown, because its path may contain a secret."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def ask(url: str, query: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
-    """GET with added parameters: status and body of an answer that comes within `seconds`, else NO_ANSWER."""
+    """GET with added parameters: status and body of an answer within `seconds`, otherwise NO_ANSWER."""
     separator = "&" if urlsplit(url).query else "?"
     return _exchange("GET", f"{url}{separator}{urlencode(query)}", seconds)
 
 
 def post(url: str, body: bytes, seconds: float, headers: Mapping[str, str] = MappingProxyType({})) -> int:
-    """POST JSON: the status of an answer that comes within `seconds`, else NO_ANSWER."""
+    """POST JSON: the status of an answer within `seconds`, otherwise NO_ANSWER."""
     return _exchange("POST", url, seconds, body=body, headers={"Content-Type": JSON_TYPE, **headers})[0]
 
 

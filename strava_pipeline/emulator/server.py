@@ -1,4 +1,4 @@
-"""Serves the pages of any emulated service with uvicorn, in a thread or in the foreground. What the pages are is base.py's."""
+"""Serves the pages of any emulated service with uvicorn, in a thread or in the foreground. The pages are base.py's."""
 
 import asyncio
 import contextlib
@@ -88,7 +88,7 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     def end(self) -> None:
-        """Close everything, calls under way included; for another thread."""
+        """Close everything, including calls under way; for another thread."""
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def on_tick(self, counter: int) -> bool:

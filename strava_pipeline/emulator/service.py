@@ -1,7 +1,8 @@
-"""The parts that every emulated service is built from: answers, errors, a clock, windows, a journal of calls, and faults.
+"""The building blocks of every emulated service: answers, errors, a clock, windows, a journal of calls, and faults.
 
-A fault is ordered for certain calls: a plan says which calls it hits, and each fault knows how it happens on the wire. Broken
-connections need server.py, whose protocol gives each request its transport. No paths, and nothing that only one service does.
+A fault is ordered for certain calls: a plan says which calls it hits, and each fault knows its form on the wire. Broken
+connections need server.py, whose protocol gives each request its transport. No paths, and nothing that only one service
+does.
 """
 
 import asyncio
@@ -52,8 +53,8 @@ def answer(value: object, status: int = 200, headers: Mapping[str, str] | None =
 class Clock:
     """The emulator's own time: a start, plus real time multiplied by a speed, plus jumps.
 
-    Whatever depends on time (tokens, limits, which activities exist, the Date header) asks this clock.
-    `steady` is a monotonic clock in seconds; tests may pass their own.
+    Everything that depends on time (tokens, limits, which activities exist, the Date header) asks this clock. `steady`
+    is a monotonic clock in seconds; tests may pass their own.
     """
 
     def __init__(self, start: datetime, speed: float, steady: Callable[[], float] = time.monotonic) -> None:
@@ -101,7 +102,7 @@ class WindowCount:
             self._window, self.calls = window, 0
 
     def count(self, epoch: float) -> int:
-        """Count a call at an instant; how many there are now."""
+        """Count a call at an instant; returns the number so far."""
         self.move_to(epoch)
         self.calls += 1
         return self.calls
@@ -197,13 +198,14 @@ def ordered(kind: type[OrderT], order: Json) -> OrderT:
 
 
 class Fault(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_str=True):
-    """What goes wrong, for which calls: `path` and everything below it, with these `query` parameters, by `method`.
+    """A fault for certain calls: `path` and everything below it, with these `query` parameters, by `method`.
 
-    `method` None: by any. A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: nothing below it is
-    meant. The first `after` matching calls succeed, the next `times` meet the fault, all of them where it is negative.
-    `processed`: the connection is reset after the work was done, so that only the answer is lost. `mid_body`: it is reset in the
-    middle of the answer. Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`: `body` is
-    the whole answer with status line and headers, one character per byte. Kind `short_page`: the page has `rows` rows.
+    `method` None: any. A * in `path` stands for any characters, as in /rides/*/gpx; `exact`: only the path itself. The
+    first `after` matching calls succeed, the next `times` meet the fault, all of them if it is negative. `processed`:
+    the connection is reset after the work was done, so that only the answer is lost. `mid_body`: it is reset in the
+    middle of the answer. Kind `date`: only the Date header is wrong, `seconds` ahead or the text `body`. Kind `raw`:
+    `body` is the whole answer with status line and headers, one character per byte. Kind `short_page`: the page has
+    `rows` rows.
     """
 
     path: Annotated[str, Field(pattern="^/")]

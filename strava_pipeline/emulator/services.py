@@ -1,6 +1,6 @@
-"""The other services of the athlete whose activities the emulated Strava has: each at an address of its own, and a table.
+"""The other services of the athlete of the emulated Strava: each at an address of its own, and a table.
 
-The same efforts with each service's differences; some are missing at each. What is the same effort is returned, for tests of
+The same efforts with each service's differences; some are missing at each. The true matches are returned, for tests of
 matching. A service NAME has a function `fill` in ingest/NAME/emulator/athlete.py.
 """
 
@@ -22,13 +22,14 @@ SETTINGS_FILE = "services.env"
 
 @dataclass(frozen=True, slots=True)
 class Athlete:
-    """Whose services they are.
+    """The athlete of the services.
 
     Args:
         activities: SummaryActivity of everything at Strava.
         gear_names: names of gear by Strava's id.
         folder: where tokens and the table are written.
-        now: where the clocks of the services start (UTC), and how many seconds they go in a second.
+        now: where the clocks of the services start (UTC).
+        speed: how many seconds they advance in a second.
     """
 
     activities: Sequence[Json] = field(repr=False)
@@ -44,10 +45,10 @@ class Service:
     """A filled service.
 
     Args:
-        app: its pages; None: it has none.
+        app: its pages, or None.
         settings: by name, `{url}` for the address of `app`.
         pairs: Strava's id of each of its activities that are at Strava, by the id here.
-        alone: how many activities it has that no other service has.
+        alone: the number of its activities that no other service has.
     """
 
     app: Starlette | None
@@ -64,7 +65,7 @@ def began(activity: Json) -> datetime:
 
 @contextmanager
 def served(athlete: Athlete, names: Collection[str]) -> Iterator[tuple[dict[str, Service], dict[str, str]]]:
-    """The services of these names, running in threads on free ports, and the settings that lead there, by their names.
+    """The services of these names, running in threads on free ports, and the settings for them, by name.
 
     The settings are also written to SETTINGS_FILE in the athlete's folder.
     """

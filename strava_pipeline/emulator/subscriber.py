@@ -1,7 +1,7 @@
-"""Where an emulated service besides Strava posts what changed: a callback that is set by hand, and events that go together.
+"""The callback of an emulated service besides Strava, which is set by hand, and events that belong together.
 
-Which change raises an event, and what a delivery looks like, is the service's business. Strava, whose callback subscribes by its
-API and gets one event at a time, has its own (strava/application_api.py).
+Which change raises an event, and the format of a delivery, is the service's business. Strava, whose callback subscribes
+by its API and gets one event at a time, has its own (strava/application_api.py).
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class Subscriber:
     """One callback on this machine.
 
     Args:
-        deliveries: what sends them.
+        deliveries: sends the events.
         wrap: makes the body of a delivery from its events.
-        most: events of a delivery.
+        most: the maximum number of events in a delivery.
     """
 
     def __init__(self, deliveries: Deliveries, wrap: Callable[[list[Json]], Json], most: int) -> None:
@@ -32,14 +32,14 @@ class Subscriber:
         self._gathered: list[Json] | None = None
 
     def notify(self, event: Json) -> None:
-        """Send an event, or gather it; nothing without a callback."""
+        """Send an event, or gather it; does nothing without a callback."""
         if self._gathered is not None:
             self._gathered.append(event)
         else:
             self._send([event])
 
     def gather(self, *, on: bool) -> None:
-        """Gather events from now on; or send those that were gathered, as few deliveries as possible."""
+        """Gather events from now on; or send the gathered ones, as few deliveries as possible."""
         found, self._gathered = self._gathered or [], [] if on else None
         self._send(found)
 
@@ -55,7 +55,7 @@ class Subscriber:
 
 
 def subscriber_routes(subscriber: Subscriber) -> list[Route]:
-    """The control path of the callback and of what happens to deliveries."""
+    """The control path of the callback and of the handling of deliveries."""
 
     async def webhooks(request: Request) -> Response:
         """POST {"callback": URL or null, "gather": bool} and orders of the deliveries; GET reports."""
@@ -78,7 +78,7 @@ def subscriber_routes(subscriber: Subscriber) -> list[Route]:
 def change_routes(
     edit: Callable[[str, Json], object], delete: Callable[[str], object], *, path: str = CONTROL
 ) -> list[Route]:
-    """The control paths that change what a service has: {"id": …, "set": {field: value}}, and {"id": …}."""
+    """The control paths for changing a service's data: {"id": …, "set": {field: value}}, and {"id": …}."""
 
     async def edited(request: Request) -> Response:
         order = await read_order(request)

@@ -1,4 +1,4 @@
-"""A file that a client uploads to a service: taken out of its form, and what a service reads in it at once. No paths."""
+"""A file that a client uploads to a service: extracting it from its form, and its immediately readable contents. No paths."""
 
 import gzip
 import hashlib
@@ -42,7 +42,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a file says: the start (UTC), seconds from the first to the last point, and metres."""
+    """The contents of a file: the start (UTC), seconds from the first to the last point, and metres."""
 
     start: datetime
     seconds: int
@@ -70,7 +70,7 @@ def read_upload(content_type: str, body: bytes) -> Upload | None:
 
 
 def recording_of(content: bytes) -> Recording | None:
-    """What a FIT, GPX or TCX file says, packed by gzip or not; None where it says no start."""
+    """The contents of a FIT, GPX or TCX file, packed by gzip or not; None without a start."""
     with suppress(OSError, ValueError, EOFError, fitdecode.FitError):
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         if content[8:12] == b".FIT":

@@ -1,1 +1,1 @@
-"""Where a process runs: settings and their files, the folders of athletes, locks, private files. No call."""
+"""The surroundings of a process: settings and their files, the folders of athletes, locks, private files. No calls."""

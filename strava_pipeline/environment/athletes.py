@@ -1,8 +1,8 @@
-"""The athletes of a house: who is in the registry, what their settings are, and the environment of their processes.
+"""The athletes of a house: the registry, their settings, and the environment of their processes.
 
-An athlete's folder is like that of somebody who is alone: `.env`, `data/`, `secrets/`, `logs/`, `dagster_home/` and so on. The
-registry is `athletes.toml` in ATHLETES_DIR: a table for each, `[NAME]`, with its `folder` where that is not ATHLETES_DIR/NAME.
-Settings of the house are inherited; an athlete's own are not. settings.py says which is which.
+An athlete's folder has the same layout as a single person's: `.env`, `data/`, `secrets/`, `logs/`, `dagster_home/` and
+so on. The registry is `athletes.toml` in ATHLETES_DIR: a table for each, `[NAME]`, with its `folder` if that is not
+ATHLETES_DIR/NAME. Settings of the house are inherited; an athlete's own are not. settings.py says which is which.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
-from strava_pipeline.core.source_packages import declared_sources
+from strava_pipeline.core.sources import declared_sources
 from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.environment.process_owner import ATHLETE, ATHLETE_FOLDER, HOUSE, is_house, own_name, reading_folder
 from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
@@ -56,7 +56,7 @@ class Athlete:
 
 
 def athletes(settings: Settings) -> list[Athlete]:
-    """Everybody in the registry, by name; nobody where ATHLETES_DIR is not set. Raises UnusableRegistryError."""
+    """All athletes in the registry, by name; empty without ATHLETES_DIR. Raises UnusableRegistryError."""
     if settings.athletes_dir is None:
         return []
     path, home = settings.athletes_dir / REGISTRY, settings.athletes_dir
@@ -85,7 +85,7 @@ def athlete_named(settings: Settings, name: str) -> Athlete:
 
 
 def settings_of(settings: Settings, athlete: Athlete) -> Settings:
-    """The settings of an athlete, for who reads them in this process. Raises MissingSettingsError.
+    """The settings of an athlete, for reading in this process. Raises MissingSettingsError.
 
     Args:
         settings: the house's.
@@ -97,8 +97,8 @@ def settings_of(settings: Settings, athlete: Athlete) -> Settings:
 def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
     """The whole environment of a process of an athlete. In it, `Settings.load` gives `settings_of`.
 
-    Nothing of the athlete's own kind is in it, so `.env` of the folder counts; nothing is read from /run/secrets. Nor are the
-    passwords of the house's own Dagster, which starts such processes.
+    It contains none of the athlete's own settings, so `.env` of the folder counts; nothing is read from /run/secrets.
+    Nor does it contain the passwords of the house's own Dagster, which starts such processes.
 
     Args:
         settings: the house's.
@@ -116,7 +116,7 @@ def environment_of(settings: Settings, athlete: Athlete) -> dict[str, str]:
 def become(name: str) -> None:
     """Make this process one of the athlete with this name: it has no other environment from now on.
 
-    Raises MisuseError where there is none, where its folder is missing, and in a process of another one.
+    Raises MisuseError for an unknown name, a missing folder, and in a process of another athlete.
     """
     if present := own_name():
         if present != name:
@@ -135,7 +135,7 @@ def become(name: str) -> None:
 
 
 def _inherited(settings: Settings, athlete: Athlete) -> dict[str, str]:
-    """The house's settings, by variable, as far as they are set and the athlete's `.env` doesn't say otherwise."""
+    """The house's settings, by variable, if they are set and the athlete's `.env` doesn't override them."""
     written = {name for name, value in dotenv_values(athlete.folder / ".env").items() if value}
     taken = written.union(*(group for group in _TOGETHER if group & written))
     values = settings.environ()
@@ -169,7 +169,7 @@ def _whose(athlete: Athlete) -> Iterator[None]:
 
 
 def check_house(settings: Settings) -> Path:
-    """ATHLETES_DIR. Raises MisuseError where it is not set, and in a process of one athlete: only the house has a registry."""
+    """ATHLETES_DIR. Raises MisuseError if it is not set, and in a process of one athlete: only the house has a registry."""
     if name := own_name():
         raise MisuseError(f"This is about everybody, and not about {name} alone. Leave --athlete out.")
     if settings.athletes_dir is None:
@@ -191,16 +191,16 @@ def become_house() -> None:
     os.environ |= {
         HOUSE: "1",
         "DAGSTER_HOME": str(home),
-        "STRAVA_DATA_DIR": str(home),  # for what Dagster's processes keep beside the runs: who is at work
+        "STRAVA_DATA_DIR": str(home),  # for Dagster's records other than runs: who is at work
         "STRAVA_LOGS_DIR": str(home / "logs"),
         "STRAVA_LEDGER_DIR": str(settings.ledger_dir),  # which may follow from the data folder
     }
 
 
 def change_registry(settings: Settings, change: Callable[[Any], object]) -> None:
-    """Let `change` edit the registry as a TOML document: under a lock, and whole or not at all. Comments stay.
+    """Let `change` edit the registry as a TOML document, under a lock and atomically. Comments stay.
 
-    Raises UnusableRegistryError where it is not usable, or would not be.
+    Raises UnusableRegistryError if it is not usable, or would not be.
     """
     import tomlkit  # costs what only this needs
 

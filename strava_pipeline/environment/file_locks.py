@@ -1,7 +1,8 @@
 """Locks between the processes of one machine: flock(2) on files. No other module asks the kernel for a lock.
 
-The kernel releases a lock when the last descriptor of its open file is closed, so also when its holder dies; a child that
-inherits the descriptor holds the lock as well. What a lock protects, and who is named as its holder, is up to the callers.
+The kernel releases a lock when the last descriptor of its open file is closed, hence also when its holder dies; a child
+that inherits the descriptor holds the lock as well. What a lock protects, and the name of its holder, is up to the
+callers. `sync_file` and `sync_folder` write to the disk before anything relies on it.
 """
 
 import fcntl
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from strava_pipeline.core.errors import PipelineError
 
@@ -78,7 +80,7 @@ def wait_for_lock(descriptor: int) -> None:
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file until its descriptor is closed; False where another holds it, `shared`: holds it exclusively."""
+    """Lock an open file until its descriptor is closed; returns False if another holds it (with `shared`: exclusively)."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -87,7 +89,7 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether the lock file `path` is there and held; two processes that ask at once are not taken for its holders."""
+    """Whether the lock file `path` exists and is held; two processes that ask at once are not taken for its holders."""
     try:
         with path.open("rb") as file:
             return not try_lock(file.fileno(), shared=True)
@@ -96,7 +98,7 @@ def is_held(path: Path) -> bool:
 
 
 def is_at(path: Path | str, descriptor: int) -> bool:
-    """Whether the open file is the one that `path` names now, and not one that was deleted or moved since."""
+    """Whether the open file is still the one at `path`, and was not deleted or moved."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116 - see `exclusive`
     except FileNotFoundError:
@@ -140,7 +142,7 @@ def _acquired(path: str, timeout: float | None, poll: float, mode: int) -> int:
 
 
 def open_or_create(path: Path | str, mode: int = 0o644) -> int:
-    """A descriptor for reading and writing of a file that is created, with its folders, where it is missing."""
+    """A descriptor for reading and writing of a file, which is created with its folders if it is missing."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, mode)
     except FileNotFoundError:
@@ -156,3 +158,18 @@ def _try_until(deadline: float, descriptor: int, poll: float) -> bool:
             return False
         time.sleep(min(poll, left))
     return True
+
+
+def sync_file(file: IO[Any]) -> None:
+    """Make what was written to the open file durable."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename, a new file or a deletion in the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Files with a key, a password or a login: read where nobody else can read them, else refused.
+"""Files with a key, a password or a login: read only if nobody else can read them, otherwise refused.
 
 `read_private` is the one way to read such a file. Settings (`.env`, `cars.toml`) are read whatever their mode.
 """
@@ -13,13 +13,13 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment import setting_sources
 
 LARGEST = 1_000_000  # bytes; a login or a key has some kilobytes
-OTHERS = 0o077  # the permissions of whoever is not the owner
+OTHERS = 0o077  # the permissions of others than the owner
 NOT_THE_GROUP = 0o037  # of a file of root's, whose group root chose: PostgreSQL accepts the same of its key
 log = logging.getLogger(__name__)
 
 
 class NotPrivateError(PipelineError):
-    """Not a file that its user alone can read. `fault` says why, `advice` what to do, both without a stop."""
+    """A file isn't readable by its user alone. `fault` says why, `advice` what to do, both without a stop."""
 
     def __init__(self, fault: str, advice: str) -> None:
         super().__init__(f"{fault}. {advice}.")
@@ -29,10 +29,9 @@ class NotPrivateError(PipelineError):
 def read_private(path: Path, *, largest: int = LARGEST, is_ours: bool = False) -> bytes:
     """The bytes of a file with a key, a password or a login, at most `largest`.
 
-    A file that other users can read is refused, unless it is in /run/secrets, where a container engine sets the modes. `is_ours`:
-    this program wrote the file, so it is closed to others instead, and no link is followed.
-
-    Raises NotPrivateError; OSError where the file is missing or can't be read.
+    A file that other users can read is refused, unless it is in /run/secrets, where a container engine sets the modes.
+    `is_ours`: this program wrote the file, so it is closed to others instead, and no link is followed. Raises
+    NotPrivateError; OSError if the file is missing or can't be read.
     """
     # of a pipe, waits for none
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if is_ours else 0))
@@ -57,7 +56,7 @@ def read_private(path: Path, *, largest: int = LARGEST, is_ours: bool = False) -
 
 
 def is_open(path: Path) -> bool:
-    """Whether others can read the file or folder, if it is there."""
+    """Whether others can read the file or folder, if it exists."""
     return path.exists() and bool(path.stat().st_mode & OTHERS)
 
 

@@ -1,6 +1,7 @@
-"""Whose process this is, where there are several athletes: one athlete's, or the house's own Dagster's. Variables of ours say so.
+"""The owner of this process, in a house with several athletes: one athlete, or the house's own Dagster. Variables of
+ours record it.
 
-Also whose settings are being read. Importing this module costs nothing.
+Also the owner of the settings being read. Importing this module costs nothing.
 """
 
 import os
@@ -18,33 +19,33 @@ _reading: ContextVar[Path | None] = ContextVar("_reading", default=None)
 
 
 def own_name() -> str | None:
-    """The athlete whose process this is; None: the house's, or there is one athlete."""
+    """The athlete of this process, or None for the house's, or with a single athlete."""
     return os.environ.get(ATHLETE)
 
 
 def is_house() -> bool:
-    """Whether this process is of the house's own Dagster."""
+    """Whether this process belongs to the house's own Dagster."""
     return HOUSE in os.environ
 
 
 def first_year_shown() -> int | None:
-    """The year with which Dagster's dialogs begin, as known when it was started; None: it was not started by us."""
+    """The first year of Dagster's dialogs, as known when it was started, or None if it was not started by us."""
     noted = os.environ.get(_FIRST_SHOWN)
     return int(noted) if noted else None
 
 
 def note_first_year_shown(year: int) -> None:
-    """Note it for the processes that this one starts."""
+    """Record it for the processes that this one starts."""
     os.environ[_FIRST_SHOWN] = str(year)
 
 
 def own_option() -> list[str]:
-    """The option by which a command becomes a process of the same athlete, or of the house's Dagster; else none."""
+    """The option that makes a command a process of the same athlete, or of the house's Dagster; may be empty."""
     return ["--athlete", name] if (name := own_name()) else ["--house"] if is_house() else []
 
 
 def athlete_folder() -> Path | None:
-    """The athlete's folder, where one of ATHLETES_DIR is read or has this process: relative paths start there."""
+    """The athlete's folder, if one of ATHLETES_DIR is being read or owns this process, or None: relative paths start there."""
     named = os.environ.get(ATHLETE_FOLDER)
     return _reading.get() or (Path(named) if named else None)
 
@@ -56,7 +57,9 @@ def is_reading_folder() -> bool:
 
 @contextmanager
 def reading_folder(folder: Path | None) -> Iterator[None]:
-    """Within the body, settings are read of the athlete with this folder; None, or this process's own athlete: no difference."""
+    """Within the body, settings are read for the athlete with this folder. None, or this process's own athlete, changes
+    nothing.
+    """
     before = _reading.set(_reading.get() if folder is None or folder == athlete_folder() else folder)
     try:
         yield

@@ -1,13 +1,10 @@
-"""Files that a person writes: `.env`, those in the folder of secrets, and TOML. Which can't be read, and why; changes in them.
-
-No value in any of them is handed on or repeated.
-"""
+"""Files that a person writes, as TOML or as `.env`: read with a fault in words, and changed whole or not at all."""
 
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -15,66 +12,19 @@ from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
-from pydantic_settings import SettingsError
 
-from strava_pipeline.core.durable import sync_file
-from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.file_locks import sync_file
 
 T = TypeVar("T")
-_ADVICE = "make it UTF-8 text that this user may read"
-
-
-def is_usable(folder: Path) -> bool:
-    """Whether there is such a folder and this user may list it."""
-    return os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()
-
-
-def check_secrets(folder: Path, names: Iterable[str]) -> None:
-    """Raise MissingSettingsError where files in `folder`, of those named, can't be read as settings."""
-    if faults := faulty_secrets(folder, names):
-        raise MissingSettingsError("\n".join(f"{path} {fault}." for path, fault in faults.items()))
-
-
-def faulty_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """The path of each file in `folder`, of those named, that can't be read as a setting, with the fault.
-
-    A link may lead to a file below `folder` only, as pydantic-settings has it.
-    """
-    if not is_usable(folder):
-        return {}
-    faults = {str(folder / name): _fault(folder, folder / name) for name in sorted(names)}
-    return {path: fault for path, fault in faults.items() if fault}
-
-
-def provide_variables(folder: Path, names: Iterable[str]) -> None:
-    """Set each of these environment variables from the file in `folder` that has its name; one without a file stays as it is.
-
-    For Dagster, which reads the environment only. Raises MissingSettingsError where a file can't be read.
-    """
-    wanted = list(names)
-    check_secrets(folder, wanted)
-    for name in wanted:
-        if is_usable(folder) and (folder / name).is_file():
-            os.environ[name] = (folder / name).read_text(encoding="utf-8").strip()
-
-
-def _fault(folder: Path, path: Path) -> str | None:
-    try:
-        if not path.is_file():
-            return "is no file; put one with the value in its place" if path.is_symlink() or path.exists() else None
-        if folder.resolve() not in path.resolve().parents:
-            return "leads out of the folder of secrets; put a file with the value in its place"
-        path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return f"can't be read ({type(error).__name__}); {_ADVICE}"
-    return None
 
 
 def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[PipelineError]) -> T | None:
-    """What `read` makes of a TOML file's content; None where there is no file.
+    """The result of `read` for a TOML file's content, or None without a file.
 
-    Raises `unusable` where the file can't be read, sets a key twice or is nested too deeply. What `read` raises passes, and so
-    do TOMLDecodeError and UnicodeDecodeError, whose texts may quote the file: the caller knows whether it holds secrets.
+    Raises `unusable` if the file can't be read, sets a key twice or is nested too deeply. Exceptions of `read` pass, as
+    do TOMLDecodeError and UnicodeDecodeError, whose texts may quote the file: the caller knows whether it contains
+    secrets.
     """
     text = ""
     try:
@@ -93,9 +43,9 @@ def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[Pi
 
 
 def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
-    """Which key or table a TOML file has twice, with both lines; None where `error` is about something else.
+    """The key or table that a TOML file has twice, with both lines, or None if `error` is about something else.
 
-    The error has no kind, and its text names no key: the last key up to the line that it names is looked at.
+    The error has no kind, and its text names no key: the last key up to its line is examined.
     """
     named = re.search(r"line (\d+)", str(error))
     table, of_table, twice, first_lines = "", "", None, dict[tuple[str, str], int]()
@@ -113,16 +63,9 @@ def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
     return twice
 
 
-def unreadable(error: Exception, env_file: Path, secrets: Path) -> str:
-    """What to say where reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
-    cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
-    path = secrets if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file
-    return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
-
-
 @contextmanager
 def variables_set(path: Path, values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables in an env file, for its owner alone; where the body fails, the file is as it was before."""
+    """Set variables in an env file, for its owner alone; if the body fails, the file is restored."""
     before = file_text(path)
     after = with_variables(path, before, values)
     existed = path.exists()
@@ -140,7 +83,7 @@ def variables_set(path: Path, values: Mapping[str, str]) -> Iterator[None]:
 def with_variables(path: Path, text: str, values: Mapping[str, str]) -> str:
     """The text of the env file `path` with these variables set. Other lines, comments and the order stay.
 
-    Raises PipelineError where the file would not be read as it is meant, such as one with an open quotation mark.
+    Raises PipelineError if the file would be misread, such as one with an open quotation mark.
     """
     parts = [_line(one, values) for one in parse_stream(StringIO(text, newline=""))]
     missing = [name for name in values if name not in dotenv_values(stream=StringIO(text))]
@@ -154,7 +97,7 @@ def with_variables(path: Path, text: str, values: Mapping[str, str]) -> str:
 
 
 def _line(one: Binding, values: Mapping[str, str]) -> str:
-    """A part of an env file as it is, or with the new value before its comment."""
+    """A part of an env file unchanged, or with the new value before its comment."""
     text = one.original.string
     if one.key is None or one.key not in values:
         return text
@@ -165,7 +108,7 @@ def _line(one: Binding, values: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value as an env file has it: in quotation marks where a program might read it otherwise."""
+    """A value in an env file's form: in quotation marks if a program might read it otherwise."""
     if re.fullmatch(r"[\w./:@%+,=~-]+", value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
@@ -173,7 +116,7 @@ def _quoted(value: str) -> str:
 
 
 def file_text(path: Path) -> str:
-    """The text of a file, line ends as they are; empty where there is no file. Raises PipelineError where it can't be read."""
+    """The text of a file with its line ends; empty without a file. Raises PipelineError if it can't be read."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
@@ -184,10 +127,10 @@ def file_text(path: Path) -> str:
 
 
 def replace_file(path: Path, before: str, after: str, *, is_private: bool = False) -> None:
-    """Write `after` in place of `before`, whole or not at all; a link stays one. A missing file has an empty text.
+    """Write `after` in place of `before`, atomically; a link stays one. A missing file has an empty text.
 
-    Its permissions stay; with `is_private`, and where it is new, only its owner may read it. Raises PipelineError where the file
-    was changed meanwhile or can't be written.
+    Its permissions stay; with `is_private`, and if it is new, only its owner may read it. Raises PipelineError if the
+    file was changed meanwhile or can't be written.
     """
     place = path.resolve()
     if file_text(place) != before:

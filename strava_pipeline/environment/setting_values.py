@@ -1,7 +1,7 @@
-"""The kinds of values that settings have: what each accepts, and the message for anything else; addresses among them.
+"""The kinds of settings' values: what each accepts, and the message for anything else; including addresses.
 
-A kind is a type for pydantic. Which setting is of which kind, and where it is read from, is settings.py's. Of an address it is
-decided here whether it is valid and where plain http may go; nothing is looked up in the network.
+A kind is a type for pydantic. The kind of each setting, and its source, is settings.py's. Whether an address is valid
+and where plain http may go is decided here; nothing is looked up in the network.
 """
 
 import grp
@@ -13,7 +13,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from strava_pipeline.core.sports import chosen_sports
 from strava_pipeline.environment.process_owner import athlete_folder
@@ -21,7 +21,6 @@ from strava_pipeline.environment.process_owner import athlete_folder
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|[0-9a-f:]+")
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # 63 bytes: what PostgreSQL keeps of a name
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # and so no user and password
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 
@@ -66,7 +65,9 @@ def _postgres_url(value: SecretStr) -> SecretStr:
 
 
 def postgres_parameters(url: SecretStr) -> dict[str, str]:
-    """The parameters of such a URL as libpq names them, the password among them. Raises ValueError, which holds nothing of it."""
+    """The parameters of such a URL as libpq names them, including the password. Raises ValueError, which contains
+    nothing of it.
+    """
     fault = (
         "not an address like postgresql://user:password@host:5432/database; in the password write / as %2F, ? as %3F, # as %23, "
         "@ as %40, : as %3A, % as %25"
@@ -92,13 +93,7 @@ def postgres_parameters(url: SecretStr) -> dict[str, str]:
     return found
 
 
-def _schema(value: str) -> str:
-    if not _SCHEMA.fullmatch(value) or value.startswith("pg_"):
-        raise ValueError(f"{value!r} is no name of a schema; write small letters, digits and _, like strava")
-    return value
-
-
-SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 where there is no second factor
+SHORTEST_PASSWORD = 12  # characters: NIST SP 800-63B asks for 8, OWASP for 12 without a second factor
 LONGEST_PASSWORD = 1024  # characters: a longer one only costs time
 
 
@@ -138,7 +133,7 @@ def _home(value: Path) -> Path:
         return _absolute(value)
     if folder := athlete_folder():
         return folder / "dagster_home"
-    committed = _CHECKOUT / "dagster_home"  # beside an installed package there is none
+    committed = _CHECKOUT / "dagster_home"  # an installed package has none next to it
     return committed if committed.is_dir() else Path.cwd() / "dagster_home"
 
 
@@ -159,7 +154,7 @@ def _ledger_folder(value: Path, info: ValidationInfo) -> Path:
 
 
 def _may_be_made(folder: Path) -> bool:
-    """Whether this user can write to it, or make it: system users have a home that is not there, or not theirs."""
+    """Whether this user can write to it, or create it: system users have a home that is missing, or not theirs."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     return os.access(there, os.W_OK)
 
@@ -176,7 +171,7 @@ def _bundle(value: Path) -> Path:
 
 
 def group_id(name: str) -> int:
-    """The number of a group of this machine; a number is one itself, as in a container, which knows no names."""
+    """The number of a group of this machine; a number is accepted as it is, as in a container, which knows no names."""
     try:
         return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
     except KeyError:
@@ -203,23 +198,13 @@ def _cron(value: str) -> str:
     return value
 
 
-_CATEGORIES = ("info", "warning", "error")
-
-
-def _categories(value: str) -> str:
-    found = [each.strip() for each in value.split(",") if each.strip()]
-    if unknown := [each for each in found if each not in _CATEGORIES]:
-        raise ValueError(f"{unknown[0]} is no category of notifications. Possible: {', '.join(_CATEGORIES)}")
-    return ",".join(found)
-
-
 def _sports(value: str) -> str:
-    chosen_sports([value])  # raises ValueError for what is neither a group nor a sport
+    chosen_sports([value])  # raises ValueError for anything but a group or a sport
     return value
 
 
 def _paths(value: str) -> str:
-    """Paths with ; between, absolute; what is an address stays as it is."""
+    """Paths separated by ;, made absolute; addresses stay unchanged."""
     named = [each.strip() for each in value.split(";")]
     return ";".join(each if "://" in each else str(_absolute(Path(each))) for each in named if each)
 
@@ -234,7 +219,6 @@ Hosts = Annotated[str, AfterValidator(_hosts)]  # names with commas; those of th
 Server = Annotated[str, AfterValidator(_server)]  # without a slash at its end; empty where it follows from another
 Url = Annotated[str, AfterValidator(_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
-Schema = Annotated[Stripped, AfterValidator(_schema)]  # of a database
 PathSecret = Annotated[SecretStr, AfterValidator(_path_part)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 HostNames = Annotated[str, AfterValidator(_host_names)]  # names or numbers, with commas
@@ -250,11 +234,9 @@ TripsUrl = Annotated[str, AfterValidator(_trips)]  # of an athlete of several wi
 Bundle = Annotated[Path, AfterValidator(_bundle)]
 Zone = Annotated[Stripped, AfterValidator(_zone)]
 Sports = Annotated[str, AfterValidator(_sports)]  # groups and sports of core/sports.py, with commas
-Categories = Annotated[str, AfterValidator(_categories)]  # of notifications, with commas
 Group = Annotated[str, AfterValidator(_group)]
 Repository = Annotated[SecretStr, AfterValidator(_repository)]  # restic's: an absolute path, or an address
 Cron = Annotated[Stripped, AfterValidator(_cron)]
-Megabytes = Annotated[int, Field(ge=1, le=1_000_000_000)]  # 10^6 bytes each; a petabyte is no limit any more
 
 
 ANY_ADDRESS = ("0.0.0.0", "::")  # in place of a host: every address of this machine
@@ -263,14 +245,14 @@ _OWN_DOMAINS = (".home.arpa", ".internal", ".invalid", ".lan", ".local", ".local
 
 
 def http_url(value: str, plain_hosts: str | None) -> str:
-    """`value`, if it is an address with https, or with http to this machine or to `plain_hosts` (with commas); else
-    ValueError.
+    """`value`, if it is an address with https, or with http to this machine or to `plain_hosts` (separated by commas).
+    Raises ValueError for others.
     """
     fault = "not an address; write one like https://www.strava.com"
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError as error:  # half an IPv6 address, a port that is no number
+    except ValueError as error:  # half an IPv6 address, an invalid port
         raise ValueError(fault) from error
     if not usable:
         raise ValueError(fault)
@@ -284,7 +266,7 @@ def http_url(value: str, plain_hosts: str | None) -> str:
 
 
 def own_hosts(hosts: str) -> list[str]:
-    """The hosts in a list with commas. Raises ValueError where one may be public."""
+    """The hosts in a list with commas. Raises ValueError if one may be public."""
     listed = _listed(hosts)
     for host in listed:
         if not is_private_host(host):
@@ -317,7 +299,7 @@ def is_private_host(host: str) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether the host is a number, of IPv4 or IPv6, and no name."""
+    """Whether the host is a number, of IPv4 or IPv6, and not a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -326,7 +308,7 @@ def is_address(host: str) -> bool:
 
 
 def is_private_address(host: str) -> bool:
-    """Whether the host is the number of a machine in a network of one's own: no name, and nothing that the internet leads to."""
+    """Whether the host is the number of a machine in a private network: neither a name, nor an address of the internet."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -335,7 +317,7 @@ def is_private_address(host: str) -> bool:
 
 
 def url_from_anywhere(url: str) -> str:
-    """The URL of trips with a file's absolute path, for who works in another folder; the URL of a database unchanged."""
+    """The URL of trips with a file's absolute path, for use in another folder; the URL of a database unchanged."""
     path = trips_file(url)
     return url if path is None else f"{url.strip().partition(':')[0]}:///{path}"
 
@@ -344,10 +326,10 @@ TRIP_FILES = ("sqlite", "parquet")  # schemes of TRIPS_SOURCE whose source is on
 
 
 def trips_file(url: str) -> Path | None:
-    """The absolute path of the file that `url` names, whether it exists or not; None: `url` names no file.
+    """The absolute path of the file that `url` names, whether it exists or not, or None if `url` names no file.
 
-    A path after three slashes is relative to the working directory or the athlete's folder, or, where only the root has such
-    a file, to the root; after four slashes it is relative to the root.
+    A path after three slashes is relative to the working directory or the athlete's folder, or, if only the root has
+    such a file, to the root; after four slashes it is relative to the root.
     """
     from_here, from_root = places_of_trips(url)
     if from_here is None or from_root is None:
@@ -356,7 +338,7 @@ def trips_file(url: str) -> Path | None:
 
 
 def places_of_trips(url: str) -> tuple[Path, Path] | tuple[None, None]:
-    """Where the file of such a URL is looked for."""
+    """The places in which the file of such a URL is looked for."""
     scheme, _, rest = url.strip().partition("://")
     if scheme not in TRIP_FILES or not rest.startswith("/") or not rest.strip("/"):
         return None, None

@@ -17,26 +17,26 @@ from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, Tri
 from strava_pipeline.core.sources import NOWHERE
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.environment.process_owner import athlete_folder, is_house, reading_folder
-from strava_pipeline.environment.setting_files import faulty_secrets, unreadable
 from strava_pipeline.environment.setting_sources import (
     ENV_FILE,
     SECRETS,
     SourceSettings,
     env_file,
     faults_of,
+    faulty_secrets,
     house,
     left_settings,
     own,
     read_from,
     restic_environment,
+    seam,
     secrets_folder,
-    variable_of,
+    unreadable,
     variables_of,
 )
 from strava_pipeline.environment.setting_values import (
     AbsolutePath,
     Bundle,
-    Categories,
     Cron,
     Group,
     Home,
@@ -44,14 +44,12 @@ from strava_pipeline.environment.setting_values import (
     HostAndPortOrOff,
     HostNames,
     LedgerFolder,
-    Megabytes,
     Password,
     Paths,
     PathSecret,
     PostgresUrl,
     PrivateHostAndPort,
     Repository,
-    Schema,
     Server,
     Sports,
     Stripped,
@@ -97,19 +95,12 @@ class Settings(SourceSettings):
     first_year: int = house(2008, alias="STRAVA_FIRST_YEAR", ge=1970, le=2100)
     clock_speed: float = house(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = house(True, alias="STRAVA_AUTOMATION")
-    dashboard_requests: bool = house(False, alias="DASHBOARD_REQUESTS")
-    publish_minutes: int = house(5, alias="STRAVA_PUBLISH_MINUTES", ge=0, le=1440)
     api_keep_days: int | None = house(None, alias="STRAVA_API_KEEP_DAYS", ge=1, le=36_500)
     run_records_days: int = house(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
-    answer_limit_mb: Megabytes = house(64, alias="STRAVA_ANSWER_LIMIT_MB")
-    import_limit_mb: Megabytes = house(100_000, alias="STRAVA_IMPORT_LIMIT_MB")
-    import_file_limit_mb: Megabytes = house(100, alias="STRAVA_IMPORT_FILE_LIMIT_MB")
-    import_points_limit: int = house(2_000_000, alias="STRAVA_IMPORT_POINTS_LIMIT", ge=1, le=1_000_000_000)
-    trips_column_limit_mb: Megabytes = house(100, alias="TRIPS_COLUMN_LIMIT_MB")
+    answer_limit_mb: int = house(64, alias="STRAVA_ANSWER_LIMIT_MB", ge=1, le=1_000_000_000)
     insight_sports: Sports = own(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")
     csv_escape_formulas: bool = house(False, alias="STRAVA_CSV_ESCAPE_FORMULAS")
     alert_url: Url | None = own(None, alias="STRAVA_ALERT_URL", repr=False)  # such URLs carry a key
-    alert_categories: Categories = own("error", alias="STRAVA_ALERT_CATEGORIES")
     webhook_secret: PathSecret | None = own(None, alias="STRAVA_WEBHOOK_SECRET")
     serve_address: HostAndPort = own("127.0.0.1:8722", alias="STRAVA_SERVE_ADDRESS")
     dashboard_address: HostAndPortOrOff = own("127.0.0.1:8723", alias="DASHBOARD_ADDRESS")
@@ -122,9 +113,7 @@ class Settings(SourceSettings):
     metrics_address: PrivateHostAndPort | None = own(None, alias="METRICS_ADDRESS")
     database_url: SecretStr | None = own(None, alias="DATABASE_URL")
     export_url: PostgresUrl | None = own(None, alias="EXPORT_URL")
-    export_schema: Schema = own("strava", alias="EXPORT_SCHEMA")
     sentry_dsn: SecretStr | None = house(None, alias="SENTRY_DSN")
-    sentry_sample_rate: float = house(0.1, alias="SENTRY_SAMPLE_RATE", ge=0, le=1)
     map_tiles_url: Tiles | None = house(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
     map_tiles_attribution: Stripped = house("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
     providers_config: AbsolutePath = own(Path("providers.toml"), alias="PROVIDERS_CONFIG")
@@ -136,7 +125,6 @@ class Settings(SourceSettings):
     garmin_api_url: Server = house("https://connectapi.garmin.com", alias="GARMIN_API_URL")
     garmin_auth_url: Server = house("https://diauth.garmin.com", alias="GARMIN_AUTH_URL")
     garmin_tokens_file: AbsolutePath | None = own(None, alias="GARMIN_TOKENS_FILE")
-    garmin_interval: float = house(1.0, alias="GARMIN_INTERVAL", ge=0, le=3600)  # seconds between calls
     intervals_base_url: Server = house("https://intervals.icu", alias="INTERVALS_BASE_URL")
     intervals_api_key: SecretStr | None = own(None, alias="INTERVALS_API_KEY")
     intervals_athlete_id: Stripped = own("0", alias="INTERVALS_ATHLETE_ID")
@@ -148,12 +136,8 @@ class Settings(SourceSettings):
     ridewithgps_auth_token: SecretStr | None = own(None, alias="RIDEWITHGPS_AUTH_TOKEN")
     ridewithgps_client_id: Stripped | None = house(None, alias="RIDEWITHGPS_CLIENT_ID")
     ridewithgps_client_secret: SecretStr | None = house(None, alias="RIDEWITHGPS_CLIENT_SECRET")
-    ridewithgps_interval: float = house(0.5, alias="RIDEWITHGPS_INTERVAL", ge=0, le=3600)  # seconds between calls
-    wahoo_url: Server = house("https://api.wahooligan.com", alias="WAHOO_URL")
     wahoo_client_id: Stripped | None = house(None, alias="WAHOO_CLIENT_ID")
     wahoo_client_secret: SecretStr | None = house(None, alias="WAHOO_CLIENT_SECRET")
-    wahoo_token_file: AbsolutePath | None = own(None, alias="WAHOO_TOKEN_FILE")
-    wahoo_interval: float = house(1.0, alias="WAHOO_INTERVAL", ge=0, le=3600)  # seconds between calls
     pings_config: AbsolutePath = own(Path("cars.toml"), alias="PINGS_CONFIG")
     trips_source: TripsUrl | None = own(None, alias="TRIPS_SOURCE", repr=False)  # such URLs carry a password
     trips_keys_file: AbsolutePath | None = own(None, alias="TRIPS_KEYS_FILE")
@@ -172,12 +156,19 @@ class Settings(SourceSettings):
     athletes_dir: AbsolutePath | None = house(None, alias="ATHLETES_DIR")
     house_name: str = house("house", alias="HOUSE_NAME", pattern=r"^[a-z][a-z0-9_]{0,31}$")
     dagster_home: Home = own(Path(), alias="DAGSTER_HOME")
+    dashboard_requests: bool = seam(False, alias="SEAM_DASHBOARD_REQUESTS")  # with automation=False: done all the same
+    pauses: float = seam(1.0, alias="SEAM_PAUSES")  # between two calls to a service: times what its client says
+    publish_minutes: int = seam(5, alias="SEAM_PUBLISH_MINUTES")  # between publishes of what webhooks changed
+    sentry_sample_rate: float = seam(0.1, alias="SEAM_SENTRY_SAMPLE_RATE")
+    wahoo_url: Server = seam("https://api.wahooligan.com", alias="SEAM_WAHOO_URL")
+    wahoo_token_file: AbsolutePath | None = seam(None, alias="SEAM_WAHOO_TOKEN_FILE")
+    import_limits: ImportLimits = ImportLimits()
+    trip_limits: TripLimits = TripLimits()
 
     @classmethod
     def examine(cls, **overrides: Any) -> tuple[Self, dict[str, str]]:
         """The settings with defaults in place of the faulty ones, and each faulty one's name (or its file) with its fault."""
-        folder = secrets_folder()
-        secrets = {} if folder is None else faulty_secrets(folder, cls.variables())
+        secrets = faulty_secrets(cls.variables())
         overrides = {**read_from(), **({"_secrets_dir": None} if secrets else {}), **overrides}
         try:
             return cls(**overrides), secrets
@@ -192,17 +183,17 @@ class Settings(SourceSettings):
             return cls(**overrides, **defaults), secrets | faults
         except SettingsError as error:
             settings, faults = cls.examine(**{**overrides, "_secrets_dir": None})
-            return settings, {str(folder): unreadable(error, env_file(), folder or SECRETS), **faults}
+            return settings, {str(secrets_folder()): unreadable(error), **faults}
         except (OSError, UnicodeDecodeError) as error:
             settings, faults = cls.examine(_env_file=None, _secrets_dir=None)
-            return settings, {".env": unreadable(error, env_file(), SECRETS), **faults}
+            return settings, {".env": unreadable(error), **faults}
 
     @classmethod
     def unwritten(cls) -> list[str]:
-        """The variables that this environment sets and `.env` does not set to the same: elsewhere they would be missing.
+        """The variables that this environment sets, but `.env` doesn't, or differently: elsewhere they would be missing.
 
-        A process of one athlete has all that the house sets; then `.env` is the house's, and what follows from it doesn't count.
-        Nor does what we set for the house's own Dagster.
+        A process of one athlete has everything that the house sets; then `.env` is the house's, and derived variables
+        don't count. Nor do those that we set for the house's own Dagster.
         """
         written = DotEnvSettingsSource(cls)()
         if is_house():
@@ -214,7 +205,7 @@ class Settings(SourceSettings):
 
     @staticmethod
     def variable(name: str) -> SecretStr:
-        """An environment variable that a person named. Raises MissingSettingsError where it is not set."""
+        """An environment variable that a person named. Raises MissingSettingsError if it is not set."""
         value = os.environ.get(name, "").strip()
         if not value:
             raise MissingSettingsError(f"The environment variable {name} is not set.")
@@ -247,9 +238,9 @@ class Settings(SourceSettings):
         return self.webhook_secret
 
     def secret(self, variable: str) -> SecretStr | None:
-        """The secret setting that a provider's record names by its variable, without blanks around it; None: it is not set.
+        """The secret setting that a provider's record names by its variable, stripped, or None if it is not set.
 
-        One that is none of ours is a setting of the package that brings the provider.
+        A variable that isn't ours is a setting of the package that brings the provider.
         """
         ours = [name for name, spec in type(self).model_fields.items() if variable in variables_of(spec)]
         if ours:
@@ -262,12 +253,14 @@ class Settings(SourceSettings):
         return SecretStr(text) if text else None
 
     def is_set(self, variable: str) -> bool:
-        """Whether a variable of ours has a value, be it the default one."""
+        """Whether a variable of ours has a value, possibly the default one."""
         return variable in self.environ()
 
     @property
     def athlete_folder(self) -> Path | None:
-        """The folder of the athlete of ATHLETES_DIR whose settings these are; None: the house's own, or there is one athlete."""
+        """The folder of the athlete of ATHLETES_DIR whose settings these are, or None for the house's own, or with a
+        single athlete.
+        """
         return self._athlete_folder
 
     @property
@@ -277,7 +270,7 @@ class Settings(SourceSettings):
 
     @property
     def dashboard_password_file(self) -> Path:
-        """The hash of the dashboard's password, where one is set."""
+        """The file with the hash of the dashboard's password, if one is set."""
         return self.secrets_dir / "dashboard_password.json"
 
     @property
@@ -289,58 +282,44 @@ class Settings(SourceSettings):
 
     @property
     def left(self) -> list[str]:
-        """What a person still sets and nothing reads, in words."""
+        """Settings of a person that nothing reads any more, in words."""
         with reading_folder(self._athlete_folder):
             return left_settings()
 
     @property
     def copy_place(self) -> str | None:
-        """Where the second copy is, without a password; None: there is none."""
+        """The address of the second copy, without a password, or None."""
         address = self.restic_repository
         return None if address is None else re.sub(r"(://[^/:@]*):[^/]*@", r"\1:***@", address.get_secret_value())
 
     def restic_environment(self) -> dict[str, str]:
-        """The environment of restic, without its password: what this process has, and what `.env` says of stores."""
+        """The environment of restic, without its password: this process's variables, and those of `.env` about stores."""
         with reading_folder(self._athlete_folder):
             return restic_environment()
 
     @property
     def answer_limit(self) -> AnswerLimit:
-        """How large an answer of Strava's may be."""
+        """The maximum size of an answer of Strava's."""
         return AnswerLimit(self.answer_limit_mb * MEGABYTE)
 
     @property
-    def import_limits(self) -> ImportLimits:
-        """How large files of an import, and all of it, may be."""
-        return ImportLimits(
-            file_bytes=self.import_file_limit_mb * MEGABYTE,
-            points=self.import_points_limit,
-            total_bytes=self.import_limit_mb * MEGABYTE,
-        )
-
-    @property
-    def trip_limits(self) -> TripLimits:
-        """How large an encrypted column of a trip may be."""
-        return TripLimits(self.trips_column_limit_mb * MEGABYTE)
-
-    @property
     def takes_pings(self) -> bool:
-        """Whether there are people whose pings are taken."""
+        """Whether there are people whose pings are accepted."""
         return self.pings_config.exists()
 
     @property
     def has_intake(self) -> bool:
-        """Whether Strava's events or pings are taken in over the web."""
+        """Whether Strava's events or pings are accepted over the web."""
         return self.webhook_secret is not None or self.takes_pings
 
     def environ(self) -> dict[str, str]:
-        """The environment variables that make these settings again in a subprocess, the secret included."""
+        """The environment variables that recreate these settings in a subprocess, including the secret."""
         found: dict[str, str] = {}
         for name, spec in type(self).model_fields.items():
             value = getattr(self, name)
             if value is not None:
                 plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-                found[variable_of(spec.validation_alias)] = plain
+                found |= dict.fromkeys(variables_of(spec)[:1], plain)
         return found
 
     @model_validator(mode="before")

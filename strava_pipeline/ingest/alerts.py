@@ -1,6 +1,6 @@
-"""Posting a message to the address that a person gave for failures (STRAVA_ALERT_URL). The caller writes the message.
+"""Posting a message to the person's address for failures (STRAVA_ALERT_URL). The caller writes the message.
 
-The path of such an address holds its key: no error, and so no log, shows more of it than the host.
+The path of such an address contains its key: errors, and so logs, show only the host.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class AlertRefusedError(PipelineError):
 
 
 def post_alert(url: str, message: Mapping[str, object], settings: Settings) -> None:
-    """Post `message` as JSON, once. Raises TransientError where it may work later, else AlertRefusedError or PipelineError."""
+    """Post `message` as JSON, once. Raises TransientError if it may work later, otherwise AlertRefusedError or PipelineError."""
     host = urlsplit(url).hostname
     wire = small_wire(settings, PATIENCE)
     try:

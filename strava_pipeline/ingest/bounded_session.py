@@ -1,6 +1,6 @@
-"""A session of requests that bounds answers in size and time and follows no redirect: no token goes astray.
+"""A session of requests that bounds answers in size and time and follows no redirect, so that no token reaches another host.
 
-What is sent, and what its failures mean, is http.py's.
+Sending, and the meaning of failures, is http.py's.
 """
 
 import ssl
@@ -27,10 +27,10 @@ def open_session(
     most_bytes: int,
     plain_http_hosts: str | None,
 ) -> Session:
-    """A session that keeps connections, but no cookies and nothing else that a browser keeps.
+    """A session that keeps connections, but no cookies or other browser state.
 
-    `head_within`, `whole_within`: seconds for the head of an answer and for all of it; `most_bytes`: of its body, unpacked;
-    `plain_http_hosts`: hosts besides this machine that may be asked by http://, separated by commas.
+    `head_within`, `whole_within`: seconds for the head of an answer and for all of it; `most_bytes`: of its body,
+    unpacked; `plain_http_hosts`: hosts besides this machine that may be asked by http://, separated by commas.
     """
     session = _Session()
     session.trust_env = False  # else a login of ~/.netrc would replace the token
@@ -44,7 +44,7 @@ def open_session(
 
 
 class _Session(Session):
-    """Neither follows nor parses a redirect, which is an answer like any other."""
+    """Neither follows nor parses a redirect, which is an ordinary answer here."""
 
     def get_redirect_target(self, resp: Response) -> str | None:
         return None
@@ -59,7 +59,7 @@ class _BoundedAdapter(HTTPAdapter):
         self._proxies: dict[str, dict[str, str]] = {}  # of the servers that may be asked
 
     def send(self, request: PreparedRequest, *options: Any, **named: Any) -> Response:
-        """The answer, its body not read yet. Raises PipelineError for an address on whose way others could read."""
+        """The answer, its body not read yet. Raises PipelineError for an address that others could eavesdrop on."""
         url = request.url or ""
         server = url.partition("://")[0] + "://" + urlsplit(url).netloc
         proxies = self._proxies.get(server)
@@ -68,7 +68,7 @@ class _BoundedAdapter(HTTPAdapter):
         return super().send(request, *options, **{**named, "proxies": proxies})
 
     def _allowed(self, url: str) -> dict[str, str]:
-        """The proxies on the way to a server. The library reads the whole environment for them."""
+        """The proxies on the way to a server; the library reads the whole environment for them."""
         try:
             http_url(url, self._plain_http_hosts)
         except ValueError as error:
@@ -76,7 +76,7 @@ class _BoundedAdapter(HTTPAdapter):
         return {} if is_this_machine(urlsplit(url).hostname or "") else get_environ_proxies(url)
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
-        """Where no bundle is named, what this machine trusts is trusted too, beside the public certificates."""
+        """Without a configured bundle, trust this machine's certificates as well as the public ones."""
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
         if verify is True and host["scheme"] == "https":
             tls["ssl_context"] = self._machine_trust
@@ -105,7 +105,7 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedBody:
-    """A body for `Response.iter_content`: unpacked pieces as they arrive, also the last one before a break."""
+    """A body for `Response.iter_content`: unpacked pieces as they arrive, including the last one before a break."""
 
     def __init__(self, raw: Any, most_bytes: int) -> None:
         self._raw, self._left, self.close = raw, most_bytes, raw.close
@@ -118,7 +118,7 @@ class _BoundedBody:
 
 
 class _TimedResponse(HTTPResponse):
-    """An answer whose head and whole arrive in time. Else every byte would have a timeout of its own."""
+    """An answer with deadlines for its head and for its whole. Without them every byte would have its own timeout."""
 
     def __init__(
         self, monotonic: Callable[[], float], head_within: float, whole_within: float, *options: Any, **named: Any
@@ -136,7 +136,7 @@ class _TimedResponse(HTTPResponse):
 
 
 class _TimedReader(RawIOBase):
-    """What a socket receives; raises TimeoutError once `deadline`, by the clock `monotonic`, is over."""
+    """The data of a socket; raises TimeoutError after `deadline`, by the clock `monotonic`."""
 
     def __init__(self, raw: RawIOBase, monotonic: Callable[[], float], deadline: float) -> None:
         self._raw, self._monotonic, self.deadline = raw, monotonic, deadline

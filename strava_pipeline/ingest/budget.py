@@ -2,7 +2,7 @@
 
 A call is reserved before it is made, and its answer recorded afterwards, in all four windows at once; "now" is the server's
 time. `Pacing` waits for the next quarter of an hour, or stops for the day; nothing else here sleeps. `ledger.py` keeps the
-numbers, the client of the source makes the calls, and its `budget.py` says whose ledger it is.
+numbers, the client of the source makes the calls, and its `budget.py` names the ledger.
 """
 
 import logging
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CeilingState:
-    """One ceiling now, in calls: `left` is what this process may still make of it (its cushion kept back)."""
+    """One ceiling now, in calls: `left` is the number that this process may still make (its cushion kept back)."""
 
     ceiling: Ceiling
     limit: int
@@ -48,7 +48,7 @@ class CeilingState:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """The four ceilings, and the one that governs: the fewest left, at a tie the one that opens last."""
+    """The four ceilings, and the governing one: with the fewest calls left, at a tie the one that opens last."""
 
     ceilings: tuple[CeilingState, ...]
     governing: CeilingState
@@ -56,12 +56,13 @@ class Remaining:
 
 @dataclass(frozen=True, slots=True)
 class CallShare:
-    """What of a budget a run may use.
+    """A run's share of a budget.
 
     Args:
-        cushion_15min, cushion_daily: calls of each window that are left to others; None: `yielding`, a tenth of a limit at most.
-        max_calls: the most calls of the run.
-        quiet_day: the calls that a daily run needs where nothing is new; 0: the run leaves nothing to other data folders.
+        cushion_15min, cushion_daily: calls of each window that are left to others; None: `yielding`, a tenth of a limit
+            at most.
+        max_calls: the maximum number of the run's calls.
+        quiet_day: the calls of a daily run that finds nothing new; 0: the run leaves nothing to other data folders.
     """
 
     cushion_15min: int | None = None
@@ -78,9 +79,9 @@ class RateBudget:
         path: the application's ledger.
         clock: the server's time.
         cushion_15min, cushion_daily: calls of each window that are left to others.
-        yielding: the cushion where none is given, but no more than a tenth of a limit; whole years are fetched where it is set.
+        yielding: the default cushion, but no more than a tenth of a limit; set for runs that fetch whole years.
         max_calls: the most calls of this object alone.
-        who, quiet_day: what the data folder is called in the ledger, and what its daily run needs; see shares.py.
+        who, quiet_day: the data folder's name in the ledger, and its daily run's calls; see shares.py.
     """
 
     def __init__(
@@ -131,13 +132,13 @@ class RateBudget:
         return now
 
     def finish(self) -> None:
-        """Note that the run fetched all that it wanted, so that nothing is kept for it any longer."""
+        """Record that the run fetched everything it wanted, so that nothing is reserved for it any longer."""
         with self._file.open(self._clock.now()) as ledger:
             self._roll(ledger, self._now(ledger))
             self._sharing.note_done(ledger)
 
     def announce(self) -> None:
-        """Note that the folder is in use, so that others leave its daily run the calls, before it ever made one."""
+        """Record that the folder is in use, so that others leave calls to its daily run before its first one."""
         with self._file.open(self._clock.now()) as ledger:
             now = self._now(ledger)
             self._roll(ledger, now)
@@ -151,7 +152,7 @@ class RateBudget:
             self._learn(ledger, headers, elapsed)
 
     def record_refusal(self, headers: Mapping[str, str], *, elapsed: float = 0.0) -> None:
-        """Learn from a 429. If no ceiling shows as full, the 15-minute ones are taken to be."""
+        """Learn from a 429. If no ceiling shows as full, the 15-minute ones are assumed to be full."""
         with self._file.open(self._clock.now()) as ledger:
             self._learn(ledger, headers, elapsed)
             sent_at, _ = self._interval(headers, elapsed)
@@ -175,14 +176,14 @@ class RateBudget:
         self._reserved = max(0, self._reserved - 1)
 
     def remaining(self) -> Remaining:
-        """What is left of every ceiling, without a call."""
+        """The calls left under every ceiling, without making one."""
         states = self._states(*self._peek())
         return Remaining(tuple(states), min(states, key=_governing))
 
     def is_worth_a_run(self) -> bool:
-        """Whether so many calls may be made that a run is worth its start; for a single folder in a new window always.
+        """Whether enough calls may be made for a run to be worth its start; in a new window always true for a single folder.
 
-        Where not, other folders of the application leave this one its turn: the ledger notes that it waits.
+        If not, the ledger records that this folder waits, and others of the application leave it its turn.
         """
         ledger, now = self._peek()
         least = min(self._states(ledger, now), key=_governing)
@@ -194,7 +195,7 @@ class RateBudget:
         return is_worth
 
     def allowances(self) -> dict[Ceiling, Allowance]:
-        """What each ceiling lets through, now and in later windows, without its cushion and what others are expected to take."""
+        """The calls that each ceiling allows, now and in later windows, without its cushion and the expected use of others."""
         ledger, now = self._peek()
 
         def later(state: CeilingState) -> int:
@@ -211,19 +212,19 @@ class RateBudget:
         }
 
     def was_full(self) -> bool:
-        """Whether a window in the ledger left no call, be it over by now or not."""
+        """Whether a window in the ledger left no call, even if it is over by now."""
         ledger = self._file.peek()
         return any(state.left <= 0 for state in self._states(ledger, self._clock.now()))
 
     def _peek(self) -> tuple[Ledger, datetime]:
-        """The ledger of now, and now, without lock or trace."""
+        """The present ledger and the time, without lock or trace."""
         ledger = self._file.peek()
         now = self._now(ledger)
         self._roll(ledger, now)
         return ledger, now
 
     def _now(self, ledger: Ledger) -> datetime:
-        """The server's time; before this process saw an answer, as the last process that saw one noted it."""
+        """The server's time; before this process's first answer, as recorded by the last process that saw one."""
         if not self._clock.synced and ledger.server is not None and ledger.local is not None:
             self._clock.suppose(datetime.fromtimestamp(ledger.server, UTC), datetime.fromtimestamp(ledger.local, UTC))
         return self._clock.now()
@@ -288,7 +289,7 @@ class RateBudget:
         return learnt.counters == ledger.counters
 
     def _interval(self, headers: Mapping[str, str], elapsed: float) -> tuple[datetime, datetime]:
-        """Between which moments of the server the call was counted there."""
+        """The interval in server time in which the server counted the call."""
         answered_at = parse_date_header(_header(headers, "date")) or self._clock.now()
         return answered_at - timedelta(seconds=elapsed * self._clock.speed), answered_at
 
@@ -299,7 +300,7 @@ def _governing(state: CeilingState) -> tuple[int, float]:
 
 
 def _concerned(*, reads: bool) -> list[Ceiling]:
-    """The limits that a call counts in."""
+    """The limits in which a call counts."""
     return [ceiling for ceiling in CEILINGS if reads or ceiling.pair == "overall"]
 
 
@@ -328,7 +329,7 @@ def _header(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def log_wait(error: BudgetExhaustedError, seconds: float) -> None:
-    """Log that a wait goes on for `seconds` more."""
+    """Log that a wait continues for `seconds` more."""
     log.info(
         "waiting for the limit's next window, %.0f s, until %s UTC",
         seconds,
@@ -379,7 +380,7 @@ class Pacing:
             self._wait = waited
 
     def would_wait_for(self, error: BudgetExhaustedError) -> bool:
-        """Whether waiting for the window helps: not for a day's, nor for one that is kept back as a whole."""
+        """Whether waiting for the window helps: not for a day's, nor for one that is reserved as a whole."""
         return self._wait and error.ceiling.window != "day" and error.cushion < error.limit
 
     def wait_for(self, error: BudgetExhaustedError) -> None:

@@ -1,4 +1,4 @@
-"""What the client of a source offers whose calls are counted in a budget (budget.py), and which has details and streams."""
+"""The interface of a client whose calls are counted in a budget (budget.py), and which has details and streams."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -13,7 +13,7 @@ class BudgetedProvider(Provider, FetchClient, Protocol):
 
     @property
     def budget(self) -> RateBudget:
-        """How many calls may still be made."""
+        """The number of calls that may still be made."""
         ...
 
     @property
@@ -27,15 +27,15 @@ class BudgetedProvider(Provider, FetchClient, Protocol):
         ...
 
     def get_detail(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
-        """The activity with all that the service knows of it. One that is not `patient` is attempted once."""
+        """The activity with all of the service's data. Without `patient` it is attempted once."""
         ...
 
     def get_streams(self, activity_id: int, *, patient: bool = True) -> FetchAnswer:
-        """The points of an activity. Raises GoneError where nothing was recorded."""
+        """The points of an activity. Raises GoneError if nothing was recorded."""
         ...
 
     def get_athlete(self) -> FetchAnswer:
-        """The athlete whose login it is."""
+        """The login's athlete."""
         ...
 
     def get_gear(self, gear_id: str) -> FetchAnswer:

@@ -104,7 +104,7 @@ class LandingClient:
             self._under_way.enter_context(deferred_interrupts())
 
     def _let_interrupts_through(self) -> None:
-        """An interrupt that came while the last call was under way takes effect here."""
+        """Let an interrupt that came during the last call take effect here."""
         if self._under_way is not None:
             self._under_way.close()
 
@@ -123,7 +123,7 @@ def landed_each(
 
 
 class FetchItem(Protocol):
-    """An activity to fetch something for. If it `is_poisoned` by earlier failures, the call is attempted once only."""
+    """An activity to fetch something for. If it `is_poisoned` by earlier failures, the call is attempted only once."""
 
     @property
     def activity_id(self) -> int: ...
@@ -137,7 +137,7 @@ class FetchClient(Protocol):
 
     @property
     def title(self) -> str:
-        """How messages call the service."""
+        """The service's name in messages."""
         ...
 
     @property
@@ -150,12 +150,12 @@ class FetchClient(Protocol):
         ...
 
     def probe(self) -> object:
-        """A call that succeeds while the service works and the login stands, whatever is wrong with single activities."""
+        """A call that succeeds while the service works and the login is valid, even if single activities fail."""
         ...
 
 
 class FetchAnswer(Protocol):
-    """What the loop needs of an answer."""
+    """The part of an answer that the loop needs."""
 
     @property
     def body(self) -> bytes: ...
@@ -176,7 +176,7 @@ Limit = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 @dataclass(slots=True)
 class FetchReport(Numbers):
-    """What became of the activities. `gone_ids`: answered with 404. `stopped`: the limit that ended the work early."""
+    """The results for the activities. `gone_ids`: answered with 404. `stopped`: the limit that ended the work early."""
 
     received: int = 0
     bytes: int = 0
@@ -200,11 +200,11 @@ def fetch_each(
     report: FetchReport,
     tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make `call` for each of `items` in order; what became of them is added to `report`.
+    """Make `call` for each of `items` in order; adds the results to `report`.
 
     A failure is landed as evidence once something else has succeeded. When OUTAGE activities in a row fail, or the last
-    ones of all, the client is probed: if that succeeds, the activities are poisoned; if it fails, the service is down, which
-    raises TransientError and leaves no evidence. A second activity in a row that is refused with 401 raises LoginRefusedError.
+    ones of all, the client is probed: if that succeeds, the activities are poisoned; if it fails, the service is down,
+    which raises TransientError and leaves no evidence. The second 401 in a row raises LoginRefusedError.
     """
     failures: list[tuple[Item, Failure, datetime]] = []
 
@@ -227,7 +227,7 @@ def fetch_each(
                 land_failures()
             except (TransientError, RefusedError, LoginRefusedError) as error:
                 if isinstance(error, LoginRefusedError) and failures and isinstance(failures[-1][1], LoginRefusedError):
-                    raise  # not one activity's fault: the login is no longer good for these
+                    raise  # not one activity's fault: the login is no longer valid for these
                 failures.append((item, error, client.clock.now()))
                 if len(failures) >= OUTAGE:
                     probe()

@@ -1,7 +1,7 @@
-"""Which certificates are trusted: what a bundle file holds, and a bundle joined from the public and corporate ones.
+"""Trusted certificates: the contents of a bundle file, and a bundle joined from the public and corporate ones.
 
-A bundle is a file of PEM blocks. Nothing is written and nothing is sent here; a private key that stands in a file
-beside its certificates is never copied.
+A bundle is a file of PEM blocks. Nothing is written and nothing is sent here; a private key in a file with its
+certificates is never copied.
 """
 
 import re
@@ -17,19 +17,19 @@ from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.core.facts import Fact, ok, problem, warning
 
 BUNDLE = "certificates"
-PUBLIC = Path(certifi.where())  # what is trusted where nothing else is named
+PUBLIC = Path(certifi.where())  # trusted by default
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def bundle_health(chosen: Path | None, now: datetime) -> Fact:
-    """Whether the bundle in use can be read and holds certificates that are still valid; None: the public ones."""
+    """Whether the bundle in use can be read and contains valid certificates; None: the public ones."""
     path = chosen or PUBLIC
     again = "Join it again: strava-pipeline doctor --make-ca-bundle FILE…"
     if chosen is None:
         again = "Install the package `certifi` again, or name another bundle in REQUESTS_CA_BUNDLE."
     try:
         found = _certificates(path)
-    except ssl.SSLError:  # an OSError, too
+    except ssl.SSLError:  # also an OSError
         return problem(BUNDLE, f"{path} holds a certificate that is damaged.", again)
     except OSError as error:
         return problem(BUNDLE, f"{path} can't be read ({error.strerror}).", again)
@@ -69,7 +69,7 @@ def join_bundle(files: Sequence[Path]) -> bytes:
 
 
 def _certificates(path: Path) -> list[bytes]:
-    """The certificates in a file, in binary form, in order; Raises ssl.SSLError for a damaged one."""
+    """The certificates in a file, in binary form, in order. Raises ssl.SSLError for a damaged one."""
     found = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one for all: making it costs as much as reading a certificate
     for block in _BLOCK.findall(path.read_bytes()):
@@ -83,7 +83,7 @@ def _certificates(path: Path) -> list[bytes]:
 
 
 def _signing(certificates: Iterable[bytes]) -> Iterator[tuple[str, datetime]]:
-    """Those that may sign others: whose certificate each is, and when (UTC) it ends."""
+    """The certificates that may sign others: the owner of each, and when (UTC) it ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for binary in certificates:
         context.load_verify_locations(cadata=binary)

@@ -17,9 +17,9 @@ HEADER_RESOLUTION = timedelta(seconds=1)  # a Date header is cut to whole second
 CONTRADICTION = timedelta(minutes=1)  # beyond any network delay: the earlier time was wrong, not just late
 # Beyond the drift of clocks: believed when more than one answer, or this machine's clock, agrees.
 JUMP = timedelta(hours=1)
-# Believed of a process's first answer: this machine may have been off, or its clock set back.
+# Believed if a process's first answer says so: this machine may have been off, or its clock set back.
 AHEAD = timedelta(days=31)
-# A Date beyond these is no service's, whatever else it says; what lands could not even be dated by it.
+# No service sends a Date outside of these; a landing could not even be dated by it.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ENOUGH = 2  # answers that agreed with the present time; a contradiction needs more
 
@@ -51,7 +51,7 @@ class ServerClock:
         self._claims: list[tuple[datetime, float]] = []
         self._latest: datetime | None = None
         self.synced = False
-        """True once an answer of the server was observed in this process."""
+        """True once this process has observed an answer of the server."""
 
     def now(self) -> datetime:
         """The server's time (UTC): never earlier than before, unless an answer proved the earlier time wrong."""

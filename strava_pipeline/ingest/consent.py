@@ -1,7 +1,7 @@
-"""The athlete's consent: what a service's page sends back, pasted by a person or caught by a web server on this machine.
+"""The athlete's consent: the answer of a service's page, pasted by a person or caught by a web server on this machine.
 
-The server answers one request, on the loopback address only. Nothing logs or shows what comes, since it holds the code; what
-the code buys is strava/oauth.py's and service_oauth.py's.
+The server answers one request, on the loopback address only. Nothing logs or shows the request, since it contains the
+code; exchanging the code is strava/oauth.py's and service_oauth.py's.
 """
 
 import hmac
@@ -20,7 +20,7 @@ _PAGE = "<!doctype html><meta charset=utf-8><title>strava-pipeline</title><p>{te
 
 @dataclass(frozen=True, slots=True)
 class ConsentPage:
-    """Whose page it is, and the command that shows it."""
+    """The service of the page, and the command that shows it."""
 
     title: str
     command: str
@@ -31,7 +31,7 @@ STRAVA_PAGE = ConsentPage("Strava", "strava-pipeline auth")
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The athlete agreed: `code` buys the tokens, `scopes` are the ones granted (None: not known)."""
+    """The athlete agreed: `code` can be exchanged for tokens, `scopes` are the granted ones (None: unknown)."""
 
     code: str = field(repr=False)
     scopes: tuple[str, ...] | None
@@ -40,8 +40,8 @@ class Consent:
 def read_consent(text: str, state: str | None, page: ConsentPage = STRAVA_PAGE) -> Consent:
     """Read the whole address that the service redirected to, its query, or the bare code.
 
-    An address must carry `state`, unless that is None. Raises NeedsLoginError where the state differs, the athlete refused,
-    or there is no code.
+    An address must carry `state`, unless that is None. Raises NeedsLoginError if the state differs, the athlete
+    refused, or there is no code.
     """
     text = text.strip().strip("'\"<>")
     if "=" not in text and "://" not in text and text:

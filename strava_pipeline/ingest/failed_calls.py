@@ -1,7 +1,7 @@
-"""How many calls to each source failed, by kind: data/state/failed_calls/SOURCE.json, which every process of a folder adds to.
+"""Counts of failed calls to each source, by kind: data/state/failed_calls/SOURCE.json, updated by every process of a folder.
 
-Each attempt counts that has no good answer, those that are tried again and those that say what is gone, too. Nothing depends on
-the numbers: they are for whoever watches the pipeline. A file that can't be read starts again at nothing.
+Each attempt without a good answer counts, including retried ones and answers that something is gone. Nothing depends on
+the numbers, which are for monitoring. An unreadable file starts again at 0.
 """
 
 import json
@@ -27,14 +27,14 @@ _BY_STATUS: dict[int, Kind] = {401: "login", 403: "login", 404: "gone", 429: "li
 
 
 def kind_of(status: int) -> Kind | None:
-    """The kind of an answer's status; None: the call did not fail."""
+    """The kind of an answer's status, or None if the call did not fail."""
     if status < 300:
         return None
     return _BY_STATUS.get(status, "server" if status >= 500 else "refused")
 
 
 def counting(settings: Settings, source: str) -> Callable[[Kind], None]:
-    """What counts a failed call of the source. A disk that refuses the count stops nothing."""
+    """A counter of the source's failed calls. A disk that refuses the count stops nothing."""
     path = _folder(settings) / f"{source}.json"
 
     def count(kind: Kind) -> None:
@@ -50,7 +50,7 @@ def counting(settings: Settings, source: str) -> Callable[[Kind], None]:
 
 
 def failed_calls(settings: Settings) -> dict[str, dict[str, int]]:
-    """How many calls failed, by source and kind. Raises OSError where a file may not be read."""
+    """The number of failed calls, by source and kind. Raises OSError if a file may not be read."""
     return {path.stem: _read(path) for path in sorted(_folder(settings).glob("*.json"))}
 
 

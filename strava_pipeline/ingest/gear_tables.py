@@ -1,4 +1,4 @@
-"""Tables of gear that are written into providers.toml, whose other lines, comments and order stay as the person wrote them."""
+"""Writing tables of gear into providers.toml; other lines, comments and order stay as the person wrote them."""
 
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _GEAR = "gear"
 def with_links(path: Path, added: Links) -> tuple[str, str]:
     """The text of providers.toml, and the same with these links added.
 
-    Raises UnusableProvidersError where the file can't be used.
+    Raises UnusableProvidersError if the file can't be used.
     """
     wanted = {name: dict(services) for name, services in providers_file(path).gear.items()}
     for name, services in added.items():
@@ -50,7 +50,7 @@ def _add(gear: AbstractTable, name: str, services: Mapping[str, str]) -> None:
 
 
 def says(path: Path, text: str, wanted: ProvidersFile) -> bool:
-    """Whether `text` in place of the file says what is `wanted`, and nothing else."""
+    """Whether `text` in place of the file means exactly `wanted`."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / path.name
         place.write_text(text, encoding="utf-8", newline="")

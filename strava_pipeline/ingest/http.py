@@ -31,7 +31,7 @@ EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to it
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An answer as received: `body` is whole and decoded from gzip; `seconds` is how long the exchange took."""
+    """An answer as received: `body` is complete and decoded from gzip; `seconds`: how long the exchange took."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -44,7 +44,7 @@ class NotSentError(TransientError):
 
 
 class UntrustedError(PipelineError):
-    """The server's certificate can't be verified; `code` is OpenSSL's verdict (X509_V_ERR_…), None where there is none."""
+    """The server's certificate can't be verified; `code` is OpenSSL's verdict (X509_V_ERR_…), or None."""
 
     def __init__(self, message: str, *, code: int | None) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class UntrustedError(PipelineError):
 
 
 class BrokenOffError(TransientError):
-    """The answer began, and broke off or had no end: `exchange` holds what arrived."""
+    """The answer began, and broke off or never ended: `exchange` holds the part that arrived."""
 
     def __init__(self, message: str, exchange: Exchange) -> None:
         super().__init__(message, status=exchange.status, body=exchange.body)
@@ -76,7 +76,7 @@ class Wire:
         limit: how large an answer may be, unpacked, measured while it arrives.
         patience: seconds for the connection, for the head, for each piece of the answer and for all of it.
         plain_http_hosts: hosts besides this machine that may be asked by http://, separated by commas.
-        on_failure: is informed of each exchange that has no good answer.
+        on_failure: is informed of each exchange without a good answer.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Wire:
         else:
             return self._read(response, name, started)
         self._on_failure("no_answer")
-        raise failure  # outside the handler, so that the library's error, which may hold the address or a header, is no context
+        raise failure  # outside the handler, so that the library's error, which may hold the address or a header, isn't chained
 
     def _read(self, response: "Response", name: str, started: float) -> Exchange:
         parts: list[bytes] = []
@@ -180,7 +180,7 @@ def form_with_file(fields: Mapping[str, str], name: str, content: bytes) -> tupl
 def make_wire(settings: Settings, clock: ServerClock, source: str | None = None) -> Wire:
     """A wire with the settings' certificates, limit of an answer and hosts of plain http.
 
-    `source`: whose calls they are, so that failed ones are counted (failed_calls.py); None: they are not.
+    `source`: counts failed calls as this source's (failed_calls.py); None: they are not counted.
     """
     return Wire(
         clock.monotonic,
@@ -222,6 +222,6 @@ def _failure(error: OSError | ValueError, name: str, host: str) -> PipelineError
 
 
 def _cause(error: OSError | ValueError) -> Any:
-    """urllib3's error, whose name says what happened: requests wraps it, twice where there was no connection."""
+    """urllib3's error, whose name says what happened: requests wraps it, twice if there was no connection."""
     fault = error.args[0] if error.args else None
     return getattr(fault, "reason", fault) if isinstance(fault, Exception) else error

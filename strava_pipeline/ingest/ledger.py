@@ -1,7 +1,8 @@
 """The budget's ledger on disk: counters per window in one small file that all processes share under a lock.
 
-What the numbers mean and who may call is `budget.py`'s. A write is one block of fixed size put over the old one, so a killed
-process leaves no half of a block; nothing is fsynced: whatever a power cut loses, the next answer's headers bring back.
+The numbers' meaning and the right to call are `budget.py`'s. A write puts one block of fixed size over the old one, so
+a killed process leaves no half block; nothing is fsynced, because the next answer's headers restore any loss by a power
+cut.
 """
 
 import json
@@ -45,13 +46,14 @@ class Counter:
 
 @dataclass(slots=True)
 class Sharer:
-    """What one data folder does with the application's reading calls. What it means for others is `shares.py`'s.
+    """A data folder's use of the application's reading calls. Its meaning for others is `shares.py`'s.
 
     Args:
         daily, bulk: calls since midnight UTC: those of whole years are bulk, all others daily.
         daily_at, bulk_at: when it last made or wanted a call of the kind; epoch seconds at the server, 0: never.
-        is_done: whether a daily run had all that it wanted today; other runs may make calls afterwards.
-        wants: whether more is wanted of whole years: "no", "soon" (a run is at work), "later" (the day's limit stopped it).
+        is_done: whether a daily run got everything it wanted today; other runs may make calls afterwards.
+        wants: whether more is wanted of whole years: "no", "soon" (a run is at work), "later" (the day's limit stopped
+            it).
     """
 
     daily: int = 0
@@ -72,7 +74,9 @@ WANTS = ("no", "soon", "later")  # as numbers in the file
 
 @dataclass(slots=True)
 class Ledger:
-    """The counters of all ceilings, the last moment known in both the server's and the local time, and who shares the calls."""
+    """The counters of all ceilings, the last moment known in both the server's and the local time, and the sharers of
+    the calls.
+    """
 
     counters: dict[Ceiling, Counter] = field(
         default_factory=lambda: {ceiling: Counter(limit) for ceiling, limit in PUBLISHED_LIMITS.items()}
@@ -82,9 +86,9 @@ class Ledger:
     sharers: dict[str, Sharer] = field(default_factory=dict)
 
     def begin_day(self, day: int) -> None:
-        """Count again in each sharer's line that was last written before `day`, the beginning of today in epoch seconds.
+        """Reset the counts of each sharer's line last written before `day`, the beginning of today in epoch seconds.
 
-        Lines without a call for days go, and those of a future that an emulator with another date left.
+        Lines without a call for days are removed, as are lines of a future that an emulator with another date left.
         """
         self.sharers = {who: each for who, each in self.sharers.items() if abs(each.seen_at - day) <= KEPT_FOR}
         for each in self.sharers.values():
@@ -94,12 +98,12 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Which folder asks for calls, and for what; what it may have beside others are `shares.py`'s rules.
+    """The folder that asks for calls, and for what; its share is determined by `shares.py`'s rules.
 
     Args:
         who: the folder's name in the ledger.
         bulk: whether it fetches whole years.
-        quiet_day: the calls that a daily run needs where nothing is new; 0: the asker takes no part in sharing.
+        quiet_day: the calls of a daily run that finds nothing new; 0: the asker takes no part in sharing.
     """
 
     who: str = ""
@@ -111,7 +115,7 @@ class Sharing:
         return [each for who, each in ledger.sharers.items() if who != self.who]
 
     def note(self, ledger: Ledger, now: float, *, calls: int = 0, until_tomorrow: bool = False) -> None:
-        """Note in the ledger that the folder wants calls, and made so many; `until_tomorrow`: the day's limit stopped it."""
+        """Record in the ledger that the folder wants calls, and made `calls`; `until_tomorrow`: the day's limit stopped it."""
         if not self.who or not self.quiet_day:
             return
         mine = ledger.sharers.setdefault(self.who, Sharer())
@@ -122,7 +126,7 @@ class Sharing:
             mine.daily, mine.daily_at = max(mine.daily + calls, 0), int(now)
 
     def note_done(self, ledger: Ledger) -> None:
-        """Note in the ledger that the run has all that it wanted."""
+        """Record in the ledger that the run got everything it wanted."""
         if (mine := ledger.sharers.get(self.who)) is None:
             return
         if self.bulk:
@@ -140,7 +144,7 @@ class LedgerFile:
 
     @contextmanager
     def open(self, now: datetime) -> Iterator[Ledger]:
-        """The ledger, locked; written back unless an error leaves. Garbage is set aside, named by `now`."""
+        """The ledger, locked; written back unless an error leaves the body. Garbage is set aside, named by `now`."""
         lock = Path(f"{self._path}.lock")
         with ExitStack() as held:
             try:
@@ -158,7 +162,7 @@ class LedgerFile:
             self._written = (block, ledger)
 
     def own(self) -> Ledger | None:
-        """The ledger as this object wrote it last; None where it wrote none, or another process wrote since. Without lock."""
+        """The ledger as this object wrote it last, or None if it wrote none, or another process wrote since. Without lock."""
         if self._written is None:
             return None
         block, ledger = self._written
@@ -168,7 +172,7 @@ class LedgerFile:
             return None
 
     def peek(self) -> Ledger:
-        """The ledger as it is, without lock or trace; a new one where there is none or garbage."""
+        """The present ledger, without lock or trace; a new one if missing or garbage."""
         try:
             return _decode(json.loads(self._path.read_bytes()))
         except (FileNotFoundError, *_GARBAGE):
@@ -255,7 +259,7 @@ def _decode(raw: dict[str, Any]) -> Ledger:
         if Ceiling(pair, window) not in ledger.counters or counter.limit < 1 or counter.used < 0:
             raise ValueError("a counter out of range")
         ledger.counters[Ceiling(pair, window)] = counter
-    # of no use to the counters, which an earlier version writes alone
+    # the counters don't need it, and an earlier version writes only the counters
     with suppress(*_GARBAGE, AttributeError, IndexError):
         ledger.sharers = {name: _sharer(values) for name, values in raw.get("sharers", {}).items()}
     return ledger

@@ -1,19 +1,20 @@
-"""The login of any source on disk, and the one way in which its access token is renewed.
+"""The login of any source on disk, and the one way of renewing its access token.
 
-The file is its owner's alone, is no link, and is replaced whole; a process that renews holds the lock beside it, so that one that
-waits finds the new token. What stands in a file, and what a service is asked, is each source's own. Nothing here shows a token.
+The file is its owner's alone, isn't a link, and is replaced atomically; a process that renews holds the lock next to
+it, so that a waiting one finds the new token. The file's contents and the service's questions are each source's own.
+Nothing here shows a token.
 """
 
+import base64
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from strava_pipeline.core.durable import sync_folder
 from strava_pipeline.core.errors import (
     LoginServiceError,
     MissingSettingsError,
@@ -21,14 +22,14 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
+from strava_pipeline.core.json_values import finite_number, json_if_any
 from strava_pipeline.core.process import deferred_interrupts
-from strava_pipeline.environment.file_locks import LockHeldError, exclusive
+from strava_pipeline.environment.file_locks import LockHeldError, exclusive, sync_folder
 from strava_pipeline.environment.private_files import NotPrivateError, read_private
 from strava_pipeline.ingest.calls import ATTEMPTS, retrying
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import NotSentError
 from strava_pipeline.ingest.secret_file import make_private_folder, save_secret, write_aside
-from strava_pipeline.ingest.token_values import claims_of, is_token, moment_of, token_of
 
 LOCK_TIMEOUT = 300  # seconds; a holder renews once, at worst three tries of 70 s
 EXPIRES_AT_LOCAL = "expires_at_local"  # a field of ours: when the token ends, by the clock of the machine that got it
@@ -37,11 +38,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StoredLogin:
-    """A login. `raw` is the file's whole object; where it lacks a token that the class `needs`, ValueError is raised.
+    """A login. `raw` is the file's whole object; if it lacks a token that the class `needs`, ValueError is raised.
 
-    A class of a source says what its file needs, how it names the access token, and how long before the end of one another is
-    got; of a short one, a tenth of its life before. `goes_by_presumed_time`: before the first answer, a login without a local end
-    is taken by the server's time as far as it is presumed; else it is tried.
+    A source's class says what its file needs, how it names the access token, and how long before its end a new one is
+    fetched; for a short-lived one, a tenth of its life before. `goes_by_presumed_time`: before the first answer, a
+    login without a local end is judged by the presumed server time; otherwise it is tried.
     """
 
     raw: Mapping[str, Any] = field(repr=False)
@@ -57,28 +58,28 @@ class StoredLogin:
 
     @property
     def access_token(self) -> str:
-        """What the API accepts; empty: it is still to be got."""
+        """The token for the API; empty if it is still to be fetched."""
         return token_of(self.raw.get(self.token_name)) or ""
 
     @property
     def account(self) -> str | None:
-        """Whose login it is, at the service; None: not known."""
+        """The login's account at the service, or None if unknown."""
         found = self.raw.get("account")
         return found if isinstance(found, str) and found else None
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the access token ends, by the server's clock (UTC); None: not known."""
+        """When the access token ends, by the server's clock (UTC), or None if unknown."""
         return moment_of(self.raw.get("expires_at")) or moment_of(claims_of(self.access_token).get("exp"))
 
     @property
     def expires_at_local(self) -> datetime | None:
-        """The same by this machine's clock, however wrong that is; None: not known."""
+        """The same by this machine's clock, however wrong that is, or None if unknown."""
         return moment_of(self.raw.get(EXPIRES_AT_LOCAL))
 
     @property
     def early(self) -> timedelta:
-        """How long before its end another one is got."""
+        """How long before its end a new one is fetched."""
         began = moment_of(self.raw.get("received_at")) or moment_of(claims_of(self.access_token).get("iat"))
         ends = self.expires_at
         if ends is None or began is None or ends <= began:
@@ -91,14 +92,15 @@ L = TypeVar("L", bound=StoredLogin)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFile(Generic[L]):
-    """The file with a login (0600, in a folder 0700), and the lock beside it.
+    """The file with a login (0600, in a folder 0700), and the lock next to it.
 
     Args:
-        parse: the login of the file's object; raises ValueError where that is none.
-        log_in: what a person does for another login, as the end of a sentence.
-        missing, damaged: the sentences for a file that is not there, and for one without a login.
-        empty: stands for a login that is missing or damaged where another one is got at no loss, such as a token for a key. To
-            keep such a login may fail, too. None: a person has to log in.
+        parse: the login in the file's object; raises ValueError for other objects.
+        log_in: a person's action to log in again, as the end of a sentence.
+        missing, damaged: the sentences for a missing file, and for one without a login.
+        empty: replaces a login that is missing or damaged if a new one costs nothing, such as a token for a key.
+            Storing such a login may
+            fail, too. None: a person has to log in.
     """
 
     path: Path
@@ -109,14 +111,14 @@ class LoginFile(Generic[L]):
     empty: L | None = None
 
     def load(self) -> L:
-        """The login. Raises MissingSettingsError where there is none yet, NeedsLoginError where the file can't be used."""
+        """The login. Raises MissingSettingsError if there is none yet, NeedsLoginError if the file can't be used."""
         found = self.find()
         if found is None:
             raise MissingSettingsError(self.missing)
         return found
 
     def find(self) -> L | None:
-        """The login; None: there is none yet. Raises NeedsLoginError where the file can't be used."""
+        """The login, or None if there is none yet. Raises NeedsLoginError if the file can't be used."""
         content = self._content()
         if content is None:
             return self.empty
@@ -135,14 +137,14 @@ class LoginFile(Generic[L]):
     def probe(self, login: L | None = None) -> None:
         """Raise PipelineError if `save` would fail, which must be known before a token or a code is spent.
 
-        `login`: the present one, if there is one; the new one will be about as long.
+        `login`: the present one, or None; the new one will be about as long.
         """
         with self.lock(), self._saving():
             self._clear_up()
             write_aside(self.path, login.raw if login else {}).unlink()
 
     def forget(self) -> None:
-        """Delete the login, what dead processes left of it, and the lock's file, which a process that waits creates again."""
+        """Delete the login, dead processes' leftovers of it, and the lock's file, which a waiting process creates again."""
         with self.lock():
             for path in traces_of(self.path):
                 path.unlink(missing_ok=True)
@@ -158,7 +160,7 @@ class LoginFile(Generic[L]):
             yield
 
     def _content(self) -> bytes | None:
-        """What is in the file, which is closed to others; None: there is no file."""
+        """The file's contents, which are closed to others; None without a file."""
         try:
             return read_private(self.path, is_ours=True)
         except FileNotFoundError:
@@ -175,7 +177,7 @@ class LoginFile(Generic[L]):
             ) from None
 
     def _clear_up(self) -> None:
-        """Refuse a link, and remove what a process that died under the lock left half written."""
+        """Refuse a link, and remove half written files of processes that died under the lock."""
         if self.path.is_symlink():
             raise PipelineError(
                 f"The login can't be saved to {self.path}, which is a link. Remove the link, and {self.log_in}."
@@ -201,7 +203,7 @@ class AccessTokens(Generic[L]):
     """The access token of the stored login, renewed under the file's lock when it is about to end.
 
     Args:
-        exchange: the service's next login in place of the stored one, which may be dead from then on.
+        exchange: fetches the service's next login to replace the stored one, which may be dead from then on.
     """
 
     def __init__(self, file: LoginFile[L], clock: ServerClock, exchange: Callable[[L], L]) -> None:
@@ -217,11 +219,11 @@ class AccessTokens(Generic[L]):
         return self._renewed(lambda stored: stored.access_token != rejected and self._is_valid(stored))
 
     def get_new(self) -> str:
-        """A fresh token, whatever is stored."""
+        """A fresh token, regardless of the stored one."""
         return self._renewed(lambda _: False)
 
     def note_account(self, account: str) -> None:
-        """Keep whose login it is, so that no later run asks for it. Where the file can't be saved, this run alone knows it."""
+        """Store the login's account, so that no later run asks for it. If the file can't be saved, only this run knows it."""
         self.current = self._file.parse({**self.current.raw, "account": account})
         with suppress(PipelineError), self._file.lock():
             stored = self._file.load()  # another process may have renewed it, or logged in
@@ -243,8 +245,8 @@ class AccessTokens(Generic[L]):
     def _is_valid(self, login: L) -> bool:
         """Whether the access token lasts for some minutes, by the server's clock; without a date, until a 401 says otherwise.
 
-        Before this process had an answer, this machine's clock may be wrong by more than a token's life. It then only
-        measures how long ago the token came, where that is known.
+        Before this process's first answer, this machine's clock may be wrong by more than a token's life. Then it only
+        measures how long ago the token came, if known.
         """
         ends, now = login.expires_at, self._clock.now()
         if not self._clock.synced and not (login.goes_by_presumed_time and login.expires_at_local is None):
@@ -259,9 +261,9 @@ def exchanged(
     kept: str,
     jitter: Callable[[], float] = random.random,
 ) -> T:
-    """What `call` gets of a login service, tried again where that may help. Its argument: whether an answer was lost before.
+    """The result of `call` at a login service, retried if that may help. Its argument: whether an answer was lost before.
 
-    `log_in`: as of `LoginFile`. `kept`: what no failure costs, as a sentence without its stop.
+    `log_in`: as in `LoginFile`. `kept`: what no failure costs, as a sentence without its stop.
     """
     lost = False
     try:
@@ -285,7 +287,7 @@ def local_end(expires_at: datetime, clock: ServerClock) -> float:
 
 
 def parsed(content: bytes, parse: Callable[[dict[str, Any]], T]) -> T:
-    """The login in a file's bytes. Raises ValueError where they hold none."""
+    """The login in a file's bytes. Raises ValueError if they contain none."""
     try:
         value = json.loads(content)
     except RecursionError:
@@ -296,11 +298,46 @@ def parsed(content: bytes, parse: Callable[[dict[str, Any]], T]) -> T:
 
 
 def halves_of(path: Path) -> list[Path]:
-    """What processes that died left half written of a login."""
+    """Half written files of a login, from processes that died."""
     return sorted(path.parent.glob(f".{path.name}.*"))
 
 
 def traces_of(path: Path) -> list[Path]:
-    """All that is on disk of a login: the file, halves of it, and the lock's file."""
+    """All files of a login: the file itself, half written ones, and the lock's file."""
     every = [path, *halves_of(path), path.with_name(f"{path.name}.lock")]
     return [found for found in every if found.exists() or found.is_symlink()]
+
+
+def is_token(value: object) -> bool:
+    """Whether it is text that fits into a header."""
+    return token_of(value) is not None
+
+
+def token_of(value: object) -> str | None:
+    """Text that fits into a header; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and value.strip():
+        return value
+    return None
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT; {} for any other token. The signature is the service's to check."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        return object_of(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+
+
+def moment_of(value: object) -> datetime | None:
+    """The instant (UTC) of a number of seconds since 1970; None for anything else."""
+    seconds = finite_number(value)
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 <= seconds < 10**11 else None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; {} for any other body."""
+    value = json_if_any(body)
+    return value if isinstance(value, dict) else {}

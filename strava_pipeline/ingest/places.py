@@ -1,7 +1,7 @@
 """Asking servers about places: the length of a route (OSRM), the address of an area (Nominatim's reverse endpoint).
 
-No server is asked unless a person names one. The address of such a request holds positions: nothing of it is logged, and no
-error holds it. Who asks, how often and what for is the caller's business.
+No server is asked unless a person names one. The address of such a request contains positions: nothing of it is logged,
+and no error contains it. When and why to ask is the caller's business.
 """
 
 import logging
@@ -57,10 +57,12 @@ log = logging.getLogger(__name__)
 
 
 class Failures(Counter[str]):
-    """How often each reason left a question without an answer."""
+    """Counts of unanswered questions, by reason."""
 
     def log(self, what: str) -> None:
-        """One WARNING, if there were any, which are then forgotten. `what`: was asked, and which setting names the server."""
+        """Log one WARNING if there were any, and reset the counts. `what`: the question, and the setting that names the
+        server.
+        """
         if self:
             why = ", ".join(f"{reason}: {count}" for reason, count in sorted(self.items()))
             log.warning("%s, by what it answered: %s.", what, why)
@@ -91,7 +93,7 @@ class _Failure:
 
 
 class Geocoder:
-    """One server for the length of a run; afterwards, `log_failures` says what went wrong."""
+    """One server for the length of a run; afterwards, `log_failures` reports problems."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class Geocoder:
         return self._unanswered >= GIVE_UP
 
     def find(self, area: Area) -> Address | None:
-        """The address of an area; None: the server gave no answer, and may give one later. Never raises."""
+        """The address of an area, or None if the server gave no answer, and may give one later. Never raises."""
         self._keep_the_pace()
         found = self._ask(area)
         self._last = self._monotonic()
@@ -123,7 +125,7 @@ class Geocoder:
         return None
 
     def log_failures(self) -> None:
-        """One WARNING, if any question was left without an answer."""
+        """Log one WARNING if any question was left unanswered."""
         self._failures.log("areas without an answer from TRIPS_GEOCODER_URL")
 
     def _ask(self, area: Area) -> Address | _Failure:
@@ -145,7 +147,7 @@ class Geocoder:
 
 
 def _address(body: bytes) -> Address | _Failure:
-    """`display_name`; where the server has none, it answers status 200 and `error`, as with some errors of its own."""
+    """`display_name`; without one, the server answers status 200 and `error`, as with some errors of its own."""
     try:
         answer: Any = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,8 +1,8 @@
-"""What every provider's client offers to the pipeline, and the records that pass between them. No provider here.
+"""The interface of every provider's client, and the records it exchanges with the pipeline. No provider here.
 
-A client speaks with one login to one service. Errors are core's types: TransientError, BudgetExhaustedError, GoneError,
-ForbiddenError, NeedsLoginError. A client waits by itself where a limit is short, and retries what is worth it; what
-it hands out is on disk before it is asked for more.
+A client uses one login at one service. Errors are core's types: TransientError, BudgetExhaustedError, GoneError,
+ForbiddenError, NeedsLoginError. A client waits by itself if a limit is short, and retries where useful; each answer is
+on disk before it is asked for more.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from strava_pipeline.core.providers import Kind, ProviderSpec, ReadPage
 T = TypeVar("T")
 WARNED_BEFORE = timedelta(days=14)  # its end; Garmin itself writes a week before
 OnWait = Callable[[str, float], None]
-"""Informed of a pause that a client waits for: why and until when, as a sentence, and the seconds still to go."""
+"""Receives a client's pause: why and until when, as a sentence, and the remaining seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Page:
     Args:
         number: its place in the listing, from 1.
         per_page: the page size that the service was asked for, which may be less than the pipeline asked for.
-        read: what `ProviderSpec.read_page` reads from `body`.
+        read: the result of `ProviderSpec.read_page` for `body`.
         body: the bytes as received.
         fetched_at: when they came, by the server's clock (UTC).
         calls: how many calls the page took.
@@ -43,11 +43,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Whose login a client has.
+    """The owner of a client's login.
 
     Args:
-        account: the account at the service, as the service names it; None: Strava, where it is the athlete.
-        sees_everything: whether the login is shown what only the athlete may see. Without that, what a listing lacks
+        account: the account at the service, as the service names it; None for Strava, where it is the athlete.
+        sees_everything: whether the login sees data visible only to the athlete. Without that, absence from a listing
             proves nothing.
     """
 
@@ -57,12 +57,12 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class KeptLogin:
-    """How the login that is here is made, as far as it is kept here.
+    """The kind of the present login, as far as known here.
 
     Args:
-        way: how, for a person: `by key`.
-        ends_on: the last day on which it works; None: it has no end, or nobody knows it.
-        renewal: what a person does before that day, as a sentence.
+        way: its kind, for a person: `by key`.
+        ends_on: the last day on which it works, or None if it has no end, or unknown.
+        renewal: a person's action before that day, as a sentence.
     """
 
     way: str
@@ -71,11 +71,11 @@ class KeptLogin:
 
     @property
     def described(self) -> str:
-        """All of it as a phrase."""
+        """All fields as a phrase."""
         return f"login {self.way}" + (f", until {self.ends_on}" if self.ends_on else "")
 
     def warning(self, title: str, today: date) -> str | None:
-        """That the login at the service `title` ends within two weeks, or has ended; None: it does not, or nobody knows."""
+        """A warning if the login at the service `title` ends within two weeks, or has ended; else None."""
         if self.ends_on is None or self.ends_on - today > WARNED_BEFORE:
             return None
         verb = "ended" if self.ends_on < today else "ends"
@@ -84,18 +84,18 @@ class KeptLogin:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What a person who runs `providers login NAME` gives to the provider's `login`.
+    """A person's input to `providers login NAME`, for the provider's `login`.
 
     Args:
-        tokens: the file of `--tokens`, which holds a login that another program got; None: there is none.
-        ask: puts a question to the person and returns the answer.
-        ask_secret: the same, and the terminal does not show what is typed.
-        say: shows the person a line, such as what a slow step waits for.
-        code: the code, or the address with it, that a service's page sent the person to; None: the page is to be shown.
+        tokens: the file of `--tokens`, with another program's login, or None.
+        ask: asks the person a question and returns the answer.
+        ask_secret: the same, without echo on the terminal.
+        say: shows the person a line, such as the reason for waiting.
+        code: the code, or the address with it, to which the service's page sent the person; None: show the page.
         listen: the port on which that address is caught; None: the person pastes it.
-        writes: something may be changed at the service, so that the login has to allow it.
-        creates_gear: new gear may be made there, too.
-        by_key: the person has a key of the service's API, and `ask_secret` gets it.
+        writes: whether changes at the service are wanted, so that the login has to allow them.
+        creates_gear: whether new gear is wanted there, too.
+        by_key: whether the person has a key of the service's API, which `ask_secret` gets.
     """
 
     tokens: Path | None
@@ -111,7 +111,7 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer beside the listings: a file, or gear. `name`: what the service calls a file."""
+    """An answer besides the listings: a file, or gear. `name`: the service's name of a file."""
 
     body: bytes = field(repr=False)
     fetched_at: datetime
@@ -120,13 +120,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a feed says that changed.
+    """A feed's report of changes.
 
     Args:
         page: the answer as received, which is read as a page without activities.
-        cursor: where the next question goes on, once all of this has landed.
-        changed: when each activity that is there changed last (UTC), by its id at the service; None: nobody says.
-        deleted: the ids of activities that are gone.
+        cursor: where the next request continues, once all of this has landed.
+        changed: the last change of each existing activity (UTC), by its id at the service; None if unknown.
+        deleted: the ids of deleted activities.
     """
 
     page: Page
@@ -137,7 +137,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Something that a source without a service was read from, such as a person's file, and the ending of its name."""
+    """The original of a reading from a source without a service, such as a person's file, and the ending of its name."""
 
     body: bytes = field(repr=False)
     suffix: str
@@ -145,12 +145,12 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All that a source shows at once.
+    """Everything that a source shows, at once.
 
     Args:
-        read: what `ProviderSpec.read_page` reads from `body`.
+        read: the result of `ProviderSpec.read_page` for `body`.
         body: JSON, which is kept as the one page of a listing; rebuilding needs nothing else.
-        originals: what it was read from, to be kept beside.
+        originals: the originals of the reading, to be kept with it.
     """
 
     read: ReadPage = field(repr=False)
@@ -185,16 +185,16 @@ class WholeReader(Protocol):
     """The part of a client that reads all at once, in place of `list_pages`. (`whole`)"""
 
     def read_whole(self, before: bytes | None) -> Whole | None:
-        """What the source shows now. `before`: the body of the newest one kept; None comes back where nothing changed."""
+        """The source's present contents, or None if unchanged. `before`: the body of the newest stored one."""
         ...
 
 
 class Provider(Lister, Protocol):
-    """A client of one login. A capability that its `spec` does not name is never asked for; `whole` adds WholeReader."""
+    """A client of one login. Capabilities missing from its `spec` are never used; `whole` adds WholeReader."""
 
     @property
     def spec(self) -> ProviderSpec:
-        """What the provider offers to this login."""
+        """The provider's offers to this login."""
         ...
 
     @property
@@ -203,7 +203,7 @@ class Provider(Lister, Protocol):
         ...
 
     def login(self) -> Login:
-        """Whose login it is. May make a call, once. Raises NeedsLoginError."""
+        """The login's owner. May make a call, once. Raises NeedsLoginError."""
         ...
 
     def landing(self) -> AbstractContextManager[None]:
@@ -211,17 +211,18 @@ class Provider(Lister, Protocol):
         ...
 
     def get_file(self, source_id: str) -> Received:
-        """The file of an activity. Raises GoneError where there is none. (`files`)"""
+        """The file of an activity. Raises GoneError if there is none. (`files`)"""
         ...
 
     def get_gear_of_activity(self, source_id: str) -> Received:
-        """What the service says of an activity's gear. (where the spec reads it)"""
+        """The service's data about an activity's gear. (if the spec reads it)"""
         ...
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """The answers that hold all of the account's data of a kind that the spec names.
+        """The answers with all of the account's data of a kind that the spec names.
 
-        `after`, `before`: bounds of its days (epoch seconds; None: no bound). What has no day, such as gear, comes whole.
+        `after`, `before`: bounds of its days (epoch seconds; None: no bound). Data without a day, such as gear, comes
+        completely.
         """
         ...
 
@@ -231,33 +232,33 @@ class HookedProvider(Provider, Protocol):
 
     @property
     def login_digest(self) -> str:
-        """A hash of the login: what was noted of another one does not count."""
+        """A hash of the login: records about another one do not count."""
         ...
 
     def get_activity(self, source_id: str) -> Page:
-        """One activity, as a page. Raises GoneError (WithheldError where the service has it and never shows it) and, where
+        """One activity, as a page. Raises GoneError (WithheldError if the service has it and never shows it) and, if
         only this one is not shown, ForbiddenError.
         """
         ...
 
 
 class FeedProvider(HookedProvider, Protocol):
-    """A client whose spec names `feed`. Without `windows`, its `list_pages` passes bounds over.
+    """A client whose spec names `feed`. Without `windows`, its `list_pages` ignores bounds.
 
-    By its `login_digest`, the account is not asked for on each quiet day.
+    Thanks to its `login_digest`, the account is not asked for on each quiet day.
     """
 
     def changes(self, since: str, account: str | None) -> Changes:
-        """What changed since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
+        """The changes since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
         ...
 
     def versions(self, content: Any) -> Mapping[str, datetime]:
-        """When the activities of a page, parsed from JSON, changed last (UTC), by id; without those that don't say."""
+        """When the activities of a page, parsed from JSON, changed last (UTC), by id; without those of unknown time."""
         ...
 
     def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
-        """The pages of the list of everything, also where it changes meanwhile.
+        """The pages of the list of everything, even if it changes meanwhile.
 
-        `landed`: number and content, parsed from JSON, of the pages that came before this listing broke off.
+        `landed`: number and content, parsed from JSON, of the pages that came before this listing was interrupted.
         """
         ...

@@ -1,7 +1,7 @@
-"""providers.toml, what a person chose about services: a person writes it, at the path in PROVIDERS_CONFIG.
+"""providers.toml, a person's choices about services: a person writes it, at the path in PROVIDERS_CONFIG.
 
-Which services besides Strava are enabled, whose name and gear count, which gear is the same, and what may be changed at a
-service. The file holds no secret: logins are settings. No provider's client is imported to read it.
+Which services besides Strava are enabled, whose name and gear count, which gear is the same, and what may be changed at
+a service. The file contains no secret: logins are settings. No provider's client is imported to read it.
 """
 
 import tomllib
@@ -15,8 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Edit, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError
-from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA, UnusableSourceError
 from strava_pipeline.environment.setting_files import read_toml
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
@@ -33,14 +32,14 @@ class _Choices(BaseModel, extra="forbid", frozen=True, strict=True):
 
 
 class ProviderChoice(_Choices):
-    """What a person chose for a provider.
+    """A person's choices for a provider.
 
     Args:
         enabled: its activities are pulled.
-        auto_files: the files of its activities are fetched without being asked for.
-        priority: whose name and gear count, the lowest number; None: as the provider's record says.
+        auto_files: the files of its activities are fetched automatically.
+        priority: whose name and gear count, the lowest number; None: as in the provider's record.
         write: what may be changed at the service; empty: nothing is proposed for it.
-        write_only: its name and gear never count where another service has the activity.
+        write_only: its name and gear never count if another service has the activity.
         stale_days: with `write_only`, after how many days its data are too old to be compared.
     """
 
@@ -63,7 +62,7 @@ def _as_date(value: Any) -> Any:
 
 
 class ChangesChoice(_Choices):
-    """What a person chose about changes at services. All of it is for services whose `write` is not empty.
+    """A person's choices about changes at services. They apply to services whose `write` is not empty.
 
     Args:
         propose_since: the first day of activities for which runs propose changes; None: by service, see
@@ -94,10 +93,10 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class ProvidersFile(_Choices):
-    """What the file says.
+    """The contents of the file.
 
     Args:
-        providers: by name, Strava among them where it has a table.
+        providers: by name, including Strava if it has a table.
         gear: each item by the user's name of it, with its id or name at each service.
     """
 
@@ -106,7 +105,7 @@ class ProvidersFile(_Choices):
     changes: ChangesChoice = ChangesChoice()
 
     def without_effect(self) -> list[str]:
-        """The keys that a person set and that have no effect, as they stand in the file, each with the reason."""
+        """The keys that a person set in vain, as they stand in the file, each with the reason."""
         found = []
         for name, choice in self.providers.items():
             with suppress(UnusableSourceError):  # whose state says so
@@ -119,21 +118,21 @@ class ProvidersFile(_Choices):
 
 
 def enabled_providers(settings: Settings) -> dict[str, ProviderChoice]:
-    """The enabled providers by name, in alphabetical order, and what was chosen. Raises UnusableProvidersError.
+    """The enabled providers by name, in alphabetical order, and the choices for each. Raises UnusableProvidersError.
 
-    One that an installed package brings and that can't be used is left out; its state says why.
+    An unusable one from an installed package is left out; its state says why.
     """
     return {name: choice for name, choice in enabled_in_file(settings).items() if _is_usable(name)}
 
 
 def enabled_in_file(settings: Settings) -> dict[str, ProviderChoice]:
-    """The same, with those that can't be used. Raises UnusableProvidersError."""
+    """The same, including unusable ones. Raises UnusableProvidersError."""
     choices = provider_choices(settings.providers_config)
     return {name: choices[name] for name in sorted(choices) if choices[name].enabled}
 
 
 def used_sources(settings: Settings) -> list[str]:
-    """The sources that runs ask: Strava where its application is set, and the enabled ones. Raises UnusableProvidersError."""
+    """The sources that runs ask: Strava if its application is set, and the enabled ones. Raises UnusableProvidersError."""
     return [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]
 
 
@@ -147,7 +146,7 @@ def _is_usable(name: str) -> bool:
 
 
 def provider_choices(path: Path) -> dict[str, ProviderChoice]:
-    """What the file says of each provider besides Strava. Raises UnusableProvidersError."""
+    """The file's choices for each provider besides Strava. Raises UnusableProvidersError."""
     return {name: choice for name, choice in providers_file(path).providers.items() if name not in SOURCES}
 
 
@@ -161,7 +160,7 @@ def chosen_priorities(path: Path) -> dict[str, int]:
 
 
 def providers_file(path: Path) -> ProvidersFile:
-    """What the file says, with each provider under its own name; nothing where there is no file.
+    """The contents of the file, with each provider under its own name; empty without a file.
 
     Raises UnusableProvidersError.
     """
@@ -182,7 +181,7 @@ def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _contradictions(found: ProvidersFile) -> Iterator[str]:
-    """What is wrong with a file whose keys and values are each of the right kind, without a value of it."""
+    """Contradictions in a file whose keys and values are valid one by one; without its values."""
     yield from _wrong_names(found.providers, "providers.", "this version has no such provider")
     strava = found.providers.get(STRAVA, ProviderChoice())
     if "enabled" in strava.model_fields_set and not strava.enabled:

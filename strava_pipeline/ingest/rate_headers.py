@@ -1,7 +1,7 @@
-"""What the headers of an answer say of a service's limit of calls: how much is left of it, and when it starts again. Pure.
+"""The headers of an answer about a service's limit of calls: how much is left, and when it starts again. Pure.
 
-Services write the same headers in several ways: X-RateLimit-…, X-Rate-Limit-… or RateLimit-…, one number, or one for each
-of several windows with commas between. No service and no number of calls is named here.
+Services write the same headers in several ways: X-RateLimit-…, X-Rate-Limit-… or RateLimit-…, one number, or one for
+each of several windows with commas between. No service and no number of calls is named here.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _LATEST = 253_402_300_799  # the end of the year 9999
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a limit.
+    """The rest of a limit.
 
     Args:
-        share: the calls left, as a share of the limit; of several windows that with the smallest.
-        resets_at: when that window starts again (UTC); None: the headers do not say.
-        left, limit: in calls, of that window; None: the headers do not say both.
+        share: the calls left, as a share of the limit; with several windows the smallest share.
+        resets_at: when that window starts again (UTC), or None if unknown.
+        left, limit: in calls, of that window, or None if unknown.
     """
 
     share: float
@@ -31,9 +31,12 @@ class Allowance:
 
 
 def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
-    """What the headers say; None where they do not say how many calls are left.
+    """The allowance in the headers, or None if they do not say how many calls are left.
 
-    Without the limit itself, calls that are left are all of it: only none is little.
+    Without the limit itself, any calls left count as a full limit; only 0 is little.
+
+        # 5 of 100 calls for a minute: share 0.05, resets_at a minute after `now`
+        allowance({"X-RateLimit-Limit": "100, 1000", "X-RateLimit-Remaining": "5, 900", "X-RateLimit-Reset": "60"}, now)
     """
     for prefix in _PREFIXES:
         limits, left = (_numbers(headers.get(f"{prefix}-{name}")) for name in ("Limit", "Remaining"))
@@ -54,7 +57,7 @@ def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
 
 
 def _numbers(text: str | None) -> list[float]:
-    """The numbers of a header, without what may follow them, as in `100;w=900`."""
+    """The numbers of a header, without parameters, as in `100;w=900`."""
     found = []
     for part in (text or "").split(","):
         try:
@@ -68,7 +71,7 @@ def _numbers(text: str | None) -> list[float]:
 
 
 def _instant(value: float, now: datetime) -> datetime | None:
-    """A time since 1970, in seconds or milliseconds, or a pause from now."""
+    """The instant of a header's number: seconds or milliseconds since 1970, or a pause from now."""
     seconds = value / 1000 if value >= _MILLISECONDS else value
     if seconds < _FIRST_INSTANT:
         return now + timedelta(seconds=seconds)

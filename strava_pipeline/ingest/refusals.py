@@ -1,4 +1,4 @@
-"""The error of an answer that refuses a login or a call, by what the service's record says of it; and of one without a token."""
+"""The error of an answer that refuses a login or a call, by its service's record; and of a login answer without a token."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from strava_pipeline.core.errors import (
     WrongApplicationError,
 )
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.token_values import is_token, object_of
+from strava_pipeline.ingest.login_file import is_token, object_of
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import ProviderSpec  # loads Polars, and every command comes here
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def refusal_of(
     spec: "ProviderSpec", name: str, exchange: Exchange, advice: str, *, at_login: bool = False
 ) -> PipelineError | None:
-    """The error of an answer that is no success; None: it refuses neither the login nor a call, or asks for a pause.
+    """The error of a failed answer, or None if it refuses neither the login nor a call, or asks for a pause.
 
     Args:
         name: of the call, for a person.
-        advice: what the person runs or sets when the login is refused, as a sentence.
+        advice: a person's action when the login is refused, as a sentence.
         at_login: whether the call gets a token or names the account.
     """
     status = exchange.status
@@ -44,7 +44,7 @@ def refusal_of(
 def token_answer(
     exchange: Exchange, name: str, setting: str, needs: Sequence[str] = ("access_token",)
 ) -> dict[str, Any] | None:
-    """What a login service answers, with the tokens that it `needs`; None: it refuses. Raises as `refuse_unusable` does."""
+    """A login service's answer, with the tokens that it `needs`, or None for a refusal. Raises as `refuse_unusable` does."""
     answer = object_of(exchange.body)
     if exchange.status in (200, 201):
         if all(is_token(answer.get(each)) for each in needs):
@@ -55,10 +55,10 @@ def token_answer(
 
 
 def refuse_unusable(exchange: Exchange, name: str, setting: str) -> None:
-    """Raise TransientError for an answer that another one may follow, PipelineError for a redirect.
+    """Raise TransientError for an answer after which a retry may work, PipelineError for a redirect.
 
     Args:
-        name: who answered, for a person.
+        name: the server, for a person.
         setting: with the address that was asked.
     """
     status = exchange.status

@@ -1,7 +1,7 @@
 """Which providers there are: the folders of this room with a `record.py`, and what other packages bring. Nothing names one.
 
 A provider NAME is a folder: `record.py` (core/providers.py), `client.py`, and the pages of its `emulator`; or a package with the
-same modules (core/source_packages.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
+same modules (core/sources.py). A module is imported when it is used, so a provider that nobody enabled costs nothing.
 `client.py` has
 
 - `connect(settings, clock, on_wait) -> Provider`, which sends nothing;
@@ -26,8 +26,7 @@ from strava_pipeline import ingest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError, import_part, source_names
-from strava_pipeline.core.sources import SOURCES, STRAVA
+from strava_pipeline.core.sources import SOURCES, STRAVA, UnusableSourceError, import_part, source_names
 from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
@@ -44,10 +43,10 @@ PROVIDERS: dict[str, str] = {
     for folder in sorted(Path(place).glob("*/record.py"))
     if folder.parent.name != STRAVA
 }
-"""The module of each of our own sources beside Strava, by name, as the folders here say."""
+"""The module of each of our own sources besides Strava, by name, from the folders here."""
 
 ALIASES: dict[str, str] = {"intervalsicu": "intervals_icu"}
-"""Other names that a person may type for a provider, in commands and in providers.toml, and its own name."""
+"""Alternative names of a provider, in commands and in providers.toml, and its own name."""
 
 
 def sources() -> list[str]:
@@ -74,7 +73,7 @@ def is_provider(name: str) -> bool:
 
 
 def provider_name(typed: str) -> str:
-    """The provider's own name where a person typed it, or another name of it. Raises UnknownProviderError."""
+    """The provider's own name for a typed one, which may be an alternative name. Raises UnknownProviderError."""
     name = ALIASES.get(typed, typed)
     if not is_provider(name):
         raise UnknownProviderError(typed)
@@ -82,7 +81,7 @@ def provider_name(typed: str) -> str:
 
 
 def part(name: str, module: str) -> Any:
-    """A module of the source `name`, such as `login`. Raises ModuleNotFoundError where ours has none of that name."""
+    """A module of the source `name`, such as `login`. Raises ModuleNotFoundError if one of ours has none of that name."""
     found = import_part(name, module)
     if found is None:
         raise UnknownProviderError(name)
@@ -90,14 +89,14 @@ def part(name: str, module: str) -> Any:
 
 
 def _module(name: str) -> Any:
-    """Where a source keeps what is asked of its login: with its client, or apart."""
+    """The module with a source's login functions: its client, or a separate one."""
     return part(name, "login" if name in SOURCES else "client")
 
 
 def _asked(name: str, what: str, settings: Settings, *more: object) -> Any:
-    """What the source's function `what` says; None where it has none, or where no client can be imported: see `missing_login`.
+    """The result of the source's function `what`, or None if it has none, or if no client can be imported: see `missing_login`.
 
-    What another package reads of its own settings meanwhile is of the athlete whose `settings` these are.
+    A third-party package meanwhile reads its own settings as those of the athlete of `settings`.
     """
     try:
         function = getattr(_module(name), what, None)
@@ -117,10 +116,9 @@ def connect(
 ) -> Provider:
     """A client of the source `name` with the login of the settings; nothing is sent yet.
 
-    `on_wait` is informed of each pause that the service asks for; `share`: what it may use of a budget, where it has one.
-
-    Raises PipelineError where no source has that name or its login can't be used, NeedsLoginError or
-    MissingSettingsError where its login is missing, NeedsLoginError where it was withdrawn.
+    `on_wait` is informed of each pause that the service asks for; `share`: the client's share of a budget, if it has
+    one. Raises PipelineError if no source has that name or its login can't be used, NeedsLoginError or
+    MissingSettingsError if its login is missing, NeedsLoginError if it was withdrawn.
     """
     if name not in SOURCES and not is_provider(name):
         raise UnknownProviderError(name)
@@ -141,35 +139,35 @@ def budget(name: str, settings: Settings, clock: ServerClock, share: "CallShare 
 
 
 def subscription(name: str, settings: Settings, clock: ServerClock) -> Any:
-    """The application's subscription at the source `name`, whose record names `subscription`, as far as it is noted here."""
+    """The application's subscription at the source `name`, whose record names `subscription`, as far as recorded here."""
     return part(name, "subscriptions").OwnSubscription(settings, clock)
 
 
 def login_owner(name: str, settings: Settings) -> int | None:
-    """The athlete whose login to the source `name` is here, where the login says so. Nothing is sent."""
+    """The athlete of the stored login to the source `name`, if the login says so. Nothing is sent."""
     return cast("int | None", _asked(name, "login_owner", settings))
 
 
 def revoked_at(name: str, settings: Settings) -> datetime | None:
-    """When the athlete took the access away (UTC), where the source notes that without a login; None: they did not."""
+    """When the athlete withdrew the access (UTC), if the source records that without a login, or None."""
     return cast("datetime | None", _asked(name, "revoked_at", settings))
 
 
 def examine_claim(name: str, settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool | None:
-    """Try whether the access was taken away, as an event claims, and note it; False: there was nothing to be tried.
+    """Test an event's claim that the access was withdrawn, and record it if true; False if there was nothing to test.
 
-    None: the source has no way of its own, so a call has to show it.
+    None if the source has no own method, so that a call has to show it.
     """
     return cast("bool | None", _asked(name, "examine_claim", settings, claimed_at, clock))
 
 
 def primed_clock(settings: Settings) -> ServerClock:
-    """The system clock, corrected by what the last process that saw an answer noted of the server's time in a budget's ledger."""
+    """The system clock, corrected by the server time in a budget's ledger, from the last process that saw an answer."""
     return cast(ServerClock, _asked(STRAVA, "primed_clock", settings))
 
 
 def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
-    """Log in to the provider `name`, and save the login. Raises PipelineError; MisuseError where its login is a setting."""
+    """Log in to the provider `name`, and save the login. Raises PipelineError; MisuseError if its login is a setting."""
     module = _module(name)
     login = getattr(module, "login_by_key" if request.by_key else "login", None)
     if login is None and request.by_key:
@@ -180,7 +178,7 @@ def log_in(name: str, settings: Settings, request: LoginRequest) -> None:
 
 
 def login_settings(name: str, settings: Settings) -> Sequence[str]:
-    """The names of the settings that are the login of the provider `name`; none, where `log_in` gets it."""
+    """The names of the settings that are the login of the provider `name`; empty if `log_in` gets it."""
     if _asked(name, "is_application_set", settings):
         return ()
     return cast("Sequence[str]", getattr(_module(name), "LOGIN_SETTINGS", ()))
@@ -192,12 +190,12 @@ def takes_key(name: str) -> bool:
 
 
 def application_settings(name: str) -> Sequence[str]:
-    """The names of the settings of a user's application, where a login to the source `name` needs one."""
+    """The names of the settings of a user's application, if a login to the source `name` needs one."""
     return cast("Sequence[str]", getattr(_module(name), "APPLICATION_SETTINGS", ()))
 
 
 def missing_login(name: str, settings: Settings) -> str | None:
-    """Why the provider `name` can't be asked with these settings; None: its login is there. Nothing is sent."""
+    """Why the provider `name` can't be asked with these settings, or None. Nothing is sent."""
     try:
         if hasattr(_module(name), "login_problem"):
             return cast("str | None", _asked(name, "login_problem", settings))
@@ -208,33 +206,35 @@ def missing_login(name: str, settings: Settings) -> str | None:
 
 
 def access_problem(name: str, settings: Settings) -> str | None:
-    """Why the source `name` may not be asked, for a person: less than `missing_login` where a run had better try the login."""
+    """Why the source `name` may not be asked, for a person; fewer reasons than `missing_login` if a run should rather
+    try the login.
+    """
     has_own = hasattr(_module(name), "access_problem")
     return cast("str | None", _asked(name, "access_problem", settings)) if has_own else missing_login(name, settings)
 
 
 def write_problem(name: str, settings: Settings) -> str | None:
-    """Why nothing can be changed at the source `name`, for a person; None: it can be, or that is not known."""
+    """Why nothing can be changed at the source `name`, for a person; None if possible or unknown."""
     return cast("str | None", _asked(name, "write_problem", settings))
 
 
 def assumptions(name: str, settings: Settings) -> Sequence[str]:
-    """What the provider `name` assumes by these settings, for a person: a phrase each. Nothing is sent."""
+    """The provider's assumptions under these settings, for a person: a phrase each. Nothing is sent."""
     return cast("Sequence[str]", _asked(name, "assumptions", settings) or ())
 
 
 def kept_login(name: str, settings: Settings) -> KeptLogin | None:
-    """How the login to the provider `name` is made; None: the provider has only one way. Nothing is sent."""
+    """The kind of login to the provider `name`, or None if the provider has only one kind. Nothing is sent."""
     return cast("KeptLogin | None", _asked(name, "kept_login", settings))
 
 
 def login_facts(name: str, settings: Settings) -> Sequence[Fact]:
-    """How the login to the source `name` stands, where more is known than `missing_login` and `kept_login` say."""
+    """Facts about the login to the source `name` beyond `missing_login` and `kept_login`."""
     return cast("Sequence[Fact]", _asked(name, "login_facts", settings) or ())
 
 
 def offered(name: str, settings: Settings) -> ProviderSpec:
-    """What the provider `name` offers to the login of the settings; without one, its record. Nothing is sent."""
+    """The offers of the provider `name` to the login of the settings; without a login, its record. Nothing is sent."""
     try:
         return connect(name, settings, machine_clock(settings.clock_speed)).spec
     except PipelineError:
@@ -242,7 +242,7 @@ def offered(name: str, settings: Settings) -> ProviderSpec:
 
 
 def login_files(name: str, settings: Settings) -> Sequence[Path]:
-    """Where the provider `name` keeps its login, and that it was withdrawn; nowhere, where the login is a setting."""
+    """The files of the login of the provider `name`, and of its withdrawal; empty if the login is a setting."""
     with reading_folder(settings.athlete_folder):
         files = cast("Sequence[Path]", _module(name).login_files(settings))
     noted = revocation_file(settings, name)
@@ -250,7 +250,7 @@ def login_files(name: str, settings: Settings) -> Sequence[Path]:
 
 
 def login_traces(settings: Settings, names: Sequence[str] | None = None) -> list[Path]:
-    """All that is on disk of the logins of the sources `names`; None: of every source, enabled or not."""
+    """All files of the logins of the sources `names`; None for every source, enabled or not."""
     found = (path for name in names or sources() for path in login_files(name, settings))
     return [trace for path in found for trace in sorted(traces_of(path))]
 

@@ -1,7 +1,7 @@
-"""restic, the program that keeps the second copy: how it is called, what it answers, and what its errors mean to a person.
+"""restic, the program that keeps the second copy: its calls, its answers, and the meaning of its errors for a person.
 
-Versions from 0.14 on. What is copied, and when, is operations/copying.py's. Nothing here shows a password, its command or the
-environment. How programs call restic: https://restic.readthedocs.io/en/stable/075_scripting.html
+Versions from 0.14 on. What is copied, and when, is operations/copying.py's. Nothing here shows a password, its command
+or the environment. How programs call restic: https://restic.readthedocs.io/en/stable/075_scripting.html
 """
 
 import json
@@ -28,34 +28,34 @@ INSTALL = (
     "`brew install restic`), https://restic.net as one file, and the container image has it."
 )
 _NOT_ALL_READ = 3  # exit code of `backup`: a snapshot was made, without some files
-_LONGEST = 300  # characters of a line of restic's that is shown
-# the age at which restic itself takes a lock for that of a dead process, wherever that ran
+_LONGEST = 300  # characters of restic's line that are shown
+# the age from which restic itself treats a lock as a dead process's, wherever that ran
 STALE = timedelta(minutes=30)
-_EVERY = 1.0  # seconds between two looks at what a restore has written
+_EVERY = 1.0  # seconds between two looks at the files that a restore has written
 Each = Callable[[dict[str, Any]], object]
 
 
 class NoRepositoryError(PipelineError):
-    """There is no repository of restic where RESTIC_REPOSITORY says, or it can't be reached."""
+    """No repository of restic exists at RESTIC_REPOSITORY, or it can't be reached."""
 
 
 class BusyRepositoryError(PipelineError):
-    """Another restic works on the repository."""
+    """Another restic process works on the repository."""
 
 
 class ResticFailedError(PipelineError):
-    """restic failed for a reason that has no type here; the text has the first line of what it said."""
+    """restic failed for a reason that has no type here; the text has the first line of its message."""
 
 
 class CopyIncompleteError(PipelineError):
-    """The copy lacks, or has lost, what it should hold."""
+    """The copy lacks, or has lost, data that it should hold."""
 
     exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A snapshot that was made: its id (before restic 0.15 the first 8 digits), new and changed files, and bytes added."""
+    """A new snapshot: its id (before restic 0.15 the first 8 digits), new and changed files, and bytes added."""
 
     id: str
     files: int
@@ -64,7 +64,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restic:
-    """A repository. `where`: its address without a password; `environment`: all that restic needs to open it."""
+    """A repository. `where`: its address without a password; `environment`: the variables that restic needs to open it."""
 
     where: str
     address: str = field(repr=False)
@@ -77,7 +77,7 @@ class Restic:
         return found[0] if (found := re.findall(r"\d+\.\d+\.\d+", "".join(lines))) else "of an unknown version"
 
     def snapshots(self) -> list[CopySnapshot]:
-        """All snapshots. Raises NoRepositoryError, BusyRepositoryError, and PipelineError for whatever else went wrong."""
+        """All snapshots. Raises NoRepositoryError, BusyRepositoryError, and PipelineError for any other failure."""
         lines: list[str] = []
         self._run(["snapshots"], each_line=lines.append)
         try:
@@ -86,7 +86,7 @@ class Restic:
             raise PipelineError(f"restic's list of snapshots in {self.where} can't be read. Update restic.") from None
 
     def begin(self) -> None:
-        """Make a repository."""
+        """Create a repository."""
         self._run(["init"])
 
     def backup(
@@ -103,12 +103,12 @@ class Restic:
         """Copy paths below `folder`, as a snapshot with tags.
 
         Args:
-            at: when that is, by a clock that is right.
-            files: how many there are to be copied.
-            parent: a snapshot; files with the size and time that they have in it are not read again.
-            seen: is given how many files are done.
+            at: the time, by a correct clock.
+            files: the number of files to copy.
+            parent: a snapshot; files with an unchanged size and time are not read again.
+            seen: receives the number of finished files.
 
-        Raises CopyIncompleteError where some could not be read, or are missing in the snapshot; there is none then.
+        Raises CopyIncompleteError if some could not be read, or are missing in the snapshot, which then doesn't exist.
         """
         when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
         arguments = ["backup", "--host", host, "--time", when, "--exclude", ".*.tmp", "--files-from-raw", "-"]
@@ -147,7 +147,7 @@ class Restic:
         self._run(["forget", *snapshots])
 
     def prune(self, *, tight: bool) -> None:
-        """Delete bytes that no snapshot needs: `tight`, every one; else a twentieth may stay, so that less is written again."""
+        """Delete bytes that no snapshot needs. `tight`: all; otherwise a twentieth may stay, so that less is rewritten."""
         self._run(["prune", *(["--max-unused", "0"] if tight else [])])
 
     def nodes(self, snapshot: str, each: Callable[[str, str, int], object]) -> None:
@@ -160,11 +160,11 @@ class Restic:
         self._run(["ls", snapshot], node)
 
     def restore(self, snapshot: str, into: Path, look: Callable[[], object]) -> None:
-        """Write a snapshot into a folder, over what is there. `look` is called each second."""
+        """Write a snapshot into a folder, over existing files. `look` is called each second."""
         self._run(["restore", snapshot, "--target", str(into)], look=look)
 
     def check(self, percent: float) -> None:
-        """See that the repository is whole, and read a part of its data. Raises CopyIncompleteError where it is damaged."""
+        """Check that the repository is complete, and read a part of its data. Raises CopyIncompleteError if it is damaged."""
         try:
             self._run(["check", f"--read-data-subset={percent:g}%"])
         except ResticFailedError as error:
@@ -174,7 +174,7 @@ class Restic:
             ) from None
 
     def _run(self, arguments: Sequence[str], each: Each = lambda found: None, **more: Any) -> None:
-        """Call restic; where locks of dead processes are in the way, once more without them."""
+        """Call restic; if locks of dead processes are in the way, once more without them."""
         try:
             self._call(arguments, each, **more)
         except BusyRepositoryError:
@@ -184,9 +184,10 @@ class Restic:
             self._call(arguments, each, **more)
 
     def _is_left(self) -> bool:
-        """Whether every lock is one of a process that is gone: a living one renews its lock every five minutes.
+        """Whether every lock belongs to a dead process: a living one renews its lock every five minutes.
 
-        `unlock` alone would also remove that of a living process on another machine of this name, whose number is free here.
+        `unlock` alone would also remove the lock of a living process on another machine of this name, if its number is
+        free here.
         """
         for lock in self._said("list", "locks", "--no-lock").split():
             made = datetime.fromisoformat(_object(self._said("cat", "lock", lock, "--no-lock"))["time"])
@@ -195,7 +196,7 @@ class Restic:
         return True
 
     def _said(self, *arguments: str) -> str:
-        """All that restic writes."""
+        """restic's whole output."""
         lines: list[str] = []
         self._call(arguments, lambda found: None, each_line=lines.append)
         return "".join(lines)
@@ -227,7 +228,7 @@ class Restic:
                     each_line(text) if each_line else each(_object(text))
                 code = process.wait()
             finally:
-                if process.poll() is None:  # interrupted: restic ends by itself, and tidies up
+                if process.poll() is None:  # interrupted: restic ends by itself, and cleans up
                     process.terminate()
                     process.wait()
                 if process.stdout:
@@ -236,7 +237,7 @@ class Restic:
                 raise self._error(code, _text(errors))
 
     def _error(self, code: int, text: str) -> PipelineError:
-        """What an exit code, and in versions before 0.17 the text beside it, mean to a person."""
+        """The meaning of an exit code, and in versions before 0.17 of the text with it, for a person."""
         # else RESTIC_PASSWORD_COMMAND wrote it
         said = [found for line in text.splitlines() if (found := _message(line))]
         line = (said or [f"it ended with code {code}"])[0].replace(self.address, self.where)
@@ -258,7 +259,7 @@ class Restic:
 
 
 def restic_of(settings: Settings) -> Restic:
-    """The repository of the settings. Raises MissingSettingsError where one is missing, or restic is not installed."""
+    """The repository of the settings. Raises MissingSettingsError if one is missing, or restic is not installed."""
     address, command = settings.restic_repository, settings.restic_password_command
     if address is None or (settings.restic_password_file is None and command is None):
         lacking = "RESTIC_REPOSITORY" if address is None else "RESTIC_PASSWORD_FILE"
@@ -282,14 +283,14 @@ def restic_of(settings: Settings) -> Restic:
 
 
 def program() -> str:
-    """Where restic is. Raises MissingSettingsError where it is not installed."""
+    """The path of restic. Raises MissingSettingsError if it is not installed."""
     if (found := shutil.which("restic")) is None:
         raise MissingSettingsError(INSTALL)
     return found
 
 
 def _object(line: str) -> dict[str, Any]:
-    """The object on a line; empty: there is none."""
+    """The JSON object on a line; may be empty."""
     try:
         found = json.loads(line)
     except ValueError:
@@ -303,7 +304,9 @@ def _text(errors: IO[bytes]) -> str:
 
 
 def _message(line: str) -> str:
-    """What a line of an error says: restic begins it with `Fatal`, or gives it as JSON; empty: it is not of restic's making."""
+    """The message in a line of an error, which restic begins with `Fatal`, or gives as JSON; empty for lines that
+    aren't restic's.
+    """
     found = _object(line)
     error = found.get("error", found)
     said = error.get("message") or error.get("Op") if isinstance(error, dict) else None

@@ -1,6 +1,6 @@
-"""That a person took this application's access to a service away: noted beside the logins, and no call is made with that login.
+"""The record that a person withdrew this application's access to a service, after which no call is made with that login.
 
-The note names the login by a hash. Another login of the same service is not meant, so a new one ends it.
+The record names the login by a hash. It doesn't apply to another login of the same service, so a new one ends it.
 """
 
 import json
@@ -14,12 +14,12 @@ from strava_pipeline.ingest.secret_file import save_secret
 
 
 def note_revoked(settings: Settings, provider: str, login_digest: str, at: datetime) -> None:
-    """Note that the login with that hash was withdrawn at `at`."""
+    """Record that the login with that hash was withdrawn at `at`."""
     save_secret(revocation_file(settings, provider), {"login": login_digest, "at": at.astimezone(UTC).isoformat()})
 
 
 def refuse_revoked(settings: Settings, provider: str, login_digest: str, title: str) -> None:
-    """Raise NeedsLoginError where the login with that hash was withdrawn."""
+    """Raise NeedsLoginError if the login with that hash was withdrawn."""
     # damaged is unknown: then the service itself refuses the login
     with suppress(OSError, ValueError, TypeError, KeyError):
         noted = json.loads(revocation_file(settings, provider).read_bytes())
@@ -32,5 +32,5 @@ def refuse_revoked(settings: Settings, provider: str, login_digest: str, title: 
 
 
 def revocation_file(settings: Settings, provider: str) -> Path:
-    """Where it is noted."""
+    """The file of the record."""
     return settings.secrets_dir / f"{provider}_revoked.json"

@@ -1,4 +1,6 @@
-"""JSON files that only their owner can read, in such a folder: written beside, flushed to disk, then renamed. No locks."""
+"""JSON files that only their owner can read, in such a folder: written to a temporary file, flushed to disk, then
+renamed. No locks.
+"""
 
 import json
 import os
@@ -8,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.durable import sync_file, sync_folder
+from strava_pipeline.environment.file_locks import sync_file, sync_folder
 
 
 def save_secret(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """Calls to the API of a service with one login: attempts, pauses, and answers sorted by what to do about them.
 
-What every provider's client stands on; Strava's adds the budget that several processes share (strava/client.py). A service says
-how fast it may be asked: a Retry-After is obeyed, `interval` is kept between calls, and where the headers say that a tenth of the
-limit is left, no further call is made before it starts again. A short pause is waited for, a long one stops the run, which then
-says when it goes on.
+The base of every provider's client; Strava's adds the budget that several processes share (strava/client.py). A service
+sets its pace: a Retry-After is obeyed, `interval` is kept between calls, and once the headers say that only a tenth of
+the limit is left, no call is made until it starts again. A short pause is waited for, a long one stops the run, which
+then says when it continues.
 """
 
 import logging
@@ -33,19 +33,19 @@ from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.rate_headers import Allowance, allowance
 from strava_pipeline.ingest.refusals import refusal_of
 
-REPORTED_EVERY = 60.0  # seconds of a pause: whoever looks on sees that the run is alive
+REPORTED_EVERY = 60.0  # seconds of a pause: a watcher sees that the run is alive
 SECOND_TRY = 30.0  # s after a first refusal at a login call
 UNSAID = timedelta(minutes=1)  # the pause after a 429 that names none, doubled each time
-KEPT_BACK = 0.1  # of a limit, for whoever else asks with the same login
+KEPT_BACK = 0.1  # part of a limit that is left to others with the same login
 # until a limit starts again that is worth waiting for: a run that waits keeps others from starting
 BRIEF = timedelta(minutes=1)
-LONGEST = timedelta(days=7)  # of a pause that is believed: one of years would keep all runs from asking, by one answer
-UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again whose headers do not say when: the usual window
+LONGEST = timedelta(days=7)  # longest pause that is believed: else one answer that says years would stop all runs
+UNSAID_RESET = timedelta(minutes=15)  # until a limit starts again if the headers don't say when: the usual window
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Check = Callable[[Any], object]
-"""Of an answer's content: gives a text that says what is wrong with it, or raises UnreadableRowError."""
+"""Checks an answer's content: returns a text that says what is wrong with it, or raises UnreadableRowError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `content`: a body and its Content-Type, of a request that changes something."""
+    """A request. `content`: a body and its Content-Type, for a request that changes something."""
 
     method: str
     path: str
@@ -73,7 +73,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """How errors call it."""
+        """Its name in errors."""
         return f"{self.method} {self.path}"
 
     @property
@@ -87,7 +87,7 @@ class ServiceClient(LandingClient):
 
     Args:
         spec: the service's record, which says how messages call it and what its refusals mean.
-        login: what the user runs or sets when the login is refused, as the end of a sentence.
+        login: the user's action when the login is refused, as the end of a sentence.
         interval: seconds between the beginnings of two calls, at the server.
         pausing: the statuses with which the service asks for a pause. After the last one of others than 429 it is down.
         unsaid, most_refusals: the pause after one that names none, doubled each time; how many of them in a row end the work.
@@ -130,7 +130,7 @@ class ServiceClient(LandingClient):
         self._unsaid, self._most_refusals = unsaid, most_refusals
         self._pausing = pausing
         self._last_call: float | None = None
-        self._left: Allowance | None = None  # what the last answer said of the limit
+        self._left: Allowance | None = None  # what the last answer said about the limit
         self.allowance: Allowance | None = None  # the same of the last answer that said something
         self._jitter = jitter
 
@@ -154,11 +154,11 @@ class ServiceClient(LandingClient):
         return self._tried(call, TransientError, check, is_json=is_json)
 
     def login_answer(self, path: str, params: Mapping[str, object] | None = None, **options: Any) -> Answer:
-        """As `get`, of a call that tells whose login it is."""
+        """As `get`, for a call that shows the login's owner."""
         return self._of_login(lambda: self.get(path, params, **options))
 
     def _of_login(self, call: Callable[[], Answer]) -> Answer:
-        """What a login call brings: a first refusal that perhaps is the login's is waited out, a second one is the login's."""
+        """The result of a login call: a first refusal that may be the login's is waited out, a second one is the login's."""
         for is_second in (False, True):
             try:
                 return call()
@@ -182,18 +182,18 @@ class ServiceClient(LandingClient):
     ) -> Answer:
         """Send a request that changes something at the service, and return its answer (any 2xx).
 
-        Only what certainly was not done is sent again: no connection, or a pause that was asked for. After any other failure
-        whoever asked has to read what the service has now. Raises as `get` does.
+        Only a request that certainly had no effect is sent again: without a connection, or after a requested pause.
+        After any other failure the caller has to read the service's present state. Raises as `get` does.
 
         Args:
-            json: the body, as it is before it is written as JSON.
+            json: the body, before it is written as JSON.
             content: another body, and its Content-Type.
         """
         body = content if json is None else (json_bytes(json), "application/json")
         return self._tried(Call(method, path, _query(params), body), NotSentError, None, is_json=False)
 
     def _tried(self, call: Call, after: type[Exception], check: Check | None, *, is_json: bool) -> Answer:
-        """The answer of one of the attempts, of which each but the first follows an error of the type `after`."""
+        """The answer of one of the attempts, each of which, except the first, follows an error of the type `after`."""
         for attempt in retrying(self._jitter, self._pause, log, after=after):
             with attempt:
                 return self._attempt(call, check, is_json=is_json)
@@ -249,11 +249,11 @@ class ServiceClient(LandingClient):
         return exchange
 
     def _address(self, path: str) -> str:
-        """Where a call goes that logs and errors know by its path."""
+        """The address of a call that logs and errors know by its path."""
         return f"{self._base_url}{path}"
 
     def _keep_back(self) -> None:
-        """Wait, or end the work, where the last answer left less than a tenth of the limit."""
+        """Wait, or end the work, if the last answer left less than a tenth of the limit."""
         left, self._left = self._left, None
         if left is not None and left.share < KEPT_BACK:
             now = self.clock.now()
@@ -307,7 +307,7 @@ class ServiceClient(LandingClient):
         )
 
     def _content(self, call: Call, exchange: Exchange, check: Check | None, is_json: bool) -> Any:
-        """What an answer holds, parsed. Raises TransientError where that is not what was asked for."""
+        """The parsed content of an answer. Raises TransientError if it isn't the requested kind."""
         body, content, fault = exchange.body, None, None
         if not call.reads:
             content, fault = json_if_any(body), "with a web page" if body.lstrip()[:1] == b"<" else None
@@ -329,7 +329,7 @@ def _query(params: Mapping[str, object] | None) -> dict[str, str]:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """The pause that a Retry-After header asks for, as seconds or as a date, `LONGEST` at most; None: none can be read."""
+    """The pause of a Retry-After header, in seconds or as a date, at most `LONGEST`; None if unreadable."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return min(timedelta(seconds=int(value)), LONGEST) if len(value) < 8 else LONGEST
@@ -346,14 +346,14 @@ def _fault(check: Check, content: Any) -> str | None:
 
 
 class ServiceProvider:
-    """What of a provider's client follows from its record, its address and its `ServiceClient`: a base for clients."""
+    """The parts of a provider's client that follow from its record, its address and its `ServiceClient`: a base for clients."""
 
     def __init__(self, name: str, base_url: str, service: ServiceClient) -> None:
         self._name, self._base_url, self._service = name, base_url, service
 
     @property
     def spec(self) -> ProviderSpec:
-        """What the provider offers."""
+        """The provider's offers."""
         return spec_of(self._name)
 
     @property
@@ -363,7 +363,7 @@ class ServiceProvider:
 
     @property
     def service(self) -> ServiceClient:
-        """The calls of this login: the provider's writer stands on them, too."""
+        """The calls of this login, which the provider's writer uses, too."""
         return self._service
 
     @property

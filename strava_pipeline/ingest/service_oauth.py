@@ -1,7 +1,7 @@
-"""OAuth of services besides Strava: a person agrees on the service's page, and what the code buys is kept.
+"""OAuth of services besides Strava: a person consents on the service's page, and the tokens for the code are stored.
 
-A client whose tokens end saves and renews them itself, as Wahoo's does. Strava has its own (strava/oauth.py); the file is that of
-all logins (login_file.py).
+A client whose tokens end saves and renews them itself, as Wahoo's does. Strava has its own (strava/oauth.py); the file
+is that of all logins (login_file.py).
 """
 
 import secrets
@@ -25,28 +25,27 @@ from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token, object_of
 from strava_pipeline.ingest.provider import LoginRequest
-from strava_pipeline.ingest.token_values import is_token, object_of
 
-PASTED = "http://localhost/"  # where the page leads to if nobody listens: the person copies the address
+PASTED = "http://localhost/"  # the page redirects here if nobody listens, and the person copies the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceApplication:
-    """The user's application at a service, and the page there on which a person lets it in.
+    """The user's application at a service, and the page on which a person gives it access.
 
     Args:
         name: of the service.
-        prefix: how its settings begin: PREFIX_CLIENT_ID and PREFIX_CLIENT_SECRET are the application's.
+        prefix: of its settings: PREFIX_CLIENT_ID and PREFIX_CLIENT_SECRET are the application's.
         pair: the values of these two.
         url: the address of the service, in the settings.
         token_path, authorize_path: where a code is exchanged, and where the page is.
-        scopes: what a login asks for, with what is missing without each; none: the service has none.
+        scopes: the requested scopes, with the consequence of missing each; empty if the service has none.
         covers: the scopes that include another one, by that.
-        scope_mark: what stands between scopes in the page's address.
+        scope_mark: the separator of scopes in the page's address.
         sends_json: whether the code goes as JSON and not as a form.
-        account_of: the account in the answer to a code; None: it does not say.
+        account_of: the account in the answer to a code, or None.
     """
 
     name: str
@@ -68,12 +67,12 @@ class ServiceApplication:
 
     @property
     def again(self) -> str:
-        """What a person runs to log in, as a sentence."""
+        """A person's command to log in, as a sentence."""
         return f"Run {self.page.command}."
 
     @property
     def page(self) -> ConsentPage:
-        """Its page, as messages speak of it."""
+        """Its page, for messages."""
         return ConsentPage(self.title, f"strava-pipeline providers login {self.name}")
 
     def is_set(self, settings: Settings) -> bool:
@@ -81,7 +80,7 @@ class ServiceApplication:
         return None not in self.pair(settings)
 
     def credentials(self, settings: Settings) -> dict[str, str]:
-        """The application's id and secret, as a service is sent them. Raises MissingSettingsError."""
+        """The application's id and secret, as sent to a service. Raises MissingSettingsError."""
         client_id, secret = self.pair(settings)
         if client_id is None or secret is None:
             raise MissingSettingsError(self.missing)
@@ -89,7 +88,7 @@ class ServiceApplication:
 
     @property
     def missing(self) -> str:
-        """The sentence for settings without it."""
+        """The sentence for settings without an application."""
         names = f"{self.prefix}_CLIENT_ID and {self.prefix}_CLIENT_SECRET"
         steps = f"docs/providers/{self.name}.md shows how to register an app"
         return f"{names} are not set. {steps}; put both into {env_file()}."
@@ -104,10 +103,10 @@ class ServiceApplication:
         login_file(settings, self.name).save(ServiceToken({**login, "account": self.account_of(answer)}))
 
     def find_login(self, settings: Settings, names: Sequence[str], steps: str) -> "ServiceToken | Sequence[str]":
-        """The login by the page, or else the values of the settings `names`, which are one together.
+        """The login by the page, or else the values of the settings `names`, which together are a login.
 
-        `steps`: how to get these, as a sentence. Raises MissingSettingsError without either, NeedsLoginError where the login's
-        file can't be used.
+        `steps`: how to get these, as a sentence. Raises MissingSettingsError without either, NeedsLoginError if the
+        login's file can't be used.
         """
         if (token := login_file(settings, self.name).find()) is not None:
             return token
@@ -121,7 +120,7 @@ class ServiceApplication:
 
 
 class ServiceToken(StoredLogin):
-    """What a login by OAuth got."""
+    """A login by OAuth."""
 
     needs = ("access_token",)
 
@@ -129,9 +128,10 @@ class ServiceToken(StoredLogin):
 def buy_by_consent(
     application: ServiceApplication, settings: Settings, wire: Wire, request: LoginRequest
 ) -> tuple[Mapping[str, Any], Sequence[str] | None]:
-    """Show the page, read the answer, and exchange the code: what the service answered to it, and the scopes that it granted.
+    """Show the page, read the answer, and exchange the code; returns the service's answer, and the granted scopes.
 
-    For a client that saves the login itself, because its tokens end and are renewed. Raises as `ServiceApplication.log_in`.
+    For a client that saves the login itself, because its tokens end and are renewed. Raises as
+    `ServiceApplication.log_in`.
     """
     if request.tokens is not None:
         raise MisuseError(f"{application.title} logs in on its own page, so there is no file of tokens.")
@@ -151,7 +151,7 @@ def buy_by_consent(
 
 
 def missing_scopes(asked: Iterable[str], covers: Mapping[str, str], granted: Sequence[str] | None) -> list[str]:
-    """The scopes that were asked for and not granted; none, where the service does not say which were."""
+    """The requested scopes that were not granted; empty if the service does not tell."""
     if granted is None:
         return []
     return [scope for scope in asked if scope not in granted and covers.get(scope) not in granted]
@@ -160,7 +160,7 @@ def missing_scopes(asked: Iterable[str], covers: Mapping[str, str], granted: Seq
 def _consent(
     application: ServiceApplication, url: str, query: Mapping[str, str], request: LoginRequest
 ) -> tuple[Consent, str]:
-    """The person's answer, and the address to which the page led."""
+    """The person's answer, and the address to which the page redirected."""
     page = application.page
     if request.code is not None:
         return read_consent(request.code, None, page), PASTED  # no page of ours was shown before: no state to compare
@@ -206,5 +206,5 @@ def login_file(settings: Settings, name: str) -> LoginFile[ServiceToken]:
 
 
 def token_file(settings: Settings, name: str) -> Path:
-    """Where the login is kept."""
+    """The path of the login."""
     return settings.secrets_dir / f"{name}_token.json"

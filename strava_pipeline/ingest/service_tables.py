@@ -1,6 +1,6 @@
-"""What is changed in providers.toml, gear aside: comments and order stay as a person wrote them.
+"""Changes to providers.toml, except gear: comments and order stay as a person wrote them.
 
-Gear is gear_tables.py's. A seal stands for the file as it was shown: what was changed since is not overwritten.
+Gear is gear_tables.py's. A seal identifies the file as it was shown: later edits are not overwritten.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _SERVICES = "providers"
 
 
 def seal_of_file(path: Path) -> str | None:
-    """A hash of providers.toml as it is now; None: there is no file."""
+    """A hash of providers.toml's present text, or None without a file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
     except FileNotFoundError:
@@ -34,8 +34,8 @@ def with_choices(
 ) -> tuple[str, str]:
     """The text of providers.toml, and the same with these priorities and fields that may be written.
 
-    Raises MisuseError where the file was changed since it had this seal, where nothing would change, or where a service is not
-    enabled or can't be changed so; UnusableProvidersError where the file can't be used.
+    Raises MisuseError if the file was changed since it had this seal, if nothing would change, or if a service is not
+    enabled or doesn't support the change; UnusableProvidersError if the file can't be used.
     """
     known = providers_file(path)
     if seal_of_file(path) != seal:
@@ -47,9 +47,9 @@ def with_choices(
 
 
 def with_enabled(path: Path, name: str) -> tuple[str, str]:
-    """The text of providers.toml, empty where there is none, and the same with the service `name` enabled.
+    """The text of providers.toml (empty without a file), and the same with the service `name` enabled.
 
-    Raises UnusableProvidersError where the file can't be used.
+    Raises UnusableProvidersError if the file can't be used.
     """
     return _rewritten(path, providers_file(path), {name: {"enabled": True}})
 
@@ -68,7 +68,7 @@ def _rewritten(path: Path, known: ProvidersFile, changed: Mapping[str, Mapping[s
 def _changed(
     known: ProvidersFile, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, Any]]:
-    """The values that differ from those that hold, by service and key. Raises MisuseError."""
+    """The values that differ from those in effect, by service and key. Raises MisuseError."""
     found: dict[str, dict[str, Any]] = {}
     for name in {**priorities, **write}:
         choice = known.providers.get(name, ProviderChoice())

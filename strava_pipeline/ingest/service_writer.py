@@ -1,7 +1,7 @@
-"""A writer whose changes are calls to a service: what is sent, as a person is shown it and as it goes out.
+"""A writer whose changes are calls to a service: the requests, as shown to a person and as sent.
 
-A service's writer says what a change sends (`calls_of`) and how its value is read (`read`). Nothing is sent but what a person
-approved: operations/changes loads writers.
+A service's writer defines the calls of a change (`calls_of`) and how its value is read (`read`). Only approved changes
+are sent: operations/changes loads writers.
 """
 
 from abc import ABC, abstractmethod
@@ -22,9 +22,9 @@ class WriteCall:
     """A call that changes something.
 
     Args:
-        path: behind the API's own.
+        path: after the API's own.
         body: in JSON's types; with a file, the other fields of the form.
-        file: what is uploaded.
+        file: the file to upload.
     """
 
     method: str
@@ -37,8 +37,8 @@ class WriteCall:
 class ServiceWriter(ABC):
     """Changes of single activities at the service that `service` asks.
 
-    `api`: what stands before the paths of its calls, for a person. `unsupported`: by kind, why such a change can't be made or
-    taken back.
+    `api`: the prefix of its calls' paths, for a person. `unsupported`: by kind, why such a change can't be made or
+    undone.
     """
 
     most_at_once = 1
@@ -58,10 +58,10 @@ class ServiceWriter(ABC):
 
     @abstractmethod
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
-        """What a change sends. Raises UnsupportedChangeError."""
+        """The calls of a change. Raises UnsupportedChangeError."""
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The calls of a change, as they go out."""
+        """The calls of a change, as they are sent."""
         return [
             Request(
                 call.method,
@@ -85,7 +85,7 @@ class ServiceWriter(ABC):
         return self._service.write(call.method, call.path, params=call.params, json=json, content=content)
 
     def answered(self, call: WriteCall, answer: Answer) -> Answered:
-        """What came to a call, for the record."""
+        """The answer to a call, for the record."""
         address = self.address(call.path, call.params)
         return Answered(call.method, address, answer.status, answer.body, answer.fetched_at)
 
@@ -94,7 +94,7 @@ class ServiceWriter(ABC):
         return f"{self._api}{path}" + (f"?{urlencode(params)}" if params else "")
 
     def refusal(self, change: Change) -> UnsupportedChangeError:
-        """That the service does not take a change."""
+        """The error that the service does not support a change."""
         title, why = self._service.title, self.unsupported.get(change.kind)
         if why is None and change.kind == "update_gear":
             why = f"This gear has no counterpart at {title} yet: strava-pipeline providers gear --link names it."

@@ -1,8 +1,8 @@
-"""What a service's answers look like: paths, the types there and how often each came; never a value. No files but `shape.json`.
+"""The shape of a service's answers: paths, their types and counts; never a value. No files but `shape.json`.
 
-A path is `workouts[].workout_summary.id`. Of a key only words of fields are written that our code of the source, the catalogue or
-FIT's profile names, so that a map whose keys are ids, dates, people or secrets shows none of these; a name that is such a
-word, too, as Mark, shows. Beside a source's record, `shape.json` is the shape that its emulator's answers have.
+A path is `workouts[].workout_summary.id`. Keys show only words that our code of the source, the catalogue or FIT's
+profile names, so that a map whose keys are ids, dates, people or secrets shows none of these; a name that is also such
+a word, as Mark, does show. In a source's folder, `shape.json` is the shape of its emulator's answers.
 """
 
 import ast
@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from strava_pipeline.core.source_packages import import_part
+from strava_pipeline.core.sources import import_part
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES
 
 _KINDS = {dict: "object", list: "list", str: "text", bool: "truth", int: "number", float: "number", type(None): "null"}
@@ -23,18 +23,18 @@ _DEEPEST = 8  # levels; services' answers have five
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|_")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[0-9]+")
 _UNKNOWN, _NUMBER = "?", "#"
-_TELLING = 4  # letters: a shorter word beside an unknown one may be a piece of a secret
+_TELLING = 4  # letters: a shorter word next to an unknown one may be a piece of a secret
 
 
 @dataclass(slots=True)
 class Shape:
-    """Of each path of a source's answers: how often each type came."""
+    """For each path of a source's answers, the count of each type."""
 
     source: str
     paths: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, value: Any, path: str = "", depth: int = 0) -> None:
-        """Count what an answer, parsed from JSON, holds."""
+        """Count the contents of an answer, parsed from JSON."""
         counts = self.paths.get(path)
         if counts is None:
             counts = self.paths[path] = Counter()
@@ -49,7 +49,7 @@ class Shape:
                 self.add(item, f"{path}[]", depth + 1)
 
     def came(self, path: str) -> int:
-        """How often anything but null was there."""
+        """How often the path had a value other than null."""
         return sum(count for kind, count in self.paths.get(path, {}).items() if kind != "null")
 
 
@@ -60,7 +60,11 @@ def below(source: str, path: str, key: str) -> str:
 
 
 def safe_key(source: str, key: str) -> str:
-    """A key without words that are nobody's here: `avgHr`, `zone_#` of zone_12, `?` of a name, a date or a secret."""
+    """A key without unknown words: `avgHr`, `zone_#` for zone_12, `?` for a name, a date or a secret.
+
+    >>> safe_key("garmin", "averageHR"), safe_key("garmin", "zone_12"), safe_key("garmin", "Anna")
+    ('averageHR', 'zone_#', '?')
+    """
     if key in _names_of(source):
         return key
     if not _FIELD.fullmatch(key):
@@ -87,12 +91,12 @@ def _words_of(source: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What answers have otherwise than `shape.json` says.
+    """The differences between answers and `shape.json`.
 
     Args:
-        never_came: paths that a row is read from, and that were in none.
-        other_types: the types by path that are not known there.
-        unknown: paths that neither the file nor the record or a column names; what lies below one is left out.
+        never_came: paths that a row is read from, and that no answer had.
+        other_types: the types by path that the file lacks.
+        unknown: paths that neither the file nor the record or a column names; without the paths below one.
     """
 
     never_came: list[str]
@@ -102,11 +106,11 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class KnownShape:
-    """What is known of a source's answers.
+    """The known shape of a source's answers.
 
     Args:
         paths: the types of each path.
-        needed: the paths that each row has, and whose loss changes what is read of it.
+        needed: the paths that each row has, and whose loss changes its reading.
     """
 
     paths: Mapping[str, Iterable[str]]
@@ -131,7 +135,7 @@ def above(path: str) -> str:
 
 
 def known_shape(source: str) -> KnownShape:
-    """What `shape.json` says of a source; nothing where there is none."""
+    """The shape in a source's `shape.json`; empty without one."""
     path = record_file(source).with_name("shape.json")
     return KnownShape(**json.loads(path.read_bytes())) if path.is_file() else KnownShape({})
 
@@ -146,14 +150,14 @@ def record_file(source: str) -> Path:
 
 @cache
 def _names_of(source: str) -> frozenset[str]:
-    """What the record and columns of activities name, and the keys of `shape.json`."""
+    """The names in the record and in columns of activities, and the keys of `shape.json`."""
     columns = {name for column in ACTIVITIES_ALL.sourced for name in column.source or ()}
     keys = {path.rpartition(".")[2].removesuffix("[]") for path in known_shape(source).paths}
     return frozenset((columns | keys | _fields_in(record_file(source))) - {""})
 
 
 def _fields_in(module: Path) -> set[str]:
-    """The strings of a module that may be names of fields, one or several with blanks between."""
+    """The strings of a module that may be names of fields, one or several separated by blanks."""
     nodes = ast.walk(ast.parse(module.read_bytes()))
     texts = [node.value.split() for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return {word for words in texts if all(map(_FIELD.fullmatch, words)) for word in words}

@@ -1,8 +1,8 @@
 """How the data folders of one API application share its calls: the daily runs of all first, then whole years in turn.
 
-Pure rules on the ledger's lines, one for each folder that made calls lately, in a registry or not (docs/adr/0103). Nothing
-is held by a process: a line says what was done and wanted last, and what nobody says again lapses. Where a folder is alone,
-it has all, and nothing of this is imported.
+Pure rules on the ledger's lines, one for each folder that made calls lately, in a registry or not (docs/adr/0103).
+Nothing is held by a process: a line records a folder's last calls and wishes, and expires unless renewed. A single
+folder has everything, and this module is not imported.
 """
 
 from strava_pipeline.core.errors import Ceiling
@@ -10,7 +10,7 @@ from strava_pipeline.core.limits import DAY, QUARTER
 from strava_pipeline.ingest.ledger import Ledger, Sharer, Sharing
 
 DAY_SECONDS, QUARTER_SECONDS = int(DAY.total_seconds()), int(QUARTER.total_seconds())
-AT_WORK = 2 * QUARTER_SECONDS  # whoever waits for a quarter asks again in the next; who is silent for longer was killed
+AT_WORK = 2 * QUARTER_SECONDS  # a waiting run asks again in the next quarter; one silent for longer was killed
 EXPECTED = 2 * DAY_SECONDS  # a folder that made no calls for so long has no daily run to wait for
 CLAIM = DAY_SECONDS // 2  # of the next day: until then a folder that the day's limit stopped has its turn kept
 DAILY_PART = 2  # the daily runs of all may take half of a day's limit before others; the rest is for whole years
@@ -41,25 +41,27 @@ def left_later(sharing: Sharing, ledger: Ledger, ceiling: Ceiling, limit: int, n
 
 
 def _quota(sharing: Sharing, ledger: Ledger, ceiling: Ceiling, others: list[Sharer], now: float) -> int:
-    """The calls of each day that each folder's daily run may make before others."""
+    """The daily number of calls that each folder's daily run may make before others."""
     expected = 1 + sum(_is_expected(each, now) for each in others)
     return min(sharing.quiet_day, ledger.counters[Ceiling(ceiling.pair, "day")].limit // (DAILY_PART * expected))
 
 
 def _turn(mine: Sharer, others: list[Sharer], free: int, now: float) -> int:
-    """What brings this folder level with all that fetch whole years today, if they share what is `free` so that all are level."""
+    """The number of calls that brings this folder level with all that fetch whole years today, if they share `free`
+    until all are level.
+    """
     competing = [each for each in others if _competes(each, now)]
     everyones = free + mine.bulk + sum(each.bulk for each in competing)
     return -(-everyones // (len(competing) + 1)) - mine.bulk
 
 
 def _competes(other: Sharer, now: float) -> bool:
-    """Whether a folder fetches whole years, or will go on with it early today."""
+    """Whether a folder fetches whole years, or will continue early today."""
     if other.wants == "later":
         return now < other.bulk_at // DAY_SECONDS * DAY_SECONDS + DAY_SECONDS + CLAIM
     return other.wants == "soon" and now - other.bulk_at <= AT_WORK
 
 
 def _is_expected(other: Sharer, now: float) -> bool:
-    """Whether a folder is in use, so that today's daily run is to come, at work or done, even if none was seen yet."""
+    """Whether a folder is in use, so that its daily run today is expected, running or done, even if none was seen yet."""
     return now - other.seen_at <= EXPECTED

@@ -1,4 +1,4 @@
-"""The file that a change uploads: read from the lake, and known to be the one that was shown. Writers send it."""
+"""The file that a change uploads: read from the lake, and verified to be the one that was shown. Writers send it."""
 
 import gzip
 import hashlib
@@ -17,8 +17,8 @@ class UploadFile:
     """A file that a change uploads.
 
     Args:
-        name: what the service is told that it is called, with the ending of its kind.
-        kind: fit, gpx or tcx, with .gz where it is packed.
+        name: its name for the service, with the ending of its kind.
+        kind: fit, gpx or tcx, with .gz if it is packed.
     """
 
     name: str = field(repr=False)
@@ -26,16 +26,16 @@ class UploadFile:
     content: bytes = field(repr=False)
 
     def described(self) -> Mapping[str, object]:
-        """What stands for the file in a `Request`."""
+        """The file's description in a `Request`."""
         digest = hashlib.sha256(self.content).hexdigest()
         return {"file": {"name": self.name, "size": len(self.content), "sha256": digest}}
 
 
 def file_to_upload(change: Change) -> UploadFile:
-    """The file at `details["path"]`, unpacked where only the lake had packed it.
+    """The file at `details["path"]`, unpacked if only the lake had packed it.
 
-    Raises UnsupportedChangeError where it is not the file that was shown, by `details["sha256"]`, or of no kind that services
-    take.
+    Raises UnsupportedChangeError if its hash differs from `details["sha256"]`, the file that was shown, or if services
+    don't accept its kind.
     """
     content = _content(Path(change.details["path"]), str(change.details["sha256"]))
     kind = _kind_of(content)

@@ -1,22 +1,22 @@
-"""From which services webhook deliveries are taken: those that are used and whose secret is set.
+"""The services whose webhook deliveries are accepted: those that are used and whose secret is set.
 
-The service asks, and lives for months: what it does not need, Polars above all, is not imported here, so no record is.
+The intake service asks, and runs for months: modules that it does not need, Polars above all, are not imported here, so
+no record is.
 """
 
 from collections.abc import Iterable
 from contextlib import suppress
 
 from strava_pipeline.core.deliveries import Sender, WebhookSpec
-from strava_pipeline.core.source_packages import UnusableSourceError, import_part
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import STRAVA, UnusableSourceError, import_part
 from strava_pipeline.environment.process_owner import is_house
 from strava_pipeline.environment.settings import Settings
 
 
 def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str, Sender]:
-    """How the deliveries of each of these services are told and read, and the secret for that, by name.
+    """How the deliveries of each of these services are recognised and read, and the secret for that, by name.
 
-    `names`: those that are looked at; None: Strava, and those that are enabled. Raises UnusableProvidersError.
+    `names`: the services to look at; None: Strava, and the enabled ones. Raises UnusableProvidersError.
     """
     from strava_pipeline.ingest.providers_file import enabled_providers
 
@@ -30,7 +30,7 @@ def senders(settings: Settings, names: Iterable[str] | None = None) -> dict[str,
 
 
 def webhooks_of(source: str) -> WebhookSpec | None:
-    """How the source's deliveries are told and read, from its `webhooks.py`; None: it sends none, or can't be used."""
+    """How the source's deliveries are recognised and read, from its `webhooks.py`, or None if it sends none, or can't be used."""
     try:
         module = import_part(source, "webhooks")
     except (ModuleNotFoundError, UnusableSourceError):  # which `status` and `doctor` report
@@ -40,7 +40,7 @@ def webhooks_of(source: str) -> WebhookSpec | None:
 
 
 def has_intake(settings: Settings) -> bool:
-    """Whether there is anything to be taken in over the web, pings or deliveries of services; never for the house."""
+    """Whether anything is received over the web, pings or deliveries of services; never for the house."""
     if is_house():
         return False
     if settings.has_intake:

@@ -1,8 +1,8 @@
-"""What a service's writer offers, and the records that pass: reading the target of a change, and writing it. No service here.
+"""The interface of a service's writer, and its records: reading the target of a change, and writing it. No service here.
 
-A writer stands in ingest/NAME/writes.py, apart from the client that reads, with `connect_writer(settings, clock, on_wait) ->
-Writer`. Only operations/changes imports it, which asks for nothing that a person has not approved. Errors are core's types, as
-those of clients (provider.py), and `UnsupportedChangeError`.
+A writer stands in ingest/NAME/writes.py, apart from the client that reads, with `connect_writer(settings, clock,
+on_wait) -> Writer`. Only operations/changes imports it, which requests only approved changes. Errors are core's types,
+as those of clients (provider.py), and `UnsupportedChangeError`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ from strava_pipeline.ingest.provider import Page, Received
 
 
 class UnsupportedChangeError(PipelineError):
-    """The service can't take the change, now or later; nothing was sent. The text says why, without any value."""
+    """The service does not support the change, now or later; nothing was sent. The text says why, without any value."""
 
 
 class HalfDoneError(PipelineError):
-    """Of the requests of a change the first ones were done, and one was not: what the service has now is to be read."""
+    """The first requests of a change were done, and one was not: the service's present state has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it goes out, without the login: for a person who looks before it is sent, and for the record.
+    """A request as it is sent, without the login: for a person's preview, and for the record.
 
     Args:
-        address: the path at the service, with its query; of a file, its name.
-        body: in JSON's types; of a file that is uploaded, its name, size and hash.
+        address: the path at the service, with its query; for a file, its name.
+        body: in JSON's types; for an uploaded file, its name, size and hash.
     """
 
     method: str
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the service answered to a request: `body` as received, without any secret."""
+    """The service's answer to a request: `body` as received, without any secret."""
 
     method: str
     address: str
@@ -51,16 +51,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the service has at the moment where a change would be.
+    """The service's present state in a change's place.
 
     Args:
-        value: compares with `Change.value_before` and `Change.value_after`. None: nothing is there.
-        answers: what was asked and answered, for the record.
-        page: the activity as a page of a listing, to be kept as such; None: the answers hold no such thing.
-        gear: the answer about the activity's gear, where rows of the service do not name it.
-        detail: the activity in full, where the service has that beside its listings (Strava), in place of `page`.
-        source_id: of a row or an upload that is there: its id at the service.
-        restore: what an exact undo needs beside the value, in JSON's types; the undo's `Change.details` have it as `restore`.
+        value: compares with `Change.value_before` and `Change.value_after`; None if nothing is there.
+        answers: the requests and answers, for the record.
+        page: the activity as a page of a listing, to be stored as such, or None.
+        gear: the answer about the activity's gear, if rows of the service do not name it.
+        detail: the activity in full, if the service has that besides its listings (Strava), instead of `page`.
+        source_id: the id at the service of an existing row or upload.
+        restore: further data for an exact undo, in JSON's types; the undo's `Change.details` have it as `restore`.
     """
 
     value: Value
@@ -82,30 +82,30 @@ class Writer(Protocol):
 
     @property
     def most_at_once(self) -> int:
-        """How many changes one `write` takes: 1 at a service, more in a file."""
+        """How many changes one `write` accepts: 1 at a service, more in a file."""
         ...
 
     def read(self, change: Change) -> Reading:
-        """What the service has now. Raises GoneError where the activity is no more, UnsupportedChangeError."""
+        """The service's present state. Raises GoneError if the activity no longer exists, UnsupportedChangeError."""
         ...
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """What `write` would send. Nothing is sent. Raises UnsupportedChangeError."""
+        """The requests that `write` would send. Nothing is sent. Raises UnsupportedChangeError."""
         ...
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """Write the changes, each with the reading of just before. What was done is for another reading to find.
+        """Write the changes, each with the reading of just before. The result is for another reading to find.
 
-        Raises as `read` does; what certainly was not sent is tried again, and nothing else.
+        Raises as `read` does; only requests that certainly were not sent are retried.
         """
         ...
 
 
 class WholeWriter(Writer, Protocol):
-    """A writer of what is read whole, and whose activities have ids only in the readings that are kept. (`whole`)"""
+    """A writer for a source that is read completely, whose activities have ids only in the stored readings. (`whole`)"""
 
     def start_from(self, newest: bytes | None) -> None:
-        """Called before anything else. `newest`: the body of the newest reading kept; None: there is none."""
+        """Called before anything else. `newest`: the body of the newest stored reading, or None."""
         ...
 
 
@@ -113,10 +113,10 @@ def piece_to_set(title: str, change: Change, pieces: Mapping[str, Json]) -> str:
     """The id of the gear that the change sets.
 
     Args:
-        title: how messages call the service.
+        title: the service's name in messages.
         pieces: all gear there by its id, with its fields by the names of the table `gear`.
 
-    Raises UnsupportedChangeError where the service has no such piece, or where that is retired.
+    Raises UnsupportedChangeError if the service has no such piece, or if that is retired.
     """
     if change.new_id is None or change.new_id not in pieces:
         raise UnsupportedChangeError(

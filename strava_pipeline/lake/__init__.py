@@ -1,4 +1,4 @@
-"""Keeps it: bronze, shards, the warehouse, publishing, locks. No Dagster, no HTTP, no ingest."""
+"""Storage: bronze, shards, the warehouse, publishing, locks. No Dagster, no HTTP, no ingest."""
 
 import sys
 from importlib.util import find_spec

@@ -1,8 +1,8 @@
-"""What is recorded about changes at services: proposals, decisions, and what was sent and answered. Nothing is ever overwritten.
+"""The records of changes at services: proposals, decisions, requests and answers. Nothing is ever overwritten.
 
-data/bronze/changes/proposed.jsonl says what was proposed, and which rounds expired; data/decisions/changes.jsonl what a person
-decided; data/bronze/changes/ID has an intent before each write, with the requests, and its outcome after, with all answers. A
-record of an attempt is a file, written whole. What state follows is core/changes/states.py's.
+data/bronze/changes/proposed.jsonl has the proposals and the expired rounds; data/decisions/changes.jsonl a person's
+decisions; data/bronze/changes/ID has an intent before each write, with the requests, and its outcome after, with all
+answers. A record of an attempt is a file, written whole. The resulting state is computed by core/changes/states.py.
 """
 
 import re
@@ -30,7 +30,7 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.paths import Lake
 
-DECIDING = "changes"  # the lock of whoever proposes or decides: each sees what the other has recorded
+DECIDING = "changes"  # the lock for proposing and deciding: each sees what the other has recorded
 _FILE = re.compile(r"([0-9]{3,})-(intent|outcome)\.json")
 
 
@@ -46,7 +46,7 @@ class ChangeDecision(Decision):
 
 
 class _OfRound(BaseModel, frozen=True):
-    """Something of a round of a change."""
+    """Base of records about a round of a change."""
 
     id: str
     round: int
@@ -61,7 +61,7 @@ class _Line(_OfRound):
 
 
 class Exchanged(BaseModel, frozen=True):
-    """A request and its answer, as a record keeps them: no login, and the body as text."""
+    """A request and its answer as recorded: no login, and the body as text."""
 
     method: str
     address: str
@@ -71,7 +71,7 @@ class Exchanged(BaseModel, frozen=True):
 
 
 class Intent(_OfRound):
-    """What is about to be sent: it is on disk before the service hears of it. `found`: the value that was read just before."""
+    """A write about to be sent; it is on disk before the service hears of it. `found`: the value that was read just before."""
 
     found: Any
     restore: dict[str, Any] | None = None
@@ -80,14 +80,14 @@ class Intent(_OfRound):
 
 
 class Outcome(_OfRound):
-    """What came of an attempt.
+    """The result of an attempt.
 
     Args:
-        result: None: nothing was written, and the approval stands.
-        found: the value that was read at last.
-        landed: the number of the landing that the data have to exceed to say more.
-        source_id: the id that the service gave to what was added.
-        restore: what an exact undo needs beside the old value.
+        result: None if nothing was written and the approval stands.
+        found: the value that was read last.
+        landed: the landing number that newer data must exceed.
+        source_id: the id that the service gave to the new item.
+        restore: further data that an exact undo needs, besides the old value.
     """
 
     result: Result | None
@@ -101,14 +101,14 @@ class Outcome(_OfRound):
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """Everything recorded about a change's attempts, by their numbers."""
+    """The records of a change's attempts, by their numbers."""
 
     intents: dict[int, Intent]
     outcomes: dict[int, Outcome]
 
     @property
     def open(self) -> int | None:
-        """The number of the last attempt, where nobody knows its result; None: that is known, or there is no attempt."""
+        """The number of the last attempt if its result is unknown, else None."""
         last = max({0, *self.intents, *self.outcomes})
         return last if last in self.intents and last not in self.outcomes else None
 
@@ -126,7 +126,7 @@ def has_changes(lake: Lake) -> bool:
 def record_proposals(
     lake: Lake, proposed: Sequence[tuple[Change, int]], expired: Sequence[tuple[str, int, str]], at: datetime
 ) -> None:
-    """Append rounds of changes, and the ends of rounds with their reasons; they are on disk on return."""
+    """Append rounds of changes, and the expired rounds with their reasons; they are on disk on return."""
     lines = [_Line(id=key, round=round_, at=at, expired=why) for key, round_, why in expired]
     lines += [_Line(id=change.id, round=round_, at=at, change=change.to_json()) for change, round_ in proposed]
     if lines:
@@ -137,7 +137,7 @@ def record_proposals(
 
 
 def history(lake: Lake) -> History:
-    """Everything recorded so far. Raises PipelineError where a record can't be read: no state follows from half of them."""
+    """All records so far. Raises PipelineError if a record can't be read, because half of them prove no state."""
     proposals, expiries = [], []
     for line in _lines(lake):
         if line.change is not None:
@@ -148,12 +148,12 @@ def history(lake: Lake) -> History:
 
 
 def verdicts(lake: Lake) -> dict[str, Verdicted]:
-    """What a person last decided about each change, by its id."""
+    """A person's last decision about each change, by its id."""
     return {each.id: each for each in _verdicts(lake)}
 
 
 def _verdicts(lake: Lake) -> Iterator[Verdicted]:
-    for each in decisions(lake, ChangeDecision).all:  # a torn line was confirmed to nobody
+    for each in decisions(lake, ChangeDecision).all:  # a torn line was never confirmed
         yield Verdicted(each.id, each.round, each.verdict, each.at, each.old)
 
 
@@ -180,7 +180,7 @@ def _change(content: dict[str, Any]) -> Change:
 
 
 def _attempts(lake: Lake) -> Iterator[Attempt]:
-    """One for each attempt, in order; of an attempt without an intent, where nothing was sent, its outcome."""
+    """The attempts in order, without those that wrote nothing and left the approval standing; one without an outcome is open."""
     folder = changes_folder(lake)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir():
@@ -197,7 +197,7 @@ def _attempts(lake: Lake) -> Iterator[Attempt]:
 
 
 def attempts_of(lake: Lake, change_id: str) -> OnRecord:
-    """The attempts at a change. Raises PipelineError where a record can't be read."""
+    """The attempts at a change. Raises PipelineError if a record can't be read."""
     found = OnRecord({}, {})
     folder = changes_folder(lake) / change_id
     for path in sorted(folder.glob("*.json")):
@@ -217,7 +217,7 @@ def attempts_of(lake: Lake, change_id: str) -> OnRecord:
 
 
 def record_intent(lake: Lake, intent: Intent) -> int:
-    """Put an intent on disk; the number of its attempt."""
+    """Put an intent on disk; returns the number of its attempt."""
     number = _next(lake, intent.id)
     write_whole(_path(lake, intent.id, number, "intent"), _content(intent))
     sync_folder(changes_folder(lake))
@@ -225,7 +225,7 @@ def record_intent(lake: Lake, intent: Intent) -> int:
 
 
 def record_outcome(lake: Lake, outcome: Outcome, number: int | None) -> None:
-    """Put the outcome of an attempt on disk; `number` None: nothing was sent, so there is no intent."""
+    """Put the outcome of an attempt on disk. `number` None: nothing was sent, so there is no intent."""
     number = _next(lake, outcome.id) if number is None else number
     write_whole(_path(lake, outcome.id, number, "outcome"), _content(outcome))
     sync_folder(changes_folder(lake))

@@ -1,8 +1,9 @@
-"""Which files have a second copy, and what this folder knows of its copy. The copying is operations/copying.py's.
+"""The files that have a second copy, and what this folder knows of its copy. The copying is operations/copying.py's.
 
-Copied is what can't be made again: what came over the wire, what was imported, what a person decided or wrote, and the
-snapshot, so that a restored folder can be read at once. Not copied: logins, keys, `.env`, what a rebuild makes, maps, and files
-that wait in the inbox. In the copy every path is below the data folder; what lies beside it is copied to `state/beside` first.
+Copied are things that can't be made again: answers as received, imports, a person's decisions and files, and the
+snapshot, so that a restored folder can be read at once. Not copied: logins, keys, `.env`, results of a rebuild, maps,
+and files that wait in the inbox. In the copy every path is below the data folder; files next to the data folder are
+first copied to `state/beside`.
 """
 
 import json
@@ -28,11 +29,11 @@ COPY = "second copy"
 COMMAND = "strava-pipeline copy"
 OLD = timedelta(days=2)  # a daily run brings it up to date
 _UNFINISHED = re.compile(r"\..*\.tmp")
-State = tuple[int, int]  # of a file: its size, and when it was changed (nanoseconds since 1970)
+State = tuple[int, int]  # a file's size and when it was changed (nanoseconds since 1970)
 
 
 def roots(lake: Lake, kind: str) -> list[str]:
-    """The files and folders of a kind that are there, as paths below the data folder."""
+    """The existing files and folders of a kind, as paths below the data folder."""
     of_api = [path for path in lake.of_api if lake.state not in path.parents]
     if kind == API:
         found = of_api
@@ -67,23 +68,23 @@ def root_of(name: str) -> str:
 
 @dataclass(slots=True)
 class Found:
-    """The files of a kind, by their paths below the data folder, and the `targets` that make restic copy just these.
+    """The files of a kind, by their paths below the data folder, and the `targets` that make restic copy exactly these.
 
-    restic copies a link alone. So a folder that is a link is no target, and what is in it is.
+    restic copies a link itself, not its target. So for a folder that is a link, the targets are its entries.
     """
 
     targets: list[str]
     files: dict[str, State] = field(default_factory=dict)
 
     def add(self, name: str, path: str) -> None:
-        """Note a file, unless it went meanwhile."""
+        """Add a file, unless it vanished meanwhile."""
         with suppress(FileNotFoundError):
             stat = os.stat(path)  # noqa: PTH116
             self.files[name] = (stat.st_size, stat.st_mtime_ns)
 
 
 def find(lake: Lake, kind: str) -> Found:
-    """What there is of a kind. Raises PipelineError where a link leads to no folder, or round in a circle."""
+    """The existing files of a kind. Raises PipelineError if a link leads to no folder, or in a circle."""
     found = Found(roots(lake, kind))
     todo, followed = [*found.targets], set[str]()
     while todo:
@@ -119,9 +120,9 @@ def find(lake: Lake, kind: str) -> Found:
 
 
 def gather_beside(lake: Lake, beside: Mapping[str, Path]) -> None:
-    """Copy what a person wrote beside the data folder into `state/beside`; what is gone there goes here, too.
+    """Copy a person's files next to the data folder into `state/beside`; files that vanished there are deleted here.
 
-    `beside`: where each is, by its name there; a folder counts with the files in it.
+    `beside`: the path of each, by its name there; a folder counts with the files in it.
     """
     wanted: dict[Path, Path] = {}
     for name, path in beside.items():
@@ -141,13 +142,13 @@ class KnownCopy:
 
     Args:
         where: its address, without a password.
-        at: when it was last brought up to date (UTC); None: it never was.
-        problem: why that failed since then, or what it can't follow; empty: nothing.
+        at: when it was last brought up to date (UTC), or None.
+        problem: why that failed since then, or what it can't follow; may be empty.
         snapshots: the newest one of each kind that this folder made.
-        expired: how many activities had expired when what nobody needs was last deleted in it.
-        pruned_at: when that was (UTC).
-        folder: by which the copy knows this folder; it stands in the decisions, too, which are copied.
-        instance: by which snapshots are known that this folder made, and not one that was restored from them.
+        expired: how many activities had expired at the last pruning.
+        pruned_at: when the copy was last pruned (UTC).
+        folder: the copy's id for this folder; also stored in the decisions, which are copied.
+        instance: the id in snapshots that this folder made, as opposed to snapshots of a folder restored from them.
         earlier: addresses of copies that this folder had before.
     """
 
@@ -163,7 +164,7 @@ class KnownCopy:
 
 
 def known_copy(lake: Lake) -> KnownCopy | None:
-    """The copy of this folder; None: there is none, or nothing readable is known of it."""
+    """The copy of this folder, or None if there is none or its record can't be read."""
     try:
         found = orjson.loads((lake.copied / "last.json").read_bytes())
         moments = {name: datetime.fromisoformat(found[name]) if found[name] else None for name in ("at", "pruned_at")}
@@ -173,12 +174,12 @@ def known_copy(lake: Lake) -> KnownCopy | None:
 
 
 def note_copy(lake: Lake, copy: KnownCopy) -> None:
-    """Note what the copy is."""
+    """Record what is known of the copy."""
     write_whole(lake.copied / "last.json", orjson.dumps(asdict(copy)))
 
 
 def copied_files(lake: Lake, kind: str) -> dict[str, State]:
-    """The files of a kind that the copy had, as far as that was noted."""
+    """The files of a kind that the copy had, as far as recorded."""
     try:
         found: dict[str, list[int]] = json.loads((lake.copied / f"{kind}.json").read_bytes())
         return {name: (size, changed) for name, (size, changed) in found.items()}
@@ -187,30 +188,30 @@ def copied_files(lake: Lake, kind: str) -> dict[str, State]:
 
 
 def note_files(lake: Lake, kind: str, files: Mapping[str, State]) -> None:
-    """Note which files of a kind the copy has."""
+    """Record which files of a kind the copy has."""
     write_whole(lake.copied / f"{kind}.json", json.dumps(files).encode())  # orjson takes no name that is not UTF-8
 
 
 def folder_id(lake: Lake) -> str:
-    """By which the copy knows this folder, also a restored one; empty: there is no copy yet."""
+    """The copy's id for this folder, also for a restored one; empty if there is no copy yet."""
     path, known = lake.decisions / "folder_id", known_copy(lake)
     return path.read_text().strip() if path.exists() else known.folder if known is not None else ""
 
 
 def keep_folder_id(lake: Lake, folder: str) -> None:
-    """Have the id copied with what a person decided."""
+    """Store the id with the person's decisions, so that it is copied with them."""
     if not (path := lake.decisions / "folder_id").exists():
         write_whole(path, f"{folder}\n".encode())
 
 
 def forget_kinds(lake: Lake, *kinds: str) -> None:
-    """From now on nothing is known of what the copy holds of these kinds."""
+    """Forget which files of these kinds the copy holds."""
     for kind in kinds:
         (lake.copied / f"{kind}.json").unlink(missing_ok=True)
 
 
 def earlier_places(lake: Lake, place: str | None) -> Iterator[str]:
-    """Where copies of this folder may be beside the one at `place`; those that restic did not make are among them."""
+    """Other possible places of copies of this folder besides `place`, including places that restic did not make."""
     if (known := known_copy(lake)) is not None:
         yield from {known.where, *known.earlier} - {place}
     try:
@@ -222,7 +223,7 @@ def earlier_places(lake: Lake, place: str | None) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copy is (`at`, UTC; None: there is none yet), and how many files it lacks or has in an older state."""
+    """The age of the copy (`at`, UTC; None if there is none yet), and how many files it lacks or has in an older state."""
 
     at: datetime | None
     lacking: int
@@ -244,7 +245,7 @@ def copy_age(lake: Lake, place: str | None) -> CopyAge:
 
 
 def copy_health(lake: Lake, now: datetime, place: str | None) -> list[Fact]:
-    """Whether the copy at `place` is up to date, as far as that is known here; nothing is said where nobody has or wants one."""
+    """Whether the copy at `place` is up to date, as far as known here; empty if nobody has or wants one."""
     known = known_copy(lake)
     if place is None:
         left = f"RESTIC_REPOSITORY is not set any more: the one in {known.where} stays as it is" if known else ""

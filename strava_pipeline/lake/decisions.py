@@ -1,7 +1,7 @@
-"""A person's decisions, a JSON line each, below data/decisions/: only ever appended to, read by runs and by `rebuild`.
+"""A person's decisions, a JSON line each, below data/decisions/: append-only, read by runs and by `rebuild`.
 
-Each kind of decision is a subclass of `Decision` in the module that follows it, and has a file. The meaning of a decision is not
-known here. A line torn by a power cut was never confirmed to anybody: it is skipped and reported.
+Each kind of decision is a subclass of `Decision` in the module that follows it, and has a file. The meaning of a
+decision is not known here. A line torn by a power cut was never confirmed: it is skipped and reported.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from strava_pipeline.lake.paths import Lake
 
 
 class Decision(BaseModel, frozen=True, strict=True):
-    """A line. `kind` names the file; `at`: when (UTC, by the server's clock); `by`: what the person typed."""
+    """A line. `kind` names the file; `at`: when (UTC, by the server's clock); `by`: the command that the person typed."""
 
     kind: ClassVar[str]
     at: AwareDatetime
@@ -28,7 +28,7 @@ D = TypeVar("D", bound=Decision)
 
 @dataclass(frozen=True, slots=True)
 class DecisionFile(Generic[D]):
-    """All decisions of a kind, in order; `unreadable`: the numbers of lines that can't be read."""
+    """All decisions of a kind, in order; `unreadable`: the numbers of unreadable lines."""
 
     path: Path
     all: list[D] = field(default_factory=list)
@@ -47,7 +47,7 @@ def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
 
 
 def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
-    """The decisions of every file, of whatever kind, as far as they can be read."""
+    """The readable decisions of every file, of any kind."""
     return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
 
 

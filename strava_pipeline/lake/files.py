@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all, and survives a power cut; reading what was packed into one."""
+"""Atomic writes that survive a power cut, and reading packed files."""
 
 import gzip
 import io
@@ -16,10 +16,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from strava_pipeline.core.durable import sync_file
-from strava_pipeline.core.durable import sync_folder as sync_folder  # all who write to the lake take it from here
 from strava_pipeline.core.json_values import parse_json
-from strava_pipeline.environment.file_locks import is_at, try_lock, wait_for_lock
+from strava_pipeline.environment.file_locks import (
+    is_at,
+    sync_file,  # all who write to the lake take them from here
+    try_lock,
+    wait_for_lock,
+)
+from strava_pipeline.environment.file_locks import sync_folder as sync_folder
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it
@@ -28,7 +32,7 @@ _FICLONE = 0x40049409  # from linux/fs.h; btrfs, XFS and others know it, ext4 an
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, fsync, rename, fsync the folder. A failure leaves nothing behind.
+    """Write to a temporary file next to `path`, fsync, rename, fsync the folder. A failure leaves nothing behind.
 
     Missing folders are created.
     """
@@ -51,7 +55,7 @@ def write_rows(path: Path, rows: "pl.DataFrame", compression: Literal["lz4", "zs
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file's bytes to a new file, which is not synced; a failure leaves no target behind.
 
-    Where the file system can, both share the bytes until one is changed: it costs neither time nor space.
+    If the file system can, both share the bytes until one is changed, which costs neither time nor space.
     """
     try:
         if not _is_cloned(source, target):
@@ -62,7 +66,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _is_cloned(source: Path, target: Path) -> bool:
-    """Clone, if the file system can, and source and target are on the same one; else they are copied."""
+    """Clone the file if the file system supports it and source and target are on the same one; returns whether it did."""
     with suppress(OSError):
         _clone(source, target)
         return True
@@ -70,7 +74,7 @@ def _is_cloned(source: Path, target: Path) -> bool:
 
 
 def _clone(source: Path, target: Path) -> None:
-    """Make `target` share the bytes of `source`, at no cost whatever their number; OSError where that is not possible."""
+    """Make `target` share the bytes of `source`, at no cost whatever their number. Raises OSError if impossible."""
     if sys.platform == "darwin":
         import ctypes
 
@@ -101,7 +105,7 @@ def write_unsynced(path: Path, content: bytes | memoryview) -> None:
 def append_line(path: Path, line: bytes) -> None:
     """Append a line with its newline, and fsync the file; a line torn by a power cut stays on a line of its own.
 
-    A missing folder is created. The caller syncs it, and prevents others from appending meanwhile.
+    A missing folder is created. The caller syncs the folder, and prevents others from appending meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
@@ -133,7 +137,7 @@ def held(path: Path) -> Iterator[BinaryIO]:
 
 
 def has_no_holder(path: Path, *, clear: bool = False) -> bool:
-    """Whether `path` exists and no live process has it `held`; `clear`: delete it then."""
+    """Whether `path` exists and no live process has it `held`; `clear`: then delete it."""
     try:
         with path.open("rb") as file:
             if not try_lock(file.fileno()):
@@ -156,7 +160,7 @@ _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `write_unsynced` names
 
 
 def nearest(path: Path) -> Path:
-    """The path, or the nearest above it that exists."""
+    """The path, or its nearest existing ancestor."""
     while not path.exists():
         path = path.parent
     return path
@@ -188,7 +192,7 @@ class DamagedFileError(ValueError):
 
 
 def unpacked_json(path: Path) -> Any:
-    """The JSON in a packed file. Raises DamagedFileError if it can't be read, OSError without the file."""
+    """The JSON in a packed file. Raises DamagedFileError if it can't be read, OSError if the file is missing."""
     try:
         return parse_json(unpacked(path))
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
@@ -210,12 +214,12 @@ _IS_STAMP = re.compile(r"[0-9]{8}T[0-9]{12}Z").fullmatch
 
 
 def stamp(at: datetime) -> str:
-    """A moment as file names have it: UTC, to the microsecond, sorted like time."""
+    """A moment for file names: UTC, to the microsecond; sorts like time."""
     return at.astimezone(UTC).strftime(_STAMP)
 
 
 def from_stamp(text: str) -> datetime:
-    """The moment in a file name made by `stamp`; ValueError for other text."""
+    """The moment in a file name made by `stamp`. Raises ValueError for other text."""
     if not _IS_STAMP(text):
         raise ValueError(f"{text} is no moment as file names have it")
     year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])

@@ -1,8 +1,8 @@
-"""What `doctor` looks at in the data folder: the warehouse, bronze, decisions, leftovers, room and rights; the first year.
+"""The checks of `doctor` in the data folder: the warehouse, bronze, decisions, leftovers, room and rights; the first year.
 
-Reads only. The working file is opened for a moment, read-only and under the writer's lock; where a run holds it, the look is
-given up after seconds and the run is not disturbed. Of bronze everything that a rebuild would read is unpacked, so that its
-checksum is tested: some seconds for ten thousand details.
+Reads only. The working file is opened for a moment, read-only and under the writer's lock; if a run holds it, the check
+gives up after some seconds without disturbing the run. All of bronze that a rebuild would read is unpacked, which tests
+its checksum: some seconds for ten thousand details.
 """
 
 import os
@@ -62,7 +62,7 @@ _PUBLIC = ("README.md", "dagster.yaml", ".daemon.lock", ".dev.lock")  # of the c
 
 
 def warehouse_health(lake: Lake, now: datetime) -> list[Fact]:
-    """The working warehouse and its keys, and the published one beside it. `now`: by this machine's clock."""
+    """The working warehouse and its keys, and the published one. `now`: by this machine's clock."""
     found, current = _working(lake)
     return [*found, *_published(lake, current, now)]
 
@@ -157,7 +157,7 @@ def listings_health(lake: Lake) -> Fact:
             manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (OSError, ValidationError):
             held = any(folder.glob("page-*")) or (folder / "manifest.json").exists()
-            unread += [folder] if held else []  # an empty folder is no loss
+            unread += [folder] if held else []  # an empty folder is not a loss
             continue
         whole = [page for page in manifest.pages if not page.lost]  # lost ones are noted, and listed again
         pages += len(whole)
@@ -174,13 +174,13 @@ def listings_health(lake: Lake) -> Fact:
 
 
 def answers_on_disk(lake: Lake, now: datetime) -> list[AnswerFiles]:
-    """What is on disk of every detail, for the checks that ask; `now`: this machine's time (UTC)."""
+    """The files on disk of every detail, for the checks that ask; `now`: this machine's time (UTC)."""
     lake, folders = replace(lake, clock=lambda: now), sorted(lake.details.glob("year=[0-9][0-9][0-9][0-9]"))
     return [file for path in folders for file in detail_files(lake, int(path.name.removeprefix("year="))).values()]
 
 
 def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> Fact:
-    """Whether the newest answer of every activity can be read. `answers`: of `answers_on_disk`."""
+    """Whether the newest answer of every activity can be read. `answers`: from `answers_on_disk`."""
     if not lake.details.is_dir():
         return skipped(DETAILS, "none yet")
     newest = [file for file in answers() if file.good or file.lost]
@@ -196,7 +196,7 @@ def details_health(lake: Lake, answers: Callable[[], Iterable[AnswerFiles]]) -> 
 
 
 def decisions_health(lake: Lake) -> Fact:
-    """Whether every line of a person's decisions can be read; runs skip a line that can't be."""
+    """Whether every line of a person's decisions can be read; runs skip unreadable lines."""
     files = decision_files(lake)
     torn = [f"{file.path}, line {number}" for file in files for number in file.unreadable]
     if not torn:
@@ -236,7 +236,7 @@ def leftovers(lake: Lake, now: datetime) -> Fact:
 
 
 def room(name: str, folder: Path, warehouse: Path | None = None) -> Fact:
-    """Whether the disk of `folder` has room; publishing needs that of a copy of `warehouse`, and as much to grow."""
+    """Whether the disk of `folder` has room; publishing needs room for a copy of `warehouse`, and as much to grow."""
     size = warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0
     return judged_room(name, bytes_free(folder), size)
 
@@ -265,10 +265,10 @@ def writable(name: str, folder: Path) -> Fact:
 
 
 def privacy(folders: Iterable[Path], shared: Collection[Path] = ()) -> Fact:
-    """Whether other users may look into these folders, or read what lies in them.
+    """Whether other users may look into these folders, or read files in them.
 
-    `shared`: folders and files that a group may look into. Folders that were made before new ones were for their owner alone
-    stay as they are.
+    `shared`: folders and files that a group may look into. Folders from before new ones were made private stay as they
+    are.
     """
     visible: list[Path] = []
     for folder in dict.fromkeys((*folders, *(path for path in shared if path.is_dir()))):
@@ -300,7 +300,7 @@ def _is_old(path: Path, now: datetime) -> bool:
 
 
 def _is_awaited(lake: Lake, damaged: Path) -> bool:
-    """Whether a damaged file is all there is of a detail: it makes a run fetch the detail again."""
+    """Whether a damaged file is the only copy of a detail: it makes a run fetch the detail again."""
     if lake.details not in damaged.parents:
         return False
     return not any(path.name > damaged.name for path in damaged.parent.glob("*.json.gz"))
@@ -311,7 +311,7 @@ def _size(count: int) -> str:
 
 
 def times_health(lake: Lake, now: datetime, answers: Callable[[], Iterable[AnswerFiles]]) -> Fact:
-    """Whether anything in bronze claims a future time; `now`: this machine's time (UTC); `answers`: of `answers_on_disk`."""
+    """Whether anything in bronze claims a future time; `now`: this machine's time (UTC); `answers`: from `answers_on_disk`."""
     if not lake.listings.is_dir():
         return skipped(TIMES, "nothing came yet")
     lake = replace(lake, clock=lambda: now)
@@ -341,8 +341,8 @@ def _details(answers: Iterable[AnswerFiles]) -> Iterator[str]:
 
 
 def later_first_year(lake: Lake, first_year: int, sources: Iterable[str] = (STRAVA,)) -> int | None:
-    """The first year with an activity, where it is later than `first_year` and complete listings of `sources` show that nothing
-    is older.
+    """The first year with an activity, if it is later than `first_year` and complete listings of `sources` prove that
+    nothing is older.
     """
     found = [listing.manifest for listing in all_listings(lake)]
     years = YearRange(first_year, MAXYEAR)  # whatever the partitions were when a listing came
@@ -351,7 +351,9 @@ def later_first_year(lake: Lake, first_year: int, sources: Iterable[str] = (STRA
 
 
 def _is_listed_before(year: int, manifests: Iterable[Manifest], source: str) -> bool:
-    """Whether complete listings of a source, laid end to end, show all before `year`, by a login that sees private activities."""
+    """Whether complete listings of a source, laid end to end, cover all before `year`, by a login that sees private
+    activities.
+    """
     windows = (each.window for each in manifests if each.source == source and each.complete and each.sees_private)
     spans = [(window.after, window.before) for window in windows if not window.names_single_activities]
     reach = -inf

@@ -1,8 +1,8 @@
-"""A journal of what came in: lines appended durably by one process, read by another from where it stopped. And an inbox's lines.
+"""A journal of incoming data: one process appends lines durably, another reads on from where it stopped. And an inbox's lines.
 
-A segment is a file that one writer appends to and holds locked. When it is full, a write to it failed, or its writer is dead,
-it is closed, and nothing is added to it any more. What was acknowledged is on disk: a line counts when its newline is there,
-and a torn line at the end was acknowledged to nobody. What a line means is for the reader to know.
+A segment is a file that one writer appends to and holds locked. When it is full, a write to it failed, or its writer is
+dead, it is closed, and nothing is added any more. Acknowledged lines are on disk: a line counts when its newline is
+there, and a torn line at the end was never acknowledged. The meaning of a line is the reader's business.
 """
 
 import os
@@ -19,15 +19,15 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import try_lock
 from strava_pipeline.lake.files import held, stamp, sync_folder
 
-FULL = 4_000_000  # bytes of a segment: then the next is begun, so that read ones can be deleted
-ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: beyond, a person has to find out why nobody reads
+FULL = 4_000_000  # bytes of a segment: then the next one begins, so that read ones can be deleted
+ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: with more, a person has to find out why nobody reads
 ENDING = ".ndjson"
 ReadOffsets = Mapping[str, int]
 """How far a journal was read: bytes of each segment. Several writers may each have a segment."""
 
 
 class JournalFullError(PipelineError):
-    """More is unread than is allowed: the reader has fallen behind, or there is none."""
+    """More is unread than allowed: the reader has fallen behind, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Writer:
     """Appends to a journal; for one thread. Each writer has segments of its own."""
 
     def __init__(self, folder: Path, *, most_waiting: int) -> None:
-        """`most_waiting`: bytes that may be unread before more is refused."""
+        """`most_waiting`: the maximum of unread bytes; beyond it, more is refused."""
         self._folder, self._most = folder, most_waiting
         self._segment: _Segment | None = None
         self._begun: datetime | None = None  # segments are read in this order, even where the clock was set back
@@ -90,12 +90,12 @@ class _Segment:
             os.fsync(self._file)
         except OSError:
             with suppress(OSError):
-                os.ftruncate(self._file, self.size)  # half a batch was acknowledged to nobody
+                os.ftruncate(self._file, self.size)  # half a batch was never acknowledged
             raise
         self.size += len(content)
 
     def is_there(self) -> bool:
-        """Whether the file is where readers look: a person may have deleted or moved the folder."""
+        """Whether the file is still in its place: a person may have deleted or moved the folder."""
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._file))
         except OSError:
@@ -110,7 +110,7 @@ class _Segment:
 
 
 def waiting_bytes(folder: Path) -> int:
-    """Bytes in all segments that are still there."""
+    """Bytes in all existing segments."""
     found = 0
     for path in segments(folder):
         with suppress(FileNotFoundError):  # read and deleted meanwhile
@@ -119,7 +119,7 @@ def waiting_bytes(folder: Path) -> int:
 
 
 def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
-    """Every whole line that was not read, segment by segment in the order in which they were begun."""
+    """Every complete unread line, segment by segment, in the order in which they were begun."""
     for path in segments(folder):
         offset = read.get(path.name, 0)
         with suppress(FileNotFoundError), path.open("rb") as file:  # read and deleted meanwhile
@@ -132,14 +132,14 @@ def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
 
 
 def has_unread(folder: Path, read: ReadOffsets) -> bool:
-    """Whether there is a line to be read."""
+    """Whether there is an unread line."""
     return next(unread(folder, read), None) is not None
 
 
 def delete_read(folder: Path, read: ReadOffsets) -> dict[str, int]:
     """Delete the closed segments whose lines were all read; returns how far the others were read.
 
-    Bytes after the last whole line were acknowledged to nobody.
+    Bytes after the last complete line were never acknowledged.
     """
     left = {}
     for path in segments(folder):
@@ -150,7 +150,9 @@ def delete_read(folder: Path, read: ReadOffsets) -> dict[str, int]:
 
 
 def _delete_if_read(path: Path, offset: int) -> bool:
-    """Whether the segment is gone. It is deleted under its lock: a writer may be about to begin it."""
+    """Delete a segment if it was read; returns whether it is gone. It is deleted under its lock, as a writer may be
+    about to begin it.
+    """
     try:
         with path.open("rb") as file:
             if not try_lock(file.fileno()):
@@ -177,12 +179,12 @@ class Received(BaseModel, frozen=True):
 
     @classmethod
     def line(cls, body: bytes, at: datetime) -> bytes:
-        """The line for a body; UnicodeDecodeError where the body is not UTF-8."""
+        """The line for a body. Raises UnicodeDecodeError if the body is not UTF-8."""
         return cls(received_at=at, body=body.decode()).model_dump_json().encode()
 
 
 def received(line: bytes) -> Received | None:
-    """What a line of an inbox holds; None where it is damaged."""
+    """The content of an inbox's line, or None if it is damaged."""
     try:
         return Received.model_validate_json(line)
     except ValidationError:

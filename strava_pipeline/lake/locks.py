@@ -1,6 +1,6 @@
 """Locks of a data folder between processes: files in data/state/, released by the kernel when their holder dies.
 
-Beside a lock stands who holds it, so that another process can say so. No lock is ever broken by force.
+Next to a lock stands its holder's name, for messages of other processes. No lock is ever broken by force.
 """
 
 import json
@@ -52,7 +52,7 @@ def try_locked(lake: Lake, name: str, *, who: str = "", patience: float = 0) -> 
 
 @contextmanager
 def live_run(lake: Lake, run_id: str) -> Iterator[None]:
-    """Hold data/state/runs/<run_id>.lock while a run lives, which distinguishes it from a dead one."""
+    """Hold data/state/runs/<run_id>.lock while a run lives, so that dead runs can be recognised."""
     path = _run_file(lake, run_id)
     with held(path) as file:
         file.write(_identity(os.getpid()).encode())
@@ -67,7 +67,7 @@ def is_live(lake: Lake, run_id: str) -> bool:
 
 
 def process_of_run(lake: Lake, run_id: str) -> int | None:
-    """The process that holds the run's lock; None where there is none, it is unknown, or we may not signal it."""
+    """The process that holds the run's lock, or None if none does, it is unknown, or we may not signal it."""
     if not is_live(lake, run_id):
         return None
     try:
@@ -105,7 +105,7 @@ def forget_run(lake: Lake, run_id: str) -> None:
 
 
 def holder(lake: Lake, name: str) -> str:
-    """The present or last holder of `name`, as it described itself."""
+    """The present or last holder of `name`, in its own words."""
     try:
         noted = json.loads(_note_file(lake, name).read_text())
         return f"{noted['who']} (process {noted['pid']})"
@@ -122,7 +122,7 @@ def _run_file(lake: Lake, run_id: str) -> Path:
 
 
 def _identity(process: int) -> str:
-    """What identifies a process among later ones with its number, and among containers; empty without /proc."""
+    """A process's identity, unique among later processes with its number and among containers; empty without /proc."""
     try:
         started = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
         return f"{process} {started} {Path('/proc/self/ns/pid').stat().st_ino}"

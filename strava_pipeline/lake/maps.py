@@ -1,7 +1,8 @@
-"""Regions of OpenStreetMap below `data/maps`, which a person adds: which there are, and whether a file can be one.
+"""Regions of OpenStreetMap below `data/maps`, which a person adds: the existing ones, and whether a file is valid.
 
-A region is a PMTiles archive (version 3 of its specification) with vector tiles in the layers of Protomaps' basemap. Browsers
-read it by ranges; here only its header and metadata are read. A purge deletes it like all data: it says where somebody lives.
+A region is a PMTiles archive (version 3 of its specification) with vector tiles in the layers of Protomaps' basemap.
+Browsers read it by ranges; here only its header and metadata are read. A purge deletes it like all data, because it
+reveals where somebody lives.
 """
 
 import json
@@ -17,14 +18,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.environment.file_locks import sync_file
 from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_folder
 from strava_pipeline.lake.paths import Lake
 
 ENDING = ".pmtiles"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.pmtiles$"
-"""What a region's file is called: its name stands in addresses."""
+"""The pattern of a region's file name, which appears in addresses."""
 _HEADER = struct.Struct("<7sB11Q6B4i")  # of the specification, up to the box
 _MAGIC, _VERSION, _HEADER_BYTES = b"PMTiles", 3, 127
 _NO_COMPRESSION, _GZIP, _VECTOR_TILES = 1, 2, 1
@@ -35,7 +36,7 @@ _ANOTHER = "Extract one from a build of Protomaps; the dashboard's page /maps sh
 
 
 class NoRegionError(MisuseError):
-    """A file can't be a region of the map; the message says why."""
+    """A file isn't a usable region of the map; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Region:
 
 
 def regions(lake: Lake) -> Mapping[str, Region | None]:
-    """The regions by the names of their files, in order; None: the file is damaged."""
+    """The regions by the names of their files, in order; None if the file is damaged."""
     found: dict[str, Region | None] = {}
     for path in sorted(lake.maps.glob(f"*{ENDING}")):
         if re.fullmatch(NAME, path.name):
@@ -69,13 +70,13 @@ def regions(lake: Lake) -> Mapping[str, Region | None]:
 
 
 def region_path(lake: Lake, name: str) -> Path | None:
-    """The file of a region; None: there is none of this name."""
+    """The file of a region, or None."""
     path = lake.maps / name
     return path if re.fullmatch(NAME, name) and path.is_file() else None
 
 
 def read_region(path: Path) -> Region:
-    """What the header of a file says. Raises NoRegionError where it is no whole archive of vector tiles."""
+    """The header of a file. Raises NoRegionError if it isn't a complete archive of vector tiles."""
     with path.open("rb") as file:
         head, state = file.read(_HEADER_BYTES), os.fstat(file.fileno())
     if head[:7] != _MAGIC:
@@ -102,9 +103,9 @@ def read_region(path: Path) -> Region:
 
 
 def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
-    """Copy a file into the data folder, whole or not at all, in place of one of the same name; its name and what it has.
+    """Copy a file into the data folder, atomically, replacing one of the same name; returns its name and region.
 
-    Raises NoRegionError where it can't be a region, PipelineError where the disk has no room for it.
+    Raises NoRegionError if it isn't a region, PipelineError if the disk has no room for it.
     """
     if not re.fullmatch(NAME, source.name):
         raise NoRegionError(
@@ -136,7 +137,7 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
 
 
 def remove_region(lake: Lake, name: str) -> None:
-    """Delete a region's file. Raises NoRegionError where there is none."""
+    """Delete a region's file. Raises NoRegionError if it doesn't exist."""
     path = region_path(lake, name) or region_path(lake, f"{name}{ENDING}")
     if path is None:
         raise NoRegionError(f"There is no region {name}. `strava-pipeline maps list` shows those that are there.")
@@ -145,7 +146,7 @@ def remove_region(lake: Lake, name: str) -> None:
 
 
 def _refuse_other_layers(path: Path) -> None:
-    """Raise NoRegionError where the tiles have other layers than those that the map draws."""
+    """Raise NoRegionError if the tiles have other layers than those that the map draws."""
     with path.open("rb") as file:
         try:
             layers = {layer["id"] for layer in json.loads(_metadata(file))["vector_layers"]}

@@ -1,7 +1,7 @@
-"""What a person should know, a line each, until they have read or cleared it: data/state/notifications.jsonl.
+"""Notifications for a person, a line each, until read or cleared: data/state/notifications.jsonl.
 
-Runs add lines, a person marks them. The same one comes once a day. Nothing depends on the file: a damaged line is passed over,
-a disk that refuses one stops nothing, and a rebuild does not bring it back. The newest ones are kept.
+Runs add lines, a person marks them. The same one comes once a day. Nothing depends on the file: a damaged line is
+skipped, a disk that refuses one stops nothing, and a rebuild does not bring it back. The newest ones are kept.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from strava_pipeline.lake.paths import Lake
 Category = Literal["info", "warning", "error"]
 _ID = re.compile(r"[0-9a-f]{1,15}")  # a number that a cursor can hold
 KEPT = 500  # notifications: a month of a bad connection
-LINES = 2000  # in the file: then it is written again with what is kept
+LINES = 2000  # in the file: then it is rewritten with the kept ones
 LONGEST = 1000  # characters of a message; Discord takes 2,000 in all
 CLEARED_FOR = timedelta(days=2)  # a cleared one is remembered as long as the same could come once more that day
 
@@ -33,12 +33,12 @@ class Notification:
     """A notification.
 
     Args:
-        id: of the day, the category and what it is about: the same again has the same.
+        id: made from the day, the category and the subject, so that a repetition has the same id.
         at: when it was made (UTC).
         message: sentences without names or positions of activities.
-        link: an address or a command that shows more; None: there is none.
+        link: an address or a command that shows more, or None.
         run_id: the run that it is about.
-        posted: it went to the address for alerts.
+        posted: whether it was sent to the address for alerts.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Notification:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What programs see of it beside its id."""
+        """Its fields for programs, without the id."""
         return {name: value for name, value in asdict(self).items() if name not in ("id", "cleared", "posted")}
 
 
@@ -71,9 +71,9 @@ def notify(
     link: str | None = None,
     run_id: str | None = None,
 ) -> None:
-    """Keep a notification, unless there was the same today. A disk that refuses it stops nothing.
+    """Store a notification, unless the same came today. A disk that refuses it stops nothing.
 
-    `about`: by what it is the same; by default the message.
+    `about`: the subject that identifies it; by default the message.
     """
     of = f"{at:%Y-%m-%d} {category} {about or message}"
     words = message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
@@ -88,13 +88,13 @@ def notify(
 
 
 def notifications(lake: Lake) -> list[Notification]:
-    """Those that nobody cleared, the newest first."""
+    """The notifications that nobody cleared, the newest first."""
     kept = [each for each in _read(lake)[1].values() if not each.cleared]
     return sorted(kept, key=lambda each: (each.at, each.id), reverse=True)[:KEPT]
 
 
 def count_unread(lake: Lake) -> int:
-    """How many of them nobody has read. The file is read only where it has changed since the last question."""
+    """The number of unread notifications. The file is read only if it has changed since the last question."""
     try:
         seen = _path(lake).stat()
     except OSError:
@@ -108,14 +108,14 @@ def _count_unread(lake: Lake, changed_at: int, size: int) -> int:
 
 
 def mark_notifications(lake: Lake, mark: Literal["read", "cleared", "posted"], ids: Collection[str]) -> None:
-    """Mark notifications; ids that are none are passed over."""
+    """Mark notifications; unknown ids are skipped."""
     if ids:
         with locked(lake, "notifications"):
             append_line(_path(lake), orjson.dumps({"mark": mark, "ids": sorted(ids)}) + b"\n")
 
 
 def _read(lake: Lake) -> tuple[int, dict[str, Notification]]:
-    """How many lines there are, and the notifications by id, in order."""
+    """The number of lines, and the notifications by id, in order."""
     found: dict[str, Notification] = {}
     try:
         lines = _path(lake).read_bytes().splitlines()
@@ -134,7 +134,7 @@ def _read(lake: Lake) -> tuple[int, dict[str, Notification]]:
 
 
 def _write(lake: Lake, known: Iterable[Notification], at: datetime) -> None:
-    """Write the file again: the newest that nobody cleared, and what was cleared lately."""
+    """Rewrite the file: the newest that nobody cleared, and those cleared lately."""
     cleared = [each for each in known if each.cleared and at - each.at < CLEARED_FOR]
     kept = sorted([*notifications(lake), *cleared], key=lambda each: each.at)
     write_whole(_path(lake), b"".join(map(_line, kept)))

@@ -1,4 +1,4 @@
-"""A person's own table as it was read last: which columns it has, and in which rows the cells for ids are empty."""
+"""A person's own table at its last reading: its columns, and the rows whose cells for ids are empty."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from strava_pipeline.lake.paths import Lake
 
 @dataclass(frozen=True, slots=True)
 class OwnerTable:
-    """A table, or several.
+    """One table, or several.
 
     Args:
         columns: the words of the columns that each of them has (core/sheets/header.py).
@@ -25,7 +25,7 @@ class OwnerTable:
 
 
 def owner_table(lake: Lake, source: str) -> OwnerTable:
-    """The newest complete reading of a provider that is a person's table; an empty one, where there is none to be read."""
+    """The newest complete reading of a provider that is a person's table; an empty one if it can't be read."""
     newest = next((each for each in listings(lake, source, newest_first=True) if each.manifest.complete), None)
     pages = newest.manifest.pages[-1:] if newest is not None else []  # of several readings, the last one
     if newest is None or not pages:
@@ -33,7 +33,7 @@ def owner_table(lake: Lake, source: str) -> OwnerTable:
     try:
         return _read(unpacked_json(newest.folder / pages[0].file)["books"])
     except (OSError, DamagedFileError, LookupError, TypeError, ValueError):
-        return OwnerTable()  # whoever reads the page for gold reports what is wrong with it
+        return OwnerTable()  # the reader of the page for gold reports its faults
 
 
 def _read(books: Sequence[Mapping[str, Any]]) -> OwnerTable:

@@ -1,4 +1,4 @@
-"""Where things are kept below the data folder, and this machine's clock. Names only: nothing here is read or written."""
+"""Paths below the data folder, and this machine's clock. Names only: nothing is read or written."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -17,18 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def log_of(database: Path) -> Path:
-    """DuckDB's write-ahead log of a database: what was committed to it and is not in the file yet."""
+    """DuckDB's write-ahead log of a database: committed data that isn't in the file yet."""
     return database.with_name(f"{database.name}.wal")
 
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """A data folder. Folders are made by whoever writes into them.
+    """A data folder. Its writers create the folders.
 
     Args:
-        clock: this machine's, where anything is to land.
-        priorities: of providers, as a person chose them; whoever matches needs them (`naming_sources`).
-        group: the number of the one whose members may read the snapshot; whoever publishes needs it.
+        clock: this machine's; needed to land anything.
+        priorities: of providers, as a person chose them; needed for matching (`naming_sources`).
+        group: the number of the group whose members may read the snapshot; needed for publishing.
     """
 
     data_dir: Path
@@ -38,12 +38,12 @@ class Lake:
     group: int | None = field(default=None, compare=False, repr=False)
 
     def local_time(self) -> datetime | None:
-        """This machine's time, by which what lands is numbered."""
+        """This machine's time, from which landing numbers are made."""
         return self.clock() if self.clock is not None else None
 
     @property
     def remade(self) -> "Lake":
-        """The same lake with the warehouse that a rebuild is making in place of the working one."""
+        """The same lake with the warehouse under reconstruction in place of the working one."""
         return replace(self, warehouse="strava.remade.duckdb")
 
     @property
@@ -56,7 +56,7 @@ class Lake:
 
     @property
     def providers(self) -> Path:
-        """A folder for each provider beside Strava, with its listings, files and gear."""
+        """A folder for each provider other than Strava, with its listings, files and gear."""
         return self.data_dir / "bronze" / "providers"
 
     def listings_of(self, source: str) -> Path:
@@ -64,28 +64,28 @@ class Lake:
         return self._place_of(source, self.listings, self.providers / source / "activities")
 
     def _place_of(self, source: str, of_strava: Path, of_another: Path) -> Path:
-        """Strava's places stay where they were before there were others."""
+        """Strava's places have stayed where they were before there were other sources."""
         return {STRAVA: of_strava}.get(source, of_another)
 
     def kind_of(self, source: str, kind: "Kind") -> Path:
-        """What a provider beside Strava answered about a kind of data beside activities, such as gear."""
+        """A provider's answers about a kind of data besides activities, such as gear; not for Strava."""
         return self.providers / source / kind
 
     def files_of(self, source: str) -> Path:
-        """What a provider beside Strava answered when it was asked for the file of an activity, a folder for each."""
+        """A provider's answers to requests for the files of activities, a folder for each; not for Strava."""
         return self.providers / source / "files"
 
     def gear_of_activities(self, source: str) -> Path:
-        """What a provider beside Strava answered when it was asked for the gear of an activity, a folder for each."""
+        """A provider's answers to requests for the gear of activities, a folder for each; not for Strava."""
         return self.providers / source / "activity_gear"
 
     def source_of(self, listings: Path) -> str:
-        """Whose listings lie in a folder that `listings_of` names."""
+        """The source of a folder that `listings_of` names."""
         return STRAVA if listings == self.listings else listings.parent.name
 
     @property
     def listed_sources(self) -> list[str]:
-        """The providers of which the lake has listings, or may have: Strava, and the others in name order."""
+        """The providers whose listings the lake has, or may have: Strava, and the others in name order."""
         others = sorted(path.parent for path in self.providers.glob("*/activities"))
         return [STRAVA, *(folder.name for folder in others if _may_be_of_a_provider(folder))]
 
@@ -107,12 +107,12 @@ class Lake:
 
     @property
     def trips(self) -> Path:
-        """Results computed from trips, a file per table: the source may forget its trips, and holds no results."""
+        """Results computed from trips, a file per table: the source may delete its trips, and holds no results."""
         return self.data_dir / "trips"
 
     @property
     def decisions(self) -> Path:
-        """What a person decided; it can't be made again."""
+        """A person's decisions, which can't be made again."""
         return self.data_dir / "decisions"
 
     @property
@@ -125,17 +125,17 @@ class Lake:
 
     @property
     def files(self) -> Path:
-        """What was imported, byte for byte, by the hash of its bytes."""
+        """Imported files, byte for byte, by the hash of their bytes."""
         return self.data_dir / "bronze" / "files"
 
     @property
     def imports(self) -> Path:
-        """What came in together: which names the bytes had."""
+        """Imports: the files that came in together, with their names."""
         return self.data_dir / "bronze" / "imports"
 
     @property
     def inbox_files(self) -> Path:
-        """Where a person drops archives and files to have them imported. Nothing in it is changed or moved."""
+        """The folder where a person drops archives and files to import. Nothing in it is changed or moved."""
         return self.data_dir / "inbox" / "files"
 
     @property
@@ -145,17 +145,17 @@ class Lake:
 
     @property
     def publish_waits(self) -> Path:
-        """The years of what is published after a pause; there while anything waits (gold/publish_pause.py)."""
+        """The years to publish after a pause; exists while any year waits (gold/publish_pause.py)."""
         return self.state / "publish_waits"
 
     @property
     def publish_looked(self) -> Path:
-        """Written when the sensor looked last whether anything waits to be published."""
+        """The time when the sensor last looked for years that wait for publishing."""
         return self.state / "publish_looked"
 
     @property
     def inbox_webhooks(self) -> Path:
-        """What the intake received and no run has read yet: a journal."""
+        """A journal of events received by the intake and not yet read by a run."""
         return self.data_dir / "inbox" / "webhooks"
 
     def webhooks_of(self, source: str) -> Path:
@@ -163,77 +163,77 @@ class Lake:
         return self._place_of(source, self.webhooks, self.providers / source / "webhooks")
 
     def inbox_webhooks_of(self, source: str) -> Path:
-        """What the intake received from a source and no run has read yet: a journal."""
+        """A journal of deliveries from a source, received by the intake and not yet read by a run."""
         return self._place_of(source, self.inbox_webhooks, self.data_dir / "inbox" / "providers" / source)
 
     def webhooks_queue_of(self, source: str) -> Path:
-        """What is still to be asked for because of a source's webhooks."""
+        """The queue of a source's webhooks."""
         of_another = self.state / "providers" / source / "webhooks" / "state.json"
         return self._place_of(source, self.state / "webhooks.json", of_another)
 
     @property
     def pings(self) -> Path:
-        """What phones sent, and what belongs to it: users' cars and places, safety nets. Many lines to a file."""
+        """Lines from phones, and related ones: users' cars and places, safety nets. Many lines to a file."""
         return self.data_dir / "bronze" / "pings"
 
     @property
     def car_readings(self) -> Path:
-        """What cars and routers answered because of a line in `pings`: files of the same names."""
+        """Answers of cars and routers because of a line in `pings`: files of the same names."""
         return self.data_dir / "bronze" / "car_readings"
 
     @property
     def addresses(self) -> Path:
-        """What a geocoder answered of the areas where trips by car began and ended, a line each."""
+        """A geocoder's answers about the areas where trips by car began and ended, a line each."""
         return self.data_dir / "bronze" / "addresses.jsonl"
 
     @property
     def inbox_pings(self) -> Path:
-        """What the intake received from phones and cars, and no run has read yet: a journal."""
+        """A journal of lines from phones and cars, received by the intake and not yet read by a run."""
         return self.data_dir / "inbox" / "pings"
 
     @property
     def live_cars(self) -> Path:
-        """What the intake makes of each user's trip at the moment. A cache."""
+        """The intake's present view of each user's trip. A cache."""
         return self.data_dir / "inbox" / "live" / "car_trips.json"
 
     @property
     def readings(self) -> Path:
-        """What reading the imported files came to. Made from them, any time again."""
+        """The results of reading imported files; can be made again at any time."""
         return self.data_dir / "readings"
 
     @property
     def snapshot(self) -> Path:
-        """The published warehouse: what readers open."""
+        """The published warehouse, which readers open."""
         return self.data_dir / "warehouse" / "strava.duckdb"
 
     @property
     def working(self) -> Path:
-        """The warehouse that the one writer works on."""
+        """The working warehouse, for its one writer."""
         return self.data_dir / "warehouse" / "working" / self.warehouse
 
     @property
     def staging(self) -> Path:
-        """Rows on their way into the warehouse; what a dead process left is deleted."""
+        """Rows on their way into the warehouse; leftovers of a dead process are deleted."""
         return self.data_dir / "state" / "staging"
 
     @property
     def views(self) -> Path:
-        """The user's own SQL, applied to each snapshot: beside the data folder, because a person writes it."""
+        """The user's own SQL, applied to each snapshot: next to the data folder, because a person writes it."""
         return self.data_dir.parent / "views"
 
     @property
     def goals(self) -> Path:
-        """The user's goals: beside the data folder, because a person writes it."""
+        """The user's goals: next to the data folder, because a person writes them."""
         return self.data_dir.parent / "goals.toml"
 
     @property
     def insights(self) -> Path:
-        """A year against its goals, a folder per local year. Made of the published warehouse, any time again."""
+        """A year against its goals, a folder per local year. Made from the published warehouse, at any time again."""
         return self.data_dir / "insights"
 
     @property
     def maps(self) -> Path:
-        """Regions of the map, which a person added."""
+        """Regions of the map, added by a person."""
         return self.data_dir / "maps"
 
     @property
@@ -243,12 +243,12 @@ class Lake:
 
     @property
     def was_made(self) -> Path:
-        """Exists once a working warehouse was made, which distinguishes a lost one from none yet."""
+        """Exists once a working warehouse was made, which distinguishes a lost one from one never made."""
         return self.state / "warehouse_was_made"
 
     @property
     def deleted_for_good(self) -> Path:
-        """There while the warehouse's files may hold the bytes of what was deleted for good (gold/written_anew.py)."""
+        """Exists while the warehouse's files may contain bytes of permanently deleted data (gold/written_anew.py)."""
         return self.state / "deleted_for_good"
 
     @property
@@ -257,7 +257,7 @@ class Lake:
 
     @property
     def app_records(self) -> Path:
-        """The dashboard's own records, where they are a file."""
+        """The dashboard's own records, if they are a file."""
         return self.state / "app.sqlite3"
 
     @property
@@ -267,37 +267,37 @@ class Lake:
 
     @property
     def copy_scratch(self) -> Path:
-        """Where the newest copy is restored while it is checked; what a dead process left of it is deleted."""
+        """Where the newest copy is restored while it is checked; leftovers of a dead process are deleted."""
         return self.copied / "scratch"
 
     @property
     def beside(self) -> Path:
-        """What a person wrote beside the data folder, as it was copied last."""
+        """A person's files from next to the data folder, as they were copied last."""
         return self.state / "beside"
 
     @property
     def dashboard_note(self) -> Path:
-        """Held as long as a dashboard of this folder runs; says where it answers."""
+        """Locked as long as a dashboard of this folder runs; contains its address."""
         return self.state / "dashboard.json"
 
     @property
     def purged(self) -> Path:
-        """What a purge has moved aside to delete; nothing else reads it."""
+        """Data that a purge has moved aside to delete; nothing else reads it."""
         return self.data_dir / ".purged"
 
     @property
     def purged_api(self) -> Path:
-        """The same of a purge of what came by Strava's API alone."""
+        """The same for a purge of data from Strava's API alone."""
         return self.state / "purged_api"
 
     @property
     def expiry_announced(self) -> Path:
-        """When it was announced that what came by Strava's API begins to expire."""
+        """When the beginning expiry of data from Strava's API was announced."""
         return self.state / "expiry_announced"
 
     @property
     def of_api(self) -> list[Path]:
-        """What came by Strava's API, as received, and what waits for it."""
+        """Data from Strava's API as received, and data that waits for it."""
         came = [self.listings, self.details, self.streams, self.athlete, self.gear, self.webhooks, self.inbox_webhooks]
         noted = [
             self.state / "webhooks.json",
@@ -308,12 +308,12 @@ class Lake:
         return [*came, *noted]
 
     def shape_of(self, source: str) -> Path:
-        """What the lists of a source have looked like so far."""
+        """The shape that a source's lists have had so far."""
         return self.state / "shapes" / f"{source}.json"
 
     @property
     def derived(self) -> list[Path]:
-        """What a rebuild makes again out of bronze and decisions."""
+        """The data that a rebuild makes again from bronze and decisions."""
         return [self.data_dir / "warehouse", self.shards, self.tracks, self.insights]
 
     def insights_of(self, year: int) -> Path:
@@ -334,7 +334,7 @@ class Lake:
 
 @cache  # so that the warning comes once
 def _may_be_of_a_provider(folder: Path) -> bool:
-    """Whether a folder among those of the providers has a name that one of them can have."""
+    """Whether a folder among those of the providers has a name that a provider can have."""
     if folder.name.isidentifier() and folder.name not in SOURCES:
         return True
     log.warning("%s is no provider's folder and is passed over. Move it out of %s.", folder, folder.parent)

@@ -1,6 +1,6 @@
 """The gear of single activities, from providers whose lists do not name it: an answer per activity, in bronze.
 
-It lies in data/bronze/providers/NAME/activity_gear, and is put into the rows that listings hold before these become shards. A
+It lies in data/bronze/providers/NAME/activity_gear, and is added to the rows of listings before these become shards. A
 row has the gear that was known before the next listing began: so a rebuild makes the same versions as the runs did.
 """
 
@@ -23,7 +23,7 @@ from strava_pipeline.lake.paths import Lake
 
 
 class ActivityGear(BaseModel, frozen=True):
-    """What a provider answered about the gear of an activity, and a hash of the row that the activity had then."""
+    """A provider's answer about the gear of an activity, and a hash of the row that the activity had then."""
 
     source_id: str
     row: str
@@ -32,14 +32,16 @@ class ActivityGear(BaseModel, frozen=True):
 
 @dataclass(slots=True)
 class GearOfActivities:
-    """Puts the gear of activities into the rows of listings, one listing after the other, as `shards` reads them."""
+    """Adds the gear of activities to the rows of listings, one listing after the other, in the order in which `shards`
+    reads them.
+    """
 
     lake: Lake
     _known: dict[str, dict[int, list[tuple[int, str | None]]]] = field(default_factory=dict)
     _starts: dict[str, list[int]] = field(default_factory=dict)
 
     def added(self, source: str, landed: int | None, activities: Sequence[Json]) -> Sequence[Json]:
-        """The activities, with their gear where that is known. `landed`: the number of the listing that holds them."""
+        """The activities, with their gear if known. `landed`: the number of the listing that contains them."""
         known = self._of(source)
         if not known:
             return activities
@@ -83,18 +85,18 @@ def land_gear_of_activity(lake: Lake, source: str, activity_id: int, record: Act
 
 
 def land_no_gear(lake: Lake, source: str, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
-    """Put on disk what came in place of an answer, so that it is not asked for in every run."""
+    """Store a failed or empty answer, so that it is not asked for in every run."""
     land_evidence(lake, lake.gear_of_activities(source), activity_id, body, status, at)
 
 
 def gear_answers(lake: Lake, source: str) -> dict[int, tuple[AnswerFiles, ActivityGear | None]]:
-    """By activity, what is on disk and the newest answer."""
+    """By activity, its files on disk and the newest answer."""
     found = answer_files(answer_times(lake, source), [lake.gear_of_activities(source)])
     return {key: (files, None if files.good is None else _record(files.good)) for key, files in found.items()}
 
 
 def gear_asked_of(lake: Lake, source: str) -> set[str]:
-    """The activities, by the source's own ids, whose gear it was asked for and answered."""
+    """The activities, by the source's own ids, whose gear was asked for and answered."""
     return {record.source_id for _, record in gear_answers(lake, source).values() if record is not None}
 
 

@@ -1,12 +1,12 @@
-"""What the lake keeps of the providers beside Strava: the files they gave for their activities, and how their last steps ended.
+"""The lake's data about providers other than Strava: the files of their activities, and how their last steps ended.
 
-A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes lie in
-data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not asked for again.
-The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and so that nothing is asked of
-a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown. `pause` beside it says
-until when a run waits for the provider, for `status`, and `allowance` what the provider said last of its limit.
-Where a feed goes on stands in feed/state.json beside it; without that, everything is listed once.
-What a source without a service was read from, such as a person's own file, lies in data/bronze/providers/NAME/originals, under
+A file's record (`FileRecord`) lies in data/bronze/providers/NAME/files as bronze/answers.py keeps answers; its bytes
+lie in data/bronze/files, like those of imported files. A 404 is an answer, too: the activity has no file, and is not
+asked for again. The outcome of a step, data/state/providers/NAME/OPERATION.json, is for `status` and `doctor`, and
+prevents calls to a provider before its limit ends. Without the file, or if it is damaged, the outcome is unknown.
+`pause` next to it says until when a run waits for the provider, for `status`, and `allowance` the provider's last word
+about its limit. The position in a feed is in feed/state.json next to it; without that, everything is listed once. The
+original of a source without a service, such as a person's own file, lies in data/bronze/providers/NAME/originals, under
 the hash of its bytes.
 """
 
@@ -30,7 +30,7 @@ from strava_pipeline.lake.paths import Lake
 
 
 class FileRecord(BaseModel, frozen=True):
-    """What stands in the record of a file: whose it is, what the provider calls it, and the hash of its bytes."""
+    """The record of a file: its activity, the provider's name of it, and the hash of its bytes."""
 
     source_id: str
     account: str | None
@@ -59,12 +59,12 @@ def land_provider_file(
 
 
 def land_no_file(lake: Lake, source: str, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
-    """Put on disk what came in place of a file: the 404 of an activity without one, or the evidence of a failure."""
+    """Store a failed request for a file: the 404 of an activity without one, or the evidence of a failure."""
     land_evidence(lake, lake.files_of(source), activity_id, body, status, at)
 
 
 def provider_files(lake: Lake, source: str | None = None) -> Iterator[ProviderFile]:
-    """The file of each activity, of all providers or of one, as it last came. A record that can't be read is none."""
+    """The last file of each activity, of all providers or of one. Unreadable records are skipped."""
     for name in [source] if source is not None else lake.listed_sources[1:]:
         for activity_id, files in sorted(file_answers(lake, name).items()):
             if files.good is not None and files.good_at is not None and (record := _record(files.good)) is not None:
@@ -72,7 +72,7 @@ def provider_files(lake: Lake, source: str | None = None) -> Iterator[ProviderFi
 
 
 def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
-    """Every file that ever came, also where another one came for the same activity since."""
+    """Every file that ever came, including files replaced by a later one for the same activity."""
     for source in lake.listed_sources[1:]:
         for path in sorted(lake.files_of(source).glob("*/*.json.gz")):
             try:
@@ -90,7 +90,7 @@ def has_provider_files(lake: Lake) -> bool:
 
 
 def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
-    """Where the track of each activity lies of which a provider gave a file with points."""
+    """The place of the track of each activity for which a provider gave a file with points."""
     places = ((file, sessions_with_track(lake, file.record.sha256)) for file in provider_files(lake))
     return {
         file.activity_id: tuple((file.record.sha256, place) for place in sessions)
@@ -100,7 +100,7 @@ def provider_tracks(lake: Lake) -> dict[int, SessionKeys]:
 
 
 def keep_original(lake: Lake, source: str, body: bytes, suffix: str, at: datetime) -> Path:
-    """Put on disk what a reading was made from, packed, once for each content; where it is."""
+    """Store the original of a reading, packed, once for each content; returns its path."""
     path = lake.providers / source / "originals" / f"{hashlib.sha256(body).hexdigest()}{suffix}.gz"
     if not path.exists():
         write_whole(path, packed(body, at))
@@ -108,7 +108,7 @@ def keep_original(lake: Lake, source: str, body: bytes, suffix: str, at: datetim
 
 
 def newest_reading(lake: Lake, source: str, account: str | None) -> tuple[Listing, bytes] | None:
-    """The newest complete reading of all that a source without windows shows: its listing, and its one page."""
+    """The newest complete reading of a source without windows: its listing, and its one page."""
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
         if manifest.complete and manifest.account == account and len(manifest.pages) == 1:
@@ -120,12 +120,12 @@ def newest_reading(lake: Lake, source: str, account: str | None) -> tuple[Listin
 
 
 def has_no_file(files: AnswerFiles) -> bool:
-    """Whether the provider's last word was that the activity has no file."""
+    """Whether the provider's last answer was that the activity has no file."""
     return files.failures > 0 and files.status == 404
 
 
 def file_answers(lake: Lake, source: str) -> dict[int, AnswerFiles]:
-    """What is on disk of the activities of `source` that were asked for their files, by id."""
+    """The answers on disk about the files of activities of `source`, by id."""
     return answer_files(answer_times(lake, source), [lake.files_of(source)])
 
 
@@ -141,9 +141,9 @@ class Outcome(BaseModel, frozen=True):
 
     Args:
         at: when it ended (UTC).
-        succeeded: whether it did all that was asked for.
-        message: what went wrong; empty: nothing.
-        limited_until: when (UTC) a limit of the provider ends that is too long to be waited for.
+        succeeded: whether it did everything asked for.
+        message: the fault; may be empty.
+        limited_until: when (UTC) a limit of the provider ends that is too long to wait for.
     """
 
     at: AwareDatetime
@@ -153,13 +153,13 @@ class Outcome(BaseModel, frozen=True):
 
 
 def keep_outcome(lake: Lake, provider: str, operation: str, outcome: Outcome) -> None:
-    """Put the outcome of a step (listing, files) on disk, in place of its last one. A disk that refuses it stops nothing."""
+    """Store the outcome of a step (listing, files), replacing its last one. A disk that refuses it stops nothing."""
     with suppress(OSError):
         write_whole(_outcomes(lake, provider) / f"{operation}.json", outcome.model_dump_json().encode())
 
 
 def last_outcomes(lake: Lake, provider: str) -> dict[str, Outcome]:
-    """How the provider's last steps ended, by operation, as far as that is known."""
+    """How the provider's last steps ended, by operation, as far as known."""
     found = {}
     for path in sorted(_outcomes(lake, provider).glob("*.json")):
         with suppress(FileNotFoundError, ValidationError):
@@ -168,20 +168,20 @@ def last_outcomes(lake: Lake, provider: str) -> dict[str, Outcome]:
 
 
 def limited_until(lake: Lake, provider: str) -> datetime | None:
-    """When (UTC) the last limit that stopped a step of the provider ends or ended; None: no step was stopped."""
+    """When (UTC) the last limit that stopped a step of the provider ends or ended, or None if no step was stopped."""
     return max(
         (step.limited_until for step in last_outcomes(lake, provider).values() if step.limited_until), default=None
     )
 
 
 def keep_pause(lake: Lake, provider: str, until: datetime) -> None:
-    """Put on disk until when (UTC) a run waits for the provider. A disk that refuses it stops nothing."""
+    """Store until when (UTC) a run waits for the provider. A disk that refuses it stops nothing."""
     with suppress(OSError):
         write_whole(_outcomes(lake, provider) / _PAUSE, until.isoformat().encode())
 
 
 def paused_until(lake: Lake, provider: str) -> datetime | None:
-    """Until when (UTC) a run last waited, or waits, for the provider; None: none ever did, or that can't be read."""
+    """Until when (UTC) a run last waited, or waits, for the provider; None if none ever did, or unreadable."""
     with suppress(OSError, ValueError):
         until = datetime.fromisoformat((_outcomes(lake, provider) / _PAUSE).read_text())
         return until if until.tzinfo is not None else None
@@ -189,7 +189,9 @@ def paused_until(lake: Lake, provider: str) -> datetime | None:
 
 
 class KeptAllowance(BaseModel, frozen=True):
-    """What a provider said of its limit of calls: `left` of `limit` at the moment `at`, until it starts again; None: not said."""
+    """A provider's statement about its limit of calls: `left` of `limit` at the moment `at`, until it starts again;
+    None if not given.
+    """
 
     at: AwareDatetime
     left: int
@@ -198,19 +200,19 @@ class KeptAllowance(BaseModel, frozen=True):
 
 
 def keep_allowance(lake: Lake, provider: str, kept: KeptAllowance) -> None:
-    """Put on disk what the provider said last of its limit. A disk that refuses it stops nothing."""
+    """Store the provider's last statement about its limit. A disk that refuses it stops nothing."""
     with suppress(OSError):
         write_whole(_outcomes(lake, provider) / _ALLOWANCE, kept.model_dump_json().encode())
 
 
 def last_allowance(lake: Lake, provider: str) -> KeptAllowance | None:
-    """What the provider said last of its limit; None: it said nothing, or that can't be read."""
+    """The provider's last statement about its limit, or None if there was none, or it can't be read."""
     with suppress(OSError, ValidationError):
         return KeptAllowance.model_validate_json((_outcomes(lake, provider) / _ALLOWANCE).read_bytes())
     return None
 
 
-_PAUSE, _ALLOWANCE = "pause", "allowance"  # beside the outcomes
+_PAUSE, _ALLOWANCE = "pause", "allowance"  # next to the outcomes
 
 
 def _outcomes(lake: Lake, provider: str) -> Path:
@@ -218,12 +220,12 @@ def _outcomes(lake: Lake, provider: str) -> Path:
 
 
 class FeedState(BaseModel, frozen=True):
-    """Where the feed of a provider goes on.
+    """The position in the feed of a provider.
 
     Args:
         login: a hash of the login that `account` belongs to.
         account: the account at the provider, so that it is not asked for on each quiet day.
-        cursors: by account, since when nothing has been asked of the feed, in the provider's own words.
+        cursors: by account, the position from which the feed has not been read, in the provider's own words.
     """
 
     login: str | None = None
@@ -232,7 +234,7 @@ class FeedState(BaseModel, frozen=True):
 
 
 def feed_state(lake: Lake, provider: str) -> FeedState:
-    """Where the feed of a provider goes on; empty where that is unknown."""
+    """The position in the feed of a provider; empty if unknown."""
     try:
         return FeedState.model_validate_json(_feed_file(lake, provider).read_bytes())
     except (OSError, ValidationError):
@@ -240,9 +242,9 @@ def feed_state(lake: Lake, provider: str) -> FeedState:
 
 
 def feed_cursor(lake: Lake, provider: str, account: str | None) -> str | None:
-    """Where the feed of an account goes on; None: everything is to be listed.
+    """The cursor of an account's feed, or None if everything is to be listed.
 
-    A cursor says what was seen, so it counts only as long as bronze holds a complete listing of everything.
+    A cursor only continues earlier data, so it counts only as long as bronze holds a complete listing of everything.
     """
     cursor = feed_state(lake, provider).cursors.get(str(account))
     return None if cursor is None or whole_listing(lake, provider, account) is None else cursor
@@ -258,13 +260,13 @@ def whole_listing(lake: Lake, provider: str, account: str | None) -> Listing | N
 
 
 def keep_cursor(lake: Lake, provider: str, account: str | None, cursor: str) -> None:
-    """Note where the feed goes on, once everything that it reported before is on disk."""
+    """Store the feed's cursor, once everything that it reported before is on disk."""
     known = feed_state(lake, provider)
     _keep(lake, provider, known.model_copy(update={"cursors": {**known.cursors, str(account): cursor}}))
 
 
 def keep_account(lake: Lake, provider: str, login: str, account: str | None) -> None:
-    """Note whose login the one with that hash is."""
+    """Store the account of the login with that hash."""
     known = feed_state(lake, provider)
     if (known.login, known.account) != (login, account):
         _keep(lake, provider, known.model_copy(update={"login": login, "account": account}))

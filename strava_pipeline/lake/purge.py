@@ -1,9 +1,9 @@
-"""Deleting everything below the data folder: what is there, who is in the way, and the deleting itself.
+"""Deleting everything below the data folder: its contents, active users of the folder, and the deletion itself.
 
-An interrupted purge must leave nothing that looks whole and is not. So each entry of the folder is first moved into `.purged`,
-in one step, and then deleted with it. What is made from bronze goes before bronze, and the state with the locks goes last. So
-every command can use what an interrupted purge leaves, and the next purge continues it. Symbolic links are deleted, never
-followed, except the data folder itself, which may be a link and is emptied.
+An interrupted purge must leave no half deleted thing that looks complete. So each entry of the folder is first moved
+into `.purged`, in one step, and then deleted with it. Data made from bronze goes before bronze, and the state with the
+locks goes last. So every command can use the remains of an interrupted purge, and the next purge continues it. Symbolic
+links are deleted, never followed, except the data folder itself, which may be a link and is emptied.
 """
 
 import errno
@@ -22,14 +22,19 @@ from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try
 from strava_pipeline.lake.paths import Lake
 
 PURGE = "purge"
-KEPT_FILES = ("README.md", ".gitignore")  # of the checkout's data folder: nobody's data
+KEPT_FILES = ("README.md", ".gitignore")  # in the checkout's data folder: they aren't anybody's data
 _LAST = ("inbox", "bronze", "decisions", "state")  # in this order, after everything made from them
 _IS_MOUNTED = (errno.EXDEV, errno.EBUSY)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path to delete, with the `files` and `bytes` below it; `links` lead elsewhere, and their targets stay."""
+    """A path to delete.
+
+    Args:
+        files, bytes: below it.
+        links: symbolic links. They are deleted, their targets stay.
+    """
 
     path: Path
     files: int
@@ -59,7 +64,9 @@ def files_below(path: Path) -> Iterator[Path]:
 
 
 def data_places(lake: Lake) -> list[Place]:
-    """What a purge would delete, an item per entry of the data folder, and the drop folder by itself. Deletes nothing."""
+    """The places that a purge would delete, an item per entry of the data folder, and the drop folder by itself.
+    Deletes nothing.
+    """
     places = []
     for entry in _entries(lake):
         files = set(files_below(entry))
@@ -71,7 +78,7 @@ def data_places(lake: Lake) -> list[Place]:
 
 
 def api_places(lake: Lake) -> list[Place]:
-    """What a purge of what came by Strava's API would delete: that, and what is then made again out of the rest."""
+    """The places that a purge of Strava's API data would delete: that data, and data that is then made again from the rest."""
     if not any(path.exists() for path in (*lake.of_api, lake.purged_api)):
         return []
     paths = [*lake.derived, *lake.of_api, lake.purged_api]
@@ -79,7 +86,7 @@ def api_places(lake: Lake) -> list[Place]:
 
 
 def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
-    """Raise PipelineError where the data folder holds one of `others`: then it holds more than data."""
+    """Raise PipelineError if the data folder contains one of `others`: then it holds more than data."""
     root = lake.data_dir.resolve()
     for other in others:
         if root == other.resolve() or root in other.resolve().parents:
@@ -90,7 +97,7 @@ def refuse_other_places(lake: Lake, others: Iterable[Path]) -> None:
 
 
 def who_is_at_work(lake: Lake) -> str | None:
-    """Who uses the data folder now: a live run, the holder of a lock, a process that writes to an inbox."""
+    """The present user of the data folder, or None: a live run, the holder of a lock, a process that writes to an inbox."""
     for run_id in runs_with_lock_file(lake):
         if is_live(lake, run_id):
             return f"run {run_id}"
@@ -106,7 +113,7 @@ def who_is_at_work(lake: Lake) -> str | None:
 
 @contextmanager
 def exclusive_use(lake: Lake) -> Iterator[None]:
-    """Hold every lock of the data folder; PipelineError where anybody uses the folder."""
+    """Hold every lock of the data folder. Raises PipelineError if anybody uses the folder."""
     with ExitStack() as held:
         refuse_work(lake)
         if lake.data_dir.is_dir():
@@ -118,16 +125,16 @@ def exclusive_use(lake: Lake) -> Iterator[None]:
 
 
 def refuse_work(lake: Lake) -> None:
-    """Raise PipelineError where anybody uses the data folder."""
+    """Raise PipelineError if anybody uses the data folder."""
     if at_work := who_is_at_work(lake):
         raise _busy(lake, at_work)
 
 
 def delete_api_data(lake: Lake) -> None:
-    """Delete what came by Strava's API, and what was made with it; continues an interrupted one.
+    """Delete data from Strava's API, and everything made with it; continues an interrupted deletion.
 
-    What was made goes first. So whatever runs next after an interruption finds no warehouse and makes it of what is left.
-    Raises PipelineError where a file can't be deleted.
+    Derived data goes first. So the next run after an interruption finds no warehouse and makes it from the rest. Raises
+    PipelineError if a file can't be deleted.
     """
     with _going_on_by(lake, "purge --api"):
         lake.purged_api.mkdir(parents=True, exist_ok=True)
@@ -140,9 +147,9 @@ def delete_api_data(lake: Lake) -> None:
 
 
 def delete_data(lake: Lake) -> None:
-    """Delete everything below the data folder but its README.md and .gitignore; continues an interrupted purge.
+    """Delete everything below the data folder except its README.md and .gitignore; continues an interrupted purge.
 
-    Raises PipelineError where a file can't be deleted; nothing uses what was moved aside before.
+    Raises PipelineError if a file can't be deleted; nothing uses files that were moved aside before.
     """
     if not lake.data_dir.is_dir():
         return
@@ -160,7 +167,7 @@ def delete_data(lake: Lake) -> None:
 
 @contextmanager
 def _going_on_by(lake: Lake, command: str) -> Iterator[None]:
-    """Say of a file that can't be deleted which command goes on."""
+    """If a file can't be deleted, name the command that continues."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Rebuilding shards and gold from bronze, without a call: on demand, after an update that changed the tables, or after a loss.
+"""Rebuilding shards and gold from bronze, without calls: on demand, after an update that changed the tables, or after a loss.
 
-The new warehouse grows in a file of its own beside the working one and replaces it when it is whole, in one rename. Until then
-running runs continue with the old one, new runs wait, and readers keep their snapshot. The next run continues an interrupted
-rebuild with the file it left.
+The new warehouse grows in a file of its own next to the working one and replaces it when complete, in one rename. Until
+then running runs continue with the old one, new runs wait, and readers keep their snapshot. The next run continues an
+interrupted rebuild with the file it left.
 """
 
 from collections.abc import Callable
@@ -101,7 +101,8 @@ def ensure_current(
 ) -> bool:
     """Rebuild if the warehouse has other tables, an undone import or older readings, is lost, or a rebuild was interrupted.
 
-    Returns whether it was rebuilt. Does nothing where there never was a warehouse. `make_imports`, `changed`: as in `rebuild`.
+    Returns whether it was rebuilt. Does nothing if there never was a warehouse. `make_imports`, `changed`: as in
+    `rebuild`.
     """
     if reason_to_rebuild(lake) is None:
         return False
@@ -115,7 +116,7 @@ def ensure_current(
 
 
 def reason_to_rebuild(lake: Lake) -> str | None:
-    """Why the next run rebuilds the warehouse, as a sentence; None: it does not, or there never was one."""
+    """Why the next run rebuilds the warehouse, as a sentence, or None if it doesn't, or there never was one."""
     if lake.remade.working.exists():
         return "The last rebuild did not come to its end."
     if not lake.working.exists():
@@ -147,8 +148,8 @@ def rebuild(
 ) -> None:
     """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
-    `make_imports` writes the activities of all imports that count, from bronze, in place of those on disk. `changed` is called
-    with a sentence about what changed, where files were read again.
+    `make_imports` writes the activities of all imports that count, from bronze, replacing those on disk. `changed` is
+    called with a sentence about the changes, if files were read again.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
         _rebuild(lake, years, watch, make_imports, propose, changed, everything=True)
@@ -191,7 +192,7 @@ def _rebuild(
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
-    """Write the activities of imports, where that is due; `drop`: shards may hold rows of undone imports or older readings."""
+    """Write the activities of imports, if due; `drop`: shards may hold rows of undone imports or older readings."""
     with reading(lake.remade) as connection:
         due = is_marked(connection, _IMPORTS_DUE)
     if due:
@@ -234,7 +235,7 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
 
 
 def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose, *, rereads: bool) -> str:
-    """Merge what other runs landed meanwhile, check that nothing is missing, and make the new file the working one."""
+    """Merge data that other runs landed meanwhile, check that nothing is missing, and make the new file the working one."""
     with exclusively(lake):
         with opened(new) as connection:
             with transaction(connection):
@@ -284,7 +285,7 @@ def _keep_damaged_details(lake: Lake, new: Connection, years: YearRange) -> None
 
 
 def _refuse_a_fault(connection: Connection) -> None:
-    """Raise PipelineError where a key is duplicate or missing, which every run checks before it publishes."""
+    """Raise PipelineError if a key is duplicate or missing, which every run checks before it publishes."""
     for name in TABLES:
         if any(counted(connection, "duplicate_keys", name).values()):
             raise PipelineError(
@@ -294,10 +295,10 @@ def _refuse_a_fault(connection: Connection) -> None:
 
 
 def _refuse_a_loss(lake: Lake, new: Connection) -> list[str]:
-    """Raise PipelineError where published rows are missing: bronze may be incomplete (a deleted folder, an unmounted disk).
+    """Raise PipelineError if published rows are missing: bronze may be incomplete (a deleted folder, an unmounted disk).
 
     An edit may remove nested rows, and a good answer quarantined ones, so only tables that may not shrink are checked.
-    Returns the names of the files that hold an activity less since they were read again, one for each.
+    Returns the names of files that lost an activity when read again, one entry for each.
     """
     if not lake.snapshot.exists():
         return []
@@ -342,7 +343,7 @@ def _is_damaged(lake: Lake) -> bool:
 
 
 def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
-    """Discard what a rebuild left, if another version began it, it is damaged, or an import was undone since."""
+    """Discard the remains of a rebuild, if another version began it, it is damaged, or an import was undone since."""
     try:
         if new.working.exists():
             usable = is_a_database(new.working)

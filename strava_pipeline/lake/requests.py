@@ -1,8 +1,9 @@
-"""Requests: what a person asks for on a page, as files that a sensor makes runs of, data/inbox/requests/ID.json.
+"""Requests from a page, as files that a sensor turns into runs, data/inbox/requests/ID.json.
 
-Beside a request stands its state, ID.state.json, which the run writes when it begins and when it ends; with it the place of the
-run's log, so that nobody has to ask Dagster. A run whose lock has no holder any more is dead, whatever its state says. Which run
-a request comes to is orchestrate/sensors/requests.py's; whether it can be carried out is operations/requesting.py's.
+Next to a request stands its state, ID.state.json, which the run writes when it begins and when it ends; with it the
+place of the run's log, so that nobody has to ask Dagster. A run whose lock has no holder any more is dead, whatever its
+state says. The run of a request is chosen by orchestrate/sensors/requests.py; whether it can be carried out, by
+operations/requesting.py.
 """
 
 import os
@@ -25,7 +26,7 @@ from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
 from strava_pipeline.lake.paths import Lake
 
-MOST_WAITING = 50  # requests: what a person presses in a day
+MOST_WAITING = 50  # requests: as many as a person presses in a day
 LARGEST = 64_000  # bytes of a file; 500 ids take a quarter of it
 KEPT_FOR = timedelta(days=14)  # after its end, as long as the log of its run
 ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line of its log: seconds on a busy machine
@@ -37,11 +38,11 @@ _LOOKED = ".looked"  # its time is when the sensor looked last
 
 
 class _Wanted(BaseModel, frozen=True, extra="forbid"):
-    """Fields that nobody knows are refused."""
+    """Base of request contents; unknown fields are refused."""
 
 
 class PullWanted(_Wanted):
-    """Pull what is new at one service."""
+    """Pull new activities at one service."""
 
     kind: Literal["pull"]
     provider: str = Field(pattern=r"^[a-z0-9_]{1,40}$", description="the service, as in providers.toml, or strava")
@@ -64,14 +65,14 @@ class ApplyWanted(_Wanted):
 
 
 class BackfillWanted(_Wanted):
-    """List a whole year of every enabled service, and fetch what it lacks."""
+    """List a whole year of every enabled service, and fetch whatever it lacks."""
 
     kind: Literal["backfill"]
     year: int = Field(ge=1, le=9999, strict=True)
 
 
 class ImportWanted(_Wanted):
-    """Take in what lies in data/inbox/files."""
+    """Import the files in data/inbox/files."""
 
     kind: Literal["import"]
     names: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = Field(
@@ -83,7 +84,7 @@ _Service = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
 
 
 class SettingsWanted(_Wanted):
-    """Write into providers.toml whose name and gear count, and what changes may be proposed at a service. By service."""
+    """Write into providers.toml whose name and gear count, and which changes may be proposed at a service. By service."""
 
     kind: Literal["change_settings"]
     seal: str = Field(
@@ -118,7 +119,7 @@ class Request(BaseModel, frozen=True):
 
 
 class RequestState(BaseModel, frozen=True):
-    """What a run says of its request. `log`: its place below the folder of logs; `message`: what came of it, or went wrong."""
+    """A run's record about its request. `log`: its place below the folder of logs; `message`: the result, or the fault."""
 
     status: Literal["running", "done", "failed"]
     run_id: str | None = None
@@ -129,11 +130,11 @@ class RequestState(BaseModel, frozen=True):
 
 
 class RequestsFullError(PipelineError):
-    """So many requests wait that no further one is taken."""
+    """Too many requests wait, so a further one is refused."""
 
 
 def keep_request(lake: Lake, wanted: Wanted, at: datetime, by: str) -> Request:
-    """Put a request on disk, or return the one that waits for the same: what is pressed twice is done once.
+    """Store a request, or return the waiting one for the same, so that a double click has one effect.
 
     Raises RequestsFullError.
     """
@@ -153,7 +154,7 @@ def keep_request(lake: Lake, wanted: Wanted, at: datetime, by: str) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file among the requests that is none: somebody else wrote it, or it is damaged."""
+    """A file among the requests that isn't one: somebody else wrote it, or it is damaged."""
 
     id: str
 
@@ -168,7 +169,7 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
 
 
 def has_requests(lake: Lake) -> bool:
-    """Whether any file of a request is there, ended ones too."""
+    """Whether any file of a request exists, including ended ones."""
     return any(True for _ in requests_folder(lake).glob("*.json"))
 
 
@@ -178,7 +179,7 @@ def asked_since(lake: Lake, at: datetime) -> bool:
 
 
 def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:
-    """Note that a run is at work on a request. A disk that refuses it stops no run."""
+    """Record that a run works on a request. A disk that refuses it stops no run."""
     _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
 
 
@@ -190,10 +191,10 @@ def end_request(
     message: str,
     run_id: str | None = None,
 ) -> None:
-    """Note how a request ended. A disk that refuses it stops no run.
+    """Record how a request ended. A disk that refuses it stops no run.
 
-    `run_id`: of the run that ended; where another one is at work on it since, nothing is noted. None: whoever notes it is no run,
-    so what a run has noted stands.
+    `run_id`: of the run that ended; if another one works on it since, nothing is recorded. None: not a run; keeps what
+    a run recorded.
     """
     known = _state(lake, request_id) or RequestState(status="running", run_id=run_id)
     if known.status == "running" if run_id is None else known.run_id in (None, run_id):
@@ -202,7 +203,7 @@ def end_request(
 
 
 def forget_requests(lake: Lake, now: datetime) -> int:
-    """Delete requests that ended KEPT_FOR ago, with their states; how many."""
+    """Delete requests that ended KEPT_FOR ago, with their states; returns how many."""
     gone = 0
     for path in requests_folder(lake).glob(f"*{_STATE}"):
         key = path.name.removesuffix(_STATE)
@@ -215,13 +216,13 @@ def forget_requests(lake: Lake, now: datetime) -> int:
 
 
 class RequestStanding(BaseModel, frozen=True):
-    """How a request stands, as the API shows it.
+    """The status of a request, as the API shows it.
 
     Args:
         status: waiting, running, done or failed.
-        message: what came of it, what went wrong, or what stopped it early.
-        lines: the last of its run's log.
-        looked_at: when the sensor looked for requests last (UTC); None: never.
+        message: the result, the fault, or what stopped it early.
+        lines: the last lines of its run's log.
+        looked_at: when the sensor last looked for requests (UTC), or None.
     """
 
     status: Literal["waiting", "running", "done", "failed"]
@@ -245,7 +246,7 @@ _KILLED = (
 
 
 def request_view(lake: Lake, logs_dir: Path | None, request_id: str, now: datetime) -> RequestView | None:
-    """How a request stands, by what its run left; None: there is none of that id. `logs_dir` None: without its log."""
+    """The status of a request, by its run's records; None for an unknown id. `logs_dir` None: without its log."""
     request = _read(_path(lake, request_id)) if _ID.fullmatch(request_id) else None
     if request is None:
         return None
@@ -259,14 +260,14 @@ def request_view(lake: Lake, logs_dir: Path | None, request_id: str, now: dateti
 
 
 def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:
-    """The requests of the last two weeks, the newest first, without lines of logs. What can't be read is left out."""
+    """The requests of the last two weeks, the newest first, without lines of logs. Unreadable ones are left out."""
     names = (path.stem for path in requests_folder(lake).glob("*.json"))
     found = (request_view(lake, None, key, now) for key in sorted(filter(_ID.fullmatch, names), reverse=True))
     return list(islice((view for view in found if view is not None), limit))
 
 
 def note_look(lake: Lake, at: datetime) -> None:
-    """Note that the sensor looks for requests, so that a page can say whether anybody does."""
+    """Record that the sensor looked for requests, so that a page can say whether one is running."""
     mark = requests_folder(lake) / _LOOKED
     with suppress(OSError):
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -275,7 +276,7 @@ def note_look(lake: Lake, at: datetime) -> None:
 
 
 def looked_at(lake: Lake) -> datetime | None:
-    """When the sensor looked for requests last (UTC); None: never."""
+    """When the sensor last looked for requests (UTC), or None."""
     try:
         return datetime.fromtimestamp((requests_folder(lake) / _LOOKED).stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -289,7 +290,7 @@ def is_anybody_looking(lake: Lake, now: datetime) -> bool:
 
 
 def _is_dead(lake: Lake, run_id: str, now: datetime) -> bool:
-    """Whether the run's process is gone without a word: its lock is free, or has been away for longer than an ending takes."""
+    """Whether the run's process died without a record: its lock is free, or missing for longer than an ending takes."""
     if is_live(lake, run_id):
         return False
     if has_died(lake, run_id):
@@ -316,7 +317,7 @@ def _last_lines(logs_dir: Path, log: str | None) -> list[str]:
 
 
 def requests_folder(lake: Lake) -> Path:
-    """Where requests and their states lie."""
+    """The folder of requests and their states."""
     return lake.data_dir / "inbox" / "requests"
 
 

@@ -1,7 +1,7 @@
-"""Retention: what came by the API of a source whose terms limit storage leaves the lake, and what others say of it stays.
+"""Retention: data from the API of a source whose terms limit storage leaves the lake, and other sources' data stays.
 
-The ids are recorded before anything is removed, and each step looks for what an interrupted one left: bronze first, then shards,
-gold and tracks. So a run that dies in between has lost nothing else, and the next one goes on.
+The ids are recorded before anything is removed, and each step looks for leftovers of an interrupted one: bronze first,
+then shards, gold and tracks. So a run that dies in between has lost nothing else, and the next one continues.
 """
 
 import json
@@ -34,7 +34,7 @@ _REMOVED = (
 
 
 def due_ids(lake: Lake, until: datetime, now: datetime) -> set[int]:
-    """The activities that came first before `until` (UTC) and have not expired yet."""
+    """The activities that first came before `until` (UTC) and have not expired yet."""
     with reading(lake) as connection:
         found = landed_before(connection, until)
     for listing in _finished_listings(lake, now):
@@ -51,9 +51,9 @@ def note_expired(lake: Lake, ids: Set[int], at: datetime, by: str) -> None:
 
 
 def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now: datetime) -> None:
-    """Take what expired out of the listings, and everything out of pages from before `until`; delete its details and streams.
+    """Remove expired activities from the listings, and everything from pages before `until`; delete their details and streams.
 
-    Hold the lock of whoever follows events: listings of these are never finished.
+    Hold the lock for following events, whose listings are never finished.
     """
     ids, since = expired_ids(lake), until or datetime.min.replace(tzinfo=UTC)
     for listing in _finished_listings(lake, now):
@@ -69,7 +69,7 @@ def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now
 
 
 def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
-    """Take what expired out of shards, gold and tracks; returns the partitions to publish, then `note_published`."""
+    """Remove expired activities from shards, gold and tracks; returns the partitions to publish, then call `note_published`."""
     ids = expired_ids(lake)
     with reading(lake) as connection:
         touched = {*_unpublished(connection)}
@@ -77,7 +77,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
         is_dropped = notes(connection, _DROPPED).get(_DROPPED) == str(len(ids))
     if is_dropped and not (is_held or touched):  # then no track is left either
         return []
-    if is_held or not is_dropped:  # shards may hold what a run died with before gold had it
+    if is_held or not is_dropped:  # shards may hold rows of a run that died before gold had them
         drop_expired_rows(lake, LIMITED, ids)
         with writing(lake) as connection:
             note_deletion_for_good(lake)
@@ -90,7 +90,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
 
 
 def _delete_leftovers(lake: Lake) -> None:
-    """Delete what dead processes left and what was set aside, of files that bronze makes again: nobody looks into these."""
+    """Delete leftovers of dead processes and set-aside files that bronze makes again: no other step checks these."""
     sweep_unfinished(lake.data_dir)
     for folder in (lake.staging, lake.copy_scratch):
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,13 +98,13 @@ def _delete_leftovers(lake: Lake) -> None:
     for left in (*set_aside, *lake.shards.rglob("*.damaged")):
         left.unlink(missing_ok=True)
     published = published_at(lake)
-    for spilled in spill_folder(lake.snapshot).glob("*"):  # of a reader; one at work began after the last publish
+    for spilled in spill_folder(lake.snapshot).glob("*"):  # left by readers: those at work began after the last publish
         if published is not None and spilled.stat().st_mtime < published.timestamp():
             spilled.unlink(missing_ok=True)
 
 
 def note_published(lake: Lake) -> None:
-    """Note that readers have what is left."""
+    """Record that readers have the remaining data."""
     with writing(lake) as connection:
         unmark(connection, _REMOVED)
 
@@ -125,7 +125,7 @@ def _finished_listings(lake: Lake, now: datetime) -> Iterator[Listing]:
 
 
 def _answers(lake: Lake) -> Iterator[Path]:
-    """The folder of each activity in whose place answers about it lie."""
+    """The folder of each activity in each place that stores answers about it."""
     for of_kind in (lake.details, lake.streams):
         for folder in of_kind.glob("year=*/*"):
             if folder.name.isdigit():

@@ -1,7 +1,8 @@
-"""Which route each way belongs to, as Parquet by year: a way is compared with the first way of each route, never with all ways.
+"""The route of each way, as Parquet by year: a way is compared with the first way of each route, never with all ways.
 
-Ways find their routes in the order of their starts, so what they find depends on the ways alone and not on the order in which
-they came: whatever is new, changed or gone, the later ways of its kind look again. The rules: docs/adr/0097-similar-routes.md.
+Ways find their routes in the order of their starts, so the result depends on the ways alone and not on their order of
+arrival: if any way is new, changed or gone, the later ways of its kind look again. The rules:
+docs/adr/0097-similar-routes.md.
 """
 
 import json
@@ -32,7 +33,7 @@ _ORDER = (pl.col("start_date_local").fill_null(pl.datetime(9999, 12, 31)), pl.co
 
 @dataclass(slots=True)
 class _Found:
-    """What ways found, by their place in order: places of the first ways of their routes, how alike they are."""
+    """The results of the search, by the ways' places in order: places of the first ways of their routes, and resemblances."""
 
     firsts: set[int]
     route: dict[int, int] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class _Found:
 
 
 def sync_routes(lake: Lake) -> int:
-    """Let the files of routes follow from the ways; returns how many ways looked for their route."""
+    """Update the files of routes from the ways; returns how many ways looked for their route."""
     years = sorted(table_years(lake, [TRACK_WAYS, ROUTE_MEMBERS]))
     ways = {year: made_from(lake, year, [TRACK_WAYS, WAY_CELLS]) or {} for year in years}
     known = {year: made_from(lake, year, [ROUTE_MEMBERS]) or {} for year in years}
@@ -88,12 +89,12 @@ def _rows(lake: Lake, table: Table, years: Mapping[int, object]) -> pl.DataFrame
 
 
 def _changed(ways: Mapping[int, Mapping[int, str]], known: Mapping[int, Mapping[int, str]]) -> list[int]:
-    """The activities whose way is new, another one, or gone."""
+    """The activities whose way is new, changed, or gone."""
     return sorted({one for year in ways for one, _ in ways[year].items() ^ known[year].items()})
 
 
 def _looking(present: pl.DataFrame, held: pl.DataFrame, changed: list[int]) -> pl.DataFrame:
-    """The ways that look for their route: of each kind those from the first on that changed, as it was or as it is."""
+    """The ways that look for their route: for each kind, all from the first changed way on, in its old or new place."""
     order = [*_KIND, "start_date_local", "activity_id"]
     first = (
         pl.concat([present.select(order), held.select(order)])
@@ -141,9 +142,10 @@ def _find(
 def _settle(
     connection: Connection, found: _Found, block: list[int], length: Mapping[int, float], laps: set[int]
 ) -> None:
-    """Let each way of a block join the route whose first way it is most alike, or begin one.
+    """Let each way of a block join the route whose first way it resembles most, or begin one.
 
-    Only a way without a route before the block can begin one, so the block is compared with those, and not all of it with itself.
+    Only a way without a route before the block can begin one, so the block is compared with those, and not all of it
+    with itself.
     """
 
     def joins(place: int, other: int, similarity: float) -> bool:
@@ -164,7 +166,7 @@ def _settle(
 
 
 def _alike(connection: Connection, block: list[int], others: Iterable[int]) -> dict[int, list[tuple[int, float]]]:
-    """Of each way of a block those of the others before it that it resembles, and how much."""
+    """For each way of a block, the earlier ones of the others that it resembles, and how much."""
     asked = {"block": json.dumps(block), "others": json.dumps([*others]), "least": VARIANT}
     rows = connection.execute(sql("ways/alike"), asked).fetchall()
     return {place: [(other, value) for _, other, value in found] for place, found in groupby(rows, key=itemgetter(0))}
@@ -200,9 +202,9 @@ def _write(
     ways: Mapping[int, Mapping[int, str]],
     known: Mapping[int, Mapping[int, str]],
 ) -> None:
-    """Write the files of the years whose rows are others. What is to be written is removed first, all of it.
+    """Write the files of the years whose rows changed. All files to be written are removed first.
 
-    So whatever interrupts this leaves no file of before beside one of after that looks as if it followed from the ways.
+    So an interruption never leaves an old file next to a new one that looks up to date.
     """
     due = {
         year: of_year

@@ -1,8 +1,9 @@
 """Shards: the pages of a listing, typed, as Parquet, split by local year. Made from bronze alone, at any time.
 
-A shard's own Parquet metadata says which listings it holds, how many of their pages, by which catalogue and partitions it was
-made, and which times of its listings were corrected (bronze/landing.py). So a missing or stale shard is found by reading the
-files. When a year has many shards, they become one that keeps each version of an activity once, and when it was last seen.
+A shard's own Parquet metadata says which listings it contains, how many of their pages, by which catalogue and
+partitions it was made, and which times of its listings were corrected (bronze/landing.py). So a missing or outdated
+shard is found by reading the files. When a year has many shards, they become one that keeps each version of an activity
+once, and when it was last seen.
 """
 
 import json
@@ -45,14 +46,14 @@ _CATALOGUE = "strava_pipeline.catalogue"
 _EDGE = "strava_pipeline.edge"
 _TIMES = "strava_pipeline.times"
 _MADE_BY = (_CATALOGUE, _EDGE, _TIMES)
-_VERSION_OF = ("id", "source")  # a row by one source is no version of another source's row
+_VERSION_OF = ("id", "source")  # a row by one source isn't a version of another source's row
 
 PageCounts = dict[str, int]  # number of pages by listing
 
 
 @dataclass(slots=True)
 class ShardReport(Numbers):
-    """What a call wrote. `unknown_fields`: how often fields came without a column, which are in `extra`."""
+    """The results of a call. `unknown_fields`: counts of fields without a column, which are in `extra`."""
 
     rows: Counter[int] = field(default_factory=Counter, repr=False)
     files: int = 0
@@ -74,9 +75,10 @@ def write_shards(
     rewrite: bool = False,
     tick: Callable[[int], object] = lambda rows: None,
 ) -> ShardReport:
-    """Write the missing and stale shards of the `wanted` years; `tick` is called with the rows of each listing.
+    """Write the missing and outdated shards of the `wanted` years; `tick` is called with the rows of each listing.
 
-    `rewrite`: write all of them. A shard is replaced when the new one is whole; what bronze no longer has is kept.
+    `rewrite`: write all of them. A shard is replaced when the new one is complete; data that bronze no longer has is
+    kept.
     """
     report = ShardReport()
     asked = set(wanted)
@@ -115,7 +117,7 @@ def shard_files(lake: Lake, year: int) -> list[Path]:
 
 
 def holdings(lake: Lake, year: int) -> PageCounts:
-    """Which listings the year's shards hold, with the number of pages of each."""
+    """The listings in the year's shards, with the number of pages of each."""
     held: PageCounts = {}
     for metadata in _parquet(lake, year).values():
         if metadata.get(_CATALOGUE) == catalogue_version():
@@ -125,7 +127,7 @@ def holdings(lake: Lake, year: int) -> PageCounts:
 
 
 def are_shards_current(lake: Lake, wanted: Iterable[int], years: YearRange) -> bool:
-    """Whether no shard of the `wanted` years is to be made again, as those of the last year are in a new one."""
+    """Whether no shard of the `wanted` years has to be made again; a new year outdates those of the newest partition."""
     with locked(lake, LOCK):
         times = all_listing_times(lake)
         return all(
@@ -134,7 +136,7 @@ def are_shards_current(lake: Lake, wanted: Iterable[int], years: YearRange) -> b
 
 
 def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
-    """Set aside shards whose rows can't be read although their footer can; returns their names."""
+    """Set aside shards with a readable footer but unreadable rows; returns their names."""
     damaged = []
     for path in paths:
         try:
@@ -147,7 +149,7 @@ def set_aside_unreadable(paths: Iterable[Path]) -> list[str]:
 
 @contextmanager
 def damage_reported(shards: Sequence[Path]) -> Iterator[None]:
-    """Set damaged shards aside and name them where a statement fails: DuckDB doesn't say which file is damaged."""
+    """If a statement fails, set damaged shards aside and name them, because DuckDB doesn't say which file is damaged."""
     try:
         yield
     except duckdb.Error as error:
@@ -204,9 +206,9 @@ def _made_by(holds: PageCounts, year: int, years: YearRange, times: Times) -> di
 
 
 def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str], times: Times) -> None:
-    """Delete outdated shards that were made again. Where bronze has lost a page, a shard may be the last copy and stays.
+    """Delete outdated shards that were made again. If bronze has lost a page, a shard may be the last copy and stays.
 
-    Where only its partitions are outdated, its rows stay in use, in a shard that claims to hold no listing.
+    If only its partitions are outdated, its rows stay in use, in a shard that claims to contain no listing.
     """
     for path in lake.shards_of(year).glob("*.outdated"):
         metadata = pl.read_parquet_metadata(path)
@@ -222,7 +224,7 @@ def _forget_outdated(lake: Lake, year: int, years: YearRange, whole: set[str], t
 
 
 def _drop_what_is_held_twice(lake: Lake, years: Iterable[int], whole: set[str]) -> None:
-    """Delete merged shards whose listings all have shards of their own again."""
+    """Delete merged shards whose listings all have their own shards again."""
     for year in years:
         holds = {path: _holds(metadata) for path, metadata in _parquet(lake, year).items()}
         single = {name: pages for path, held in holds.items() if not _is_merged(path) for name, pages in held.items()}
@@ -247,12 +249,12 @@ def _shard(
 ) -> None:
     """Write a listing's shards. A year is written after the last page that names it, so memory holds a year or two.
 
-    Rows that come later all the same are added to the written shard.
+    Rows that still come later are added to the written shard.
     """
     manifest = listing.manifest
     last = {years.clamp(year): page.file for page in manifest.pages for year in page.local_years}
     held: dict[int, list[pl.DataFrame]] = {}
-    written: dict[int, int] = {}  # how many rows of which year
+    written: dict[int, int] = {}  # the number of rows by year
     waiting: list[Json] = []
     came: list[datetime] = []  # when the page of each of them did
 
@@ -284,7 +286,7 @@ def _shard(
                 _write_year(lake, listing, year, held.pop(year), written, years, times, report)
     if waiting:
         type_waiting()
-    for year, frames in held.items():  # years whose last page was lost, or did not name them
+    for year, frames in held.items():  # years whose last page was lost, or whose last page did not name them
         _write_year(lake, listing, year, frames, written, years, times, report)
 
 
@@ -310,15 +312,15 @@ def _write_year(
 
 
 def _with_existing_rows(rows: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """These rows and those of the shard in place, which may be all that is left of a lost page."""
+    """These rows and those of the existing shard, which may be the remains of a lost page."""
     return pl.concat([rows, pl.read_parquet(path)]).unique(["id", "ingestion_ts", "content_hash"], maintain_order=True)
 
 
 def _merge(lake: Lake, year: int, years: YearRange, times: Times) -> None:
-    """Make one shard of many. Of each source's rows of an activity, keep those in which something changed, and the newest.
+    """Make one shard of many. For each source's rows of an activity, keep those that changed something, and the newest.
 
-    All rows are kept of an activity that is in another year, too: its versions there came in between. The old shards are
-    deleted when the new one is in place; those that a crash leaves are merged again, which changes nothing.
+    All rows are kept for an activity that is also in another year: its versions there came in between. The old shards
+    are deleted when the new one is in place; shards left by a crash are merged again, which changes nothing.
     """
     files = shard_files(lake, year)
     holds = holdings(lake, year)
@@ -339,7 +341,7 @@ def _ids_of(lake: Lake, years: Iterable[int]) -> list[int]:
 
 
 def _write(path: Path, rows: pl.DataFrame, holds: PageCounts, made_by: dict[str, str]) -> int:
-    """Write a shard, whole or not at all; its size in bytes."""
+    """Write a shard atomically; returns its size in bytes."""
     size = write_rows(path, rows, "zstd", {HOLDS: json.dumps(holds), **made_by})
     sync_folder(path.parent)
     return size
@@ -373,12 +375,12 @@ def _drop_imported(lake: Lake) -> list[str]:
 
 
 def _all_shards(lake: Lake) -> list[Path]:
-    """The shards of every year, those included that wait to be made again."""
+    """The shards of every year, including those that wait to be made again."""
     return sorted([*lake.shards.glob("year=*/*.parquet"), *lake.shards.glob("year=*/*.outdated")])
 
 
 def drop_expired_rows(lake: Lake, source: str, ids: Collection[int]) -> None:
-    """Remove a source's rows of the activities `ids` from all shards; what the shards hold of listings stays noted."""
+    """Remove a source's rows of the activities `ids` from all shards; the shards' notes about listings stay."""
     goes = (pl.col("source") == source) & pl.col("id").is_in(list(ids))
     with locked(lake, LOCK):
         for path in _all_shards(lake):

@@ -1,4 +1,4 @@
-"""The first visits of the map's tiles, as Parquet by year, out of the cells that ways come through."""
+"""The first visits of the map's tiles, as Parquet by year, from the cells of ways."""
 
 import polars as pl
 
@@ -11,7 +11,7 @@ EXPLORER_ZOOMS = (14, 17)  # those that other programs count: tiles of 1.6 km an
 
 
 def sync_tile_visits(lake: Lake) -> list[int]:
-    """Let the files follow from the ways; returns the years that were written."""
+    """Update the files from the ways; returns the years that were written."""
     written = []
     for year in sorted(table_years(lake, [TRACK_WAYS, TILE_VISITS])):
         ways = made_from(lake, year, [TRACK_WAYS, WAY_CELLS]) or {}
@@ -26,7 +26,7 @@ def sync_tile_visits(lake: Lake) -> list[int]:
 
 
 def _visits(lake: Lake, year: int) -> pl.DataFrame:
-    """Of each tile and group of sports the year's first activity, and how many there were."""
+    """For each tile and group of sports, the year's first activity, and how many there were."""
     ways = pl.read_parquet(table_file(lake, TRACK_WAYS, year), hive_partitioning=False).filter(
         pl.col("sport_group").is_not_null()
     )

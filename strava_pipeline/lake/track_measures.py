@@ -1,8 +1,8 @@
-"""What is computed once of each track: curves, seconds at each value, sums, cells, ways. A Parquet file per year and table.
+"""Values computed once from each track: curves, seconds at each value, sums, cells, ways. A Parquet file per year and table.
 
-A file's metadata says for each activity what its rows were made from, so that only what is new or stale is computed, and rows of
-a track that left go with it. The formulas are core/track_measures.py's and core/ways.py's. Cells are positions: they stay in
-these files. What follows from ways is in routes.py and tile_visits.py.
+A file's metadata records for each activity what its rows were made from, so that only new or outdated ones are
+computed, and rows of a removed track are removed with it. The formulas are core/track_measures.py's and core/ways.py's.
+Cells are positions: they stay in these files. Data derived from ways is in routes.py and tile_visits.py.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _UNREADABLE = FileNotFoundError, pl.exceptions.ComputeError
 
 
 class _Owner(NamedTuple):
-    """What an activity that counts says of its track."""
+    """A counted activity's data that its track's measures need."""
 
     athlete_id: int
     sport_group: str
@@ -56,10 +56,10 @@ _OWNERS = (
 
 @dataclass(frozen=True, slots=True)
 class _Measures:
-    """Tables that are computed together: their rows of an activity, of its points and its group of sports; and what follows.
+    """Tables that are computed together: from an activity's points and its group of sports; and the tables that follow.
 
-    `form` and the first `depends_on` values of the owner: what the rows depend on beside the points. `follow`: tables that follow
-    from the first one's rows. `of_places`: what a virtual world has none of.
+    `form` and the first `depends_on` values of the owner: what the rows depend on besides the points. `follow`: tables
+    derived from the first one's rows. `of_places`: for real places only, so virtual worlds have none.
     """
 
     tables: tuple[Table, ...]
@@ -90,7 +90,7 @@ _ALL = tuple(table for measures in _MEASURES for table in (*measures.tables, *me
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What is to be done for the tables of some measures: `stale` activities are measured, rows of `kept` stay."""
+    """The work for the tables of some measures: `stale` activities are measured, rows of `kept` stay."""
 
     measures: _Measures
     made_from: dict[int, str]
@@ -103,7 +103,7 @@ class _Due:
 
 @dataclass(frozen=True, slots=True)
 class DueTracks:
-    """What is to be done for a year: by measures, and whose the tracks are that count."""
+    """The work for a year: by measures, and the activities of the tracks that count."""
 
     year: int
     measures: tuple[_Due, ...]
@@ -111,14 +111,15 @@ class DueTracks:
 
     @property
     def stale(self) -> list[int]:
-        """The tracks that are measured in some way."""
+        """The tracks with any measure due."""
         return sorted({one for due in self.measures for one in due.stale})
 
 
 def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list[DueTracks]:
-    """The years in which something is to be measured or removed. `years`: those whose tracks may have changed.
+    """The years with measures to compute or remove. `years`: those whose tracks may have changed.
 
-    Of other years only the names of files are looked at, so that what came before a version with measures is measured, too.
+    For other years only the names of files are checked, so that tracks from before a version with measures are
+    measured, too.
     """
     asked, looked_at = set(years), []
     for year in sorted(asked | _years(lake)):
@@ -143,7 +144,7 @@ def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list
 
 
 def _owners(connection: Connection, ids: list[int]) -> dict[int, _Owner]:
-    """Of all years at once: to plan the view takes DuckDB 30 ms."""
+    """The owners of all years at once: planning the view takes DuckDB 30 ms."""
     if not ids:
         return {}
     counted = connection.execute(_OWNERS, {"ids": ids}).fetchall()
@@ -151,7 +152,7 @@ def _owners(connection: Connection, ids: list[int]) -> dict[int, _Owner]:
 
 
 def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda: None) -> None:
-    """Compute what is due of a year and write its files, each whole or not at all."""
+    """Compute the due measures of a year and write its files, each atomically."""
     made = {table: list[pl.DataFrame]() for each in due.measures for table in each.measures.tables}
     unreadable = set()
     for activity_id in due.stale:
@@ -177,7 +178,7 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
 def _with_owner(
     table: Table, rows: pl.DataFrame, activity_id: int, athlete_id: int | None, owner: _Owner | None
 ) -> pl.DataFrame:
-    """The rows with the other columns of the table. `athlete_id`: as the track says."""
+    """The rows with the other columns of the table. `athlete_id`: from the track."""
     said = {
         "activity_id": activity_id,
         "athlete_id": athlete_id,
@@ -196,7 +197,7 @@ def _write_year(
     made_from: Mapping[int, str],
     made: Mapping[Table, list[pl.DataFrame]],
 ) -> None:
-    """Write the rows that stay, and those that were made, of the tables of some measures."""
+    """Write the kept and the new rows of the tables of some measures."""
     if not made_from:
         for table in (*each.measures.tables, *each.measures.follow):
             table_file(lake, table, due.year).unlink(missing_ok=True)
@@ -216,23 +217,23 @@ def _seen(rows: pl.DataFrame, owners: dict[int, _Owner]) -> pl.DataFrame:
     """The cells of each activity with its athlete and group. `owners`: of the activities that count."""
     schema = {"activity_id": pl.Int64, "athlete_id": pl.Int64, "sport_group": pl.String}
     counted = pl.DataFrame([(one, *owner[:2]) for one, owner in owners.items()], schema, orient="row")
-    return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name nobody
+    return rows.drop("athlete_id").join(counted, on="activity_id")  # the file may name no athlete
 
 
 def _counted(table: Table, seen: pl.DataFrame) -> pl.DataFrame:
-    """How many activities of each athlete and group came through each cell or tile."""
+    """How many activities of each athlete and group passed through each cell or tile."""
     count = pl.len().cast(pl.Int32).alias("activities")
     return seen.lazy().group_by(table.key).agg(count).select(*table.polars_schema).sort(table.key).collect()
 
 
 def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
-    """The same of the tiles of TILE_ZOOMS: an activity counts once in each that it came through."""
+    """The same for the tiles of TILE_ZOOMS: an activity counts once in each tile that it passed through."""
     found, zoom = [], CELL_ZOOM
     for wanted in TILE_ZOOMS:
         size, zoom = 2 ** (zoom - wanted), wanted
         seen = seen.with_columns(pl.col("x", "y") // size).unique()
         found.append(_counted(HEAT_TILES, seen.with_columns(zoom=pl.lit(zoom, pl.Int32))))
-    # by scale: a reader skips what it does not show
+    # by scale: a reader skips the scales that it does not show
     return pl.concat(found).sort("zoom", "athlete_id", "sport_group", "y", "x")
 
 
@@ -244,12 +245,12 @@ def write_made(lake: Lake, table: Table, year: int, rows: pl.DataFrame, made_fro
 
 
 def table_file(lake: Lake, table: Table, year: int) -> Path:
-    """Where the rows of a year are."""
+    """The path of the rows of a year."""
     return lake.data_dir / table.name / f"year={year}" / f"{table.name}.parquet"
 
 
 def measured_rows(lake: Lake, table: Table, year: int) -> int:
-    """The rows of a year, from the file's footer; 0 where none can be read."""
+    """The number of rows of a year, from the file's footer; 0 if it can't be read."""
     try:
         return int(pl.scan_parquet(table_file(lake, table, year)).select(pl.len()).collect().item())
     except _UNREADABLE:
@@ -263,7 +264,7 @@ def _digest(measures: _Measures, origin: str, owner: _Owner | None) -> str:
 
 
 def _known(lake: Lake, year: int, measures: _Measures) -> tuple[dict[int, str], bool]:
-    """What the rows of a year were made from; and whether what follows from them is there, too."""
+    """The inputs of the rows of a year; and whether the tables that follow from them exist, too."""
     known = made_from(lake, year, measures.tables)
     if known is None:
         return {}, not any(table_file(lake, table, year).exists() for table in measures.tables)
@@ -271,7 +272,7 @@ def _known(lake: Lake, year: int, measures: _Measures) -> tuple[dict[int, str], 
 
 
 def made_from(lake: Lake, year: int, tables: Iterable[Table]) -> dict[int, str] | None:
-    """What each file of a year was made from; None: one is missing, damaged, or was made from something else."""
+    """The inputs of each file of a year, or None if one is missing, damaged, or was made from something else."""
     found = None
     for table in tables:
         path = table_file(lake, table, year)
@@ -288,7 +289,7 @@ def made_from(lake: Lake, year: int, tables: Iterable[Table]) -> dict[int, str] 
 
 
 def _years(lake: Lake) -> set[int]:
-    """The years with a folder of tracks, or of what was made from them."""
+    """The years with a folder of tracks, or of data made from them."""
     return _folders(lake.tracks) | table_years(lake, _ALL)
 
 

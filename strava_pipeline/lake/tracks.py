@@ -1,7 +1,7 @@
 """Tracks: a Parquet file per activity in its local year's folder, made from readings of imported files or from streams.
 
-A file's own metadata says what it was made from, so a missing or stale track is found by reading the files. A track from an
-imported file stands before one from Strava's streams: it has every point. Nothing is fetched or decoded here.
+A file's own metadata records its inputs, so a missing or outdated track is found by reading the files. A track from an
+imported file is preferred to one from Strava's streams: it has every point. Nothing is fetched or decoded here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -26,7 +26,7 @@ from strava_pipeline.lake.providers import provider_files, provider_tracks
 from strava_pipeline.lake.sql import sql
 
 _ORIGIN = "strava_pipeline.origin"
-FROM_FILE = "file:"  # what the origin of a track from an activity file begins with
+FROM_FILE = "file:"  # prefix of the origin of a track that came from an activity file
 _THIS_READING = f"{FROM_FILE}v{VERSION}:"
 _READING = 2  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"
@@ -41,9 +41,9 @@ def write_track(
     parts: Iterable[pl.DataFrame],
     origin: str,
 ) -> int:
-    """Write an activity's track, whole or not at all; its size in bytes. `parts`: a frame per session, with any of the columns.
+    """Write an activity's track atomically; returns its size in bytes. `parts`: a frame per session, with any of the columns.
 
-    `origin` says what the track was made from; a track in place with another origin is stale.
+    `origin` identifies the track's inputs; an existing track with another origin is outdated.
     """
     frames = [
         frame.with_columns(part=pl.lit(number, pl.Int32), point=pl.int_range(pl.len(), dtype=pl.Int32))
@@ -68,7 +68,7 @@ def track_path(lake: Lake, year: int, activity_id: int) -> Path:
 
 
 def track_origins(lake: Lake, year: int) -> dict[int, str]:
-    """What the tracks of a year were made from, by activity. Damaged tracks are left out, so they are made again."""
+    """The inputs of the tracks of a year, by activity. Damaged tracks are left out, so they are made again."""
     found: dict[int, str] = {}
     folder = lake.tracks_of(year)
     for path in folder.glob("*.parquet") if folder.is_dir() else ():
@@ -80,7 +80,7 @@ def track_origins(lake: Lake, year: int) -> dict[int, str]:
 
 
 def track_athlete(lake: Lake, year: int, activity_id: int) -> int | None:
-    """The athlete that a track names; None where it names nobody, or can't be read."""
+    """The athlete that a track names, or None if it names nobody, or can't be read."""
     try:
         found = pl.scan_parquet(track_path(lake, year, activity_id)).select("athlete_id").head(1).collect()
     except pl.exceptions.ComputeError:
@@ -114,7 +114,7 @@ def _height(path: Path) -> int | None:
 
 @dataclass(slots=True)
 class StreamTracks:
-    """What became of a year's tracks. `damaged`: streams that can't be read and are to be fetched again."""
+    """The results of writing a year's tracks. `damaged`: unreadable streams, which are to be fetched again."""
 
     made: int = 0
     removed: int = 0
@@ -175,7 +175,7 @@ def _activities(connection: Connection, year: int) -> dict[int, list[_StravaActi
 
 
 def _stream_origin(files: AnswerFiles, activity: _StravaActivity, activity_id: int) -> str:
-    """Everything that a track of streams depends on."""
+    """Every input of a track made from streams."""
     assert files.good_at is not None
     start, of = (
         stamp(activity.start) if activity.start else "",
@@ -202,7 +202,7 @@ def recorded_tracks(lake: Lake, known: Iterable[ImportedActivities]) -> dict[int
 
 
 def tracks_by_activity(connection: Connection, recorded: dict[int, SessionKeys]) -> dict[int, SessionKeys]:
-    """The same by gold's activity: of matched activities the track of the first that has one."""
+    """The same by gold's activity: for matched activities, the first track."""
     rows = connection.execute("SELECT id, activity_id FROM activity_members ORDER BY place").fetchall()
     members = {one for one, _ in rows}
     found = {one: track for one, track in recorded.items() if one not in members}
@@ -220,9 +220,10 @@ def sync_file_tracks(
     givers: Mapping[str, str],
     tick: Callable[[], None] = lambda: None,
 ) -> int:
-    """Write the missing and stale tracks of gold's activities of `year`; returns how many.
+    """Write the missing and outdated tracks of gold's activities of `year`; returns how many.
 
-    A track that belongs to another activity now is removed, and one of an older reading where the newer one holds no point.
+    A track that now belongs to another activity is removed, as is one of an older reading if the newer one has no
+    points.
 
     Args:
         recorded: from `tracks_by_activity`.
@@ -254,7 +255,7 @@ def sync_file_tracks(
 
 
 def _is_left_out(lake: Lake, origin: str) -> bool:
-    """Whether a track was made of what another version read in files that this version has read, too."""
+    """Whether a track was made from another version's reading of files that this version has read, too."""
     files = () if origin.startswith(_THIS_READING) else _recorded(origin)
     return bool(files) and all(is_read(lake, digest) for digest, _ in files)
 
@@ -275,7 +276,7 @@ def _years(lake: Lake) -> list[int]:
 
 
 def _streams_of(origin: str, activity_id: int) -> int | None:
-    """Of which activity at Strava the streams are that a track with this origin was made from; None: it was not."""
+    """The Strava id of the activity whose streams a track with this origin was made from, or None."""
     if not origin.startswith(_OF_STREAMS):
         return None
     _, _, of = origin.partition(" of:")
@@ -283,9 +284,9 @@ def _streams_of(origin: str, activity_id: int) -> int | None:
 
 
 def remove_stray_tracks(lake: Lake, connection: Connection) -> int:
-    """Remove the tracks of activities that belong to another year now, or that another activity stands for; returns how many.
+    """Remove the tracks of activities that now belong to another year, or that another activity represents; returns how many.
 
-    They are in the other year's folder, or are written there when its tracks are.
+    They are in the other year's folder, or are written there with its tracks.
     """
     years = dict(connection.execute("SELECT id, year FROM activities_all").fetchall())
     hidden = {one for (one,) in connection.execute("SELECT id FROM activity_members WHERE place > 0").fetchall()}
@@ -302,10 +303,10 @@ def remove_stray_tracks(lake: Lake, connection: Connection) -> int:
 
 
 def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
-    """Remove the tracks of files that only undone imports held, and of activities that left with them; returns how many.
+    """Remove the tracks of files that only undone imports contained, and of activities that left with them; returns how many.
 
-    Also those that name another athlete than gold does, if they can be made again. Other tracks of these activities, from
-    files or streams, are written when their year's are.
+    Also removes tracks that name another athlete than gold does, if they can be made again. Other tracks of these
+    activities, from files or streams, are written with their year's.
     """
     came = all_imports(lake)
     undone = [one for one in came if one.undone is not None]
@@ -332,7 +333,7 @@ def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
 
 
 def _recorded(origin: str) -> SessionKeys:
-    """The files and sessions a track was made from; empty where it was not made from files."""
+    """The files and sessions that a track was made from; empty if it wasn't made from files."""
     if not is_from_file(origin):
         return ()
     parts = (part.rpartition("-") for part in origin.rpartition(":")[2].split(","))

@@ -1,6 +1,6 @@
-"""The file goals.toml, which a person writes beside the data folder; checked for `doctor`, and changed where a page asks for it.
+"""The file goals.toml, which a person writes next to the data folder: checked for `doctor`, and changed at a page's request.
 
-core/insights/goals.py defines what may stand in it.
+core/insights/goals.py defines its format.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def goals_health(lake: Lake) -> Fact:
 
 
 def goals_of(lake: Lake) -> Goals:
-    """The goals in goals.toml; none where there is no file. Raises UnusableGoalsError."""
+    """The goals in goals.toml; empty without the file. Raises UnusableGoalsError."""
     path = lake.goals
     try:
         return read_toml(path, read_goals, UnusableGoalsError) or Goals()
@@ -48,7 +48,7 @@ def goals_of(lake: Lake) -> Goals:
 
 
 def seal_of_goals(lake: Lake) -> str:
-    """A hash of goals.toml as it is now, of an empty text where there is no file. Raises PipelineError."""
+    """A hash of goals.toml's present text, or of an empty text without the file. Raises PipelineError."""
     return _seal(file_text(lake.goals))
 
 
@@ -57,10 +57,10 @@ def _seal(text: str) -> str:
 
 
 def with_display(lake: Lake, chosen: Mapping[str, str | None], seal: str) -> tuple[str, str]:
-    """The text of goals.toml, empty where there is none, and the same with these of CHOICES; None: without a line of it.
+    """The text of goals.toml (empty without the file), and the same with these CHOICES; None removes a choice's line.
 
-    Comments and order stay. Raises MisuseError where the file was changed since it had this seal, or where nothing would change;
-    UnusableGoalsError where it can't be used.
+    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, or if nothing would
+    change; UnusableGoalsError if it can't be used.
     """
     known, before = goals_of(lake), file_text(lake.goals)
     if _seal(before) != seal:

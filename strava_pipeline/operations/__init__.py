@@ -1,1 +1,1 @@
-"""What the pipeline does, as plain functions of what they need: callable and testable without an instance. No Dagster."""
+"""The pipeline's operations as plain functions: callable and testable without an instance. No Dagster."""

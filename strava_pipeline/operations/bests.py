@@ -1,4 +1,4 @@
-"""A person's word that an activity holds no best: recorded, and followed by what readers see as soon as no run is at work."""
+"""A person's decision that an activity holds no best: recorded, and published as soon as no run is at work."""
 
 from contextlib import suppress
 from functools import partial
@@ -16,7 +16,7 @@ _PATIENCE = 2.0  # s: a person waits for the answer
 
 
 def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: str) -> bool:
-    """Record that a present activity holds no best any more, or may again; whether readers see it already."""
+    """Record that an activity holds no best any more, or may again; returns whether readers see it already."""
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
 
     lake, at = Lake(settings.data_dir, group=settings.reader_group), primed_clock(settings).now()
@@ -29,7 +29,7 @@ def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: s
 
 
 def _is_dismissed(published: Connection, activity_id: int) -> bool:
-    """What readers see: of a warehouse that is being rebuilt nothing is published."""
+    """The decision that readers see; while a warehouse is being rebuilt, nothing new is published."""
     query = "SELECT count(*) FROM dismissed_bests WHERE activity_id = $id"
     ((count,),) = published.execute(query, {"id": activity_id}).fetchall()
     return bool(count)

@@ -1,5 +1,6 @@
-"""What a person chose, as a page shows it; and that written by a run: about services into providers.toml, about how pages show
-things into goals.toml. Nothing is sent.
+"""A person's choices, for a page; and their writing by a run: about services into providers.toml, about display into goals.toml.
+
+Nothing is sent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from strava_pipeline.lake.user_files import with_display
 
 
 def chosen_settings(settings: Settings) -> dict[str, Any]:
-    """`services` by name, Strava first; `seal` of providers.toml, None: there is none; `fault`: why it can't be used."""
+    """`services` by name, Strava first; `seal` of providers.toml, or None; `fault`: why it can't be used."""
     path = settings.providers_config
     try:
         choices = providers_file(path).providers
@@ -37,14 +38,14 @@ def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
         "never_counts": choice.write_only,
         "write": list(choice.write),
         "possible": sorted({*spec.edits, *choice.write}),
-        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has none
+        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has no login
     }
 
 
 def change_settings(
     settings: Settings, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str
 ) -> None:
-    """Write priorities, and what may be written, into providers.toml as it was when it had this seal; comments stay.
+    """Write priorities and allowed changes into providers.toml, if it still has this seal; comments stay.
 
     Raises MisuseError, PipelineError.
     """
@@ -57,7 +58,7 @@ def change_settings(
 
 
 def change_display(settings: Settings, chosen: Mapping[str, str | None], seal: str) -> None:
-    """Write how pages and reports show things into goals.toml as it was when it had this seal; comments stay.
+    """Write display choices into goals.toml, if it still has this seal; comments stay.
 
     Raises MisuseError, PipelineError.
     """

@@ -1,6 +1,6 @@
-"""Which years a merge of shards has work in, looked up before a run is made for it. Changes nothing.
+"""The years in which merging shards has work, found before a run is made for it. Changes nothing.
 
-Each question stands beside the step that does the work, and asks what that step goes by. The steps are merging.py's.
+Each question stands next to the step that does the work, and uses the same criteria. The steps are merging.py's.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from strava_pipeline.operations.run_context import RunContext
 
 
 def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -> list[int]:
-    """The years of `span`, ascending, from the first to the last one that `compact` has work in; empty: it has none.
+    """The years of `span`, ascending, from the first to the last one in which `compact` has work; may be empty.
 
-    Work that belongs to no year (a rebuild, matches, a snapshot that is behind) is work in all of them; so is an export, since
-    what is missing elsewhere is known there alone.
+    Work without a year (a rebuild, matches, an outdated snapshot) counts for all of them; so does an export, because
+    only PostgreSQL knows what it lacks.
     """
     lake = run.lake
     if (
@@ -48,9 +48,9 @@ def years_to_compact(run: RunContext, settings: Settings, span: Sequence[int]) -
 
 
 def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *, but: str = "") -> set[int]:
-    """The years in which something is to be merged or published, those of `span` for what belongs to no year.
+    """The years with anything to merge or publish; all of `span` for work without a year.
 
-    `but`: a listing of which gold has all.
+    `but`: a listing that gold has completely.
     """
     lake = run.lake
     with reading(lake) as connection:
@@ -63,14 +63,14 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
 
 
 def _years_of_shards(connection: Connection, run: RunContext, span: Sequence[int]) -> set[int]:
-    """The years whose shards are not merged: those of `span`, and all in which activities came by import."""
+    """The years with unmerged shards: those of `span`, and all years with imported activities."""
     signatures = shard_signatures(run.lake, sorted({*span, *run.years.all}))
     of_span = {year: signatures[year] for year in span}
     return years_to_merge(connection, of_span) | years_of_imports_to_merge(connection, run.lake, signatures)
 
 
 def _is_rest_current(connection: Connection, run: RunContext, settings: Settings) -> bool:
-    """Whether all that belongs to no year is as it should be: athlete and gear, matches, changes, snapshot."""
+    """Whether everything without a year is up to date: athlete and gear, matches, changes, snapshot."""
     lake = run.lake
     return (
         is_profile_merged(connection, lake)

@@ -1,4 +1,4 @@
-"""Getting the second copy back into an empty folder, and the proof that this works: restored, rebuilt, compared."""
+"""Restoring the second copy into an empty folder, and the proof that this works: restored, rebuilt, compared."""
 
 import filecmp
 import os
@@ -31,12 +31,12 @@ _MOST = 5  # names in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did.
+    """The result of a restore.
 
     Args:
-        files, bytes: that are there now.
+        files, bytes: the restored numbers.
         at: when the newest of the snapshots was made (UTC).
-        newer: kinds of which nothing as old is kept, each with the time of what is here instead.
+        newer: kinds without a snapshot that old, each with the time of the one restored instead.
     """
 
     files: int
@@ -46,7 +46,7 @@ class Restored:
 
 
 def folder_named(snapshots: list[CopySnapshot], name: str | None, where: str) -> list[CopySnapshot]:
-    """The snapshots of one data folder. Raises MisuseError where the copy has none, or several and none was named."""
+    """The snapshots of one data folder. Raises MisuseError if the copy has none, or several and none was named."""
     ours = [each for each in snapshots if each.kind]
     folders = {each.folder: each.name for each in sorted(ours, key=lambda each: each.at)}
     chosen = {key for key, called in folders.items() if name is None or name in (key, called)}
@@ -72,10 +72,9 @@ def restore(
 ) -> Restored:
     """Write a data folder as it was at the end of `day` (in `zone`; None: the newest) below `into`.
 
-    Needs neither login nor data.
-
-    Raises MisuseError where `into` holds other things or the copy nothing as old, PipelineError where the copy holds what no data
-    folder has, or the disk is too small, CopyIncompleteError where files could not be restored: the others are there then.
+    Needs neither login nor data. Raises MisuseError if `into` contains other things or the copy has nothing that old,
+    PipelineError if the copy holds paths that no data folder has, or the disk is too small, CopyIncompleteError if
+    files could not be restored: the others then exist.
     """
     ours = folder_named(restic.snapshots(), folder, restic.where)
     chosen, newer = _chosen(ours, day, now, zone, restic.where)
@@ -115,7 +114,9 @@ def restore(
 def _chosen(
     ours: list[CopySnapshot], day: date | None, now: datetime, zone: ZoneInfo, where: str
 ) -> tuple[dict[str, CopySnapshot], dict[str, datetime]]:
-    """Of each kind the newest snapshot up to the day's end, never later than now; and those kinds of which it is a later one."""
+    """For each kind the newest snapshot up to the day's end, never later than now; and the kinds whose snapshot is a
+    later one.
+    """
     until = (
         now
         if day is None
@@ -146,7 +147,7 @@ def _expected(ours: list[CopySnapshot], now: datetime) -> frozenset[str]:
 
 
 def _files_of(restic: Restic, chosen: dict[str, CopySnapshot]) -> dict[str, int]:
-    """The files of snapshots with their sizes. Raises PipelineError where there is a link, or a path of no data folder."""
+    """The files of snapshots with their sizes. Raises PipelineError for a link, or a path that no data folder has."""
     files, others = dict[str, int](), list[str]()
 
     def node(kind: str, path: str, size: int) -> None:
@@ -183,7 +184,7 @@ def _require_space(into: Path, total: int) -> None:
 
 
 def _looking(data: Path, advance: Callable[[int], None]) -> Callable[[], None]:
-    """A function that reports how many more files there are since it was called last: restic 0.14 doesn't say."""
+    """A function that reports the number of new files since its last call, because restic 0.14 doesn't."""
     seen = 0
 
     def look() -> None:
@@ -205,21 +206,21 @@ def _is_there(data: Path, name: str, size: int) -> bool:
 
 
 def _put_beside(beside: Path, into: Path) -> None:
-    """Put what a person wrote beside the data folder back there, too."""
+    """Restore a person's files next to the data folder, too."""
     if beside.is_dir():
         shutil.copytree(beside, into, dirs_exist_ok=True)
 
 
 @dataclass(slots=True)
 class Checked:
-    """What was found of the copy.
+    """The result of checking the copy.
 
     Args:
-        at: when it was last brought up to date (UTC); None: it is not known here.
-        files: that it gives back.
-        lacking: files here that it has not, or not in their present state.
-        unequal: files here whose bytes are not those that it gives back, though size and time are.
-        differing: tables that are others, when they are made again of it; None: not compared, because files lack.
+        at: when it was last brought up to date (UTC), or None if unknown here.
+        files: the number of restored files.
+        lacking: files here that it lacks, or has in another state.
+        unequal: files here whose bytes differ from the restored ones, though size and time are equal.
+        differing: tables that differ when rebuilt from it, or None if not compared, because files lack.
         lost: kinds of which it had snapshots, and has none.
     """
 
@@ -238,9 +239,9 @@ class Checked:
 
 
 def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
-    """Have restic look at the whole repository and read a part of its data; then restore the newest state, rebuild and compare.
+    """Make restic check the whole repository and read a part of its data; then restore the newest state, rebuild and compare.
 
-    Raises CopyIncompleteError where the copy is damaged, PipelineError where there is none or it can't be reached.
+    Raises CopyIncompleteError if the copy is damaged, PipelineError if it doesn't exist or can't be reached.
     """
     lake, restic = run.lake, restic_of(settings)
     scratch = lake.copy_scratch

@@ -1,7 +1,7 @@
-"""The second copy, which restic keeps: what is copied, when, and what goes again. Checking and restoring are copy_proof.py's.
+"""The second copy, which restic keeps: its contents, its times, and its deletions. Checking and restoring are copy_proof.py's.
 
-Each kind of files is a snapshot of its own, made where one of its files is new or was changed. Before anything is written the
-repository has to know this folder, and the folder has to have the roots that the newest snapshot has: an emptied folder, an
+Each kind of files is a snapshot of its own, made if one of its files is new or changed. Before anything is written the
+repository must know this folder, and the folder must have the roots of the newest snapshot: an emptied folder, an
 unmounted disk or another athlete's copy must not become the newest state of this one.
 """
 
@@ -73,10 +73,16 @@ _EVERY = timedelta(days=1)  # that long bytes which no snapshot needs may stay, 
 
 @dataclass(slots=True)
 class Copied(Numbers):
-    """What a copy did: the kinds of which there is a new snapshot, new and changed files in them, bytes that the store got.
+    """What a copy did.
 
-    `forgotten`: snapshots that had their time. `shrunk`: how many files are gone here, by kind, where that is more than a fifth:
-    older snapshots stay until a person has looked.
+    Args:
+        where: the repository.
+        kinds: of which there is a new snapshot: `own`, `api`, `published`.
+        files_copied: new and changed files in them.
+        bytes_copied: that the store got.
+        forgotten: snapshots that had their time.
+        shrunk: how many files are gone here, by kind, where that is more than a fifth: older snapshots stay until a person has
+            looked.
     """
 
     where: str = field(repr=False)
@@ -91,7 +97,7 @@ class Copied(Numbers):
 
     @property
     def problem(self) -> str:
-        """What a person has to look at; empty: nothing."""
+        """A problem that a person must look at; may be empty."""
         if not self.shrunk:
             return ""
         gone = counted(sum(self.shrunk.values()), "file")
@@ -102,7 +108,7 @@ class Copied(Numbers):
 
 
 def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
-    """Bring the copy up to date, if anything is new. Where that fails, the check and, once a day, a notification say why."""
+    """Bring the copy up to date, if anything is new. After a failure the check and, once a day, a notification say why."""
     done, problem = Copied(settings.copy_place or ""), ""
     try:
         gather_beside(run.lake, beside(run.lake, settings))
@@ -124,11 +130,11 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew:
     """Bring the copy up to date.
 
     Args:
-        adopt: this folder, as it is now, is what is to be copied to this repository, whatever either had before.
+        adopt: accept this folder's present state for this repository, whatever either had before.
         anew: make a snapshot of each kind, changed or not.
 
-    Raises PipelineError where the copy can't be made or is not this folder's; CopyIncompleteError where files could not be read,
-    or folders are gone that the copy has. What is in the copy stays whole.
+    Raises PipelineError if the copy can't be made or belongs to another folder; CopyIncompleteError if files could not
+    be read, or folders are gone that the copy has. The copy's earlier contents stay complete.
     """
     lake = run.lake
     try:
@@ -149,13 +155,13 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew:
 
 
 def beside(lake: Lake, settings: Settings) -> Mapping[str, Path]:
-    """What a person wrote beside the data folder, by its name in a restored folder."""
+    """A person's files next to the data folder, by their names in a restored folder."""
     files = {"providers.toml": settings.providers_config, "cars.toml": settings.pings_config}
     return {"goals.toml": lake.goals, "views": lake.views, **files}
 
 
 class _Copying:
-    """A copy while it is made."""
+    """A copy in progress."""
 
     def __init__(self, run: RunContext, restic: Restic, *, is_limited: bool, adopt: bool, anew: bool) -> None:
         self.run, self.lake, self.restic, self.adopt, self.anew = run, run.lake, restic, adopt, adopt or anew
@@ -185,7 +191,9 @@ class _Copying:
         return self.done
 
     def _snapshots(self) -> list[CopySnapshot]:
-        """Those of this folder. PipelineError where the repository, or the newest of them, is not what this folder made."""
+        """The snapshots of this folder. Raises PipelineError if the repository, or the newest snapshot, was not made by
+        this folder.
+        """
         try:
             every = self.restic.snapshots()
         except NoRepositoryError as error:
@@ -211,13 +219,13 @@ class _Copying:
         return ours
 
     def _require_disk(self) -> None:
-        """MissingSettingsError where the folder above a new repository is missing: no copy on the wrong disk."""
+        """Raise MissingSettingsError if the folder above a new repository is missing, to prevent a copy on the wrong disk."""
         place = Path(self.restic.address)
         if place.is_absolute() and not place.parent.is_dir():
             raise MissingSettingsError(f"{place.parent} is not there. Is its disk mounted? Nothing was copied.")
 
     def _before(self, kind: str, snapshots: Iterable[CopySnapshot]) -> dict[str, State]:
-        """The files of a kind that the copy had: as was noted or, where no note is left, as the copy says, without times."""
+        """The files of a kind that the copy had: as recorded or, without a record, as the copy says, without times."""
         last = newest((each for each in snapshots if each.kind == kind), self.run.now())
         found = copied_files(self.lake, kind)
         if last is not None and not found and not self.adopt:
@@ -238,7 +246,9 @@ class _Copying:
             )
 
     def _copy(self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot]) -> None:
-        """Make a snapshot of a kind, if any of its files is new or changed, or the newest one is not that which had them."""
+        """Make a snapshot of a kind, if any of its files is new or changed, or if the newest one isn't the one with
+        these files.
+        """
         expired = self.expired if kind == API else set()
         gone = [each for each in before.keys() - found.files.keys() if expired.isdisjoint(each.split("/"))]
         if not self.adopt and len(gone) > max(_FEW, len(before) // _SHARE):
@@ -281,7 +291,7 @@ class _Copying:
         return made
 
     def _forget(self, snapshots: Sequence[CopySnapshot]) -> None:
-        """Let go what had its time, and once a day, or where something expired, the bytes that only it had."""
+        """Remove old snapshots, and once a day, or after an expiry, the bytes that only they had."""
         going, now, has_expired = list[CopySnapshot](), self.run.now(), len(self.expired) != self.known.expired
         if self.done.shrunk and not has_expired:
             return  # a person may need any of them
@@ -303,7 +313,7 @@ class _Copying:
 
 
 def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:
-    """PipelineError where the newest snapshot of this folder was made by another one: a restored one, or the one restored."""
+    """Raise PipelineError if this folder's newest snapshot was made by another one: a restored one, or the one restored."""
     last, known, folder = newest(ours, now), known_copy(lake), lake.data_dir.resolve()
     if last is None:
         return
@@ -319,9 +329,9 @@ def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], 
 
 
 def delete_copy(settings: Settings, lake: Lake, now: datetime, *, api: bool) -> None:
-    """Delete what the copy has of this folder, or of that what came by Strava's API, in every state that it kept.
+    """Delete the copy's data of this folder, or only its data from Strava's API, in every state that it kept.
 
-    Raises PipelineError where that is not possible, or where the newest snapshot was made by another folder.
+    Raises PipelineError if that is impossible, or if the newest snapshot was made by another folder.
     """
     restic, folder = restic_of(settings), folder_id(lake)
     ours = [each for each in restic.snapshots() if folder and each.folder == folder]

@@ -1,4 +1,4 @@
-"""What the dashboard asks of the pipeline: the functions of the command line, with the settings that they need. No HTTP here."""
+"""The dashboard's interface to the pipeline: the command line's functions, with the settings that they need. No HTTP here."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -103,12 +103,12 @@ class DashboardPipeline:
 
     @contextmanager
     def _sharing(self) -> Iterator[None]:
-        """What reads the snapshot in the body does it by the connection of the pages: to open the file costs 20 ms of CPU."""
+        """Readings of the snapshot in the body use the pages' connection: opening the file costs 20 ms of CPU."""
         with ExitStack() as held:
-            with suppress(PipelineError):  # whoever needs it says what is wrong with it
+            with suppress(PipelineError):  # pages that need it report its faults
                 held.enter_context(shared_by_thread(self._lake.snapshot, self.snapshot.reader))
             yield
 
     def _now(self) -> datetime:
-        """The server's time, as far as an answer has shown it."""
+        """The server's time, as far as known from answers."""
         return primed_clock(self.settings).now()

@@ -1,4 +1,4 @@
-"""What a request for a year takes, before a person makes it: by the functions of the command `plan`. No call is made."""
+"""The estimate for a request for a year, before a person makes it, by the functions of the command `plan`. No call is made."""
 
 import logging
 from dataclasses import asdict
@@ -10,13 +10,13 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import at_rest
 from strava_pipeline.lake.requests import BackfillWanted
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill, plan_facts
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.requesting import refuse_request
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.years import year_range
 
 PATIENCE = 2.0  # seconds for a run that has the warehouse open: a page must not wait for a long merge
@@ -26,12 +26,12 @@ _BUSY = (
 
 
 def backfill_estimate(settings: Settings, year: int | None, now: datetime) -> dict[str, Any]:
-    """What pulling a year again takes; None: the present year.
+    """The estimate for pulling a year again; None: the present year.
 
     Returns:
-        `years`: those that can be asked for, the newest first; `year`: the one at hand; `refusal`: why it can't be asked for;
+        `years`: those that can be asked for, the newest first; `year`: the chosen one; `refusal`: why it can't be asked for;
         `plan`: of Strava, with its calls, limits and end; `providers`: of the other services, by name; `unknown`: why neither
-        could be computed. What does not apply is None or empty.
+        could be computed. Fields that don't apply are None or empty.
     """
     years = year_range(settings.first_year, now)
     chosen = years.newest if year is None else year
@@ -43,7 +43,7 @@ def backfill_estimate(settings: Settings, year: int | None, now: datetime) -> di
         return {**found, "refusal": str(error)}
     try:
         return found | _computed(settings, chosen)
-    except PipelineError as error:  # of a warehouse that the next run makes again
+    except PipelineError as error:  # the next run makes such a warehouse again
         return {**found, "unknown": str(error)}
 
 

@@ -1,4 +1,4 @@
-"""What waits of a source's webhook events, and what became of it: a base for how the answers about single activities are kept."""
+"""Waiting webhook events of a source and their results: a base for storing the answers about single activities."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -20,15 +20,15 @@ from strava_pipeline.operations.source import SourceCalls
 
 @dataclass(slots=True)
 class EventsReport(Numbers):
-    """What became of the events.
+    """The results of the events.
 
     Args:
-        fetches: the calls for single activities, and what came of them by year.
-        activities_followed, activities_given_up: activities that were answered, and that are left to the next listing.
-        rows: activities that came as rows; `activities_withheld`: those that the service has and does not show.
-        activities_waiting: activities that wait; `feed_waits`: so does the question to the feed.
-        revoked: the athlete took the access away.
-        down: why nothing more could be asked, though no limit stopped it.
+        fetches: the calls for single activities, and their results by year.
+        activities_followed, activities_given_up: answered activities, and those left to the next listing.
+        rows: activities that came as rows; `activities_withheld`: those that the service has but does not show.
+        activities_waiting: activities that wait; `feed_waits`: whether the feed's request waits.
+        revoked: the athlete withdrew the access.
+        down: why nothing more could be asked, apart from limits.
     """
 
     news: News = field(repr=False)
@@ -67,43 +67,43 @@ class EventsReport(Numbers):
 
     @property
     def refused(self) -> Counter[str]:
-        """How many events were of others, by reason."""
+        """How many events were not this athlete's, by reason."""
         return self.news.refused
 
     @property
     def stopped(self) -> Limit | str | None:
-        """What ended the work early."""
+        """The reason why the work ended early."""
         return self.fetches.fetched.stopped or self.down or None
 
 
 @dataclass(slots=True)
 class Answers(SourceCalls):
-    """One run's work on what waits. `queue` is true at any moment; who made this saves it."""
+    """One run's work on the queue. `queue` is always up to date; the caller saves it."""
 
     queue: Queue = field(default_factory=Queue)
     report: EventsReport = field(default_factory=lambda: EventsReport(News()))
 
     @abstractmethod
     def note_gone(self, gone: Mapping[str, datetime]) -> None:
-        """Keep which activities are believed to be gone, each since when (UTC)."""
+        """Store which activities are believed to be deleted, each since when (UTC)."""
 
     @abstractmethod
     def fetch(self, options: EventsOptions) -> None:
-        """A call for each activity that may be asked for now and was not answered since its event."""
+        """Make a call for each activity that may be asked for now and was not answered since its event."""
 
     def settle(self, key: str, answered_at: datetime | None = None) -> None:
-        """Nothing more is to be asked about the activity; `answered_at`: when it was answered (UTC)."""
+        """Remove the activity from the queue; `answered_at`: when it was answered (UTC)."""
         one = self.queue.waiting.pop(key)
         if answered_at is not None and covers_event(one.at, answered_at):
             self.queue.followed[key] = one.at
         self.report.activities_followed += 1
 
     def give_up(self, key: str, at: datetime) -> None:
-        """The activity could not be fetched: it is asked for again after a pause, a few times."""
+        """Postpone an activity that could not be fetched, a few times."""
         self.report.activities_given_up += self.queue.is_given_up(key, at)
 
     def stop(self, error: Limit | TransientError) -> None:
-        """A limit, or an outage, ends the work; what waits is put off after an outage."""
+        """End the work after a limit or an outage; after an outage the rest is postponed."""
         if isinstance(error, BudgetExhaustedError | CallCapReachedError | LimitReachedError):
             self.report.fetches.fetched.stopped = error
             return

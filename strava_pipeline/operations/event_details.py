@@ -1,4 +1,4 @@
-"""Follow the events of a source with details: each answer is the activity's detail, which tells of its summary, too."""
+"""Following the events of a source with details: each answer is the activity's detail, which contains its summary, too."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ from strava_pipeline.lake.gold.event_followup import (
     sort_queue,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.event_answers import Answers
 from strava_pipeline.operations.fetching import DETAILS, Errand, eta_of, fetch_by_year
 from strava_pipeline.operations.options import EventsOptions
 from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.source import BudgetedSource
 
 ANOTHERS = "another athlete's activity"
 
 
 @dataclass(slots=True)
 class DetailAnswers(Answers):
-    """Activities are asked for by number, as far as the limits of now allow; nothing is waited for."""
+    """Asks for activities by id, as far as the limits allow now, without waiting."""
 
     _due: dict[int, DueActivity] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class DetailAnswers(Answers):
             fetch_by_year(run, source, errand, found.due, self.report.fetches)
 
     def _unanswered(self, lake: Lake, chosen: Sequence[DueActivity]) -> list[DueActivity]:
-        """Those that no other run was faster with."""
+        """Those that no other run has fetched meanwhile."""
         files = details_on_disk(lake, {due.activity_id: due for due in chosen})
         left = []
         for due in chosen:
@@ -87,7 +87,7 @@ class DetailAnswers(Answers):
         self.give_up(str(activity_id), at)
 
     def _sight(self, due: DueActivity, files: AnswerFiles) -> None:
-        """A detail that is on disk already tells of the summary, too. One that is damaged is fetched again next time."""
+        """Use a detail on disk for the summary, too. A damaged one is fetched again next time."""
         activity = newest_answer(files)
         if activity is None or files.good is None:
             set_aside_newest(files)

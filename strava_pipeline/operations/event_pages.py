@@ -1,4 +1,4 @@
-"""Follow the events of a source without details: an answer lands as a page of a listing, which proves nothing of others."""
+"""Following the events of a source without details: an answer lands as a page of a listing, which proves nothing about others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class _Due:
 
 @dataclass(slots=True)
 class PageAnswers(Answers):
-    """Each answer is a page. What is said to be deleted counts where the service has it no more."""
+    """Stores each answer as a page. A reported deletion counts if the service no longer has the activity."""
 
     _listing: Listing | None = None
     _due: dict[int, _Due] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class PageAnswers(Answers):
                 self._listing.mark_ended()
 
     def _unanswered(self, now: datetime) -> Iterator[_Due]:
-        """What is to be asked for, the newest event first. What a run that died was answered needs no second call."""
+        """The activities to ask for, the newest event first. Answers that a dead run received need no second call."""
         name, waiting = self.source.spec.name, self.queue.waiting
         if not any(one.may_be_fetched(now) for one in waiting.values()):
             return
@@ -93,7 +93,9 @@ class PageAnswers(Answers):
         self.settle(due.source_id)
 
     def _fail(self, due: _Due, body: bytes, status: int | None, at: datetime) -> None:
-        """What is said to be deleted, and is not there, is gone. Anything else is asked for again after a pause, a few times."""
+        """An activity that is reported deleted and missing is gone. Anything else is asked for again after a pause, a
+        few times.
+        """
         if due.activity_id in self._withheld:
             self.report.activities_withheld += 1
             self.settle(due.source_id)

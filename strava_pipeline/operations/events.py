@@ -1,8 +1,8 @@
-"""Follow a source's webhook events: one sync of its feed, or one call for each activity that changed; and what that concerns.
+"""Following a source's webhook events: one sync of its feed, or one call for each changed activity; and the affected years.
 
-Nothing in a delivery is believed but what the source's record believes: the service itself is asked. What a limit or an outage
-left waits in the queue. How an answer is kept is event_details.py's for a source with details, event_pages.py's for any other.
-The functions about years only look: the caller may be a sensor, twice a minute.
+A delivery is only believed as far as the source's record allows; otherwise the service itself is asked. The rest after
+a limit or an outage waits in the queue. Answers are stored by event_details.py for a source with details, by
+event_pages.py for any other. The functions about years only look: the caller may be a sensor, twice a minute.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,6 @@ from strava_pipeline.lake.gold.warehouse import is_outdated, read_if_usable
 from strava_pipeline.lake.journal import has_unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.operations.budgeted_source import BudgetedSource, budget_of
 from strava_pipeline.operations.event_answers import Answers, EventsReport
 from strava_pipeline.operations.event_details import DetailAnswers
 from strava_pipeline.operations.event_pages import PageAnswers
@@ -32,7 +31,7 @@ from strava_pipeline.operations.options import EventsOptions, ListingOptions
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
 from strava_pipeline.operations.providers import unasked
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source, budget_of
 from strava_pipeline.operations.step_reports import StepReport, calls_left
 from strava_pipeline.operations.table_rules import Finding
 
@@ -45,7 +44,7 @@ def follow_events(
 ) -> StepReport:
     """Follow everything that the source's deliveries ask for and that may be asked for now.
 
-    `asset`: what it is reported of; `years`: those whose counts are reported.
+    `asset`: the asset of the report; `years`: the years whose counts are reported.
     """
     name, has_details = source.spec.name, "details" in source.spec.capabilities
     if limit := limit_in_force(run, name):
@@ -87,9 +86,10 @@ def _advice(source: Source, report: EventsReport) -> str:
 
 
 def follow(run: RunContext, source: Source, options: EventsOptions = EventsOptions()) -> EventsReport:
-    """Take in what came and ask for what it hints at, as far as the limits of now allow.
+    """Take in deliveries and follow their hints, as far as the limits allow now.
 
-    Raises NeedsLoginError where the service refuses the login for another reason than the athlete's; what came stays queued.
+    Raises NeedsLoginError if the service refuses the login for another reason than a withdrawal; the deliveries stay
+    queued.
     """
     name, calls = source.spec.name, source.calls
     answers = (DetailAnswers if "details" in source.spec.capabilities else PageAnswers)(run, source)
@@ -118,7 +118,7 @@ def _webhooks_of(source: str) -> WebhookSpec:
 
 
 def _is_revoked(answers: Answers) -> bool:
-    """Whether the athlete took the access away. Anybody may send such an event: the login itself is tried."""
+    """Whether the athlete withdrew the access. Anybody may send such an event, so the login itself is tried."""
     queue, source = answers.queue, answers.source
     if queue.claimed_at is not None and source.examine_claim(queue.claimed_at):
         queue.claimed_at = None
@@ -127,7 +127,7 @@ def _is_revoked(answers: Answers) -> bool:
 
 
 def _sync(answers: Answers) -> None:
-    """Pull what the feed says, where it is to be asked; deliveries that come meanwhile are read by the next run."""
+    """Pull the feed's changes, if it is to be asked; deliveries that come meanwhile are read by the next run."""
     run, report, asked = answers.run, answers.report, answers.queue.feed
     if asked is None or not asked.may_be_fetched(run.now()):
         return
@@ -145,7 +145,7 @@ def _sync(answers: Answers) -> None:
 
 
 def years_of_events(source: str, settings: Settings, years: YearRange, clock: ServerClock) -> set[int]:
-    """The partitions that a run now is likely to touch; none: there is nothing new that can be followed."""
+    """The partitions that a run now is likely to touch; empty if nothing new can be followed."""
     lake, now = Lake(settings.data_dir), clock.now()
     queue = load_queue(lake, source) or Queue()
     news = peek(lake, source, _webhooks_of(source), queue, LOOKED_AT, now)
@@ -168,8 +168,10 @@ def years_of_events(source: str, settings: Settings, years: YearRange, clock: Se
 
 
 def years_behind_events(lake: Lake, years: YearRange, *, may_wait: bool = False) -> set[int]:
-    """The partitions where gold, or what is published, lacks something that was fetched or that an event said: a run died, or had
-    another year. `may_wait`: what somebody publishes after a pause lacks nothing.
+    """The partitions where gold, or the published data, lacks something that was fetched or reported by an event: a run
+    died, or had another year.
+
+    `may_wait`: a publication that a sensor will make after a pause counts as done.
     """
     found = read_if_usable(lake, lambda connection: years_unmerged(connection, lake, years))
     if found is None:
@@ -181,5 +183,5 @@ def years_behind_events(lake: Lake, years: YearRange, *, may_wait: bool = False)
 
 
 def _may_call(source: str, settings: Settings, clock: ServerClock) -> bool:
-    """Whether a limit leaves a call to what is not the daily run."""
+    """Whether a limit leaves a call for work other than the daily run."""
     return budget_of(source, settings, EventsOptions(), clock).remaining().governing.left > 0

@@ -1,4 +1,4 @@
-"""Gold elsewhere: the step that keeps PostgreSQL in sync with the published warehouse, and the files that a person exports."""
+"""Exports of gold: the step that keeps PostgreSQL in sync with the published warehouse, and the files that a person exports."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -22,7 +22,8 @@ from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
 
 EXPORTED = "exported_gold"
-_LOCK = "export"  # two runs at once would each write what the other replaces
+SCHEMA = "strava"  # of the tables in PostgreSQL
+_LOCK = "export"  # of two runs at once, each would write what the other replaces
 
 
 def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]) -> StepReport:
@@ -46,9 +47,9 @@ def export_to_postgres(run: RunContext, settings: Settings, years: Sequence[int]
 
 
 def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:
-    """Delete the athlete's rows in PostgreSQL; names them, with the reason, where that is not possible now.
+    """Delete the athlete's rows in PostgreSQL; yields those that can't be deleted now, with the reason.
 
-    `athlete_id`: whose they are where no published warehouse says it.
+    `athlete_id`: the athlete, if no published warehouse names it.
     """
     if settings.export_url is None:
         return
@@ -56,22 +57,22 @@ def purge_exported(settings: Settings, athlete_id: int | None) -> Iterator[str]:
     try:
         delete_exported(lake, _target(settings, settings.export_url), athlete_id)
     except PipelineError as error:
-        rows = f"the rows in PostgreSQL, schema {settings.export_schema}, with exported_for = {athlete_id or _nobody()}"
+        rows = f"the rows in PostgreSQL, schema {SCHEMA}, with exported_for = {athlete_id or _nobody()}"
         yield f"{rows}. {str(error).rstrip('.')}. Delete them there yourself"
 
 
 def tables_to_export(lake: Lake, *, full: bool = False) -> dict[str, Exported]:
-    """What leaves: without positions where goals.toml sets privacy zones, unless `full`. Raises UnusableGoalsError."""
+    """The tables to export: without positions if goals.toml sets privacy zones, unless `full`. Raises UnusableGoalsError."""
     return exported_tables(with_positions=full or not goals_of(lake).zones)
 
 
 def _target(settings: Settings, url: SecretStr) -> Target:
     parameters = postgres_parameters(url)
-    return Target(parameters, parameters.pop("password", ""), settings.export_schema, _nobody())
+    return Target(parameters, parameters.pop("password", ""), SCHEMA, _nobody())
 
 
 def _nobody() -> int:
-    """For whom rows are where no login says it: 0; of one of several athletes a number that follows from the name."""
+    """The athlete id of rows without a login: 0; for one of several athletes, a number derived from the name."""
     name = own_name()
     return -int.from_bytes(blake2b(name.encode(), digest_size=5).digest()) if name else 0
 

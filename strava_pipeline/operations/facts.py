@@ -1,7 +1,7 @@
 """Every fact that is known without Dagster, in groups, each read by itself. Makes no call.
 
-`status`, the page of services, `/api/status` and the metrics show them all, the first page and `doctor` some. A group is a
-function of the settings and the time that yields facts; what it raises is a fact, too.
+`status`, the page of services, `/api/status` and the metrics show them all, the first page and `doctor` some. A group
+is a function of the settings and the time that yields facts; an error of it becomes a fact, too.
 """
 
 import sys
@@ -45,7 +45,7 @@ def facts(settings: Settings, now: datetime, names: Iterable[str] | None = None)
 
 
 def looked_at(name: str, look: Callable[[], Fact | Iterable[Fact]]) -> list[Fact]:
-    """What `look` finds. That it fails is a fact; a foreign error's text is not shown, as it could hold anything."""
+    """The result of `look`. A failure becomes a fact; a foreign error's text is not shown, as it could contain anything."""
     found: list[Fact] = []
     try:
         seen = look()
@@ -85,10 +85,13 @@ def _notifications(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield warning("notifications", text, "strava-pipeline notifications list", page="/notifications")
 
 
+def _left_settings(settings: Settings, now: datetime) -> Iterator[Fact]:
+    for setting in settings.left:
+        yield warning("settings", f"{setting}.", "Take it out of the environment, .env or /run/secrets.")
+
+
 def _second_copy(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake, known = Lake(settings.data_dir), known_copy(Lake(settings.data_dir))
-    for setting in settings.left:
-        yield warning(COPY, f"{setting}.", "Take it out of .env or the environment.")
     if known is not None:
         yield ok(COPY, f"in {known.where}", values={"at": COPIED(known.at)})
     yield from copy_health(lake, now, settings.copy_place)
@@ -113,7 +116,7 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake = Lake(settings.data_dir)
     if not has_changes(lake):
         return
-    from strava_pipeline.operations.changes.proposing import left_out_now, states_now  # who never compared pays nothing
+    from strava_pipeline.operations.changes.proposing import left_out_now, states_now  # only for comparisons
 
     counts = Counter[str](state.state for state in states_now(lake, settings, now).values())
     left_out = left_out_now(lake)
@@ -130,12 +133,13 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
 
 
 def measures_of(*modules: Any) -> list[Measure]:
-    """What modules of facts measure for Prometheus: their constants."""
+    """The measures that modules of facts declare for Prometheus, as constants."""
     return [each for module in modules for each in vars(module).values() if isinstance(each, Measure)]
 
 
 MEASURES = measures_of(published_facts, source_facts, sys.modules[__name__])
 GROUPS: dict[str, Group] = {
+    "left_settings": _left_settings,
     "published": published_facts.published,
     "imports": published_facts.imported,
     "services": source_facts.source_facts,

@@ -1,8 +1,8 @@
-"""Following a provider's feed: what changed since the last time, each changed activity once, and what was deleted.
+"""Following a provider's feed: the changes since the last time, each changed activity once, and deletions.
 
 The answer of the feed lands as the first page of a listing, the changed activities as its other pages. The cursor moves
-when all of them are on disk, so a run that dies in between repeats the question and loses nothing. A listing of
-everything stands in where no cursor is known, where very much changed, and where an activity can't be had by itself.
+when all of them are on disk, so a run that dies in between repeats the request and loses nothing. A listing of
+everything is made instead if no cursor is known, if very much changed, or if an activity can't be fetched by itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ MOST_CHANGED = 300  # activities that are asked for by themselves: some minutes 
 
 
 def pull_activities(run: RunContext, source: Source, config: ListingOptions, years: Sequence[int]) -> PullReport:
-    """List what the options ask for; by the provider's feed, where it has one, unless whole years are to be compared."""
+    """List what the options ask for; by the provider's feed, if it has one, unless whole years are to be compared."""
     if "feed" not in source.spec.capabilities:
         return pull_listing(run, source, config, years)
     with run.exclusive(f"listing-feed-{source.spec.name}"):
@@ -58,10 +58,10 @@ def _pull_all(
     looked: "_Following | None" = None,
     since: datetime | None = None,
 ) -> PullReport:
-    """List everything; afterwards the feed goes on behind the changes that it reported, or at the listing's beginning.
+    """List everything; afterwards the feed continues after the changes that it reported, or at the listing's beginning.
 
-    `looked`: the look at the feed in whose place everything is listed. `since`: no complete listing is used that began
-    before. One with pages that are older than the run lacks what changed since: the feed is asked for that.
+    `looked`: the look at the feed that this replaces. `since`: no complete listing is used that began before. One with
+    pages that are older than the run lacks the changes since: the feed is asked for them.
     """
     changes = None if looked is None else looked.changes
     since = since if changes is None else changes.page.fetched_at
@@ -101,7 +101,7 @@ class _Following:
     _gear_ids: set[str] = field(default_factory=set)
 
     def follow(self) -> bool:
-        """Land what changed, and move the cursor. False: everything has to be listed instead."""
+        """Land the changes, and move the cursor. False if everything has to be listed instead."""
         run, client = self.run, self.source.client
         require_writable(run.lake, run.lake.listings_of(self.source.spec.name))
         run.progress.begin("Listing what changed", None)
@@ -123,7 +123,7 @@ class _Following:
         return True
 
     def report(self, calls: int) -> PullReport:
-        """What came. `calls`: how many it took."""
+        """The report. `calls`: how many it took."""
         window = self._window()
         manifest = self.listing.manifest if self.listing else Manifest(window=window, started_at=self.run.now())
         return PullReport(
@@ -158,7 +158,7 @@ class _Following:
             yield page
 
     def _wanted(self, changes: Changes) -> list[str]:
-        """The activities to ask for: those of which bronze lacks that version. Notes whether they are too many."""
+        """The activities to ask for: those whose version bronze lacks. Records whether they are too many."""
         landed = self._landed(changes)
         wanted = [
             source_id
@@ -169,9 +169,9 @@ class _Following:
         return wanted
 
     def _landed(self, changes: Changes) -> dict[str, datetime]:
-        """Which version of each activity has come since the first of the changes, by its time.
+        """The version of each activity that has come since the first of the changes, by its time.
 
-        The listing that the cursor began with overlaps, and a run that died has landed some.
+        The listing that the cursor began with overlaps, and a dead run may have landed some.
         """
         since = min((at for at in changes.changed.values() if at is not None), default=None)
         found: dict[str, datetime] = {}
@@ -199,7 +199,7 @@ class _Following:
         self._gear_ids |= {str(one["gear_id"]) for one in page.read.activities if one.get("gear_id")}
 
     def _enter_deletions(self, source_ids: Sequence[str]) -> None:
-        """Note what is gone as of the feed's answer: whatever shows it later, brings it back."""
+        """Record deletions as of the feed's answer; a later sighting restores an activity."""
         assert self.listing is not None, "the feed's answer was landed in it"
         assert self.changes is not None, "the feed answered"
         name, at = self.source.spec.name, self.changes.page.fetched_at

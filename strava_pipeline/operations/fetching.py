@@ -1,7 +1,7 @@
-"""Fetch and land what takes a call each: details and streams, year by year under the year's lock; the athlete and gear.
+"""Fetching and landing data that take a call each: details and streams, year by year under the year's lock; athlete and gear.
 
-A limit ends the work early and stands in the report; what came before is on disk. Everything else raises. Which activities
-are due is lake/gold/fetch_selection.py's.
+A limit ends the work early and stands in the report; earlier answers are on disk. Everything else raises. Which
+activities are due is lake/gold/fetch_selection.py's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,11 +47,11 @@ from strava_pipeline.lake.gold.fetch_selection import (
     with_current_files,
 )
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, StreamsOptions
 from strava_pipeline.operations.progress import Eta, progressing
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 
 
 class OfYear(FetchItem, Protocol):
@@ -68,9 +68,9 @@ LandFailure = Callable[[Lake, int, int, bytes, int | None, datetime], object]
 
 @dataclass(frozen=True, slots=True)
 class Errand(Generic[T]):
-    """What is fetched of an activity, and how it is kept: in a folder named by its id, in that of its year.
+    """What is fetched about an activity, and how it is stored: in a folder named by its id, in that of its year.
 
-    `name` is that of the years' locks. `before_wait` is called before a full window of a limit is waited for.
+    `name` is that of the years' locks. `before_wait` is called before waiting for a limit's window that is used up.
     """
 
     name: str
@@ -84,9 +84,10 @@ class Errand(Generic[T]):
 
 @dataclass(slots=True)
 class YearsReport(Numbers):
-    """What became of the answers (`what`: their noun, `of` whom) that some years lack. `missing` ones are still to be fetched.
+    """The results for the answers (`what`: their noun, `of` which source) that some years lack. `missing`: still to be fetched.
 
-    `estimated_calls`, `estimated_done_at`: as it began, how many were to be made, and when the last was (None: never).
+    `estimated_calls`, `estimated_done_at`: at the start, the planned number of calls, and the planned end (None:
+    never).
     """
 
     what: str = field(default="detail", repr=False)
@@ -144,9 +145,9 @@ def pull_details(
     years: Sequence[int],
     before_wait: Callable[[], object] = lambda: None,
 ) -> YearsReport:
-    """Fetch what is due in `years`, newest year first, then look again at some of the window; a lock per year.
+    """Fetch due details of `years`, newest year first, then refresh some of the window; a lock per year.
 
-    `before_wait` is called before a full window of a limit is waited for.
+    `before_wait` is called before waiting for a limit's window that is used up.
     """
     scope = scope_of(run, source.settings, config)
     errand, report = replace(DETAILS, before_wait=before_wait), YearsReport()
@@ -172,7 +173,7 @@ def pull_details(
 
 @contextmanager
 def _fetching(run: RunContext, source: BudgetedSource, what: str, total: int, report: YearsReport) -> Iterator[None]:
-    """Show how far it got and when it will be done; and beforehand where a day's limit ends it sooner."""
+    """Show progress and the expected end; and beforehand whether a day's limit ends it sooner."""
     report.estimated_calls, report.estimated_done_at = total, source.pace.done_at(total)
     if report.estimated_done_at is not None and source.pace.needs_another_day(total):
         run.progress.say(f"{total:,} {what}: done about {at_minute(report.estimated_done_at)}, {RESTART_NOTE}.")
@@ -181,7 +182,7 @@ def _fetching(run: RunContext, source: BudgetedSource, what: str, total: int, re
 
 
 def _fetch_spare(run: RunContext, source: BudgetedSource, chosen: Sequence[Candidate], report: YearsReport) -> None:
-    """Look again at `chosen` with calls that are to spare: no window is waited for, and none that is full is a stop."""
+    """Refresh `chosen` with spare calls: no window is waited for, and a used-up one doesn't count as a stop."""
     if report.fetched.stopped is not None:
         return
     with source.client_for().pacing.without_waiting():
@@ -191,7 +192,7 @@ def _fetch_spare(run: RunContext, source: BudgetedSource, chosen: Sequence[Candi
 
 
 def scope_of(run: RunContext, settings: Settings, config: DetailsOptions) -> Scope:
-    """The config as a choice of activities, as of now."""
+    """The options as a choice of activities, as of now."""
     return replace(_scope_of_any_sport(run, settings, config), sports=frozenset(config.sports) or None)
 
 
@@ -239,7 +240,7 @@ def pull_streams(run: RunContext, source: BudgetedSource, config: StreamsOptions
 
 @dataclass(slots=True)
 class ProfileReport(Numbers):
-    """What became of the athlete and the gear (`what`) asked for. One that failed doesn't keep the others from being asked."""
+    """The results for the athlete and the gear (`what`) asked for. A failed one doesn't keep the others from being asked."""
 
     what: str = field(repr=False)
     calls: int = 0
@@ -298,14 +299,14 @@ def fetch_by_year(
 
 
 def eta_of(source: BudgetedSource, total: int) -> Eta:
-    """When `total` calls will be made, after so many of them."""
+    """When `total` calls will be made, given the number so far."""
     return lambda done: source.pace.done_at(max(total - done, 0))
 
 
 def _fetch_year(
     run: RunContext, source: BudgetedSource, errand: Errand[T], year: int, chosen: Sequence[T], report: YearsReport
 ) -> None:
-    """Fetch under the year's lock. A full window is waited for without it, so that the daily run may fetch there."""
+    """Fetch under the year's lock. Waiting for a window releases it, so that the daily run may fetch there."""
     client, refusals = source.client_for(), 0
     while True:
         calls, finished = client.calls, report.fetched.finished
@@ -326,7 +327,7 @@ def _fetch(
     run: RunContext, source: BudgetedSource, errand: Errand[T], wanted: Sequence[T], report: YearsReport
 ) -> None:
     def writable() -> Iterator[T]:
-        """`wanted`, each after a look at the folder that its answer will be written into."""
+        """`wanted`, each after a check that the folder of its answer is writable."""
         for candidate in wanted:
             of_year = errand.of_year(run.lake, candidate.year)
             require_writable(run.lake, of_year / str(candidate.activity_id))

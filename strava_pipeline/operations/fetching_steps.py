@@ -1,4 +1,4 @@
-"""The steps of a run that make calls: listing, details, streams, athlete and gear. Each does and reports.
+"""The steps of a run that make calls: listing, details, streams, athlete and gear. Each works and reports.
 
 How each is fetched and landed is in pulling.py and fetching.py.
 """
@@ -12,7 +12,6 @@ from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.quality import known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import YearsReport, pull_details, pull_profile, pull_streams
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import publish_if_right, publish_meanwhile
@@ -24,6 +23,7 @@ from strava_pipeline.operations.options import (
 )
 from strava_pipeline.operations.pulling import PullReport, Stopped, pull_each, pull_listing
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import (
     YEAR_ROWS,
     StepReport,
@@ -40,7 +40,7 @@ def list_activities(
     *,
     is_last: bool,
 ) -> StepReport:
-    """List activities. `is_last`: the run makes no calls after these."""
+    """List activities. `is_last`: the run makes no further calls."""
     report = pull_each(listed_together(strava, options, years), partial(pull_listing, run, strava, options))
     if is_last and report.stopped is None:
         strava.client.budget.finish()
@@ -52,7 +52,7 @@ def list_activities(
 def listing_report(
     asset: str, report: PullReport, more: Sequence[Numbers], stopped: Stopped | str | None
 ) -> StepReport:
-    """What is reported of every provider's listing."""
+    """The report of any provider's listing."""
     rows = sum(manifest.rows for manifest in report.manifests)
     return StepReport(asset, [report, *more], rows, findings=[listing_complete(report)], stopped=stopped)
 
@@ -89,7 +89,7 @@ def fetch_streams(run: RunContext, strava: BudgetedSource, options: StreamsOptio
 def fetched_report(
     asset: str, rule: str, report: YearsReport, more: Sequence[Numbers], stopped: Stopped | str | None = None
 ) -> StepReport:
-    """What is reported of answers about single activities; `rule`: that none is missing. `stopped`: why not all was asked for."""
+    """The report about answers on single activities; `rule`: that none is missing. `stopped`: why some were not asked for."""
     counts = {"missing": report.missing, "waiting_for_retry": report.waiting_for_retry}
     is_complete = not (any(counts.values()) or stopped)
     stopped = stopped or report.fetched.stopped
@@ -110,7 +110,7 @@ def fetch_athlete(run: RunContext, strava: BudgetedSource, options: CallOptions)
 
 
 def fetch_gear(run: RunContext, strava: BudgetedSource, options: CallOptions, *, new_gear_only: bool) -> StepReport:
-    """Fetch gear, merge and publish. `new_gear_only`: what no answer is on disk of; else all gear again."""
+    """Fetch gear, merge and publish. `new_gear_only`: only gear without an answer on disk; otherwise all gear again."""
     with locked(run.lake, _PROFILE):
         with reading(run.lake) as connection:
             wanted = unknown_gear(connection)
@@ -124,4 +124,4 @@ def fetch_gear(run: RunContext, strava: BudgetedSource, options: CallOptions, *,
     return StepReport("gear", [report, calls_left(strava, 0)], rows, findings=found, stopped=report.stopped)
 
 
-_PROFILE = "profile"  # the lock of whoever fetches athlete and gear
+_PROFILE = "profile"  # the lock for fetching athlete and gear

@@ -50,7 +50,7 @@ class GoldMerged(Numbers):
 
 @dataclass(slots=True)
 class _Merge:
-    """One try to merge the scope's assets, and what the tries found of their agreement with the layers above."""
+    """One attempt to merge the scope's assets, and the attempts' findings about agreement with the layers above."""
 
     run: RunContext
     scope: Scope
@@ -69,7 +69,7 @@ class _Merge:
             self._refuse(self.compare(connection, years, HISTORY))
 
     def compare(self, connection: Connection, years: Sequence[int], asset: str) -> Iterable[int]:
-        """The years in which `asset` lacks what the layer above holds. What the first try finds wrong is what is reported."""
+        """The years in which `asset` lacks rows of the layer above. The first attempt's findings are the reported ones."""
         if asset not in self.scope.checks:
             return ()
         if asset == ACTIVITIES:
@@ -92,18 +92,18 @@ class _Merge:
 def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool) -> list[StepReport]:
     """Merge shards into `activities_all`, then its versions into `activity_history`.
 
-    A year that then lacks what the layer above holds stays as it was, and the others are merged.
+    A year that then lacks rows of the layer above stays as it was, and the others are merged.
 
     Args:
         force: write every row again, changed or not.
-        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
+        allow_shrink: a person confirms the deletions of this run's own listing, however much of a year that is.
     """
     step = _Merge(run, scope, force, allow_shrink)
     made = [asset for asset in _TABLES if asset in scope.assets]
     with reading(run.lake) as connection:
         if made:
             merge_right_years(run, scope.years, step.merge)
-        for asset in {*scope.checks} - step.agreements.keys():  # of what this step did not make
+        for asset in {*scope.checks} - step.agreements.keys():  # for assets that this step did not make
             step.compare(connection, scope.years, asset)
         rows = {asset: rows_by_year(connection, _TABLES[asset]) for asset in made}
         more = {asset: [finding] for asset, finding in step.agreements.items()}
@@ -125,7 +125,7 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
 
 
 def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
-    """How many activities listings lack that were not marked as deleted, and of which year and source how many."""
+    """Missing, not marked as deleted, by year and source."""
     by_year: dict[str, list[str]] = {}
     by_source: dict[str, int] = {}
     for shrink in held:
@@ -144,7 +144,7 @@ def _not_marked(held: Sequence[Shrink]) -> dict[str, Any]:
 
 
 def _how_to_mark(held: Sequence[Shrink]) -> str:
-    """What a person can do, for each source whose listing lacks too much; empty where none does."""
+    """What a person can do, for each source whose listing lacks too much; may be empty."""
     found = []
     for source in dict.fromkeys(shrink.source for shrink in held):
         years = " ".join(dict.fromkeys(str(shrink.year) for shrink in held if shrink.source == source))

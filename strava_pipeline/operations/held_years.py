@@ -1,7 +1,8 @@
 """Years that a check holds back: they stay as they were, while the other years of the same run are merged and published.
 
-A step that finds a year wrong notes it on disk, by the run and the asset, and the steps below leave that year out. A check of
-Dagster's has no partition, and one that blocks stops all years of a run. What orchestrate/ makes of it stands in its steps.py.
+A step that finds a year wrong records it on disk, by the run and the asset, and the steps below leave that year out. A
+Dagster check has no partition, and a blocking one stops all years of a run. How orchestrate/ uses it stands in its
+steps.py.
 """
 
 import json
@@ -22,7 +23,9 @@ _KEPT = timedelta(days=30)  # after a run: a later one has made the year, or has
 
 
 def held_years(run: RunContext, *, but: Iterable[str] = ()) -> Reasons:
-    """The years that steps of the run have held back, each with the first reason. `but`: assets that are judged again."""
+    """The years that steps of the run have held back, each with the first reason. `but`: assets to ignore, as they are
+    judged again.
+    """
     found: Reasons = {}
     for asset, years in _noted(run).items():
         found |= {int(year): why for year, why in years.items() if asset not in {*but} and int(year) not in found}
@@ -30,7 +33,9 @@ def held_years(run: RunContext, *, but: Iterable[str] = ()) -> Reasons:
 
 
 def hold_back(run: RunContext, asset: str, findings: Iterable[Finding]) -> Reasons:
-    """Note the years that the findings of `asset` refuse, in place of those of an earlier attempt; each with the reason."""
+    """Record the years that the findings of `asset` refuse, replacing those of an earlier attempt; returns each with
+    the reason.
+    """
     found = refused_years(asset, findings)
     noted = _noted(run)
     if run.run_id is not None and (found or asset in noted):
@@ -41,12 +46,12 @@ def hold_back(run: RunContext, asset: str, findings: Iterable[Finding]) -> Reaso
 
 
 def forget_held_years(lake: Lake, run_id: str) -> None:
-    """Delete the notes of a run: it begins again from its first step."""
+    """Delete the records of a run, which begins again from its first step."""
     _file(lake, run_id).unlink(missing_ok=True)
 
 
 def refused_years(asset: str, findings: Iterable[Finding]) -> Reasons:
-    """The years that broken rules refuse, where others of the same table may be published; each with the reason."""
+    """The years that broken rules refuse, if other years of the same table may be published; each with the reason."""
     found: Reasons = {}
     for finding in findings:
         if finding.refuses and not finding.holds:
@@ -59,7 +64,7 @@ def merge_right_years(
     years: Sequence[int],
     merge: Callable[[Connection, Sequence[int]], T],
 ) -> T:
-    """`merge` the years in one transaction; without those of which it raises WrongYearsError: they stay as they were."""
+    """`merge` the years in one transaction, without those for which it raises WrongYearsError: they stay as they were."""
     left = [*years]
     while True:
         try:
@@ -72,7 +77,7 @@ def merge_right_years(
 
 
 class WrongYearsError(Exception):
-    """What was just merged of some years is wrong."""
+    """The data just merged for some years are wrong."""
 
     def __init__(self, years: Iterable[int]) -> None:
         self.years = {*years}

@@ -1,7 +1,7 @@
-"""What paths that a person names hold, into bronze, and the activities of imports. Glue between ingest and the lake.
+"""Importing paths that a person names into bronze, and the activities of imports. Glue between ingest and the lake.
 
-Bytes first, then the manifest that names them: an import that is killed in the middle leaves bytes that the next one finds
-there; a refused one removes its bytes. One bad file never stops the others. Reading the files is reading_files.py's.
+Bytes first, then the manifest that names them: a killed import leaves bytes that the next one finds; a refused one
+removes its bytes. One bad file never stops the others. Reading the files is reading_files.py's.
 """
 
 import hashlib
@@ -54,12 +54,12 @@ from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import EXAMPLES
 from strava_pipeline.operations.run_context import RunContext
 
-LOCK = "import"  # who lands files, reads them, and makes activities of them
+LOCK = "import"  # held while files are landed and read, and activities made of them
 
 
 @dataclass(slots=True)
 class LandReport(Numbers):
-    """What came in: files by whether their bytes were new, and the imports that are new."""
+    """The result: files by whether their bytes were new, and the new imports."""
 
     files: int = field(default=0, repr=False)
     new_files: int = 0
@@ -71,8 +71,8 @@ class LandReport(Numbers):
     left_out: dict[str, list[str]] = field(
         default_factory=dict, repr=False
     )  # names of files that are not kept, by kind
-    unsupported: list[str] = field(default_factory=list, repr=False)  # names of paths of a kind that is not read
-    nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths of which nothing is kept
+    unsupported: list[str] = field(default_factory=list, repr=False)  # paths of a kind that isn't read
+    nothing_kept: list[str] = field(default_factory=list, repr=False)  # names of paths from which nothing is kept
     unknown: set[str] = field(default_factory=set, repr=False)  # columns and sports that are kept as they are
 
     def shown(self) -> dict[str, Any]:
@@ -100,11 +100,11 @@ class LandReport(Numbers):
 def land_paths(
     run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, also_undone: bool = False
 ) -> LandReport:
-    """Everything that the paths hold and that is to be kept, into bronze.
+    """Put everything in the paths that is to be kept into bronze.
 
-    SourceError where there is nothing to look at. Of a path with a list of activities that may be Strava's and can't be read
-    so, or with more than the limit of an import, nothing is kept: it is among the problems, and raised where no path is
-    left. What has lain in data/inbox/files since its import was undone stays out, unless `also_undone`.
+    Raises SourceError if there is nothing to look at. Nothing is kept of a path with an unreadable list of activities
+    that may be Strava's, or with more than the limit of an import: it is among the problems, and raised if no path is
+    left. Files that have lain in data/inbox/files since their import was undone stay out, unless `also_undone`.
     """
     report = LandReport()
     with run.exclusive(LOCK):
@@ -127,7 +127,7 @@ def land_paths(
 
 
 class _Landing:
-    """Takes in one path after the other. `known`: the imports that count; each new one is added."""
+    """Imports one path after the other. `known`: the imports that count; each new one is added."""
 
     def __init__(self, run: RunContext, report: LandReport, limits: ImportLimits, *, also_undone: bool) -> None:
         self._run, self._report, self._limits = run, report, limits
@@ -178,17 +178,17 @@ class _Landing:
             self._came.append(land_import(self._run.lake, manifest))
 
     def _is_noted(self, came_as: str, held: set[ImportedFile]) -> bool:
-        """Whether an import that was not undone tells already that a path of this name held the same."""
+        """Whether an import that was not undone already recorded that a path of this name held the same."""
         by_name = {one.name: one for one in self._came}
         same = (one for one in self._came if one.undone is None and one.manifest.came_as == came_as)
         return any(set(files_of_path(by_name, one)) == held for one in same)
 
     def _stored(self, container: Container, found: Contents) -> tuple[list[ImportedFile], list[Fault]]:
-        """What is to be kept, its bytes durable, and what stood in the way of the rest."""
+        """The files to keep, their bytes durable, and the faults that prevented the rest."""
         report, limits = self._report, self._limits
         faults = [*container.faults, *found.faults]
         files: list[ImportedFile] = []
-        fresh: list[int] = []  # sizes of the files whose bytes are new
+        fresh: list[int] = []  # sizes of the files with new bytes
         total = len(found.entries) + len(found.oversized)
         with progressing(self._run.progress, f"Taking in {container.path.name}", total) as advance:
             for role, entry in _to_keep(found):
@@ -207,7 +207,7 @@ class _Landing:
         return files, faults
 
     def _left_lying(self, container: Container, files: list[ImportedFile]) -> set[ImportedFile]:
-        """The files that have lain in the inbox, untouched, since their import was undone."""
+        """The files that have lain in the inbox, unchanged, since their import was undone."""
         inbox, path = self._run.lake.inbox_files.absolute(), container.path.absolute()
         if not self._undone or not path.is_relative_to(inbox):
             return set()
@@ -228,7 +228,8 @@ def _came_in_before(files: list[ImportedFile], athletes: Mapping[str, int], know
 def _own_athlete(lake: Lake, known: list[Import], athletes: Mapping[str, int]) -> int | None:
     """The athlete who has plain ids in this folder.
 
-    What the first import noted stays. Before, it is the login's athlete, else the first whom an archive names.
+    The first import's record is final. Before it, the athlete is the login's, or else the first one that an archive
+    names.
     """
     noted = [one.manifest.own_athlete for one in known]
     login = newest_athlete(lake)
@@ -263,7 +264,9 @@ def _to_keep(found: Contents) -> Iterator[tuple[Role, Entry | Oversized]]:
 
 
 def _kept(role: Role, entry: Entry | Oversized, store: FileStore, limits: ImportLimits) -> tuple[ImportedFile, bool]:
-    """The file, its bytes in the store, and whether these are new there. One that is too large is not read: it says why."""
+    """The file, with its bytes in the store, and whether these are new there. A file that is too large is not read; it
+    says why.
+    """
     if isinstance(entry, Oversized):
         digest, is_new = store.put_pieces(entry.pieces())
         why = too_large_fault(entry.name, entry.size, limits).detail
@@ -281,9 +284,9 @@ def lacks_activities(lake: Lake) -> bool:
 def make_activities(
     run: RunContext, tick: Callable[[int], object], unknown: set[str] | None = None, *, of_all: bool = False
 ) -> int:
-    """Make the activities of the imports that have none on disk (`of_all`: of all imports), and say how many.
+    """Make the activities of the imports that have none on disk (`of_all`: of all imports); returns how many.
 
-    The files of the imports have been read. Words of sports that nothing is known of are added to `unknown`.
+    The files of the imports have been read. Unknown words of sports are added to `unknown`.
     """
     lake, count = run.lake, 0
     came = list(imports(lake))
@@ -320,9 +323,9 @@ def _noting_sports(activities: Iterable[ImportedActivity], unknown: set[str]) ->
 
 
 def import_read(lake: Lake, one: Import, held_by: Holders) -> ImportReader:
-    """An import with its lists read. PipelineError where the bytes of one of them are missing or damaged.
+    """An import with its lists read. Raises PipelineError if the bytes of one of them are missing or damaged.
 
-    `held_by`: who holds the ids of what Strava has not numbered by the imports before it.
+    `held_by`: who has the ids that Strava has not numbered, in the imports before it.
     """
     manifest = one.manifest
     kept = [
@@ -339,7 +342,7 @@ def _rows(lake: Lake, one: Import, held_by: Holders) -> Iterator[ArchiveRow]:
 
 
 def _bytes(lake: Lake, digest: str) -> bytes:
-    """Of a list or of objects: without them activities would be missing, and nobody would know which."""
+    """The bytes of a list or of objects. They are required: without them activities would be missing without notice."""
     try:
         return stored_bytes(lake, digest)
     except (FileNotFoundError, DamagedFileError) as error:
@@ -352,7 +355,7 @@ def _bytes(lake: Lake, digest: str) -> bytes:
 def inbox_marks(inbox: Path, path: Path) -> dict[str, str]:
     """A mark of `path`, or of each file below it: by its name there, as imports name it; a file's own name is "".
 
-    Another mark means that it was written or put there since.
+    A changed mark means that the file was written or replaced since.
     """
     found = {}
     for each in _files(path):

@@ -1,4 +1,4 @@
-"""A run's insights: who for, against which goals, up to which day; written, and compared with gold."""
+"""A run's insights: the athlete, the goals, the last day; written, and compared with gold."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import Markdown, StepReport
 from strava_pipeline.operations.table_rules import Finding
 
-LOCK = "insights"  # two runs at once would each write half of what the other compares
+LOCK = "insights"  # two runs at once would each write half of the files that the other compares
 _PICTURES = 3  # a year; Dagster keeps those of every run
 Opened = Callable[[], AbstractContextManager[Connection]]
 """Opens the published warehouse."""
@@ -38,7 +38,7 @@ Opened = Callable[[], AbstractContextManager[Connection]]
 
 @dataclass(slots=True)
 class InsightsMade:
-    """What came of them. `athlete`: None in an empty warehouse; `fault`: why goals.toml is not followed; `unequal`: by year."""
+    """The result. `athlete`: None in an empty warehouse; `fault`: why goals.toml is ignored; `unequal`: by year."""
 
     report: InsightsReport = field(default_factory=InsightsReport)
     athlete: Athlete | None = None
@@ -47,8 +47,9 @@ class InsightsMade:
 
 
 def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> InsightsMade:
-    """Out of the published warehouse, as it is when nobody else is at it. Goals that can't be followed are no reason to stop:
-    years go without. A year whose files are not as the warehouse says is made once more.
+    """Make insights from the published warehouse, while no other run works on it.
+
+    Unusable goals are ignored: years go without. A year whose files differ from the warehouse is made once more.
     `sports`: the setting STRAVA_INSIGHT_SPORTS.
     """
     made = InsightsMade()
@@ -72,7 +73,7 @@ def make_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: s
 
 
 def years_without_insights(run: RunContext, opened: Opened, years: Sequence[int], zone: str, sports: str) -> set[int]:
-    """The years whose files are not what `make_insights` would write. Changes nothing; arguments as there."""
+    """The years whose files differ from those that `make_insights` would write. Changes nothing; arguments as there."""
     lake, now = run.lake, run.now()
     with opened() as connection:
         goals, _ = _goals(lake)
@@ -85,7 +86,7 @@ def years_without_insights(run: RunContext, opened: Opened, years: Sequence[int]
 
 
 def _goals(lake: Lake) -> tuple[Goals, str | None]:
-    """What goals.toml says, or none and why it can't be followed."""
+    """The goals of goals.toml, or none and why it can't be used."""
     try:
         return goals_of(lake), None
     except UnusableGoalsError as error:

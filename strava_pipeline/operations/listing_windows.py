@@ -1,4 +1,4 @@
-"""Which windows the listings of a run ask for, by their mode, and the lock of whoever lists one. No calls here.
+"""The windows of a run's listings, by their mode, and the lock for listing one. No calls here.
 
 Years that a run covers are listed in one window; a year between them that the run does not cover is in none.
 """
@@ -18,7 +18,7 @@ from strava_pipeline.operations.years import years_in_words
 
 
 def listed_together(source: Source, config: ListingOptions, years: Sequence[int]) -> list[list[int]]:
-    """The years that a listing each is made for, the newest first: years are listed in one window, but for those in a gap."""
+    """The years of each listing, the newest first: years are listed in one window, except for gaps."""
     of_years = _mode(config) == "year" and is_by_start(source.spec.name)
     return stretches(years)[::-1] if of_years and years else [list(years)]
 
@@ -28,7 +28,7 @@ def _mode(config: ListingOptions) -> str:
 
 
 def window_of(run: RunContext, source: Source, config: ListingOptions, years: Sequence[int]) -> Window:
-    """What is to be listed, by the mode. `years`: the run's, without a gap; none where the mode says all."""
+    """The window to list, by the mode. `years`: the run's, without a gap; empty if the mode needs none."""
     mode = _mode(config)
     if not is_by_start(source.spec.name):
         return Window(mode="all", after=None, before=None)
@@ -56,7 +56,7 @@ def window_of(run: RunContext, source: Source, config: ListingOptions, years: Se
 
 
 def _unused_windows(run: RunContext, source: Source, mode: str) -> list[int]:
-    """The `after` of the listings of the last day that moved the watermark since a run came to its end: runs died over them."""
+    """The `after` of the listings of the last day that moved the watermark since a run completed: runs died over them."""
     every = (listing.manifest for listing in listings(run.lake, source.spec.name, newest_first=True))
     recent = takewhile(lambda manifest: run.now() - manifest.started_at <= RESUME_WITHIN, every)
     of_mode = (each for each in recent if each.account == source.account_name and each.window.mode == mode)
@@ -64,7 +64,7 @@ def _unused_windows(run: RunContext, source: Source, mode: str) -> list[int]:
 
 
 def recent_window(source: Source, config: ListingOptions, listing: Manifest) -> Window | None:
-    """What of a listing's window may have changed since its first page came, as a daily run looks back; None: no part."""
+    """The part of a listing's window that may have changed since its first page, as far as a daily run looks back; or None."""
     window, began = listing.window, listing.started_at
     if not is_by_start(source.spec.name) or (window.before is not None and window.before <= began.timestamp()):
         return None
@@ -75,6 +75,6 @@ def recent_window(source: Source, config: ListingOptions, listing: Manifest) -> 
 
 
 def listing_lock(source: Source, window: Window, years: Sequence[int]) -> str:
-    """The lock that whoever lists the window holds. What is not listed by year is one window, whatever the run's years."""
+    """The lock for listing the window. Listings that are not by year share one window, whatever the run's years."""
     of_years = "-".join(map(str, dict.fromkeys((min(years), max(years))))) if window.mode == "year" else "all"
     return f"listing-{window.mode}-{of_years}{source.spec.suffix('-')}"

@@ -1,8 +1,8 @@
-"""The logs of runs, one for people and one of JSON lines each, in a folder per day (UTC): where they lie, how they are written.
+"""The logs of runs, one for people and one of JSON lines each, in a folder per day (UTC): their places, and how they are written.
 
-`flow/YYYY/MM/DD/flow_<stamp>.log`, `flow/structured/YYYY/MM/DD/flow_<stamp>.jsonl`, and the link `flow/latest.log` to the
-newest. A log that can't be written never fails a run; that is reported once. What is written is orchestrate/run_log.py's,
-which hears of it from Dagster; nothing of Dagster's is imported here, so that looking at logs is fast.
+`flow/YYYY/MM/DD/flow_<stamp>.log`, `flow/structured/YYYY/MM/DD/flow_<stamp>.jsonl`, and the link `flow/latest.log` to
+the newest. A log that can't be written never fails a run; that is reported once. Dagster's events reach it through
+orchestrate/run_log.py; nothing of Dagster's is imported here, so that looking at logs is fast.
 """
 
 import json
@@ -62,7 +62,7 @@ def latest_link(logs_dir: Path) -> Path:
 
 
 def point_latest(logs_dir: Path, human: Path) -> None:
-    """Let `flow/latest.log` lead to `human`: a relative link, replaced in one step. A file that is no link is left alone."""
+    """Let `flow/latest.log` lead to `human`: a relative link, replaced in one step. A file that isn't a link is left alone."""
     latest = latest_link(logs_dir)
     if latest.exists() and not latest.is_symlink():
         return
@@ -72,12 +72,12 @@ def point_latest(logs_dir: Path, human: Path) -> None:
 
 
 def house_logs(logs_dir: Path) -> Path:
-    """The folder with what an athlete's commands wrote that the house's Dagster started: a file for each job, of its last run."""
+    """The folder of output from athletes' commands that the house's Dagster started: a file for each job, of its last run."""
     return logs_dir / "house"
 
 
 def list_logs(logs_dir: Path, kind: Kind) -> list[Path]:
-    """All logs of a kind that runs wrote, the oldest first. A link, or what lies behind one, is none of them."""
+    """All logs of a kind that runs wrote, the oldest first, without links and files behind links."""
     root = kind.root(logs_dir)
     named = {path: path.relative_to(root).as_posix() for path in root.glob(f"[0-9]*/[0-9]*/[0-9]*/flow_*{kind.suffix}")}
     return sorted(path for path, name in named.items() if _OURS.fullmatch(name) and not _is_linked(path, root))
@@ -90,7 +90,7 @@ def _is_linked(path: Path, root: Path) -> bool:
 
 
 def log_of(logs_dir: Path, run_id: str) -> Path | None:
-    """The human log of a run, which its first line names; None where there is none (any more)."""
+    """The human log of a run, which its first line names, or None."""
     for path in reversed(list_logs(logs_dir, HUMAN)):
         with path.open("rb") as file:
             if run_id.encode() in file.readline():
@@ -101,7 +101,8 @@ def log_of(logs_dir: Path, run_id: str) -> Path | None:
 def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, list[str]]:
     """Remove the logs that are older than `days`, or than their kind is kept, and the folders that this leaves empty.
 
-    Returns how many were removed, and what kept others from it, in words, one per folder: no run fails because of its logs.
+    Returns the number removed, and obstacles for the others, in words, one per folder: no run fails because of its
+    logs.
     """
     removed, faults = 0, dict[Path, str]()
     for kind in KINDS:
@@ -120,7 +121,7 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
                 for folder in path.parents[:3]:
                     folder.rmdir()
     latest = latest_link(logs_dir)
-    # of a run that was killed as it was about to point `latest` to its log
+    # a run leaves these if it is killed just before it points `latest` to its log
     for link in latest.parent.glob(".flow_*.log.tmp"):
         if link.is_symlink() and link.name < f".flow_{today:%Y%m%d}":
             with suppress(OSError):
@@ -133,7 +134,7 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a stage or a run ended: in a word, how grave that is (a level of `logging`), why, and more for programs."""
+    """How a stage or a run ended: in a word, its severity (a level of `logging`), why, and more for programs."""
 
     name: str
     level: int = logging.INFO
@@ -146,7 +147,7 @@ DONE = Outcome("done")
 
 @dataclass(slots=True)
 class _Stage:
-    """A step so far; `assets`: by asset, what it reported."""
+    """A step so far; `assets`: the reports by asset."""
 
     began: datetime
     outcome: str = "broken off"
@@ -161,9 +162,9 @@ class RunLog:
     Args:
         run_id: Dagster's.
         began: when the run began, which names the files.
-        warn: called with what a person should know about trouble with the log.
-        to_stdout: what also goes to standard output as it is now, since Dagster gives each step another one: the JSON lines,
-            or (`runs`) how the run began and ended.
+        warn: called with a message for a person about trouble with the log.
+        to_stdout: the part that also goes to the present standard output, since Dagster replaces it for each step: the
+            JSON lines, or (`runs`) how the run began and ended.
     """
 
     def __init__(
@@ -206,11 +207,11 @@ class RunLog:
         self.write(at, logging.INFO, "stage_begins", "begins", {}, step)
 
     def add_report(self, step: str, at: datetime, asset: str, values: Mapping[str, Any]) -> None:
-        """Keep what an asset reported for the line that ends its step."""
+        """Keep an asset's report for the line that ends its step."""
         self._stages.setdefault(step, _Stage(at)).assets.setdefault(asset, {}).update(values)
 
     def end_stage(self, step: str, at: datetime, outcome: Outcome) -> None:
-        """Log how a step ended, with what its assets reported where all went well."""
+        """Log how a step ended, with its assets' reports if all went well."""
         stage = self._stages.setdefault(step, _Stage(at))
         stage.outcome, stage.why = outcome.name, outcome.why
         stage.seconds = _seconds(stage.began, at)
@@ -226,12 +227,12 @@ class RunLog:
 
     @property
     def failure(self) -> str:
-        """Why the first step that failed did; empty: none did, or it says nothing."""
+        """Why the first failed step failed; empty if none did, or it gave no reason."""
         return next((stage.why for stage in self._stages.values() if stage.outcome == "failed"), "")
 
     @property
     def reports(self) -> dict[str, dict[str, Any]]:
-        """What each asset has reported so far, by asset."""
+        """The reports so far, by asset."""
         return {asset: values for stage in self._stages.values() for asset, values in stage.assets.items()}
 
     def end_run(self, at: datetime, outcome: Outcome) -> None:
@@ -271,7 +272,7 @@ class RunLog:
             _close(self._stdout)
 
     def report_trouble(self) -> None:
-        """Report once what keeps the log from being written."""
+        """Report once the error that keeps the log from being written."""
         text, self._trouble = self._trouble, None
         if text is not None:
             self._warn(text)
@@ -286,7 +287,7 @@ def _write(files: list[BinaryIO], *lines: str) -> None:
     """Write each file's own line, if it is still open."""
     for file, line in zip(files, lines, strict=False):
         file.write(f"{line}\n".encode(errors="backslashreplace"))
-        file.flush()  # what was written before a kill is there
+        file.flush()  # lines written before a kill are there
 
 
 def _close(files: list[BinaryIO]) -> None:
@@ -296,7 +297,7 @@ def _close(files: list[BinaryIO]) -> None:
 
 
 def in_words(reports: Mapping[str, Mapping[str, Any]], step: str) -> str:
-    """What the assets of a step reported, as `name value` pairs; the step's own name and seconds are not repeated."""
+    """The reports of a step's assets, as `name value` pairs; the step's own name and seconds are not repeated."""
     parts = []
     for asset, values in reports.items():
         pairs = ", ".join(

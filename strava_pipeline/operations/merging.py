@@ -1,6 +1,6 @@
-"""Shards into gold: activities and their history, which activities are one, details, and the published snapshot.
+"""Shards into gold: activities and their history, matches, details, and the published snapshot.
 
-Each function takes what it merges from disk, whatever brought it there. SQL and parsing are the lake's, rules table_rules.py's.
+Each function merges from disk, whatever brought the data there. SQL and parsing are the lake's, rules table_rules.py's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from strava_pipeline.operations.table_rules import Finding, refuse_faults, table
 
 @dataclass(frozen=True, slots=True)
 class Matched(Numbers):
-    """What matching changed: rows merged from imports, the matches, and the years in which tracks are due."""
+    """The changes by matching: rows merged from imports, the matches, and the years in which tracks are due."""
 
     rows_merged: int = 0
     activities_with_several_sources: int = 0
@@ -50,13 +50,13 @@ class Matched(Numbers):
 def merge_listed(
     connection: Connection, run: RunContext, years: Sequence[int], *, force: bool = False, allow_shrink: bool = False
 ) -> tuple[MergeReport, AbsenceReport]:
-    """Merge the shards of `years` into `activities_all`, and mark what complete listings lack as deleted.
+    """Merge the shards of `years` into `activities_all`, and mark activities that complete listings lack as deleted.
 
     Within the caller's transaction.
 
     Args:
         force: write every row again, changed or not.
-        allow_shrink: a person means what this run's own listing lacks, however much of a year that is.
+        allow_shrink: a person confirms the deletions of this run's own listing, however much of a year that is.
     """
 
     def confirm(shrink: Shrink) -> Confirmation | None:
@@ -67,12 +67,12 @@ def merge_listed(
 
     report = merge_activities(connection, run.lake, years, force=force)
     absence = mark_absent(connection, run.lake, years, run.years, confirm=confirm)
-    merge_profile(connection, run.lake)  # what the login landed; costs no call
+    merge_profile(connection, run.lake)  # from the login's landing; costs no call
     return report, absence
 
 
 def match(run: RunContext) -> Matched:
-    """Decide which activities of several sources are one, over all years at once: one activity may stand in two."""
+    """Match activities of several sources, over all years at once, since one activity may be in two years."""
     with writing(run.lake) as connection:
         merged = merge_imported_activities(connection, run.lake, run.years.all)
         found = match_activities(connection, run.lake)
@@ -84,7 +84,7 @@ def match(run: RunContext) -> Matched:
 def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Connection, MergeReport]]:
     """The warehouse with the details of `years` and of imports merged.
 
-    It is opened once where no details came; else they are merged in batches, between which it is free.
+    It is opened once if no details came; otherwise they are merged in batches, between which it is free.
     """
     lake = run.lake
     with reading(lake) as connection:
@@ -99,22 +99,22 @@ def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Conn
 
 
 def update_kudos(run: RunContext, connection: Connection, years: Sequence[int]) -> int:
-    """Raise `kudos_count` of details to that of the activities; how many rose."""
+    """Raise `kudos_count` of details to that of the activities; returns how many rose."""
     with writing(run.lake):
         return sync_kudos(connection, run.lake, years)
 
 
 def update_quarantine(run: RunContext, connection: Connection, years: Sequence[int]) -> int:
-    """Let the table `quarantine` say which details of `years` fail; how many rows changed."""
+    """Update the table `quarantine` with the failing details of `years`; returns how many rows changed."""
     with writing(run.lake):
         return sync_quarantine(connection, run.lake, years)
 
 
 def publish_run(run: RunContext, years: Sequence[int] = (), pause: timedelta = timedelta(0)) -> Published:
-    """Publish the warehouse and mark the run's listings as used to the end.
+    """Publish the warehouse and mark the run's listings as completely used.
 
-    `pause`: how long after the last publish at the earliest; until then it is only noted that `years` wait.
-    Raises CheckFailedError where a table must not be published.
+    `pause`: the minimum time since the last publish; before that, `years` are only recorded as waiting. Raises
+    CheckFailedError if a table must not be published.
     """
     if may_wait(run.lake, pause, run.clock.local()):
         put_off(run.lake, years)
@@ -129,9 +129,9 @@ def publish_run(run: RunContext, years: Sequence[int] = (), pause: timedelta = t
 
 
 def publish_meanwhile(run: RunContext, years: Sequence[int]) -> None:
-    """Merge the details that came of `years` and publish, in the middle of a run that is about to wait for a limit.
+    """Merge new details of `years` and publish, in the middle of a run that is about to wait for a limit.
 
-    What keeps it from that is left to the run's own checks, and to its end.
+    An obstacle is left to the run's own checks, and to its end.
     """
     try:
         with details_merged(run, years):
@@ -142,18 +142,18 @@ def publish_meanwhile(run: RunContext, years: Sequence[int]) -> None:
 
 
 def settle(run: RunContext) -> None:
-    """Mark the run's listings as used to the end, unless a year is held back: who tries it again need not list again."""
+    """Mark the run's listings as completely used, unless a year is held back: then a retry need not list again."""
     if run.run_id is not None and not held_years(run):
         mark_listings_used(run.lake, run.run_id)
 
 
 def publish_if_right(run: RunContext, table: str) -> list[Finding]:
-    """What is found of the table; the warehouse is published unless a rule refuses it."""
+    """The findings about the table; the warehouse is published unless a rule refuses it."""
     return publish_all_right(run, [table])[table]
 
 
 def publish_all_right(run: RunContext, tables: Sequence[str]) -> dict[str, list[Finding]]:
-    """What is found of each table; the warehouse is published unless a rule refuses one."""
+    """The findings about each table; the warehouse is published unless a rule refuses one."""
     with reading(run.lake) as connection:
         found = table_findings(connection, run.lake, tables)
     if all(finding.holds or not finding.refuses for findings in found.values() for finding in findings):

@@ -1,7 +1,7 @@
-"""The steps of a run that make no call: files, shards, gold, details, matches, tracks, snapshot. Each does and reports.
+"""The steps of a run that make no call: files, shards, gold, details, matches, tracks, snapshot. Each works and reports.
 
-A step of tables can be asked for its assets, for their checks, or for both: one look at the warehouse in any case. How tables
-are merged is merging.py's and the lake's.
+A step of tables can be asked for its assets, for their checks, or for both, with one look at the warehouse in any case.
+How tables are merged is merging.py's and the lake's.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -66,7 +66,7 @@ SHARDS = "activity_shards"
 
 
 def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, also_undone: bool) -> StepReport:
-    """Take in files and archives; no `paths`: what lies in data/inbox/files."""
+    """Import files and archives; without `paths`: everything in data/inbox/files."""
     wanted = paths or sorted(run.lake.inbox_files.glob("[!.]*"))
     report = land_paths(run, wanted, limits, also_undone=also_undone)
     counts = {"problems": len(report.problems), **if_any(first_problems=report.problems[:EXAMPLES])}
@@ -76,14 +76,14 @@ def land_files(run: RunContext, paths: Sequence[Path], limits: ImportLimits, *, 
 
 @dataclass(frozen=True, slots=True)
 class ActivitiesMade(Numbers):
-    """What was made of the files that were read: activities, and what of these is not known and kept as it is."""
+    """The results from the files that were read: activities, and unknown values that were kept unchanged."""
 
     activities: int
     unknown_columns_and_sports: list[str]
 
 
 def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
-    """Read the files that were imported and make activities of them."""
+    """Read the imported files and make activities from them."""
     activities, unknown = 0, set[str]()
     with run.exclusive(LOCK):
         read = read_unread_files(run.lake, run.progress, limits)
@@ -121,9 +121,9 @@ def write_activity_shards(run: RunContext, scope: Scope, *, is_last: bool) -> St
 
 
 def match_sources(run: RunContext, scope: Scope, settings: Settings, months: Sequence[str] = ()) -> list[StepReport]:
-    """Decide which activities of several sources are one, make the tracks that this moves, and propose changes.
+    """Match activities of several sources, make the tracks that this moves, and propose changes.
 
-    `months`: local months of which every change is proposed.
+    `months`: local months for which every change is proposed.
     """
     proposed = None
     with reading(run.lake) as connection:
@@ -154,7 +154,7 @@ def match_sources(run: RunContext, scope: Scope, settings: Settings, months: Seq
 
 @dataclass(frozen=True, slots=True)
 class Followed(Numbers):
-    """What `activity_details` took over of the activities, and fields that came without a column: they are in `extra`."""
+    """Values that `activity_details` took from the activities, and fields without a column: they are in `extra`."""
 
     kudos_updated: int
     unknown_fields: Mapping[str, int]
@@ -187,7 +187,7 @@ def merge_detail_tables(run: RunContext, scope: Scope) -> list[StepReport]:
 
 
 def write_tracks(run: RunContext, years: Sequence[int], assets: Collection[str]) -> list[StepReport]:
-    """Write the tracks of `years` and what follows from them; reports of `assets`."""
+    """Write the tracks of `years` and everything derived from them; reports for `assets`."""
     report = make_tracks(run, years)
     sizes = {year: track_sizes(run.lake, year) for year in years}
     report.tracks = sum(files for files, _ in sizes.values())

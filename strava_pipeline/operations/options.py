@@ -25,7 +25,7 @@ class CallOptions(BaseModel):
 
     @property
     def whole_years(self) -> bool:
-        """Whether whole years are fetched: that yields to the daily run."""
+        """Whether whole years are fetched, which yields to the daily run."""
         return False
 
 
@@ -70,7 +70,7 @@ class DetailsOptions(CallOptions):
 
 
 class StreamsOptions(CallOptions):
-    """How streams are fetched: whatever the activities of the years lack, with calls to spare."""
+    """How the streams that the activities of the years lack are fetched, with spare calls."""
 
     sports: list[str] = Field([], description=_SPORTS)
 
@@ -80,7 +80,7 @@ class StreamsOptions(CallOptions):
 
 
 class EventsOptions(CallOptions):
-    """How what webhook events name is fetched; a full window is not waited for."""
+    """How activities named by webhook events are fetched; a used-up window is not waited for."""
 
     @property
     def whole_years(self) -> bool:

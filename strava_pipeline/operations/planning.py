@@ -1,4 +1,4 @@
-"""What a plan is computed from: counts of the lake, allowances of the budget. No call is made. The plan is core/plan.py's."""
+"""The inputs of a plan: counts of the lake, allowances of the budget. No call is made. The plan is core/plan.py's."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from strava_pipeline.lake.gold.fetch_selection import detail_candidates, select_
 from strava_pipeline.lake.gold.quality import is_gear_id, known_gear, unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import try_locked
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.listing_windows import listing_lock, recent_window, window_of
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 
-FEWEST = 2  # calls of a listing: whatever is new fills a page, and an empty one ends it
+FEWEST = 2  # calls of a listing: one page takes all that is new, and an empty one ends it
 
 
 def plan_backfill(
@@ -32,9 +32,9 @@ def plan_backfill(
     details: bool = True,
     sports: Sequence[str] = (),
 ) -> tuple[Plan, dict[int, ListingAtHand]]:
-    """The plan of the runs that whole years take, and the listings at hand that these would use instead of asking again.
+    """The plan of runs over whole years, and the existing listings that these would use instead of asking again.
 
-    `sports`: those whose details are fetched; none: all.
+    `sports`: those whose details are fetched; empty for all.
     """
     at_hand = _at_hand(run, source, years)
     of_sports = frozenset(sports) or None
@@ -49,7 +49,7 @@ def plan_job(
     listing: ListingOptions | None,
     details: DetailsOptions | None,
 ) -> Plan:
-    """The plan of one run over `years` with one listing, or none. What is new in a listing is not known before."""
+    """The plan of one run over `years` with one listing, or none. New activities in a listing are not known in advance."""
     if (
         listing is not None
         and window_of(run, source, listing, ()).mode == "all"
@@ -80,13 +80,13 @@ def plan_streams(run: RunContext, source: BudgetedSource, years: Sequence[int], 
 def _of_some(
     run: RunContext, source: BudgetedSource, by_year: Counter[int], limits: CallOptions | None, pages: int = 0
 ) -> Plan:
-    """The plan of calls for single activities, counted by year, and of so many pages of a listing."""
+    """The plan of calls for single activities, counted by year, and of `pages` pages of a listing."""
     years = tuple(YearPlan(year, None, by_year[year]) for year in sorted(by_year, reverse=True))
     return Plan(run.now(), years, source.allowances(limits), listing=pages, per_call=source.usual_per_call)
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
-    """The plan as it is shown: the shape of `plan --json` (docs/formats.md), which pages are made from, too."""
+    """The plan as it is shown: the shape of `plan --json` (docs/formats.md), from which pages are made, too."""
     return {
         "made_at": plan.made_at,
         "is_known": plan.is_known,
@@ -117,7 +117,7 @@ def _by_year(
     one_listing: bool,
     sports: frozenset[str] | None = None,
 ) -> Plan:
-    """The plan of whole years. `one_listing`: of all of them; else one for the years of each run."""
+    """The plan of whole years. `one_listing`: for all of them; otherwise one for the years of each run."""
     per_page = _per_page(source, listing)
     plans = year_plans(run.lake, run.years, years, at_hand, run.now(), sports)
     known = {plan.year: plan.activities or 0 for plan in plans}
@@ -141,7 +141,7 @@ def _by_year(
 def pages_left(
     several: Sequence[int], known: Mapping[int, int], at_hand: Mapping[int, ListingAtHand], per_page: int
 ) -> int:
-    """The calls of the listing of several years that one run makes; those of one at hand that broke off are made."""
+    """The remaining calls of one run's listing of several years; those of an existing interrupted listing are already made."""
     found = at_hand.get(several[0])
     if found is not None and found.changes is not None:
         return 0
@@ -163,7 +163,7 @@ def _at_hand(run: RunContext, source: BudgetedSource, years: Iterable[int]) -> d
 
 
 def _resumable(run: RunContext, source: BudgetedSource, years: Sequence[int]) -> Listing | None:
-    """What a run of the years would go on with; whoever is listing them right now is left alone."""
+    """The listing that a run of the years would resume; None if a run is listing them right now."""
     window = window_of(run, source, ListingOptions(mode="year", per_page=None, days=None), years)
     with try_locked(run.lake, listing_lock(source, window, years)) as free:
         if not free:

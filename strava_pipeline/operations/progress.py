@@ -1,4 +1,4 @@
-"""How far long work has come, shown to whoever watches: in Dagster's log, or by a terminal's progress bar (verbs/terminal.py)."""
+"""The progress of long work, shown in Dagster's log, or by a terminal's progress bar (verbs/terminal.py)."""
 
 import logging
 import sys
@@ -14,13 +14,13 @@ EVERY = 10.0  # seconds between two lines in a log
 
 
 Eta = Callable[[int], datetime | None]
-"""When the work will be done (UTC), after so many steps; None: not known. Counts the waits for limits."""
+"""When the work will be done (UTC), given the number of steps so far, or None if unknown. Includes the waits for limits."""
 
 
 class Progress(Protocol):
-    """Told of the beginning, each step and the end of some work. `total` None: not known beforehand.
+    """Receives the beginning, each step and the end of some work. `total` None: not known beforehand.
 
-    Without an `eta` what is left is reckoned from the mean speed: right for work that waits for no limit.
+    Without an `eta` the rest is estimated from the mean speed, which suits work that waits for no limit.
     """
 
     def begin(self, what: str, total: int | None, eta: Eta | None = None) -> None: ...
@@ -38,7 +38,7 @@ class Progress(Protocol):
 def progressing(
     progress: Progress, what: str, total: int | None, eta: Eta | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """The beginning and the end of some work around the body, which calls what it is given after each step."""
+    """The beginning and the end of some work around the body, which calls the yielded function after each step."""
     progress.begin(what, total, eta)
     try:
         yield progress.advance
@@ -47,7 +47,7 @@ def progressing(
 
 
 class BothProgress:
-    """Tells two: the log of the run, and whoever looks on."""
+    """Passes progress to two: the log of the run, and another watcher."""
 
     def __init__(self, first: Progress, second: Progress) -> None:
         self._both = (first, second)
@@ -74,7 +74,7 @@ class BothProgress:
 
 
 class LogProgress:
-    """A line every ten seconds, with how far, how fast and how long still."""
+    """A line every ten seconds: how far, how fast, how much time is left."""
 
     def __init__(self, log: logging.Logger, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._log, self._monotonic = log, monotonic
@@ -120,5 +120,5 @@ class LogProgress:
 
 
 def done_about(at: datetime | None) -> str:
-    """When it is done, as words that follow a number."""
+    """The expected end, as words that follow a number."""
     return f", done about {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else ""

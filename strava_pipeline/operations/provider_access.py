@@ -1,4 +1,4 @@
-"""What is kept here of the enabled providers beside Strava: the login, the newest listing, how the last step ended.
+"""The local records about enabled providers other than Strava: the login, the newest listing, how the last step ended.
 
 For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls of a run are providers.py's.
 """
@@ -11,7 +11,7 @@ from math import ceil
 
 from strava_pipeline.core.errors import LimitReachedError, PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError
+from strava_pipeline.core.sources import UnusableSourceError
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import (
@@ -39,9 +39,12 @@ class PossibleProvider:
     """A provider that this version knows, enabled or not.
 
     Args:
-        login_problem: why the provider can't be asked, for a person; None: its login is there.
-        priority: whose name and gear count; the lowest number wins. The person's choice, or else the record's.
-        capabilities, edits, kinds: as in its record (`ProviderSpec`), in alphabetical order.
+        enabled: by `providers.toml`.
+        login_problem: why the provider can't be asked, for a person; None: its login is there. Nothing was asked.
+        priority: whose name and gear count where several services have an activity: the lowest number that gives any. Strava
+            has 3.
+        capabilities, kinds: what the service gives besides the list of activities, to the login that is here.
+        edits: the fields that approved changes can change at the service.
     """
 
     title: str
@@ -77,10 +80,12 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPlan:
-    """The calls that listing some years of a provider takes at least.
+    """The minimum number of calls for listing some years of a provider.
 
-    `is_known`: all of the provider's activities were listed before, so that their number is known.
-    `quiet_day_calls`: those of a daily run that finds nothing new.
+    Args:
+        listing_calls: for listing the years; they count against no limit of Strava's.
+        is_known: all of the provider's activities were listed before; false: these are the fewest calls possible.
+        quiet_day_calls: what a daily run takes where nothing is new.
     """
 
     title: str
@@ -98,7 +103,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
             with reading(run.lake) as connection:
                 rows = rows_of_source(connection, name)
         spec = offered(name, settings)
-        # Where there is no list of a year, one of everything serves the runs of all years.
+        # Without a list by year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]
         size = min(settings.per_page, spec.rows_a_call)
@@ -110,7 +115,7 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
 
 
 def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> set[int]:
-    """The years of activities whose file can be fetched now: a limit or a failure kept it from coming before."""
+    """The years of activities whose file can be fetched now, after a limit or a failure prevented it before."""
     newest = next(listings(lake, provider, newest_first=True), None)
     if newest is None or "files" not in spec_of(provider).capabilities:
         return set()
@@ -120,12 +125,12 @@ def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: da
 
 
 def pulled_providers(lake: Lake) -> list[str]:
-    """The titles of the providers beside Strava of which anything is here."""
+    """The titles of the providers other than Strava with any data here."""
     return [spec_of(name).title for name in provider_names() if (lake.providers / name).exists()]
 
 
 class Ending:
-    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: what it had to leave."""
+    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: unfinished work."""
 
     stopped: Stopped | None = None
     problem: str = ""
@@ -135,7 +140,7 @@ class Ending:
 def outcome_kept(
     run: RunContext, provider: str, operation: str, note: Callable[[], object] = lambda: None
 ) -> Iterator[Ending]:
-    """Keep how the body ends as the outcome of the operation; what the body raises is kept in its words, and raised.
+    """Record how the body ends as the outcome of the operation; an exception of the body is recorded in its words, and re-raised.
 
     `note`: called at the end in any case.
     """

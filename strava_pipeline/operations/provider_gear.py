@@ -1,7 +1,7 @@
-"""Asking a provider, activity by activity, which gear was used: only where its list does not say it, and for what is new.
+"""Asking a provider, activity by activity, which gear was used: only if its list does not say it, and only for new activities.
 
-Each activity costs a call, so a listing of a year or of everything asks for none: the runs from the watermark and those of a
-month do, for activities that are new, or were edited since they were asked for.
+Each activity costs a call, so a listing of a year or of everything asks for none: the runs from the watermark and those
+of a month do, for activities that are new, or were edited since they were asked for.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ WHOLE = ("year", "all")  # the modes of listings that ask for no gear
 
 
 def fetch_gear_of_activities(run: RunContext, source: Source, mode: str, rows: Mapping[str, str]) -> set[str]:
-    """Ask for the gear of the activities that were just listed, and put the answers on disk; the ids of that gear.
+    """Ask for the gear of the activities that were just listed, and store the answers; returns the ids of that gear.
 
     Args:
         mode: of the listing.
         rows: by the provider's own id, a hash of the activity's row.
 
-    Raises LimitReachedError, and TransientError where the provider answers nothing usable.
+    Raises LimitReachedError, and TransientError if the provider gives no usable answer.
     """
     if source.spec.gear_of_activity is None or mode in WHOLE:
         return set()

@@ -1,7 +1,7 @@
-"""The steps of a run that ask a provider beside Strava: its listing, the gear that its activities name, and their files.
+"""The steps of a run that ask a provider other than Strava: its listing, the gear that its activities name, and their files.
 
-How a listing is fetched and landed is in pulling.py and feeds.py, the same for every provider. What files hold reaches gold
-by the steps that merge imports.
+How a listing is fetched and landed is in pulling.py and feeds.py, the same for every provider. The files' contents
+reach gold by the steps that merge imports.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -42,7 +42,7 @@ from strava_pipeline.operations.table_rules import Finding
 
 @dataclass(frozen=True, slots=True)
 class GearFetched(Numbers):
-    """What came beside the activities: answers about gear, and why there are none; what the provider doesn't show."""
+    """Further results of a listing: answers about gear, or why there are none; activities that the provider doesn't show."""
 
     gear_answers: int
     gear_problem: str
@@ -53,9 +53,9 @@ class GearFetched(Numbers):
 def list_provider_activities(
     run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
 ) -> StepReport:
-    """List activities of the provider, then fetch its gear if that is due. `asset`: the name that the report is of.
+    """List activities of the provider, then fetch its gear if that is due. `asset`: the name in the report.
 
-    What goes wrong with gear is reported and stops nothing: the activities are on disk.
+    Failures with gear are reported and stop nothing: the activities are on disk.
     """
     answers, name = 0, source.spec.name
     if limit := limit_in_force(run, name):
@@ -86,7 +86,7 @@ def list_provider_activities(
 
 
 def unasked(asset: str, rule: str, limit: LimitReachedError, calls: int = 0) -> StepReport:
-    """The report of a step that a limit kept from asking for anything but what a login takes."""
+    """The report of a step that a limit kept from making any call beyond those of a login."""
     found = Finding(rule, False, advice=str(limit), refuses=False)
     return StepReport(asset, [Calls(calls)], findings=[found], stopped=limit)
 
@@ -96,7 +96,7 @@ UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows
 
 
 def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool:
-    """Whether gear is to be fetched: each week, and a day after the last time where activities name unknown gear."""
+    """Whether gear is to be fetched: each week, and a day after the last time if activities name unknown gear."""
     if "gear" not in source.spec.kinds or "gear" not in source.client.spec.kinds:
         return False
     name = source.spec.name
@@ -108,9 +108,9 @@ def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool
 
 
 def pull_kind(run: RunContext, source: Source, kind: Kind, after: int | None = None, before: int | None = None) -> int:
-    """Fetch all of the account's data of a kind, each answer on disk before the next call; how many answers came.
+    """Fetch all of the account's data of a kind, each answer on disk before the next call; returns the number of answers.
 
-    `after`, `before`: bounds of its days, where it has any (epoch seconds; None: no bound).
+    `after`, `before`: bounds of its days, if it has any (epoch seconds; None: no bound).
     """
     if kind not in source.spec.kinds or kind not in source.client.spec.kinds:
         return 0
@@ -120,7 +120,7 @@ def pull_kind(run: RunContext, source: Source, kind: Kind, after: int | None = N
     def land(answer: Received) -> None:
         try:
             source.spec.kinds[kind](parse_json(answer.body))
-        except Exception as error:  # what is on disk must be readable, or every merge would stop at it
+        except Exception as error:  # stored answers must be readable, or every merge would stop at them
             raise TransientError(
                 f"{source.spec.title}: an answer about {kind} has another shape", body=answer.body
             ) from error
@@ -136,13 +136,14 @@ def bring_provider_files(
 ) -> StepReport:
     """Fetch the files of activities of `years` that lack a track, merge their rows of the table `files`, and match again.
 
-    The steps of that table and of matches can't follow in the same run, because they are above these files in the graph.
+    The steps of that table and of matches can't follow in the same run, because they are above these files in the
+    graph.
     """
     limit = limit_in_force(run, source.spec.name) if auto_files else None
     report = fetch_provider_files(run, source, years, auto_files=auto_files, limits=limits, limit=limit)
     with writing(run.lake) as connection:
         merge_files(connection, run.lake)
-    match(run)  # what the files hold is evidence
+    match(run)  # the contents of the files are evidence
     return report
 
 
@@ -155,16 +156,16 @@ def fetch_provider_files(
     limits: ImportLimits = ImportLimits(),
     limit: LimitReachedError | None = None,
 ) -> StepReport:
-    """Fetch and read the files of the activities of `years` of which no source has a track, newest first, each once.
+    """Fetch and read the files of the activities of `years` without a track from any source, newest first, each once.
 
     The activities have been merged before.
 
     Args:
-        auto_files: whether files are fetched at all. Where not, those that came before are still read.
+        auto_files: whether files are fetched at all. If not, earlier ones are still read.
         limits: how much of a file is read.
         limit: why nothing may be asked for now.
 
-    Raises NeedsLoginError; TransientError where the provider answers nothing any more.
+    Raises NeedsLoginError; TransientError if the provider no longer answers.
     """
     report = YearsReport("file", f" of {source.spec.title}", by_year=dict.fromkeys(years, 0))
     fetch = _FileFetch(run, source, report)
@@ -181,7 +182,7 @@ def fetch_provider_files(
 
 @dataclass(slots=True)
 class _FileFetch(SourceCalls):
-    """One run's fetching of files at a provider: the client of `fetch_each`, and what became of the files.
+    """One run's fetching of files at a provider: the client of `fetch_each`, and the results.
 
     Args:
         given_up: why the step ended early though no limit stopped it.
@@ -222,7 +223,7 @@ class _FileFetch(SourceCalls):
             self.report.waiting_for_retry += len(fetched.failed_ids)
 
     def _items(self) -> Iterator[WantedFile]:
-        """The files that are due, until so many fail in a row that it is not the fault of single activities."""
+        """The files that are due, until so many fail in a row that single activities can't be the cause."""
         folder = self.run.lake.files_of(self.source.spec.name)
         for activity in self._due.values():
             if len(self.report.fetched.failed_ids) - self._failed_before >= OUTAGE:

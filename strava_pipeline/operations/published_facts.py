@@ -1,4 +1,4 @@
-"""What is published, what came in by files and archives, and what waits for a decision. Makes no call."""
+"""The published data, imports of files and archives, and decisions that wait. Makes no call."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -73,7 +73,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
 
 
 def _left_out(views: Mapping[str, str], files: int) -> Iterator[Fact]:
-    """The user's views that are not published, and files that could not be read whole."""
+    """The user's views that are not published, and files that could not be read completely."""
     for name, why in views.items():
         yield warning(f"view {name}", f"left out: {why}", "Correct the file; the next publish takes it in.")
     if files:
@@ -82,7 +82,7 @@ def _left_out(views: Mapping[str, str], files: int) -> Iterator[Fact]:
 
 
 def imported(settings: Settings, now: datetime) -> Iterator[Fact]:
-    """What came in by archives and files, and the first year with an activity where earlier ones hold nothing."""
+    """Imports of archives and files, and the first year with an activity if earlier ones are empty."""
     lake = Lake(settings.data_dir)
     if found := list(imports(lake)):
         at = found[-1].manifest.received_at

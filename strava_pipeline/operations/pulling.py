@@ -1,6 +1,6 @@
-"""Fetch and land a listing: the loop between the client and the lake. Which window is asked for is listing_windows.py's.
+"""Fetching and landing a listing: the loop between the client and the lake. The windows are listing_windows.py's.
 
-A limit ends the work early and stands in the report; what came before is on disk. Everything else raises.
+A limit ends the work early and stands in the report; earlier answers are on disk. Everything else raises.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,12 +43,11 @@ Stopped = BudgetExhaustedError | CallCapReachedError | LimitReachedError
 
 @dataclass(frozen=True, slots=True)
 class PullReport(Numbers):
-    """What a listing brought, or one for each stretch of the years. `listing_resumed`: it went on with an earlier one.
+    """The results of a listing, or of one for each stretch of the years. `listing_resumed`: it continued an earlier one.
 
-    `stopped`: the limit that ended it early; further stretches were then not listed.
-    `gear_ids`: the gear that the activities name.
-    `row_hashes`: by a provider's own id, a hash of each row of the listing, where a call gets the gear of each.
-    `as_of`: of the oldest page that is older than this run, if it used any.
+    `stopped`: the limit that ended it early; further stretches were then not listed. `gear_ids`: the gear that the
+    activities name. `row_hashes`: by a provider's own id, a hash of each row of the listing, if gear takes a call each.
+    `as_of`: the time of the oldest page that is older than this run, if it used any.
     """
 
     manifests: tuple[Manifest, ...] = field(repr=False)
@@ -62,7 +61,7 @@ class PullReport(Numbers):
 
     @property
     def manifest(self) -> Manifest:
-        """That of the listing which was made last."""
+        """The manifest of the listing made last."""
         return self.manifests[-1]
 
     @property
@@ -71,7 +70,7 @@ class PullReport(Numbers):
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that was asked for was listed to its end."""
+        """Whether everything asked for was listed completely."""
         return self.stopped is None and all(manifest.complete for manifest in self.manifests)
 
     def shown(self) -> dict[str, Any]:
@@ -88,7 +87,7 @@ class PullReport(Numbers):
         )
 
     def __add__(self, later: "PullReport") -> "PullReport":
-        """Both as one."""
+        """Both reports combined."""
         return PullReport(
             (*self.manifests, *later.manifests),
             self.calls + later.calls,
@@ -103,7 +102,7 @@ class PullReport(Numbers):
 
 @dataclass(slots=True)
 class _Received:
-    """What the pages of this run hold: rows, bytes and the ids of gear; and hashes of the rows of the whole listing."""
+    """The contents of this run's pages: rows, bytes and the ids of gear; and hashes of the rows of the whole listing."""
 
     rows: int = 0
     bytes: int = 0
@@ -117,7 +116,7 @@ class _Received:
         self._add_hashes(page.read.activities)
 
     def add_earlier(self, listing: Listing) -> None:
-        """Note the rows of a listing that an earlier run began: it may have ended before it asked for their gear."""
+        """Add the rows of a listing that an earlier run began: it may have ended before it asked for their gear."""
         for _, activities in listing.pages() if self.row_hashes is not None else ():
             self._add_hashes(activities)
 
@@ -148,12 +147,12 @@ def pull_listing(
     *,
     since: datetime | None = None,
 ) -> PullReport:
-    """List a window, each page on disk before the next call; goes on where an earlier listing of it broke off.
+    """List a window, each page on disk before the next call; continues an interrupted listing of it.
 
-    What may have changed since pages that are older than the run is then looked at again, where the source lists by time.
-    `years`: of which the window is where the mode says so; without a gap (`listed_together`).
-    A source that shows all at once is read whole, whatever is asked for.
-    `since`: a complete listing that began before that is not used again.
+    If the source lists by time, the part that may have changed since pages older than the run is then listed again.
+    `years`: the window's years, if the mode uses them; without a gap (`listed_together`). A source that shows
+    everything at once is read completely, whatever is asked for. `since`: a complete listing that began before that is
+    not used again.
     """
     if "whole" in source.spec.capabilities:
         return _read_whole(run, source, config)
@@ -212,7 +211,7 @@ def _list(
 
 
 def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence[int]) -> int | None:
-    """How many rows a listing of years or of everything had as published, for its progress; None: not known."""
+    """The number of rows that a listing of years or of everything had in the published data, for progress, or None if unknown."""
     if window.mode not in ("year", "all") or not run.lake.snapshot.exists():
         return None
     with snapshot(run.lake) as connection:
@@ -226,7 +225,7 @@ def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence
 def _resumed(
     run: RunContext, source: Source, config: ListingOptions, window: Window, since: datetime | None
 ) -> Listing | None:
-    """The listing to go on with, as this run's; None: a new one begins."""
+    """The listing to continue, as this run's, or None to begin a new one."""
     earlier = resumable_listing(
         run.lake,
         window,
@@ -235,7 +234,7 @@ def _resumed(
         years=run.years,
         source=source.spec.name,
         account=source.account_name,
-        # Where there is no list of a year, one of everything serves the runs of all years.
+        # Without a list by year, one of everything serves the runs of all years.
         also_used=not is_by_start(source.spec.name) and config.mode != "all",
         since=since,
     )
@@ -249,14 +248,14 @@ def _resumed(
 
 
 def _span(source: Source, window: Window, earlier: Listing | None) -> Span:
-    """What is still to be asked for."""
+    """The span still to be asked for."""
     if earlier is None or not is_by_start(source.spec.name):
         return (window.after, window.before)
     return earlier.remaining_window()
 
 
 def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> PullReport:
-    """Read all that a source shows, and land it as a listing without bounds; nothing where it shows what it did before."""
+    """Read everything that a source shows, and land it as a listing without bounds; does nothing if it is unchanged."""
     reader, name = cast(WholeReader, source.client_for(config)), source.spec.name
     window = Window(mode="all", after=None, before=None)
     with run.exclusive(f"reading-{name}"):
@@ -265,7 +264,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
         whole = reader.read_whole(before[1] if before else None)
         received = _Received()
         if whole is None and before is not None:
-            before[0].claim(run.run_id)  # what a person says of this run's listing is said of that one
+            before[0].claim(run.run_id)  # a person's decision about this run's listing applies to that one
             return received.report(before[0].manifest, 0, resumed=True, stopped=None)
         assert whole is not None, "without a reading before, everything is new"
         for original in whole.originals:
@@ -280,7 +279,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
 def _pages(
     run: RunContext, source: Source, client: Lister, per_page: int, asked: Span, earlier: Listing | None
 ) -> Iterator[Page]:
-    """What is still to be listed; nothing where the earlier listing is complete."""
+    """The pages still to be listed; empty if the earlier listing is complete."""
     if earlier is not None and earlier.manifest.complete:
         return iter(())
     require_writable(run.lake, earlier.folder if earlier else run.lake.listings_of(source.spec.name))
@@ -290,7 +289,7 @@ def _pages(
 
 
 def landed_pages(listing: Listing) -> list[tuple[int, Any]]:
-    """Number and content, parsed from JSON, of the pages of a listing; nothing where one can't be read."""
+    """Number and content, parsed from JSON, of the pages of a listing; empty if one can't be read."""
     try:
         return [
             ((page.request or {}).get("page", 0), unpacked_json(listing.folder / page.file))
@@ -303,7 +302,7 @@ def landed_pages(listing: Listing) -> list[tuple[int, Any]]:
 def _pages_again(
     run: RunContext, source: Source, client: Lister, per_page: int, listing: Listing | None
 ) -> Iterable[Page]:
-    """Ask again for what may have moved past between two pages, and land it: hardly ever anything."""
+    """Ask again for activities that may have slipped past between two pages, and land them: hardly ever anything."""
     if listing is None or not is_by_start(source.spec.name) or not _is_of_the_same_login(source, listing):
         return
     for span in doubtful_spans(run.lake, listing, run.years):
@@ -313,14 +312,14 @@ def _pages_again(
 
 
 def _land(run: RunContext, listing: Listing, asked: Span, page: Page) -> None:
-    """Put a page on disk, with what was asked for: `asked` is the listing's window, or what of it was left."""
+    """Store a page, with its request: `asked` is the listing's window, or the rest of it."""
     request = {name: value for name, value in zip(("after", "before"), asked, strict=True) if value is not None}
     request |= {"per_page": page.per_page, "page": page.number}
     listing.land(page.read, page.body, request, page.fetched_at, run.years)
 
 
 def _ended(run: RunContext, source: Source, window: Window, listing: Listing | None) -> Listing:
-    """The listing, marked as ended where no empty page shows it; a new one where the window has not even a page."""
+    """The listing, marked as ended if no empty page shows it; a new one if the window has no page."""
     listing = listing or source.begin_listing(window, run.now(), source.account())
     if not listing.manifest.complete and not listing.manifest.has_lost:
         listing.mark_ended()
@@ -328,6 +327,6 @@ def _ended(run: RunContext, source: Source, window: Window, listing: Listing | N
 
 
 def _is_of_the_same_login(source: Source, listing: Listing) -> bool:
-    """Whether the present login sees what that of the listing's first page saw."""
+    """Whether the present login sees the same as the login of the listing's first page."""
     said = listing.manifest
     return source.account() == Account(said.athlete_id, said.account, said.sees_private)

@@ -1,6 +1,6 @@
-"""How a daily run ends after its listing, where that brought nothing and nothing else is due.
+"""Ending a daily run after its listing, if that brought nothing and nothing else is due.
 
-What is due is asked of those who would do it, and where nobody can say, the run goes on.
+Whether work is due is asked of the steps that would do it; if that is unknown, the run continues.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import reading, transaction
 from strava_pipeline.lake.imports.merge import has_fresh_files
 from strava_pipeline.lake.shards import are_shards_current
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.compacting import years_to_publish
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.insights import write_insights_of, years_without_insights
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import PUBLISHED, StepReport
 
-_COPIED_AGAIN = OLD * 0.75  # before doctor warns of a copy that lacks the pages of quiet listings
+_COPIED_AGAIN = OLD * 0.75  # a copy this old gets the pages of quiet listings, before doctor warns of it
 
 
 def end_if_quiet(
     run: RunContext, strava: BudgetedSource, listed: StepReport, details: DetailsOptions, years: Sequence[int]
 ) -> list[StepReport]:
-    """What a run reports that ends after its listing, `listed`; where it goes on, `listed` alone, and what is due."""
+    """The reports of a run that ends after its listing, `listed`; if it continues, `listed` alone, with the work that is due."""
     settings, lake = strava.settings, run.lake
     if due := what_is_due(run, settings, listed, details, years):
         return [_noting(listed, due=due)]
@@ -60,7 +60,7 @@ def _noting(listed: StepReport, **more: str) -> StepReport:
 def what_is_due(
     run: RunContext, settings: Settings, listed: StepReport, details: DetailsOptions, years: Sequence[int]
 ) -> str:
-    """What a run over `years` has to do after its listing, in a word: the first thing that was found; empty: nothing."""
+    """The work of a run over `years` after its listing, in a word: the first found; may be empty."""
     lake, now = run.lake, run.now()
     mine = [each for each in listings(lake) if each.manifest.run_id == run.run_id]
     if (
@@ -89,14 +89,14 @@ def what_is_due(
                 return "details"
     if not are_shards_current(lake, years, run.years):
         return "shards"
-    if settings.export_url is not None:  # what is missing elsewhere is known there alone
+    if settings.export_url is not None:  # what PostgreSQL lacks is known only there
         return "export"
     return "copy" if settings.is_copied and _lacks_files(run, settings) else ""
 
 
 def _lacks_files(run: RunContext, settings: Settings) -> bool:
-    """Whether the second copy lacks more than what quiet listings brought since, or is so old that they are due, too."""
-    from strava_pipeline.operations.copying import beside  # whoever makes no copy needs none of it
+    """Whether the second copy lacks more than the results of quiet listings since, or is so old that these are due, too."""
+    from strava_pipeline.operations.copying import beside  # not needed without a copy
 
     gather_beside(run.lake, beside(run.lake, settings))
     age = copy_age(run.lake, settings.copy_place)

@@ -1,7 +1,7 @@
 """Reading the files of imports and providers that were not read yet, on all cores.
 
-Each process reads a file and puts its reading on disk. No Dagster here: a process that reads files starts fast. How a file
-is read is ingest's, where it lies the lake's.
+Each process reads a file and stores its reading. No Dagster here: a process that reads files starts fast. How a file is
+read is ingest's, where it lies the lake's.
 """
 
 import logging
@@ -46,10 +46,10 @@ class UnreadFile:
 def unread_files(
     lake: Lake, *, is_read: Callable[[Lake, str], bool] = has_reading, raised_to: ImportLimits | None = None
 ) -> list[UnreadFile]:
-    """The files of activities that came and were not read yet, the largest first: then no core waits for the last one.
+    """The unread files of activities, the largest first, so that no core waits for the last one.
 
-    `is_read`: whether the file with this hash has a reading; a rebuild asks whether that reading is whole.
-    `raised_to`: so are files of which a lower limit kept something back. Their activities are to be made again.
+    `is_read`: whether the file with this hash has a reading; a rebuild asks whether that reading is complete.
+    `raised_to`: also files of which a lower limit kept something back. Their activities are to be made again.
     """
     found: dict[str, UnreadFile] = {}
     for given in all_provider_files(lake):
@@ -70,7 +70,7 @@ def unread_files(
 
 
 def _fits(file: ImportedFile, limits: ImportLimits) -> bool:
-    """Whether a file that was held back as too large no longer is."""
+    """Whether a file that was held back as too large now fits."""
     return file.role == "activity" and file.size <= limits.file_bytes
 
 
@@ -87,7 +87,7 @@ def read_files(
     limits: ImportLimits = ImportLimits(),
     processes: int | None = None,
 ) -> int:
-    """Read them; how many had a problem. What is read is on disk at once, so that a run that is ended goes on behind it."""
+    """Read the files; returns how many had a problem. Each result is on disk at once, so that a later run continues after it."""
     count = min(processes or os.cpu_count() or 1, len(files) // FEW + 1)
     problems = 0
     for failed in _read_alone(lake, files, limits) if count == 1 else _read_together(lake, files, limits, count):
@@ -98,7 +98,7 @@ def read_files(
 
 @dataclass(frozen=True, slots=True)
 class FilesRead(Numbers):
-    """What reading came to; `first_problems` with the files' names, as far as they have a reading."""
+    """The results of reading; `first_problems` with the files' names, if they have a reading."""
 
     files_read: int = 0
     files_with_problems: int = 0
@@ -110,7 +110,7 @@ class FilesRead(Numbers):
 
 
 def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> FilesRead:
-    """Read the files that were not read yet. The caller holds their lock."""
+    """Read the unread files. The caller holds their lock."""
     files = unread_files(lake)
     if not files:
         return FilesRead()
@@ -149,9 +149,10 @@ def _read_together(lake: Lake, files: list[UnreadFile], limits: ImportLimits, pr
 
 
 def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()) -> bool:
-    """Read a file and put on disk what it came to; whether it has a problem.
+    """Read a file and store the result; returns whether it has a problem.
 
-    One whose bytes are gone or damaged has no reading, so that it is read when they are back; or that of another version.
+    A file whose bytes are gone or damaged gets no reading, so that it is read when they are back; or keeps another
+    version's.
     """
     try:
         body = stored_bytes(lake, each.sha256)

@@ -1,4 +1,4 @@
-"""A rebuild: everything downstream of bronze, all years at once; and the look of every run whether one is due.
+"""A rebuild: everything derived from bronze, all years at once; and every run's check whether one is due.
 
 How a rebuild works is lake/rebuild.py's.
 """
@@ -34,13 +34,13 @@ REBUILT = {
     "activities": "activities_all",
     **{name: name for name in ("activity_history", *MATCH_TABLES, *DETAIL_TABLES, QUARANTINE.name)},
 }
-"""The assets that a rebuild makes, and the table whose rows they hold."""
+"""The assets that a rebuild makes, and the tables of their rows."""
 
 
 def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
-    """Rebuild the warehouse if that is due; after an undone import or a newer reading, tracks and insights too.
+    """Rebuild the warehouse if due; after an undone import or a newer reading, tracks and insights too.
 
-    Returns the run as it goes on.
+    Returns the run's updated context.
     """
     lake, years = run.lake, run.years
     said: list[str] = []
@@ -65,7 +65,7 @@ def bring_up_to_date(run: RunContext, settings: Settings) -> RunContext:
 
 
 def remake_imports(run: RunContext, limits: ImportLimits) -> None:
-    """Read the files of imports whose readings are not whole, and make the activities of all imports again."""
+    """Read the files of imports with incomplete readings, and make the activities of all imports again."""
     with run.exclusive(LOCK):
         files = unread_files(run.lake, is_read=is_reading_intact, raised_to=limits)
         if files:
@@ -75,7 +75,7 @@ def remake_imports(run: RunContext, limits: ImportLimits) -> None:
 
 
 def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
-    """Rebuild and publish, then tracks and insights; what is reported of each asset, by year."""
+    """Rebuild and publish, then tracks and insights; returns the reports of each asset, by year."""
     said: list[str] = []
     rebuild(
         run.lake,
@@ -86,7 +86,7 @@ def rebuild_all(run: RunContext, settings: Settings) -> list[StepReport]:
         changed=said.append,
     )
     make_tracks(run, run.years.all)
-    publish(run.lake)  # what is computed of tracks
+    publish(run.lake)  # values computed from tracks
     opened = partial(snapshot, run.lake)
     insights = write_insights_of(run, opened, run.years.all, settings.timezone, settings.insight_sports)
     remove_old_readings(run.lake)

@@ -1,4 +1,4 @@
-"""Whether a person's request can be carried out, before it is kept, and which years it concerns. Nothing is sent or written."""
+"""Whether a person's request can be carried out, before it is stored, and its years. Nothing is sent or written."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from strava_pipeline.operations.years import year_range
 
 
 def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
-    """Raise MisuseError where a run would have nothing to do, or could not do it."""
+    """Raise MisuseError if a run would have nothing to do, or could not do it."""
     match wanted:
         case PullWanted(provider=name):
             _refuse_service(settings, name)
@@ -73,7 +73,7 @@ def _refuse_service(settings: Settings, name: str) -> None:
 
 
 def _refuse_nobody(settings: Settings) -> None:
-    """MisuseError where there is no service that can be asked."""
+    """Raise MisuseError if there is no service to ask."""
     reasons = [missing_login(name, settings) for name in used_sources(settings)]
     if not reasons:
         raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
@@ -82,7 +82,7 @@ def _refuse_nobody(settings: Settings) -> None:
 
 
 def years_of_approved(settings: Settings, ids: Collection[str], now: datetime) -> list[int]:
-    """The partitions of the approved changes, or of these of them. Raises MisuseError where nothing of it is approved."""
+    """The partitions of the approved changes, or of those among `ids`. Raises MisuseError if none of them is approved."""
     years = year_range(settings.first_year, now)
     states = states_now(Lake(settings.data_dir), settings, now)
     if others := [key for key in ids if key not in states or states[key].state != "approved"]:
@@ -94,7 +94,7 @@ def years_of_approved(settings: Settings, ids: Collection[str], now: datetime) -
 
 
 def paths_of_import(lake: Lake, names: Collection[str]) -> list[Path]:
-    """The files and folders in data/inbox/files that are to be taken in; of no names, all. Raises MisuseError."""
+    """The files and folders in data/inbox/files to import; all without names. Raises MisuseError."""
     folder = lake.inbox_files
     there = {path.name: path for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {}
     if unknown := [name for name in names if name not in there]:

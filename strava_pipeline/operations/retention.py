@@ -1,6 +1,6 @@
-"""Retention at the beginning of a run: what STRAVA_API_KEEP_DAYS lets expire, announced a day before the first time.
+"""Retention at the beginning of a run: the expiry by STRAVA_API_KEEP_DAYS, announced a day before the first time.
 
-How it leaves the lake is lake/retention.py's.
+How data leave the lake is lake/retention.py's.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ _LOCK = "retention"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many activities leave with the next run, `staying` of them with what others tell of them, and how many have left.
+    """How many activities leave with the next run, how many of them stay with other sources' values, and how many have left.
 
-    `not_before`: the first time; None: it was, or nothing was announced yet.
+    `not_before`: the first time, or None if it has passed, or nothing was announced yet.
     """
 
     days: int
@@ -43,7 +43,7 @@ class Retention:
 
 
 def retention(lake: Lake, days: int, now: datetime) -> Retention:
-    """What the setting comes to now. Reads only."""
+    """The setting's present effect. Reads only."""
     expired = expired_ids(lake)
     due, staying = read_if_usable(
         lake,
@@ -58,10 +58,10 @@ def retention(lake: Lake, days: int, now: datetime) -> Retention:
 
 
 def let_expire(run: RunContext, settings: Settings) -> None:
-    """Let expire what is due, and complete what an interrupted run began. The first time is announced, and waits for NOTICE."""
+    """Expire due data, and complete an interrupted expiry. The first time is announced, and waits for NOTICE."""
     lake, days = run.lake, settings.api_keep_days
     if days is None:
-        lake.expiry_announced.unlink(missing_ok=True)  # whoever sets it again is told again
+        lake.expiry_announced.unlink(missing_ok=True)  # if it is set again, the person is notified again
     if not lake.working.exists() or (days is None and not expired_ids(lake)):
         return
     with run.exclusive(_LOCK):
@@ -73,7 +73,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
             lake.shape_of(STRAVA).unlink(missing_ok=True)  # it names gear; what stays is looked at again
-        with run.exclusive(lock_of(STRAVA)):  # whoever follows events writes to their listings
+        with run.exclusive(lock_of(STRAVA)):  # runs that follow events write to their listings
             remove_from_bronze(lake, until, run.years, run.now())
         if years := remove_from_gold(lake, run.years):
             make_tracks(run, years)

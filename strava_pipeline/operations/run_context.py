@@ -1,7 +1,7 @@
-"""What every operation is given: where the run works, which years there are, what time it is, and where progress goes.
+"""The context of every operation: where the run works, the years, the time, and where progress goes.
 
-Settings, sources and whatever one asset leaves for the next do not belong here: settings are arguments of those operations
-that need them, a source is another object (source.py), and results are on disk.
+Settings, sources and results for the next asset do not belong here: settings are arguments of the operations that need
+them, a source is another object (source.py), and results are on disk.
 """
 
 from contextlib import AbstractContextManager
@@ -31,8 +31,8 @@ class RunContext:
         progress: is informed of how far long work has come.
         who: names the run to others who wait for a lock that it holds.
         run_id: Dagster's; None where no run is at work.
-        has_rebuilt: this run began by rebuilding and publishing the warehouse.
-        changes: a sentence about what changed then because files were read again.
+        has_rebuilt: whether this run began by rebuilding and publishing the warehouse.
+        changes: a sentence about the changes then because files were read again.
         logs_dir: where its log is.
     """
 
@@ -47,7 +47,7 @@ class RunContext:
     logs_dir: Path | None = None
 
     def now(self) -> datetime:
-        """The server's time (UTC), as far as an answer has shown it."""
+        """The server's time (UTC), as far as known from answers."""
         return self.clock.now()
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
@@ -63,7 +63,7 @@ def run_context(
     run_id: str | None = None,
     clock: ServerClock | None = None,
 ) -> RunContext:
-    """The circumstances that `settings` describe. Read are providers.toml and what the last process noted of the server's clock.
+    """The context that `settings` describe. Reads providers.toml and the last process's record of the server's clock.
 
     Raises UnusableProvidersError.
     """

@@ -1,7 +1,7 @@
-"""Whether answers look as their source's record expects: what bronze has of a source, and how it differs from what is known.
+"""Whether answers have the shape that their source's record expects: bronze's fields of a source, and the differences.
 
-What was counted is kept in data/state/shapes/NAME.json, so that each page is looked at once; with another record, or without the
-file, all pages are.
+The counts are kept in data/state/shapes/NAME.json, so that each page is read once; after a change of the record, or
+without the file, all pages are.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ SHAPE = "shape"  # the name of the check
 
 
 class Seen(BaseModel):
-    """What the pages of a source have held.
+    """The contents of the pages of a source.
 
     Args:
         record: a hash of the record that read them.
         upto: the number of the last page.
         rows: how many activities they had.
-        paths: of each path how often each type came.
-        sports: how often each sport came that nobody maps.
-        gear: the ids of gear that activities name, where the source gives gear.
+        paths: for each path how often each type came.
+        sports: how often each unmapped sport came.
+        gear: the ids of gear that activities name, if the source gives gear.
     """
 
     record: str
@@ -47,7 +47,7 @@ class Seen(BaseModel):
 
 
 def seen_of(lake: Lake, source: str) -> Seen:
-    """What bronze has of a source, with the pages that came since the last look."""
+    """The counts of a source's pages in bronze, including pages since the last look."""
     path = lake.shape_of(source)
     record = hashlib.blake2b(record_file(source).read_bytes(), digest_size=8).hexdigest()
     with locked(lake, f"shape-{source}"):
@@ -93,7 +93,7 @@ def _mapped_sports(source: str) -> tuple[str, Collection[str]]:
 
 
 def shape_report(lake: Lake, source: str) -> dict[str, Any]:
-    """How the answers of a source differ from what is known of them, with sports and gear that nobody maps."""
+    """The differences between a source's answers and its record, with unmapped sports and gear."""
     seen = seen_of(lake, source)
     found = known_shape(source).differences(Shape(source, seen.paths))
     _, mapped = _mapped_sports(source)
@@ -110,7 +110,7 @@ def shape_report(lake: Lake, source: str) -> dict[str, Any]:
 
 
 def shape_finding(lake: Lake, source: str) -> Finding:
-    """What the check `shape` of a source says. Fields that are merely unknown break nothing: they stay in `extra`."""
+    """The finding of a source's check `shape`. Merely unknown fields break nothing: they stay in `extra`."""
     report = shape_report(lake, source)
     found = {name: value for name, value in report.items() if name == "rows" or (value and name != "paths")}
     broken = [name for name in found if name not in ("rows", "unknown_fields")]

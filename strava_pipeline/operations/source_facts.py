@@ -1,4 +1,4 @@
-"""How each source stands that is used here: its login, its lists, its limits, what failed, what it withholds. Makes no call."""
+"""The state of each used source: its login, listings, limits, failures, withheld activities. Makes no call."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -10,8 +10,7 @@ from typing import Any
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.facts import Fact, Measure, State, ok, problem, skipped, warning
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError, refused_sources
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import STRAVA, UnusableSourceError, refused_sources
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.environment.settings import Settings
@@ -56,7 +55,7 @@ EVENTS = Measure(
 
 
 def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
-    """The facts of Strava, where it is used, and of each enabled source; of providers.toml where it can't be followed.
+    """The facts of Strava, if used, and of each enabled source; of providers.toml if it can't be used.
 
     Raises UnusableProvidersError.
     """
@@ -163,7 +162,7 @@ def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) ->
 
 
 def _limits(settings: Settings, lake: Lake, name: str, now: datetime) -> list[Fact]:
-    """The calls that are left, of a budget, or as the service said last, while that holds."""
+    """The calls that are left: of a budget, or by the service's last statement while that is valid."""
     if "budget" in spec_of(name).capabilities:
         remaining = registry.budget(name, settings, system_clock(settings)).remaining()
         found = [(str(each.ceiling), each.limit, each.left, each.resets_at) for each in remaining.ceilings]
@@ -227,7 +226,7 @@ def _quarantine(name: str, held: list[FailingActivity], rows: int) -> Fact:
 
 
 def _not_used(lake: Lake) -> Iterator[Fact]:
-    """Sources that other packages bring in vain, and those of another version of which data are here."""
+    """Sources that other packages bring in vain, and those of another version whose data are here."""
     for error in refused_sources():
         yield problem(PROVIDERS, str(error), "The others are used.")
     for name in lake.listed_sources[1:]:
@@ -238,7 +237,7 @@ def _not_used(lake: Lake) -> Iterator[Fact]:
 
 
 def _enabled(settings: Settings, enabled: Collection[str]) -> Iterator[Fact]:
-    """Which sources providers.toml enables, and what of it has no effect."""
+    """The sources that providers.toml enables, and its lines without effect."""
     path = settings.providers_config
     if unread := providers_file(path).without_effect():
         text = f"keys of {path} without effect: {'; '.join(unread)}"

@@ -1,10 +1,9 @@
-"""The sources of one run, each with one client however many steps use it."""
+"""The sources of one run, each with one client for all steps."""
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source
 
 
 def source_of(name: str, settings: Settings, run: RunContext) -> Source:

@@ -1,6 +1,6 @@
-"""What a step of a run is asked for and what it reports, the same for every asset. The work is in the *_steps modules.
+"""The input and the report of a run's step, the same for every asset. The work is in the *_steps modules.
 
-What it counted are records (core/numbers.py). How long a step took is measured by whoever calls it.
+Counts are records (core/numbers.py). How long a step took is measured by its caller.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -12,9 +12,9 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.lake.gold.quality import Agreement
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import others_at_work
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.table_rules import (
     CHECKED,
     Finding,
@@ -37,13 +37,13 @@ class Markdown(str):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a step is asked for.
+    """The input of a step.
 
     Args:
-        years: the run's; all, where checks alone are made.
-        assets: the assets to make; none where checks alone are made.
+        years: the run's; all, if only checks are made.
+        assets: the assets to make; empty if only checks are made.
         checks: the assets whose check is made.
-        run_id: this very run's, by which its lock is named (a RunContext has that of the first of several attempts).
+        run_id: this very run's, for the name of its lock (a RunContext has that of the first of several attempts).
     """
 
     years: list[int]
@@ -54,15 +54,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What a step reports of one asset.
+    """A step's report about one asset.
 
     Args:
         asset: its name.
-        numbers: what the work came to; None: the asset was checked only.
+        numbers: the results of the work, or None if the asset was only checked.
         rows: how many the asset has in all.
         by_year: numbers of single years.
-        findings: what was found of the rules of its checks, as far as these were asked for.
-        notes: more in words; `result`: why there was nothing to do, in place of a line; `skipped`: why the run ends here.
+        findings: the findings about its checks' rules, as far as these were asked for.
+        notes: more in words; `result`: why there was nothing to do, instead of a line; `skipped`: why the run ends
+            here.
         stopped: the limit or the outage that ended the work early.
         ends: nothing is due below, so the run ends with this step.
     """
@@ -86,13 +87,13 @@ class StepReport:
 
     @property
     def words(self) -> str:
-        """The line of the asset in a run's log and on the command line; empty: it interests no person."""
+        """The line of the asset in a run's log and on the command line; may be empty."""
         first = next(map(str, self.numbers or ()), "")
         return self.notes.get("result") or "; ".join(filter(None, [first, self.notes.get("skipped")]))
 
     @property
     def holds(self) -> bool:
-        """Whether all that was found of its rules holds."""
+        """Whether all findings about its rules hold."""
         return all(finding.holds for finding in self.findings)
 
 
@@ -103,7 +104,7 @@ def table_report(
     years: Iterable[int],
     findings: Sequence[Finding] = (),
 ) -> StepReport:
-    """The report of an asset that is a table; `rows`: all that it has, by year; None: of no known activity."""
+    """The report of an asset that is a table; `rows`: all of its rows, by year; None for an unknown activity."""
     if numbers is None:
         return StepReport(asset, findings=findings)
     by_year = {year: {YEAR_ROWS: rows.get(year, 0)} for year in years}
@@ -135,7 +136,7 @@ class CallsLeft(Numbers):
 
 
 def calls_left(source: BudgetedSource, still_to_do: int) -> CallsLeft:
-    """The calls left to a source, of which `still_to_do` are needed."""
+    """The calls left to a source that needs `still_to_do` of them."""
     governing = source.client_for().budget.remaining().governing
     done_at = source.pace.done_at(still_to_do) if still_to_do else None
     return CallsLeft(governing.left, f"{governing.limit} {governing.ceiling}", still_to_do, done_at)
@@ -144,7 +145,7 @@ def calls_left(source: BudgetedSource, still_to_do: int) -> CallsLeft:
 def check_tables(
     run: RunContext, connection: Connection, assets: Iterable[str], more: Mapping[str, Sequence[Finding]]
 ) -> dict[str, list[Finding]]:
-    """What is found of the tables of `assets`: the catalogue's rules and `more`. Tables found right are noted for publishing."""
+    """The findings about the tables of `assets`: the catalogue's rules and `more`. Correct tables are recorded for publishing."""
     tables = {asset: CHECKED[asset] for asset in assets}
     by_table = table_findings(connection, run.lake, [*tables.values()])
     found = {asset: [*by_table[table], *more.get(asset, ())] for asset, table in tables.items()}
@@ -160,7 +161,9 @@ def check_agreement(
     names: tuple[str, str],
     compare: Callable[[], Agreement],
 ) -> Finding:
-    """Whether a layer holds what the one above it does. Another run at work, before or after, may be about to bring it."""
+    """Whether a layer contains everything of the one above it. Another run at work, before or after, may be about to
+    bring the rest.
+    """
     before = others_at_work(run.lake, scope.run_id)
     found = compare()
     others = before or others_at_work(run.lake, scope.run_id)
@@ -168,5 +171,5 @@ def check_agreement(
 
 
 def nothing_there(years: Sequence[int], rows: Mapping[Any, int]) -> str:
-    """A sentence where none of `years` holds a row."""
+    """A sentence for `years` without a row."""
     return "" if any(rows.get(year, 0) for year in years) else f"No activities in {years_in_words(years)}."

@@ -1,4 +1,4 @@
-"""The rules of a table, and what is found of them in the warehouse: how grave a broken one is, why, and what to do.
+"""The rules of a table, and the findings in the warehouse: the severity of a violation, the reason, and the remedy.
 
 Rules come from the catalogue; an asset adds its agreement with the layer above. Counts and column names, never a value.
 How findings become the result of Dagster's check is orchestrate/checks.py's.
@@ -36,23 +36,23 @@ _ON_ITS_WAY = "Another run is at work and may be about to bring it."
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one rule. `refuses`: where it does not hold, the table must not be published.
+    """The finding about one rule. `refuses`: if it does not hold, the table must not be published.
 
-    `years`: those alone of which it does not hold; none: that can't be said of single years. `group`: the check that it is part
-    of, with others; none: a check of its own, which has its name.
+    `years`: the only years in which it does not hold; empty if single years can't be named. `group`: the check that
+    contains it with others; empty for a check of its own, which has its name.
     """
 
     rule: str
     holds: bool
     counts: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""  # where it does not hold: what that means and what to do
+    advice: str = ""  # if it does not hold: what that means and what to do
     refuses: bool = True
     years: frozenset[int] = frozenset()
     group: str = ""
 
     @property
     def check(self) -> str:
-        """The check that says it."""
+        """The check that reports it."""
         return self.group or self.rule
 
 
@@ -61,16 +61,16 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the catalogue, which holds of a table where it counts nothing.
+    """A rule of the catalogue, which holds for a table if it counts nothing.
 
     Args:
         words: what must hold, for Dagster's interface.
-        advice: where it does not hold: what that means and what to do; `{found}` stands for the counts in words.
-        counts: of each of the tables, by name.
-        of: the tables that it is a rule of; all tables.
-        refuses: whether a table that breaks it must not be published; else it is warned of.
-        of_rows: whether it is a rule of the rows that are there, so that a table without any can't break it.
-        group: the check that it is part of.
+        advice: meaning and remedy of a violation; `{found}` stands for the counts in words.
+        counts: for each of the tables, by name.
+        of: the tables that the rule concerns; default: all tables.
+        refuses: whether a table that breaks it must not be published; otherwise a warning.
+        of_rows: whether it is a rule about existing rows, so that a table without any can't break it.
+        group: the check that contains it.
     """
 
     name: str
@@ -83,9 +83,9 @@ class Rule:
     group: str = INTEGRITY
 
     def finding(self, counts: Counts, lake: Lake) -> Finding:
-        """What was found of it in a table. Where the rule only warns, a count of 0 is not named.
+        """The finding about it in a table. If the rule only warns, a count of 0 is not named.
 
-        What a damaged page of bronze took away has been warned of, and there may be nowhere to get it from.
+        Losses by a damaged page of bronze were already warned about, and may be irrecoverable.
         """
         broken = {name: rows for name, rows in counts.items() if rows}
         found = ", ".join(f"{name.rpartition('/')[2]} in {rows} rows" for name, rows in broken.items())
@@ -96,7 +96,7 @@ class Rule:
 
 
 def _by(query: str) -> Callable[[Connection, Lake, Sequence[str]], Mapping[str, Counts]]:
-    """The counts of a query of `lake/sql/`, which names them as its columns."""
+    """The counts of a query of `lake/sql/`, whose columns name them."""
     return lambda connection, _, tables: {table: counted(connection, query, table) for table in tables}
 
 
@@ -162,13 +162,13 @@ RULES = (
         group=VALUES,
     ),
 )
-"""The rules beside the one of the columns, without which nothing else is looked at."""
+"""The rules besides the one about columns, which is checked first and alone if broken."""
 
 
 def table_findings(
     connection: Connection, lake: Lake, tables: Collection[str], rules: Iterable[Rule] = RULES
 ) -> dict[str, list[Finding]]:
-    """What is found of each of `tables`; where the columns are others, nothing else is looked at."""
+    """The findings about each of `tables`; if the columns differ, nothing else is checked."""
     wrong = wrong_columns(connection, tables)
     found = {
         table: [
@@ -186,7 +186,7 @@ def table_findings(
 
 
 def note_right(connection: Connection, run_id: str | None, tables: Iterable[str]) -> None:
-    """Leave a note in the warehouse of the tables that the run found right, as they are now."""
+    """Record in the warehouse which tables the run found correct, in their present state."""
     if run_id is not None:
         now = revision(connection)
         right = _found_right(connection, run_id) | dict.fromkeys(tables, now)
@@ -195,17 +195,17 @@ def note_right(connection: Connection, run_id: str | None, tables: Iterable[str]
 
 
 def _found_right(connection: Connection, run_id: str | None) -> dict[str, str]:
-    """The tables that the run found right, and at which revision of the warehouse."""
+    """The tables that the run found correct, and at which revision of the warehouse."""
     noted = notes(connection, _RIGHT).get(_RIGHT)
     found: dict[str, Any] = json.loads(noted) if noted else {}
     return found["tables"] if found and found["run"] == run_id else {}
 
 
 def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None) -> None:
-    """CheckFailedError where any table must not be published; those that the run found right, and that nobody has changed
-    since, are not checked again.
+    """Raise CheckFailedError if any table must not be published; tables that the run found correct and that are
+    unchanged since are not checked again.
 
-    A run checks what it merged itself. What it publishes is everything, also what another run was stopped by.
+    A run checks its own merges itself. It publishes everything, including data that another run was stopped by.
     """
     checked = _found_right(connection, run_id)
     now = revision(connection)
@@ -222,12 +222,12 @@ def refuse_faults(connection: Connection, lake: Lake, run_id: str | None = None)
 
 
 def is_refused(findings: Iterable[Finding]) -> bool:
-    """Whether a broken rule among them keeps the whole table from its readers, not some of its years alone."""
+    """Whether a broken rule among them keeps the whole table from its readers, not just some of its years."""
     return any(finding.refuses and not finding.holds and not finding.years for finding in findings)
 
 
 def by_check(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """What was found, by the name of the check that says it."""
+    """The findings, by the name of the check that reports them."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
         found.setdefault(finding.check, []).append(finding)
@@ -235,7 +235,7 @@ def by_check(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def advice_of(findings: Iterable[Finding]) -> str:
-    """What each broken rule of a check means and what to do, the rule's name before it in a group; empty where all hold."""
+    """The meaning and remedy of each broken rule of a check, with the rule's name in a group; empty if all hold."""
     broken = (finding for finding in findings if not finding.holds)
     return " ".join(f"{finding.rule}: {finding.advice}" if finding.group else finding.advice for finding in broken)
 
@@ -243,7 +243,9 @@ def advice_of(findings: Iterable[Finding]) -> str:
 def agreement_finding(
     rule: str, found: Agreement, names: tuple[str, str], years: Sequence[int], *, others: bool
 ) -> Finding:
-    """Whether a layer holds what the one above it does; `names`: of the two counts; `others`: who else is at work."""
+    """Whether a layer contains everything of the one above it; `names`: of the two counts; `others`: whether others are
+    at work.
+    """
     above, here = names
     whole, behind = found.missing == 0, ", ".join(map(str, sorted(found.behind)))
     if whole:

@@ -1,6 +1,6 @@
-"""Makes the tracks of some years from files and streams, measures them, and lets routes and tiles follow.
+"""Making the tracks of some years from files and streams, measuring them, and updating routes and tiles.
 
-How stands in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
+The methods stand in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,16 @@ from strava_pipeline.lake.tracks import (
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 
-LOCK = "track_measures"  # two runs at once would each write a year's file without what the other computed
+LOCK = "track_measures"  # of two runs at once, each would write a year's file without the other's results
 
 
 @dataclass(slots=True)
 class TracksReport(Numbers):
-    """What became of the tracks. `streams_damaged`: streams that can't be read and are to be fetched again.
+    """The results for tracks. `streams_damaged`: unreadable streams, which are to be fetched again.
 
-    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for their route.
-    `tile_years_written`: years whose visits of tiles were written; `tracks`: how many there are in the years that were asked for.
+    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for
+    their route. `tile_years_written`: years whose visits of tiles were written; `tracks`: how many exist in the years
+    asked for.
     """
 
     tracks_written: int = 0
@@ -54,16 +55,16 @@ class TracksReport(Numbers):
 
 
 def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
-    """Files first: what they tell, streams need not; the warehouse is held for a year at a time."""
+    """Make tracks from files first, since streams are only needed for the rest; the warehouse is held for a year at a time."""
     report = TracksReport()
-    came = _came(run)  # once: what is imported meanwhile is not noted as written
+    came = _came(run)  # once: imports that come meanwhile are not recorded as written
     if are_tracks_due(run.lake):
         with writing(run.lake) as connection:
             report.tracks_removed += remove_tracks_of_undone(run.lake, connection)
     with progressing(run.progress, "Making tracks", None) as advance:
         for year in years:
             with writing(run.lake) as connection:
-                if undone_names(run.lake) != came.undone:  # an undone import's must not be written behind its removal
+                if undone_names(run.lake) != came.undone:  # an undone import's must not be written after its removal
                     came = _came(run)
                 of_each = tracks_by_activity(connection, came.recorded)
                 of_files = sync_file_tracks(run.lake, connection, year, of_each, came.givers, lambda: advance(1))
@@ -86,7 +87,7 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
 
 
 def _measure(run: RunContext, years: Sequence[int]) -> int:
-    """Compute what is computed once of each new or changed track; returns of how many. The warehouse is free meanwhile."""
+    """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile."""
     with reading(run.lake) as connection:
         due = due_tracks(run.lake, connection, years)
     if not due:
@@ -100,7 +101,7 @@ def _measure(run: RunContext, years: Sequence[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Came:
-    """What came in files.
+    """The files so far.
 
     Args:
         imports: the imports that count.

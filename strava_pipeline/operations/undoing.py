@@ -1,6 +1,6 @@
-"""Undoing an import: what will leave the warehouse, shown before it happens, and the note that makes it leave.
+"""Undoing an import: what will leave the warehouse, shown in advance, and the note that makes it leave.
 
-The note is all that is written here. What follows from it is the rebuild's (lake/rebuild.py), whoever runs it.
+The note is all that is written here. The rest is the rebuild's (lake/rebuild.py), in any run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,11 +33,11 @@ Key = tuple[int, str]  # an activity's id, and the source that tells of it
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What undoing an import comes to. Of its `files` and `activities`, `files_leaving` and `activities_leaving` are gone
-    from the warehouse then; the others are there by other imports or by Strava, and stay with what these say.
+    """The effect of undoing an import. Of its `files` and `activities`, `files_leaving` and `activities_leaving` will
+    be gone from the warehouse; the others also came by other imports or by Strava, and stay with their values.
 
-    Of `unnoted` leaving files it is not known whether other paths held them, too, as an earlier version did not note that;
-    the paths of the imports in `unclear` may have held some.
+    For `unnoted` leaving files it is unknown whether other paths held them, too, because an earlier version did not
+    record that; the paths of the imports in `unclear` may have held some.
     """
 
     one: Import
@@ -51,7 +51,7 @@ class UndoPlan:
 
 
 def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
-    """What undoing `one` would come to. Reads only. PipelineError where an import's activities are not on disk."""
+    """The effect of undoing `one`. Reads only. Raises PipelineError if an import's activities are not on disk."""
     came = all_imports(lake)
     left = effective_imports(_without(came, one, now))
     after = {each.name: each for each in left}
@@ -90,9 +90,9 @@ def plan_undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
 
 
 def undo(lake: Lake, one: Import, now: datetime) -> UndoPlan:
-    """Note in bronze that the import is undone: no run reads it from now on, and the next one rebuilds without it.
+    """Record in bronze that the import is undone: no run reads it from now on, and the next one rebuilds without it.
 
-    What leaves is looked up again, as another import may have come in since it was shown.
+    The effect is computed again, as another import may have come in since it was shown.
     """
     with locked(lake, LOCK, who="import undo"):
         plan = plan_undo(lake, one, now)
@@ -107,7 +107,7 @@ def _without(came: Sequence[Import], one: Import, now: datetime) -> list[Import]
 
 
 def _refuse_missing_bytes(lake: Lake, left: Sequence[Import]) -> None:
-    """What is undone is taken out by making all others again: they have to be whole before it is noted."""
+    """Raise if another import is damaged: an undo makes all others again, so they must be complete before it is recorded."""
     for one in left:
         for file in one.manifest.files:
             if file.role in _MADE_OF:
@@ -122,7 +122,9 @@ def _refuse_missing_bytes(lake: Lake, left: Sequence[Import]) -> None:
 
 
 def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -> None:
-    """What came in before it was known whose the folder is has plain ids, and so what came later from its owner has others."""
+    """Raise if later ids depend on this import: data from before the owner was known have plain ids, so later data have
+    others.
+    """
     later = {each.manifest.own_athlete for each in left if each.name > one.name} - {None}
     if one.manifest.own_athlete is None and later and athletes_of_hashed_ids(lake, one) - later:
         raise PipelineError(
@@ -132,7 +134,7 @@ def _refuse_if_ids_rest_on_it(lake: Lake, one: Import, left: Sequence[Import]) -
 
 
 def _brought(lake: Lake, before: Mapping[str, Import], left: Sequence[Import]) -> set[Key]:
-    """The activities of the imports that count after it, those included that they take over."""
+    """The activities of the imports that count after the undo, including those that they take over."""
     activities: set[Key] = set()
     held_ids = EarlierIds(lake, left)
     for number, one in enumerate(left):

@@ -1,4 +1,4 @@
-"""What is set up here: what nobody set up is told to no one, and Dagster does not show it."""
+"""The parts that are set up: others are never mentioned, and Dagster does not show them."""
 
 import time
 from functools import lru_cache
@@ -18,15 +18,15 @@ from strava_pipeline.lake.paths import Lake
 
 
 def is_strava_set_up(settings: Settings) -> bool:
-    """Whether an application is set, or a login is here."""
+    """Whether an application is set, or a login exists."""
     given = settings.client_id is not None or settings.client_secret is not None
     return given or any(path.exists() for path in login_files(STRAVA, settings))
 
 
 def is_strava_used(settings: Settings) -> bool:
-    """Whether it is set up, or something of it is here, or there is no other one. Raises UnusableProvidersError.
+    """Whether it is set up, or has left data here, or no other source exists. Raises UnusableProvidersError.
 
-    A webhook subscription is something of it, too: it can outlive the login.
+    A webhook subscription counts as data, too: it can outlive the login.
     """
     if is_strava_set_up(settings) or not enabled_in_file(settings):
         return True
@@ -34,23 +34,23 @@ def is_strava_used(settings: Settings) -> bool:
 
 
 def sources_set_up(settings: Settings) -> dict[str, ProviderChoice]:
-    """Strava where it is set up, and what a person chose of the enabled ones. Raises UnusableProvidersError."""
+    """Strava if it is set up, and the person's choices for the enabled sources. Raises UnusableProvidersError."""
     return {**({STRAVA: ProviderChoice()} if is_strava_set_up(settings) else {}), **enabled_providers(settings)}
 
 
 def that_send(settings: Settings) -> set[str]:
-    """The sources set up whose deliveries are taken, or came once. Raises UnusableProvidersError."""
+    """The configured sources whose deliveries are accepted, or came once. Raises UnusableProvidersError."""
     lake, sources = Lake(settings.data_dir), sources_set_up(settings)
     return {*senders(settings, sources), *(name for name in sources if has_deliveries(lake, name))}
 
 
 def set_up(settings: Settings) -> tuple[Any, ...]:
-    """All by which it is decided what Dagster shows; equal as long as that stays. Raises UnusableProvidersError."""
+    """Everything that determines what Dagster shows; equal as long as that stays. Raises UnusableProvidersError."""
     return settings, sources_set_up(settings), that_send(settings), unused(settings), first_shown(settings)
 
 
 def first_shown(settings: Settings) -> int:
-    """The year that Dagster's dialogs begin with: the first with data, as known at its start, or an earlier one since then."""
+    """The first year of Dagster's dialogs: the first with data, as known at its start, or an earlier one since then."""
     noted = first_year_shown()
     if noted is None or noted <= settings.first_year:
         return settings.first_year
@@ -59,14 +59,16 @@ def first_shown(settings: Settings) -> int:
 
 
 def note_first_shown(settings: Settings, *, may_rise: bool) -> None:
-    """Before Dagster's processes start. `may_rise`: no backfill is in progress, which would fail where its years are gone."""
+    """Record the first year, before Dagster's processes start. `may_rise`: no backfill is in progress, which would fail
+    if its years were gone.
+    """
     note_first_year_shown(_first_with_data(settings, -1) if may_rise else settings.first_year)
 
 
 @lru_cache(maxsize=1)
 def _first_with_data(settings: Settings, _minute: int) -> int:
-    """The first year with an activity, where listings show that no service has an older one; else the first year."""
-    if len(unused(settings)) < len(parts("jobs")):  # systems beside activities have years of their own
+    """The first year with an activity, if listings show that no service has an older one; else the first year."""
+    if len(unused(settings)) < len(parts("jobs")):  # systems besides activities have years of their own
         return settings.first_year
     return (
         later_first_year(Lake(settings.data_dir), settings.first_year, sources_set_up(settings)) or settings.first_year

@@ -1,6 +1,6 @@
-"""Of which imported paths no activity came, why, and what would help, as sentences for the person who named them.
+"""Imported paths without an activity, why, and remedies, as sentences for the person who named them.
 
-What was kept of a path is known by its manifest, what is in a file by its reading. Nothing is read again here.
+The kept files of a path are known by its manifest, their contents by their readings. Nothing is read again here.
 """
 
 import os
@@ -45,7 +45,7 @@ class WithoutActivity:
 
 
 def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collection[str]) -> list[WithoutActivity]:
-    """Those of the imported paths of which no activity came, now or before. `nothing_kept`: names of paths without a file."""
+    """The imported paths without an activity, now or before. `nothing_kept`: names of paths without a file."""
     came = all_imports(lake)
     by_name = {one.name: one for one in came}
     newest = {one.manifest.came_as: one for one in came if one.undone is None}
@@ -65,7 +65,7 @@ def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collecti
 
 
 def _look(path: Path) -> Sequence[tuple[str, str]]:
-    """What the files of a path are of which nothing was kept."""
+    """Why nothing was kept from a path, for each of its files that is a known export, or for the path itself."""
     with suppress(SourceError), open_container(path) as container:
         if known := unread_exports(container.entries):
             return [(each.name, each.detail) for each in known]
@@ -73,7 +73,7 @@ def _look(path: Path) -> Sequence[tuple[str, str]]:
 
 
 def _reasons(lake: Lake, one: Import, files: Sequence[ImportedFile]) -> Iterator[tuple[str, str | None]]:
-    """Why each file is no activity; ends with None at the first file that is one."""
+    """Why each file isn't an activity; ends with None at the first file that is one."""
     for file in files:
         reason: str | None = None
         if file.role in _LISTS:

@@ -1,4 +1,4 @@
-"""The years that the partitions cover, as of now, without asking Dagster. The partitions definition is partitions.py's."""
+"""The years of the partitions as of now, without asking Dagster. The partitions definition is partitions.py's."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

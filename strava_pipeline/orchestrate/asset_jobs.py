@@ -1,8 +1,9 @@
-"""The jobs as Dagster's: those of jobs.py, of assets, and `rebuild` and `change_settings`, of one op each.
+"""The jobs as Dagster's: those of jobs.py, made of assets, and `rebuild` and `change_settings`, with one op each.
 
-A rebuild is whole or nothing, and a run of one year could not replace the warehouse; so it is no run of the assets. Its run
-reports each asset as materialised all the same, year by year. The work is operations/rebuilding.py's. `change_settings` writes
-providers.toml or goals.toml and makes no asset, so it reports none; the work is operations/changing_settings.py's.
+A rebuild is all or nothing, and a run of one year could not replace the warehouse; so it isn't a run of the assets. Its
+run still reports each asset as materialised, year by year. The work is operations/rebuilding.py's. `change_settings`
+writes providers.toml or goals.toml and makes no asset, so it reports none; the work is
+operations/changing_settings.py's.
 
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
@@ -35,7 +36,7 @@ Jobs = Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]
 
 
 def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs of which every part is among `assets`; those that follow deliveries of services only for `senders`."""
+    """The jobs whose parts are all among `assets`; those that follow deliveries of services only for `senders`."""
     silent = {*enabled_providers(settings)} - senders
     left_out = {events_job(name).name for name in silent if sends_webhooks(name)}
     return [
@@ -51,13 +52,13 @@ def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> lis
 
 
 def _is_missing(part: Selected, assets: Set[str]) -> bool:
-    """Whether it has tables, such as copies have none, and none of them is among `assets`."""
+    """Whether it has tables (copies, for one, have none), and none of them is among `assets`."""
     tables = {part} if isinstance(part, str) else {*part.tables}
     return bool(tables) and assets.isdisjoint(tables)
 
 
 def rebuild_job(settings: Settings) -> dg.JobDefinition:
-    """The job; it imports what was dropped under the limits of `settings`, and makes insights in their time zone."""
+    """The job; it imports dropped files under the limits of `settings`, and makes insights in their time zone."""
 
     @dg.op(description="Shards, gold and tracks from bronze, then published. Readers keep the old snapshot meanwhile.")
     def from_bronze(context: dg.OpExecutionContext, run: Run) -> None:
@@ -68,7 +69,7 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
                     metadata = shown({"seconds": time.monotonic() - began, **report.metadata, **numbers})
                     context.log_event(dg.AssetMaterialization(report.asset, partition=str(year), metadata=metadata))
             if settings.is_copied:
-                from strava_pipeline.operations.copying import copy_after_run  # which nobody else loads
+                from strava_pipeline.operations.copying import copy_after_run  # which no other process loads
 
                 copied = copy_after_run(run, settings)
                 context.log_event(dg.AssetMaterialization(copied.asset, metadata=shown(copied.metadata)))
@@ -81,10 +82,10 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
 
 
 def settings_job(settings: Settings, run: dg.ResourceDefinition) -> dg.JobDefinition:
-    """The job that writes what a person chose on the dashboard into providers.toml.
+    """The job that writes a person's choices on the dashboard into providers.toml.
 
-    `run`: the definitions' own resource. Without one, Dagster would make a copy of the job and of each sensor that has it,
-    and warn on every command's first line that a sensor's `owners`, which ours don't name, are a beta.
+    `run`: the definitions' own resource. Without one, Dagster would make a copy of the job and of each sensor that has
+    it, and warn on every command's first line that a sensor's `owners`, which ours don't name, are a beta.
     """
 
     @dg.op(

@@ -42,13 +42,13 @@ def build_defs(
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
 
-    Raises UnusableProvidersError where providers.toml can't be used.
+    Raises UnusableProvidersError if providers.toml can't be used.
 
     Args:
-        only_set_up: leave out what nobody set up. What receives stays: files, requests, deliveries.
-        first_year: with which the partitions begin; STRAVA_FIRST_YEAR, unless said.
-        progress_of: makes the watcher that is informed of progress beside Dagster's log.
-        executor: of runs that name no other.
+        only_set_up: leave out parts that nobody set up, except intake: files, requests, deliveries.
+        first_year: the first partition; default: STRAVA_FIRST_YEAR.
+        progress_of: makes a watcher that is informed of progress, besides Dagster's log.
+        executor: for runs that name no other.
     """
     partitions, providers = year_partitions(first_year or settings.first_year), enabled_providers(settings)
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
@@ -87,9 +87,9 @@ def build_defs(
 def _beside(
     partitions: dg.PartitionsDefinition[Any], settings: Settings, left_out: Set[str]
 ) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
-    """What is brought elsewhere at the end of a run, where a setting says so, and the systems beside the activities.
+    """The assets of exports at the end of a run, if a setting asks for them, and the systems besides the activities.
 
-    Whoever sets none pays nothing for it. `left_out`: packages of systems.
+    Without the setting they cost nothing. `left_out`: packages of systems.
     """
     if settings.export_url is not None:
         from strava_pipeline.orchestrate.assets.exported import exported_assets
@@ -114,7 +114,7 @@ def _specs(assets: Iterable[Asset]) -> Iterator[dg.AssetSpec]:
 
 
 def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> dg.AssetSpec:
-    """With its owner and `more` metadata, below those of `keys` alone: of any other one Dagster would show a stub."""
+    """The spec with its owner and `more` metadata; only below assets of `keys`, as Dagster would show a stub for any other."""
     metadata = {**spec.metadata, **more}
     if LINEAGE in metadata:
         by_column = metadata[LINEAGE].deps_by_column.items()
@@ -125,8 +125,9 @@ def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> 
 
 
 def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
-    """With its owner. One that runs leads to its work in our files, of which Dagster's own function sees the wrapper; and one by
-    year says how many years a run of a backfill covers: as many for all, or Dagster divides the runs.
+    """The asset with its owner. One that runs also links to its source in our files, since Dagster's own function shows
+    the wrapper; one by year says how many years a run of a backfill covers: the same number for all, or Dagster divides
+    the runs.
     """
     if isinstance(asset, dg.AssetSpec):
         return _owned(keys, {}, asset)

@@ -1,10 +1,11 @@
-"""Asset checks: what each holds, and how what operations found of a table becomes the results.
+"""Asset checks: their contents, and how operations' findings about a table become their results.
 
-A table has two checks of the catalogue's rules: whether it is whole, `integrity`, and what stands in it, `values`. What its asset
-adds is a check for each rule. All are made in the step that makes the table. What refuses a whole table is blocking: the step
-ends with an error that says what to do (steps.py), and nothing below it begins. What holds back single years, or only warns, is
-not: Dagster's blocking knows no years. A step that is asked for checks alone merges nothing. They read the working
-warehouse: what is wrong is never published. The rules are operations/table_rules.py's.
+A table has two checks with the catalogue's rules: `integrity`, whether it is complete, and `values`, its contents. Each
+additional rule of its asset is a check of its own. All are made in the step that makes the table. A rule that refuses a
+whole table is blocking: the step ends with an error that says what to do (steps.py), and nothing below it begins. A
+rule that holds back single years, or only warns, is not: Dagster's blocking knows no years. A step that is asked for
+checks alone merges nothing. The checks read the working warehouse: faults are never published. The rules are
+operations/table_rules.py's.
 
 Asset checks in Dagster: https://docs.dagster.io/guides/test/asset-checks
 """
@@ -43,7 +44,7 @@ def table_checks(asset: str, table: str) -> list[dg.AssetCheckSpec]:
 
 
 def own_checks(asset: str, rules: _Rules, *, blocking: bool = False) -> list[dg.AssetCheckSpec]:
-    """The checks of rules that are the asset's own, one each; `blocking`: what breaks one refuses all of it, not single years."""
+    """The checks for the asset's own rules, one each; `blocking`: a violation refuses the whole asset, not single years."""
     return [dg.AssetCheckSpec(name, asset=asset, description=words, blocking=blocking) for name, words in rules.items()]
 
 

@@ -1,6 +1,7 @@
-"""The run coordinator: Dagster's own queue, whose daemon is the only one on its home.
+"""The run coordinator: Dagster's own queue, with only one daemon on its home.
 
-dagster.yaml names the class, so that it counts for every daemon, a bare `dagster dev` or `dagster-daemon run` too.
+dagster.yaml names the class, so that it applies to every daemon, including a bare `dagster dev` or `dagster-daemon
+run`.
 
 Run coordinators in Dagster: https://docs.dagster.io/deployment/execution/run-coordinators
 """
@@ -14,7 +15,7 @@ from strava_pipeline.orchestrate.home import DaemonLock, DaemonRunsError
 
 
 class ExclusiveRunCoordinator(QueuedRunCoordinator):
-    """Queues runs. The first daemon that empties the queue keeps the home to itself; a second one ends with a sentence."""
+    """Queues runs. The first daemon that empties the queue keeps the home to itself; a second one ends with a message."""
 
     _daemon_lock: DaemonLock | None = None
 
@@ -22,8 +23,8 @@ class ExclusiveRunCoordinator(QueuedRunCoordinator):
     def dequeue_interval_seconds(self) -> int:
         """How often the daemon looks at the queue.
 
-        Only a daemon asks, when it puts itself together and has started nothing; no web server, code server, run or command
-        does. So here is where a process says that it is a daemon; it ends where another one is alive.
+        Only a daemon asks, while it starts and before it has launched anything; no web server, code server, run or
+        command does. So a process that asks is a daemon, and it ends here if another one is alive.
         """
         if self._daemon_lock is None:
             try:

@@ -1,7 +1,7 @@
 """Every private name of Dagster's that the project uses, each with its reason. No other file imports `dagster._…`.
 
-A release of Dagster may move any of them: this is the file to look at then. A name is imported when it is asked for, because
-most processes need a few, and modules behind some of the others take a second to load.
+A release of Dagster may move any of them: then this is the file to check. A name is imported on first use, because most
+processes need only a few, and some of the modules take a second to load.
 """
 
 from importlib import import_module

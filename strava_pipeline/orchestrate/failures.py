@@ -1,8 +1,8 @@
-"""Failures in our words, at their step: what heads a failed step or run in Dagster, and the error behind what Dagster says of it.
+"""Failures in our words, at their step: the headline of a failed step or run in Dagster, and the original error behind it.
 
-An error of ours or of the operating system says what happened and what to do, so its text heads the step (`dg.Failure`) and the
-error itself is the cause. Any other error is a bug: it stays a traceback, and as its message may carry anything, a row or a
-position too, only its type and its places in the code are given on.
+An error of ours or of the operating system says what happened and what to do, so its text heads the step (`dg.Failure`)
+and the error itself is the cause. Any other error is a bug: it stays a traceback, and as its message may contain
+anything, even a row or a position, only its type and its places in the code are passed on.
 
 Failures in Dagster: https://docs.dagster.io/guides/build/ops/op-events
 """
@@ -30,14 +30,14 @@ from strava_pipeline.orchestrate.tags import MAX_RETRIES, REQUEST, SCHEDULE, SEN
 
 KEPT = "What was fetched is kept, and the next run of the job goes on from there."
 AGAIN = "What was fetched is kept. Launch the run again later."
-# what may pass by itself, so that a retry can help
+# temporary errors, for which a retry can help
 _MAY_PASS = (TransientError, LoginServiceError, RepeatingListingError, BudgetExhaustedError, LimitReachedError)
 
 
 @contextmanager
 def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[None]:
-    """Raise dg.Failure from an error of ours or the system's in the body of a step: what to do, whether the work goes on by
-    itself, and where the log is (None: nowhere). Who sets a retry policy has only what may pass tried again.
+    """Raise dg.Failure from an error of ours or the system's in the body of a step: what to do, whether the work
+    resumes by itself, and where the log is (None: nowhere). A retry policy then retries only temporary errors.
     """
     try:
         yield
@@ -55,9 +55,9 @@ def step_in_our_words(run: dg.DagsterRun, logs_dir: Path | None) -> Iterator[Non
 
 @contextmanager
 def resource_in_our_words(context: dg.InitResourceContext) -> Iterator[None]:
-    """The same around a resource: a run that it ends is headed by the error, and started again only where that may help.
+    """The same around a resource: a run that it ends is headed by the error, and restarted only if that may help.
 
-    Dagster would put a headline of its own before any other type of error.
+    Before any other type of error Dagster would put its own headline.
     """
     try:
         yield
@@ -69,13 +69,13 @@ def resource_in_our_words(context: dg.InitResourceContext) -> Iterator[None]:
 
 
 def error_behind(error: BaseException) -> BaseException:
-    """The error that Dagster's stands for: ours, the system's or a bug."""
+    """The original error behind Dagster's: ours, the system's or a bug."""
     is_wrapper = isinstance(error, (dg.Failure, dg.DagsterUserCodeExecutionError))
     return error_behind(error.__cause__) if is_wrapper and error.__cause__ is not None else error
 
 
 def fault(error: SerializableErrorInfo) -> tuple[str, dict[str, Any]]:
-    """The same of an error in Dagster's records, in words and as fields: of a bug, its traceback without any message."""
+    """The original error in Dagster's records, in words and as fields; for a bug, its traceback without any message."""
     links = list(_chain(error))
     ours = {*_names(PipelineError), *(name for name in _names(OSError) if "." not in name)}
     for link in links:
@@ -100,7 +100,7 @@ def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInf
 
 
 def _names(base: type[BaseException]) -> Iterator[str]:
-    """A type of errors and all kinds of it, as a traceback names them: Python's own without their module."""
+    """A type of errors and all of its subtypes, as a traceback names them: Python's own without their module."""
     yield base.__qualname__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__qualname__}"
     for sub in base.__subclasses__():
         yield from _names(sub)

@@ -1,4 +1,4 @@
-"""What is ours in Dagster's home: the configuration as the project wants it, who its daemon is, where the UI is served.
+"""Our part of Dagster's home: the project's configuration, its daemon, and the address of its UI.
 
 Nothing of Dagster's is imported: commands that only look read these. Opening the instance is verbs/instance.py's.
 """
@@ -30,13 +30,13 @@ def own_configuration() -> bytes:
 
 
 def workspace_file() -> Path:
-    """The file from which Dagster knows where the definitions are, as `dev` and the service load them."""
+    """The file that tells Dagster where the definitions are, as `dev` and the service load them."""
     folder = files(__package__).joinpath("house") if is_house() else files(__package__)
     return Path(str(folder.joinpath("workspace.yaml")))
 
 
 def may_have_records(home: Path) -> bool:
-    """Whether there may be records of runs: Dagster's own files in `home`, or a storage elsewhere, which has to be asked."""
+    """Whether records of runs may exist: Dagster's own files in `home`, or a storage elsewhere, which has to be asked."""
     return (home / "history" / "runs.db").exists() or names_other_storage(home)
 
 
@@ -53,7 +53,7 @@ def names_other_storage(home: Path) -> bool:
 
 
 def _is_in(home: Path, storage: Any) -> bool:
-    """Whether the section `storage` says SQLite files in `home`."""
+    """Whether the section `storage` names SQLite files in `home`."""
     match storage:
         case {"sqlite": {"base_dir": base_dir}}:
             pass
@@ -71,7 +71,7 @@ def _own_names() -> dict[str, Any]:
 
 
 def configuration(home: Path) -> dict[str, Any]:
-    """The sections of dagster.yaml; empty where there is none or where it is not YAML."""
+    """The sections of dagster.yaml; empty if it doesn't exist or isn't YAML."""
     config = home / CONFIG
     try:
         sections = yaml.safe_load(config.read_bytes()) if config.exists() else {}
@@ -81,12 +81,12 @@ def configuration(home: Path) -> dict[str, Any]:
 
 
 def note_ui(home: Path, url: str) -> None:
-    """Keep where the UI of the instance in `home` is served, for messages that lead there."""
+    """Record the address of the UI of the instance in `home`, for messages that lead there."""
     write_whole(home / _UI, url.encode())
 
 
 def ui_of(home: Path) -> str | None:
-    """Where the UI was last served; None: never."""
+    """The last address of the UI, or None."""
     note = home / _UI
     return note.read_text() if note.exists() else None
 
@@ -105,7 +105,7 @@ class DaemonRunsError(PipelineError):
 class DaemonLock:
     """The right of this process to be the daemon on `home`, until `close` or the end of the process, however it ends.
 
-    Raises DaemonRunsError where another process has it.
+    Raises DaemonRunsError if another process has it.
     """
 
     def __init__(self, home: Path) -> None:
@@ -124,6 +124,6 @@ class DaemonLock:
 
 
 def daemon_of(home: Path) -> str | None:
-    """Which process is the daemon on `home`, in words; None: none is, as far as the folder says."""
+    """The process that is the daemon on `home`, in words, or None as far as the folder shows."""
     note = home / _DAEMON
     return (note.read_text() or None) if is_held(note) else None

@@ -1,4 +1,4 @@
-"""What a job is, as a plain record: what it selects, the years that it takes, its config. jobs.py and the systems name them."""
+"""A job as a plain record: its selection, its years, its config. jobs.py and the systems declare them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,11 +13,11 @@ _ASSET_OF = {ACTIVITIES_ALL.name: "activities"}  # every other table's asset has
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The tables of a group of the graph, as the catalogue has them: a job that selects it makes a new one by itself.
+    """The tables of a group of the graph, by the catalogue: a job that selects it includes new ones automatically.
 
     Args:
         but: tables that the job leaves out.
-        also: an asset that is no table, made where it is set up.
+        also: an asset that isn't a table, included if it is set up.
     """
 
     name: str
@@ -41,7 +41,7 @@ def made_by(part: Selected) -> tuple[str, ...]:
 
 
 class JobYears(StrEnum):
-    """Which years a job takes where nobody chose any, in words; job_years.py finds them."""
+    """The years of a job if nobody chose any, in words; job_years.py finds them."""
 
     RECENT = "the years from the first that the lookback reaches, or that the warehouse is behind with"
     OF_PROVIDER = "the years that the lookback reaches or that lack files, or all where the service reports any change"
@@ -56,7 +56,7 @@ class JobYears(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: what it selects, the years of a run that names none, and config of some assets."""
+    """A job: its selection, the years of a run that names none, and config of some assets."""
 
     name: str
     selects: tuple[Selected, ...]
@@ -72,13 +72,13 @@ class Job:
 
     @property
     def words(self) -> str:
-        """The description, with the years that its schedule takes: Dagster's dialog asks for them."""
+        """The description, with the years of its schedule, because Dagster's dialog asks for them."""
         if self.years in (JobYears.NONE, JobYears.CHOSEN):
             return self.description
         return f"{self.description} By a schedule, or where no years are chosen, it takes {self.years}."
 
     def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
-        """The run config, `overrides` by asset on top; what is None is left to its default."""
+        """The run config, with `overrides` by asset on top; None leaves a value at its default."""
         ops = {
             asset: {
                 "config": {

@@ -1,6 +1,6 @@
-"""The years of a run that names none: those that the job's schedule, or else its command, takes.
+"""The years of a run that names none: those of the job's schedule, or else of its command.
 
-Which kind of years a job takes stands in its record (jobs.py). No Dagster is imported: commands ask here, too.
+The kind of years that a job takes stands in its record (jobs.py). No Dagster is imported: commands ask here, too.
 """
 
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ from strava_pipeline.orchestrate.jobs import jobs_of
 
 
 def years_without_choice(settings: Settings, job: str, now: datetime | None = None) -> list[int]:
-    """The years that a run of `job` takes where nobody chose any, ascending; none for a job that is not by year.
+    """The years of a run of `job` if nobody chose any, ascending; empty for a job that is not by year.
 
-    Raises MisuseError where only a person can say which.
+    Raises MisuseError if only a person can choose.
     """
     record = jobs_of(settings).get(job)
     years = year_range(settings.first_year, now)
@@ -61,7 +61,7 @@ _COMMANDS = {
 
 
 def flow_years(settings: Settings, *, days: int | None = None, provider: str = STRAVA) -> list[int]:
-    """The years that a pull from the watermark may touch, from the first one on that gold is behind with."""
+    """The years that a pull from the watermark may touch, from the first one in which gold is behind."""
     years = year_range(settings.first_year)
     lake = Lake(settings.data_dir)
     newest = newest_watermark(lake, provider)
@@ -73,9 +73,9 @@ def flow_years(settings: Settings, *, days: int | None = None, provider: str = S
 def provider_years(
     settings: Settings, provider: str, choice: ProviderChoice, now: datetime, *, days: int | None = None
 ) -> list[int]:
-    """The years that the provider's daily run covers: those that a pull may touch, and those that lack files.
+    """The years of the provider's daily run: those that a pull may touch, and those that lack files.
 
-    A feed reports changes of any year, and what shows all at once has them.
+    A feed reports changes of any year, and a source that shows everything at once contains them.
     """
     years = year_range(settings.first_year)
     if spec_of(provider).capabilities & {"feed", "whole"}:
@@ -95,7 +95,7 @@ def years_of_providers(
 
 
 def lake_years(settings: Settings) -> list[int]:
-    """The years from the first with a listing or an import to the newest; all years where nothing was listed."""
+    """The years from the first with a listing or an import to the newest; all years if nothing was listed."""
     span = year_range(settings.first_year)
     listed = (year for listing in all_listings(Lake(settings.data_dir)) for year in listing.manifest.years_within(span))
     return span.since(min(listed, default=span.first))

@@ -1,4 +1,4 @@
-"""The jobs as plain records: their assets and the config of these. Most are a command each (`_` for `-`).
+"""The jobs as plain records: their assets with their config. Most are a command each (`_` for `-`).
 
 No Dagster is imported: commands that only look read these. The jobs as Dagster's are asset_jobs.py's.
 """
@@ -19,11 +19,11 @@ from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
 IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
-IMPORT_ALL_JOB = "import_and_merge"  # the same in one run: what a person asks for on the dashboard
+IMPORT_ALL_JOB = "import_and_merge"  # both in one run: what a person starts on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
 STREAMS_JOB = "streams"
-MATCH_JOB = "match"  # what a person decides is followed at once
+MATCH_JOB = "match"  # it runs as soon as a person has decided
 APPLIED_CHANGES = "applied_changes"
 EVENTS, EVENTS_JOB = "webhook_events", "events"
 IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDER_FILES_RECEIVED = (
@@ -36,7 +36,7 @@ IMPORTS_RECEIVED, EVENTS_RECEIVED, STREAMS_RECEIVED, PROVIDERS_RECEIVED, PROVIDE
 INSIGHTS = "insights"
 APPLY_JOB = "apply_changes"
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
-MONTH_JOB = "sync_month"  # the same of a month
+MONTH_JOB = "sync_month"  # the same for a month
 PULL_JOB = "pull_services"  # of the enabled providers, without Strava
 SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
@@ -204,7 +204,7 @@ def provider_files(provider: str) -> str:
 
 
 def provider_of(asset: str) -> str:
-    """Whose listings or files an asset is of: the inverse of `provider_listing` and `provider_files`."""
+    """The provider whose listings or files an asset contains: the inverse of `provider_listing` and `provider_files`."""
     return asset.removeprefix("bronze_").removesuffix("_files")
 
 
@@ -239,14 +239,14 @@ def pull_job(providers: Sequence[str]) -> Job:
 def _pulled(
     providers: Sequence[str], details: tuple[str, ...] = (), below: tuple[Selected, ...] = ()
 ) -> tuple[Selected, ...]:
-    """Every listing, one merge, `details`, the files of each, and what is made of them (`below`, unless told); publish."""
+    """Every listing, one merge, `details`, the files of each, and everything made from them (`below`, by default); publish."""
     files = tuple(map(provider_files, filter(gives_files, providers)))
     below = below or ((_DETAILS_OF_FILES, *MADE_WITH_TRACKS) if files else ())
     return (*map(provider_listing, providers), "activity_shards", _GOLD, *details, *files, *below, *_PUBLISH)
 
 
 def sends_webhooks(provider: str) -> bool:
-    """Whether the provider says by itself that something changed."""
+    """Whether the provider sends events about changes."""
     return "webhooks" in spec_of(provider).capabilities
 
 
@@ -278,7 +278,7 @@ def sources_job(sources: Sequence[str]) -> Job:
 
 
 def month_job(sources: Sequence[str]) -> Job:
-    """The job that lists a month of all these services in one run, and proposes what differs.
+    """The job that lists a month of all these services in one run, and proposes the differences.
 
     The month stands in one place, `months` of the matching: the listings follow it.
     """
@@ -294,7 +294,7 @@ def month_job(sources: Sequence[str]) -> Job:
 
 
 def jobs_of(settings: Settings) -> dict[str, Job]:
-    """All jobs by name, those of the enabled providers among them."""
+    """All jobs by name, including those of the enabled providers."""
     providers = enabled_providers(settings)
     of_providers = [provider_job(name) for name in providers]
     of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
@@ -315,9 +315,9 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
-    """The config of an asset, with the job's own values where none was given, so that an empty config is the job's.
+    """The config of an asset, with the job's own values for missing ones, so that an empty config is the job's.
 
-    Runs of no job of ours (a materialisation or a backfill from the asset graph) are a backfill's.
+    Runs outside our jobs (a materialisation or a backfill from the asset graph) get a backfill's.
     """
     own = JOBS[job_name].config.get(asset, {}) if job_name in JOBS else {}
     defaults = {**_BACKFILLS[asset], **own}
@@ -328,9 +328,9 @@ def resolved(config: ConfigT, job_name: str, asset: str) -> ConfigT:
 PULLING_JOBS = frozenset(
     name for name, job in JOBS.items() if LISTING in job.assets and name not in ("backfill", RECONCILE_JOB)
 )
-"""They list from the watermark or everything: two at once would list the same pages."""
+"""Jobs that list from the watermark or everything: two at once would list the same pages."""
 
 STEP_JOBS = frozenset(
     name for name, job in JOBS.items() if LISTING in job.assets and "published_warehouse" not in job.assets
 )
-"""They end before gold."""
+"""Jobs that end before gold."""

@@ -1,7 +1,7 @@
 """The run launcher: Dagster's own, which also ends and watches runs whose process it did not start (docs/adr/0034).
 
-dagster.yaml names the class. A run holds a lock file, and that is asked, whoever launched the run: a command, or a daemon that is
-gone. Every process of Dagster loads this module: nothing heavy is imported here.
+dagster.yaml names the class. A run's lock file shows whether it lives, whoever launched it: a command, or a daemon that
+is gone. Every process of Dagster loads this module: nothing heavy is imported here.
 
 Run launchers in Dagster: https://docs.dagster.io/deployment/execution/run-launchers
 """
@@ -42,9 +42,9 @@ class PipelineRunLauncher(DefaultRunLauncher):
     """Launches runs through the code location's server, as Dagster does. Knows every run of this machine by its lock file."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch the run, but not twice: its process may be starting where the answer comes too late.
+        """Launch the run, but not twice: its process may be starting though the answer comes too late.
 
-        Else Dagster's queue takes it back, says why, and launches it again.
+        Otherwise Dagster's queue takes it back, says why, and launches it again.
         """
         if self._is_begun(context.dagster_run):
             return
@@ -71,7 +71,7 @@ class PipelineRunLauncher(DefaultRunLauncher):
         return False
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt the run's process, from whichever process of this machine."""
+        """Interrupt the run's process, from any process of this machine."""
         run = self._instance.get_run_by_id(run_id) if self.has_instance else None
         lake = _lake_of(run) if run is not None and not run.is_finished else None
         if run is None or lake is None:
@@ -95,7 +95,9 @@ class PipelineRunLauncher(DefaultRunLauncher):
         return sys.platform == "linux"
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """FAILED only where a process held the run's lock and died: Dagster fails a run for any other word than RUNNING."""
+        """FAILED only if a process held the run's lock and died, because Dagster fails a run for any other answer than
+        RUNNING.
+        """
         from strava_pipeline.lake.locks import has_died
 
         lake = _lake_of(run)

@@ -1,6 +1,7 @@
-"""The launcher that hands runs to the workers of several machines, and who these are (docs/adr/0107).
+"""The launcher that hands runs to the workers of several machines, and the list of these (docs/adr/0107).
 
-deploy/server.dagster.yaml names the class. Only processes of a house with machines load this module. Queues are queues.py's.
+deploy/server.dagster.yaml names the class. Only processes of a house with machines load this module. Queues are
+queues.py's.
 """
 
 import time
@@ -22,25 +23,26 @@ _SILENCE = 60  # seconds without an answer after which a worker is dead; the bro
 class MachinesRunLauncher(CeleryRunLauncher):
     """Asks the worker that took a run whether it is still at work on it.
 
-    Celery's records say STARTED for ever where a worker was killed, and dagster-celery reads only those. Dagster's pull
-    request 33493 asks workers, too: once a release has it, dagster.yaml names dagster-celery's own class, and this one goes.
+    Celery's records say STARTED for ever if a worker was killed, and dagster-celery reads only those. Dagster's pull
+    request 33493 asks workers, too: once a release has it, dagster.yaml can name dagster-celery's own class, and this
+    one can be deleted.
     """
 
     def __init__(self, *args: Any, now: Callable[[], float] = time.monotonic, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # dagster-celery names its task again at each launch, of which Celery writes ten lines into the log
+        # dagster-celery renames its task at each launch, about which Celery writes ten lines into the log
         warnings.filterwarnings("ignore", "Task name 'execute_job' is already registered")
         self._now = now
         self._silent_since: dict[str, float] = {}  # by run; only the daemon asks
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Hand the run to the machine whose code location it is of, where its athlete's folder is."""
+        """Hand the run to the machine of its code location, which has its athlete's folder."""
         run = context.dagster_run
         queue = {DAGSTER_CELERY_QUEUE_TAG: run.tags[LOCATION]}
         super().launch_run(context._replace(dagster_run=run.with_tags({**run.tags, **queue})))
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt a run. Without a word of it before, Dagster takes the interrupt for a failure and starts the run again."""
+        """Interrupt a run. It is announced first; otherwise Dagster takes the interrupt for a failure and restarts the run."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -48,12 +50,12 @@ class MachinesRunLauncher(CeleryRunLauncher):
         return bool(super().terminate(run_id))
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """FAILED where the run's worker says that it does not have it, or was silent for a minute."""
+        """FAILED if the run's worker says that it does not have it, or was silent for a minute."""
         task = run.tags[DAGSTER_CELERY_TASK_ID_TAG]
         found = super().check_run_worker_health(run)
         if found.status in (WorkerStatus.SUCCESS, WorkerStatus.FAILED):
             return found
-        noted = self.celery.AsyncResult(task).info  # who took it; gone after a day (Celery's result_expires)
+        noted = self.celery.AsyncResult(task).info  # the worker that took it; None after a day (result_expires)
         hosts = [noted["hostname"]] if isinstance(noted, dict) else None
         answers = self.celery.control.inspect(hosts, timeout=_ANSWER).query_task(task) or {}
         if any(task in tasks for tasks in answers.values()):

@@ -1,4 +1,4 @@
-"""What is said of an asset in its definition: its columns and where each comes from, all from the catalogue; no rows.
+"""The definition metadata of an asset: its columns and their origins, all from the catalogue; no rows.
 
 In bronze a column is a field of Strava's JSON: `map.summary_polyline`, and within a list `laps[].distance`.
 
@@ -19,7 +19,7 @@ _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
 
 
 def described(*tables: str) -> dict[str, Any]:
-    """The definition metadata of an asset that holds `tables`: column names, types, meanings, units, fields at the source."""
+    """The metadata of an asset that holds `tables`: column names, types, meanings, units, fields at the source."""
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
@@ -39,7 +39,7 @@ def described(*tables: str) -> dict[str, Any]:
 
 
 def described_source(*tables: str) -> dict[str, Any]:
-    """The definition metadata of an asset that holds the provider's own JSON: the fields that columns are read from."""
+    """The metadata of an asset that holds the provider's own JSON: the fields that columns are read from."""
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
@@ -52,7 +52,7 @@ def described_source(*tables: str) -> dict[str, Any]:
 
 
 def described_tables() -> dict[str, Any]:
-    """The definition metadata of the whole warehouse: its tables in place of columns."""
+    """The metadata of the whole warehouse: its tables in place of columns."""
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[
@@ -82,19 +82,19 @@ def from_bronze(table: str, asset: str) -> dict[str, Any]:
 
 
 def from_layer_above(table: str, asset: str) -> dict[str, Any]:
-    """Each column of `table` from that of the same name in `asset`."""
+    """Each column of `table` from the column of the same name in `asset`."""
     return _lineage({column.name: [(asset, column.name)] for column in TABLES[table].columns})
 
 
 def from_changes(table: str, asset: str) -> dict[str, Any]:
-    """What `table` tells of changes, from every column of `asset`'s that is compared; its key from the key."""
+    """The columns of `table` about changes, from every compared column of `asset`; its key from the key."""
     compared = [(asset, column.name) for column in TABLES["activities_all"].sourced if not column.key]
     changes = dict.fromkeys(("changed_fields", "previous"), compared)
     return _lineage({"activity_id": [(asset, "id")], "valid_from": [(asset, "ingestion_ts")], **changes})
 
 
 def from_tables(assets: Mapping[str, str]) -> dict[str, Any]:
-    """Each table of the snapshot from the keys of the asset that holds it; `assets`: the table of each."""
+    """Each table of the snapshot from the keys of its asset; `assets`: the table of each."""
     return _lineage({table: [(asset, key) for key in TABLES[table].key] for asset, table in assets.items()})
 
 

@@ -1,7 +1,7 @@
-"""Which notifications the end of a run makes: that it failed, that a limit stopped it, that something new came.
+"""The notifications at the end of a run: that it failed, that a limit stopped it, that something new came.
 
-What a notification is, lake/notifications.py says. Errors that are not ours may carry anything, so of these the message names
-the type alone (failures.py).
+lake/notifications.py defines a notification. Foreign errors may contain anything, so the message names only their types
+(failures.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,20 +19,20 @@ from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import REQUEST
 
-MOST_NAMED = 10  # files in the message of a request; the table `files` has all
+MOST_NAMED = 10  # files that the message of a request names; the table `files` has all
 Reports = Mapping[str, Mapping[str, Any]]
-"""What each asset of a run reported, by asset."""
+"""The reports of a run, by asset."""
 _CHANGED = (("inserted", "new"), ("updated", "changed"), ("deleted", "deleted"), ("restored", "back again"))
 
 
 def note_end(
     lake: Lake, run: dg.DagsterRun, ui: str | None, outcome: Outcome, why: str, reports: Reports, at: datetime
 ) -> None:
-    """Keep what a person should know of a run that ended, and how the request ended that it carried out.
+    """Store a notification about a run that ended, and the end of its request, if it has one.
 
     Args:
-        ui: the address of Dagster's web interface, where one is running.
-        why: the error or the limit in words, where there was one.
+        ui: the address of Dagster's web interface, if one is running.
+        why: the error or the limit in words, if any.
     """
     link, at = f"{ui}/runs/{run.run_id}" if ui else "strava-pipeline logs latest", at.astimezone(UTC)
     is_done = outcome.name in ("done", "stopped early")
@@ -55,7 +55,7 @@ def note_end(
 
 
 def _taken_in(reports: Reports) -> str:
-    """What came of an import, and what was left out and why; empty where a run took no files in."""
+    """The results of an import, with exclusions and their reasons; empty if a run imported no files."""
     landed, read = reports.get("bronze_files"), reports.get("file_readings", {})
     if landed is None:
         return ""
@@ -80,7 +80,7 @@ def _taken_in(reports: Reports) -> str:
 
 
 def _first_of(title: str, examples: Sequence[str], count: int) -> str:
-    """The first of the examples in a sentence, and how many more there are; empty where there is none."""
+    """The first few examples in a sentence, and how many more there are; empty without any."""
     shown = examples[:MOST_NAMED]
     more = f"; and {count - len(shown)} more" if count > len(shown) else ""
     text = f"{title}: {'; '.join(shown)}{more}"
@@ -88,12 +88,12 @@ def _first_of(title: str, examples: Sequence[str], count: int) -> str:
 
 
 def is_about_failure(made: Notification) -> bool:
-    """Whether a notification is of a run that failed: the sensor sends messages of its own about these."""
+    """Whether a notification is about a failed run, for which the sensor sends its own messages."""
     return made.run_id is not None and made.category == "error"
 
 
 def _news(reports: Reports) -> str | None:
-    """What a run that listed brought into gold, in words; None: nothing, or it listed nothing."""
+    """A listing run's news for gold, in words, or None if there are none, or it listed nothing."""
     if not any("rows_received" in report for report in reports.values()):
         return None
     merged = reports.get("activities", {})

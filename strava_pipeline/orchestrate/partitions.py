@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST_PARTITION, LAST_PAR
 
 
 def year_partitions(first_year: int) -> dg.TimeWindowPartitionsDefinition:
-    """Years from `first_year` to the running one, this included; the new one appears without a reload."""
+    """Years from `first_year` to the present one, inclusive; a new one appears without a reload."""
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule="0 0 1 1 *", start=str(first_year), fmt="%Y", end_offset=1, timezone=ZONE
     )

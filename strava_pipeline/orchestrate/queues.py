@@ -1,6 +1,7 @@
-"""The queues of runs where there are several machines, and whether the workers suffice. No Celery and no Dagster here.
+"""The queues of runs for several machines, and whether the workers suffice. No Celery and no Dagster here.
 
-A queue is a machine's. Its name is HOUSE_NAME there, as that of the code location with the machine's athletes.
+A queue belongs to a machine. Its name is HOUSE_NAME there, which is also the name of the code location with the
+machine's athletes.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,7 +14,7 @@ LOCATION = "dagster/code_location"  # Dagster's own tag of a run
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker: the queues that it takes runs from, and how many it has at work at once."""
+    """A worker: the queues whose runs it takes, and how many it runs at once."""
 
     queues: frozenset[str]
     slots: int
@@ -21,14 +22,14 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many runs Dagster launches at once: in all, and of one queue."""
+    """How many runs Dagster launches at once: in all, and per queue."""
 
     runs: int
     of_a_queue: int
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> "Limits":
-        """As a dagster.yaml says them, under `concurrency`."""
+        """The limits in a dagster.yaml, under `concurrency`."""
         written = (configuration.get("concurrency") or {}).get("runs") or {}
         runs = int(written.get("max_concurrent_runs", 10))  # Dagster's default
         each = [
@@ -48,7 +49,7 @@ def locations(workspace: Path) -> list[str]:
 
 
 def shortages(queues: Collection[str], workers: Collection[Worker], limits: Limits) -> Iterator[tuple[str, str]]:
-    """What would keep runs waiting until Dagster takes them for dead, each with how to fix it."""
+    """Shortages that would keep runs waiting until Dagster takes them for dead, each with how to fix it."""
     slots = {queue: sum(worker.slots for worker in workers if queue in worker.queues) for queue in queues}
     for queue in sorted(queues):
         if slots[queue] == 0:

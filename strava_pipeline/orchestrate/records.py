@@ -1,8 +1,8 @@
-"""What Dagster's records in SQLite say of its daemon, its automation and some runs, read without importing Dagster.
+"""Dagster's records in SQLite about its daemon, its automation and some runs, read without importing Dagster.
 
-Importing it and opening its instance takes a second and a half; a look that only reads does without. The tables and what they
-hold are Dagster's, and its own: only files that the installed version made or migrated are read here, and a test compares what
-comes of it with what Dagster says. Opening and migrating the instance is verbs/instance.py's.
+Importing it and opening its instance takes a second and a half, which a read-only look avoids. The tables and their
+contents are Dagster's own: only files that the installed version made or migrated are read here, and a test compares
+the results with Dagster's. Opening and migrating the instance is verbs/instance.py's.
 """
 
 import json
@@ -36,7 +36,7 @@ GROUP BY pipeline_name, runs.status
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When a daemon was last heard of (UTC), and whether it said that it fails."""
+    """The last heartbeat of a daemon (UTC), and whether it reported an error."""
 
     at: datetime
     fails: bool
@@ -44,12 +44,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the records say.
+    """The contents of the records.
 
     Args:
         heartbeats: by kind of daemon.
-        failed: the schedules and sensors that are switched on and failed when they last looked (UTC).
-        unfinished: those of the runs that were asked about that are not over, by their records.
+        failed: the active schedules and sensors that failed at their last tick (UTC).
+        unfinished: the requested runs that are not over, by their records.
     """
 
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class RunCount:
-    """How many runs of a job have a status (as `success`), and when the last of them ended (UTC); None: none has."""
+    """The number of runs of a job with a status (as `success`), and the end of the latest one (UTC), or None."""
 
     job: str
     status: str
@@ -68,16 +68,20 @@ class RunCount:
 
 
 def are_as_installed(home: Path) -> bool:
-    """Whether the records are the SQLite files in `home` that the project's own dagster.yaml means, none of another version."""
+    """Whether the records are the SQLite files in `home` that the project's own dagster.yaml means, all of the
+    installed version.
+    """
     note, config = home / MIGRATED_BY, home / CONFIG
     is_ours = config.exists() and config.read_bytes() == own_configuration()
     return is_ours and note.exists() and note.read_text() == version("dagster")
 
 
 def read_records(home: Path, run_ids: Sequence[str]) -> Records:
-    """What the files in `home` say now; `run_ids`: the runs to ask about. Raises sqlite3.Error where one can't be read."""
+    """The present contents of the files in `home`; `run_ids`: the runs to ask about. Raises sqlite3.Error if one can't
+    be read.
+    """
     with closing(_opened(home / _EVENTS)) as events:
-        events.execute("SELECT count(*) FROM alembic_version")  # of which nothing is asked; but it has to open
+        events.execute("SELECT count(*) FROM alembic_version")  # from which nothing is read; but it has to open
     with closing(_opened(home / _RUNS)) as runs:
         beats = [json.loads(body) for (body,) in runs.execute("SELECT body FROM daemon_heartbeats")]
         places = ", ".join("?" * len(run_ids))
@@ -92,7 +96,7 @@ def read_records(home: Path, run_ids: Sequence[str]) -> Records:
 
 
 def read_run_counts(home: Path, data_dir: Path) -> list[RunCount]:
-    """The runs of a data folder that the files in `home` know. Raises sqlite3.Error where they can't be read."""
+    """The counts of a data folder's runs in the files in `home`. Raises sqlite3.Error if they can't be read."""
     with closing(_opened(home / _RUNS)) as runs:
         return run_counts(runs.execute(RUNS_OF_FOLDER, of_folder(data_dir)))
 

@@ -1,7 +1,8 @@
 """Dagster's resources: the context of a run with its locks and its log, the sources, and the published warehouse.
 
-A live run holds data/state/runs/<run_id>.lock, which tells it from a dead one. A run that lists from the watermark also holds
-`flow.lock`, because two of them would list the same pages; so does a rebuild. The working warehouse is no resource (docs/adr).
+A live run holds data/state/runs/<run_id>.lock, which distinguishes it from a dead one. A run that lists from the
+watermark also holds `flow.lock`, because two of them would list the same pages; so does a rebuild. The working
+warehouse isn't a resource (docs/adr).
 
 Resources in Dagster: https://docs.dagster.io/guides/build/external-resources
 """
@@ -22,12 +23,12 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
 from strava_pipeline.operations.held_years import forget_held_years
 from strava_pipeline.operations.log_files import log_of
 from strava_pipeline.operations.progress import BothProgress, LogProgress, Progress
 from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
 from strava_pipeline.orchestrate.failures import resource_in_our_words
@@ -102,10 +103,10 @@ def run_resource(
 
 
 def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Settings, by_year: frozenset[str]) -> None:
-    """Give a run that names no years those of its job, in its record and in this process. Raises MisuseError where it has none.
+    """Give a run that names no years those of its job, in its record and in this process. Raises MisuseError if it has none.
 
-    Steps report by the years in the tags of the run's record, which this process loaded before: so they are added there, too.
-    Years before the first one are of the first one: the run is from before that was set later.
+    Steps report by the years in the tags of the run's record, which this process loaded before: so they are added
+    there, too. Years before the first one become the first one: the run is from before a later first year was set.
     """
     if years_of_run(run):
         named = {tag: run.tags[tag] for tag in (PARTITION, FIRST_PARTITION, LAST_PARTITION) if tag in run.tags}
@@ -124,7 +125,7 @@ def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Setti
 
 
 def sources_resource(settings: Settings) -> dg.ResourceDefinition:
-    """The sources, with one client of each per run. Not a `ConfigurableResource`: the UI shows its fields; these are secret."""
+    """The sources, with one client of each per run. Not a `ConfigurableResource`, because the UI would show its secret fields."""
 
     @dg.resource(required_resource_keys={"run"}, description="The services, with one client of each for each run.")
     def sources(context: dg.InitResourceContext) -> Sources:
@@ -134,20 +135,18 @@ def sources_resource(settings: Settings) -> dg.ResourceDefinition:
 
 
 def _note_begin(lake: Lake, logs_dir: Path, request: str, run_id: str) -> None:
-    """Note beside a request that the run is at work on it, and where its log is."""
+    """Record with a request that the run is at work on it, and where its log is."""
     log = log_of(logs_dir, run_id)
     begin_request(lake, request, run_id, datetime.now(UTC), str(log.relative_to(logs_dir)) if log else None)
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
-    """Tag the run with its data folder. A run that is executed again has the tags of its parent: those
-    about the parent's work are reset.
-    """
+    """Tag the run with its data folder. A re-executed run has the tags of its parent: those about the parent's work are reset."""
     tags = {DATA_DIR: str(lake.data_dir)}
     if run.parent_run_id is not None:
         neutral = {LIMIT: NO_LIMIT, STOPPED_EARLY: "", HELD_BACK: "", ALERT: "", BY: started_by(run)}
         neutral |= {name: NO_LIMIT for name in run.tags if name.startswith(PROVIDER_LIMIT)}
-        if run.tags.get(MAX_RETRIES) == "0":  # of a command (verbs/run_job.py), or where a retry could not help
+        if run.tags.get(MAX_RETRIES) == "0":  # from a command (verbs/run_job.py), or a retry could not help
             neutral[MAX_RETRIES] = str(instance.run_retries_max_retries)
         tags |= {name: value for name, value in neutral.items() if name in run.tags}
     if not tags.items() <= run.tags.items():
@@ -155,12 +154,12 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
 
 
 def _lists(run: dg.DagsterRun) -> bool:
-    """Whether the listing is among the run's assets; a run that resumes with details alone gets in no listing's way."""
+    """Whether the listing is among the run's assets; a run that resumes with details alone interferes with no listing."""
     return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
 
 
 class _StepLog(logging.Logger):
-    """Dagster's log of the step at work, so that its messages name it; before the first step, the run's."""
+    """Dagster's log of the present step, so that its messages name it; before the first step, the run's."""
 
     def __init__(self, of_run: logging.Logger) -> None:
         super().__init__("run")
@@ -175,7 +174,7 @@ class _StepLog(logging.Logger):
 
 @contextmanager
 def _warnings_shown(log: logging.Logger, watcher: Progress | None) -> Iterator[None]:
-    """Warnings of the other rooms (retries) go to Dagster's log and to the watcher, above its progress bar."""
+    """Sends warnings of the other rooms (retries) to Dagster's log and to the watcher, above its progress bar."""
     handler = _WarningsHandler(log, watcher)
     ours = logging.getLogger("strava_pipeline")
     ours.addHandler(handler)
@@ -197,7 +196,7 @@ class _WarningsHandler(logging.Handler):
 
 
 def snapshot_resource(settings: Settings) -> DuckDBResource:
-    """The published warehouse, read-only, for what reads inside Dagster."""
+    """The published warehouse, read-only, for readers inside Dagster."""
     return DuckDBResource(
         database=str(Lake(settings.data_dir).snapshot), connection_config={"access_mode": "READ_ONLY"}
     )

@@ -1,7 +1,8 @@
-"""What goes into the log of a run: each event of Dagster's, as it is stored.
+"""The contents of a run's log: each event of Dagster's, as it is stored.
 
-A new asset or check is logged without any code for it. How the files are written is operations/log_files.py's. An error that is
-not ours may carry anything in its message, a row or a position too: only its type and its places in the code are logged.
+A new asset or check is logged without any code for it. How the files are written is operations/log_files.py's. A
+foreign error's message may contain anything, even a row or a position: only its type and its places in the code are
+logged.
 """
 
 import logging
@@ -28,7 +29,7 @@ _FINISHED = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, Dagster
 
 
 OnEnd = Callable[[Outcome, str, dict[str, dict[str, Any]], datetime], object]
-"""Called at the end of a run: how it ended, why in words, what each asset reported, and when."""
+"""Called at the end of a run: how it ended, why in words, the reports by asset, and when."""
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def logged(
 ) -> Iterator[None]:
     """Log the run from here to its last event, which comes after the body; old logs are removed first.
 
-    `warn` is called with what a person should know about trouble with the log; `to_stdout`: as RunLog has it.
+    `warn` is called with a message for a person about trouble with the log; `to_stdout`: as in RunLog.
     """
 
     def stored() -> dg.DagsterRun:
@@ -63,7 +64,7 @@ def logged(
 
 
 class _WithoutConsole(logging.Logger):
-    """Says nothing where it is the console logger of a run: Dagster makes that by itself, with a level."""
+    """Silences the console logger of a run, which Dagster makes by itself, with a level."""
 
     def __init__(self, name: str, level: int = logging.NOTSET) -> None:
         super().__init__(name, level)
@@ -75,12 +76,12 @@ class _WithoutConsole(logging.Logger):
 
 
 def without_console() -> None:
-    """Keep Dagster's console logger, which tells each event, out of runs: what they write to standard output is enough."""
+    """Keep Dagster's console logger, which prints each event, out of runs: their own output is enough."""
     logging.setLoggerClass(_WithoutConsole)
 
 
 class _Listener:
-    """Turns the events of a run into lines of its log; `limit`: what stopped the run early, if anything did."""
+    """Turns the events of a run into lines of its log; `limit`: the limit that stopped the run early, if any."""
 
     def __init__(self, log: RunLog, limit: Callable[[], str | None], on_end: OnEnd) -> None:
         self._log, self._limit, self._on_end = log, limit, on_end
@@ -131,7 +132,7 @@ def _failure(error: SerializableErrorInfo | None) -> Outcome:
 
 
 def _beginning(run: dg.DagsterRun, version: str) -> tuple[str, dict[str, Any]]:
-    """Which job, which years, who started it, what code: in words, and as fields."""
+    """The job, the years, the starter and the code of a run: in words, and as fields."""
     years, by = years_of_run(run), started_by(run)
     words = f", year{'s' * (len(years) > 1)} {years_in_words(years)}" if years else ""
     text = f"run begins: {run.job_name}{words}, started by {by}, strava_pipeline {version}, run {run.run_id}"
@@ -140,7 +141,7 @@ def _beginning(run: dg.DagsterRun, version: str) -> tuple[str, dict[str, Any]]:
 
 
 def reported(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    """What an asset reported of its work, without its sentence, which is a line before, pictures and counts by year."""
+    """An asset's report, without its sentence (already a line), pictures and counts by year."""
     return {
         name: _value(value)
         for name, value in materialization.metadata.items()

@@ -1,8 +1,8 @@
-"""Removing Dagster's records of old runs, with their files, so that a daily run does not fill the disk for ever.
+"""Removing Dagster's records of old runs, with their files, so that a daily run does not fill the disk.
 
-What the UI and the sensors still read is kept, however old (docs/adr/0039): a run that was the last to make, to plan or to
-check a partition of an asset, the last runs of each job and sensor, and runs that wait for a limit. The logs in logs/ are
-operations/log_files.py's. The sensor that calls this while the daemon runs for months is at the end.
+Records that the UI and the sensors still read are kept, however old (docs/adr/0039): a run that was the last to make,
+to plan or to check a partition of an asset, the last runs of each job and sensor, and runs that wait for a limit. The
+logs in logs/ are operations/log_files.py's. The sensor that calls this while the daemon runs for months is at the end.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ _FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatu
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many records of runs were removed, and whether there may be more; `why` nothing was looked at.
+    """How many records of runs were removed, and whether there may be more; `why`: the reason why nothing was done.
 
     `skipped`: runs whose records could not be read or removed.
     """
@@ -57,7 +57,7 @@ class Pruned:
 
 
 def prune_daily(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Pruned:
-    """Remove records older than STRAVA_RUN_RECORDS_DAYS, once a day and while no run is at work; else say why not."""
+    """Remove records older than STRAVA_RUN_RECORDS_DAYS, once a day and while no run is at work; otherwise say why not."""
     note = settings.dagster_home / _NOTE
     with suppress(OSError, ValueError):
         if now - datetime.fromisoformat(note.read_text()) < _DAILY:
@@ -78,9 +78,9 @@ def prune_daily(instance: dg.DagsterInstance, settings: Settings, now: datetime)
 
 
 def prune(instance: dg.DagsterInstance, lake: Lake, before: datetime, last: int = LAST_OF_A_JOB) -> Pruned:
-    """Remove the records of this data folder's runs that ended before `before` and that nothing asks for any more.
+    """Remove the records of this data folder's runs that ended before `before` and that nothing needs any more.
 
-    `last`: how many of the newest runs of each job are kept, whatever became of them.
+    `last`: how many of the newest runs of each job are kept, whatever their result.
     """
     old = [
         record
@@ -121,7 +121,7 @@ def _records(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg
 
 
 def _last_of_assets(instance: dg.DagsterInstance, before: datetime) -> set[str]:
-    """The runs that were the last to make, to plan or to observe an asset, or a partition of one; newer ones left out."""
+    """The runs that were the last to make, to plan or to observe an asset, or a partition of one; newer runs are left out."""
     found: set[str] = set()
     for record in instance.get_asset_records():
         key, last = record.asset_entry.asset_key, record.asset_entry.last_run_id
@@ -143,7 +143,9 @@ def _events(
 
 
 def _last_of_jobs(instance: dg.DagsterInstance, lake: Lake, old: Sequence[dg.DagsterRun], last: int) -> set[str]:
-    """What the sensors look back on: a job's last runs and last good ones, a sensor's last, and what waits for a limit."""
+    """The runs that sensors look back on: a job's last runs and last successful ones, a sensor's last, and those that
+    wait for a limit.
+    """
     kept: set[str] = set()
 
     def keep(found: Iterable[dg.DagsterRun], most: int) -> None:
@@ -200,7 +202,7 @@ def _remove(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def _sweep_files(instance: dg.DagsterInstance, before: datetime) -> None:
-    """The files of runs that are not known any more: of one that a person deleted in the UI, or whose removal broke off."""
+    """Delete the files of unknown runs: of one that a person deleted in the UI, or whose removal was interrupted."""
     storage = instance.event_log_storage
     if not isinstance(storage, SqliteEventLogStorage):
         return

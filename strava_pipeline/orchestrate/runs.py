@@ -1,8 +1,8 @@
-"""Runs in Dagster's records: whose they are, what they make, which of them died and which a limit stopped.
+"""Runs in Dagster's records: their data folder, their assets, which of them died and which a limit stopped.
 
-Dagster's default launcher can't tell that a run's process is dead. A live run holds its lock in data/state/runs/; a run that
-claims to be alive while its lock is free is reported as failed. Nothing is launched here: what a limit stopped is resumed by
-sensors/resume.py.
+Dagster's default launcher can't tell that a run's process is dead. A live run holds its lock in data/state/runs/; a run
+that claims to be alive while its lock is free is reported as failed. Nothing is launched here: a stopped run is resumed
+by sensors/resume.py.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ _EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_S
 
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
-    """Whether the run is of this data folder. One without the tag, which has not begun, is taken to be."""
+    """Whether the run belongs to this data folder. One without the tag, which has not begun, counts as belonging."""
     return folder_of(run.tags) in (None, str(lake.data_dir))
 
 
@@ -76,7 +76,7 @@ def job_of(run: dg.DagsterRun) -> str:
 
 
 def assets_of(run: dg.DagsterRun) -> frozenset[str]:
-    """The names of the assets it makes; none for a job that is not one of ours."""
+    """The names of the assets it makes; empty for a job that is not one of ours."""
     if run.asset_selection:  # a run of the command line has an empty one
         return frozenset(key.to_user_string() for key in run.asset_selection)
     job = "backfill" if run.job_name == SOURCES_JOB else run.job_name
@@ -84,7 +84,7 @@ def assets_of(run: dg.DagsterRun) -> frozenset[str]:
 
 
 def started_by(run: dg.DagsterRun) -> str:
-    """Whoever asked for the run: a schedule, a sensor, a backfill, Dagster's UI, else a command line."""
+    """The starter of the run: a schedule, a sensor, a backfill, Dagster's UI, or else a command line."""
     for tag, what in ((BACKFILL, "backfill"), (SCHEDULE, "schedule"), (SENSOR, "sensor")):
         if tag in run.tags:
             return f"{what} {run.tags[tag]}"
@@ -93,12 +93,12 @@ def started_by(run: dg.DagsterRun) -> str:
 
 
 def ended_at(record: dg.RunRecord) -> datetime:
-    """When a run was over; one that never began (cancelled in the queue): when it was made."""
+    """When a run ended; for one that never began (cancelled in the queue), when it was made."""
     return datetime.fromtimestamp(record.end_time or record.create_timestamp.timestamp(), UTC)
 
 
 def years_of_run(run: dg.DagsterRun) -> list[int]:
-    """The years it covers; none where it is not by year."""
+    """The years it covers; empty if it is not by year."""
     first = run.tags.get(FIRST_PARTITION) or run.tags.get(PARTITION)
     last = run.tags.get(LAST_PARTITION) or run.tags.get(PARTITION)
     return list(range(int(first), int(last) + 1)) if first and last and (first + last).isdecimal() else []
@@ -109,10 +109,10 @@ _DIED = "Its process is gone (a power cut, a kill). What it had landed is kept."
 
 
 def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """Before the daemon starts: report every dead run as failed and free what ended runs hold; the ids reported.
+    """Before the daemon starts: report every dead run as failed and release the locks of ended runs; returns the ids reported.
 
-    Never call it beside a live daemon on the same instance: a run that has just begun may not hold its lock yet.
-    Runs of other data folders are left alone.
+    Never call it next to a live daemon on the same instance: a run that has just begun may not hold its lock yet. Runs
+    of other data folders are left alone.
     """
     dead = [run for run in _runs(instance, lake, _STARTED) if not is_live(lake, run.run_id)]
     for run in dead:
@@ -127,7 +127,7 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 
 def note_first_event(instance: dg.DagsterInstance) -> None:
-    """On an instance that had no daemon yet: note after which event its daemon looks for runs to retry.
+    """On an instance that had no daemon yet: record after which event its daemon looks for runs to retry.
 
     The daemon would do so itself, with two lines of WARNING in the first log that a person sees.
     """
@@ -139,9 +139,9 @@ def note_first_event(instance: dg.DagsterInstance) -> None:
 
 
 def fail_dead_runs(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
-    """At any time: report runs as failed that once held their lock and no longer do; their ids.
+    """At any time: report runs as failed that once held their lock and no longer do; returns their ids.
 
-    Files that they left half written are removed. A run may have died before this instance had a record of it.
+    Their half written files are removed. A run may have died before this instance had a record of it.
     """
     dead_ids = runs_that_died(lake)
     dead = unfinished(instance, dead_ids)
@@ -162,7 +162,7 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
 
 
 def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
-    """Those of the runs that the records know and that are not over by them."""
+    """The known runs that are not over by their records."""
     return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
@@ -179,7 +179,7 @@ RESUMABLE = tuple(
 
 
 def waiting_runs(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> list[dg.DagsterRun]:
-    """The runs to resume now, of the newest year first; where resuming one failed, only after a pause."""
+    """The runs to resume now, those of the newest year first; after a failed resume, only after a pause."""
     left = [
         stopped.dagster_run
         for stopped, failed in unresumed_runs(instance, lake)
@@ -189,7 +189,7 @@ def waiting_runs(instance: dg.DagsterInstance, lake: Lake, now: datetime) -> lis
 
 
 def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.RunRecord, list[dg.RunRecord]]]:
-    """The runs that a limit stopped and that nothing has resumed since, each with the tries that failed."""
+    """The runs that a limit stopped and that nothing has resumed since, each with the failed attempts."""
     ended = instance.get_run_records(
         dg.RunsFilter(
             statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE],
@@ -212,7 +212,7 @@ def unresumed_runs(instance: dg.DagsterInstance, lake: Lake) -> list[tuple[dg.Ru
 
 
 def is_done(run: dg.DagsterRun) -> bool:
-    """Whether the run came to its end: all years but those that a check held back were done as far as limits let it."""
+    """Whether the run completed: all years except those that a check held back were done as far as limits allowed."""
     return run.status is DagsterRunStatus.SUCCESS or bool(run.tags.get(HELD_BACK))
 
 
@@ -234,7 +234,7 @@ def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 
 
 def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
-    """Whether the later run fetches for every sport that the earlier one did; no sports named: all."""
+    """Whether the later run fetches for every sport of the earlier one; without named sports: all."""
     later, earlier = (
         {asset: config["config"].get("sports") for asset, config in config_of(run).items()} for run in (new, old)
     )
@@ -248,6 +248,6 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 
 
 def config_of(run: dg.DagsterRun) -> dict[str, Any]:
-    """The config of the run's assets by name, those without any left out."""
+    """The config of the run's assets by name, without assets that have none."""
     ops: Any = run.run_config.get("ops", {})
     return {name: op for name, op in ops.items() if op.get("config")}

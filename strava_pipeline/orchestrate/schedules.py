@@ -1,11 +1,10 @@
-"""What runs by the clock: the daily flow, other providers, the profile, years compared with each service; and by when it must
-have run.
+"""The schedules: the daily flow, other providers, the profile, years compared with each service; and their deadlines.
 
-Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays unmarked, so
-that a fresh instance is not red; where nothing runs by itself, there is no policy. The jobs are jobs.py's.
+Dagster's daemon marks an asset that is older than its freshness policy allows. An asset that was never made stays
+unmarked, so that a fresh instance is not red; without schedules, there is no policy. The jobs are jobs.py's.
 
-Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules
-Freshness policies in Dagster: https://docs.dagster.io/guides/observe/asset-freshness-policies
+Schedules in Dagster: https://docs.dagster.io/guides/automate/schedules Freshness policies in Dagster:
+https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 
 import re
@@ -45,7 +44,7 @@ DAILY = "daily_flow"
 
 
 def flow_request(settings: Settings, *, run_key: str | None = None, **tags: str) -> dg.RunRequest:
-    """A daily run over the years that may have changed, before whatever waits in the queue."""
+    """A daily run over the years that may have changed, ahead of other runs in the queue."""
     years = years_without_choice(settings, "flow")
     return run_request(settings, JOBS["flow"], years, run_key=run_key, tags={**FIRST, **tags})
 
@@ -53,9 +52,9 @@ def flow_request(settings: Settings, *, run_key: str | None = None, **tags: str)
 def schedules(
     settings: Settings, sources: Mapping[str, ProviderChoice], left_out: Set[str], *, running: bool
 ) -> list[dg.ScheduleDefinition]:
-    """The schedules of each of `sources`, and of the systems beside them but for those of the packages `left_out`.
+    """The schedules of each of `sources`, and of the further systems except the packages `left_out`.
 
-    `running`: they tick as soon as the daemon is there. One run for all years, with one listing.
+    `running`: they tick as soon as the daemon runs. One run for all years, with one listing.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
     found: list[dg.ScheduleDefinition] = []
@@ -95,7 +94,7 @@ def _provider_schedule(
 
 
 def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
-    """The schedules that compare a service's running and last year each week, and everything each month, each in one listing."""
+    """The schedules that compare a service's present and last year each week, and everything each month, each in one listing."""
     title, listing, is_unnamed = spec_of(source).title, provider_listing(source), spec_of(source).unnamed
     job = JOBS[RECONCILE_JOB] if is_unnamed else provider_job(source)
     scheduled = partial(dg.schedule, job_name=job.name, execution_timezone=settings.timezone, default_status=status)
@@ -129,9 +128,9 @@ def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStat
 
 
 def an_hour_after(schedule: str) -> str:
-    """The cron schedule an hour after `schedule`, where its hours are plain numbers and stay within the day; else the same.
+    """The cron schedule an hour after `schedule`, if its hours are plain numbers and stay within the day; else the same.
 
-    At the same time the daily run is first in the queue, and whichever runs later waits for the warehouse.
+    At the same time the daily run is first in the queue, and the later one waits for the warehouse.
     """
     minute, hours, *days = schedule.split()
     later = [int(hour) + 1 for hour in hours.split(",")] if re.fullmatch(r"\d+(,\d+)*", hours) else [24]
@@ -166,21 +165,21 @@ def _own_schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list
 
 
 def no_login(settings: Settings) -> dg.SkipReason | None:
-    """Why Strava can't be asked; None: there is a login, and nothing says that it may not be used."""
+    """Why Strava can't be asked, or None if a login exists and may be used."""
     reason = access_problem(STRAVA, settings)
     return None if reason is None else dg.SkipReason(reason)
 
 
 DAILY_ASSETS = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it
 LATE = timedelta(hours=2)  # a daily run of minutes, after a start that was late by a restart
-TOO_LATE = timedelta(hours=8)  # nobody minds a laptop that was opened at noon
+TOO_LATE = timedelta(hours=8)  # a laptop that was opened at noon is normal
 Asset = dg.AssetsDefinition | dg.AssetSpec
 _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, weeks or months
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
 
 
 def with_freshness(assets: Iterable[Asset], settings: Settings, sources: Collection[str]) -> list[Asset]:
-    """The assets, with their freshness where a daily run is expected: of each of `sources`."""
+    """The assets, with their freshness if a daily run is expected: for each of `sources`."""
     if not settings.automation or not sources:
         return list(assets)
     policy = freshness(settings.schedule)
@@ -196,7 +195,7 @@ def with_freshness(assets: Iterable[Asset], settings: Settings, sources: Collect
 
 
 def freshness(schedule: str) -> dg.FreshnessPolicy:
-    """Two runs of `schedule` (five cron fields) are as far apart as this at most; an hour more when the clocks change."""
+    """The maximum distance between two runs of `schedule` (five cron fields), plus an hour for a change of the clocks."""
     ticks = islice(cron_string_iterator(_THURSDAY.timestamp(), schedule, "UTC"), _TICKS)
     pause = max(later - earlier for earlier, later in pairwise(ticks)) + timedelta(hours=1)
     return dg.FreshnessPolicy.time_window(fail_window=pause + TOO_LATE, warn_window=pause + LATE)

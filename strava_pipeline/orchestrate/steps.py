@@ -1,6 +1,6 @@
-"""Between Dagster and the steps in operations/: what a step is asked for, and how its report becomes Dagster's events.
+"""The link between Dagster and the steps in operations/: a step's input, and its report as Dagster's events.
 
-Assets are declared by `step`. What the steps do is not here.
+Assets are declared by `step`. The steps' work is not here.
 """
 
 import time
@@ -37,15 +37,15 @@ Result = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResu
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a step is asked for, and what it is given.
+    """The input of a step.
 
     Args:
         of_run: Dagster's record of the run.
-        config: of the step, as its declaration has it.
-        assets: to make; none where checks alone are made.
+        config: of the step, as in its declaration.
+        assets: to make; empty if only checks are made.
         checks: the assets whose checks are made.
-        resources: what the step needs beside the run.
-        tags_before: of an asset and a year, Dagster's tags of what was made of it last; None: nothing was.
+        resources: further resources, besides the run.
+        tags_before: for an asset and a year, Dagster's tags of its last materialisation, or None.
     """
 
     run: RunContext
@@ -69,9 +69,9 @@ class Asked:
 
     @property
     def years(self) -> list[int]:
-        """The years that the run is for, without those that a step above holds back.
+        """The run's years, without those that an earlier step holds back.
 
-        Raises YearsHeldBackError where none is left.
+        Raises YearsHeldBackError if none is left.
         """
         years = years_of_run(self.of_run)
         held = held_years(self.run, but=self.assets)
@@ -82,7 +82,7 @@ class Asked:
 
     @property
     def scope(self) -> Scope:
-        """What is asked of a step of tables, which can be subsetted: some of its assets, some of their checks."""
+        """The scope of a step of tables, which can be subsetted: some of its assets, some of their checks."""
         years = (self.years if self.assets else years_of_run(self.of_run)) or self.run.years.all
         return Scope(years, self.assets, self.checks, self.of_run.run_id)
 
@@ -104,9 +104,9 @@ def step(
 
     Args:
         work: does it and reports it; its failures are in our words.
-        config: what a run can say of it.
-        needs: resources beside the run.
-        name: of the step; that of its first asset, unless said.
+        config: the run's options for it.
+        needs: resources besides the run.
+        name: of the step; default: that of its first asset.
         more: as of `dg.multi_asset`.
     """
 
@@ -152,8 +152,8 @@ def reported(
 ) -> Iterator[Result]:
     """The materialisations of the step's assets, then the results of their checks. `seconds`: how long it took.
 
-    Raises CheckFailedError where a check that blocks fails, or any where checks alone were asked for; YearsHeldBackError, at the
-    run's end, where one refuses years.
+    Raises CheckFailedError if a blocking check fails, or any if only checks were asked for; YearsHeldBackError, at the
+    run's end, if a check refuses years.
     """
     made = [report for report in reports if report.numbers is not None]
     held = held_years(run) if made else {}
@@ -198,30 +198,30 @@ def _materialized(
         numbers = metadata | shown(report.by_year.get(year, {}))
         tags = tags_before(context, report.asset, year) if report.ends else None
         yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers, tags=tags)
-    if years and not report.ends:  # what the steps below wait for; by itself it would report every year of the run
+    if years and not report.ends:  # the later steps wait for it; by default it would report every year of the run
         yield dg.MaterializeResult(
             asset_key=report.asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
         )
 
 
 def tags_before(context: dg.AssetExecutionContext, asset: str, year: int) -> Mapping[str, str] | None:
-    """Dagster's tags of what was made of it last, by which what stands below is in sync with it; None: nothing was."""
+    """Dagster's tags of its last materialisation, with which downstream assets are in sync, or None."""
     wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[str(year)])
     found = context.instance.fetch_materializations(wanted, limit=1).records
     return found[0].asset_materialization.tags if found and found[0].asset_materialization else None
 
 
 def _is_last(context: dg.AssetExecutionContext) -> bool:
-    """Whether no step of the run is below this one: it ends the run as failed, after all that could be done."""
+    """Whether no step of the run is below this one: it ends the run as failed, after all possible work."""
     inputs = (each for found in context.job_def.graph.dependencies.values() for each in found.values())
     above = {found.node for each in inputs for found in each.get_node_dependencies()}
     return context.op_execution_context.op_handle.name not in above
 
 
 def _tag_as_stopped(context: dg.AssetExecutionContext, asset: str, stopped: Stopped | str) -> None:
-    """Tag the run with what ended its work early, so that the sensors `resume` find it.
+    """Tag the run with the reason why its work ended early, so that the sensors `resume` find it.
 
-    Where a window of Strava's was full, with the window; where another provider's limit was reached, with its first asset.
+    For Strava's limit, the tag is the window; for another provider's limit, its first asset.
     """
     context.log.warning("Stopped early: %s What was fetched is kept.", stopped)
     window = {LIMIT: stopped.ceiling.window} if isinstance(stopped, BudgetExhaustedError) else {}
@@ -233,7 +233,7 @@ def _tag_as_stopped(context: dg.AssetExecutionContext, asset: str, stopped: Stop
 
 
 def shown(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Moments and Markdown as Dagster's; it knows numbers, texts, lists and dictionaries itself."""
+    """Moments and Markdown as Dagster's types; it knows numbers, texts, lists and dictionaries itself."""
     return {name: _value(value) for name, value in metadata.items()}
 
 

@@ -47,8 +47,8 @@ _OPEN: dict[tuple[str, int, int], Engine] = {}  # by URL, device and inode; the 
 def _engine(url: str) -> Engine:
     """The engine of this process for a database: one that stays open, until another file, or none, is at its path.
 
-    One per use would compile each statement again, open the file, bring it up to date with its write-ahead log, and
-    close it: half the CPU of a small run.
+    A new one per use would compile each statement again, open the file, bring it up to date with its write-ahead log,
+    and close it: half the CPU of a small run.
     """
     try:
         status = Path(url.removeprefix("sqlite:///")).stat()
@@ -63,21 +63,21 @@ def _engine(url: str) -> Engine:
 
 
 def _close_but(kept: int) -> None:
-    """Close all open databases but those that were used last."""
+    """Close all open databases except the most recently used."""
     with _LOCK:
         while len(_OPEN) > kept:
             _OPEN.pop(next(iter(_OPEN))).dispose()
 
 
 class PipelineStorage(DagsterSqliteStorage):
-    """What dagster.yaml names: the three storages of one instance.
+    """The three storages of one instance, named in dagster.yaml.
 
     Args:
         base_dir: Dagster's home.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        keep_files_private()  # in a daemon or web server, too, that no command of ours started
+        keep_files_private()  # also in a daemon or web server that no command of ours started
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_BATCH_SIZE))  # Dagster reads it there at each event
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]  # its own names its own classes
         home = Path(base_dir).expanduser()  # as Dagster expands DAGSTER_HOME itself
@@ -89,7 +89,7 @@ class PipelineStorage(DagsterSqliteStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> "PipelineStorage":
-        """For Dagster, which calls this with what dagster.yaml says under `config`."""
+        """Called by Dagster with the section `config` of dagster.yaml."""
         return cls(inst_data=inst_data, **config_value)
 
 
@@ -121,7 +121,7 @@ class PipelineEventLog(SqliteEventLogStorage):
                     if event.dagster_event_type in _ENDS:
                         unreached = (checks.c.run_id == run_id) & (checks.c.execution_status == "PLANNED")
                         index.execute(checks.delete().where(unreached))
-            os.utime(self.path_for_shard(run_id))  # the UI waits for that: what was written is in the log beside it
+            os.utime(self.path_for_shard(run_id))  # the UI waits for it: the output is in the log next to it
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -142,9 +142,9 @@ class PipelineEventLog(SqliteEventLogStorage):
                     self._joinable.pop(shard, None)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
-        """Create what a new database needs in one transaction. What has tables and no revision is Dagster's to judge.
+        """Create a new database's contents in one transaction. A database with tables but no revision is Dagster's to judge.
 
-        One that names its revision is not asked whether there is a newer one: that takes Dagster 20 ms each time.
+        One that names its revision is not checked for a newer one: that takes Dagster 20 ms each time.
         """
         with suppress(DatabaseError), engine.connect() as connection:  # Dagster then tries again, some ten times
             if not inspect(connection).get_table_names():
@@ -167,13 +167,13 @@ class PipelineEventLog(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         """Close every database: Dagster disposes of the event log last, and never of the schedules."""
-        super().dispose()  # first: who watches a run's events looks until then
+        super().dispose()  # first: watchers of a run's events query the databases until then
         _close_but(0)
 
 
 @cache
 def _migrations() -> ScriptDirectory:
-    """Those of Dagster's event log."""
+    """The migrations of Dagster's event log."""
     return ScriptDirectory.from_config(get_alembic_config(getfile(SqliteEventLogStorage)))
 
 

@@ -1,7 +1,7 @@
 """Tags of runs and steps that are set in one file and read in others, and how the queue orders by them.
 
-Dagster's UI hides those that begin with HIDDEN, which only programs read, and gives them to no run that is executed again there.
-What must reach that one, what dagster.yaml names, and what runs of earlier versions are found by, keeps its name.
+Dagster's UI hides those that begin with HIDDEN, which only programs read, and does not copy them to a re-execution.
+Tags that a re-execution needs, that dagster.yaml names, or that find runs of earlier versions, keep their names.
 
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
@@ -20,32 +20,32 @@ LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with
 )
 LIMITS_WAITED_FOR = ("15min", "day")  # the windows, as LIMIT has them until the run is gone on with
-NO_LIMIT = "gone on with"  # LIMIT of a run that nothing is to go on with any more
+NO_LIMIT = "gone on with"  # value of LIMIT for a run that nothing is to continue
 PROVIDER_LIMIT = (
     "strava_pipeline/limit_of_"  # and the provider's name: the asset that its limit stopped; later NO_LIMIT
 )
-NO_CHOICE = "strava_pipeline/no_years_chosen"  # of a run that named no years, and so has those of its job
+NO_CHOICE = "strava_pipeline/no_years_chosen"  # on a run that named no years, and so has its job's
 RESUMES = "strava_pipeline/resumes"  # the run that this one goes on with; dagster.yaml lets one at a time have a place
 CATCHES_UP = f"{HIDDEN}catches_up"  # the day that a missed daily run is made good on
 REQUEST = "strava_pipeline/request"  # the id of the request on the dashboard that the run carries out
 HELD_BACK = "strava_pipeline/held_back"  # years of a run that a check refused; the others were merged and published
 STOPPED_EARLY = "stopped_early"  # the limit or the outage that ended the work of a run
-BY_HAND = "the command line"  # BY of a run that a person typed
+BY_HAND = "the command line"  # value of BY for a run that a person typed
 BY = "by"  # who asked for the run, where Dagster's UI can't tell
-ALERT = "strava_pipeline/alert"  # of a failed run: what became of the message about it; empty where nothing did yet
+ALERT = "strava_pipeline/alert"  # on a failed run: what became of the message about it; empty while nothing has
 
 FIRST = {PRIORITY: "10"}  # the daily run: before whatever waits in the queue, which is 0 unless a person says so
-LAST = {PRIORITY: "-10"}  # what goes on after a limit: behind all that a person or a clock asks for
+LAST = {PRIORITY: "-10"}  # resumed runs: after everything that a person or a schedule requests
 
-STEP_FIRST = {PRIORITY: "10"}  # of a step: before the others of its run that could begin
+STEP_FIRST = {PRIORITY: "10"}  # for a step: before the others of its run that could begin
 STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin
 
 
 def folder_of(tags: Mapping[str, str]) -> str | None:
-    """The data folder of a run with these tags; None: it has not begun."""
+    """The data folder of a run with these tags, or None if it has not begun."""
     return tags.get(DATA_DIR) or tags.get(DATA_DIR_BEFORE)
 
 
 def limit_tag(provider: str) -> str:
-    """The tag of a run that a limit of the provider stopped: the first asset that it stopped, or NO_LIMIT."""
+    """The tag of a run that a limit of the provider stopped: its value is the first asset that it stopped, or NO_LIMIT."""
     return f"{PROVIDER_LIMIT}{provider}"

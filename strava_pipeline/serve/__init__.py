@@ -1,1 +1,3 @@
-"""What the pipeline serves on the web: the intake of events. It reads the snapshot and writes only the inbox."""
+"""The pipeline's web programs: the intake of events, and the dashboard. The intake reads the snapshot and writes only
+the inbox.
+"""

@@ -1,4 +1,4 @@
-"""Addresses that the web programs listen on. It loads nothing of theirs, since the service looks at them, too."""
+"""The addresses that the web programs listen on. Loads none of their code, since the service looks at them, too."""
 
 import os
 import socket
@@ -7,13 +7,13 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.setting_values import is_private_address, is_this_machine
 from strava_pipeline.environment.settings import Settings
 
-ALL = "*"  # in place of a host: every address of this machine, of IPv4 and IPv6
+ALL = "*"  # instead of a host: every address of this machine, IPv4 and IPv6
 _DASHBOARD_PORT = "8723"
-_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: nobody has it, and nothing is sent there
+_ELSEWHERE = ("192.0.2.1", 9)  # of RFC 5737: unassigned, and nothing is sent there
 
 
 def dashboard_address(settings: Settings) -> str | None:
-    """Where the dashboard listens, as `host:port`; None: it is off.
+    """The dashboard's address, as `host:port`, or None if it is off.
 
     With DASHBOARD_LAN every address of this machine counts, unless DASHBOARD_ADDRESS names one that others reach.
     """
@@ -26,12 +26,14 @@ def dashboard_address(settings: Settings) -> str | None:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The dashboard's address, listened on; PipelineError where it can't be."""
+    """A socket that listens on the dashboard's address. Raises PipelineError if that is impossible."""
     return bound(dashboard_address(settings) or settings.dashboard_address, "DASHBOARD_ADDRESS", "dashboard")
 
 
 def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "intake") -> socket.socket:
-    """The address `host:port`, listened on; PipelineError where it can't be, which names the program and its setting."""
+    """A socket that listens on the address `host:port`. Raises PipelineError, naming the program and its setting, if
+    that is impossible.
+    """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     is_dual = host == ALL and socket.has_dualstack_ipv6()
@@ -54,13 +56,13 @@ def bound(address: str, setting: str = "STRAVA_SERVE_ADDRESS", what: str = "inta
 
 
 def url_of(listening: socket.socket, scheme: str = "http") -> str:
-    """The URL of what is listened on."""
+    """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"{scheme}://{_in_url(host)}:{port}"
 
 
 def network_url(settings: Settings) -> str:
-    """Where browsers of the home network find the dashboard: under its first name, else under this machine's address."""
+    """The dashboard's URL for browsers in the home network: with its first name, or else this machine's address."""
     host, _, port = (dashboard_address(settings) or "").rpartition(":")
     name = (settings.dashboard_hosts or "").split(",")[0] or host.strip("[]")
     if name in (ALL, "0.0.0.0", "::"):
@@ -73,7 +75,7 @@ def _in_url(host: str) -> str:
 
 
 def own_address() -> str | None:
-    """This machine's address in its network; None where it has no private one. In a container it is the container's."""
+    """This machine's private address in its network, or None. In a container it is the container's."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(_ELSEWHERE)  # only chooses the way

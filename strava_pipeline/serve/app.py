@@ -1,7 +1,7 @@
-"""The web application: its routes, a line of log for each request, and what it opens and closes. server.py serves it.
+"""The intake's web application: its routes, a line of log for each request, and its resources. server.py serves it.
 
-A kind of event has an inbox and a file with its routes; here they are put together. The log is an ASGI middleware, and hides
-everything in a path that may be a secret; uvicorn's own access log, which would show whole paths, is off.
+A kind of event has an inbox and a file with its routes; here they are put together. The log is an ASGI middleware, and
+hides everything in a path that may be a secret; uvicorn's own access log, which would show whole paths, is off.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -29,9 +29,9 @@ from strava_pipeline.serve.webhooks import Webhooks
 
 
 class Receiver(Protocol):
-    """What a system beside activities receives: into an inbox of its own, with routes, and work while the intake runs.
+    """The intake of a system besides activities: an inbox of its own, with routes, and work while the intake runs.
 
-    `below`: the path behind which a secret stands.
+    `below`: the path before a secret.
     """
 
     name: str
@@ -55,10 +55,9 @@ def create_app(
     receivers: Sequence[Receiver] = (),
     room: int = ROOM,
 ) -> Starlette:
-    """The intake of a data folder: of the deliveries of `senders`, by the service's name, and of what `receivers` take.
+    """The intake of a data folder: for the deliveries of `senders`, by the service's name, and for `receivers`.
 
-    `say` gets a line for each request; `room`: bytes
-    that may wait unread.
+    `say` gets a line for each request; `room`: the number of bytes that may wait unread.
     """
     inboxes: dict[str, Inbox] = {}
     routes: list[Route] = []
@@ -103,7 +102,7 @@ def create_app(
 
 def _health(inboxes: Mapping[str, Inbox]) -> Route:
     async def health(_: Request) -> Response:
-        """Whether what comes can be kept, and how much waits."""
+        """Whether new events can be stored, and how much waits."""
         has_room = all(inbox.has_room for inbox in inboxes.values())
         waiting = {name: inbox.bytes_waiting for name, inbox in inboxes.items()}
         return JSONResponse({"ok": has_room, "bytes_waiting": waiting}, 200 if has_room else 503)
@@ -124,7 +123,7 @@ _OPEN = ("/health",)  # paths without a secret
 
 
 def masked(path: str, shown: Collection[str] = _OPEN, below: Collection[str] = ()) -> str:
-    """The path without what may be a secret. `shown`: the paths without one; `below`: the paths behind which one stands."""
+    """The path without a possible secret. `shown`: the paths without one; `below`: the paths before one."""
     if path in shown:
         return path
     return next((f"{start}{HIDDEN}" for start in below if path.startswith(start)), f"/{HIDDEN}")

@@ -12,7 +12,7 @@ PATIENCE = 10  # seconds for a body to come; Strava gives an answer two
 
 
 class BodyError(Exception):
-    """A body that is not taken: the status to answer with, and why."""
+    """A rejected body: the status to answer with, and why."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -20,7 +20,7 @@ class BodyError(Exception):
 
 
 async def read_body(request: Request, largest: int) -> bytes:
-    """The whole body. Raises BodyError where it is longer than `largest` bytes, or does not come."""
+    """The whole body. Raises BodyError if it is longer than `largest` bytes, or does not arrive."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > largest:
         raise BodyError(413, f"the body is longer than {largest} bytes")
@@ -39,13 +39,15 @@ async def read_body(request: Request, largest: int) -> bytes:
 
 
 def refusal(request: Request, status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A refusal with its reason, which holds nothing that came in. It ends the connection: a body may still be dripping."""
+    """A refusal with its reason, without anything received. It ends the connection, because a body may still be
+    arriving slowly.
+    """
     request.state.why = why
     return JSONResponse({"message": why}, status, {**(headers or {}), "connection": "close"})
 
 
 async def answer_or_refuse(request: Request, answer: Awaitable[Response], malformed: type[ValueError]) -> Response:
-    """The answer; or 4xx with the reason, when nothing was stored; or 503: try again.
+    """The answer; or 4xx with the reason, if nothing was stored; or 503: try again.
 
     `malformed`: the error for a body of another kind, whose text may be sent back.
     """

@@ -1,11 +1,11 @@
-"""Whose dashboard this process serves: that of all athletes, where there is a second one; else that of one folder."""
+"""The settings of this process's dashboard: that of all athletes, if there are several; otherwise that of one folder."""
 
 from strava_pipeline.environment.process_owner import athlete_folder
 from strava_pipeline.environment.settings import Settings
 
 
 def house_settings(settings: Settings) -> Settings | None:
-    """The settings of the dashboard of all athletes, with ATHLETES_DIR as its data folder; None: it serves one folder.
+    """The settings of the dashboard of all athletes, with ATHLETES_DIR as its data folder, or None if it serves one folder.
 
     A process of an athlete (`--athlete NAME`) serves that athlete's folder. Raises UnusableRegistryError.
     """

@@ -16,7 +16,7 @@ Append = Callable[[Sequence[bytes]], None]
 
 
 class GroupCommit:
-    """Hands lines to `append`, in batches, in the order in which they came. For one event loop."""
+    """Passes lines to `append`, in batches, in their order. For one event loop."""
 
     def __init__(self, append: Append) -> None:
         self._append = append
@@ -25,15 +25,15 @@ class GroupCommit:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
     async def add(self, line: bytes) -> None:
-        """Returns when the line is on disk. Raises what `append` raised, to everyone of the batch."""
+        """Returns when the line is on disk. Raises the error of `append`, for each line of the batch."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((line, written))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        await asyncio.shield(written)  # who goes away does not take the others' line along
+        await asyncio.shield(written)  # a client that goes away doesn't cancel the write of the others' lines
 
     async def close(self) -> None:
-        """Until all that was added is written."""
+        """Wait until all added lines are written."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         self._disk.shutdown()
@@ -59,7 +59,7 @@ AN_EVENT = 1_000  # bytes in the journal; Strava's have some 350
 
 
 class Inbox:
-    """Takes bodies for one event loop. `now`: this machine's time."""
+    """Accepts bodies for one event loop. `now`: this machine's time."""
 
     def __init__(self, folder: Path, now: Callable[[], datetime], room: int = ROOM) -> None:
         self._folder, self._now, self._room = folder, now, room
@@ -71,7 +71,7 @@ class Inbox:
         await self.keep_line(Received.line(body, self._now()))
 
     async def keep_line(self, line: bytes) -> None:
-        """A line of who has lines of their own. Returns when it is on disk. Raises JournalFullError, or OSError."""
+        """Store a line of a caller with its own line format. Returns when it is on disk. Raises JournalFullError, or OSError."""
         await self._commits.add(line)
 
     @property
@@ -80,7 +80,7 @@ class Inbox:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more event would be taken, and would find room on the disk."""
+        """Whether one more event would be accepted, and has room on the disk."""
         return self.bytes_waiting + AN_EVENT <= self._room and bytes_free(self._folder) >= AN_EVENT
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A line of JSON for each request, of the intake and of the dashboard. What stands in a line is theirs to say."""
+"""A line of JSON for each request, of the intake and of the dashboard. They define its contents."""
 
 import json
 import time
@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """An ASGI middleware that tells `say` a line when a request was answered, or its client went away (status 0).
+    """An ASGI middleware that passes a line to `say` when a request was answered, or its client disconnected (status 0).
 
-    `line`: what the line says of a request, from `status`, `bytes` (of its body) and `ms`.
+    `line`: makes the line's fields for a request, from `status`, `bytes` (of its body) and `ms`.
     """
 
     app: ASGIApp

@@ -1,10 +1,9 @@
 """A check in front of Dagster's web server: it answers its own pages and programs, and no other web page.
 
-The dashboard asks `refusal_of`, too, before it hands a request on to Dagster's UI.
-
-Dagster's UI has no login, and a browser carries any page's requests to 127.0.0.1. Such requests can't hide where they come
-from: browsers name the page's origin (Origin, Sec-Fetch-Site) and the name that was looked up (Host). Nothing of Dagster's
-is imported here; only its path /graphql is known.
+The dashboard uses `refusal_of`, too, before it passes a request on to Dagster's UI. Dagster's UI has no login, and a
+browser sends any page's requests to 127.0.0.1. Such requests can't hide their origin: browsers name the page's origin
+(Origin, Sec-Fetch-Site) and the name that was looked up (Host). Nothing of Dagster's is imported here; only its path
+/graphql is known.
 """
 
 import re
@@ -25,18 +24,18 @@ _GRAPHQL_BODIES = ("application/json", "application/graphql")  # neither can be 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not let through: a status and a sentence for whoever sent it."""
+    """Why a request is rejected: a status and a sentence for the client."""
 
     status: int
     why: str
 
 
 class SameOrigin:
-    """An ASGI application that hands on to `app` what comes from its own origin or from no browser at all.
+    """An ASGI application that passes requests from its own origin, or from no browser at all, on to `app`.
 
     `host` is the address that the server listens on. The Host header may name it, any IP address, `localhost` and this
-    machine: a name that somebody else can point at 127.0.0.1 (DNS rebinding) is none of these. `prefix`: below which path
-    Dagster's pages are.
+    machine, which excludes a name that somebody else points at 127.0.0.1 (DNS rebinding). `prefix`: the prefix of
+    Dagster's pages.
     """
 
     def __init__(self, app: ASGIApp, host: str, names: Iterable[str] | None = None, *, prefix: str = "") -> None:
@@ -70,7 +69,7 @@ class SameOrigin:
 
 
 def refusal_of(scope: Scope, prefix: str = "") -> Refusal | None:
-    """Why a request or WebSocket for Dagster's pages below `prefix` is not let through. Its Host header was examined before."""
+    """Why a request or WebSocket for Dagster's pages below `prefix` is rejected, or None. Its Host header was already checked."""
     headers = Headers(scope=scope)
     host = headers["host"].lower()
     if any(origin.lower() not in (f"http://{host}", f"https://{host}") for origin in headers.getlist("origin")):
@@ -86,7 +85,7 @@ def _is_from_another_site(headers: Headers) -> bool:
 
 
 def _is_followed_link(scope: Scope, headers: Headers) -> bool:
-    """Whether the browser's window itself goes to the page: a link was followed. A frame does not count."""
+    """Whether the browser's window itself goes to the page, because a link was followed. A frame does not count."""
     return (
         scope.get("method") in ("GET", "HEAD")
         and headers.get("sec-fetch-mode") == "navigate"
@@ -95,7 +94,9 @@ def _is_followed_link(scope: Scope, headers: Headers) -> bool:
 
 
 def _graphql_refusal(scope: Scope, headers: Headers, prefix: str) -> Refusal | None:
-    """Dagster executes mutations also by GET, which an `<img>` sends, and out of the URL of a POST of any type."""
+    """The refusal of a mutation by GET, which an `<img>` can send, or in the URL of a POST of any type; Dagster would
+    execute both.
+    """
     if not scope["path"].startswith(f"{prefix}/graphql"):  # Starlette's route also takes /graphql%0A
         return None
     # a page for typing queries, by Accept
@@ -108,7 +109,7 @@ def _graphql_refusal(scope: Scope, headers: Headers, prefix: str) -> Refusal | N
 
 
 def _unframed(send: Send) -> Send:
-    """No page of another origin may show this one in a frame, where a click could be led to a button of Dagster's."""
+    """Forbid pages of other origins to show this one in a frame, where a click could be redirected to a button of Dagster's."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

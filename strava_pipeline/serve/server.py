@@ -1,8 +1,8 @@
 """Serves the web application with uvicorn, on an address that is bound first, with a bounded number of connections.
 
-uvicorn waits for ever for the first request of a connection, buffers a head of any length, and answers 503 to everybody when
-silent connections reach its own limit. Here, when all places are taken, a new connection replaces the oldest silent one, so that
-no connection needs a timer.
+uvicorn waits for ever for the first request of a connection, buffers a head of any length, and answers 503 to everybody
+when silent connections reach its own limit. Here, when all places are taken, a new connection replaces the oldest
+silent one, so that no connection needs a timer.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.serve.addresses import bound, url_of
 
 MOST = 500  # connections at once. Systems allow a process 1,024 files, the journal's included
-LONGEST = 1_000_000  # bytes of a request, head and all: a body of 64 KiB in chunks of one byte comes to half of it
+LONGEST = 1_000_000  # bytes of a request with its head: a body of 64 KiB in chunks of one byte comes to half of it
 
 _numbers = count()
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, of which there is a bounded number."""
+    """uvicorn's connection, limited in number."""
 
     number = 0  # in the order in which they came
     _received = 0  # bytes since the last request began
@@ -36,12 +36,12 @@ class Connection(HttpToolsProtocol):
         self.number = next(_numbers)
         others = (other for other in self.connections if isinstance(other, Connection))
         present = [other for other in others if not other.transport.is_closing()]
-        if len(present) > MOST:  # this one is at rest, too, and goes where all others are at work
+        if len(present) > MOST:  # including this one, which is closed if all others are at work
             replaceable = (other for other in present if other.is_replaceable())
             min(replaceable, key=lambda other: other.number).transport.close()
 
     def is_at_rest(self) -> bool:
-        """Whether no request is being worked on; the head of one may have begun."""
+        """Whether no request is in progress; the head of one may have begun."""
         return self.cycle is None or self.cycle.response_complete
 
     def is_replaceable(self) -> bool:
@@ -56,7 +56,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def is_too_long(self) -> bool:
-        """Whether more came than a request may have."""
+        """Whether more data came than a request may have."""
         return self._received > LONGEST
 
 
@@ -72,7 +72,7 @@ def run(app: Starlette, address: str, on_ready: Callable[[str], object]) -> None
 
 @contextmanager
 def serving(app: Starlette, address: str = "127.0.0.1:0") -> Iterator[str]:
-    """Serve in a thread for the length of the body; yields the URL."""
+    """Serve in a thread during the body; yields the URL."""
     server, begun = uvicorn.Server(_config(app)), threading.Event()
 
     async def serve(listening: socket.socket) -> None:
@@ -100,7 +100,7 @@ def _config(app: Starlette) -> uvicorn.Config:
         http=Connection,
         ws="none",
         lifespan="on",
-        access_log=False,  # the application's own log masks what is secret
+        access_log=False,  # the application's own log masks secrets
         log_level="warning",
         server_header=False,
         proxy_headers=False,

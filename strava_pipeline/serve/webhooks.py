@@ -1,7 +1,7 @@
 """The services' side of the intake: deliveries into the inbox, and the handshake of a subscription. Nothing acts on them here.
 
-How a service's deliveries are told from anybody else's is in its record. Where nothing is signed, the secret in the path makes a
-delivery trusted enough to be stored; whoever acts on it asks the service itself.
+How a service's deliveries are recognised is in its record. Without a signature, the secret in the path makes a delivery
+trusted enough to be stored; following it asks the service itself.
 """
 
 import hmac
@@ -18,7 +18,7 @@ LONGEST_CHALLENGE = 1000  # characters; Strava's have some dozen
 
 
 class Webhooks:
-    """The handler of one service's path. A wrong secret, or what is not the service's, is answered like any path that is none."""
+    """The handler of one service's path. A wrong secret, or a foreign delivery, is answered like an unknown path."""
 
     def __init__(self, name: str, sender: Sender, inbox: Inbox) -> None:
         self._path, self._webhooks, self._secret, self._inbox = intake_path(name), sender.webhooks, sender.secret, inbox
@@ -39,7 +39,7 @@ class Webhooks:
         return await answer_or_refuse(request, self.delivery(request), NoDeliveryError)
 
     def handshake(self, request: Request, token: str) -> Response:
-        """Answers the challenge of whoever subscribes us and knows the token that goes with the secret."""
+        """Answers the challenge of a subscriber that knows the token derived from the secret."""
         query = request.query_params
         if query.get("hub.mode") != "subscribe" or not 0 < len(query.get("hub.challenge", "")) <= LONGEST_CHALLENGE:
             return refusal(request, 400, "hub.mode is not subscribe, or there is no hub.challenge")
@@ -48,7 +48,7 @@ class Webhooks:
         return JSONResponse({"hub.challenge": query["hub.challenge"]})
 
     async def delivery(self, request: Request) -> Response:
-        """200 when the delivery is on disk. Raises what `answer_or_refuse` turns into a refusal."""
+        """200 when the delivery is on disk. Raises errors that `answer_or_refuse` turns into a refusal."""
         body = await read_body(request, self._webhooks.most_bytes)
         if not self._webhooks.is_verified(request.headers, body, self._secret):
             return refusal(request, 404, "no such path")
@@ -59,5 +59,5 @@ class Webhooks:
 
 
 def _same(given: str, expected: str) -> bool:
-    """Compared in constant time, so that the time reveals nothing."""
+    """A comparison in constant time, so that the time reveals nothing."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

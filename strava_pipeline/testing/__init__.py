@@ -1,4 +1,4 @@
-"""The contract that every provider has to pass, for the tests of whoever writes one. Only tests import this; it needs pytest.
+"""The contract that every provider has to pass, for the tests of a provider's author. Only tests import this; it needs pytest.
 
 A test file of a package that brings a provider is
 

@@ -15,20 +15,20 @@ from strava_pipeline.testing.worlds import World, world_of
 
 
 class ProviderContract(ListingContract, FailureContract, FilesContract, EditsContract):
-    """Inherited by a test class, which has `subject`; what a provider does not offer is skipped."""
+    """Inherited by a test class, which has `subject`; capabilities that a provider lacks are skipped."""
 
     def subject(self, patch: pytest.MonkeyPatch) -> AbstractContextManager[Subject]:
-        """The provider's emulator, running at an address that the settings of the subject, or `patch`, lead to."""
+        """The provider's emulator, running at an address set by the settings of the subject, or by `patch`."""
         raise NotImplementedError
 
     @pytest.fixture
     def world(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-        """The subject beside an empty data folder."""
+        """The subject with an empty data folder."""
         with world_of(self.subject(monkeypatch), tmp_path, monkeypatch) as found:
             yield found
 
     @pytest.fixture(autouse=True)
     def _ordered_faults_are_met(self, world: World) -> Iterator[None]:
-        """A test whose fault hits no call proves nothing."""
+        """Check that ordered faults hit a call: a test whose fault hits none proves nothing."""
         yield
         world.check_faults_are_met("the test")

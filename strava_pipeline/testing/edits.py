@@ -1,4 +1,4 @@
-"""A data folder beside a provider whose names differ from Strava's: proposing, deciding and applying as runs and people do."""
+"""A data folder with a provider whose names differ from Strava's: proposing, deciding and applying as runs and people do."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -24,14 +24,14 @@ DAYS = 28  # of February: beyond that several rides begin on one day
 
 
 def publish_unchecked(run: RunContext) -> None:
-    """What `publish_run` does, without the rules of the tables, which cost more than the rest."""
+    """The same as `publish_run`, without the rules of the tables, which cost more than the rest."""
     replace_snapshot(run.lake)
     if run.run_id is not None:
         mark_listings_used(run.lake, run.run_id)
 
 
 class Edited:
-    """A world whose provider has other names than Strava, where a person wrote them. `more`: of providers.toml."""
+    """A world whose provider has other names than Strava, written by a person. `more`: further lines of providers.toml."""
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch, rides: int, more: str = "") -> None:
         self.world, self.patch = world, patch
@@ -73,7 +73,7 @@ class Edited:
         decide(self.world.settings, verdict, [Wanted(key) for key in wanted], by="a test")
 
     def apply(self, *, everything: bool = False) -> StepReport:
-        """What a run of `apply_changes` does, a minute later: a listing's beginning counts to the second."""
+        """The same as a run of `apply_changes`, a minute later: a listing's beginning counts to the second."""
         self.world.subject.clock.advance(60)
         run, settings = self.world.run(), self.world.settings
         report = apply_approved(run, settings, Sources(settings, run), YEARS, everything=everything)
@@ -89,15 +89,15 @@ class Edited:
         return [f"{call['method']} {call['path']}" for call in done]
 
     def writes_of(self, source_id: str) -> int:
-        """How many requests changed this activity."""
+        """The number of requests that changed this activity."""
         return sum(source_id in unquote(call) for call in self.writes())
 
     def edit_after_write(self, source_id: str, title: str) -> None:
-        """Have somebody change the name of the activity just after the next write of it."""
+        """Let somebody change the name of the activity just after its next write."""
         self.after_write(source_id, lambda: self.world.subject.edit(source_id, title))
 
     def after_write(self, source_id: str, do: Callable[[], object]) -> None:
-        """Have something done just after the next write of the activity, once."""
+        """Call `do` just after the next write of the activity, once."""
         due = [do]
         send = Wire.send
 

@@ -1,8 +1,8 @@
-"""What holds for a provider whose names can be changed: approved, written, read back; conflicting, gone, lost; taken back.
+"""The contract of a provider whose names can be changed: approved, written, read back; conflicting, gone, lost; undone.
 
-What follows from a refusal, a limit and a third value is the same code for all, and tested in strava_pipeline; each writer's own
-tests have how its service says so. A subject joins in as a `ChangeableSubject`. Of a file, a write is a name that its owner did
-not give.
+The effects of a refusal, a limit and a third value are the same code for all, and tested in strava_pipeline; each
+writer's own tests show how its service reports them. A subject takes part as a `ChangeableSubject`. For a file, a write
+is a name that its owner did not give.
 """
 
 import logging
@@ -30,7 +30,7 @@ LOST = ({"kind": "reset", "processed": True}, {"kind": "reset"}, {"kind": "statu
 
 
 def edited_world(world: World, patch: pytest.MonkeyPatch) -> Callable[[int], Edited]:
-    """A world with so many rides, whose names differ from Strava's; skipped where no name can be changed."""
+    """A world with that many rides, whose names differ from Strava's; skipped if no name can be changed."""
     if "name" not in spec_of(world.subject.name).edits or has_trait(world.subject, "only_reads"):
         pytest.skip("nothing of this provider's names can be changed")
     patch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
@@ -38,7 +38,7 @@ def edited_world(world: World, patch: pytest.MonkeyPatch) -> Callable[[int], Edi
 
 
 def _assert_private(one: Edited, report: Any, log: str) -> None:
-    """No secret in a log or a record, and no name in a log or in what Dagster shows."""
+    """No secret in a log or a record, and no name in a log or in Dagster's views."""
     records = [path.read_text() for path in changes_folder(one.world.run().lake).rglob("*") if path.is_file()]
     assert len(records) >= 7
     assert not any(one.world.subject.secret in text for text in (log, *records) if one.world.subject.secret)
@@ -64,7 +64,7 @@ def _take_back(one: Edited, plain: str, rejected: str) -> None:
 
 
 def _assert_newer_data(one: Edited, plain: str, moved: str, rejected: str) -> None:
-    """What moved is proposed again; and no rule of the tables has been broken."""
+    """A change whose value moved is proposed again; and no rule of the tables has been broken."""
     one.world.pull()
     one.propose(publish=publish_run)
     states = one.states()
@@ -73,18 +73,18 @@ def _assert_newer_data(one: Edited, plain: str, moved: str, rejected: str) -> No
 
 
 class EditsContract:
-    """Of changes at the service."""
+    """The contract of changes at the service."""
 
     @pytest.fixture
     def edited(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Edited]:
-        """`edited(rides)`: a world with so many rides, whose names differ from Strava's."""
+        """`edited(rides)`: a world with that many rides, whose names differ from Strava's."""
         return edited_world(world, monkeypatch)
 
     def test_each_change_ends_as_the_service_then_says(
         self, edited: Callable[[int], Edited], caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Of seven changes the first is written; then one whose value moved, one whose activity is gone, three whose answers are
-        lost, the first of them after the work was done; and one that was rejected.
+        """Of seven changes the first is written; then follow one whose value moved, one whose activity is gone, three
+        whose answers are lost, the first of them after the work was done; and one that was rejected.
         """
         caplog.set_level(logging.DEBUG)
         one = edited(7)
@@ -122,7 +122,7 @@ class EditsContract:
         _assert_private(one, report, caplog.text)
 
         _take_back(one, ids[plain], ids[rejected])
-        one.apply()  # goes on with what is left
+        one.apply()  # continues with the rest
         assert one.by_state() == found | {"applied": [*NAMES[3:6], "at the start 1"], "undone": NAMES[:1]}
         assert [one.writes_of(key) for key in one.keys] == [2 if by_calls else 0, 0, 0, 1, 1, 1, 0], "each once"
         assert subject.title_of(plain) == "at the start 1"

@@ -1,4 +1,4 @@
-"""What has to happen where a provider fails, limits or refuses, or a run is interrupted, and how many calls are planned."""
+"""The contract of failures, limits and refusals of a provider, of interrupted runs, and of planned calls."""
 
 import logging
 import re
@@ -62,7 +62,7 @@ MEANT: dict[Meaning, type[PipelineError]] = {
 
 
 def interrupt(run: Callable[[], object], asked: Callable[[], list[str]], patch: pytest.MonkeyPatch) -> None:
-    """Interrupt a run during the first of the calls that `asked` tells."""
+    """Interrupt a run during the first of the calls that `asked` returns."""
     send = Wire.send
 
     def interrupted(wire: Wire, method: str, url: str, **options: Any) -> Exchange:
@@ -80,13 +80,13 @@ def interrupt(run: Callable[[], object], asked: Callable[[], list[str]], patch: 
 
 
 class FailureContract:
-    """Of errors, limits, logins and calls."""
+    """The contract of errors, limits, logins and calls."""
 
     @pytest.fixture
     def interruptible(
         self,
     ) -> Iterator[None]:
-        """Whoever started the tests may have had interrupts ignored."""
+        """Undo ignored interrupts, which the starter of the tests may have set."""
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
         signal.signal(signal.SIGINT, before)
@@ -112,7 +112,7 @@ class FailureContract:
     def test_an_interrupt_during_a_call_waits_until_the_answer_is_on_disk(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of the listing, and of the files."""
+        """In the listing, and in the files."""
         world.need_calls()
         five_on_pages(world.subject)
         interrupt(world.pull, world.asked, monkeypatch)
@@ -145,7 +145,7 @@ class FailureContract:
         report = world.pull(mode, *years)
         assert (report.listing_resumed, report.as_of) == (True, stopped.manifest.started_at)
         assert world.names() == [f"ride {number}" for number in range(1, 6)]
-        if mode == "all":  # what is recent is looked at again
+        if mode == "all":  # recent activities are looked at again
             return
         assert report.rows_received <= 4, (
             "of those that came, at most the one where the listing broke off is asked for again"
@@ -183,7 +183,7 @@ class FailureContract:
             assert any(re.fullmatch(shown, message) for message in caplog.messages), caplog.messages
 
     def test_a_fault_that_the_subject_orders_hits_the_call_that_it_is_meant_for(self, world: World) -> None:
-        """Of the listing, the account, gear, and the files of one activity and of any: tests of errors stand on it."""
+        """In the listing, the account, gear, and the files of one activity and of any: tests of errors depend on it."""
         world.need_calls()
         subject, spec = world.subject, spec_of(world.subject.name)
         (key, *_) = five(subject)
@@ -291,7 +291,7 @@ class FailureContract:
         assert (len(world.subject.journal.log), ended()[::2]) == (asked, (False, True)), (
             "nothing is asked before it ends"
         )
-        world.subject.clock.advance(25 * 3600)  # a day later, when it lists anew
+        world.subject.clock.advance(25 * 3600)  # a day later, it lists again
         step(world)
         assert ended() == (True, "", False)
         pull = last_pull(world.run().lake, name)

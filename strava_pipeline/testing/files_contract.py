@@ -1,4 +1,4 @@
-"""What holds for the files of a provider that gives them: which are asked for, once each, and where they arrive."""
+"""The contract of files: which are asked for, once each, and where they arrive."""
 
 from itertools import cycle
 from pathlib import Path
@@ -26,11 +26,11 @@ def import_gpx(world: World, folder: Path, day: str) -> None:
 
 
 class FilesContract:
-    """Of activities' files."""
+    """The contract of activities' files."""
 
     @pytest.fixture
     def files(self, world: World) -> World:
-        """The world, where the provider gives files."""
+        """The world, if the provider gives files."""
         if "files" not in spec_of(world.subject.name).capabilities:
             pytest.skip("this provider gives no files")
         return world
@@ -83,7 +83,7 @@ class FilesContract:
         assert world.gold("SELECT source, names FROM files") == [("file", sorted([file_name.format(key), "own.gpx"]))]
 
     def test_a_fault_of_all_files_is_no_activitys_and_costs_few_calls_a_run(self, files: World) -> None:
-        """A refused login, an outage, and what is refused of each file."""
+        """A refused login, an outage, and a refusal of each file."""
         world = files
         five(world.subject)
         world.subject.add("2025-01-06", "ride 6")

@@ -1,4 +1,4 @@
-"""What a provider's listings have to give: columns, years, edits, deletions, accounts and gear."""
+"""The contract of listings: columns, years, edits, deletions, accounts and gear."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,9 @@ from strava_pipeline.testing.worlds import World, a_ride_a_year, five, list_at_s
 
 
 def _has_columns(world: World, keys: list[str]) -> None:
-    """Of five rides and one without a distance: their ids, Strava's units, null for an absent number, and their gear."""
+    """The columns of five rides and one without a distance: their ids, Strava's units, null for an absent number, and
+    their gear.
+    """
     subject, name = world.subject, world.subject.name
     found = world.gold(
         "SELECT id, source, source_id, account IS NOT NULL, year FROM activities_all ORDER BY start_date"
@@ -39,7 +41,7 @@ def _has_columns(world: World, keys: list[str]) -> None:
     assert world.gold("SELECT DISTINCT source FROM activity_sources") == [(name,)]
     columns = "name, sport_type, start_date, distance, moving_time, elapsed_time, average_heartrate, extra ->> 'mood'"
     first, *others, last = world.gold(f"SELECT {columns} FROM activities ORDER BY start_date")
-    moving = 540 if world.by_calls else None  # a table of a person's own has one duration
+    moving = 540 if world.by_calls else None  # a table that a person keeps has one duration
     at = datetime(2025, 1, 1, 6, tzinfo=UTC)
     assert first == ("ride 1", "Ride", at, 2224.0, moving, 600, None, "good")
     assert {row[3] for row in others} == {2224.0}
@@ -58,8 +60,8 @@ def _has_list_of_gear(world: World) -> bool:
 
 
 def _finds_what_happened_long_ago(world: World, keys: list[str]) -> None:
-    """A comparison of everything: a deletion, another name and a late upload of a year back, which no listing of what is new
-    would show.
+    """A comparison of everything finds a deletion, another name and a late upload of a year back, which no listing of
+    new activities would show.
     """
     world.subject.clock.advance(86_400)
     world.subject.add("2025-01-07", "late")
@@ -98,7 +100,7 @@ def _is_rebuilt_without_a_call(world: World) -> None:
 
 
 def _is_held_where_it_shrinks_too_much(world: World, keys: dict[int, list[str]]) -> None:
-    """A year that lacks nearly all waits for a person, and the others do not."""
+    """A year that lacks nearly everything waits for a person, and the others do not."""
     world.subject.clock.advance(7200)
     for key in (*keys[2025][:7], keys[2024][0]):
         world.subject.delete(key)
@@ -113,7 +115,7 @@ def _is_held_where_it_shrinks_too_much(world: World, keys: dict[int, list[str]])
 
 
 class ListingContract:
-    """Of what is listed, and what becomes of it."""
+    """The contract of listings and their effects."""
 
     def test_activities_come_in_stravas_terms_and_each_listing_is_followed(self, world: World) -> None:
         """The life of a library: the first listing, a new ride, a comparison of everything, deletions of a year, a return, a

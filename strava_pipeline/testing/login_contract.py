@@ -1,4 +1,4 @@
-"""What holds for a login that is a file: whose it is, and who may read it."""
+"""The contract of a login that is a file: its account, and its readers."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.clock import machine_clock
 
 SECRET = "hush-hush"
-"""What a login of these tests holds, and no error may."""
+"""The secret in these tests' logins, which no error may contain."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Kept:
     settings: Settings
 
     def refusal(self) -> str:
-        """Why it is refused; without what is in it."""
+        """Why it is refused, without its contents."""
         with pytest.raises(NeedsLoginError) as caught:
             self.use()
         assert SECRET not in f"{caught.value!r} {caught.value.__context__!r}"
@@ -40,7 +40,9 @@ class Kept:
 
 
 class LoginFileContract:
-    """Of the file of a login: `source` is the provider's name, `content` a login as its client keeps it, with SECRET in it."""
+    """The contract of a login's file: `source` is the provider's name, `content` a login as its client stores it, with
+    SECRET in it.
+    """
 
     source: ClassVar[str]
     content: ClassVar[dict[str, Any]]

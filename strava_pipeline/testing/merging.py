@@ -1,4 +1,4 @@
-"""What the steps of a run do with a listing that landed, without Dagster: shards, gold, matches, history."""
+"""The steps of a run for a listing that landed, without Dagster: shards, gold, matches, history."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from strava_pipeline.operations.run_context import RunContext
 
 
 def merge_years(run: RunContext, years: Sequence[int], *, matched: bool = True) -> None:
-    """All of it. Years without a shard are passed over, for there is nothing to be done."""
+    """Merge everything. Years without a shard are skipped."""
     write_shards(run.lake, years, run.years)
     settle(run)
     years = [year for year in years if shard_files(run.lake, year)]
@@ -24,6 +24,6 @@ def merge_years(run: RunContext, years: Sequence[int], *, matched: bool = True) 
 
 
 def merge_listings(run: RunContext, years: Sequence[int], *, allow_shrink: bool = False) -> AbsenceReport:
-    """Their shards into gold, and what is gone marked."""
+    """Merge their shards into gold, and mark deletions."""
     with writing(run.lake) as connection:
         return merge_listed(connection, run, years, allow_shrink=allow_shrink)[1]

@@ -1,4 +1,4 @@
-"""What a test may ask of a provider's emulator: the subject that the contract is tested with."""
+"""The tests' interface to a provider's emulator: the subject of the contract."""
 
 import re
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ GPX = """<?xml version="1.0"?><gpx version="1.1" creator="a device" xmlns="http:
 
 
 def has_trait(subject: "Subject", name: str) -> bool:
-    """Whether a subject has something out of the ordinary: `pauses_for_hours`, where a limit of any length and the first 403
-    stop the run for an hour at least; `leaves_gear_out`, where the rows of its list name no gear; `only_reads`, where the login
-    gives no gear and lets nothing be changed.
+    """Whether a subject has a special trait: `pauses_for_hours`: a limit of any length and the first 403 stop the run
+    for at least an hour; `leaves_gear_out`: the rows of its list name no gear; `only_reads`: the login gives no gear
+    and allows no change.
     """
     return bool(getattr(subject, name, False))
 
@@ -48,8 +48,8 @@ class Subject(Protocol):
     secret: str  # that no log may hold
     lists: str  # the path of its listing, without a query
     gear: str  # the path of its gear
-    account: str | None  # the path that tells whose login it is; None: that takes no call
-    zones: bool  # whether its rows say what the athlete's clock showed, and in which zone
+    account: str | None  # the path that says whose login it is; None: saying it takes no call
+    zones: bool  # whether its rows have the athlete's local time and its zone
     links: bool  # whether its rows say what Strava calls an activity
     formats: tuple[str, ...]  # of its activities' files, in turn: gpx, and fit where it gives both
     lists_foreign: bool  # whether it lists activities of other services
@@ -59,7 +59,7 @@ class Subject(Protocol):
     journal: Journal
 
     def log_in(self, settings: Settings) -> None:
-        """Have the login where the client looks for it, if that is a file."""
+        """Put the login where the client looks for it, if it is a file."""
         ...
 
     def add(
@@ -73,7 +73,7 @@ class Subject(Protocol):
         file_of: str | None = None,
         strava_id: int | None = None,
     ) -> str:
-        """Have a ride of 2224 m in 600 s, 540 s of them moving, on a bike called Blue bike, with a field `mood`, "good".
+        """Add a ride of 2224 m in 600 s, 540 s of them moving, on a bike called Blue bike, with a field `mood`, "good".
 
         It has a file of one of `formats`: a FIT has one lap. Returns its id there.
 
@@ -82,21 +82,21 @@ class Subject(Protocol):
                 is 06:00 UTC.
             zone: the clock's zone.
             has_distance: whether its row has a distance.
-            file_of: the day of which its file, a GPX, says that it is; None: the same.
-            strava_id: what the service says that Strava calls the activity; for those with `links`.
+            file_of: the day in its file, a GPX; None for the same.
+            strava_id: the activity's Strava id by the service; for subjects with `links`.
         """
         ...
 
     def lose_file(self, source_id: str) -> None:
-        """Have no file of an activity."""
+        """Remove the file of an activity."""
         ...
 
     def fail_file(self, source_id: str | None, **fault: Any) -> None:
-        """Have the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
+        """Make the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
         ...
 
     def add_foreign(self, day: str) -> None:
-        """Have an activity of another service, at 05:00 UTC of a day; for those with `lists_foreign`."""
+        """Add an activity of another service, at 05:00 UTC of a day; for subjects with `lists_foreign`."""
         ...
 
     def edit(self, source_id: str, title: str) -> None: ...
@@ -104,11 +104,11 @@ class Subject(Protocol):
     def delete(self, source_id: str) -> None: ...
 
     def restore(self, source_id: str) -> None:
-        """Have back what was deleted."""
+        """Restore a deleted activity."""
         ...
 
     def spoil(self) -> None:
-        """Have an item in the list that is no activity and begins at 06:00 UTC of 2025-05-05; its start can be read."""
+        """Add a malformed item to the list that begins at 06:00 UTC of 2025-05-05; its start can be read."""
         ...
 
     def change_account(self) -> dict[str, Any] | None:
@@ -116,9 +116,9 @@ class Subject(Protocol):
         ...
 
     def fail(self, **fault: Any) -> None:
-        """Have the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer.
+        """Make the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer.
 
-        A fault is `exact`, or that of a list would be every file's whose address lies below.
+        A fault is `exact`, or a list's would hit every file whose address lies below.
         """
         ...
 
@@ -129,9 +129,9 @@ class ChangeableSubject(Subject, Protocol):
     write_call: re.Pattern[str]  # of the requests that change a name, as "METHOD /path" of its journal's `writes`
 
     def title_of(self, source_id: str) -> str:
-        """The name that the service has."""
+        """The service's name of the activity."""
         ...
 
     def fail_write(self, **fault: Any) -> None:
-        """Have the next requests that change a name fail as `Fault` says; those that only read do not count."""
+        """Make the next requests that change a name fail as `Fault` says; requests that only read do not count."""
         ...

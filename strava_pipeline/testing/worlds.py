@@ -1,4 +1,4 @@
-"""A data folder beside a running provider: pulls, merges, and what is then in gold."""
+"""A data folder with a running provider: pulls, merges, and the resulting gold."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ YEARS = [2024, 2025, 2026]
 
 @dataclass
 class World:
-    """A data folder beside a running provider."""
+    """A data folder with a running provider."""
 
     subject: Subject
     settings: Settings
@@ -50,14 +50,14 @@ class World:
 
     @property
     def by_calls(self) -> bool:
-        """Whether the subject is a service that is asked by calls, with pages, limits, statuses and accounts.
+        """Whether the subject is a service that is called, with pages, limits, statuses and accounts.
 
-        What shows all that it has at once is a file: it has none of these, and can only be damaged.
+        A source that shows everything at once is a file: it has none of these, and can only be damaged.
         """
         return "whole" not in spec_of(self.subject.name).capabilities
 
     def check_faults_are_met(self, who: str) -> None:
-        """That each fault that `who` ordered hit a call, or was taken back."""
+        """Check that each fault that `who` ordered hit a call, or was cleared."""
         if not self.by_calls or not (unmet := self.subject.faults.unmet()):
             return
         self.subject.faults.clear()
@@ -69,12 +69,12 @@ class World:
         pytest.fail(f"{who} ordered faults that hit no call:{wanted}\nThe calls were:{calls}", pytrace=False)
 
     def need_calls(self) -> None:
-        """Pass over a test that is about calls where there are none."""
+        """Skip a test about calls if there are none."""
         if not self.by_calls:
             pytest.skip("it is a file: there is no call, page, limit, status or account")
 
     def need_gear(self) -> None:
-        """Pass over a test that is about gear where the provider gives none."""
+        """Skip a test about gear if the provider gives none."""
         if "gear" not in spec_of(self.subject.name).kinds or has_trait(self.subject, "only_reads"):
             pytest.skip("this provider gives no gear")
 
@@ -84,13 +84,13 @@ class World:
         return run_context(self.settings, LogProgress(logging.getLogger("run")), run_id=f"run-{self.runs}", clock=clock)
 
     def listed(self, mode: Any = "all", *years: int, per_page: int = 2) -> PullReport:
-        """List, as a run over `years` does, and leave it at that."""
+        """List, as a run over `years` does, and nothing else."""
         return self._list(self.run(), mode, years, per_page)
 
     def pull(
         self, mode: Any = "all", *years: int, per_page: int = 2, matched: bool = True, merged: Sequence[int] = YEARS
     ) -> PullReport:
-        """List, as a run over `years` does; of what came, the years `merged` are merged."""
+        """List, as a run over `years` does, and merge the years `merged`."""
         run = self.run()
         report = self._list(run, mode, years, per_page)
         self.merge(run, merged, matched=matched)
@@ -102,11 +102,11 @@ class World:
         return pull_each(listed_together(source, options, years), partial(pull_activities, run, source, options))
 
     def merge(self, run: RunContext, years: Sequence[int] = YEARS, *, matched: bool = True) -> None:
-        """What the steps of a run do with what it listed."""
+        """Do a run's steps with its listing."""
         merge_years(run, years, matched=matched)
 
     def fetch_files(self, auto_files: bool = True) -> StepReport:
-        """Fetch files, and merge what they hold as the steps of a run do."""
+        """Fetch files, and merge their contents as the steps of a run do."""
         run = self.run()
         source = Source(self.subject.name, self.settings, run)
         with reading(run.lake):  # opened once for all
@@ -115,13 +115,13 @@ class World:
         return report
 
     def merge_files(self, run: RunContext) -> None:
-        """What follows the step of the files in a run."""
+        """Do the steps that follow the files in a run."""
         with details_merged(run, YEARS) as (connection, _):
             update_quarantine(run, connection, YEARS)
         make_tracks(run, YEARS)
 
     def tracks(self) -> list[tuple[Any, ...]]:
-        """Of each track, the oldest first: the activity's own id, its source, its points."""
+        """For each track, the oldest first: the activity's own id, its source, its points."""
         return self.gold(
             "SELECT activity.source_id, track.source, count(*) FROM "
             f"read_parquet('{self.settings.data_dir}/tracks/*/*.parquet', union_by_name = true) AS track "
@@ -190,7 +190,7 @@ def five_on_pages(subject: Subject) -> list[str]:
 
 
 def list_at_strava(world: World, *activities: dict[str, Any]) -> None:
-    """Have a complete listing of Strava's in bronze."""
+    """Put a complete listing of Strava's into bronze."""
     run = world.run()
     listing = begin_listing(run.lake, Window(mode="all", after=None, before=None), athlete_id=7, at=run.now())
     listing.land(ReadPage(list(activities)), json_bytes(activities), {}, run.now(), run.years)
@@ -203,7 +203,7 @@ def a_ride_a_year(world: World) -> dict[int, str]:
 
 
 def step(world: World) -> StepReport:
-    """What the asset of a year does, before anything is merged."""
+    """Do the step of the asset of a year, before anything is merged."""
     run = world.run()
     source = Source(world.subject.name, world.settings, run)
     return list_provider_activities(
@@ -212,7 +212,7 @@ def step(world: World) -> StepReport:
 
 
 def at_strava(key: int, day: str, name: str | None, hours: int = 1) -> dict[str, Any]:
-    """The subject's ride of a day (06:00 UTC) as Strava has it, where clocks are so many hours ahead of UTC."""
+    """The subject's ride of a day (06:00 UTC) at Strava, where clocks are that many hours ahead of UTC."""
     local = f"{day}T{6 + hours:02}:00:00Z"
     times = {"start_date": f"{day}T06:00:00Z", "start_date_local": local, "utc_offset": 3600.0 * hours}
     measures = {"elapsed_time": 600, "moving_time": 540, "distance": 2224.0, "sport_type": "Ride"}

@@ -1,14 +1,14 @@
-"""The systems beside activities, each whole in its folder. Other rooms find them by core/systems.py, through these modules:
+"""The systems besides activities, each complete in its folder. Other rooms find them by core/systems.py, through these modules:
 
-tables       TABLES: what the catalogue has of it
+tables       TABLES: its tables in the catalogue
 jobs         JOBS: its jobs, as plain records; is_used: whether it is set up
 keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
-health       looks: what `doctor` looks at
-measures     PART: what `metrics` measures of it
-intake       receivers: what the web intake takes in for it
-demo         what `demo` shows of it
+health       looks: the checks of `doctor`
+measures     PART: its part of `metrics`
+intake       receivers: its part of the web intake
+demo         its part of `demo`
 pages        TEMPLATE, section: its part of the dashboard's page of trips
 commands     app: its commands below `trips`
 aliases      ALIASES: other names of these

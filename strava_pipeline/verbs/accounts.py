@@ -1,6 +1,6 @@
-"""The commands `dashboard account …`: who may log in to the dashboard of several athletes, as what, and whose pages they see.
+"""The command `dashboard account`: who may log in to the dashboard of several athletes, as what, and whose pages they see.
 
-Passwords are asked for at the terminal, never given as an argument.
+Passwords are asked for at the terminal, never given as an argument. The page `/admin` blocks accounts and lets them in.
 """
 
 from collections.abc import Iterator
@@ -10,108 +10,86 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from strava_pipeline.verbs.dashboard_extra import check_extra
-from strava_pipeline.verbs.options import command_group
 from strava_pipeline.verbs.output import echo, new_password
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.serve.dashboard.records.accounts import Accounts
-
-app = command_group("Accounts of the dashboard of several athletes.")
-Name = Annotated[str, typer.Argument(help="The account.", parser=str.lower)]
-For = Annotated[str | None, typer.Option("--for", metavar="ATHLETE", help="Whose pages the account sees.")]
+    from strava_pipeline.serve.dashboard.records.store import Role
 
 
-@app.command()
-def add(
-    name: Name, for_: For = None, admin: Annotated[bool, typer.Option("--admin", help="An admin's account.")] = False
+def account(
+    name: Annotated[
+        str | None, typer.Argument(help="The account; none: list all.", parser=str.lower, show_default=False)
+    ] = None,
+    for_: Annotated[str | None, typer.Option("--for", metavar="ATHLETE", help="Whose pages the account sees.")] = None,
+    role: Annotated[Literal["athlete", "admin"] | None, typer.Option(help="What the account may do.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the account. The athlete's data stay.")] = False,
 ) -> None:
-    """Add an account that can log in at once; its password is asked for twice."""
-    with _accounts() as (settings, accounts):
-        from strava_pipeline.core.errors import MisuseError
-        from strava_pipeline.serve.dashboard.records.accounts import usable_name
-        from strava_pipeline.serve.dashboard.records.store import Account, Role
-        from strava_pipeline.serve.dashboard.site import system_now
+    """List all accounts; or add one, change it, or remove it. Its password is asked for twice.
 
-        usable = usable_name(name)
-        if usable is None:
-            raise MisuseError(f"{name} is no name of an account. Use 1 to 32 of a-z, 0-9, - and _.")
-        athlete = _athlete(settings, for_)
-        if athlete is None and not admin:
-            raise MisuseError("Say whose pages the account sees (--for ATHLETE), or --admin for an admin's.")
-        if accounts.account(usable) is not None:
-            raise MisuseError(f"There is an account {usable} already. A new password: dashboard account reset {usable}")
-        role: Role = "admin" if admin else "athlete"
-        accounts.add(Account(usable, role, athlete, argon2=_new_password()), system_now())
+    An account that is there gets the athlete and role that are named, or a new password where none is; it is logged out
+    everywhere. The dashboard's page /admin blocks accounts, and lets them in again.
+    """
+    with _accounts() as (settings, accounts):
+        if name is None:
+            _list(accounts)
+        elif remove:
+            accounts.remove(name)
+            echo(f"The account {name} is removed.")
+        elif accounts.account(name) is None:
+            _add(settings, accounts, name, role or "athlete", for_)
+        else:
+            wanted = {"role": role, "athlete": _athlete(settings, for_)}
+            changed = {field: value for field, value in wanted.items() if value is not None}
+            accounts.change(name, **(changed or {"argon2": _new_password()}))
+            echo(f"{name} is changed, and has to log in again.")
+
+
+def _add(settings: "Settings", accounts: "Accounts", name: str, role: "Role", for_: str | None) -> None:
+    from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.serve.dashboard.records.accounts import usable_name
+    from strava_pipeline.serve.dashboard.records.store import Account
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    usable = usable_name(name)
+    if usable is None:
+        raise MisuseError(f"{name} is no name of an account. Use 1 to 32 of a-z, 0-9, - and _.")
+    athlete = _athlete(settings, for_)
+    if athlete is None and role != "admin":
+        raise MisuseError(
+            f"There is no account {usable}. To add it, say whose pages it sees (--for ATHLETE), or --role admin."
+        )
+    accounts.add(Account(usable, role, athlete, argon2=_new_password()), system_now())
     echo(f"{usable} can log in.")
 
 
-@app.command(name="list")
-def list_() -> None:
-    """List all accounts: name, role, athlete, and who is blocked."""
-    with _accounts() as (_, accounts):
-        found = accounts.accounts()
+def _list(accounts: "Accounts") -> None:
+    """Name, role, athlete, and who is blocked."""
+    found = accounts.accounts()
     if not found:
-        echo("There is no account yet. Add an admin: strava-pipeline dashboard account add NAME --admin", err=True)
+        echo("There is no account yet. Add an admin: strava-pipeline dashboard account NAME --role admin", err=True)
     for one in found:
         echo(f"{one.name}\t{one.role}\t{one.athlete or '-'}\t{'blocked' if one.blocked else 'can log in'}")
 
 
-@app.command(name="let-in")
-def let_in(name: Name, for_: For = None) -> None:
-    """Let an account in that was blocked."""
-    with _accounts() as (settings, accounts):
-        chosen = {} if for_ is None else {"athlete": _athlete(settings, for_)}
-        accounts.change(name, blocked=False, **chosen)
-    echo(f"{name} can log in.")
-
-
-@app.command()
-def block(name: Name) -> None:
-    """Block an account, and log it out everywhere."""
-    with _accounts() as (_, accounts):
-        accounts.change(name, blocked=True)
-    echo(f"{name} is logged out everywhere and can't log in.")
-
-
-@app.command()
-def reset(name: Name) -> None:
-    """Set a new password, asked for twice, and log the account out everywhere."""
-    with _accounts() as (_, accounts):
-        accounts.known(name)
-        accounts.change(name, argon2=_new_password())
-    echo(f"{name} is logged out everywhere and logs in with the new password.")
-
-
-@app.command()
-def role(name: Name, role: Annotated[Literal["athlete", "admin"], typer.Argument(help="The new role.")]) -> None:
-    """Make an account an admin's or an athlete's, and log it out everywhere."""
-    with _accounts() as (_, accounts):
-        accounts.change(name, role=role)
-    echo(f"{name} has the role {role} and has to log in again.")
-
-
-@app.command()
-def remove(name: Name) -> None:
-    """Remove an account, and log it out everywhere. The athlete's data stay."""
-    with _accounts() as (_, accounts):
-        accounts.remove(name)
-    echo(f"The account {name} is removed.")
-
-
 def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
-    """What the dashboard of all athletes says once it is listened on. Raises as the records do."""
+    """The messages of the dashboard of all athletes once it listens. Raises as the records do."""
     with _records(settings) as accounts:
         has_admin = any(each.is_admin and not each.blocked for each in accounts.accounts())
     echo(f"Dashboard of all athletes: {url} (log in with your account; Ctrl-C stops it)", err=True)
     if not has_admin:
-        echo("There is no admin yet. In another terminal: strava-pipeline dashboard account add NAME --admin", err=True)
+        echo(
+            "There is no admin yet. In another terminal: strava-pipeline dashboard account NAME --role admin", err=True
+        )
     if opens:
         typer.launch(url)
 
 
 def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
-    """Block accounts of an athlete who leaves the registry of the house, or of a name that somebody else may have had before."""
+    """Block the accounts of an athlete who leaves the registry of the house, or of a name that may have belonged to
+    somebody else.
+    """
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.house_settings import settings_of_all
 
@@ -128,7 +106,7 @@ def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
 
 @contextmanager
 def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
-    """The house's settings, and its accounts. Raises MisuseError where there are none."""
+    """The house's settings, and its accounts. Raises MisuseError without a house."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.serve.house_settings import house_settings

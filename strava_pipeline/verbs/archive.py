@@ -106,7 +106,7 @@ def _advice(agreement: "Agreement", comparison: dict[str, Any]) -> Iterator[str]
 def _files_and_gear(
     connection: "Connection", container: "Container", export: "BulkExport", limits: "ImportLimits"
 ) -> dict[str, Any]:
-    """Every file that the archive has or should have, and its gear, compared. `compared` is 0 without any archive's files."""
+    """Every file that the archive has or should have, and its gear, compared. `compared` is 0 if gold has no archive's files."""
     from strava_pipeline.core.files.agreement import FileDifference, FileProblem, compare_files, compare_gear
     from strava_pipeline.ingest.archive.bulk_export import archive_files
     from strava_pipeline.ingest.archive.container import Kind
@@ -117,7 +117,7 @@ def _files_and_gear(
     with watched("Comparing files", None, output_follows=True) as advance:
         found = list(archive_files(container, export, limits, advance))
     wrong = [FileDifference(row.filename or "", FileProblem.SHARED) for row in export.shared]
-    if container.kind is not Kind.FILE:  # a list alone has no files beside it
+    if container.kind is not Kind.FILE:  # a list alone has no files with it
         wrong += [FileDifference(row.filename or "", FileProblem.NOT_IN_ARCHIVE) for row in export.missing]
         wrong += [FileDifference(name, FileProblem.PICTURE_MISSING) for name in export.missing_media]
     wrong += compare_files(found, held)

@@ -1,4 +1,4 @@
-"""Athletes' folders as `athletes` and `doctor` see them: made or adopted, summed up, at work, and sharing an application."""
+"""Athletes' folders for `athletes` and `doctor`: created or adopted, summarised, at work, and sharing an application."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ DASHBOARD_ADDRESS=127.0.0.1:{dashboard}
 
 
 def add_athlete(settings: Settings, name: str, here: Path | None) -> Athlete:
-    """Add an athlete to the registry: with a new folder in ATHLETES_DIR, or with the folder `here`, which stays as it is.
+    """Add an athlete to the registry: with a new folder in ATHLETES_DIR, or with the folder `here`, which stays unchanged.
 
-    Raises MisuseError where the name or the folder can't be used; then nothing was changed.
+    Raises MisuseError if the name or the folder can't be used; then nothing was changed.
 
     Args:
-        settings: the house's; with `here`, those of the folder, too.
+        settings: the house's; with `here`, also those of the folder.
     """
     home = settings.athletes_dir or Path()
     athlete = Athlete(name, here or home / name)
@@ -66,7 +66,7 @@ def add_athlete(settings: Settings, name: str, here: Path | None) -> Athlete:
 
 
 def _check(settings: Settings, athlete: Athlete) -> None:
-    """MisuseError where it is no name, or the folder is none of an athlete's, or another one's."""
+    """Raise MisuseError for an invalid name, or for a folder that isn't an athlete's, or is another athlete's."""
     known, folder = athletes(settings), athlete.folder
     if not NAME.fullmatch(athlete.name):
         raise MisuseError(f"{athlete.name!r} {WRONG_NAME}")
@@ -96,7 +96,7 @@ def _is_athletes(own: Settings) -> bool:
 
 
 def _shared(home: Path, one: Athlete, own: Settings, other: Athlete, others: Settings) -> str | None:
-    """What two athletes would share, in words. ATHLETES_DIR may be in a folder that is an athlete's itself."""
+    """What two athletes would share, in words, or None. ATHLETES_DIR may be in a folder that is an athlete's itself."""
     mine, theirs, common = one.folder.resolve(), other.folder.resolve(), home.resolve()
     if mine == theirs:
         return f"it is the folder of {other.name}"
@@ -113,7 +113,7 @@ def _shared(home: Path, one: Athlete, own: Settings, other: Athlete, others: Set
 
 
 def _places(own: Settings) -> list[Path]:
-    """Where an athlete's files are, by their settings."""
+    """The paths of an athlete's files, by their settings."""
     logins = [path for name in sources() for path in login_files(name, own)]
     places = (own.data_dir, own.secrets_dir, own.logs_dir, own.dagster_home, own.providers_config, own.pings_config)
     return [path.resolve() for path in (*places, *logins)]
@@ -130,7 +130,7 @@ def _make(settings: Settings, athlete: Athlete) -> None:
 
 
 def _free_step(settings: Settings) -> int:
-    """How far the ports of a new athlete are from the default ones: nobody else of the house has them."""
+    """The offset of a new athlete's ports from the default ones, unused in the house."""
     others = [settings, *(settings_of(settings, one) for one in athletes(settings))]
     taken = {one.serve_address.rpartition(":")[2] for one in others} | {
         one.dashboard_address.rpartition(":")[2] for one in others
@@ -139,7 +139,7 @@ def _free_step(settings: Settings) -> int:
 
 
 def _check_as_before(settings: Settings, athlete: Athlete) -> None:
-    """MisuseError where the settings that count in this folder now would be others with --athlete."""
+    """Raise MisuseError if the settings in effect in this folder now would change with --athlete."""
     own = settings_of(settings, athlete)
     lines = [
         f"{variables_of(spec)[0]}={value if isinstance(value, Path) else '<its value>'}"
@@ -164,7 +164,7 @@ def _check_as_before(settings: Settings, athlete: Athlete) -> None:
 
 
 def refuse_work(own: Settings, name: str) -> None:
-    """PipelineError while anything works in an athlete's folder.
+    """Raise PipelineError while anything works in an athlete's folder.
 
     Args:
         own: the athlete's settings.
@@ -185,7 +185,14 @@ def refuse_work(own: Settings, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An athlete in short; docs/formats.md describes it. `problem`: why there is no more."""
+    """An athlete in short.
+
+    Args:
+        logins: the services that can be asked.
+        newest_activity_on: the local day of the newest activity in the published warehouse.
+        last_success_at: when a run last succeeded.
+        problem: why nothing more is known, such as a setting that is not usable.
+    """
 
     name: str
     folder: Path
@@ -196,7 +203,7 @@ class Summary:
 
 
 def summary(settings: Settings, athlete: Athlete) -> Summary:
-    """An athlete in short, without a position or a name of an activity."""
+    """The summary of an athlete, without a position or a name of an activity."""
     try:
         own = settings_of(settings, athlete)
         if not athlete.folder.is_dir():
@@ -257,7 +264,7 @@ class SharedApplication:
 
 
 def applications_shared(settings: Settings) -> list[SharedApplication]:
-    """The API applications of everybody in the registry whose settings can be read, the one with most athletes first."""
+    """The API applications of all athletes in the registry with readable settings, the one with most athletes first."""
     found: defaultdict[tuple[str, str], list[tuple[str, Path]]] = defaultdict(list)
     for one, own in _readable(settings):
         if own.client_id is not None:
@@ -270,7 +277,7 @@ def applications_shared(settings: Settings) -> list[SharedApplication]:
 
 
 def _readable(settings: Settings) -> Iterator[tuple[Athlete, Settings]]:
-    """Everybody whose settings can be read, with these; of the others the list says in their line why not."""
+    """All athletes with readable settings, with these; for the others the list shows the reason in their line."""
     for one in athletes(settings):
         try:
             own = settings_of(settings, one)
@@ -280,7 +287,9 @@ def _readable(settings: Settings) -> Iterator[tuple[Athlete, Settings]]:
 
 
 def accounts_shared(settings: Settings) -> list[str]:
-    """Who is logged in with the same account at Strava, a line for each account: a browser remembers somebody else's login."""
+    """The athletes logged in with the same account at Strava, a line for each account: a browser remembers somebody
+    else's login.
+    """
     found: defaultdict[int, list[str]] = defaultdict(list)
     for one, own in _readable(settings):
         try:
@@ -297,7 +306,7 @@ def accounts_shared(settings: Settings) -> list[str]:
 
 
 def athletes_health(settings: Settings) -> list[Fact]:
-    """Who is in the registry, how many share an application, and who has somebody else's login."""
+    """The athletes in the registry, how many share an application, and who has somebody else's login."""
     fix = "docs/athletes.md says what athletes of one application share."
     again = "Log in again: strava-pipeline auth --athlete NAME, in a private window of the browser."
     return [

@@ -29,7 +29,7 @@ def add(
     settings = _house()
     athlete = add_athlete(settings, name, Path.cwd() if here else None)
     echo(f"The folder of {name}: {athlete.folder}")
-    for line in forget_athlete(settings, name):  # whoever had the name, and was taken out of the registry by hand
+    for line in forget_athlete(settings, name):  # an earlier athlete of that name, taken out of the registry by hand
         echo(line)
     for shared in applications_shared(settings):
         if name in shared.names and shared.problem:
@@ -83,7 +83,7 @@ def remove(
 
 
 def _house() -> "Settings":
-    """The house's settings. Raises MisuseError in a process of one athlete, and where ATHLETES_DIR is not set."""
+    """The house's settings. Raises MisuseError in a process of one athlete, and without ATHLETES_DIR."""
     from strava_pipeline.environment.athletes import check_house
     from strava_pipeline.environment.settings import Settings
 

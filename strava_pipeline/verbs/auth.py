@@ -31,8 +31,15 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import LoginFile
 from strava_pipeline.ingest.strava.access import forget_revocation
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, token_store
+from strava_pipeline.ingest.strava.oauth import (
+    SCOPES,
+    WRITES,
+    OAuth,
+    StoredToken,
+    make_oauth,
+    missing_scopes,
+    token_store,
+)
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
@@ -93,10 +100,10 @@ def log_in(
     force: bool,
     asked: Sequence[str] = SCOPES,
 ) -> None:
-    """Get the tokens, save them, fetch and store the athlete (one call), and show what the login does not allow.
+    """Get the tokens, save them, fetch and store the athlete (one call), and show which permissions the login lacks.
 
-    `asked`: the scopes that the page showed. Raises PipelineError, the old login untouched, when another athlete's data is in
-    the folder and `force` is off.
+    `asked`: the scopes that the page showed. Raises PipelineError, leaving the old login untouched, if another
+    athlete's data is in the folder and `force` is off.
     """
     store = token_store(settings)
     store.probe()
@@ -138,7 +145,7 @@ def _may_write(store: LoginFile[StoredToken]) -> bool:
 def _consent(
     page: Callable[[str, str], str], redirect_uri: str, code: str | None, port: int | None, *, browser: bool
 ) -> Consent:
-    """What the athlete agreed to. `page`: the address of Strava's page, by where it leads and a state."""
+    """The athlete's consent. `page`: makes the address of Strava's page from the redirect address and a state."""
     if code is not None:
         return read_consent(code, state=None)  # no page of ours was shown before, so there is no state to compare
     state = secrets.token_urlsafe(16)
@@ -178,7 +185,7 @@ def _refuse_another_athlete(data_dir: Path, store: LoginFile[StoredToken], new: 
 
 
 def holds_data(data_dir: Path) -> bool:
-    """Whether the folder holds data of an athlete, beside the profile."""
+    """Whether the folder contains data of an athlete, besides the profile."""
     bronze = data_dir / "bronze"
     rooms = bronze.iterdir() if bronze.is_dir() else ()
     return any(path.is_file() for room in rooms if not room.name.startswith("athlete") for path in room.rglob("*"))

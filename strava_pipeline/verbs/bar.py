@@ -32,7 +32,7 @@ SECONDS = 1.0  # between two estimates of the end: each reads the budget's ledge
 
 
 class BarProgress:
-    """A bar where the total is known, else a counter; with the estimated end, which includes waits for limits."""
+    """A bar if the total is known, otherwise a counter; with the estimated end, which includes waits for limits."""
 
     def __init__(
         self,
@@ -99,6 +99,6 @@ class BarProgress:
 
 
 def done_at(at: datetime, now: datetime) -> str:
-    """`10:02 UTC` for a time of today, else with the day."""
+    """`10:02 UTC` for a time of today, otherwise with the day."""
     at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b %H:%M} UTC"

@@ -1,44 +1,48 @@
 """The command `bests`: the fastest times of an activity, and a person's word that it holds no best."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
+import typer
+
+from strava_pipeline.verbs.options import AnyId, Json
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard.rows import Values
 
-bests = command_group("Bests of an activity: how each was measured; and keeping an activity out of records.")
 
+def bests(
+    one: AnyId,
+    dismiss: Annotated[
+        bool | None,
+        typer.Option("--dismiss/--restore", help="Keep it out of records and of the power curve; or let it in again."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the fastest times of an activity, how each was measured, and whether they may be records.
 
-@bests.command("show", context_settings=NEGATIVE_IDS)
-def show_(one: AnyId, as_json: Json = False) -> None:
-    """Show the fastest times of an activity, how each was measured, and whether they may be records."""
+    Where an activity is dismissed, the next one holds its place.
+    """
     from strava_pipeline.core.insights.goals import clock
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.operations.bests import decide_bests
     from strava_pipeline.verbs.views import show
 
-    key, found, dismissed = _bests(Settings.load(), one)
-    verb = "restore" if dismissed else "dismiss"
-    advice = f"`strava-pipeline bests {verb} {key}` {'lets it hold' if dismissed else 'keeps it out of'} records."
-    answer = {"activity_id": key, "is_dismissed": dismissed, "bests": found}
-    show(answer, as_json=as_json, advice=[advice], forms={"value": clock})
-
-
-@bests.command(context_settings=NEGATIVE_IDS)
-def dismiss(one: AnyId) -> None:
-    """Not a best: keep an activity out of records and of the power curve; the next one holds the place. `restore` reverses it."""
-    _decide(one, dismissed=True)
-
-
-@bests.command(context_settings=NEGATIVE_IDS)
-def restore(one: AnyId) -> None:
-    """Let an activity hold records again."""
-    _decide(one, dismissed=False)
+    settings, advice = Settings.load(), list[str]()
+    if dismiss is not None:
+        key, _, _ = _bests(settings, one)
+        by = f"strava-pipeline bests --{'dismiss' if dismiss else 'restore'}"
+        if not decide_bests(settings, key, dismissed=dismiss, by=by):
+            advice = ["Readers see it after the next run that publishes."]
+    key, found, is_dismissed = _bests(settings, one)
+    way = "--restore` lets it hold" if is_dismissed else "--dismiss` keeps it out of"
+    answer = {"activity_id": key, "is_dismissed": is_dismissed, "bests": found}
+    advice = [*advice, f"`strava-pipeline bests {key} {way} records."]
+    show(answer, as_json=as_json, advice=advice, forms={"value": clock})
 
 
 def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
-    """The id of the present activity, its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
+    """The id of the activity (not deleted), its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
     from strava_pipeline.core.errors import UnknownIdError
     from strava_pipeline.lake.dashboard.activities import find_activity
     from strava_pipeline.lake.dashboard.bests import bests_of
@@ -54,20 +58,3 @@ def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
                 f"No present activity has the id {one}. The address of its page on the dashboard ends with it."
             )
         return found.id, bests_of(connection, found.id), found.id in dismissed_activities(connection, lake)
-
-
-def _decide(one: int, *, dismissed: bool) -> None:
-    from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.operations.bests import decide_bests
-    from strava_pipeline.verbs.terminal import out
-
-    settings = Settings.load()
-    key, _, _ = _bests(settings, one)
-    verb = "dismiss" if dismissed else "restore"
-    is_seen = decide_bests(settings, key, dismissed=dismissed, by=f"strava-pipeline bests {verb}")
-    when = "" if is_seen else " Readers see it after the next run that publishes."
-    out.print(
-        f"{key} holds no record any more.{when} `strava-pipeline bests restore {key}` reverses that."
-        if dismissed
-        else f"{key} may hold records again.{when}"
-    )

@@ -1,6 +1,6 @@
 """Asking a person in a terminal about proposed changes, group by group. Each change is decided, and recorded, by itself.
 
-What is approved is what was shown: the seal of what is on the screen goes with the decision.
+Exactly the shown values are approved: the seal of the change on the screen goes with the decision.
 """
 
 from collections import Counter
@@ -25,9 +25,9 @@ _VERDICTS: dict[str, Verdict] = {"y": "approved", "n": "rejected", "a": "approve
 
 
 def ask_about(settings: Settings, states: States, by: str) -> int:
-    """Ask about each group of these changes; how many are still undecided. An interrupt is as good as `q`.
+    """Ask about each group of these changes; returns how many are still undecided. An interrupt counts as `q`.
 
-    `by`: what the person typed.
+    `by`: the person's command.
     """
     asking = _Asking(settings, by)
     if states:
@@ -53,7 +53,7 @@ class _Asking:
     decided: Counter[str] = field(default_factory=Counter)
 
     def about(self, groups: list[dict[str, ChangeState]]) -> bool:
-        """Ask about each group, until the person has enough: then false."""
+        """Ask about each group, until the person stops; then returns false."""
         is_rest_approved = False
         for group in groups:
             print_groups(group)
@@ -75,7 +75,7 @@ class _Asking:
             print_wrapped(_HELP)
 
     def _decide(self, verdict: Verdict, states: States) -> None:
-        """Record the decision about what was shown. What became another change meanwhile stays undecided, and is said."""
+        """Record the decision about the shown changes. A change that was altered meanwhile stays undecided, which is reported."""
         try:
             self.decided[verdict] += len(decide(self.settings, verdict, _as_shown(states), self.by))
         except PipelineError as error:
@@ -83,7 +83,7 @@ class _Asking:
 
 
 def approve_or_reject_group(settings: Settings, verdict: Verdict, states: dict[str, ChangeState], by: str) -> int:
-    """Show these changes and ask once about all of them; how many were decided."""
+    """Show these changes and ask once about all of them; returns how many were decided."""
     print_groups(states)
     verb = {"approved": "Approve", "rejected": "Reject"}[verdict]
     out.print()

@@ -1,6 +1,6 @@
-"""How proposed changes look in a terminal: those of one kind at one service together, each with the old value and the new one.
+"""Proposed changes in a terminal: those of one kind at one service together, each with the old value and the new one.
 
-What a person decides is change_prompt.py's and changes.py's.
+Decisions are change_prompt.py's and changes.py's.
 """
 
 import json
@@ -48,7 +48,7 @@ def print_groups(states: States) -> None:
 
 
 def print_change(key: str, state: ChangeState) -> None:
-    """All that is known of a change: where, what is there, what it gets."""
+    """Everything known about a change: its place, its present value, its new value."""
     values = {"old": value_text(state.change.old), "new": value_text(state.change.new)}
     show({"id": key, **shown(state), **values}, hidden=("field", "month", "round"))
 
@@ -59,7 +59,7 @@ def is_asking() -> bool:
 
 
 def next_lines(states: States, left_out: int, month: str | None = None) -> Iterator[str]:
-    """What to type about changes that wait for a person or are approved, and that more could be proposed than are."""
+    """The commands for changes that wait for a person or are approved, and a note about further possible proposals."""
     which = f" --month {month}" if month else ""
     counts = Counter(state.state for state in states.values())
     if counts["proposed"]:
@@ -76,7 +76,7 @@ def next_lines(states: States, left_out: int, month: str | None = None) -> Itera
 
 
 def value_text(value: object) -> str:
-    """A value for a person; a text as it is, in quotes, so that blanks show."""
+    """A value for a person; a text in quotes, so that blanks show."""
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 

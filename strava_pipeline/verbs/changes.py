@@ -1,7 +1,7 @@
-"""The command `changes`: what is proposed at services, a person's decisions about it, writing it, and taking it back.
+"""The command `changes`: proposals at services, a person's decisions about them, writing, and undoing.
 
-What is approved is what was shown: the value that is there and the value that it gets. There is no option that approves what
-nobody saw. The work is operations/changes'.
+Exactly the shown values are approved: the present one and the new one. There is no option that approves an unseen
+change. The work is operations/changes'.
 """
 
 import json
@@ -73,7 +73,7 @@ def list_(
 def _filtered(
     states: "Mapping[str, ChangeState]", month: str | None, provider: str | None, kind: str | None
 ) -> "dict[str, ChangeState]":
-    """The changes of this month, service and kind. Raises BadParameter for a kind that does not exist."""
+    """The changes of this month, service and kind. Raises BadParameter for an unknown kind."""
     from strava_pipeline.core.changes.records import KINDS
 
     _check("--kind", kind, KINDS)
@@ -91,7 +91,7 @@ def _check(option: str, value: str | None, known: "Collection[str]") -> None:
 
 
 def _write_list(path: Path, states: "Mapping[str, ChangeState]") -> None:
-    """Write a list that can be approved as it is, and show it."""
+    """Write a list that can be approved unchanged, and show it."""
     from strava_pipeline.operations.changes.deciding import seal_of, shown
     from strava_pipeline.verbs.change_view import print_groups
     from strava_pipeline.verbs.output import write_private

@@ -1,8 +1,8 @@
-"""The process that has loaded Dagster's definitions, and the one address at which the daemon and the web application ask it.
+"""The process with Dagster's loaded definitions, and the one address at which the daemon and the web application ask it.
 
-The definitions are loaded anew, in another process, where their process dies, and where something was set up or is no more.
-Both go on asking meanwhile: Dagster's proxy stands between. `dagster dev` gives the proxy a process of its own, of 80 MB; here it
-is a thread of dagster_ui.py's process.
+The definitions are loaded again, in another process, if their process dies, or if the set-up parts change. Both
+continue to ask meanwhile: Dagster's proxy stands between. `dagster dev` gives the proxy a process of its own, of 80 MB;
+here it is a thread of dagster_ui.py's process.
 """
 
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strava_pipeline.orchestrate.dagster_private import DagsterGrpcServer, ManagedGrpcPythonEnvCodeLocationOrigin
 
 LOG_LEVEL = "warning"  # as `dagster dev` has it
-_UNASKED = 30  # seconds after which the process with the definitions ends where nobody asks it, as Dagster has it
+_UNASKED = 30  # seconds after which the unused process with the definitions ends, as in Dagster
 _LOOK = 5.0  # seconds between looks whether it answers
 _MISSES, _MOST_MISSES = 3, 120  # looks in vain until another one is started: twice as many each time, up to ten minutes
 _PARTING = 5.0  # seconds in which the process with the definitions is told to end, once its runs have
@@ -31,7 +31,7 @@ _RELOAD = 180  # seconds that loading the definitions may take, as at the start 
 
 @contextmanager
 def code_server(instance: "dg.DagsterInstance") -> Iterator[Path]:
-    """Load the definitions in a process of their own, and again where it dies; yields a workspace file that leads there."""
+    """Load the definitions in a process of their own, and again if it dies; yields a workspace file that leads there."""
     import yaml  # type: ignore[import-untyped]
 
     from strava_pipeline.orchestrate.dagster_private import ManagedGrpcPythonEnvCodeLocationOrigin, WorkspaceFileTarget
@@ -102,7 +102,7 @@ def _proxy(
 
 
 def _kept_alive(socket: Path, ended: threading.Event, set_up: object) -> None:
-    """Have the definitions loaded again, in a new process, where theirs does not answer any more, or others are `set_up`."""
+    """Load the definitions again, in a new process, if theirs no longer answers, or if `set_up` has changed."""
     from strava_pipeline.orchestrate.dagster_private import DagsterGrpcClient, DagsterUserCodeUnreachableError
 
     client, missed, patience = DagsterGrpcClient(socket=str(socket), host="localhost"), 0, _MISSES
@@ -127,7 +127,7 @@ def _kept_alive(socket: Path, ended: threading.Event, set_up: object) -> None:
 
 
 def _set_up_now() -> "tuple[Any, ...] | None":
-    """All by which it is decided which definitions there are; None: a file of settings is being edited, or can't be used."""
+    """Everything that determines the definitions; None if a file of settings is being edited, or can't be used."""
     from strava_pipeline.environment.process_owner import is_house
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.used import set_up

@@ -78,7 +78,7 @@ def check(
 
 
 def _advice(found: "Checked") -> Iterator[str]:
-    """What each difference may mean, and what to do."""
+    """The possible meaning of each difference, and what to do."""
     if found.lost or found.lacking:
         yield "`strava-pipeline copy` copies what lacks. Tables were not compared."
     if found.unequal:

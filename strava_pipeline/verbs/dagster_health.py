@@ -1,7 +1,7 @@
-"""What `doctor` finds in Dagster's folder: its configuration, records, daemon, automation, and runs that died. Reads only.
+"""The checks of `doctor` in Dagster's folder: its configuration, records, daemon, automation, and dead runs. Reads only.
 
-Dagster takes a second to import, so it is imported only where there is an instance to ask. How an instance is opened stands
-in instance.py.
+Dagster takes a second to import, so it is imported only if there is an instance to ask. How an instance is opened
+stands in instance.py.
 """
 
 import sqlite3
@@ -35,7 +35,7 @@ _CHOICES = {
     "compute_logs": {"compute_logs"},
 }
 
-_EARLIER = {  # values that earlier versions wrote and that this one has others for; nobody chose them
+_EARLIER = {  # values of earlier versions that this one replaces; nobody chose them
     "run_coordinator.module": "dagster.core.run_coordinator",
     "run_coordinator.class": "QueuedRunCoordinator",
     "run_monitoring.start_timeout_seconds": 180,
@@ -43,7 +43,7 @@ _EARLIER = {  # values that earlier versions wrote and that this one has others 
 
 
 def config_health(home: Path) -> Fact:
-    """Whether the instance is configured as this version of the project needs it."""
+    """Whether the instance has the configuration that this version of the project needs."""
     path = home / CONFIG
     if not path.exists():
         return skipped(CONFIG, f"none in {home} yet")
@@ -75,14 +75,14 @@ def config_health(home: Path) -> Fact:
 
 
 def instance_health(home: Path, lake: Lake, now: datetime) -> list[Fact]:
-    """Dagster's records, its daemon and runs that died. An instance that was never used is not created."""
+    """Dagster's records, its daemon and dead runs. An instance that was never used is not created."""
     if not may_have_records(home):
         return [skipped(INSTANCE, f"none in {home} yet; the first run makes it")]
     return _in_files(home, lake, now) if are_as_installed(home) else opened_instance_health(home, lake, now)
 
 
 def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Fact]:
-    """A finding per look; a single one where the instance in `home` can't be opened."""
+    """A finding per check; a single one if the instance in `home` can't be opened."""
     import dagster as dg
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -111,7 +111,7 @@ def opened_instance_health(home: Path, lake: Lake, now: datetime) -> list[Fact]:
 
 
 def _in_files(home: Path, lake: Lake, now: datetime) -> list[Fact]:
-    """The same of records in SQLite, read without Dagster."""
+    """The same from records in SQLite, read without Dagster."""
     try:
         found = read_records(home, runs_that_died(lake))
     except sqlite3.Error as error:
@@ -130,7 +130,7 @@ def _unusable(home: Path, error: Exception) -> Fact:
 
 
 def records_of(instance: "dg.DagsterInstance", run_ids: list[str]) -> Records:
-    """What the records of an instance say, wherever they are; `run_ids`: the runs to ask about."""
+    """The records of an instance, wherever they are; `run_ids`: the runs to ask about."""
     from strava_pipeline.orchestrate.runs import unfinished
 
     beats = instance.get_daemon_heartbeats()
@@ -208,10 +208,10 @@ def _dead(dead: list[str]) -> Fact:
 
 
 def missing_configuration(home: Path) -> list[str]:
-    """Settings of the project's own dagster.yaml that the one in `home`, of an older version or edited, lacks, by dotted names.
+    """Settings of the project's own dagster.yaml that the one in `home`, from an older version or edited, lacks, by dotted names.
 
-    So are those that stand there as an earlier version wrote them, where this one counts on another value. A storage, a run
-    launcher or compute logs of the user's own are never missing.
+    Values from an earlier version count as missing, too, if this one relies on another value. The user's own storage,
+    run launcher or compute logs never count as missing.
     """
     from strava_pipeline.verbs.instance import configuration_sections
 

@@ -1,7 +1,7 @@
-"""Dagster's daemon and web server as a child of this process: the only one on its home, the janitor first, gone when we are.
+"""Dagster's daemon and web server as a child of this process: the only one on its home, started after a cleanup, ended with us.
 
-The commands `dev` and `service` print what a person sees. Everything ends within 20 seconds of SIGTERM to the service:
-container engines and service managers kill what takes longer. The child's own side is interrupts.py.
+The commands `dev` and `service` print the messages for a person. Everything ends within 20 seconds of SIGTERM to the
+service: container engines and service managers kill slower processes. The child's own side is interrupts.py.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
 
 
-GRACE = 30  # seconds that Dagster's daemon and web server get to end where nobody waits for them: in `dev`, or without a parent
+GRACE = 30  # seconds that Dagster's daemon and web server get to end if nobody waits for them: in `dev`, or without a parent
 PATIENCE = {
     "DAGSTER_GRPC_TIMEOUT_SECONDS": "180",  # for the launch of a run, as for all else that starts (dagster.yaml)
     "DAGSTER_SCHEDULE_ORPHANED_STATE_RETENTION_SECONDS": "10000000000",  # a switch outlasts what is not set up for a while
@@ -36,7 +36,7 @@ PATIENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the UI answers. `prefix`: below which path, with a slash in front and none behind."""
+    """The UI's address. `prefix`: its path, with a slash in front and none at the end."""
 
     host: str
     port: int
@@ -47,7 +47,7 @@ class Address:
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
     def url_for_links(self, settings: "Settings") -> str:
-        """Where who reads a message finds the UI: on a home network, through the dashboard."""
+        """The UI's URL for readers of messages: on a home network, through the dashboard."""
         if not settings.dashboard_lan:
             return self.url
         from strava_pipeline.environment.process_owner import is_house
@@ -61,7 +61,7 @@ class Address:
         return network_url(settings) + self.prefix
 
     def on(self, settings: "Settings") -> "Address":
-        """The same; with DASHBOARD_LAN an address of this machine alone, since others reach the UI by the dashboard."""
+        """The same; with DASHBOARD_LAN only an address of this machine, since others reach the UI through the dashboard."""
         from strava_pipeline.environment.setting_values import is_this_machine
 
         if not settings.dashboard_lan:
@@ -76,11 +76,12 @@ def ui_options(ui: Address | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HeldInstance:
-    """A Dagster instance that is kept for one daemon.
+    """A Dagster instance that is reserved for one daemon.
 
     Args:
-        lock: a file's descriptor: who inherits it holds the instance too, so that a daemon whose `dev` was killed is noticed.
-        daemon: keeps any daemon from starting, a bare `dagster-daemon` too; the one that we start takes it over.
+        lock: a file's descriptor: a process that inherits it holds the instance too, so that a daemon whose `dev` was
+            killed is noticed.
+        daemon: keeps any daemon from starting, including a bare `dagster-daemon`; the one that we start takes it over.
     """
 
     lock: int
@@ -89,7 +90,7 @@ class HeldInstance:
 
 @contextmanager
 def exclusive_instance(home: Path) -> Iterator[HeldInstance]:
-    """Hold the Dagster instance in `home` for one daemon; DaemonRunsError where another has it."""
+    """Hold the Dagster instance in `home` for one daemon. Raises DaemonRunsError if another has it."""
     with (
         _exclusive_file(_lock(home), lambda: DaemonRunsError(home)) as lock,
         closing(DaemonLock(home)) as daemon,
@@ -99,7 +100,7 @@ def exclusive_instance(home: Path) -> Iterator[HeldInstance]:
 
 @contextmanager
 def _exclusive_file(file: Path, refusal: Callable[[], PipelineError]) -> Iterator[int]:
-    """Hold the lock file, and yield its descriptor; raise `refusal` where another process has it."""
+    """Hold the lock file, and yield its descriptor; raise `refusal` if another process has it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as lock:
         if not try_lock(lock.fileno()):
@@ -117,7 +118,7 @@ def _exclusive_data(state: Path, data_dir: Path) -> AbstractContextManager[int]:
 
 
 def is_daemon_running(home: Path) -> bool:
-    """Whether a daemon is there, or still about to end."""
+    """Whether a daemon runs, or is about to end."""
     return is_held(_lock(home)) or daemon_of(home) is not None
 
 
@@ -131,15 +132,15 @@ def serve(
     on_stop: Callable[[], object] = lambda: None,
     verbose: bool = False,
 ) -> int:
-    """Run Dagster until it ends or we are interrupted, once it has cleaned up after the dead (`prepare`); the exit code.
+    """Run Dagster until it ends or we are interrupted, after the cleanup (`prepare`); returns the exit code.
 
-    `ui` None: the daemon alone. `held`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs at work to
-    themselves; else they are interrupted, too. `env_file`: what its processes read as `.env`; None: what we read. `on_stop` is
-    called at an interrupt, before anything is waited for. `verbose`: show all that Dagster's daemon says. PipelineError where
-    another daemon has the data folder.
+    `ui` None: the daemon alone. `held`: from `exclusive_instance`. `runs_may_finish`: at an interrupt, leave the runs
+    at work alone; otherwise they are interrupted, too. `env_file`: the `.env` of its processes; None: ours. `on_stop`
+    is called at an interrupt, before anything is waited for. `verbose`: show the whole log of Dagster's daemon. Raises
+    PipelineError if another daemon has the data folder.
 
-    Dagster loads a `.env` of its working folder by itself, over the environment: then the settings of the environment, or
-    of the demo, would give way to a person's file. So it works in a folder that has none.
+    Dagster loads a `.env` of its working folder by itself, with precedence over the environment: then a person's file
+    would override the settings of the environment, or of the demo. So it works in a folder that has none.
     """
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.home import note_ui
@@ -162,9 +163,9 @@ def serve(
 
 
 def prepare(settings: "Settings") -> None:
-    """Before the daemon starts: mark the runs that died, remove old records, report what dagster.yaml lacks.
+    """Before the daemon starts: mark dead runs, remove old records, report missing settings of dagster.yaml.
 
-    Raises PipelineError where the instance can't be opened, MissingSettingsError where Dagster would refuse the schedule.
+    Raises PipelineError if the instance can't be opened, MissingSettingsError if Dagster would refuse the schedule.
     """
     check_schedule(settings)
     from strava_pipeline.lake.paths import Lake
@@ -193,7 +194,7 @@ def prepare(settings: "Settings") -> None:
 
 
 def check_schedule(settings: "Settings") -> None:
-    """MissingSettingsError where the daily run would never come: Dagster refuses such a schedule, and all else with it."""
+    """Raise MissingSettingsError if the daily run would never come: Dagster refuses such a schedule, and all else with it."""
     from strava_pipeline.orchestrate.dagster_private import is_valid_cron_string
 
     if not is_valid_cron_string(settings.schedule):
@@ -206,8 +207,8 @@ def check_schedule(settings: "Settings") -> None:
 def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -> dict[str, str]:
     """The environment of Dagster's daemon and web server. Each of their processes reads its timeouts once, when it starts.
 
-    Variables that `.env` sets beside settings (HTTPS_PROXY, say) are included; the environment overrides them. Runs say when they
-    begin and end, where STRAVA_LOG_STDOUT asks for nothing else.
+    Variables in `.env` other than settings (HTTPS_PROXY, say) are included; the environment overrides them. Runs print
+    when they begin and end, unless STRAVA_LOG_STDOUT says otherwise.
     """
     from dotenv import dotenv_values
 
@@ -224,7 +225,7 @@ def environment_of_dagster(settings: "Settings", env_file: Path | None = None) -
 
 
 def environment_of(settings: "Settings") -> dict[str, str]:
-    """The environment of a child process: our own, with these settings and no others."""
+    """The environment of a child process: our own, with exactly these settings."""
     others = {name: value for name, value in os.environ.items() if name not in settings.variables()}
     return {**others, **settings.environ()}
 
@@ -234,7 +235,7 @@ def _lock(home: Path) -> Path:
 
 
 def _check_port(ui: Address) -> None:
-    """PipelineError where the port is taken: Dagster's daemon would run on without its UI."""
+    """Raise PipelineError if the port is taken: Dagster's daemon would otherwise run on without its UI."""
     try:
         with socket.create_server((ui.host, ui.port), family=socket.AF_INET6 if ":" in ui.host else socket.AF_INET):
             pass
@@ -263,7 +264,7 @@ def _run(
         with guarded(command, watched, GRACE, env=environment, folder=folder, locks=locks) as process:
             os.close(watched)
             try:
-                deferred.close()  # one that came meanwhile ends Dagster, too
+                deferred.close()  # one that came meanwhile also ends Dagster
                 code = process.wait() or 1  # 0 where its daemon died
                 echo("Dagster ended by itself; its last lines show why.", err=True)
                 end_group(process.pid)  # its daemon may have outlived it
@@ -317,7 +318,7 @@ def _stop(process: subprocess.Popen[bytes], *, runs_may_finish: bool) -> None:
 
 
 def daemon_module(workspace: Path, log_level: str) -> list[str]:
-    """Dagster's daemon as a module with arguments. What is not to be seen in full (`info`) is said in a line each."""
+    """Dagster's daemon as a module with arguments. With a level below `info`, log messages are cut to a line each."""
     arguments = ("run", "--log-level", log_level, "-w", str(workspace))
     return quiet_module("dagster._daemon", *arguments, brief=log_level != "info")
 
@@ -330,7 +331,7 @@ LAST_GRACE = (
 
 
 def end_group(group: int) -> None:
-    """Interrupt what is left of a process group, runs at work above all, and kill what does not end."""
+    """Interrupt the rest of a process group, mainly runs at work, and kill processes that do not end."""
     for number, patience in (
         (signal.SIGINT, RUN_GRACE),
         (signal.SIGINT, LAST_GRACE),
@@ -345,7 +346,7 @@ def end_group(group: int) -> None:
 
 
 def wait_until(is_over: Callable[[], bool], patience: float) -> bool:
-    """Check again and again until `is_over`; False where that takes longer than `patience` seconds."""
+    """Check again and again until `is_over`; False if that takes longer than `patience` seconds."""
     deadline = time.monotonic() + patience
     while not is_over():
         if time.monotonic() > deadline:
@@ -355,15 +356,16 @@ def wait_until(is_over: Callable[[], bool], patience: float) -> bool:
 
 
 def _has_members(group: int) -> bool:
-    """Whether a live process belongs to it.
+    """Whether a live process belongs to the group.
 
-    In a container without an init nobody waits for orphans: they stay behind as zombies, which take signals like the living.
+    In a container without an init nobody waits for orphans: they stay as zombies, which accept signals like living
+    processes.
     """
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    stats = list(Path("/proc").glob("[0-9]*/stat"))  # none where there is no Linux
+    stats = list(Path("/proc").glob("[0-9]*/stat"))  # not on Linux
     return not stats or any(_is_alive_in(group, stat) for stat in stats)
 
 

@@ -82,7 +82,7 @@ def run(settings: "Settings", host: str, port: int, prefix: str, log_level: str)
 
 
 def guarded_server(application: Application, host: str, port: int, prefix: str) -> "uvicorn.Server":
-    """A server of Dagster's web application, with the check of who asks in front of it."""
+    """A server of Dagster's web application, behind the check of origins."""
     import uvicorn
 
     from strava_pipeline.serve.same_origin import SameOrigin

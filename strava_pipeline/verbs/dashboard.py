@@ -1,4 +1,4 @@
-"""The command `dashboard`: the private web page over the published snapshot. What it shows stands in serve/dashboard/.
+"""The command `dashboard`: the private web page over the published snapshot. Its pages are in serve/dashboard/.
 
 Its libraries are an extra of the installation: they are imported by the commands, never here.
 """
@@ -52,7 +52,7 @@ def dashboard(
 def _served(
     settings: "Settings", *, behind_proxy: bool, opens: bool, dagster: str | None
 ) -> tuple["Settings", Callable[[Callable[[str], object]], "FastAPI"], Callable[[str], object]]:
-    """Of this folder, or of all athletes: the settings, what builds the application, and what is done once it is listened on."""
+    """For this folder, or for all athletes: the settings, the builder of the application, and the action once it listens."""
     from strava_pipeline.operations.dashboard import DashboardPipeline
     from strava_pipeline.serve.house_settings import house_settings
 
@@ -73,7 +73,7 @@ def _served(
     from strava_pipeline.serve.dashboard.athletes_app import build_house
     from strava_pipeline.verbs.accounts import begin_house
 
-    of_house = dagster if is_house() else None  # the UI of an athlete's Dagster is no admin's
+    of_house = dagster if is_house() else None  # an athlete's Dagster UI isn't for admins
     return (
         house,
         lambda say: build_house(house, DashboardPipeline, behind_proxy=behind_proxy, dagster=of_house, say=say),
@@ -133,7 +133,7 @@ def link(
 
 
 def link_command(settings: "Settings") -> str:
-    """What to type for a link of the dashboard of these settings, which may be the demo's."""
+    """The command for a link of the dashboard of these settings, which may be the demo's."""
     from strava_pipeline.serve.dashboard.site import LINK_COMMAND
     from strava_pipeline.verbs.demo import MARK, folder_option
 
@@ -142,7 +142,7 @@ def link_command(settings: "Settings") -> str:
 
 
 def running_dashboard(settings: "Settings") -> str | None:
-    """Where the dashboard of the data folder answers, or that of all athletes; None where none is running."""
+    """The address of the running dashboard of the data folder, or of all athletes, or None."""
     from strava_pipeline.environment.file_locks import is_held
     from strava_pipeline.lake.paths import Lake
 
@@ -163,13 +163,13 @@ def _refuse_with_accounts(settings: "Settings") -> None:
 
 
 def _begin(settings: "Settings", url: str, *, opens: bool) -> None:
-    """What is done once the address is listened on, before anybody is answered."""
+    """The actions once the dashboard listens, before it answers."""
     _keep_password(settings)
     _show_address(settings, url, opens=opens)
 
 
 def _keep_password(settings: "Settings") -> None:
-    """Keep the hash of DASHBOARD_PASSWORD, where that is set; if it is another one than before, everybody has to log in again."""
+    """Store the hash of DASHBOARD_PASSWORD, if that is set; if it changed, everybody has to log in again."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.ingest.secret_file import save_secret
     from strava_pipeline.serve.dashboard.passwords import hashed, is_password
@@ -185,8 +185,8 @@ def _keep_password(settings: "Settings") -> None:
 
 
 def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
-    """The address. With a token that logs in where a person reads it; in a log only with DASHBOARD_LAN, where nothing else would
-    let in who has no password yet. A browser that is opened gets its own.
+    """Show the address. With a login token if a person reads it; in a log only with DASHBOARD_LAN, where somebody
+    without a password would otherwise have no way in. A browser that is opened gets its own token.
     """
     from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link

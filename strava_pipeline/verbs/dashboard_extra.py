@@ -9,12 +9,12 @@ EXTRA = ("fastapi", "argon2", "httpcore2")  # what the extra `dashboard` brings 
 
 
 def has_extra() -> bool:
-    """Whether this installation has what the dashboard needs."""
+    """Whether this installation has the dashboard's libraries."""
     return not _absent()
 
 
 def check_extra() -> None:
-    """MissingSettingsError where this installation lacks what the dashboard needs."""
+    """Raise MissingSettingsError if this installation lacks the dashboard's libraries."""
     if absent := _absent():
         raise MissingSettingsError(
             f"The dashboard needs {' and '.join(absent)}, which this installation does not have. Type: {sys.executable} -m "

@@ -1,6 +1,6 @@
-"""What `doctor` finds of the dashboard: whether its settings let it start, who reaches it, how long its certificate is valid.
+"""The checks of `doctor` for the dashboard: whether its settings let it start, who reaches it, how long its certificate is valid.
 
-Its libraries are imported where they are installed alone.
+Its libraries are imported only if they are installed.
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ SOON = timedelta(days=14)
 
 
 def dashboard_health(settings: "Settings", now: datetime) -> Fact:
-    """Whether the dashboard may start, and what others of a home network see of it."""
+    """Whether the dashboard may start, and its visibility in a home network."""
     from strava_pipeline.serve.addresses import dashboard_address
 
     if dashboard_address(settings) is None:

@@ -127,7 +127,7 @@ def _demo(folder: Path, activities: int) -> None:
 
 @contextmanager
 def emulated(folder: Path, athlete: Sequence[str]) -> "Iterator[Settings]":
-    """Run the emulators of the demo's athlete (options of the command `emulator`); the settings that lead there, logged in."""
+    """Run the emulators of the demo's athlete (options of the command `emulator`); yields the settings for them, logged in."""
     from dotenv import dotenv_values
 
     from strava_pipeline.emulator.services import SETTINGS_FILE
@@ -145,8 +145,8 @@ def emulated(folder: Path, athlete: Sequence[str]) -> "Iterator[Settings]":
 def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "Settings":
     """Settings of the demo: no file of the user's is read or written, and no schedule runs.
 
-    What is not named here, such as DASHBOARD_ADDRESS, is that of the environment, or by default.
-    `services`: the settings of other services beside Strava, by their names in the environment.
+    Other settings, such as DASHBOARD_ADDRESS, come from the environment, or are defaults. `services`: the settings of
+    other services besides Strava, by their names in the environment.
     """
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.emulator import CLIENT_ID, CLIENT_SECRET
@@ -187,7 +187,7 @@ def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "
 
 
 def _first_year(folder: Path) -> int:
-    """The first year of the demo's athlete; 2008, as for everybody, where no demo was made."""
+    """The first year of the demo's athlete; 2008, the general default, if no demo was made."""
     options = (folder / MARK).read_text().split() if (folder / MARK).exists() else []
     return next((int(value[:4]) for name, value in pairwise(options) if name == "--years"), 2008)
 
@@ -262,7 +262,7 @@ def print_queries(shown: Path, queries: tuple[str, ...]) -> None:
 
 
 def folder_option(folder: Path) -> str:
-    """What to type for a demo's folder behind a command, with a blank before it; nothing for that of the default."""
+    """The option for a demo's folder after a command, with a blank before it; empty for the default folder."""
     shown = short_path(folder)
     return "" if shown == Path("demo") else f" --folder {quote(str(shown))}"
 

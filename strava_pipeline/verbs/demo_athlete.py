@@ -1,5 +1,5 @@
-"""Who the demo's athlete is: the emulator's options, goals.toml, providers.toml and widgets. `demo` writes them,
-`dev --demo` reads them.
+"""The demo's athlete: the emulator's options, goals.toml, providers.toml and widgets. `demo` writes them, `dev --demo`
+reads them.
 
 The goals follow from the year so far, so that they are in reach whenever somebody tries the demo.
 """
@@ -37,7 +37,7 @@ def athlete_options(activities: int, now: datetime) -> tuple[str, ...]:
 
 
 def athlete_toml(today: date) -> str:
-    """What stands in goals.toml from the start: the athlete's thresholds, and services of gear, one of which is due."""
+    """The initial contents of goals.toml: the athlete's thresholds, and services of gear, one of which is due."""
     return f"""# What this athlete is and wants: `strava-pipeline goals check` explains it.
 [[athlete]]
 since = {today.year - YEARS + 1}-01-01
@@ -65,7 +65,7 @@ done = [{today - timedelta(days=240)}]
 
 
 def goals_toml(snapshot: "Connection", year: int) -> str:
-    """Goals of `year`, of which 60 to 110 % are reached as of now; empty where nothing is recorded in it."""
+    """Goals of `year`, of which 60 to 110 % are reached as of now; empty if nothing is recorded in it."""
     found = snapshot.execute(_TOTALS, {"year": year}).fetchall()
     columns = ("distance_m", "elevation_gain_m", "activities")
     totals = {group: dict(zip(columns, values, strict=True)) for group, *values in found}
@@ -106,7 +106,7 @@ FROM activities
 WHERE counts AND len(start_latlng) = 2
 """,
 }
-"""Some of those in docs/widgets.md, by name."""
+"""Some of the widgets in docs/widgets.md, by name."""
 
 
 def write_widgets(data_dir: Path) -> None:
@@ -120,7 +120,7 @@ def write_widgets(data_dir: Path) -> None:
 
 
 def providers_toml(today: date) -> str:
-    """Every service enabled, with changes of the last year proposed there: there are some on any day.
+    """Every service enabled, with changes of the last year proposed there: some exist on any day.
 
     The emulated services have no files of activities, so none is asked for.
     """
@@ -136,6 +136,6 @@ def providers_toml(today: date) -> str:
 
 
 def _rounded(value: float) -> int:
-    """To two digits, as a person sets a goal, of 10 or more."""
+    """Rounded to two digits, as a person sets a goal, if 10 or more."""
     step = 10.0 ** (floor(log10(value)) - 1)
     return round(round(value / step) * step)

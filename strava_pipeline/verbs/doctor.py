@@ -1,6 +1,7 @@
-"""The command `doctor`: what is wrong on this machine, and how to fix it. Changes nothing.
+"""The command `doctor`: faults of this machine, and how to fix them. Changes nothing.
 
-The one exception is `--make-ca-bundle`, which writes a file of certificates. The checks themselves stand in the other rooms.
+The one exception is `--make-ca-bundle`, which writes a file of certificates. The checks themselves stand in the other
+rooms.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.facts import Fact, State, ok, problem, skipped, warning
+from strava_pipeline.core.facts import Fact, State, ok, problem, skipped
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.output import echo, echo_json
@@ -22,7 +23,7 @@ from strava_pipeline.verbs.status import facts_json, print_facts
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
 
-SETTINGS, APPLICATION, LIMITS = "settings", "application", "size limits"
+SETTINGS, APPLICATION = "settings", "application"
 Look = Callable[[], Fact | Iterable[Fact]]
 
 
@@ -61,7 +62,7 @@ def doctor(
 
 
 def examine(settings: "Settings", faults: dict[str, str], now: datetime) -> list[Fact]:
-    """The facts of every check. A check that fails itself is a problem of its own, and the others go on."""
+    """The facts of every check. A check that fails itself is a problem of its own, and the others continue."""
     from strava_pipeline.operations.facts import looked_at
 
     return [fact for name, look in looks(settings, faults, now).items() for fact in looked_at(name, look)]
@@ -80,8 +81,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     lake, home, left_out = Lake(settings.data_dir), settings.dagster_home, unused(settings)
     answers = cache(partial(health.answers_on_disk, lake, now))
     return {
-        SETTINGS: lambda: _settings(faults),
-        LIMITS: lambda: _limits(settings),
+        SETTINGS: lambda: _settings(settings, faults, now),
         certificates.BUNDLE: lambda: certificates.bundle_health(settings.ca_bundle, now),
         **_of_strava(settings, faults, now),
         **_folders(settings),
@@ -109,7 +109,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
 
 
 def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[str, Look]:
-    """The checks of its application and login, where there is one."""
+    """The checks of its application and login, if there is one."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import part
     from strava_pipeline.operations.used import is_strava_set_up
@@ -128,7 +128,7 @@ def _of_strava(settings: "Settings", faults: dict[str, str], now: datetime) -> d
 
 
 def _copy(settings: "Settings", now: datetime) -> Iterator[Fact]:
-    """How old the second copy is, and whether the next one can be made: restic is there, and its password is closed to others."""
+    """The age of the second copy, and whether the next one can be made: restic exists, and its password is closed to others."""
     from strava_pipeline.ingest.restic import restic_of
     from strava_pipeline.lake.copied import COPY
     from strava_pipeline.operations.facts import facts
@@ -144,7 +144,7 @@ def _copy(settings: "Settings", now: datetime) -> Iterator[Fact]:
 
 
 def _athletes(settings: "Settings") -> dict[str, Look]:
-    """The registry and the workers, where there are several athletes and this is about none of them alone."""
+    """The registry and the workers, if there are several athletes and none of them is selected."""
     if settings.athletes_dir is None or settings.athlete_folder is not None:
         return {}
     from strava_pipeline.verbs.athlete_folders import ATHLETES, athletes_health
@@ -154,7 +154,7 @@ def _athletes(settings: "Settings") -> dict[str, Look]:
 
 
 def _folders(settings: "Settings") -> dict[str, Look]:
-    """Whether the folders that are written to are writable, and have space left."""
+    """Whether the folders for writing are writable, and have space left."""
     from strava_pipeline.lake import health
     from strava_pipeline.lake.paths import Lake
 
@@ -177,17 +177,17 @@ def _folders(settings: "Settings") -> dict[str, Look]:
     }
 
 
-def _settings(faults: dict[str, str]) -> list[Fact]:
+def _settings(settings: "Settings", faults: dict[str, str], now: datetime) -> list[Fact]:
     from strava_pipeline.environment.settings import SECRETS, env_file
+    from strava_pipeline.operations.facts import facts
 
     where = f"Fix it where it is set: the environment, {env_file()} or {SECRETS}; all below goes by its default."
-    return [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()] or [
-        ok(SETTINGS, "all usable")
-    ]
+    found = [problem(SETTINGS, f"{name}: {fault}.", where) for name, fault in faults.items()]
+    return found + facts(settings, now, ["left_settings"]) or [ok(SETTINGS, "all usable")]
 
 
 def _application(settings: "Settings") -> list[Fact]:
-    """Whether it is set whole; nobody without one is asked about it."""
+    """Whether it is set completely; empty without an application."""
     from strava_pipeline.core.errors import MissingSettingsError
 
     if settings.client_id is None and settings.client_secret is None:
@@ -198,18 +198,6 @@ def _application(settings: "Settings") -> list[Fact]:
         what, _, lines = str(error).partition("\n")
         return [problem(APPLICATION, what, lines)]
     return [ok(APPLICATION, "set")]
-
-
-def _limits(settings: "Settings") -> Fact:
-    """The size limits of answers, imports and trips. A file's limit above that of its import is a mistake."""
-    answers, trips = settings.answer_limit_mb, settings.trips_column_limit_mb
-    whole, file, points = settings.import_limit_mb, settings.import_file_limit_mb, settings.import_points_limit
-    of_files = f"an import {whole:,} MB, a file of it {file:,} MB and {points:,} points"
-    sizes = f"an answer {answers:,} MB, {of_files}, a trip's column {trips:,} MB"
-    if file > whole:
-        fix = "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."
-        return warning(LIMITS, f"{sizes}: a file may be larger than its import.", fix)
-    return ok(LIMITS, sizes)
 
 
 def _make_bundle(settings: "Settings", files: list[Path]) -> None:

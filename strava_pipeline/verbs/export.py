@@ -50,7 +50,7 @@ def activity(
     if not path.parent.is_dir():
         raise MisuseError(f"{path.parent} is no folder. Make it, or name a file in a folder that is there.")
     lake = Lake(Settings.load().data_dir)
-    zones = () if full else goals_of(lake).zones  # where they can't be read, nobody knows what to cut
+    zones = () if full else goals_of(lake).zones  # if they can't be read, the places to cut are unknown
     with current_snapshot(lake) as connection:
         body, said = _original(lake, connection, one, zones) if original else _track(lake, connection, one, path, zones)
     _write_new(path, body)
@@ -59,7 +59,7 @@ def activity(
 
 @export.command()
 def gold(
-    to: Annotated[str, typer.Argument(help="A folder, which is made.")],
+    to: Annotated[str, typer.Option("--to", help="A folder, which is made.")],
     form: Annotated[Literal["parquet", "csv"], typer.Option("--format", help="The format of the files.")] = "parquet",
     full: Annotated[bool, typer.Option("--full", help="With positions, although privacy zones are set.")] = False,
     as_json: Json = False,
@@ -83,11 +83,13 @@ def gold(
 
 
 def _write_new(path: Path, body: bytes) -> None:
-    """Write a file that only its owner reads, since it holds positions. MisuseError where there is one by now, which stays."""
+    """Write a file that only its owner can read, since it contains positions. Raises MisuseError if one exists by now,
+    which stays.
+    """
     import os
 
-    from strava_pipeline.core.durable import sync_file
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.file_locks import sync_file
 
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -103,7 +105,7 @@ def _write_new(path: Path, body: bytes) -> None:
 
 
 def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
-    """The file of an activity as a device wrote it. It can't be cut, so that zones refuse it."""
+    """The file of an activity as a device wrote it. It can't be cut, so zones forbid it."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.lake.gold.efforts import original_files
     from strava_pipeline.lake.imports.files import stored_bytes

@@ -1,6 +1,6 @@
-"""The commands `import`, `import list` and `import undo`: archives, folders and files into the warehouse, and out of it again.
+"""The commands `import` and `import undo`: archives, folders and files into the warehouse, and out of it again.
 
-Reading files is ingest's, importing them the job's. What an undo removes is decided in operations/undoing.py.
+Reading files is ingest's, importing them the job's. The effect of an undo is determined in operations/undoing.py.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from strava_pipeline.verbs.options import Json, Verbose, own_lake
+from strava_pipeline.verbs.options import Json, Verbose
 from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def import_(
 ) -> None:
     """Import Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
 
-    `import list` shows all imports, `import undo NAME` takes one out again.
+    `import undo` shows all imports, `import undo NAME` takes one out again.
     """
     if dry_run:
         _preview(paths, as_json=as_json)
@@ -73,7 +73,7 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
 
 
 def check_paths(settings: "Settings", paths: list[Path]) -> None:
-    """Raise SourceError where one of the paths can't be imported, as far as its names and headers say."""
+    """Raise SourceError if one of the paths can't be imported, as far as its names and headers show."""
     from strava_pipeline.ingest.archive.bulk_export import refuse_foreign_lists
     from strava_pipeline.ingest.archive.container import open_container
 
@@ -105,7 +105,7 @@ def _preview(paths: list[Path], *, as_json: bool) -> None:
 
 
 def survey_json(found: "Survey") -> dict[str, Any]:
-    """What a path holds; docs/formats.md describes it."""
+    """The contents of a path; docs/formats.md describes them."""
     by_year = sorted(found.activities.items(), key=lambda item: (item[0][0] or 0, -item[1], item[0][1]))
     return {
         "path": found.path,
@@ -145,12 +145,11 @@ _COUNTED = ("activities_all", "files")
 _WORD = "undo"
 
 
-def list_(as_json: Json = False) -> None:
-    """Show every import: its name for `import undo`, its source, when, and which are undone."""
+def _list(lake: "Lake", *, as_json: bool) -> None:
     from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
     from strava_pipeline.verbs.views import show
 
-    everything = all_imports(own_lake())
+    everything = all_imports(lake)
     effective = {one.name: one for one in effective_imports(everything)}
     found = [_import_json(one, effective.get(one.name)) for one in everything]
     show({"imports": found}, as_json=as_json, nothing="Nothing was imported.")
@@ -158,22 +157,20 @@ def list_(as_json: Json = False) -> None:
 
 def undo(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="The import: its name as `import list` shows it (`import_name` in the table files), or the name of the "
-            "archive, folder or file that came in, where only one has it.",
+            help="The import: its name (`import_name` in the table files), or the name of the archive, folder or file that "
+            "came in, where only one has it; none: show all imports.",
             metavar="NAME",
             show_default=False,
         ),
-    ],
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would leave; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Undo it without a question.")] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Take one import's rows and files out of the warehouse. Bronze keeps them and a note; no call is made."""
-    from datetime import UTC, datetime
-
+    """Take one import out of the warehouse, or show all imports. Bronze keeps its files and a note; no call is made."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.imports.undo import find_import
     from strava_pipeline.lake.paths import Lake
@@ -184,6 +181,9 @@ def undo(
 
     settings = Settings.load()
     lake = Lake(settings.data_dir)
+    if name is None:
+        _list(lake, as_json=as_json)
+        return
     one, now = find_import(lake, name), datetime.now(UTC)
     plan = None
     if one.undone is None:
@@ -207,7 +207,7 @@ def undo(
 
 
 def _agree() -> None:
-    """Wait for a person's word. Raises PipelineError for another one, MisuseError where nobody is there."""
+    """Wait for a person's confirmation. Raises PipelineError for another answer, MisuseError if nobody is there."""
     from strava_pipeline.verbs.terminal import ask_to_type, refuse_without_person
 
     refuse_without_person(
@@ -219,7 +219,7 @@ def _agree() -> None:
 
 
 def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, as_json: bool, verbose: bool) -> None:
-    """Rebuild everything without the import, which is noted as undone, and show what left."""
+    """Rebuild everything without the import, which is recorded as undone, and show what left."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.orchestrate.jobs import REBUILD_JOB
     from strava_pipeline.verbs.run_job import run_in_terminal
@@ -236,7 +236,7 @@ def _take_out(settings: "Settings", one: "Import", plan: "UndoPlan | None", *, a
 
 
 def _ensure_all_read(settings: "Settings", *, verbose: bool) -> None:
-    """Rebuild where files are unread: what an undo keeps must be on disk first, so that nothing of it can be lost."""
+    """Rebuild if files are unread: everything that an undo keeps must be on disk first, so that nothing can be lost."""
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.importing import lacks_activities
     from strava_pipeline.operations.reading_files import unread_files
@@ -256,7 +256,7 @@ _UNNOTED = (
 
 
 def _undo_json(one: "Import", plan: "UndoPlan | None") -> dict[str, Any]:
-    """What is to leave; None where the import is undone already."""
+    """The effect of an undo; None if the import is already undone."""
     return {
         "import_name": one.name,
         "came_as": one.manifest.came_as,
@@ -282,7 +282,7 @@ def _import_json(one: "Import", counted: "Import | None") -> dict[str, Any]:
 
 
 def _published_keys(lake: "Lake") -> dict[str, set[object]]:
-    """The keys of the published rows that are counted; none where nothing was published."""
+    """The keys of the published rows that are counted; empty if nothing was published."""
     from strava_pipeline.lake.gold.publish import snapshot
     from strava_pipeline.lake.gold.quality import table_columns, table_keys
 

@@ -1,4 +1,4 @@
-"""What an import brought."""
+"""The result of an import."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _COUNTS = {
 
 
 def import_result(outcomes: Sequence[RunOutcome], without: Sequence[WithoutActivity]) -> dict[str, Any]:
-    """What was imported; 0 where nothing had to be merged. `without`: the paths of which no activity came."""
+    """The imported numbers; 0 if nothing had to be merged. `without`: the paths without an activity."""
     reported = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
     counts = {name: reported.get(asset, {}).get(key, 0) for name, (asset, key) in _COUNTS.items()}
     others = reported.get("bronze_files", {}).get("left_out_by_kind", {})

@@ -114,7 +114,7 @@ def write_report(
     from strava_pipeline.lake.user_files import goals_of
 
     lake = Lake(settings.data_dir)
-    zones = goals_of(lake).zones if with_map else ()  # where the file can't be read, nobody knows what to leave out
+    zones = goals_of(lake).zones if with_map else ()  # if the file can't be read, the places to leave out are unknown
     with _published(settings) as published:
         summary = _summary(published, year, sports)
         connection, athlete, _, _ = published
@@ -133,7 +133,7 @@ def _titles(connection: "Connection", summary: "YearSummary") -> dict[int, str]:
 def _heat(
     lake: "Lake", connection: "Connection", athlete: "Athlete", year: int, zones: "tuple[PrivacyZone, ...]"
 ) -> "HeatPicture | None":
-    """Where the year's activities went; None, and a word about it, where there is no track."""
+    """The map of the year's activities; None, with a message about it, without tracks."""
     from strava_pipeline.core.insights.heat import heat_picture
     from strava_pipeline.lake.dashboard.heat import heat_map
     from strava_pipeline.verbs.terminal import err
@@ -214,7 +214,7 @@ def _published(settings: "Settings") -> "Iterator[tuple[Connection, Athlete, Goa
 
 
 def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
-    """MisuseError for a year before the first activity. A later year may be empty, and a coming one may have goals."""
+    """Raise MisuseError for a year before the first activity. A later year may be empty, and a coming one may have goals."""
     from strava_pipeline.core.errors import MisuseError
 
     if active and year < min(active):
@@ -247,7 +247,7 @@ def _print_year(summary: "YearSummary") -> None:
 
 
 def _amounts(units: "Units") -> dict[str, Callable[[Any], str]]:
-    """How sums are written, by their names."""
+    """The formats of sums, by their names."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text
 
     found = {measure.name: partial(amount_text, measure.name, units=units) for measure in MEASURES}

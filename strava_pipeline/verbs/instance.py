@@ -1,9 +1,9 @@
-"""The Dagster instance: opened, created and migrated, and the messages where that fails. No runs.
+"""The Dagster instance: opened, created and migrated, and the messages if that fails. No runs.
 
-A note in the folder holds the version of Dagster that last checked the databases there, because a check takes 0.2 s of CPU. The
-records may be SQLite files in Dagster's home or, where dagster.yaml names another storage, in a database elsewhere. Then each
-command checks, and no message may suggest moving anything in the home: without its section storage, Dagster begins with an empty
-history.
+A note in the folder records the version of Dagster that last checked the databases there, because a check takes 0.2 s
+of CPU. The records may be SQLite files in Dagster's home or, if dagster.yaml names another storage, in a database
+elsewhere. Then each command checks, and no message may suggest moving anything in the home: without its section
+storage, Dagster begins with an empty history.
 
 The instance in Dagster: https://docs.dagster.io/deployment/oss/dagster-yaml
 """
@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.environment.file_locks import exclusive
-from strava_pipeline.environment.setting_files import provide_variables
+from strava_pipeline.environment.setting_sources import provide_variables
 from strava_pipeline.environment.settings import Settings, secrets_folder
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.orchestrate.dagster_private import CheckError, SqliteRunStorage
@@ -47,9 +47,9 @@ _NO_COMPUTE_LOGS = {
 def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstance:
     """The Dagster instance in `home`, whichever version created it, migrated to the present one; its runs are kept.
 
-    A new folder gets the project's dagster.yaml, and so does one whose dagster.yaml an earlier version wrote and nobody
-    edited. One process at a time: two that create or migrate Dagster's databases at once damage them. Without
-    `compute_logs`, steps that run in this process write to the terminal itself and not through a file (docs/adr/0038).
+    A new folder gets the project's dagster.yaml, as does one with an earlier version's unedited dagster.yaml. One
+    process at a time: two that create or migrate Dagster's databases at once damage them. Without `compute_logs`, steps
+    that run in this process write to the terminal itself and not through a file (docs/adr/0038).
     """
     home.mkdir(parents=True, exist_ok=True)
     config = home / CONFIG
@@ -66,11 +66,11 @@ def open_instance(home: Path, *, compute_logs: bool = True) -> dg.DagsterInstanc
 
 
 def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.DagsterInstance:
-    """The instance as the dagster.yaml in `home` describes it, its sections replaced by `overrides`; nothing migrated.
+    """The instance described by the dagster.yaml in `home`, its sections replaced by `overrides`; nothing is migrated.
 
-    The project's own storage keeps its records in `home`, whatever DAGSTER_HOME says in this process. The name that Dagster
-    gives this function of its own speaks of a temporary folder; it opens any, and is the one that takes overrides.
-    Raises NotUnderstoodError where Dagster can't make sense of the file, and what a database raises that can't be reached.
+    The project's own storage keeps its records in `home`, whatever DAGSTER_HOME says in this process. Dagster's own
+    name of this function speaks of a temporary folder; it opens any, and is the one that accepts overrides. Raises
+    NotUnderstoodError if Dagster can't use the file, and the errors of an unreachable database.
     """
     provide_secrets(home)
     try:
@@ -85,12 +85,12 @@ def load_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> dg.
 
 
 def provide_secrets(home: Path) -> None:
-    """Give Dagster the variables that the dagster.yaml in `home` names and that files in /run/secrets hold.
+    """Give Dagster the variables that the dagster.yaml in `home` names and that files in /run/secrets contain.
 
-    Dagster reads the environment only. Children that are started afterwards inherit them.
+    Dagster reads only the environment. Children that are started afterwards inherit them.
     """
-    if folder := secrets_folder():
-        provide_variables(folder, unset_variables(home))
+    if secrets_folder():
+        provide_variables(unset_variables(home))
 
 
 def _storage(base_dir: object) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _storage(base_dir: object) -> dict[str, Any]:
 
 
 def is_replaceable(config: Path) -> bool:
-    """Whether a dagster.yaml holds nothing of the user's: it is missing, empty, or an earlier version's own."""
+    """Whether a dagster.yaml contains nothing of the user's: it is missing, empty, or an earlier version's own."""
     content = config.read_bytes() if config.exists() else b""  # an empty one would switch Dagster's telemetry on
     return not content or sha256(content).hexdigest() in _EARLIER
 
@@ -139,7 +139,7 @@ def is_behind(instance: dg.DagsterInstance) -> bool:
 
 
 def scheduler_heartbeat(instance: dg.DagsterInstance) -> datetime | None:
-    """When the daemon's scheduler, of any process, last reported that it is alive; it does so every half minute."""
+    """When the daemon's scheduler, in any process, last reported that it is alive; it does so every half minute."""
     beat = instance.get_daemon_heartbeats().get(_SCHEDULER)
     return datetime.fromtimestamp(beat.timestamp, UTC) if beat else None
 
@@ -149,9 +149,9 @@ NO_CONFIGURATION = (  # what Dagster raises where it can't make sense of a dagst
     dg.DagsterInvalidConfigError,
     dg.DagsterInvariantViolationError,
     CheckError,  # also where a module that it names is not installed
-    ArgumentError,  # a database's URL that is none
+    ArgumentError,  # an invalid database URL
     TypeError,  # an emptied section
-    ValueError,  # text that is not UTF-8; a URL's port that is no number
+    ValueError,  # text that is not UTF-8; a URL's invalid port
 )
 _STORAGE_PACKAGES = ("dagster_postgres", "dagster_mysql")  # neither need be installed
 
@@ -161,7 +161,7 @@ class NotUnderstoodError(PipelineError):
 
 
 def not_understood(home: Path, error: Exception) -> str:
-    """The message where Dagster can't use the dagster.yaml in `home`; `error`: of NO_CONFIGURATION."""
+    """The message if Dagster can't use the dagster.yaml in `home`; `error`: of NO_CONFIGURATION."""
     config = home / CONFIG
     if unset := unset_variables(home):
         names = " and ".join(unset)
@@ -182,9 +182,9 @@ def not_understood(home: Path, error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The module or class that dagster.yaml names and that isn't there; else only the error's type.
+    """The missing module or class that dagster.yaml names, or else only the error's type.
 
-    Dagster's other messages repeat what the file says, which may be a password.
+    Dagster's other messages repeat the file's contents, which may include a password.
     """
     text = str(error).removeprefix("Failure condition: ")
     is_missing = text.startswith(("Couldn't import module ", "Couldn't find class "))
@@ -219,7 +219,7 @@ def _is_set(name: str) -> bool:
 
 @contextmanager
 def database_faults_named(home: Path) -> Iterator[None]:
-    """Dagster's own databases that can't be read or written end the body with a sentence."""
+    """Turn errors of Dagster's own databases in the body into a message."""
     try:
         yield
     except Exception as error:
@@ -230,7 +230,9 @@ def database_faults_named(home: Path) -> Iterator[None]:
 
 @contextmanager
 def without_retry_messages() -> Iterator[None]:
-    """While a database does not answer, Dagster's packages print four lines at each of six tries; the error says it once."""
+    """Suppress retry messages: while a database does not answer, Dagster's packages print four lines at each of six
+    tries; the error says it once.
+    """
 
     def is_said(record: logging.LogRecord) -> bool:
         return Path(record.pathname).parent.name not in _STORAGE_PACKAGES
@@ -244,9 +246,9 @@ def without_retry_messages() -> Iterator[None]:
 
 
 def fault_of_database(error: Exception) -> SQLAlchemyError | None:
-    """What Dagster's database answered, if that is what `error` is about.
+    """The database error behind `error`, or None.
 
-    Dagster's packages for other databases than SQLite try some times, then raise an error of their own from it.
+    Dagster's packages for other databases than SQLite try several times, then raise an error of their own from it.
     """
     if isinstance(error, DBAPIError):
         return error
@@ -255,7 +257,7 @@ def fault_of_database(error: Exception) -> SQLAlchemyError | None:
 
 
 def unreachable(home: Path, fault: SQLAlchemyError) -> str:
-    """The message where Dagster's records can't be read or written."""
+    """The message if Dagster's records can't be read or written."""
     why = str(fault.orig if isinstance(fault, DBAPIError) else fault).partition("\n")[0].strip()
     if names_other_storage(home):
         return (

@@ -1,7 +1,7 @@
-"""The commands `serve` and `subscription`: the web intake in the foreground, and where Strava sends its events.
+"""The commands `serve` and `subscription`: the web intake in the foreground, and the target of Strava's events.
 
-What the intake does stands in serve/. A subscription needs no login, only the API application. A callback's address is never
-shown with the secret in its path.
+The intake is in serve/. A subscription needs no login, only the API application. A callback's address is never shown
+with the secret in its path.
 """
 
 from pathlib import Path
@@ -75,7 +75,7 @@ def serve(scripted: Scripted = None) -> None:
 
 
 def _senders(settings: "Settings") -> "dict[str, Sender]":
-    """The services whose deliveries are taken."""
+    """The services whose deliveries are accepted."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.providers_file import UnusableProvidersError
     from strava_pipeline.ingest.webhook_secrets import senders
@@ -160,7 +160,7 @@ def _checked_base(callback: str) -> str:
     try:
         parts = urlsplit(callback)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half an IPv6 address, a port that is no number
+    except ValueError:  # half an IPv6 address, an invalid port
         usable = False
     if not usable or parts.query or parts.fragment or not callback.isprintable() or " " in callback:
         raise MisuseError("--callback is an address like https://my.host, without ? and #.")
@@ -180,7 +180,7 @@ def _path(secret: str) -> str:
 
 
 def _noted() -> Any:
-    """What a source with the capability `subscription` has for it."""
+    """The data of a source with the capability `subscription`."""
     from strava_pipeline.core.sources import STRAVA
     from strava_pipeline.ingest.registry import part
 

@@ -69,9 +69,9 @@ def guard_command(pipe: int, grace: int, command: list[str]) -> list[str]:
 
 
 def quiet_module(module: str, *arguments: str, brief: bool = False) -> list[str]:
-    """A module with arguments that runs `module`; an interrupt before `module` handles interrupts ends it without a word.
+    """A module with arguments that runs `module`; an interrupt before `module` handles interrupts ends it silently.
 
-    `brief`: what it logs is cut to first lines.
+    `brief`: its log messages are cut to first lines.
     """
     return [PROGRAM, "brief" if brief else "quiet", module, *arguments]
 

@@ -46,7 +46,7 @@ def ui(host: str, port: int, workspace: Path) -> None:
 
 
 def _celery() -> Any:
-    """The launcher's own: what is said of the broker is in dagster.yaml."""
+    """The launcher's own application: the broker's address is in dagster.yaml."""
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
@@ -61,7 +61,7 @@ def ping(queue: str) -> bool:
 
 
 def worker(queue: str, slots: int) -> None:
-    """Take runs from the queue until told to end: a run at work is then finished first. Each run has a process of its own."""
+    """Execute runs from the queue until told to end: a run at work is then finished first. Each run has a process of its own."""
     from dagster_celery.tasks import create_execute_job_task
 
     celery = _celery()

@@ -8,87 +8,92 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem
-from strava_pipeline.verbs.options import command_group
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
 
-machines = command_group("The processes of several machines with one Dagster; each stays in the foreground.")
-
-Host = Annotated[str, typer.Option(help="Address to listen on; there is no password, so keep it local.")]
-Port = Annotated[int, typer.Option(min=1, max=65535)]
 WORKSPACE = "workspace.yaml"  # in Dagster's home: names the code server of each machine
 WORKERS = "workers"  # what `doctor` calls its check
 PROGRAMS = "strava_pipeline.verbs.machine_programs"
+UI_PORT, CODE_SERVER_PORT = 3000, 4266
 
 
-@machines.command("code-server")
-def code_server(port: Port = 4266, host: Host = "127.0.0.1") -> None:
-    """Tell the UI and the daemon of the athletes on this machine, and when their runs are due."""
+def machines(
+    part: Annotated[
+        Literal["code-server", "ui", "daemon", "worker"],
+        typer.Argument(help="One of Dagster's three processes, or a worker, which runs what is asked of its athletes."),
+    ],
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the code server (4266) or the UI (3000).")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address of the code server or the UI; there is no password, so keep it local.")
+    ] = "127.0.0.1",
+    slots: Annotated[int, typer.Option(min=1, help="How many runs a worker has at work at once.")] = 2,
+    health: Annotated[
+        bool,
+        typer.Option("--health", help="Check that the part answers, for containers; exit code 1 where it does not."),
+    ] = False,
+) -> None:
+    """Run a process of Dagster on several machines, or a worker, in the foreground.
+
+    The code server tells the UI and the daemon of the athletes on its machine; the daemon starts once there are workers for
+    all runs that it may launch at once.
+    """
+    settings = _house()
+    workspace = str(settings.dagster_home / WORKSPACE)
+    if part == "code-server":
+        _code_server(settings, host, str(port or CODE_SERVER_PORT), health=health)
+    elif part == "ui" and health:
+        _check_ui(port or UI_PORT)
+    elif part == "ui":
+        _become(settings, PROGRAMS, "ui", host, str(port or UI_PORT), workspace)
+    elif part == "daemon" and health:
+        _become(settings, "dagster._daemon", "liveness-check")
+    elif part == "daemon":
+        _await_workers(settings)
+        _become(settings, "dagster._daemon", "run", "--workspace", workspace)
+    elif health:
+        _become(settings, PROGRAMS, "ping", settings.house_name)
+    else:
+        _become(settings, PROGRAMS, "worker", settings.house_name, str(slots))
+
+
+def _code_server(settings: "Settings", host: str, port: str, *, health: bool) -> NoReturn:
     from strava_pipeline.orchestrate.home import HOUSE_DEFINITIONS
 
-    settings = _house()
-    where = ("--host", host, "--port", str(port), "--location-name", settings.house_name)
+    if health:
+        _become(settings, "dagster", "api", "grpc-health-check", "--port", port)
+    where = ("--host", host, "--port", port, "--location-name", settings.house_name)
     _become(settings, "dagster", "api", "grpc", "--module-name", HOUSE_DEFINITIONS, *where)
 
 
-@machines.command()
-def ui(port: Port = 3000, host: Host = "127.0.0.1") -> None:
-    """Serve Dagster's UI of all machines."""
-    settings = _house()
-    _become(settings, PROGRAMS, "ui", host, str(port), str(settings.dagster_home / WORKSPACE))
-
-
-@machines.command()
-def daemon() -> None:
-    """Run Dagster's daemon, once there are workers for all runs that it may launch at once."""
-    from strava_pipeline.verbs.instance import open_instance
-
-    settings = _house()
-    with open_instance(settings.dagster_home):  # whose databases it brings up to date, for all parts
-        pass
-    if found := _shortages(settings.dagster_home):
-        raise PipelineError("\n".join(f"There are too few workers: {what} {fix}" for what, fix in found))
-    _become(settings, "dagster._daemon", "run", "--workspace", str(settings.dagster_home / WORKSPACE))
-
-
-@machines.command()
-def worker(slots: Annotated[int, typer.Option(min=1, help="How many runs it has at work at once.")] = 2) -> None:
-    """Run what is asked of the athletes on this machine."""
-    settings = _house()
-    _become(settings, PROGRAMS, "worker", settings.house_name, str(slots))
-
-
-@machines.command(hidden=True)
-def health(
-    part: Annotated[str, typer.Argument(help="code-server, ui, daemon or worker.")],
-    port: Annotated[int, typer.Option(help="Where the code server or the UI listens.")] = 3000,
-) -> None:
-    """Check that a process of this container answers; exit code 1 where it does not."""
+def _check_ui(port: int) -> None:
     from strava_pipeline.verbs.dagster_process import Address
     from strava_pipeline.verbs.service_process import ui_answers
 
-    settings = _house()
-    if part == "code-server":
-        _become(settings, "dagster", "api", "grpc-health-check", "--port", str(port))
-    if part == "daemon":
-        _become(settings, "dagster._daemon", "liveness-check")
-    if part == "worker":
-        _become(settings, PROGRAMS, "ping", settings.house_name)
-    if part != "ui":
-        raise typer.BadParameter(f"{part!r} is none of code-server, ui, daemon, worker.")
     if not ui_answers(Address("127.0.0.1", port)):
         raise PipelineError("The UI does not answer.")
 
 
+def _await_workers(settings: "Settings") -> None:
+    """Bring Dagster's databases up to date, for all parts. Raises PipelineError where there are too few workers."""
+    from strava_pipeline.verbs.instance import open_instance
+
+    with open_instance(settings.dagster_home):
+        pass
+    if found := _shortages(settings.dagster_home):
+        raise PipelineError("\n".join(f"There are too few workers: {what} {fix}" for what, fix in found))
+
+
 def workers_health(settings: "Settings") -> list[Fact]:
-    """For `doctor`: whether there are workers for all runs that may be launched at once; nothing where there are no machines."""
+    """For `doctor`: whether there are workers for all runs that may be launched at once; empty without several machines."""
     from strava_pipeline.environment.athletes import house_home
     from strava_pipeline.orchestrate.home import configuration
 
@@ -102,7 +107,7 @@ def workers_health(settings: "Settings") -> list[Fact]:
 def _shortages(home: Path) -> list[tuple[str, str]]:
     """Why runs would wait for a worker, each with how to fix it. Asks the broker, which takes ten seconds.
 
-    Raises PipelineError where the broker does not answer.
+    Raises PipelineError if the broker does not answer.
     """
     from kombu.exceptions import OperationalError
 
@@ -122,7 +127,7 @@ def _shortages(home: Path) -> list[tuple[str, str]]:
 
 
 def _house() -> "Settings":
-    """The settings of all athletes' Dagster. Raises PipelineError where its dagster.yaml sends no runs to workers."""
+    """The settings of all athletes' Dagster. Raises PipelineError if its dagster.yaml sends no runs to workers."""
     from importlib.util import find_spec
 
     from strava_pipeline.environment.athletes import become_house

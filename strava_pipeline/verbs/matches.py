@@ -1,6 +1,6 @@
 """The command `matches`: which activities of several sources are one, why, and a person's decisions about them.
 
-Matching is core/matching's, what is kept of it lake/gold/matches.py's; here both are shown.
+Matching is core/matching's, its results are lake/gold/matches.py's; here both are shown.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -152,7 +152,7 @@ def _snapshot() -> Any:
 
 
 def _present_years(connection: Any, ids: list[int]) -> dict[int, int]:
-    """The year of each activity, by id. PipelineError for an id that is in no activity."""
+    """The year of each activity, by id. Raises PipelineError for an id without an activity."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.gold.matches import years_of_ids
 

@@ -1,6 +1,6 @@
 """The command `metrics`: numbers of the pipeline for Prometheus, on an address of their own or once on standard output.
 
-What is measured stands in metrics_parts.py, how it is handed out in metrics_collector.py.
+The numbers are in metrics_parts.py, their delivery in metrics_collector.py.
 """
 
 import sys
@@ -53,12 +53,12 @@ def metrics(
 
 
 def has_extra() -> bool:
-    """Whether this installation has what the metrics need."""
+    """Whether this installation has the metrics' library."""
     return find_spec("prometheus_client") is not None
 
 
 def refuse_address(address: str) -> None:
-    """Raise PipelineError where the metrics can't be served there: it is taken, or the internet may lead to it."""
+    """Raise PipelineError if the metrics can't be served there: the address is taken, or may be reachable from the internet."""
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.environment.setting_values import ANY_ADDRESS
     from strava_pipeline.serve.addresses import bound, own_address
@@ -71,7 +71,7 @@ def refuse_address(address: str) -> None:
 
 
 def registry_of(settings: "Settings") -> "CollectorRegistry":
-    """A registry of the metrics of a data folder; of a house, of all its athletes by name and of its own Dagster."""
+    """A registry of the metrics of a data folder; for a house, of all its athletes by name and of its own Dagster."""
     from prometheus_client import CollectorRegistry
 
     from strava_pipeline.verbs.metrics_collector import MetricsCollector, Subject

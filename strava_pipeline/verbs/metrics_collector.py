@@ -1,7 +1,7 @@
-"""What `metrics` hands out to Prometheus: the facts of metrics_parts.py that are measured, read when somebody asks for them.
+"""The numbers that `metrics` gives to Prometheus: the measured facts of metrics_parts.py, read on request.
 
-The library is an extra of the installation: this module is imported by the command alone. Nothing is kept between two answers but
-the last one for some seconds, so that whoever asks in a loop costs no more than Prometheus does.
+The library is an extra of the installation: only the command imports this module. Nothing is kept between two answers
+except the last one for some seconds, so that a client that asks in a loop costs no more than Prometheus does.
 """
 
 import threading
@@ -36,7 +36,7 @@ _KINDS: dict[str, type[Family]] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A data folder, by what loads its settings, and the groups of facts that are read of it."""
+    """A data folder: the loader of its settings, and the groups of facts to read."""
 
     load: Callable[[], Settings]
     groups: Mapping[str, Group]
@@ -46,8 +46,8 @@ class MetricsCollector(Collector):
     """The numbers of all data folders.
 
     Args:
-        measures: what may be measured; all of it is described.
-        subjects: whose folders are read, by name; called for each answer.
+        measures: the possible measures; all of them are described.
+        subjects: the folders to read, by name; called for each answer.
         are_named: whether each sample has the label `athlete`.
         say: gets a line when a part can't be read, and once it can be again.
         now: the time (UTC).
@@ -68,11 +68,11 @@ class MetricsCollector(Collector):
         self._faults: dict[tuple[str, str], str] = {}
 
     def describe(self) -> Iterable[Family]:
-        """Nothing: who registers it need not read the data folders."""
+        """Empty, so that registering it doesn't read the data folders."""
         return ()
 
     def collect(self) -> Iterable[Family]:
-        """Every measure with its samples; a measure without any, too."""
+        """Every measure with its samples, including measures without any."""
         with self._lock:
             if self._answer is None or time.monotonic() - self._answer[0] > FRESH:
                 self._answer = time.monotonic(), self._read()
@@ -91,7 +91,7 @@ class MetricsCollector(Collector):
         return _KINDS[measure.kind](f"{PREFIX}{measure.name}", f"{measure.about}.", labels=labels)
 
     def _samples(self) -> list[tuple[str, Sample]]:
-        """What is read of each data folder, with its name."""
+        """The samples of each data folder, with its name."""
         found: list[tuple[str, Sample]] = []
 
         def tried(name: str, part: str, read: Callable[[], T]) -> T | None:
@@ -116,7 +116,7 @@ class MetricsCollector(Collector):
         return found
 
     def _note(self, name: str, part: str, fault: str) -> None:
-        """Say what changed since the last answer."""
+        """Report changes since the last answer."""
         if self._faults.get((name, part), "") != fault:
             self._faults[name, part] = fault
             whose = f" of {name}" if name else ""
@@ -125,8 +125,8 @@ class MetricsCollector(Collector):
 
 @contextmanager
 def _one_connection(lake: Lake) -> Iterator[None]:
-    """What reads the snapshot in the body opens it once: that costs 20 ms of CPU."""
+    """Open the snapshot once for all readings in the body, since that costs 20 ms of CPU."""
     with ExitStack() as held:
-        with suppress(PipelineError):  # each part that needs it says what is wrong with it
+        with suppress(PipelineError):  # each part that needs it reports its faults
             held.enter_context(insights_snapshot(lake))
         yield

@@ -1,4 +1,4 @@
-"""What `metrics` measures: the facts of operations/facts.py, what Dagster's records say, and the facts of each system."""
+"""The contents of `metrics`: the facts of operations/facts.py, Dagster's records, and the facts of each system."""
 
 import sys
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _dagster(settings: Settings, now: datetime) -> Iterator[Fact]:
 
 
 def read_dagster(home: Path, data_dir: Path) -> tuple[Records, list[RunCount]]:
-    """What Dagster's records say of its daemon and of a data folder's runs; Dagster is imported only where it has to be."""
+    """Dagster's records about its daemon and a data folder's runs; Dagster is imported only if necessary."""
     if are_as_installed(home):
         return read_records(home, []), read_run_counts(home, data_dir)
     from strava_pipeline.verbs.dagster_health import records_of
@@ -80,7 +80,7 @@ DAGSTER: dict[str, Group] = {"dagster": _dagster}
 
 
 def all_groups() -> dict[str, Group]:
-    """Every group of facts that are measured, in the order in which they are shown."""
+    """Every group of measured facts, in the order in which they are shown."""
     of_systems = {name: group for each in parts("measures") for name, group in each.GROUPS.items()}
     return {**GROUPS, **DAGSTER, **of_systems}
 

@@ -1,6 +1,6 @@
-"""`calendar` and `sync-month`: how months stand at each service, and what differs in one of them.
+"""`calendar` and `sync-month`: the state of months at each service, and the differences in one of them.
 
-What is compared and proposed is operations/changes'.
+Comparing and proposing are operations/changes'.
 """
 
 import re
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from strava_pipeline.verbs.provider_pulls import Pulled
 
 DIFFERENT = 4
-"""The exit code where changes wait for a decision."""
+"""The exit code if changes wait for a decision."""
 MOST_MONTHS = 1200
 _FOR_PROGRAMS = ("changes", "left_out", "link", "month", "present", "source_id", "start")
 
@@ -90,7 +90,7 @@ def sync_month(
 
 
 def _decide(settings: "Settings", proposed: "Mapping[str, ChangeState]", left_out: int, month: str) -> int:
-    """Ask about the changes, or list them where nobody can be asked; how many are undecided."""
+    """Ask about the changes, or list them if nobody can be asked; returns how many are undecided."""
     from strava_pipeline.verbs.change_prompt import ask_about
     from strava_pipeline.verbs.change_view import is_asking, next_lines, print_groups
     from strava_pipeline.verbs.views import show
@@ -115,7 +115,7 @@ def _check(month: str, now: "datetime") -> None:
 
 
 def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> "dict[str, Pulled]":
-    """Pull the month from Strava, where a login is set, then from the enabled services together."""
+    """Pull the month from Strava, if a login is set, then from the enabled services together."""
     from strava_pipeline.ingest.providers_file import enabled_providers
     from strava_pipeline.verbs.provider_pulls import pull_providers, pull_strava_month, wanted
     from strava_pipeline.verbs.run_report import Report

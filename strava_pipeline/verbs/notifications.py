@@ -1,4 +1,4 @@
-"""The command `notifications`: what runs had to say to a person, and marking it as read or clearing it."""
+"""The command `notifications`: the runs' messages to a person, and marking them as read or clearing them."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

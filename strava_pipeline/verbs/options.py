@@ -1,4 +1,4 @@
-"""Options that several commands share, how their values are read, and the years and circumstances that commands begin with.
+"""Options that several commands share, the parsing of their values, and the years and context that commands begin with.
 
 Importing this module is cheap, so that `--help` is fast: its functions import what they need.
 """
@@ -49,7 +49,7 @@ NEGATIVE_IDS = {"ignore_unknown_options": True}  # ids of files are negative num
 
 
 def command_group(about: str, *, name: str | None = None) -> typer.Typer:
-    """A command that has others below it, and shows its help where none of them is named."""
+    """A command with subcommands, which shows its help if none of them is named."""
     return typer.Typer(name=name, help=about, no_args_is_help=True, add_completion=False)
 
 
@@ -85,7 +85,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def sports_of(words: list[str] | None) -> list[str]:
-    """The sports of --sports; empty: all. typer.BadParameter names the sports nearest to a word that is none."""
+    """The sports of --sports; empty means all. Raises typer.BadParameter with the sports nearest to an unknown word."""
     from strava_pipeline.core.sports import typed_sports
 
     try:
@@ -95,7 +95,7 @@ def sports_of(words: list[str] | None) -> list[str]:
 
 
 def typed_years(words: list[str], known: list[int]) -> list[int]:
-    """The years among `words`, ascending; typer.BadParameter where a word is none, or the year no partition."""
+    """The years among `words`, ascending. Raises typer.BadParameter for another word, or a year without a partition."""
     chosen: set[int] = set()
     for word in " ".join(words).replace(",", " ").split():
         begin, dash, last = word.partition("-")
@@ -115,7 +115,7 @@ def typed_years(words: list[str], known: list[int]) -> list[int]:
 
 
 def typed_ids(words: Iterable[str], hint: str) -> list[int]:
-    """The ids among `words`, ascending; typer.BadParameter where a word is none."""
+    """The ids among `words`, ascending. Raises typer.BadParameter for another word."""
     try:
         return sorted({int(word) for word in " ".join(words).replace(",", " ").split()})
     except ValueError as error:
@@ -123,7 +123,7 @@ def typed_ids(words: Iterable[str], hint: str) -> list[int]:
 
 
 def own_lake() -> "Lake":
-    """The data folder that the settings name, for commands that need no other setting."""
+    """The data folder of the settings, for commands that need no other setting."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
 

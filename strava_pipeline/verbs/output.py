@@ -1,7 +1,8 @@
-"""What commands print, ask and write: lines for a person, JSON for a program, and private files for what holds positions.
+"""Commands' output and questions: lines for a person, JSON for a program, and private files for positions.
 
-The only way to stdout and stderr beside the tables and bars of terminal.py. Shapes of JSON are described in docs/formats.md. A
-private file is readable by its owner alone, and never written into a git repository. Importing this module is cheap.
+The only way to stdout and stderr besides the tables and bars of terminal.py. Shapes of JSON are described in
+docs/formats.md. A private file is readable by its owner alone, and never written into a git repository. Importing this
+module is cheap.
 """
 
 import os
@@ -14,11 +15,11 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.durable import sync_file
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, plain, printable
+from strava_pipeline.environment.file_locks import sync_file
 
-__all__ = ["plain"]  # beside its own
+__all__ = ["plain"]  # besides its own
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -30,7 +31,7 @@ _whose: list[tuple[re.Pattern[str], str]] = []
 
 
 def advise_for(athlete: str, commands: Iterable[str]) -> None:
-    """From now on, the commands that texts advise are those for this athlete of several."""
+    """From now on, the commands in advice are those for this athlete of several."""
     own = "|".join(name for name in commands if name != "athletes")
     _whose[:] = [
         (
@@ -41,20 +42,20 @@ def advise_for(athlete: str, commands: Iterable[str]) -> None:
 
 
 def advised(text: str) -> str:
-    """A text for a person, with its commands as they are to be typed (`advise_for`)."""
+    """A text for a person, with its commands in the form to type (`advise_for`)."""
     for pattern, typed in _whose:
         text = pattern.sub(typed, text)
     return text
 
 
 def ask(question: str, **options: Any) -> Any:
-    """What a person types at a question (`typer.prompt`). Ctrl-C ends it."""
+    """A person's answer to a question (`typer.prompt`). Ctrl-C ends it."""
     let_interrupts_end_reading()
     return typer.prompt(question, **options)
 
 
 def new_password() -> str:
-    """A password, asked for twice. Raises MisuseError where it is too short or too long."""
+    """A password, asked for twice. Raises MisuseError if it is too short or too long."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.setting_values import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
@@ -73,7 +74,7 @@ def confirm(question: str, **options: Any) -> bool:
 
 
 def let_interrupts_end_reading() -> None:
-    """Once Polars is loaded, its handler has the system read on until Enter, and Ctrl-C would do nothing before that."""
+    """Let Ctrl-C end reading from the terminal: once Polars is loaded, its handler makes the system read on until Enter."""
     signal.siginterrupt(signal.SIGINT, True)
 
 
@@ -83,7 +84,7 @@ def echo_json(value: Any) -> None:
 
 
 def left_out_line(counts: Mapping[str, int]) -> str:
-    """Which files an import leaves where they are, by what their names end in ("": nothing)."""
+    """A line about the files that an import leaves out, by their endings ("" for none)."""
     kinds = ", ".join(f"{kind or 'no ending'} {count}" for kind, count in counts.items())
     return f"{counted(sum(counts.values()), 'other file')}, of which nothing is read or kept ({kinds})"
 
@@ -116,7 +117,7 @@ def write_private(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def check_private(path: Path) -> Path:
-    """The path of the file, links followed. Raises MisuseError where it can't be written, or git might add it.
+    """The path of the file, links followed. Raises MisuseError if it can't be written, or git might add it.
 
     git itself knows what it ignores; without git, everything below a `.git` might be committed.
     """
@@ -135,7 +136,9 @@ def check_private(path: Path) -> Path:
 
 
 def _aside(place: Path) -> Path:
-    """Where the file is written until it is whole; in a work tree inside `.git`, because only the final name may be ignored."""
+    """The temporary path of the file until it is complete; in a work tree inside `.git`, because only the final name
+    may be ignored.
+    """
     from secrets import token_hex
 
     tree = _work_tree(place)

@@ -1,7 +1,7 @@
 """The command `plan`, and every `--dry-run`: calls by stage and year, the limits, the finish, before anything is done.
 
-The sums are operations/planning.py's. Planning makes no call but for one command: `backfill --dry-run`
-lists its years, whose pages the real run then uses. Gold, shards and the snapshot stay as they are.
+The sums are operations/planning.py's. Planning makes no call except for one command: `backfill --dry-run` lists its
+years, whose pages the real run then uses. Gold, shards and the snapshot stay unchanged.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,10 +31,10 @@ def plan(
     """Calls that a backfill of these years takes, by stage and year, and when it will be done. Makes no call."""
 
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.provider_access import plan_providers
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.operations.used import is_strava_used
     from strava_pipeline.verbs.views import show
 
@@ -57,10 +57,10 @@ def print_job_plan(
     settings: "Settings", job: "Job", years: "Sequence[int]", config: dict[str, dict[str, Any]], *, as_json: bool
 ) -> None:
     """Print the calls that the job would make for its listing, details or streams; none is made. `config`: by asset."""
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.listing_windows import window_of
     from strava_pipeline.operations.options import CallOptions, DetailsOptions, ListingOptions, StreamsOptions
     from strava_pipeline.operations.planning import plan_facts, plan_job, plan_streams
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.orchestrate.jobs import DETAILS, LISTING, STREAMS
     from strava_pipeline.verbs.views import show
 
@@ -82,15 +82,15 @@ def print_job_plan(
 def print_backfill_plan(
     settings: "Settings", years: "Sequence[int]", listing: "ListingOptions", sports: "Sequence[str]", *, as_json: bool
 ) -> bool:
-    """List the years, newest first, and print what a backfill would change and cost.
+    """List the years, newest first, and print the changes and the cost of a backfill.
 
-    `sports`: those whose details it would fetch; none: all. Returns whether all years could be listed.
+    `sports`: those whose details it would fetch; empty for all. Returns whether all years could be listed.
     """
     from strava_pipeline.core.years import years_of_runs
-    from strava_pipeline.operations.budgeted_source import BudgetedSource
     from strava_pipeline.operations.planning import plan_backfill, plan_facts
     from strava_pipeline.operations.pulling import Stopped, pull_listing
     from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.operations.source import BudgetedSource
     from strava_pipeline.verbs.terminal import err, progress_for_terminal
     from strava_pipeline.verbs.views import show
 
@@ -120,7 +120,7 @@ def print_backfill_plan(
 
 
 def _notes(plan: "Plan") -> "Iterator[str]":
-    """What a person has to know to read the plan."""
+    """Notes that a person needs to read the plan."""
     if not plan.is_known:
         yield "Of a year that is not known, no listing reached the end: there may be more calls, and it ends later."
     if plan.needs_another_day:
@@ -128,7 +128,7 @@ def _notes(plan: "Plan") -> "Iterator[str]":
 
 
 def _change(year: int, found: "Differences | None", sports: "Sequence[str]") -> dict[str, Any]:
-    """What a backfill of the year would change; nulls where its listing is not whole."""
+    """The changes by a backfill of the year; nulls if its listing is incomplete."""
     if found is None:
         return dict.fromkeys(("year", "listed", "inserted", "changed", "details_again", "deleted_ids")) | {"year": year}
     return {

@@ -26,7 +26,7 @@ from strava_pipeline.verbs.output import confirm, echo
 
 
 def gear_of(settings: Settings) -> list[GearItem]:
-    """All gear of Strava and the enabled services. Raises MisuseError where none is enabled."""
+    """All gear of Strava and the enabled services. Raises MisuseError if none is enabled."""
     enabled = enabled_providers(settings)
     if not enabled:
         raise MisuseError(NONE_ENABLED)
@@ -44,7 +44,7 @@ def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
 
 
 def link_all(settings: Settings) -> None:
-    """Write all links that are proposed into providers.toml, without asking: for a file of our own."""
+    """Write all proposed links into providers.toml, without asking: for a file of our own."""
     proposed = {item.name: item.proposed for item in gear_of(settings) if item.proposed}
     replace_file(settings.providers_config, *with_links(settings.providers_config, proposed))
 
@@ -64,7 +64,7 @@ def _item_json(item: GearItem) -> dict[str, Any]:
 
 
 def link_gear(settings: Settings, items: list[GearItem]) -> None:
-    """Show what would be written into providers.toml, ask, and write it."""
+    """Show the changes of providers.toml, ask, and write them."""
     path = settings.providers_config
     proposed = {item.name: item.proposed for item in items if item.proposed}
     if not proposed:

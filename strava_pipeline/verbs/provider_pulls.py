@@ -1,4 +1,4 @@
-"""The runs of `providers pull`: which years and listings, of all services together, and what came of each.
+"""The runs of `providers pull`: which years and listings, of all services together, and the results of each.
 
 A service that fails keeps no other one from being pulled. The command's options are providers.py's.
 """
@@ -35,7 +35,7 @@ _NO_LOGIN = 2  # the exit code where a setting or a login is missing
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to be listed of each service.
+    """The listings that a person wants from each service.
 
     Args:
         mode: of the listing, as in its config.
@@ -53,7 +53,7 @@ class Wanted:
 def wanted(
     settings: Settings, *, month: str | None, years: Sequence[str], everything: bool, **config: int | None
 ) -> Wanted:
-    """What the options ask for. Raises typer.BadParameter."""
+    """The listings in the options. Raises typer.BadParameter."""
     known = all_years(settings)
     if sum(map(bool, (month, years, everything))) > 1:
         raise typer.BadParameter("choose one of --month, --years and --all")
@@ -71,7 +71,7 @@ def wanted(
 
 @dataclass(slots=True)
 class Pulled:
-    """What came of a service: its runs, which may be of others, too, and its error, if it had one, with the command's exit code.
+    """A service's results: its runs, which may include other services, and its error, if any, with the command's exit code.
 
     `is_over`: it failed, or a limit stopped it, so that later runs leave it out.
     """
@@ -82,7 +82,7 @@ class Pulled:
     is_over: bool = False
 
     def note(self, name: str, outcome: RunOutcome) -> None:
-        """That the run came to its end; what failed in it is told by `fail`."""
+        """Record that the run completed; failures in it are recorded by `fail`."""
         self.outcomes.append(outcome)
         if outcome.refused_years:
             self.error, self.code = "A check refused years: refused_years says which.", 1
@@ -93,7 +93,7 @@ class Pulled:
         self.error, self.code, self.is_over = _message(error), getattr(error, "exit_code", 1), True
 
     def stopped_early(self, name: str) -> str | None:
-        """What ended the work of the service early, if anything did."""
+        """The reason why the work of the service ended early, or None."""
         return next((made[STOPPED_EARLY] for made in self._made_of(name) if STOPPED_EARLY in made), None)
 
     def is_held_back(self, name: str) -> bool:
@@ -113,13 +113,13 @@ class Pulled:
         }
 
     def _made_of(self, name: str) -> Iterator[dict[str, Any]]:
-        """What the service's own assets reported, by run."""
+        """The reports of the service's own assets, by run."""
         for outcome in self.outcomes:
             yield from (outcome.metadata[asset] for asset in _assets_of(name) if asset in outcome.metadata)
 
 
 def _assets_of(name: str) -> tuple[str, str]:
-    """The assets that are a service's alone; one without files has no second one."""
+    """The assets that belong to the service alone; one without files has no second one."""
     return provider_listing(name), provider_files(name)
 
 
@@ -128,7 +128,9 @@ def _message(error: Exception) -> str:
 
 
 def is_held_back(outcome: RunOutcome, source: str) -> bool:
-    """Whether deletions at `source` wait for a person. A run says so of every source: those of others are no fault of its own."""
+    """Whether deletions at `source` wait for a person. A run reports that for every source: those of others are no
+    fault of its own.
+    """
     return source in outcome.metadata.get("activities", {}).get("deletions_not_marked_by_source", {})
 
 
@@ -143,7 +145,7 @@ def own_name(typed: str) -> str:
 
 
 def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, ProviderChoice]:
-    """The enabled providers among `names`, or all of them where no name is given. Raises MisuseError."""
+    """The enabled providers among `names`, or all of them without names. Raises MisuseError."""
     enabled, names = enabled_providers(settings), [own_name(name) for name in names]
     if unknown := [name for name in names if name not in enabled]:
         raise MisuseError(
@@ -158,7 +160,7 @@ def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, Prov
 def pull_and_report(
     settings: Settings, names: Sequence[str], wants: Wanted, *, allow_shrink: bool, as_json: bool, verbose: bool
 ) -> dict[str, Pulled]:
-    """Pull the services `names`, or all that are enabled, and print what came of it."""
+    """Pull the services `names`, or all enabled ones, and print the results."""
     chosen, report = chosen_providers(settings, names), Report(as_json=as_json)
     found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
     if as_json:
@@ -175,9 +177,9 @@ def pull_providers(
     report: Report,
     verbose: bool,
 ) -> dict[str, Pulled]:
-    """Pull the services, all in one run, or a few years in each, and say what came of each; by name.
+    """Pull the services, all in one run, or a few years in each, and print the results of each; returns them by name.
 
-    Raises what nobody expected, after the last run.
+    Raises unexpected errors after the last run.
     """
     if chosen and not report.as_json:
         out.print(", ".join(spec_of(name).title for name in chosen), style="bold")
@@ -208,7 +210,7 @@ def pull_providers(
 
 
 def pull_strava_month(settings: Settings, wants: Wanted, *, report: Report, verbose: bool) -> dict[str, Pulled]:
-    """Pull the month from Strava, and say what came of it, under Strava's name."""
+    """Pull the month from Strava, and print the results, under Strava's name."""
     if not report.as_json:
         out.print(spec_of(STRAVA).title, style="bold")
     pulled = Pulled()
@@ -236,9 +238,9 @@ def _run(
     allow_shrink: bool,
     verbose: bool,
 ) -> tuple[RunOutcome | None, Mapping[str, Exception]]:
-    """One run of the services `going`, those of `listed` with their listing: its outcome, and what failed, by asset.
+    """One run of the services `going`, those of `listed` with their listing: its outcome, and failures by asset.
 
-    Of one service alone it is the job of that service, which ends where it fails: there is no outcome then.
+    For one service alone it is that service's job, which ends if it fails: there is no outcome then.
     """
     job = jobs_of(settings)[going[0] if len(going) == 1 else PULL_JOB]
     left_out = {asset for name in enabled_providers(settings) if name not in going for asset in _assets_of(name)}
@@ -262,7 +264,7 @@ def _run(
 
 
 def _fail(found: Mapping[str, Pulled], failures: Mapping[str, Exception], *, is_one: bool) -> None:
-    """Print what failed, by asset, and note it of the service whose asset it is, of all where it is nobody's own."""
+    """Print the failures, by asset, and record each for the service of its asset, or for all services if it is none's own."""
     owner = {asset: name for name in found for asset in _assets_of(name)}
     lines: dict[str, None] = {}
     for asset, error in failures.items():
@@ -283,9 +285,9 @@ def run_config(names: Iterable[str], wants: Wanted, *, allow_shrink: bool) -> di
 
 
 def years_pulled(settings: Settings, choices: Mapping[str, ProviderChoice], wants: Wanted) -> list[list[int]]:
-    """The years of each run: one run for whatever is listed at once, the newest of several first.
+    """The years of each run: one run for everything that is listed at once, the newest of several first.
 
-    A service that can't list by time shows everything each time: where all services do, all of the years are one run.
+    A service that can't list by time shows everything each time: if all services do, all of the years are one run.
     """
     if wants.mode == "year" and any(map(is_by_start, choices)):
         return years_of_runs(wants.years)
@@ -301,7 +303,7 @@ class MissingLoginError(PipelineError):
 
 
 def exit_code(pulled: Iterable[Pulled]) -> int:
-    """That of the service that failed (1, where several failed differently), else 3 where a limit stopped one, else 0."""
+    """The exit code of the service that failed (1 if several failed differently), else 3 if a limit stopped one, else 0."""
     codes = {one.code for one in pulled} - {0}
     failures = codes - {STOPPED}
     if failures:

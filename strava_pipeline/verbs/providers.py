@@ -202,7 +202,7 @@ def login(
 
 
 def check_login(client: "Provider", now: "datetime") -> None:
-    """Say whose login it is, once the service has answered to it."""
+    """Print the login's owner, once the service has answered."""
     account, title = client.login().account, client.spec.title
     if not client.calls:  # whose login it is stands here; whether it is accepted, only an answer says
         next(client.list_pages(int(now.timestamp()), None, 1), None)
@@ -210,7 +210,7 @@ def check_login(client: "Provider", now: "datetime") -> None:
 
 
 def permissions(settings: "Settings", name: str) -> dict[str, bool]:
-    """What the login of a provider has to allow, by what providers.toml lets be changed there."""
+    """The permissions that the login of a provider needs for the changes allowed in providers.toml."""
     from strava_pipeline.ingest.providers_file import providers_file
 
     file = providers_file(settings.providers_config)

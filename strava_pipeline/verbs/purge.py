@@ -1,6 +1,6 @@
 """The command `purge`: it gives the access back at Strava, then deletes all data, the logs and the login.
 
-What would be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
+Everything to be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def purge(
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
-    """Give the access back, then delete the second copy, data, logs and login. Returns what became of the access.
+    """Give the access back, then delete the second copy, data, logs and login. Returns the result for the access.
 
     May raise PipelineError.
     """
@@ -114,7 +114,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
 
 
 def _refuse(settings: "Settings") -> None:
-    """PipelineError while anything works on the data, or where the data folder holds other things."""
+    """Raise PipelineError while anything works on the data, or if the data folder contains other things."""
     from strava_pipeline.environment.setting_values import trips_file
     from strava_pipeline.environment.settings import env_file
     from strava_pipeline.ingest.webhook_secrets import has_intake
@@ -173,7 +173,7 @@ _STILL_HAS_ACCESS = f"The application still has access at Strava: take it away a
 
 
 def _advice(found: "Purge") -> Iterator[str]:
-    """What a person should know before they agree."""
+    """Warnings for a person before they agree."""
     if not found.places:
         yield f"Nothing is left in {found.data_dir}{' that came by the API of Strava' if found.api else ''}, and no login."
     if found.api:
@@ -196,7 +196,7 @@ NONE, BEFORE, KEPT, HELD, REVOKED = "none", "revoked before", "kept", "held", "r
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """`access`: what is the case with the application's access at Strava. `stays`: a place, or None, and why."""
+    """The plan of a purge. `access`: the state of the application's access at Strava. `stays`: a place, or None, and why."""
 
     athlete_id: int | None
     data_dir: Path
@@ -206,8 +206,8 @@ class Purge:
     stays: list[tuple[Path | None, str]]
     left: list[str] = field(default_factory=list)  # what should have gone elsewhere and could not
     api: bool = False  # only what came by Strava's API goes
-    copy: str | None = None  # where the second copy is that goes, too, or what came by Strava's API in it
-    exported_to: str | None = None  # the schema in PostgreSQL in which the athlete's rows go, too
+    copy: str | None = None  # the address of the second copy to delete, or to clear of Strava's API data
+    exported_to: str | None = None  # the schema in PostgreSQL from which the athlete's rows are deleted
 
     @property
     def command(self) -> str:
@@ -250,7 +250,7 @@ def _build_again(settings: "Settings") -> None:
 
 
 def _copy_again(settings: "Settings") -> None:
-    """The copy has lost all that could hold what is gone here: copy what is left."""
+    """Make a new copy of the remaining data, since the copy has lost all snapshots that could contain deleted data."""
     from strava_pipeline.operations.copying import make_copy
     from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.verbs.terminal import progress_for_terminal
@@ -259,10 +259,11 @@ def _copy_again(settings: "Settings") -> None:
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:
-    """What would be deleted, and what would stay. `api`: of a purge of what came by Strava's API alone."""
+    """What would be deleted, and what would stay. `api`: for a purge of data from Strava's API alone."""
     from strava_pipeline.ingest.registry import login_traces
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place, api_places, data_places
+    from strava_pipeline.operations.exporting import SCHEMA
 
     lake = Lake(settings.data_dir)
     secrets = login_traces(settings, [STRAVA] if api else None)
@@ -282,7 +283,7 @@ def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = Fal
         stays=[*staying_copy(settings, lake, keep=keep_copy), *stays],
         api=api,
         copy=copy_to_delete(settings, lake, keep=keep_copy),
-        exported_to=settings.export_schema if settings.export_url is not None else None,
+        exported_to=SCHEMA if settings.export_url is not None else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What stays after a purge, and what becomes of the second copy, which goes first. The command is purge.py's."""
+"""Data that stay after a purge, and the fate of the second copy, which is deleted first. The command is purge.py's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def copy_to_delete(settings: "Settings", lake: "Lake", *, keep: bool) -> str | None:
-    """Where the copy is that goes with the data; None: none was ever made, it is to stay, or no setting names it."""
+    """The address of the copy to delete with the data, or None if none was ever made, it is to stay, or no setting names it."""
     from strava_pipeline.lake.copied import folder_id
 
     return settings.copy_place if settings.is_copied and folder_id(lake) and not keep else None
 
 
 def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[tuple[Path | None, str]]:
-    """What stays of copies, and why."""
+    """The copies that stay, and why."""
     from strava_pipeline.lake.copied import earlier_places
 
     if settings.copy_place is not None and copy_to_delete(settings, lake, keep=keep) is None:
@@ -34,7 +34,7 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
 
 
 def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> None:
-    """Delete the copy, or what came by Strava's API in it. Raises PipelineError where that fails: then nothing was deleted."""
+    """Delete the copy, or its data from Strava's API. Raises PipelineError if that fails: then nothing was deleted."""
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.copying import delete_copy
 
@@ -48,7 +48,7 @@ def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: 
 
 
 def beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
-    """What stays of a folder of which what came by Strava's API goes."""
+    """The rest of a folder that loses its data from Strava's API."""
     from strava_pipeline.operations.provider_access import pulled_providers
 
     if lake.imports.is_dir():
@@ -63,7 +63,7 @@ def beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:
 
 
 def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterator[tuple[Path | None, str]]:
-    """What stays of a folder of which everything goes."""
+    """The rest of a folder that loses everything."""
     from strava_pipeline.environment.settings import env_file
     from strava_pipeline.ingest.registry import part
     from strava_pipeline.operations.provider_access import pulled_providers

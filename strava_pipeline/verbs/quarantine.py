@@ -1,6 +1,6 @@
-"""The command `quarantine`: which activities are in it, fetching their details again now, and giving them up.
+"""The command `quarantine`: the quarantined activities, fetching their details again now, and giving them up.
 
-What belongs in quarantine is decided in lake/gold/quarantine.py; the job `enrich` fetches.
+The rules are in lake/gold/quarantine.py; the job `enrich` fetches.
 """
 
 from dataclasses import asdict

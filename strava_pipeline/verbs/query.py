@@ -1,7 +1,7 @@
-"""Looking into the published warehouse: a query, a prompt, the tables. Read-only, never locked by a run.
+"""Queries of the published warehouse: a statement, a prompt, the tables. Read-only, never locked by a run.
 
-A statement reaches no file and no network, unless `--files` says so: what one copies from elsewhere must not be able to
-overwrite the login, or to send what is in the warehouse away.
+A statement reaches no file and no network, unless `--files` says so: a statement copied from elsewhere must not be able
+to overwrite the login, or to send the warehouse's contents away.
 """
 
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _published(lake: "Lake", files: bool) -> "Iterator[Connection]":
 
 
 def _hint(error: Exception) -> str:
-    """What to do where a statement, or a view of the user's own that it asks, wanted a file."""
+    """What to do if a statement, or a view of the user's own in it, wanted a file."""
     import duckdb
 
     if isinstance(error, duckdb.PermissionException):

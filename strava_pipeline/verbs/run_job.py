@@ -48,10 +48,10 @@ from strava_pipeline.verbs.terminal import progress_for_terminal
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """A run that came to its end. `stopped_early`: the limit that ended it; `metadata`: what each asset reported.
+    """A completed run. `stopped_early`: the limit that ended it; `metadata`: the reports by asset.
 
-    `refused_years`: those that a check refused, each with the reason; the others are done. `failures`: what steps raised in a run
-    that went on all the same.
+    `refused_years`: those that a check refused, each with the reason; the others are done. `failures`: the errors of
+    steps in a run that continued nevertheless.
     """
 
     run_id: str
@@ -82,14 +82,14 @@ def run_job(
     instance: dg.DagsterInstance | None = None,
     definitions: dg.Definitions | None = None,
 ) -> RunOutcome:
-    """Run the job `name` for `years` (None: a job without partitions) to its end; raises what an asset raised.
+    """Run the job `name` for `years` (None: a job without partitions) to its end; raises an asset's error.
 
-    Raises PartialRunError where a check refused some of the years.
+    Raises PartialRunError if a check refused some of the years.
 
-    One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own. `assets`: those
-    of the job that are made; None: all. `go_on`: what an asset raises ends no step that isn't below it, and is in the outcome.
-    `progress_of` makes what shows progress beside Dagster's log; `instance`: the Dagster instance, None: the settings'.
-    `definitions`: what was built from the settings before, for a caller that runs several jobs.
+    One year is a run of that partition, several one run over the range. `config`: by asset, over the job's own.
+    `assets`: the job's assets to make; None for all. `go_on`: an asset's error ends only the steps below it, and is in
+    the outcome. `progress_of` makes a progress display in addition to Dagster's log; `instance`: the Dagster instance,
+    None for the settings'. `definitions`: built from the settings before, for a caller that runs several jobs.
     """
     job = (definitions or build_defs(settings, progress_of=progress_of)).resolve_job_def(name)
     job_record = jobs_of(settings).get(name)
@@ -144,7 +144,7 @@ def _create(
 
 
 class _Chosen(InMemoryJob):
-    """A job of which the run's assets have been chosen: to choose them again would lose its hooks."""
+    """A job with selected assets: selecting them again would lose its hooks."""
 
     def get_subset(self, **_: Any) -> "_Chosen":
         return self
@@ -154,7 +154,7 @@ _Ending = tuple[dict[str, Exception], YearsHeldBackError | None]
 
 
 def _executed(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.DagsterInstance) -> _Ending:
-    """Execute a run that ends where a step fails: of which years a check held some back. Raises what the step raised."""
+    """Execute a run that ends if a step fails; returns the years held back by a check. Raises the step's error."""
     try:
         execute_run(InMemoryJob(job), created, instance, raise_on_error=True)
     except dg.Failure as error:
@@ -165,9 +165,9 @@ def _executed(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.Dagste
 
 
 def _executed_to_the_end(job: dg.JobDefinition, created: dg.DagsterRun, instance: dg.DagsterInstance) -> _Ending:
-    """Execute a run whose steps go on where others fail: what steps raised, by step, and of which years a check held some back.
+    """Execute a run whose steps continue after failures; returns the steps' errors, and the years held back by a check.
 
-    Raises DagsterExecutionInterruptedError, and PipelineError where the run failed outside its steps.
+    Raises DagsterExecutionInterruptedError, and PipelineError if the run failed outside its steps.
     """
     failures: dict[str, Exception] = {}
 
@@ -204,7 +204,7 @@ def _location() -> ManagedGrpcPythonEnvCodeLocationOrigin:
 
 @contextmanager
 def _hangup_interrupts() -> Iterator[None]:
-    """A closed terminal ends a run as Ctrl-C does, unless whoever started us had hang-ups ignored (nohup)."""
+    """Treat a closed terminal like Ctrl-C, unless hang-ups are ignored (nohup)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -229,7 +229,7 @@ def _outcome(
 
 
 def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False) -> Iterator[RunOutcome]:
-    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of what is new."""
+    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of new data."""
     from strava_pipeline.lake.gold.publish import is_published
     from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
     from strava_pipeline.operations.years import year_range
@@ -247,7 +247,7 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
 
 
 class RunOptions(TypedDict, total=False):
-    """What a command asks of `run_job`."""
+    """A command's arguments to `run_job`."""
 
     years: Sequence[int] | None
     config: dict[str, dict[str, Any]] | None

@@ -1,4 +1,4 @@
-"""How a command reports its runs: a line for each asset (`words` of its report), one JSON object, and the exit code.
+"""A command's report of its runs: a line for each asset (`words` of its report), one JSON object, and the exit code.
 
 Running the job itself is run_job.py's.
 """
@@ -14,7 +14,7 @@ from strava_pipeline.lake.gold.quality import unknown_gear
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import holder, try_locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.operations.step_reports import SUMMARY
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.jobs import NEW_GEAR_JOB
@@ -29,7 +29,7 @@ STOPPED = 3
 class Report:
     """The results of one command's runs: lines as each run ends, or one JSON object at the command's end.
 
-    Work that is left, and errors, are shown on stderr in both cases.
+    Unfinished work, and errors, are shown on stderr in both cases.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:
@@ -42,7 +42,7 @@ class Report:
             out.print(years_in_words(years), style="bold")
 
     def busy(self, who: str) -> None:
-        """No run was started, because another one is at work."""
+        """Record that no run was started, because another one is at work."""
         self._at_work = who
         if not self.as_json:
             out.print(f"Already at work: {who}. Nothing to do here; --wait waits for it.")
@@ -53,7 +53,7 @@ class Report:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the object after the body, also where that ends with an exit code; not where it fails. Refused years: 1."""
+        """Show the object after the body, also if that ends with an exit code, but not if it fails. Refused years: 1."""
         code = 0
         try:
             yield
@@ -74,9 +74,9 @@ def run_and_report(
     report: Report | None = None,
     **asked: Unpack[RunOptions],
 ) -> RunOutcome | None:
-    """Run `job` and print its outcome. `asked` as of `run_job`.
+    """Run `job` and print its outcome. `asked` as in `run_job`.
 
-    None: another run is at work and `wait` is off.
+    None if another run is at work and `wait` is off.
     """
     lake, report = Lake(settings.data_dir), report or Report()
     with nullcontext(True) if wait else try_locked(lake, FLOW_LOCK, who=job) as free:  # held until the run has it
@@ -105,7 +105,7 @@ def fetch_new_gear(
 ) -> RunOutcome | None:
     """Fetch gear that an activity names and that was never fetched: a call each, unless a limit was met before.
 
-    `limits`: what is left of the command's own (max_calls, cushions). Returns the run, if there was one.
+    `limits`: the rest of the command's own (max_calls, cushions). Returns the run, if there was one.
     """
     if outcome is None or outcome.stopped_early:
         return None
@@ -119,7 +119,7 @@ def fetch_new_gear(
 
 
 def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
-    """A line per stage, what is still missing, and when work goes on after a limit; without `lines` only problems."""
+    """A line per stage, the missing parts, and when work continues after a limit; without `lines` only problems."""
     if lines:
         for line in dict.fromkeys(made[SUMMARY] for made in outcome.metadata.values() if SUMMARY in made):
             print_wrapped(line)
@@ -160,7 +160,7 @@ def _print_unmarked_deletions(metadata: Mapping[str, Any]) -> None:
 
 
 def exit_if_stopped(*outcomes: RunOutcome | None) -> None:
-    """Exit code 3 where a limit ended the work early."""
+    """Exit with code 3 if a limit ended the work early."""
     if any(outcome is not None and outcome.stopped_early for outcome in outcomes):
         raise typer.Exit(STOPPED)
 
@@ -181,7 +181,7 @@ _SUMS = {
 
 
 def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -> dict[str, Any]:
-    """The results as JSON. `already_at_work`: the process that holds the lock, where no run was started for that."""
+    """The results as JSON. `already_at_work`: the process that holds the lock, if no run was started because of it."""
     stopped = next((outcome.stopped_early for outcome in reversed(outcomes) if outcome.stopped_early), None)
     published = [metadata["replaced"] for metadata in _metadata_of(outcomes, "published_warehouse")]
     return {

@@ -48,7 +48,7 @@ def dev(
                 raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
             instance = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
-            settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # there is none
+            settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # it doesn't exist
             settings = settings.model_copy(update={"dashboard_address": free_address(settings.dashboard_address)})
         else:
             settings, env_file = Settings.load(), None
@@ -310,7 +310,7 @@ _LAUNCHD = _Manager(
 
 
 def unit_text(ui: "Address | None", logs_dir: Path) -> str:
-    """The unit for this machine: this Python, this working directory and athlete, the UI where it is wanted."""
+    """The unit for this machine: this Python, this working directory and athlete, and the UI if wanted."""
     from importlib.resources import files
 
     from strava_pipeline.environment.process_owner import own_option

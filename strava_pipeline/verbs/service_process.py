@@ -1,8 +1,8 @@
 """The service as a process: it starts apart from any terminal, keeps the web intake and the dashboard running, and ends reliably.
 
-While the service lives, it holds a lock on the file .service.json in DAGSTER_HOME, which describes its process. The file is true
-exactly as long as the lock is held, so no process is ever ended for having the id of a dead one. The service's log is one file
-that stays small; logs of runs are written elsewhere (orchestrate/run_log.py).
+While the service lives, it holds a lock on the file .service.json in DAGSTER_HOME, which describes its process. The
+file is valid exactly as long as the lock is held, so no process is ever ended for having the id of a dead one. The
+service's log is one file that stays small; logs of runs are written elsewhere (orchestrate/run_log.py).
 """
 
 import http.client
@@ -46,9 +46,9 @@ PATIENCE = 180  # seconds until it must be alive; Dagster gives its code server 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service. `ui` None: without; `by_unit`: started by systemd or launchd.
+    """A running service. `ui` None: without a UI; `by_unit`: started by systemd or launchd.
 
-    `place`: where its process id means something; a folder may be shared with a container or another machine.
+    `place`: where its process id is valid; a folder may be shared with a container or another machine.
     """
 
     pid: int
@@ -59,7 +59,7 @@ class Service:
 
 
 def running(home: Path) -> Service | None:
-    """The service on this Dagster instance; None where there is no live one."""
+    """The live service on this Dagster instance, or None."""
     note = _note(home)
     if not is_held(note):
         return None
@@ -128,7 +128,7 @@ def start(settings: "Settings", ui: Address | None) -> None:
 
 
 def end(home: Path, service: Service) -> None:
-    """End the service and all that it started; returns when they are gone."""
+    """End the service and everything it started; returns when they are gone."""
     if service.place != _place():
         raise PipelineError(
             f"The service on {home} was started on another machine or in a container; end it there: strava-pipeline service down"
@@ -148,7 +148,7 @@ def _note(home: Path) -> Path:
 
 
 def _place() -> str:
-    """This boot of this machine and this namespace of process ids, where the system tells (Linux)."""
+    """This boot of this machine and this namespace of process ids, if the system tells (Linux)."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     return f"{boot.read_text().strip()} {namespace.readlink()}" if boot.exists() and namespace.is_symlink() else ""
 
@@ -185,7 +185,7 @@ KEPT_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 @contextmanager
 def together(*programs: AbstractContextManager[Callable[[], None]]) -> Iterator[Callable[[], None]]:
-    """Keep several programs running during the body. Yields what interrupts them all."""
+    """Keep several programs running during the body. Yields a function that interrupts them all."""
     with ExitStack() as held:
         interrupts = [held.enter_context(program) for program in programs]
 
@@ -198,9 +198,9 @@ def together(*programs: AbstractContextManager[Callable[[], None]]) -> Iterator[
 
 @contextmanager
 def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
-    """Keep the intake running during the body, where it is configured. PipelineError: its address is taken.
+    """Keep the intake running during the body, if it is configured. Raises PipelineError if its address is taken.
 
-    Yields what interrupts it before the body's end, so that it ends while the body does.
+    Yields a function that interrupts it before the body's end, so that it ends while the body does.
     """
     from strava_pipeline.ingest.webhook_secrets import has_intake
 
@@ -218,10 +218,10 @@ def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
 def dashboard_beside(
     settings: "Settings", ui: Address | None, env_file: Path | None = None, *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Keep the dashboard running during the body, where its extra is installed and its settings allow it.
+    """Keep the dashboard running during the body, if its extra is installed and its settings allow it.
 
-    On a home network it serves Dagster's UI at `ui`, too. Where it is not started, a line says why: nothing else is kept from
-    running. `quiet`: without a line for each request. `env_file` and what is yielded: as for Dagster, and the intake.
+    On a home network it serves Dagster's UI at `ui`, too. If it is not started, a line says why, and everything else
+    runs. `quiet`: without a line for each request. `env_file`: as for Dagster; the yielded function: as for the intake.
     """
     from strava_pipeline.serve.addresses import dashboard_address, listen
     from strava_pipeline.verbs.dashboard_extra import has_extra
@@ -248,7 +248,7 @@ def dashboard_beside(
 
 @contextmanager
 def metrics_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
-    """Keep the server of metrics running during the body, where METRICS_ADDRESS is set; as with the dashboard."""
+    """Keep the server of metrics running during the body, if METRICS_ADDRESS is set; like the dashboard."""
     from strava_pipeline.verbs.metrics import has_extra, refuse_address
 
     if settings.metrics_address is None:
@@ -267,7 +267,7 @@ def metrics_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
 
 
 def free_address(wanted: str) -> str:
-    """The address `wanted`, with a free port in its place where that is taken, as by the dashboard of a person's own data."""
+    """The address `wanted`, with a free port if its own is taken, as by the dashboard of a person's own data."""
     from strava_pipeline.serve.addresses import bound
 
     if wanted == "off":
@@ -284,9 +284,10 @@ def free_address(wanted: str) -> str:
 def _kept(
     name: str, command: list[str], environment: dict[str, str], *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Keep the process of a command running during the body: it starts again when it ended by itself. Yields what ends it.
+    """Keep the process of a command running during the body: it is restarted if it ends by itself. Yields a function
+    that ends it.
 
-    `quiet`: what it writes to standard output goes nowhere.
+    `quiet`: discard its standard output.
     """
     from strava_pipeline.environment.process_owner import own_name, own_option
 
@@ -332,7 +333,7 @@ def rotated(log: Path) -> Path:
 
 @contextmanager
 def logged_into(log: Path) -> Iterator[None]:
-    """Append to `log` what this process and its children write to stdout and stderr; rotate `log` when it is large."""
+    """Append the stdout and stderr of this process and its children to `log`; rotate `log` when it is large."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         os.dup2(out.fileno(), 1)
@@ -348,8 +349,8 @@ def logged_into(log: Path) -> Iterator[None]:
 def rotate(log: Path, enough: int = ENOUGH) -> None:
     """If `log` is larger than `enough` bytes: copy it to `.1` and empty it.
 
-    Writers have the file open for appending and continue at its beginning. What they write between the two steps, some
-    microseconds, is lost.
+    Writers have the file open for appending and continue at its beginning. Lines written between the two steps, some
+    microseconds, are lost.
     """
     if log.exists() and log.stat().st_size > enough:
         shutil.copyfile(log, rotated(log))
@@ -357,7 +358,7 @@ def rotate(log: Path, enough: int = ENOUGH) -> None:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """The newest lines, also if the log has just been rotated."""
+    """The newest lines, even if the log has just been rotated."""
     found: deque[str] = deque(maxlen=count)
     for path in (rotated(log), log):
         if path.exists():

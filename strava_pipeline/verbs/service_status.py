@@ -1,7 +1,7 @@
-"""What `service status`, `service time` and `service health` show: the service, its schedules, its last successful flow.
+"""The data of `service status`, `service time` and `service health`: the service, its schedules, its last successful flow.
 
-Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that Dagster's
-own daemon uses, so that they are right where clocks change, too.
+Everything is read only: an instance that was never used is not created. Times of ticks come from the iterator that
+Dagster's own daemon uses, so that they are right even if clocks change.
 """
 
 import subprocess
@@ -39,7 +39,12 @@ SILENT_AFTER = timedelta(minutes=3)  # a heartbeat comes every 30 s, later while
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """`outcome`: started, success, skipped or failure; `why` it was skipped or failed."""
+    """A moment at which a schedule was due.
+
+    Args:
+        outcome: `started`, `success`, `skipped`, `failure`.
+        why: it was skipped or failed; None after a success.
+    """
 
     at: datetime
     outcome: str
@@ -48,7 +53,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """A schedule as its daemon sees it; one that is stopped has no next tick."""
+    """A schedule as its daemon sees it.
+
+    Args:
+        running: whether it is switched on, even without a daemon.
+        last_tick: None before the first.
+        next_tick_at: None if it is switched off.
+    """
 
     name: str
     running: bool
@@ -60,7 +71,18 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """docs/formats.md describes it."""
+    """The background service, its schedules, and its last successful flow.
+
+    Args:
+        alive: the service's process is running.
+        since, pid: None if it is not.
+        ui: the address of Dagster's UI; None with `--no-ui`, or if the service is not running.
+        intake: the webhook intake: its `address`, and whether it `takes_events`; None: switched off.
+        dashboard: where the dashboard answers; None: it is not running.
+        heard_at: the last heartbeat of a scheduler on this instance, of the service or of `dev`; None: never.
+        silent: the service is running, but its scheduler had no heartbeat for three minutes.
+        last_flow_at: when `flow`, however it was started, last succeeded on this data folder; None: never.
+    """
 
     alive: bool
     since: datetime | None
@@ -102,14 +124,14 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
 
 
 def _intake(settings: Settings) -> dict[str, Any] | None:
-    """None: switched off."""
+    """The intake's state, or None if it is off."""
     if not has_intake(settings):
         return None
     return {"address": settings.serve_address, "takes_events": intake_answers(settings.serve_address)}
 
 
 def status_advice(report: ServiceStatus) -> list[str]:
-    """What to do about what is wrong."""
+    """What to do about faults."""
     advice = []
     if not report.alive:
         advice.append("Not running. `strava-pipeline service up` starts it; until then no schedule ticks.")
@@ -154,7 +176,7 @@ def service_faults(settings: "Settings") -> list[str]:
 
 
 def _scheduler_faults(settings: "Settings") -> list[str]:
-    """What `dagster-daemon liveness-check` finds: whether each of its threads was heard of lately."""
+    """The findings of `dagster-daemon liveness-check`: whether each of its threads reported lately."""
     from strava_pipeline.verbs.instance import provide_secrets
 
     provide_secrets(settings.dagster_home)

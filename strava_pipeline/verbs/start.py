@@ -95,8 +95,10 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
 
 
 def _shown_sources() -> list[str]:
-    """What a person may choose by number, no file of their own: the best first, then those that need an application."""
-    from strava_pipeline.core.source_packages import UnusableSourceError
+    """The sources to choose by number, without those that read a person's own file: the best first, then those that
+    need an application.
+    """
+    from strava_pipeline.core.sources import UnusableSourceError
     from strava_pipeline.ingest.registry import application_settings, sources
 
     ranks: dict[str, tuple[bool, int]] = {}
@@ -141,13 +143,13 @@ def _archive(settings: "Settings", text: str) -> Path | None:
 
     if not text:
         return None
-    path = Path(text.strip("'\"").replace("\\ ", " ")).expanduser()  # as a terminal writes what is dragged into it
+    path = Path(text.strip("'\"").replace("\\ ", " ")).expanduser()  # a terminal's form of a dragged file
     check_paths(settings, [path])
     return path
 
 
 def _folder(settings: "Settings", text: str) -> str | None:
-    """The folder as `.env` is to name it: as it was typed, unless that file is elsewhere; None: it is the one that is set."""
+    """The folder for `.env`: as it was typed, unless that file is elsewhere; None if it is already set."""
     place = Path(text).expanduser().absolute()
     if not text or place == settings.data_dir:
         return None
@@ -166,14 +168,14 @@ def _short(path: Path) -> str:
 
 
 def _say(text: str) -> None:
-    """A line on stderr, which a terminal breaks between words."""
+    """A line on stderr, wrapped between words in a terminal."""
     from strava_pipeline.verbs.terminal import err
 
     err.print(text, soft_wrap=not err.is_terminal)
 
 
 def _answered(given: str | None, question: str, read: Callable[[str], T]) -> T:
-    """What `read` makes of an option, or of what a person types, who is asked again where that raises PipelineError."""
+    """The result of `read` for an option, or for a person's input, who is asked again if it raises PipelineError."""
     if given is not None or not sys.stdin.isatty():
         return read((given or "").strip())
     while True:
@@ -198,7 +200,7 @@ def _log_in_until_right(name: str, *, is_new: bool) -> None:
 
 
 def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
-    """Log in to a source as `auth` or `providers login` do, unless its login is here and may stay."""
+    """Log in to a source as `auth` or `providers login` do, unless its login exists and may stay."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
     from strava_pipeline.verbs.auth import auth
@@ -230,7 +232,7 @@ def _replaces(title: str) -> bool:
 
 
 def _log_in_by_settings(name: str, variables: Sequence[str]) -> None:
-    """Ask for the settings that are the login, and keep them once the service accepts them."""
+    """Ask for the settings that are the login, and store them once the service accepts them."""
     from strava_pipeline.ingest.clock import machine_clock
     from strava_pipeline.ingest.registry import connect
     from strava_pipeline.verbs.providers import check_login
@@ -241,7 +243,7 @@ def _log_in_by_settings(name: str, variables: Sequence[str]) -> None:
 
 
 def _typed(variable: str) -> str:
-    """What a person types for a setting, or a line of standard input."""
+    """A person's input for a setting, or a line of standard input."""
     from strava_pipeline.environment.settings import Settings
 
     if not sys.stdin.isatty():
@@ -256,7 +258,7 @@ def _typed(variable: str) -> str:
 
 @contextmanager
 def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
-    """The settings with these written into `.env`, which is as before where the body fails."""
+    """The settings with these written into `.env`, which is restored if the body fails."""
     from strava_pipeline.environment.setting_files import variables_set
     from strava_pipeline.environment.settings import Settings, env_file
 
@@ -290,7 +292,7 @@ def _import(path: Path) -> int:
 
 
 def _pull(settings: "Settings", chosen: Sequence[str]) -> Iterator[int]:
-    """Fetch from each source what is new, which is everything the first time; the exit codes."""
+    """Fetch new activities from each source, which means everything the first time; yields the exit codes."""
     from strava_pipeline.verbs.options import Limits
     from strava_pipeline.verbs.pipeline import flow
 
@@ -304,7 +306,7 @@ def _pull(settings: "Settings", chosen: Sequence[str]) -> Iterator[int]:
 
 
 def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
-    """What `providers pull` does. Where everything is to be listed, this year comes first: files take a call each."""
+    """Do the same as `providers pull`. If everything is to be listed, this year comes first, because files take a call each."""
     from strava_pipeline.lake.bronze.listings import is_by_start, newest_watermark
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.verbs.options import all_years

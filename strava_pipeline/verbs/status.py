@@ -1,4 +1,4 @@
-"""The command `status`, and how facts are shown on a terminal, for `doctor` too. The facts are operations/facts.py's."""
+"""The command `status`, and the display of facts on a terminal, for `doctor` too. The facts are operations/facts.py's."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ def _dashboard(settings: "Settings") -> "Iterator[Fact]":
 
 
 def facts_json(found: Sequence[Fact]) -> Any:
-    """Facts for a program, with how many of them need a person."""
+    """Facts for a program, with the number that need a person."""
     counts = {state: sum(fact.state is state for fact in found) for state in (State.PROBLEM, State.WARNING)}
     shown = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
     return plain({**shown, "facts": [fact.as_json() for fact in found]})

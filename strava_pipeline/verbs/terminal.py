@@ -37,7 +37,7 @@ class _AllPrintable(RenderHook):
 
 
 def screen(*, stderr: bool = False, width: int | None = None, soft_wrap: bool = False) -> Console:
-    """A console for text that others wrote. No markup: names, paths and messages may hold brackets; style= colours a line."""
+    """A console for foreign text. No markup: names, paths and messages may contain brackets; style= colours a line."""
     console = Console(stderr=stderr, width=width, soft_wrap=soft_wrap, highlight=False, markup=False)
     console.push_render_hook(_AllPrintable())
     return console
@@ -48,7 +48,7 @@ err = screen(stderr=True, soft_wrap=True)
 
 
 def print_wrapped(text: str, *, indent: int = 0, style: str = "", to: Console = out) -> None:
-    """A line on stdout; in a terminal it breaks between words, and goes on below its own beginning."""
+    """A line on stdout; in a terminal it wraps between words, with the continuation indented."""
     if to.is_terminal:
         to.print(Padding(Text(text), (0, 0, 0, indent), expand=False), style=style, soft_wrap=False)
     else:
@@ -56,7 +56,7 @@ def print_wrapped(text: str, *, indent: int = 0, style: str = "", to: Console = 
 
 
 def program() -> str:
-    """What to type for this command line: its name where the shell finds it, else its path."""
+    """The command of this program: its name if the shell finds it, otherwise its path."""
     own = Path(sys.executable).with_name("strava-pipeline")
     found = shutil.which(own.name)
     if not own.exists() or (found is not None and Path(found).absolute() == own):
@@ -66,8 +66,8 @@ def program() -> str:
 
 @contextmanager
 def watched(what: str, total: int | None, *, output_follows: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr around the body, which reports each step. Only in a terminal, and, unless all output comes after the
-    bar (`output_follows`), only where the output goes elsewhere: a bar would come between its lines.
+    """A bar on stderr around the body, which reports each step. Only in a terminal, and, unless all output comes after
+    the bar (`output_follows`), only if the output goes elsewhere: a bar would come between its lines.
     """
     if not err.is_terminal or (sys.stdout.isatty() and not output_follows):
         yield lambda _: None
@@ -112,13 +112,13 @@ def print_views_left_out(reasons: Mapping[str, str], to: Console = out) -> None:
 
 
 def refuse_without_person(why: str) -> None:
-    """MisuseError where nobody can type an answer."""
+    """Raise MisuseError if nobody can type an answer."""
     if not sys.stdin.isatty():
         raise MisuseError(why)
 
 
 def ask_to_type(wanted: str, question: str, otherwise: str) -> None:
-    """Wait for a line on stdin; PipelineError with the text `otherwise` where it is not what is wanted."""
+    """Wait for a line on stdin. Raises PipelineError with the text `otherwise` if it is not the wanted one."""
     err.print(question, end="")
     let_interrupts_end_reading()
     if sys.stdin.readline().strip() != wanted:

@@ -1,7 +1,7 @@
-"""How an answer is shown: as one JSON object, or as lines and tables for a person. Both follow from its fields.
+"""The display of an answer: as one JSON object, or as lines and tables for a person. Both follow from its fields.
 
-An answer is a mapping or a dataclass of values, records and lists of records; a record is a mapping or a dataclass, too. The name
-of a field is its title. Nothing here knows any answer. Importing this module is cheap.
+An answer is a mapping or a dataclass of values, records and lists of records; a record is a mapping or a dataclass,
+too. The name of a field is its title. Nothing here knows any particular answer. Importing this module is cheap.
 """
 
 import re
@@ -33,15 +33,18 @@ def show(
     most: int | None = None,
     to: "Console | None" = None,
 ) -> None:
-    """Print an answer: values as lines, lists of records as tables, then what a person may do next.
+    """Print an answer: values as lines, lists of records as tables, then advice for the next step.
 
     Args:
-        nothing: the sentence that is shown for an answer without values.
+        nothing: the sentence for an answer without values.
         advice: lines below the answer.
         hidden: names of fields that only programs read.
-        forms: how the values of a field are written, by its name; else by their type.
-        most: rows of each table that are shown; None: all.
-        to: where a person reads it; None: on stdout.
+        forms: the formats of fields' values, by name; by default by their type.
+        most: the maximum number of rows shown of each table; None for all.
+        to: where a person reads it; None for stdout.
+
+        # files: 3, then a table "imports: 2" with the columns name and rows
+        show({"files": 3, "imports": [{"name": "a", "rows": 2}, {"name": "b", "rows": 5}]})
     """
     if as_json:
         echo_json(answer)
@@ -68,7 +71,7 @@ def print_rows(
     most: int | None = None,
     to: "Console | None" = None,
 ) -> None:
-    """Print records as a table; each as a paragraph where a terminal is too narrow for that. Only the first `most`."""
+    """Print records as a table; each as a paragraph if a terminal is too narrow for that. Only the first `most`."""
     from rich.table import Table
 
     from strava_pipeline.verbs import terminal
@@ -92,18 +95,18 @@ def print_rows(
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Values as a person reads them."""
+    """Values in a person's form."""
 
     hidden: Collection[str] = ()
     forms: Forms = field(default_factory=dict)
 
     def filled(self, record: Any) -> dict[str, Any]:
-        """The fields that are shown, those without a value left out."""
+        """The shown fields with a value."""
         found = fields_of(record).items()
         return {name: value for name, value in found if name not in self.hidden and value not in _EMPTY}
 
     def title(self, name: str) -> str:
-        """The name in words; what is written with its unit needs none there."""
+        """The name in words; a unit that is written with the value is left out."""
         return (re.sub("_(m|seconds)$", "", name) if name in self.forms else name).replace("_", " ")
 
     def text(self, name: str, value: Any) -> str:
@@ -126,7 +129,7 @@ class _Words:
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
-    """The records of a list, or of a mapping, which begin with their keys then; empty where it is none of records."""
+    """The records of a list, or of a mapping, then beginning with its keys; empty for other values."""
     if isinstance(value, Mapping):
         keyed = value.items() if all(map(is_record, value.values())) else ()
         return [{"": key, **fields_of(each)} for key, each in keyed]

@@ -87,7 +87,7 @@ def _providers_with_deliveries(settings: Settings) -> list[str]:
 
 
 def _follow_provider(settings: Settings, name: str, *, verbose: bool) -> "RunOutcome | None":
-    """Run the service's job over all years; None: nothing is due, and gold has all that came."""
+    """Run the service's job over all years, or return None if nothing is due and gold has everything that came."""
     from datetime import UTC, datetime
 
     from strava_pipeline.lake.bronze.deliveries import are_deliveries_due
@@ -172,7 +172,7 @@ def _replay(
 def _follow(
     settings: "Settings", limits: dict[str, Any], *, years: list[int] | None = None, verbose: bool = False
 ) -> "RunOutcome | None":
-    """Run the job over the years that events concern, and over `years`; None: no event is due."""
+    """Run the job over the years that events concern, and over `years`; None if no event is due."""
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.events import years_behind_events, years_of_events
     from strava_pipeline.operations.years import year_range
@@ -200,7 +200,7 @@ def _span(seconds: float) -> str:
     return f"in some {seconds / 60:.0f} minutes" if seconds >= 120 else f"in {seconds:.0f} s"
 
 
-NO_SUBSCRIPTION = 1  # any id will do where there is no subscription
+NO_SUBSCRIPTION = 1  # without a subscription any id will do
 
 
 @contextmanager
@@ -247,7 +247,7 @@ def post(
     sleep: Callable[[float], object] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Post `events`, `rate` a second; how many were acknowledged. PipelineError where one is refused."""
+    """Post `events`, `rate` a second; returns how many were acknowledged. Raises PipelineError if one is refused."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     acknowledged, due = 0, monotonic()
     try:

@@ -150,7 +150,7 @@ def _compare(
     limits: "Mapping[str, int | None]",
     **options: bool,
 ) -> int:
-    """Compare years, or everything, with services beside Strava; the exit code."""
+    """Compare years, or everything, with services besides Strava; returns the exit code."""
     if any(limit is not None for limit in limits.values()):
         raise typer.BadParameter("limits of calls are Strava's; a service's own hold by themselves")
     from strava_pipeline.verbs.provider_pulls import exit_code, pull_and_report, wanted

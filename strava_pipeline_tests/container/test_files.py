@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
+from strava_pipeline.cli import COMMANDS, _command
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.queues import Limits, Worker, locations, shortages
 from strava_pipeline.verbs.dagster_health import missing_configuration
 from strava_pipeline.verbs.dagster_process import DAGSTER_GRACE, LAST_GRACE, RUN_GRACE
-from strava_pipeline.verbs.machines import machines
 from strava_pipeline.verbs.service import service
 from strava_pipeline_tests.processes import ran
 
@@ -77,12 +76,11 @@ def test_the_service_keeps_everything_in_four_folders_and_has_time_to_end(name: 
 def test_a_process_of_a_house_is_a_command_whose_health_is_asked_for(name: str) -> None:
     told = HOUSE[name]
     assert told["build"]["args"]["EXTRAS"].split(",") == ["dashboard", "machines"]
-    group: Any = typer.main.get_command(machines)
-    verb, command, *options = told["command"]
-    assert verb == "machines"
-    group.commands[command].make_context(command, [WORKER_SLOTS if "WORKER" in word else word for word in options])
-    kind, *check = told["healthcheck"]["test"]
-    assert (kind, check[:4]) == ("CMD", ["strava-pipeline", "machines", "health", name])
+    command: Any = _command("machines", *COMMANDS["machines"][:2])
+    verb, *words = told["command"]
+    assert (verb, words[0]) == ("machines", name)
+    command.make_context(verb, [WORKER_SLOTS if "WORKER" in word else word for word in words])
+    assert told["healthcheck"]["test"] == ["CMD", "strava-pipeline", "machines", name, "--health"]
     assert ("ports" in told) == (name == "ui"), "of the house's, people see the UI alone"
     assert (told["environment"]["ATHLETES_DIR"], told["environment"]["STRAVA_LEDGER_DIR"]) == ("/athletes", "/ledger")
     assert {"./athletes:/athletes", "./ledger:/ledger", "./secrets:/run/secrets"} < {*told["volumes"]}

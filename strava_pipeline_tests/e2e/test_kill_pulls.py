@@ -83,10 +83,8 @@ def account(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         config = tmp_path / "providers.toml"
         config.write_text(f"[providers.{subject.name}]\nenabled = true\n")
         folders = {f"{name}_dir": tmp_path / name for name in ("data", "logs", "secrets", "ledger")}
-        intervals = {"garmin_interval": 0, "ridewithgps_interval": 0}
-        settings = Settings.load(
-            _env_file=None, **folders, providers_config=config, first_year=2024, **intervals, **subject.settings
-        )
+        own = {"pauses": 0, **subject.settings}
+        settings = Settings.load(_env_file=None, **folders, providers_config=config, first_year=2024, **own)
         subject.log_in(settings)
         yield Account(subject, settings, change)
 

@@ -8,7 +8,6 @@ pip installs it. Needs pip to reach a package index: building asks for setuptool
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from packaging.utils import canonicalize_name
 
 from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
+from strava_pipeline_tests.ingest.intervals_icu.subject import running
+from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.core]
 
@@ -31,17 +32,6 @@ OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({OURS, "3.11", "3.13"})  # the README says that two of them are tested: others than ours by `make soak`
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
 KEPT = ("data", "demo", "secrets", "logs", "dagster_home")
-LOAD = """
-import os, subprocess, sys
-from importlib.resources import files
-from pathlib import Path
-from strava_pipeline.verbs.demo import demo_settings
-
-workspace = files("strava_pipeline.orchestrate").joinpath("workspace.yaml")
-settings = demo_settings(Path("demo").absolute(), "http://127.0.0.1:9")
-command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(workspace)]
-sys.exit(subprocess.call(command, env={**os.environ, **settings.environ()}))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +167,7 @@ def test_the_wheel_works_where_there_is_no_checkout(installed: Installed, away: 
     told = installed.typed("demo", "--activities", "15")
     assert "make " not in told
     assert f"{installed.program} dev --demo" in told
+    starts(installed)
     if installed.version == OURS:
         looks(installed)
     serves(installed)
@@ -193,7 +184,6 @@ def looks(installed: Installed) -> None:
     assert typed("sql", "--format", "csv", of_strava, **kept) == "n\n15\n"
     assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n6\n"
     assert " 0 missing, " in typed("status", **kept)
-    _must([installed.python, "-c", LOAD], away)
     assert "--by-unit" in typed("service", "install", "--print")
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)
@@ -203,44 +193,46 @@ def looks(installed: Installed) -> None:
     assert problem[:3] == ["✗", "server", "HEAD"]
 
 
+def starts(installed: Installed) -> None:
+    """From an empty folder to the activities of a service, as the README says, by answers that are given."""
+    empty = installed.folder / "empty"
+    empty.mkdir()
+    with running() as intervals:
+        intervals.add("2025-07-01", "morning")
+        url, athlete = intervals.settings["intervals_base_url"], intervals.service.athlete
+        service = {"INTERVALS_BASE_URL": url, "INTERVALS_ATHLETE_ID": athlete, "INTERVALS_API_KEY": intervals.secret}
+        answers = ["--service", "intervals_icu", "--archive", "", "--data-dir", ""]
+        _must([installed.program, "start", *answers], empty, **service)
+    query = [installed.program, "sql", "--format", "csv", "SELECT name FROM activities"]
+    assert _must(query, empty).stdout == "name\nmorning\n"
+
+
 def serves(installed: Installed) -> None:
     """The service and the dashboard answer, and each ends as it should. What `dev` starts, the service starts, too."""
-    port = _free_port()
-    typed = installed.typed
-    assert f"UI: http://127.0.0.1:{port}" in typed("service", "up", "--port", port)
+    typed, port = installed.typed, str(free_port())
+    address = f"127.0.0.1:{port}"
+    assert f"UI: http://{address}" in typed("service", "up", "--port", port)
     try:
-        assert _answer(f"http://127.0.0.1:{port}/server_info") == 200
+        assert _answer(f"http://{address}/server_info") == 200
     finally:
         assert typed("service", "down") == "Ended.\n"
     assert "Warning" not in (installed.away / "logs" / "service" / "service.log").read_text()
-    settings = {
-        "DASHBOARD_ADDRESS": f"127.0.0.1:{port}",
-        "STRAVA_DATA_DIR": "demo/data",
-        "PYTHONPATH": str(installed.extra),
-    }
-    _answers_until_interrupted(installed, f"http://127.0.0.1:{port}/login", "dashboard", **settings)
-
-
-def _answers_until_interrupted(installed: Installed, url: str, *words: str, **settings: str) -> None:
-    """Start a command that serves, wait until it answers, and interrupt it."""
-    log = installed.folder / f"{words[0]}.txt"
+    settings = {"DASHBOARD_ADDRESS": address, "STRAVA_DATA_DIR": "demo/data", "PYTHONPATH": str(installed.extra)}
+    log = installed.folder / "dashboard.txt"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [installed.program, *words],
+            [installed.program, "dashboard"],
             cwd=installed.away, env=_environment(installed.away) | settings, stdout=out, stderr=out,
         )  # fmt: skip
         try:
-            answer = until(lambda: _answer(url) or process.poll(), lambda found: found is not None)
+            answer = until(
+                lambda: _answer(f"http://{address}/login") or process.poll(), lambda found: found is not None
+            )
         finally:
             process.send_signal(signal.SIGINT)
             code = process.wait(PATIENCE)
     said = log.read_text()
     assert (answer, code, "Warning" in said, "Traceback" in said) == (200, 0, False, False), said
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
 
 
 def _answer(url: str) -> int | None:

@@ -24,7 +24,11 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login
 
 REPO = Path(__file__).resolve().parents[2]
-FIELDS = Settings.model_fields
+FIELDS = {
+    name: spec
+    for name, spec in Settings.model_fields.items()
+    if not "".join(variables_of(spec) or ["SEAM_"]).startswith("SEAM_")
+}
 VARIABLES = {name: variables_of(spec)[0] for name, spec in FIELDS.items()}
 HOUSE = {name for name, spec in FIELDS.items() if spec.json_schema_extra == {"whose": "house"}}
 OWN = {name for name, spec in FIELDS.items() if spec.json_schema_extra == {"whose": "athlete"}}
@@ -36,15 +40,12 @@ VALUES = {
     "log_stdout": "json",
     "house_name": "barn",
     "export_url": "postgresql://marked@db.example/rides",
-    "export_schema": "marked",
     "automation": "false",
     "per_page": "77",
-    "sentry_sample_rate": "0.5",
     "map_tiles_url": "https://tiles.example/{z}/{x}/{y}.png",
     "ca_bundle": __file__,
     "data_group": "0",
     "insight_sports": "Run",
-    "alert_categories": "info",
     "webhook_secret": "marked-webhook-secret",
     "dashboard_hosts": "marked.example",
     "dashboard_password": "marked-password",

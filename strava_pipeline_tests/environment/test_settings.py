@@ -8,22 +8,17 @@ import pytest
 from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MissingSettingsError
-from strava_pipeline.core.limits import AnswerLimit, ImportLimits, TripLimits
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline_tests.processes import python
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-NAMES = [
-    name
-    for field in Settings.model_fields.values()
-    for name in (getattr(field.validation_alias, "choices", None) or [field.validation_alias])
-]
+NAMES = {name for name in Settings.variables() if not name.startswith("SEAM_")}
 
 
 @pytest.fixture(autouse=True)
 def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
-        monkeypatch.delenv(str(name), raising=False)
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -64,21 +59,6 @@ def test_the_environment_wins_over_dot_env_and_empty_counts_as_unset(
     settings = Settings.load()
     assert (settings.per_page, settings.days, settings.timezone) == (100, 7, "Asia/Tokyo")
     assert settings.data_dir == tmp_path / "data"
-
-
-def test_limits_are_in_megabytes_and_by_default_those_of_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings.load()
-    assert (settings.answer_limit, settings.import_limits, settings.trip_limits) == (
-        AnswerLimit(),
-        ImportLimits(),
-        TripLimits(),
-    )
-    for number, name in enumerate(LIMITS, start=1):
-        monkeypatch.setenv(name, str(number))
-    settings = Settings.load()
-    assert settings.answer_limit == AnswerLimit(1_000_000)
-    assert settings.import_limits == ImportLimits(file_bytes=3_000_000, points=4, total_bytes=2_000_000)
-    assert settings.trip_limits == TripLimits(column_bytes=5_000_000)
 
 
 @pytest.mark.parametrize(
@@ -123,23 +103,6 @@ def test_the_api_lies_below_the_base_unless_it_is_set(
         assert Settings(base_url=base).api_url == expected
 
 
-LIMITS = (
-    "STRAVA_ANSWER_LIMIT_MB",
-    "STRAVA_IMPORT_LIMIT_MB",
-    "STRAVA_IMPORT_FILE_LIMIT_MB",
-    "STRAVA_IMPORT_POINTS_LIMIT",
-    "TRIPS_COLUMN_LIMIT_MB",
-)
-NO_LIMIT = {
-    "0": "greater than or equal to 1",
-    "-64": "greater than or equal to 1",
-    "lots": "valid integer",
-    "64.5": "valid integer",
-    "64 MB": "valid integer",
-    "9999999999": "less than or equal to 1000000000",
-}
-
-
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
@@ -151,7 +114,9 @@ NO_LIMIT = {
         ("STRAVA_FIRST_YEAR", "1969", "greater than or equal to 1970"),
         ("STRAVA_CLOCK_SPEED", "0", "greater than 0"),
         ("STRAVA_CLOCK_SPEED", "inf", "finite"),
-        *((name, value, fault) for name in LIMITS for value, fault in NO_LIMIT.items()),
+        ("STRAVA_ANSWER_LIMIT_MB", "0", "greater than or equal to 1"),
+        ("STRAVA_ANSWER_LIMIT_MB", "64 MB", "valid integer"),
+        ("STRAVA_ANSWER_LIMIT_MB", "9999999999", "less than or equal to 1000000000"),
         ("DASHBOARD_ADDRESS", "8723", "not a host and a port"),
         ("DASHBOARD_HOSTS", "rides.example.org:443", "is no name of a host"),
         ("DASHBOARD_HOSTS", "https://rides.example.org", "is no name of a host"),
@@ -160,7 +125,6 @@ NO_LIMIT = {
         ("DASHBOARD_LAN", "perhaps", "valid boolean"),
         ("MAP_TILES_URL", "https://tile.example.org", "no address of map tiles"),
         ("MAP_TILES_URL", "http://tile.example.org/{z}/{x}/{y}.png", "write https://"),
-        ("SENTRY_SAMPLE_RATE", "2", "less than or equal to 1"),
         ("STRAVA_INSIGHT_SPORTS", "Ride,Quidditch", "no sport or group is called 'Quidditch'"),
         ("STRAVA_INSIGHT_SPORTS", ",", "no sport and no group is named"),
         ("STRAVA_DATA_GROUP", "nobodys-club", "there is no group 'nobodys-club' on this machine"),
@@ -323,6 +287,23 @@ def test_every_variable_can_be_a_file_and_a_fault_in_one_is_told_by_its_name(sec
     assert (settings.days, list(faults)) == (21, ["DAYS"])
 
 
+def test_what_is_not_read_any_more_is_named_where_it_is_still_set(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Settings.load()
+    assert before.left == []
+    monkeypatch.setenv("GARMIN_INTERVAL", "0")
+    (tmp_path / ".env").write_text("STRAVA_IMPORT_FILE_LIMIT_MB=1\nWAHOO_INTERVAL=\n")
+    (secrets / "WAHOO_URL").write_text("https://elsewhere.example")
+    settings = Settings.load()
+    assert settings == before
+    assert [each.partition(" is set, and")[0] for each in settings.left] == [
+        "GARMIN_INTERVAL",
+        "STRAVA_IMPORT_FILE_LIMIT_MB",
+        "WAHOO_URL",
+    ]
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ["bytes", "folder", "link to nothing", "link out"])
 def test_a_secret_that_can_not_be_read_is_named_and_env_still_counts(secrets: Path, tmp_path: Path, kind: str) -> None:
@@ -359,7 +340,7 @@ def test_what_pydantic_settings_meets_among_the_secrets_is_not_blamed_on_env(
 ) -> None:
     """A file may go wrong after it was looked at."""
     (secrets / "DAYS").write_bytes(b"\xff")
-    monkeypatch.setattr("strava_pipeline.environment.setting_files._fault", lambda *_: None)
+    monkeypatch.setattr("strava_pipeline.environment.setting_sources._fault", lambda *_: None)
     (tmp_path / ".env").write_text("PER_PAGE=50\n")
     with pytest.raises(MissingSettingsError, match=f"^{secrets} can't be read"):
         Settings.load()
@@ -444,7 +425,7 @@ def test_environ_makes_the_same_settings_in_a_subprocess_elsewhere(tmp_path: Pat
 def test_the_example_lists_every_setting_on_a_line_with_a_comment() -> None:
     lines = (CHECKOUT / ".env.example").read_text().splitlines()
     listed = [match[1] for line in lines if (match := re.fullmatch(r"# ([A-Z_]+)=.*  # \S.*", line))]
-    assert sorted(listed) == sorted(map(str, NAMES))
+    assert sorted(listed) == sorted(NAMES)
 
 
 def test_the_examples_values_are_the_defaults(tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
-from strava_pipeline.ingest.strava.oauth import SCOPES, make_oauth
-from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
+from strava_pipeline.ingest.strava.oauth import SCOPES, StoredToken, make_oauth, token_store
 from strava_pipeline_tests.ingest.fakes import START
 
 SECRET = "emulator-secret"

@@ -146,7 +146,7 @@ def test_the_queries_of_the_documents_find_the_best_and_the_time_in_zones(
     (tmp_path / "goals.toml").write_text(f"[[athlete]]\nsince = 2025-01-01\n{thresholds}")
     publish(stocked)
     monkeypatch.chdir(tmp_path)
-    (text,) = (each for each in queries_in(REPO / "docs" / "insights.md") if "data/value_seconds" in each)
+    (text,) = (each for each in queries_in(REPO / "docs" / "insights-reference.md") if "data/value_seconds" in each)
     with snapshot(stocked) as connection:
         answers = [connection.execute(each).fetchall() for each in re.split(r"(?<=;)\n", text.strip())]
     zones, heat = answers

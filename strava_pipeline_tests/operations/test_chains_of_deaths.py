@@ -29,7 +29,6 @@ from strava_pipeline.lake.bronze.resuming import FEW_CALLS
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations import source as source_module
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import settle
@@ -37,7 +36,7 @@ from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import PullReport, pull_each
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source
 from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings

@@ -16,12 +16,12 @@ from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.undo import note_left_out
 from strava_pipeline.lake.rebuild import reason_to_rebuild
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.compacting import years_to_compact
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline_tests.imports import an_archive
 from strava_pipeline_tests.rig import NOW, YEARS, Rig
 

@@ -8,11 +8,11 @@ import pytest
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching_steps import fetch_details
 from strava_pipeline.operations.options import DetailsOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow

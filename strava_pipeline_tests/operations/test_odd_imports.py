@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.lake.imports.files import FileStore, reading_of
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.operations.importing import LandReport, land_paths
@@ -54,19 +55,19 @@ def test_a_member_that_cant_be_read_is_told_and_the_others_come_in(
 
 def with_limits(rig: Rig, **limits: int) -> None:
     """From now on the rig's runs have these."""
-    rig.settings = rig.settings.model_copy(update=limits)
+    rig.settings = rig.settings.model_copy(update={"import_limits": ImportLimits(**limits)})
 
 
-def test_points_that_a_limit_kept_back_come_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
+def test_points_that_a_limit_kept_back_come_when_it_is_higher(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
-    with_limits(rig, import_points_limit=10)
+    with_limits(rig, points=10)
     (tmp_path / "ok.gpx").write_bytes(OK)
     rig.import_files(tmp_path / "ok.gpx")
     digest = rig.one("SELECT sha256 FROM files WHERE 'over_limit' IN flags")
     cut = reading_of(rig.lake, digest)
     assert cut is not None
     assert (cut.recordings[0].points, cut.limited) == (10, {"points": 10})
-    with_limits(rig, import_points_limit=20)
+    with_limits(rig, points=20)
     rig.do("rebuild")
     more = reading_of(rig.lake, digest)
     assert more is not None
@@ -94,15 +95,15 @@ def test_an_import_beyond_the_limit_leaves_the_disk_as_it_was(make_rig: Make, tm
         path.write_bytes(zipped(files))
     else:
         unpacked(path, files)
-    with_limits(rig, import_limit_mb=1)
-    with pytest.raises(SourceError, match="raise STRAVA_IMPORT_LIMIT_MB"):
+    with_limits(rig, total_bytes=1_000_000)
+    with pytest.raises(SourceError, match="more than 1 MB"):
         land(rig, path)
     assert on_disk(rig.settings.data_dir) == before
     (tmp_path / "also.gpx").write_bytes(ALSO)
     report = land(rig, path, tmp_path / "also.gpx")
     assert (report.files, report.new_files, len(report.imports)) == (1, 1, 1), "what is refused keeps nothing else out"
-    assert ["STRAVA_IMPORT_LIMIT_MB" in problem for problem in report.problems] == [True]
-    with_limits(rig, import_limit_mb=3)
+    assert ["more than 1 MB" in problem for problem in report.problems] == [True]
+    with_limits(rig, total_bytes=3_000_000)
     assert land(rig, path).new_files == 5
 
 

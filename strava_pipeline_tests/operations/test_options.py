@@ -4,7 +4,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from strava_pipeline.operations.budgeted_source import ENOUGH, Pace
 from strava_pipeline.operations.options import (
     CallOptions,
     DetailsOptions,
@@ -12,6 +11,7 @@ from strava_pipeline.operations.options import (
     ListingOptions,
     StreamsOptions,
 )
+from strava_pipeline.operations.source import ENOUGH, Pace
 
 
 def test_what_fetches_whole_years_yields_to_the_daily_run() -> None:

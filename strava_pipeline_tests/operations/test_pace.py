@@ -10,9 +10,9 @@ from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline.operations.budgeted_source import ENOUGH, BudgetedSource
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
+from strava_pipeline.operations.source import ENOUGH, BudgetedSource
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Rig
 

@@ -21,12 +21,12 @@ from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.quality import shards_with_bronze
 from strava_pipeline.lake.shards import holdings
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching_steps import list_activities
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.quiet import end_if_quiet, what_is_due
 from strava_pipeline.operations.run_context import RunContext, run_context
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.operations.test_compacting import BEHIND, OF_NO_YEAR, OF_YEARS, Change, begin, execute, ids
 from strava_pipeline_tests.rig import YEARS, Make, Rig

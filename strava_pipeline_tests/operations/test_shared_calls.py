@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from strava_pipeline.ingest.ledger import LedgerFile, Sharer
-from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.ingest.strava.access import ledger_path
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.rig import Rig
 

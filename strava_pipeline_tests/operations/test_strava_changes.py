@@ -14,8 +14,7 @@ from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.ingest.strava.oauth import SCOPES
-from strava_pipeline.ingest.strava.token_store import WRITES
+from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.ingest.strava.writes import connect_writer
 from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.bronze.listing import begin_listing

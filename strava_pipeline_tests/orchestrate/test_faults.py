@@ -14,8 +14,8 @@ from strava_pipeline.ingest import http
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.bronze.answers import newest_athlete, newest_gear
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.fetching import ProfileReport, pull_profile
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.orchestrate.config import CallLimits
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK

@@ -114,24 +114,21 @@ def padded(body: bytes) -> bytes:
 
 
 LARGE = padded(ALSO)
-TOO_LARGE = (
-    "2 MB unpacked; files of more than 1 MB are not read. To read it, raise STRAVA_IMPORT_FILE_LIMIT_MB, import it again and "
-    "run `strava-pipeline rebuild`"
-)
+TOO_LARGE = "2 MB unpacked; files of more than 1 MB are not read"
 
 
 def with_limits(rig: Rig, **limits: int) -> None:
     """From now on the rig's runs have these."""
-    rig.settings = rig.settings.model_copy(update=limits)
+    rig.settings = rig.settings.model_copy(update={"import_limits": ImportLimits(**limits)})
 
 
 def activities(rig: Rig) -> int:
     return int(rig.one("SELECT count(*) FROM activities"))
 
 
-def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_rig: Make, tmp_path: Path) -> None:
+def test_a_file_above_the_limit_is_kept_and_read_when_the_limit_is_higher(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
-    with_limits(rig, import_file_limit_mb=1)
+    with_limits(rig, file_bytes=1_000_000)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "ok.gpx").write_bytes(OK)
@@ -151,11 +148,11 @@ def test_a_file_above_the_limit_is_kept_and_read_when_a_person_raises_it(make_ri
     assert stored_bytes(rig.lake, digest) == LARGE
     assert rig.import_files(folder)["bronze_files"].new_files == 0
     assert len(list(imports(rig.lake))) == 1
-    with_limits(rig, import_file_limit_mb=2)
+    with_limits(rig, file_bytes=2_000_000)
     rig.do("rebuild")
     assert activities(rig) == 3
     assert rig.gold("SELECT name FROM files WHERE problem IS NOT NULL") == []
-    with_limits(rig, import_file_limit_mb=1, import_points_limit=1)
+    with_limits(rig, file_bytes=1_000_000, points=1)
     rig.do("rebuild")
     assert activities(rig) == 3, "who lowers a limit loses nothing that was read"
 

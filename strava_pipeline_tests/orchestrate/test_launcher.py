@@ -15,7 +15,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from strava_pipeline.lake.locks import _identity, is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.orchestrate import launcher
 from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.launcher import PipelineRunLauncher

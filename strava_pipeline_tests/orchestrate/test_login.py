@@ -7,7 +7,7 @@ import pytest
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.access import forget_revocation, note_revocation
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.oauth import token_store
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.schedules import no_login
 from strava_pipeline_tests.rig import Rig

@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline_tests.rig import Rig
 
 pytestmark = pytest.mark.slow

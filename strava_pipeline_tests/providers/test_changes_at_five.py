@@ -27,7 +27,6 @@ from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import source as source_module
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.comparing import compare_months
@@ -42,7 +41,7 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator

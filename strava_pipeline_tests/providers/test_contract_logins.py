@@ -25,8 +25,7 @@ from strava_pipeline.ingest.garmin.emulator.service import LIFE
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import AccessTokens, traces_of
 from strava_pipeline.ingest.strava.client import connect
-from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.oauth import access_tokens, make_oauth, token_store
 from strava_pipeline.testing.login_contract import SECRET, Kept, LoginFileContract
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.garmin.subject import KeySubject, running
@@ -92,7 +91,7 @@ def strava(folder: Path) -> Iterator[Renewable]:
 def garmin(folder: Path, *, by_key: bool) -> Iterator[Renewable]:
     with running(KeySubject) if by_key else running() as subject:
         subject.garmin.life = LIFE
-        settings = Settings(_env_file=None, secrets_dir=folder / "secrets", garmin_interval=0, **subject.settings)
+        settings = Settings(_env_file=None, secrets_dir=folder / "secrets", pauses=0, **subject.settings)
         subject.log_in(settings)
         path = key_tokens.token_file(settings) if by_key else tokens.tokens_file(settings)
         before = subject.garmin.exchanges

@@ -18,13 +18,12 @@ from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import source as source_module
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings

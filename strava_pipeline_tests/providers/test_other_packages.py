@@ -11,7 +11,7 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.source_packages import UnusableSourceError, declared_sources, refused_sources
+from strava_pipeline.core.sources import UnusableSourceError, declared_sources, refused_sources
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.registry import connect, login_traces, missing_login, provider_names
@@ -247,7 +247,7 @@ def test_our_own_sources_do_without_a_look_at_what_is_installed(
     def looked() -> None:
         raise AssertionError
 
-    monkeypatch.setattr("strava_pipeline.core.source_packages.declared_sources", looked)
+    monkeypatch.setattr("strava_pipeline.core.sources.declared_sources", looked)
     assert missing_login("garmin", settings) is not None
     assert senders(settings) == {}
 

@@ -131,7 +131,7 @@ def test_what_always_shows_everything_is_listed_in_the_first_run_and_merged_in_a
     with ridewithgps(monkeypatch) as whole:
         for day in ("2019-03-01", "2025-03-01"):
             whole.add(day, f"trip {day}")
-        own = {**whole.settings, "ridewithgps_interval": 0, "first_year": 2019}
+        own = {**whole.settings, "pauses": 0, "first_year": 2019}
         rig.settings.providers_config.write_text(
             "[providers.tin]\nenabled = true\n[providers.ridewithgps]\nenabled = true\n"
         )

@@ -23,12 +23,11 @@ from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import unpacked_json
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.shapes import shape_finding
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import BudgetedSource, Source
 from strava_pipeline_tests.providers.test_one_athlete import NOW, connected
 
 EVERYTHING = ListingOptions(mode="all", per_page=200, days=None)

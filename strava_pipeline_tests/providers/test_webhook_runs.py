@@ -36,7 +36,7 @@ def rig(make_rig: Any, services: dict[str, Any], tmp_path: Path) -> Rig:
     (tmp_path / "providers.toml").write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in NAMES))
     own = {name: value for subject in services.values() for name, value in subject.settings.items()}
     made: Rig = make_rig(
-        settings={"providers_config": tmp_path / "providers.toml", "first_year": 2024, "ridewithgps_interval": 0, **own}
+        settings={"providers_config": tmp_path / "providers.toml", "first_year": 2024, "pauses": 0, **own}
     )
     return made
 

@@ -18,7 +18,6 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations import source as source_module
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK, BudgetedSource
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.apply_step import apply_approved
 from strava_pipeline.operations.changes.proposing import update_proposals
@@ -32,7 +31,7 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.pulling import pull_each, pull_listing
 from strava_pipeline.operations.rebuilding import bring_up_to_date, rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
-from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.source import FLOW_LOCK, BudgetedSource, Source
 from strava_pipeline.operations.sources import Sources
 from strava_pipeline.testing.merging import merge_listings
 

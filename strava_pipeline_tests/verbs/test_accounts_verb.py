@@ -45,43 +45,37 @@ def test_accounts_are_kept_by_commands_and_passwords_are_only_ever_asked_for(typ
         done = type_in("dashboard", "account", *words)
         return done.code, done.out + done.err
 
-    code, said = account("list")
+    code, said = account()
     assert (code, "two athletes or more" in said) == (2, True)
     for name in ("anna", "bob"):
         assert type_in("athletes", "add", name).code == 0
-    assert account("list") == (
+    assert account() == (
         0,
-        "There is no account yet. Add an admin: strava-pipeline dashboard account add NAME --admin\n",
+        "There is no account yet. Add an admin: strava-pipeline dashboard account NAME --role admin\n",
     )
     house = house_settings(Settings.load())
     assert house is not None
     begin_house(house, "http://127.0.0.1:8723", opens=False)
-    for wrong in (
-        ("add", "x"),
-        ("add", "a b", "--admin"),
-        ("add", "x", "--for", "carl"),
-        ("reset", "x"),
-        ("block", "x"),
-    ):
+    for wrong in (("x",), ("a b", "--role", "admin"), ("x", "--for", "carl"), ("x", "--remove")):
         assert account(*wrong)[0] == 2, "and no password is asked for"
-    typed += [PASSWORD, PASSWORD, "short"]
-    assert account("add", "Ada", "--admin") == (0, "ada can log in.\n")
-    assert account("add", "mother", "--for", "anna") == (0, "mother can log in.\n")
-    assert account("add", "mother", "--for", "bob")[0] == 2
-    assert (account("reset", "Mother")[0], typed) == (2, [])
+    typed += [PASSWORD, PASSWORD]
+    assert account("Ada", "--role", "admin") == (0, "ada can log in.\n")
+    assert account("mother", "--for", "anna") == (0, "mother can log in.\n")
+    typed.append("short")
+    assert (account("Mother")[0], typed) == (2, [])
     accounts, now = records(), datetime.now(UTC)
     token = accounts.begin_session_of(accounts.known("mother"), now)
     typed.append("another password")
-    assert account("reset", "mother")[0] == 0
+    assert account("mother")[0] == 0
     assert accounts.session(token, now) is None
     assert is_password_of(accounts.known("mother").argon2, "another password")
-    assert account("block", "mother")[0] == 0
-    assert account("list")[1] == "ada\tadmin\t-\tcan log in\nmother\tathlete\tanna\tblocked\n"
-    assert account("let-in", "mother", "--for", "bob")[0] == 0
-    assert account("role", "mother", "admin")[0] == 0
-    assert account("list")[1] == "ada\tadmin\t-\tcan log in\nmother\tadmin\tbob\tcan log in\n"
-    assert account("remove", "ada")[0] == 0
-    for last in (("remove", "mother"), ("block", "mother"), ("role", "mother", "athlete")):
+    accounts.change("mother", blocked=True)
+    assert account()[1] == "ada\tadmin\t-\tcan log in\nmother\tathlete\tanna\tblocked\n"
+    assert account("mother", "--for", "bob", "--role", "admin")[0] == 0
+    assert account()[1] == "ada\tadmin\t-\tcan log in\nmother\tadmin\tbob\tblocked\n"
+    accounts.change("mother", blocked=False)
+    assert account("ada", "--remove")[0] == 0
+    for last in (("mother", "--remove"), ("mother", "--role", "athlete")):
         code, said = account(*last)
         assert (code, "only admin" in said) == (2, True)
     assert type_in("dashboard", "password").code == type_in("dashboard", "link").code == 2
@@ -93,8 +87,8 @@ def test_the_account_of_one_who_is_removed_sees_no_later_namesake(type_in: Type,
         assert type_in("athletes", "add", name).code == 0
     assert type_in("athletes", "remove", "carl").out.count("\n") == 1, "there is no account, and no database is made"
     typed += [PASSWORD] * 3
-    for words in (("ada", "--admin", "--for", "bob"), ("father", "--for", "bob"), ("mother", "--for", "anna")):
-        assert type_in("dashboard", "account", "add", *words).code == 0
+    for words in (("ada", "--role", "admin", "--for", "bob"), ("father", "--for", "bob"), ("mother", "--for", "anna")):
+        assert type_in("dashboard", "account", *words).code == 0
     said = type_in("athletes", "remove", "bob").out
     assert "The account father sees nobody's pages any more, and is blocked.\n" in said
     type_in("athletes", "add", "bob")

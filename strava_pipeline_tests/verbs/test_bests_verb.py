@@ -43,19 +43,19 @@ def dismissed(lake: Lake) -> list[int]:
 
 
 def test_a_dismissed_activity_makes_room_for_the_next_one_and_may_come_back(ran: Lake, type_in: Type) -> None:
-    assert "3:13" in type_in("bests", "show", "-7").out
+    assert "3:13" in type_in("bests", "-7").out
     assert record(ran) == -7
-    said = type_in("bests", "dismiss", "-7")
-    assert (said.code, "bests restore -7" in said.out, record(ran)) == (0, True, 8)
-    told = json.loads(type_in("bests", "show", "-7", "--json").out)
+    said = type_in("bests", "-7", "--dismiss")
+    assert (said.code, "bests -7 --restore" in said.out, record(ran)) == (0, True, 8)
+    told = json.loads(type_in("bests", "-7", "--json").out)
     assert (told["is_dismissed"], told["bests"][0]["value"], told["bests"][0]["is_dismissed"]) == (True, 193.0, True)
-    assert (type_in("bests", "restore", "-7").code, record(ran)) == (0, -7)
-    assert type_in("bests", "dismiss", "99").code == 2
+    assert (type_in("bests", "-7", "--restore").code, record(ran)) == (0, -7)
+    assert type_in("bests", "99", "--dismiss").code == 2
     assert dismissed(ran) == []
 
 
 def test_what_became_one_with_others_since_may_come_back(ran: Lake, type_in: Type) -> None:
-    type_in("bests", "dismiss", "-7")
+    type_in("bests", "-7", "--dismiss")
     put(
         ran,
         [{"id": each, "activity_id": 8, "source": "strava", "place": n} for n, each in enumerate((8, -7))],
@@ -63,8 +63,8 @@ def test_what_became_one_with_others_since_may_come_back(ran: Lake, type_in: Typ
     )
     publish(ran)
     assert dismissed(ran) == [8]
-    assert "is dismissed: yes" in type_in("bests", "show", "8").out
-    type_in("bests", "restore", "8")
+    assert "is dismissed: yes" in type_in("bests", "8").out
+    type_in("bests", "8", "--restore")
     assert (record(ran), dismissed(ran)) == (8, [])
 
 

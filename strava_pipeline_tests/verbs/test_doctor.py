@@ -27,8 +27,7 @@ from dagster._utils.error import SerializableErrorInfo
 from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.strava.access import CLOCK, clock_health
-from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.ingest.strava.access import CLOCK, clock_health, ledger_path
 from strava_pipeline.lake.gold.warehouse import NEW_FILE, attach
 from strava_pipeline.lake.health import LEFTOVERS, judged_room, warehouse_health, writable
 from strava_pipeline.lake.locks import locked
@@ -614,17 +613,3 @@ def _state(*folders: Path) -> dict[str, tuple[int, int, bytes]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def test_the_size_limits_are_shown_and_a_file_that_may_be_larger_than_its_import_is_named() -> None:
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    shown = looks(Settings(_env_file=None), {}, now)["size limits"]()
-    assert isinstance(shown, Fact)
-    assert (shown.state, shown.text) == (
-        OK,
-        "an answer 64 MB, an import 100,000 MB, a file of it 100 MB and 2,000,000 points, a trip's column 100 MB",
-    )
-    odd = looks(Settings(_env_file=None, import_limit_mb=50), {}, now)["size limits"]()
-    assert isinstance(odd, Fact)
-    assert odd.state is WARNING
-    assert odd.advice == "Lower STRAVA_IMPORT_FILE_LIMIT_MB or raise STRAVA_IMPORT_LIMIT_MB."

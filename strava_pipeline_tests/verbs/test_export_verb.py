@@ -85,19 +85,23 @@ def test_all_tables_become_files_but_no_positions_in_zones(make_rig: Make, type_
     source, to = tmp_path / "run.gpx", tmp_path / "out"
     source.write_bytes(RUN)
     typed = type_on(rig)
-    assert "There is no published warehouse" in typed("export", "gold", str(to)).err
+    assert "There is no published warehouse" in typed("export", "gold", "--to", str(to)).err
     rig.import_files(source)
     (rig.folder / "goals.toml").write_text(ZONE.format(longitude=11.5, radius=300))
-    said = typed("export", "gold", str(to))
+    said = typed("export", "gold", "--to", str(to))
     assert said.code == 0, said.err
     assert "so no table holds a position. Add --full" in " ".join(said.out.split())
     file = to / "activities" / "year=2025" / "activities.parquet"
     assert {"distance", "start_latlng"} & {*pl.read_parquet_schema(file)} == {"distance"}
     assert file.stat().st_mode & 0o077 == 0
-    again = json.loads(typed("export", "gold", str(to), "--full", "--json").out)
+    again = json.loads(typed("export", "gold", "--to", str(to), "--full", "--json").out)
     assert again["written"] > 0
     assert pl.read_parquet(file)["start_latlng"].to_list() == [[48.0, 11.5]]
-    assert json.loads(typed("export", "gold", str(to), "--full", "--json").out) == {**again, "written": 0, "deleted": 0}
+    assert json.loads(typed("export", "gold", "--to", str(to), "--full", "--json").out) == {
+        **again,
+        "written": 0,
+        "deleted": 0,
+    }
     (rig.folder / "goals.toml").write_text("[[privacy.zones]]\nplace = 'home'\n")
-    refused = typed("export", "gold", str(to))
+    refused = typed("export", "gold", "--to", str(to))
     assert (refused.code, "[[privacy.zones]] 1 place" in refused.err) == (1, True), "nobody knows what to leave out"

@@ -79,7 +79,7 @@ def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: Typ
     assert "activities.csv" in again.err
     assert "was undone at " in again.err
     assert f"\n  {next(imports(rig.lake)).name}  export_1.zip, " in again.err
-    listed = json.loads(typed("import", "list", "--json").out)["imports"]
+    listed = json.loads(typed("import", "undo", "--json").out)["imports"]
     assert [(one["came_as"], one["undone_at"] is None) for one in listed] == [
         ("export_1.zip", True),
         ("activities.csv", False),

@@ -52,9 +52,9 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
          "--port 4300 --location-name barn"),
         ("ui --host 0.0.0.0", "strava_pipeline.verbs.machine_programs ui 0.0.0.0 3000 HOME/workspace.yaml"),
         ("worker --slots 3", "strava_pipeline.verbs.machine_programs worker barn 3"),
-        ("health code-server --port 4300", "dagster api grpc-health-check --port 4300"),
-        ("health daemon", "dagster._daemon liveness-check"),
-        ("health worker", "strava_pipeline.verbs.machine_programs ping barn"),
+        ("code-server --health --port 4300", "dagster api grpc-health-check --port 4300"),
+        ("daemon --health", "dagster._daemon liveness-check"),
+        ("worker --health", "strava_pipeline.verbs.machine_programs ping barn"),
     ],
 )  # fmt: skip
 def test_each_part_becomes_one_process_with_the_secrets_of_files(

@@ -168,7 +168,7 @@ def test_records_are_the_same_everywhere(rig: Rig, site: TestClient, typed: Type
         shown = record_text(row["value"], row["unit"], row["record"], "km")
         assert f'<a href="/activities/{row["activity_id"]}">{shown}</a>' in page, row
         assert shown in of_year, row
-    bests = json.loads(typed("bests", "show", str(by_sql[-1]["activity_id"]), "--json").out)["bests"]
+    bests = json.loads(typed("bests", str(by_sql[-1]["activity_id"]), "--json").out)["bests"]
     assert bests == site.get(f"/api/activities/{by_sql[-1]['activity_id']}").json()["bests"]
 
 
@@ -222,7 +222,7 @@ def test_totals_of_a_year_are_the_same_everywhere(
     found["csv"] = [(len(lines), sum(float(line["distance"]) for line in lines))]
     of_year = shown(typed("status", "--json").out)[f"year {year}"]["values"]
     found["status"] = [(of_year["activities"], 1000 * of_year["kilometres"])]
-    typed("export", "gold", str(tmp_path), "--full")
+    typed("export", "gold", "--to", str(tmp_path), "--full")
     for table, column in (("activities", "distance"), ("counted_activities", "distance_m")):
         rows = pl.read_parquet(tmp_path / table / f"year={year}" / f"{table}.parquet")
         rows = rows.filter("counts") if table == "activities" else rows

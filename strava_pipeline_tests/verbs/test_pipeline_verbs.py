@@ -8,7 +8,7 @@ import pytest
 
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.operations.budgeted_source import FLOW_LOCK
+from strava_pipeline.operations.source import FLOW_LOCK
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import Typed, TypeOn

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from strava_pipeline.ingest.strava.budget import ledger_path
+from strava_pipeline.ingest.strava.access import ledger_path
 from strava_pipeline.lake import purge
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.matches import MatchDecision

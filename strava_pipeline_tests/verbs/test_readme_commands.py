@@ -29,6 +29,6 @@ def test_every_command_of_the_readme_ends_well(make_rig: Make, type_on: TypeOn) 
             ended = typed(*(archive if word.endswith("export_3412345678.zip") else word for word in words))
             assert (words, ended.code) == (words, 0), ended.err
             ran.append(words[0])
-    assert set(ran) >= {"flow", "status", "flow-backfill", "import", "plan", "backfill", "sql", "report"}
+    assert set(ran) >= {"flow", "status", "flow-backfill", "import", "sql", "report"}
     assert (rig.folder / "2026.html").stat().st_size > 1000
     assert rig.one("SELECT count(*) FROM activities") == 8

@@ -1,7 +1,7 @@
-"""One effort as every provider has it: whose name and gear count, and where another one differs. Pure.
+"""One effort as every provider has it: whose name and gear lead, and where another provider differs. Pure.
 
-`compared` is the only place that judges this; commands, proposals and pages show what it returns. Which rows are one effort is
-decided elsewhere (core/matching). Values are compared as core/changes/records.py does.
+`compared` is the only place that judges this; commands, proposals and pages show what it returns. Which rows are one
+effort is decided elsewhere (core/matching). Values are compared as core/changes/records.py does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,14 +19,14 @@ Status = Literal["authority", "ok", "missing", "wrong", "withheld", "unsupported
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a provider says of an effort: one of its rows.
+    """One provider's row of an effort.
 
     Args:
         gear_id: of the gear at the provider; where gear is a text in the row, that text.
-        place: what the provider calls the place where it began.
+        place: the provider's name of the place where it began.
         by_hand: a person wrote the row.
         is_deleted: it was there once, and is gone from the provider.
-        is_counted: false for what is in no total, such as a leg of another activity.
+        is_counted: false for a row that no total includes, such as a leg of another activity.
         elapsed_time: seconds.
     """
 
@@ -46,9 +46,9 @@ class Effort:
     """A matched activity.
 
     Args:
-        key: the id of the activity that all sources are, as text.
+        key: the activity's id in the warehouse, as text; all its sources share it.
         month: the athlete's local month of the start, as 2026-10.
-        start: UTC; None: only the day is known.
+        start: UTC, or None if only the day is known.
         local_start: as the athlete's clock showed it.
         distance: metres.
         said: the providers' rows, the best of each provider first.
@@ -64,17 +64,17 @@ class Effort:
 
     @property
     def is_compared(self) -> bool:
-        """Whether it counts: legs of another activity, and what is no activity of an athlete, are compared with nothing."""
+        """Whether it takes part in comparisons; legs of another activity, and drives, do not."""
         there = [said for said in self.said if not said.is_deleted]
         return not there or any(said.is_counted for said in there)
 
     @property
     def places(self) -> list[str]:
-        """What providers call the place where it began."""
+        """The names that providers give the place where it began."""
         return [said.place for said in self.said if said.place]
 
     def of(self, provider: str) -> Said | None:
-        """The row that the provider has; of several, the one that matches best."""
+        """The provider's row, the best match if it has several, or None."""
         for said in self.said:  # the commonest question of a comparison: a generator costs twice as much
             if said.provider == provider and not said.is_deleted:
                 return said
@@ -82,11 +82,13 @@ class Effort:
 
     @property
     def family(self) -> str | None:
-        """The sport that one activity may go by at several providers; None: unknown."""
+        """The family of sports by which several providers may call one activity, or None if unknown."""
         return FAMILY.get(self.sport, self.sport) if self.sport else None
 
     def measured_time(self, but: str) -> tuple[str, int] | None:
-        """The elapsed time (s) of the best row that a device measured, with its provider; not that of the provider `but`."""
+        """The elapsed time (s) of the best row that a device measured, with its provider; rows of the provider `but`
+        are ignored.
+        """
         return next(
             (
                 (said.provider, said.elapsed_time)
@@ -97,13 +99,13 @@ class Effort:
         )
 
     def was_deleted_at(self, provider: str) -> bool:
-        """Whether the provider had it, and has it no more."""
+        """Whether the provider once had it, and no longer does."""
         return self.of(provider) is None and any(said.provider == provider for said in self.said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """A provider that takes part in a comparison, with what was chosen about it.
+    """A provider that takes part in a comparison, with the person's choices for it.
 
     Args:
         leads: false where its name and gear never count (write_only).
@@ -115,9 +117,9 @@ class Party:
         columns, empty_ids: of a person's table the words of its columns, and those of a row's empty cells for ids.
         downloads: the activities whose file may be fetched when a person asks for it.
         link: the address of an activity, with `{source_id}`; None: the service has none.
-        months: the months of which all that it has was listed; what it lacks in others is not known.
-        withheld: ids, at the service where they came from, of the activities that it has and does not show.
-        gear_asked: the activities whose gear was asked for, where rows do not name it; None: the rows say it.
+        months: the months that were listed completely; in others, it is unknown what it lacks.
+        withheld: the activities that it has but does not show, by their ids at the service they came from.
+        gear_asked: the activities whose gear was asked for, where rows do not name it; None if its rows name the gear.
     """
 
     name: str
@@ -160,9 +162,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An effort beside what each provider has of it. `name_from`, `gear_from`: the authorities; None: nobody leads.
+    """An effort with each provider's cell.
 
-    `item`: the person's name of the gear that leads.
+    `name_from`, `gear_from`: the providers that lead, or None. `item`: the person's name of the leading gear.
     """
 
     effort: Effort
@@ -173,7 +175,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether a service lacks it, or has another name, or another gear than the one that leads."""
+        """Whether a service lacks it, or has another name or gear than the leading one."""
         gear = [cell.gear_status for cell in self.cells.values() if self.gear_from is not None]
         return not {"ok", "authority", None}.issuperset([*gear, *(cell.name_status for cell in self.cells.values())])
 
@@ -191,7 +193,7 @@ class Row:
 
 
 def compared(effort: Effort, parties: Sequence[Party], gear: LinkedGear) -> Row:
-    """The effort's cells, by provider. `parties`: the first whose name and gear count comes first."""
+    """The effort's cells, by provider. `parties` are in order: the first one's name and gear lead."""
     there = {party.name: said for party in parties if (said := effort.of(party.name)) is not None}
     leading = [(party, there[party.name]) for party in parties if party.leads and party.name in there]
     name_from, name = next((found for found in (_name(each, effort) for each in leading) if found), (None, None))
@@ -216,12 +218,12 @@ def compared(effort: Effort, parties: Sequence[Party], gear: LinkedGear) -> Row:
 
 
 def is_given(text: str | None) -> bool:
-    """Whether a text says anything: an empty one does not."""
+    """Whether a text is given and not empty."""
     return text is not None and text.strip() != ""
 
 
 def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None:
-    """A provider and its name, where a person wrote that name."""
+    """A provider and its name for the effort, if a person wrote that name."""
     party, said = leading
     if said.name is None or not is_given(said.name):
         return None
@@ -231,7 +233,10 @@ def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None
 
 
 def _leading_gear(leading: Sequence[tuple[Party, Said]], gear: LinkedGear) -> tuple[str | None, str | None]:
-    """Whose gear counts, and the item. Gear that is not linked, or not known, lets nobody below it lead: it may be another."""
+    """The provider whose gear leads, and the item.
+
+    If gear is unknown or not linked, no provider after it leads, because the gear may be another one.
+    """
     for party, said in leading:
         if party.gear_asked is not None and said.source_id not in party.gear_asked:
             return None, None
@@ -242,7 +247,7 @@ def _leading_gear(leading: Sequence[tuple[Party, Said]], gear: LinkedGear) -> tu
 
 
 def _absent(effort: Effort, party: Party) -> Status | None:
-    """How it stands with an effort that the provider does not show."""
+    """The status of an effort that the provider does not show, or None if unknown."""
     if party.withheld and any(said.source_id in party.withheld for said in effort.said):
         return "withheld"
     return "missing" if effort.month in party.months else None

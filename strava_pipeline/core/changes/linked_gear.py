@@ -1,6 +1,6 @@
-"""Which piece of gear is which at every provider, as a person linked them in providers.toml. Pure.
+"""Links between pieces of gear at several providers, as a person made them in providers.toml. Pure.
 
-Equal names prove nothing here: what is not linked is not compared (core/gear_links.py proposes links).
+Equal names prove nothing here: gear that is not linked is not compared (core/gear_links.py proposes links).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -11,7 +11,7 @@ from strava_pipeline.core.gear_links import Links, Piece, comparable
 
 @dataclass(frozen=True, slots=True)
 class PieceAt:
-    """An item at one provider: its id there (None: only a text names it) and its name there."""
+    """An item at one provider: its name there, and its id, or None if only a text names it."""
 
     gear_id: str | None
     name: str
@@ -47,21 +47,22 @@ class LinkedGear:
                     self._items.setdefault((provider, found.gear_id or comparable(found.name)), item)
 
     def item(self, provider: str, gear_id: str) -> str | None:
-        """The person's name of the item that a row names; None: it is not linked."""
+        """The person's name of the item that a row names, or None if it is not linked."""
         return self._items.get((provider, comparable(gear_id) if provider in self.by_text else gear_id))
 
     def name(self, provider: str, gear_id: str) -> str:
-        """What the provider calls the gear that a row names."""
+        """The provider's name of the gear that a row names."""
         return gear_id if provider in self.by_text else self._names.get((provider, gear_id), gear_id)
 
     def at(self, item: str, provider: str) -> PieceAt | None:
-        """The item at a provider; None: it is not linked there, or is no piece there."""
+        """The item at a provider, or None if it is not linked there or the provider has no such piece."""
         return self._places.get((item, provider))
 
     def to_create(self, provider: str) -> Iterator[tuple[str, str]]:
-        """The items that are linked at the provider by a name and are no piece there, each with that name.
+        """The items that are linked at the provider by a name but don't exist there, each with that name.
 
-        What could be an id of a piece that was deleted is none: a link is by name where another link, or the item, says so.
+        A link that could be the id of a deleted piece is skipped, unless the item's name or another link confirms that
+        it is a name.
         """
         for item, services in self.links.items():
             value = services.get(provider)
@@ -76,7 +77,7 @@ class LinkedGear:
 
 
 def _piece(pieces: Collection[Piece], value: str) -> PieceAt | None:
-    """The piece with that id, or else the one with that name; of several with it, which one is meant is unknown."""
+    """The piece with that id, or else with that name; None if several pieces have the name."""
     named = [piece for piece in pieces if comparable(piece.name) == comparable(value)]
     found = next((piece for piece in pieces if piece.gear_id == value), None) or (named[0] if len(named) == 1 else None)
     return None if found is None else PieceAt(found.gear_id, found.name)

@@ -1,8 +1,8 @@
-"""Names that a service or a device gives an activity by itself: no person wrote them, so they never lead. Pure.
+"""Default names that a service or a device gives an activity: no person wrote them, so they never lead. Pure.
 
-These names travel: what a watch's service calls a ride stands at every service that got the ride from there. So a name is judged
-by itself, wherever it stands. The words are in default_names.toml. No list of them is complete: a name that it misses is proposed
-at worst, and a person looks at that; a name that it has too much only does not lead.
+Default names travel: the name from a watch's service appears at every service that received the ride from it. So a name
+is judged by itself, whichever service shows it. The words are in default_names.toml, which is never complete: a missing
+name is at worst proposed, and a person sees it; a superfluous one merely does not lead.
 """
 
 import re
@@ -17,7 +17,7 @@ from itertools import chain
 from strava_pipeline.core.sports import is_in_names
 
 _REMEMBERED = 65_536  # names: 10,000 activities at five providers have at most 50,000
-_LONGEST = 300  # characters; longer names are no service's
+_LONGEST = 300  # characters; no service makes a longer name
 _FILE = re.compile(r".*\.(fit|gpx|tcx|kml|kmz|pwx|hrm|srm|wko|json|csv)(\.(gz|zip|bz2))?", re.IGNORECASE | re.DOTALL)
 _FILE_STEM = re.compile(
     r"((activity|track|workout|route|active log|[a-z]+([_-][a-z]+)*[_-]) ?)?\d{3,}[\d _T:.Zz+-]*([ _-]activity)?"
@@ -25,17 +25,17 @@ _FILE_STEM = re.compile(
     re.IGNORECASE,
 )
 """A file's name without its ending, or an id: 20240501_063000, track_123456."""
-_NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # what a person may write: 42.195
+_NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # a number that a person may write: 42.195
 _STEPS = re.compile(r"(?P<sport>[A-Z_]{3,}):\S.*", re.DOTALL)  # a workout as a watch sends it: "CYCLING:Tempo w/ …"
-_DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # what has none of it is no date
+_DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # else it isn't a date
 
 
 def is_default_name(name: str, *, places: Collection[str] = (), is_placed: bool = False, by_hand: bool = False) -> bool:
-    """Whether an activity is called so when no person names it. An empty name says nothing, and is none.
+    """Whether an activity's name was made by a service or a device. An empty name is not one.
 
     Args:
-        places: what sources call the place where it began, as far as any of them says.
-        is_placed: the source of the name is one of those: another place in a name of its own is a person's word.
+        places: the sources' names of the place where it began, as far as known.
+        is_placed: the name's source is one of those; then a name with another place was written by a person.
         by_hand: the name stands in a person's own list, where "Sunday Cycling" is what the person wrote.
     """
     text = unicodedata.normalize("NFC", name).strip()
@@ -44,7 +44,7 @@ def is_default_name(name: str, *, places: Collection[str] = (), is_placed: bool 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The tables, as they are used."""
+    """The tables of words, prepared for lookup."""
 
     before: re.Pattern[str]
     after: re.Pattern[str]
@@ -122,7 +122,7 @@ def _is_of_a_program(text: str) -> bool:
 
 
 def _is_date(folded: str) -> bool:
-    """Whether it is a date, a time or both, perhaps beside the word of a sport: "running 8/30/15 7:05 am"."""
+    """Whether it is a date, a time or both, possibly with the word of a sport: "running 8/30/15 7:05 am"."""
     if _DATE.search(folded) is None or _NUMBER.fullmatch(folded) is not None:
         return False
     rest = [word for word in folded.split() if _words().of_date.fullmatch(word) is None]
@@ -134,9 +134,9 @@ def _is_sport(folded: str) -> bool:
 
 
 def _is_place_and_sport(text: str, places: Collection[str], *, can_be_any: bool) -> bool:
-    """Whether it is "<Place> Cycling"; or "<Place> - Base" where the place is known: a planned workout's name behind it.
+    """Whether it is "<Place> Cycling", or "<Place> - Base" (a planned workout's name) if the place is known.
 
-    `can_be_any`: also with a place that nobody names.
+    `can_be_any`: the place need not be among `places`.
     """
     words = _words()
     for place in filter(None, (unicodedata.normalize("NFC", each).strip() for each in places)):

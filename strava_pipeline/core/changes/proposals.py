@@ -1,7 +1,7 @@
-"""What could be changed at providers, so that they agree: from compared efforts to changes that a person may approve. Pure.
+"""Proposed changes that would make providers agree, made from compared efforts for a person to approve. Pure.
 
-Nothing is proposed that the person does not allow for a provider, nor what the provider can't take. What was decided about a
-proposal before is elsewhere (core/changes/states.py).
+Only changes that the person allows at a provider, and that the provider supports, are proposed. Earlier decisions about
+a proposal are handled elsewhere (core/changes/states.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,16 +14,16 @@ from strava_pipeline.core.changes.records import Change, Kind, Value
 from strava_pipeline.core.sheets.header import IDS, NAME
 
 DISK = "disk"
-"""Where a file is fetched to: the place of `download_file`, which is no provider."""
+"""The target of `download_file`, which isn't a provider."""
 
 
 Alone = tuple[str, str, str | None]
-"""An effort that one provider alone has: the provider, the local day as 2026-10-18, the family of the sport."""
+"""An effort that only one provider has: the provider, the local day as 2026-10-18, the family of the sport."""
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalFile:
-    """A file of an effort as its device wrote it: the hash of its bytes, and the name that it came with."""
+    """The file of an effort as its device wrote it: the hash of its bytes, and its name when it arrived."""
 
     sha256: str
     name: str
@@ -31,12 +31,12 @@ class OriginalFile:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of efforts beside their names and gear, by key, as far as a change may need it (`needs_facts`).
+    """Facts about efforts beyond name and gear, by key, as far as a change needs them (`needs_facts`).
 
     Args:
         cells: of a row in a table, by the words of its header, in SI units; without ids, name and gear.
         files: the file that may be uploaded.
-        alone: efforts that one provider alone has: such a row may be another provider's effort that was not recognised.
+        alone: efforts that only one provider has: such a row may be another provider's effort that was not recognised.
     """
 
     cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
@@ -45,12 +45,12 @@ class Facts:
 
 
 def needs_facts(row: Row, parties: Sequence[Party]) -> bool:
-    """Whether a change of the effort may need more than its cells say."""
+    """Whether a change of the effort may need more than its cells."""
     return any((party.adds or party.uploads) and _is_lacking(row, party) for party in parties)
 
 
 def alone_at(row: Row) -> Alone | None:
-    """The provider that alone has the effort, with its day and sport; None: none or several have it."""
+    """The only provider that has the effort, with its day and sport, or None if none or several have it."""
     there = [name for name, cell in row.cells.items() if cell.present]
     return (there[0], row.effort.local_start.date().isoformat(), row.effort.family) if len(there) == 1 else None
 
@@ -116,7 +116,7 @@ def _ids(row: Row) -> dict[str, str]:
 
 
 def _is_lacking(row: Row, party: Party) -> bool:
-    """Whether the provider certainly lacks the effort: all of the month was listed, and nobody deleted it there."""
+    """Whether the provider certainly lacks the effort: its whole month was listed, and nobody deleted it there."""
     return row.cells[party.name].name_status == "missing" and not row.effort.was_deleted_at(party.name)
 
 
@@ -148,13 +148,13 @@ def _additions(row: Row, party: Party, gear: LinkedGear, facts: Facts) -> Iterat
 
 
 def _may_be_there(row: Row, party: Party, facts: Facts) -> bool:
-    """Whether a row of the same day and sport, which matches nothing, may be the effort: then another one would be a second."""
+    """Whether an unmatched row of the same day and sport may be the effort; then adding one would make a duplicate."""
     day = row.effort.local_start.date().isoformat()
     return any((party.name, day, sport) in facts.alone for sport in (row.effort.family, None))
 
 
 def _download(row: Row, parties: Sequence[Party]) -> Iterator[Change]:
-    """The file of an effort of which no source has one: from the first provider that gives it."""
+    """A download of the effort's file, if no source has it, from the first provider that offers it."""
     for party in parties:
         cell = row.cells[party.name]
         if cell.present and cell.source_id in party.downloads:
@@ -163,7 +163,7 @@ def _download(row: Row, parties: Sequence[Party]) -> Iterator[Change]:
 
 
 def _maker(row: Row, party: Party, cell: Cell | None) -> Callable[..., Change]:
-    """Makes changes of the effort at the provider."""
+    """A function that makes changes of the effort at the provider."""
     effort = row.effort
     names = (cell.name for cell in row.cells.values() if cell.name)
     title = row.cells[row.name_from].name if row.name_from is not None else next(names, None)

@@ -1,4 +1,4 @@
-"""A change: one value at one service, as it is and as it would be. How changes are found, decided and applied is elsewhere."""
+"""A change: one value at one service, its old and its new state. How changes are found, decided and applied is elsewhere."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Value = str | int | None | Mapping[str, Any]
-"""A name, gear or a file as text, seconds, or the cells of a row by the words of its columns. None: there is none."""
+"""A name, gear or a file as text, seconds, or the cells of a row by the words of its columns; None if absent."""
 
 FIELDS: Mapping[Kind, str] = {
     "update_name": "name",
@@ -32,7 +32,7 @@ FIELDS: Mapping[Kind, str] = {
     "upload_activity": "file",
     "download_file": "file",
 }
-"""What a change of each kind changes."""
+"""The field that a change of each kind writes."""
 ID_LENGTH = 16  # hex digits of a SHA-256: among 2^32 changes, two of one id are as likely as not
 
 
@@ -41,16 +41,16 @@ class Change:
     """A change that is or was proposed.
 
     Args:
-        provider: where it would be written; `disk`, a person's own, for `download_file`.
-        source_id: the activity at the provider, by its own id; None: it has none.
-        effort: the id of the activity that all sources are, as text; None: the change is none of an activity.
+        provider: where it would be written; `disk`, the person's own, for `download_file`.
+        source_id: the activity's id at the provider, or None.
+        effort: the activity's id in the warehouse, as text, or None if the change concerns no activity.
         month: the athlete's local month of the start, as 2026-10.
-        old, new: the value that is there, and the value that would be. Of gear: its names.
-        old_id, new_id: of gear at a service, the ids of the pieces there; else None.
-        source: the provider whose value `new` is; None: it is nobody's, such as an elapsed time that is computed.
-        start: of the activity (UTC), for a person; None: unknown.
+        old, new: the current value and the proposed value; for gear, its names.
+        old_id, new_id: the ids of the pieces of gear at the service; None for other fields.
+        source: the provider that has the value `new`, or None if no provider has it, such as a computed elapsed time.
+        start: of the activity (UTC), for a person; None if unknown.
         title: of the activity, for a person.
-        details: what the writer needs beside the value, in JSON's types, such as the hash of a file to upload.
+        details: further input for the writer, in JSON's types, such as the hash of a file to upload.
         undoes: the id of the applied change that this one takes back.
     """
 
@@ -71,29 +71,29 @@ class Change:
 
     @property
     def activity_id(self) -> int | None:
-        """The id of the activity in the warehouse; None: the change is none of an activity."""
+        """The id of the activity in the warehouse, or None if the change concerns no activity."""
         return int(self.effort) if self.effort is not None and self.effort.lstrip("-").isdigit() else None
 
     @property
     def field(self) -> str:
-        """What it changes."""
+        """The field that it changes."""
         return FIELDS[self.kind]
 
     @property
     def id(self) -> str:
-        """The same for the same value at the same place, whatever is there now."""
+        """An id that depends on the new value and its place, not on the current value."""
         of = [self.kind, self.provider, self.source_id or self.effort, self.field, self.new_id or self.new, self.undoes]
         text = json.dumps(of, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
     @property
     def value_before(self) -> Value:
-        """What a reading of the target has to find before the change: the id of gear, where gear has ids there."""
+        """The value that the target must have before the change: the id of gear, where gear has ids there."""
         return self.old_id if self._is_by_id else self.old
 
     @property
     def value_after(self) -> Value:
-        """What a reading of the target has to find after the change."""
+        """The value that the target must have after the change."""
         return self.new_id if self._is_by_id else self.new
 
     @property
@@ -101,12 +101,12 @@ class Change:
         return self.kind == "update_gear" and (self.old_id is not None or self.new_id is not None)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, in JSON's types."""
+        """All fields, in JSON's types."""
         return {**asdict(self), "start": self.start.isoformat() if self.start else None}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Change":
-        """What `to_json` gave; fields that this version doesn't know are ignored. Raises TypeError or ValueError."""
+        """The change in the output of `to_json`; unknown fields are ignored. Raises TypeError or ValueError."""
         known = {name: value for name, value in content.items() if name in cls.__dataclass_fields__}
         if known.get("kind") not in KINDS:
             raise ValueError("a change has no kind that is known")
@@ -115,9 +115,9 @@ class Change:
 
 
 def is_same(kind: Kind, one: Value, other: Value) -> bool:
-    """Whether two values say the same: texts without blanks around them and in Unicode's composed form, gear in any case.
+    """Whether two values mean the same: texts are stripped and in Unicode's composed form, gear also ignores case.
 
-    An empty text is None. Of rows and ids, whether `other` has what `one` says.
+    An empty text equals None. For rows and ids: whether `other` contains everything in `one`.
     """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(is_same("update_name", value, other.get(name)) for name, value in one.items())

@@ -1,7 +1,7 @@
-"""The state of each change: a pure function of what was proposed, decided and done, and of what the data say now.
+"""The state of each change: a pure function of its proposals, decisions and attempts, and of the current data.
 
-A proposal of a change is a *round*: the first, and one more each time that the change is proposed again. A decision names its
-round, and so does an outcome, so no clock has to agree with another one. How the records are kept is lake/changes.py's.
+A proposal of a change is a *round*: the first, and one more each time that the change is proposed again. A decision and
+an outcome both name their round, so no clocks have to agree. How the records are kept is lake/changes.py's.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ Verdict = Literal["approved", "rejected"]
 Result = Literal["applied", "failed", "conflicted"]
 NOT_SAID = "The data no longer say so."
 TOO_OLD = "The approval was too old."
-ROUND = "round"  # in the details of a change that takes another one back: which of its rounds
+ROUND = "round"  # key in the details of a change that takes another one back: in which round it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Verdicted:
-    """What a person decided about a round of a change, at `at` (UTC), having seen the old value with the hash `old`."""
+    """A person's decision about a round of a change, at `at` (UTC); `old`: hash of the old value that the person saw."""
 
     id: str
     round: int
@@ -46,14 +46,15 @@ class Verdicted:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An approved change that was, or may have been, written.
+    """A write of an approved change, completed or possibly interrupted.
 
     Args:
-        id, round: which change, and which of its proposals.
-        result: what came of it; None: its process ended before anybody knew.
+        id, round: the change, and which of its proposals.
+        result: the outcome, or None if the process ended before it was known.
         at: when it began, or when its result was known (UTC).
         message: for a person, without any value.
-        landed: the number of the landing when the result was known (lake/bronze/landing.py): data of a higher one are newer.
+        landed: the newest landing number when the result was known (lake/bronze/landing.py); data with a higher one are
+            newer.
     """
 
     id: str
@@ -66,7 +67,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The end of a round that nobody applied, noted at `at` (UTC): what the data say later is another round."""
+    """The expiry of a round that nobody applied, recorded at `at` (UTC); if the data ask for the change again, that is
+    a new round.
+    """
 
     id: str
     round: int
@@ -76,7 +79,7 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A change that the data say is due now. `landed`: the number of the newest landing among these data."""
+    """A change that the current data call for. `landed`: the newest landing number among these data."""
 
     change: Change
     landed: int = 0
@@ -89,11 +92,11 @@ class ChangeState:
     Args:
         round: how many times it was proposed.
         since: when it got this state (UTC), as far as that is recorded.
-        reason: why, for a person, where there is something to say.
-        is_open: it may have been written by a process that ended: the service is read before anything else.
+        reason: why, for a person; may be empty.
+        is_open: a process that ended may have written it, so the service is read before anything else.
         may_be_sent: the approval still holds, so that an open change may be written once more.
         is_spent: a result of this round is known: the change can only be approved when it is proposed again.
-        is_said: of what a person did not want, whether the data still call for it: else it could be approved in vain.
+        is_said: of a rejected change, whether the data still call for it; otherwise approving it would do nothing.
     """
 
     change: Change
@@ -111,7 +114,7 @@ class ChangeState:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything that is recorded about changes, each list in the order of its records."""
+    """All records about changes, each list in the order of its records."""
 
     proposals: Sequence[Proposal] = ()
     verdicts: Sequence[Verdicted] = ()
@@ -120,7 +123,7 @@ class History:
 
 
 def digest_of(value: Value) -> str:
-    """A hash of a value: whoever decides has seen this very one."""
+    """A hash of a value, which proves that a decision was made about this very value."""
     return hashlib.sha256(json_bytes(value)).hexdigest()
 
 
@@ -130,7 +133,7 @@ def change_states(
     """The state of each change that was ever proposed, by id.
 
     Args:
-        said: what the data say now, by id. Changes that take others back are none of it.
+        said: the changes that the data call for now, by id; undoing changes are not among them.
         approval: how long an approval holds.
     """
     return _States(history, said, now, approval).all()
@@ -139,7 +142,7 @@ def change_states(
 def ended_ids(history: History, now: datetime, within: timedelta) -> set[str]:
     """The changes that were rejected, expired, or have a result for longer than `within`.
 
-    They keep their state whatever the data say, so that nothing has to be compared for their sake.
+    They keep their state whatever the data say, so nothing has to be compared for them.
     """
     rounds = {each.change.id: each.round for each in history.proposals}
     verdicts = {each.id: each for each in history.verdicts}
@@ -152,14 +155,14 @@ def ended_ids(history: History, now: datetime, within: timedelta) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is to be recorded now: rounds that have expired, and changes to be proposed, each with its round."""
+    """What to record now: rounds that have expired, and changes to be proposed, each with its round."""
 
     expired: Sequence[ChangeState]
     proposed: Sequence[tuple[Change, int]]
 
 
 def what_is_due(history: History, said: Mapping[str, Said], now: datetime, approval: timedelta) -> Due:
-    """What the next record of proposals has to hold; once that is written, nothing is due."""
+    """The content of the next record of proposals; once it is written, nothing is due."""
     states = change_states(history, said, now, approval)
     results = {(each.id, each.round): each for each in history.attempts if each.result is not None}
     proposed = []
@@ -190,7 +193,7 @@ def _is_due(known: ChangeState, said: Said, result: Attempt | None) -> bool:
 
 
 def _is_same_before(one: Change, other: Change) -> bool:
-    """Whether two proposals of one change begin with the same value."""
+    """Whether two proposals of one change start from the same value."""
     return is_same(one.kind, one.value_before, other.value_before) and is_same(
         one.kind, other.value_before, one.value_before
     )
@@ -213,7 +216,7 @@ class _States:
         for attempt in self.history.attempts:
             attempts[attempt.id].append(attempt)
         undone = _undone(self.history)
-        # What takes another change back is judged by the state of that one, which is never such a change itself.
+        # An undoing change is judged by the state of the change that it undoes, which is never an undoing one itself.
         for key, proposal in sorted(last.items(), key=lambda each: each[1].change.undoes is not None):
             self._found[key] = self._state(key, proposal, verdicts.get(key), attempts[key], undone.get(key))
         return {key: self._found[key] for key in last}
@@ -275,7 +278,7 @@ class _States:
 
 
 def _undone(history: History) -> dict[str, Attempt]:
-    """By change, the attempt that took it back, where it was not applied again since."""
+    """By change, the attempt that undid it, unless it was applied again since."""
     applied = {(each.id, each.round): each for each in history.attempts if each.result == "applied"}
     taken_back: dict[str, tuple[int, Attempt]] = {}
     for proposal in history.proposals:
@@ -289,7 +292,9 @@ def _undone(history: History) -> dict[str, Attempt]:
 def approved(
     states: Mapping[str, ChangeState], ids: Collection[str], years: Collection[int], within: YearRange
 ) -> list[ChangeState]:
-    """The approved changes of these years, in the order in which they were proposed; those of no month are of any year."""
+    """The approved changes of these years, in the order in which they were proposed; changes without a month belong to
+    every year.
+    """
     return [
         state
         for key, state in states.items()
@@ -298,6 +303,6 @@ def approved(
 
 
 def year_of(change: Change, within: YearRange) -> int | None:
-    """The partition of the change's activity; None: it has none."""
+    """The partition of the change's activity, or None if it has none."""
     year = change.month[:4]
     return within.clamp(int(year)) if year.isdigit() else None

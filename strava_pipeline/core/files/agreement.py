@@ -1,10 +1,9 @@
 """Where an export archive and gold agree and differ: activity by activity, field by field, and file by file. Pure.
 
 An empty cell claims nothing, since layouts and languages lack columns; a value that gold lacks differs. Two numbers
-are the same where one may be the other, rounded or cut. The relative effort, which Strava recalculates, is not
-compared, nor what follows from other fields (mean speed). Files are compared by content, whatever their names, and
-only where gold has files of an archive: the API hands out none. A file that a row names and the archive lacks is a
-difference in any case.
+agree if one may be the other, rounded or cut. Not compared are the relative effort, which Strava recalculates, and
+fields that follow from others (mean speed). Files are compared by content, whatever their names, and only if gold has
+files of an archive, because the API offers none. A file that a row names and the archive lacks is always a difference.
 """
 
 from collections import Counter
@@ -99,7 +98,7 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing is missing and nothing differs. A deletion after the archive was made is no difference."""
+        """Whether nothing is missing and nothing differs. A deletion later than the archive is not a difference."""
         wrong = (self.only_in_archive, self.only_in_gold, self.differing, self.other_athletes)
         return not any(wrong) and not any(each.archive_is_newer for each in self.deleted_in_gold)
 
@@ -201,7 +200,7 @@ def _other_gear(row: ArchiveRow, held: GoldActivity) -> bool:
 
 
 def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int]) -> GoldActivity | None:
-    """The activity itself, or if it is missing or deleted, the activity in its place."""
+    """The activity itself, or if it is missing or deleted, the activity that stands for it."""
     own, other = held.get(key), held.get(stand_ins.get(key, key))
     if own is None or (own.deleted_at is not None and other is not None and other.deleted_at is None):
         return other
@@ -211,7 +210,7 @@ def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, in
 def _only_held(
     held: Iterable[GoldActivity], met: set[int], newest: datetime | None, athlete_id: int | None
 ) -> Iterable[NamedActivity]:
-    """Present activities of Strava's that the archive lacks, up to its newest start."""
+    """Strava's activities in gold that the archive lacks, not deleted, up to the archive's newest start."""
     for one in held:
         start = one.values["start_date"]
         if (
@@ -226,7 +225,7 @@ def _only_held(
 
 
 def _same(claim: Any, held: Any, step: Decimal | None) -> bool:
-    """Whether both values are the same; `step`: the difference that numbers may have, None for other values."""
+    """Whether two values agree; `step`: the tolerance of numbers, None for other values."""
     if step is not None:
         return not claim if held is None else abs(Decimal(repr(claim)) - Decimal(repr(held))) < step
     if isinstance(claim, str):
@@ -244,14 +243,14 @@ def _step(row: ArchiveRow, name: str) -> Decimal | None:
 
 
 def _shown_step(row: ArchiveRow, name: str) -> Decimal | None:
-    """The precision of the display block."""
+    """The rounding step of a field in the display block."""
     if name != "distance":
         return STEPS.get(name)
     return _SHOWN_M if row.sport_type in SPORTS_IN_METRES else _SHOWN_KM
 
 
 def _sport(row: ArchiveRow) -> str | None:
-    """The sport by Strava's name; None if no table has the archive's word, which then can't be compared."""
+    """The sport by Strava's name, or None if no table has the archive's word; then it can't be compared."""
     return row.sport_type if normalised(row.sport_shown or "") in sport_types_by_name() else None
 
 
@@ -308,7 +307,7 @@ class FileDifference:
 
 
 def compare_files(found: Iterable[ArchiveFile], held: GoldFiles) -> list[FileDifference]:
-    """The files whose content gold lacks or has for another activity; without `of_archives` only those that can't be read."""
+    """The files whose content gold lacks or has for another activity; without `of_archives` only unreadable ones."""
     contents = {content for content in held.contents.values() if content is not None}
     differing = []
     for file in found:

@@ -1,9 +1,8 @@
-"""The CSVs of Strava's bulk export: activities.csv as a record per row, with its faults; bikes, shoes and the athlete's
-id. Pure.
+"""The CSVs of Strava's bulk export: activities.csv as a record per row, with its faults; bikes, shoes and the athlete's id. Pure.
 
-The raw block of a row is the truth; the display block before it fills in where an old archive has no other. Nothing
-is dropped: a cell without a column, or one that doesn't read as its column wants, stays in `extra` as the file has
-it. Rows are not judged here. The small CSVs have kept the places of their columns, so no language matters there.
+A row's raw block is authoritative; the display block before it fills in where an old archive has no raw value. Nothing
+is dropped: a cell without a column, or one that can't be read as its column's kind, stays in `extra` as the file has
+it. Rows are not judged here. The small CSVs have kept the order of their columns, so their language doesn't matter.
 Names of persons are never read.
 """
 
@@ -86,8 +85,8 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class ActivitiesCsv:
-    """The whole file. `titles`: the header's cells as they stand there; `unknown_sports`: sports as shown that no table
-    names, and how often.
+    """The whole file. `titles`: the header's cells as written; `unknown_sports`: sports that no table names, with their
+    counts.
     """
 
     titles: tuple[str, ...]
@@ -98,7 +97,7 @@ class ActivitiesCsv:
 
 
 def read_activities_csv(body: bytes) -> ActivitiesCsv:
-    """Every row of the file, in its order. A file of another kind raises nothing; its header is then unknown."""
+    """Every row of the file, in order. A file of another kind doesn't raise; its header is then unknown."""
     text, faults = _text(body)
     records = list(_records(text))
     if not records:
@@ -122,19 +121,19 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
 
 
 def first_record(body: bytes) -> list[str]:
-    """The cells of the file's header; empty where there is none."""
+    """The cells of the file's header; empty if it has none."""
     text, _ = _text(body)
     return next((cells for _, cells in _records(text)), [])
 
 
 def csv_records(body: bytes) -> list[list[str]]:
-    """The cells of every record that isn't empty, the header first, whatever stands between the cells."""
+    """The cells of every record that isn't empty, the header first, whatever separates the cells."""
     text, _ = _text(body)
     return [cells for _, cells in _records(text)]
 
 
 def _numbers(header: ExportHeader, rows: Sequence[Sequence[str]], *, is_shown: bool) -> Iterator[str]:
-    """The cells with numbers in the display block, or in the raw one: each has its own decimal sign."""
+    """The cells with numbers in the display block or the raw block; each block has its own decimal sign."""
     places = [
         place
         for place, cell in enumerate(header.cells)
@@ -144,7 +143,9 @@ def _numbers(header: ExportHeader, rows: Sequence[Sequence[str]], *, is_shown: b
 
 
 class _Reader:
-    """Makes rows of cells, and notes the cells that can't be read. `signs`: of decimals, in the display block or not."""
+    """Turns cells into rows, and records the cells that can't be read. `signs`: decimal signs, by whether it is the
+    display block.
+    """
 
     def __init__(
         self, header: ExportHeader, month_first: bool | None, signs: Mapping[bool, str | None], faults: list[RowFault]

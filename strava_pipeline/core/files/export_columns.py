@@ -1,9 +1,9 @@
-"""Which column of an archive's activities.csv is which, and the words that archives use in each language met. Pure.
+"""The columns of an archive's activities.csv, and the words that archives use in each known language. Pure.
 
-A column is recognised by its name in any language of the tables beside this file; else by its place, since Strava
-has kept the order for years and adds new columns before the last, as long as pairs of equal names stand where they
-should; else by its content, for the four without which a row is of no use: id, date, file and pictures. A language
-is added as a column of the tables. Reading cells is for archive_csv.py.
+A column is recognised by its name in any language of the tables in this folder. Otherwise it is recognised by its
+place, since Strava has kept the order for years and adds new columns before the last; pairs of equal names must then
+stand where expected. The last resort is its content, for the four columns without which a row is useless: id, date,
+file and pictures. To add a language, add a column to the tables. Reading cells is for archive_csv.py.
 """
 
 import csv
@@ -141,7 +141,7 @@ def _by_name(headers: Sequence[str]) -> list[ExportColumn | None]:
 
 
 def _by_place(headers: Sequence[str], named: Sequence[ExportColumn | None]) -> list[ExportColumn | None]:
-    """The columns of the layout of this length, if the columns recognised by name agree with it."""
+    """The columns of the layout of this length, if they agree with the columns recognised by name."""
     layout = _layout(len(headers))
     agrees = all(name is None or place is None or name == place for name, place in zip(named, layout, strict=True))
     return layout if agrees and _pairs(list(map(normalised, headers))) >= _pairs_of(layout) else [None] * len(headers)
@@ -163,7 +163,7 @@ def _layout(count: int) -> list[ExportColumn | None]:
 
 
 def _pairs(names: Sequence[str]) -> set[tuple[int, int]]:
-    """The places of names that occur twice."""
+    """The places of names that occur twice, in pairs."""
     return {(names.index(name), place) for place, name in enumerate(names) if names.index(name) < place}
 
 
@@ -189,7 +189,9 @@ _SAMPLED_ROWS = 200  # enough to decide, and quick
 
 
 def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
-    """The header, without places that the rows contradict, and with those of the four columns that only one column can be."""
+    """The header after checking rows: without places that they contradict, and with each of the four columns that only
+    one can be.
+    """
     header = _confirmed(header, rows)
     cells = list(header.cells)
     for field, is_one in _LOOKS_LIKE.items():
@@ -208,7 +210,9 @@ def recognise_by_content(header: ExportHeader, rows: Sequence[Sequence[str]]) ->
 
 
 def _confirmed(header: ExportHeader, rows: Sequence[Sequence[str]]) -> ExportHeader:
-    """The header without any column by its place, if the cells of ids or files are none: the layout is another."""
+    """The header without columns recognised by place, if the cells of ids or files contradict it: then the layout is
+    another one.
+    """
     for place, cell in enumerate(header.cells):
         if cell.how is Recognition.PLACE and cell.column is not None and cell.column.field in ("id", "filename"):
             is_one = _LOOKS_LIKE[cell.column.field]
@@ -256,7 +260,7 @@ def export_columns() -> tuple[ExportColumn, ...]:
 
 @cache
 def columns_by_header() -> Mapping[str, tuple[ExportColumn, ...]]:
-    """The columns that a normalised header can mean: one, or one of each block."""
+    """The columns that a normalised header can mean: one column, or one in each block."""
     found: dict[str, dict[str, ExportColumn]] = {}
     for column in export_columns():
         for names in column.names.values():
@@ -293,7 +297,7 @@ def sport_names() -> Mapping[str, Mapping[str, str]]:
 
 
 def normalised(text: str) -> str:
-    """A header or a sport without the differences between exports of one language: markup, apostrophes, spaces, case."""
+    """A header or a sport, normalised: exports of one language differ in markup, apostrophes, spaces and case."""
     bare = unicodedata.normalize("NFKC", html.unescape(_TAG.sub("", text)).replace("\N{ZERO WIDTH NO-BREAK SPACE}", ""))
     return _SPACES.sub(" ", bare.replace("’", "'").replace("`", "'")).strip(" \"'").casefold()
 

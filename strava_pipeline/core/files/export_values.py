@@ -1,7 +1,7 @@
-"""Single values of an archive's CSV: instants in every language met, numbers of both blocks, yes and no. Pure.
+"""Single values of an archive's CSV: instants in every known language, numbers of both blocks, yes and no. Pure.
 
-Of `1.250` nobody knows whether it is more than a thousand: the other numbers of its table say it.
-Each function returns None for a text that it can't read; the caller keeps the text and reports it.
+`1.250` is ambiguous: whether it is more than a thousand follows from the other numbers of its table. Each function
+returns None for a text that it can't read; the caller keeps the text and reports it.
 """
 
 import math
@@ -25,13 +25,13 @@ _MONTHS = (  # how a month's name begins, January first, in the languages that S
 _MONTH = {word: number for number, words in enumerate(_MONTHS.split(", "), start=1) for word in words.split()}
 _ACCENTS = "\u0300\u0301\u0302\u0308"  # grave, acute, circumflex, diaeresis; the breve makes another letter of и
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*")
-_SPACES = r"'’\s"  # \s has the spaces that don't break, too
+_SPACES = r"'’\s"  # \s includes non-breaking spaces
 _LEADING = re.compile(rf"[+-]?\d[\d.,{_SPACES}]*")
 _BY_SIGN = {
     sign: re.compile(rf"[+-]?(?:\d+|[1-9]\d{{0,2}}(?:[{other}{_SPACES}]\d{{3}})+)(?:[{sign}]\d+)?")
     for sign, other in (".,", ",.")
 }
-"""How a number is written where `sign` begins its decimals."""
+"""The pattern of a number whose decimals begin with `sign`."""
 _NONE = frozenset({"", "nan", "null", "none", "--", "-"})
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -39,7 +39,9 @@ _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 def instant(text: str, *, month_first: bool = False) -> datetime | None:
     """The UTC instant of a date as an archive writes it, without a zone.
 
-    `month_first`: how 03/04/2020 is meant. Without a time of day there is no instant.
+    `month_first`: 03/04/2020 is March 4. A date without a time of day gives None.
+
+        instant("Jan 31, 2026, 7:05:00 AM")  # 2026-01-31 07:05 UTC
     """
     time = _TIME.search(text) or _DOTTED_TIME.search(text)
     if time is None:
@@ -60,7 +62,7 @@ def instant(text: str, *, month_first: bool = False) -> datetime | None:
 
 
 def month_comes_first(texts: Iterable[str], *, english: bool) -> bool | None:
-    """Whether 03/04/2020 is March 4 in a file, by a date that can only be one of both; None if unclear and relevant."""
+    """Whether 03/04/2020 is March 4 in a file, by a date that has only one reading; None if unclear and relevant."""
     matters = False
     for text in texts:
         if (found := _YEAR_LAST.search(text)) is not None and found[2] == "/":
@@ -72,9 +74,9 @@ def month_comes_first(texts: Iterable[str], *, english: bool) -> bool | None:
 
 
 def decimal_sign(texts: Iterable[str]) -> str | None:
-    """The decimal sign of a table, by its numbers of which one reading is possible; None: there are none, or they disagree.
+    """The decimal sign of a table, by its unambiguous numbers; None if it has none, or they disagree.
 
-    Units may stand behind the numbers.
+    A unit may follow a number.
     """
     found: set[str] = set()
     for text in {text for text in texts if "." in text or "," in text}:
@@ -85,7 +87,7 @@ def decimal_sign(texts: Iterable[str]) -> str | None:
 
 
 def number_by_sign(text: str, decimal: str | None) -> float | None:
-    """The number in a text of a table with this decimal sign; None where it is none, or the sign is not known."""
+    """The number in a text, given its table's decimal sign; None if it isn't a number, or the sign is unknown."""
     if decimal is None or not _BY_SIGN[decimal].fullmatch(text):
         return None
     whole, _, decimals = text.partition(decimal)
@@ -93,7 +95,7 @@ def number_by_sign(text: str, decimal: str | None) -> float | None:
 
 
 def raw_number(text: str, decimal: str | None = None) -> float | None:
-    """A number of the raw block. Where the table doesn't say its `decimal` sign, it is a point, and commas divide thousands."""
+    """A number of the raw block. If `decimal` is unknown, the decimal sign is a point, and commas divide thousands."""
     return _number(text, decimal if decimal == "," else None, raw=True)
 
 
@@ -103,7 +105,7 @@ def shown_number(text: str, decimal: str | None = None) -> float | None:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a cell is empty, or has a word for nothing."""
+    """Whether a cell is empty, or holds a word for "nothing"."""
     return text.strip().lower() in _NONE
 
 

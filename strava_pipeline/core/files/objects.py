@@ -1,10 +1,9 @@
-"""Imported activities in the shapes of Strava's API, a SummaryActivity and a DetailedActivity each, and the ids they
-get. Pure.
+"""Imported activities in the shapes of Strava's API (a SummaryActivity and a DetailedActivity each), and their ids. Pure.
 
-So everything downstream has one kind of input, whoever recorded it. What those shapes have no field for keeps its
-own name. The row of an archive is the truth, its file fills in what the row lacks. An activity
-without an id of Strava's gets a hash: the folder's own athlete has plain hashes, the same on every machine; another
-athlete's hash includes the athlete, so that one file of two people is two activities.
+So everything downstream has one kind of input, whatever recorded it. Values without a field in those shapes keep their
+own names. An archive's row is authoritative; its file fills in missing values. An activity without a Strava id gets a
+hash: plain for the folder's own athlete, so that every machine computes the same; with the athlete included for anybody
+else, so that one file of two people becomes two activities.
 """
 
 import re
@@ -45,7 +44,7 @@ def summary_and_detail(whole: Json) -> tuple[Json, Json | None]:
 
 
 def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[RecordingSummary], file: Json | None) -> Json:
-    """A row of an archive, filled in from its file. `file` describes that file in `extra`."""
+    """The object of an archive's row, completed from its file. `file` describes that file in `extra`."""
     fields: dict[str, Any] = {"id": activity_id, **row.summary}
     fields.update(_local(row.started_at, recordings, row.sport_type))
     fields["manual"] = row.filename is None and not row.unexported
@@ -65,7 +64,7 @@ def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[Recording
 
 
 def recording_object(recording: RecordingSummary, activity_id: int, file: Json) -> Json:
-    """A session of a file that no row names."""
+    """The object of a session in a file that no row names."""
     fields: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
     fields.update(_local(recording.started_at, [recording]))
     fields.update(_of_recordings([recording]))
@@ -73,7 +72,7 @@ def recording_object(recording: RecordingSummary, activity_id: int, file: Json) 
 
 
 def file_detail(recordings: Sequence[RecordingSummary], activity_id: int, athlete_id: int | None, file: Json) -> Json:
-    """What the files of an activity hold, all sessions together. The list that names them says the rest."""
+    """The detail from an activity's files, all sessions together. The list that names the files has the rest."""
     fields: dict[str, Any] = {"id": activity_id, "manual": False, "external_id": file.get("name")}
     fields |= {"athlete": {"id": athlete_id}} if athlete_id is not None else {}
     fields |= _local(recordings[0].started_at, recordings) | _of_recordings(recordings)
@@ -117,7 +116,7 @@ def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
 
 
 def _sport(recording: RecordingSummary) -> dict[str, str | None]:
-    """Strava's name of the sport; where Strava has none, the words of the file, which no column holds."""
+    """Strava's name of the sport; if Strava has none, the file's own words, which no column holds."""
     named = sport_type(recording.sport, recording.sub_sport)
     return {"sport": recording.sport, "sub_sport": recording.sub_sport} if named is None else {"sport_type": named}
 
@@ -151,7 +150,7 @@ _DEVICE = {
 
 
 def _measured(recording: RecordingSummary) -> dict[str, Any]:
-    """The values that the device calculated, else those of the points."""
+    """The values that the device calculated, or else those of the points."""
     device = {name: recording.summary.get(word) for name, word in _DEVICE.items()}
     return recording.track | _without_none(device)
 
@@ -181,7 +180,7 @@ _WHOLE = ("elapsed_time", "moving_time")
 
 
 def _lap(lap: Mapping[str, Any], recording: RecordingSummary, sessions: int) -> dict[str, Any]:
-    """A lap by Strava's names. Times in whole seconds, as Strava has them; the device's own fraction stays beside them."""
+    """A lap by Strava's names. Times are whole seconds, as at Strava; the device's fractions are kept as well."""
     rest = dict(lap)
     began = datetime.fromisoformat(rest.pop("started_at")) if rest.get("started_at") else rest.pop("started_at", None)
     fields: dict[str, Any] = {"start_date": _zulu(began), "start_date_local": _zulu(_shifted(began, recording))}
@@ -204,7 +203,9 @@ def _session(recording: RecordingSummary) -> dict[str, Any]:
 def _local(
     started_at: datetime | None, recordings: Sequence[RecordingSummary], sport: str | None = None
 ) -> dict[str, Any]:
-    """The athlete's own clock at the start, if a file has a place or an offset. `sport`: as the row says; virtual: no place."""
+    """The athlete's own clock at the start, if a file has a place or an offset. `sport`: from the row; a virtual one
+    has no place.
+    """
     is_virtual = (sport or "").startswith(VIRTUAL)
     clocks = (each for each in recordings if each.utc_offset_s is not None)
     clock = next((each for each in clocks if not (is_virtual and each.timezone_by is ClockBy.PLACE)), None)
@@ -261,7 +262,7 @@ Holders = Callable[[str, int], frozenset[int]]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The id of a recording, and the athlete who recorded it (None: unknown)."""
+    """The id of a recording, and the athlete who recorded it, or None if unknown."""
 
     activity_id: int
     athlete_id: int | None
@@ -271,18 +272,19 @@ class Identity:
 class Numbering:
     """The rules for the ids of one import.
 
-    `own_athlete`: the athlete with plain ids in this folder; None: everybody, as in the imports of older versions.
-    `held_by`: gives for a source and an id the athletes whose activity earlier imports hold.
+    Args:
+        own_athlete: the athlete with plain ids in this folder; None: everybody, as in the imports of older versions.
+        held_by: gives the athletes whose activity, with this source and id, earlier imports hold.
     """
 
     own_athlete: int | None = None
-    held_by: Holders = lambda source, activity_id: frozenset()  # of a folder's first import
+    held_by: Holders = lambda source, activity_id: frozenset()  # as in a folder's first import
 
     def identify(self, source: str, source_id: str, athlete_id: int | None) -> Identity:
-        """The identity of the recording `source_id` of a source, recorded by `athlete_id` if the import names the athlete.
+        """The identity of the recording `source_id` of a source; `athlete_id`: who recorded it, if the import says so.
 
-        An id that an earlier import gave stays, for this athlete or another one. A recording without an athlete that was
-        imported before keeps the athlete it had then.
+        An id from an earlier import is kept, for this athlete or another one. A recording without an athlete that was
+        imported before keeps the athlete of then.
         """
         plain = hashed_id(source, source_id)
         if self.own_athlete is None:
@@ -308,7 +310,7 @@ _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
-    """An item of running_page's activities.json by Strava's names, without its nulls.
+    """An item of running_page's activities.json by Strava's names, without nulls.
 
     Its ids are Strava's, or the start in milliseconds. A value that can't be read stays as it is.
     """
@@ -340,7 +342,7 @@ def _seconds(text: str) -> int | str:
 
 
 def _instant(text: str) -> str:
-    """A moment as Strava writes it: in UTC, and local time with the same, false, Z."""
+    """A moment as Strava writes it: in UTC; and local time with the same Z, which is false there."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

@@ -1,8 +1,8 @@
-"""What one activity file holds: recordings with their track, laps and lengths, or the finding that it is no activity.
+"""The content of an activity file: recordings with track, laps and lengths, or why it isn't an activity.
 
-Numbers are in SI units. They are what the file's own witnesses agree on (docs/adr/0112): the bytes stay as received, and
-what is odd, left out or preferred is flagged or counted. A `Reading` is the same without the track, kept as JSON beside
-the file so that no file is decoded twice. Which activity a recording belongs to is decided in objects.py.
+Numbers are in SI units. They are what the file's own measurements agree on (docs/adr/0112): the bytes stay as received,
+and anything odd, left out or preferred is flagged or counted. A `Reading` is the same without the track, kept as JSON
+next to the file so that no file is decoded twice. Which activity a recording belongs to is decided in objects.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 
 class Flag(StrEnum):
-    """Something odd about a recording or its file, which is kept all the same."""
+    """An oddity of a recording or its file, which is kept nevertheless."""
 
     TRUNCATED = "truncated"  # the file ends in the middle
     BAD_CHECKSUM = "bad_checksum"  # its checksum doesn't match
@@ -84,7 +84,7 @@ class Recording:
     laps: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     lengths: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     track: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRACK), repr=False)
-    left_out: Mapping[str, int] = field(default_factory=dict)  # by column how many values of the file are no values
+    left_out: Mapping[str, int] = field(default_factory=dict)  # by column: how many entries of the file aren't values
     flags: frozenset[Flag] = frozenset()
 
     def __post_init__(self) -> None:
@@ -96,9 +96,9 @@ class Recording:
 class DecodedFile:
     """The content of a file. `kind`: activity, course, route, workout, settings …
 
-    `problem`: why nothing or only a part was read; `unknown`: fields that no column holds, with their counts.
-    `limited`: the limits that stopped the reading, by their names in `ImportLimits`, with their values.
-    `left_out`: what surely is no recording, by kind (route, course), with its count.
+    `problem`: why nothing or only a part was read; `unknown`: fields without a column, with their counts. `limited`:
+    the limits that stopped the reading, by their names in `ImportLimits`, with their values. `left_out`: content that
+    certainly isn't a recording, by kind (route, course), with its count.
     """
 
     format: Format | None
@@ -114,7 +114,7 @@ VERSION = 3  # of the reading; raising it makes the next run read every file aga
 
 
 class ClockBy(StrEnum):
-    """Whose clock the local start is by."""
+    """The source of the clock for the local start."""
 
     PLACE = "place"  # the zone of the first position
     FILE = "file"  # the offset that the device or program wrote
@@ -122,7 +122,7 @@ class ClockBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The athlete's clock when a recording began: IANA's zone, local minus UTC in seconds, and by whom that is known."""
+    """The athlete's clock when a recording began: IANA's zone, local minus UTC in seconds, and the source of that knowledge."""
 
     timezone: str | None = None
     utc_offset_s: float | None = None
@@ -132,7 +132,7 @@ class Clock:
 class RecordingSummary(BaseModel, frozen=True):
     """A `Recording` without its track, and its `Clock`. `track`: `track_facts` of its points.
 
-    `device_utc_offset_s`: what the file says of its clock, where that is not believed.
+    `device_utc_offset_s`: the offset in the file, if it is not believed.
     """
 
     place: int
@@ -169,7 +169,7 @@ NOT_RECORDED = {
     "workout": "It is a planned workout, and no recording.",
 }
 PLANS = frozenset({_PLANNED, NOT_RECORDED["course"]})
-"""Why there is no activity in a file, where nothing is missing."""
+"""Why a file has no activity, although nothing is missing."""
 
 
 class Reading(BaseModel, frozen=True):
@@ -194,21 +194,21 @@ class Reading(BaseModel, frozen=True):
 
     @property
     def remark(self) -> str | None:
-        """What to say when the file was read: its problem, or the plans that were left out."""
+        """What to report after reading: the problem, or the plans that were left out."""
         if self.problem is None and self.left_out and self.recordings:
             return f"Left out: {', '.join(counted(count, f'planned {kind}') for kind, count in self.left_out.items())}."
         return self.problem or (self.why_no_activity if self.left_out else None)
 
     @property
     def why_no_activity(self) -> str | None:
-        """Why there is no activity in it, as a sentence; None where there is one."""
+        """Why it has no activity, as a sentence; None if it has one."""
         if self.recordings:
             return None
         told = _PLANNED if self.left_out and self.kind == "route" else NOT_RECORDED.get(self.kind)
         return self.problem or told or f"It is a device's file of the kind {self.kind}, and no recording."
 
     def is_all_within(self, limits: ImportLimits) -> bool:
-        """Whether reading the file again with these limits would bring nothing more."""
+        """Whether reading the file again with these limits would give nothing more."""
         return all(getattr(limits, name) <= value for name, value in self.limited.items())
 
 
@@ -241,7 +241,7 @@ _MADE = {"recordings", "utc_offset_s", "summary", "laps", "lengths", "left_out",
 
 
 def _as_it_is(read: DecodedFile | Recording, kept: type[BaseModel]) -> dict[str, Any]:
-    """The values that both records have under one name."""
+    """The values of fields that both records have."""
     return {name: getattr(read, name) for name in kept.model_fields if name not in _MADE and hasattr(read, name)}
 
 
@@ -254,7 +254,7 @@ _OF_SENSORS = {
 
 
 def believed(fields: Mapping[str, Any], track: pl.DataFrame) -> dict[str, Any]:
-    """What a device sums up, of a session or a lap, without the numbers of a sensor that said nothing, such as a mean of 0."""
+    """A device's totals of a session or a lap, without numbers of a sensor that recorded nothing, such as a mean of 0."""
     silent = set()
     for column, names in _OF_SENSORS.items():
         (low, high), is_recorded = BELIEVABLE[column], track[column].count() > 0
@@ -264,7 +264,7 @@ def believed(fields: Mapping[str, Any], track: pl.DataFrame) -> dict[str, Any]:
 
 
 def track_facts(track: pl.DataFrame) -> dict[str, Any]:
-    """Start, end, extremes and means of a track's points, by SummaryActivity's names; without those that no point has."""
+    """Start, end, extremes and means of a track's points, by SummaryActivity's names; without values that no point has."""
     placed = track.select("latitude", "longitude").drop_nulls()
     facts: dict[str, Any] = {}
     if not placed.is_empty():

@@ -1,7 +1,7 @@
-"""Exports of services whose activities are in no form that is read: how each is known, and what to export instead. Pure.
+"""Exports of services in forms that can't be imported: how to recognise each, and what to export instead. Pure.
 
-A file is known by marks in it, keys of JSON or titles of a CSV, whatever its name. A service is added as rows of the table beside
-this file; a further row of the same has the advice of its first.
+A file is recognised by marks in it, keys of JSON or titles of a CSV, whatever its name. To add a service, add rows to
+the table in this folder; a further row of the same kind takes the advice of its first.
 """
 
 import csv
@@ -15,7 +15,9 @@ _LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class UnreadExport:
-    """A kind of file. `what`: its name, with the service's; `marks`: all of them are in it; `advice`: what to export instead."""
+    """A kind of file. `what`: its name, with the service's; `marks`: texts that must all be in it; `advice`: what to
+    export instead.
+    """
 
     what: str
     ending: str
@@ -24,7 +26,7 @@ class UnreadExport:
 
 
 def unread_export(name: str, body: bytes) -> UnreadExport | None:
-    """Which kind a file is of; None: of none that is known."""
+    """The known kind of a file, or None."""
     ending = name.lower().rpartition(".")[2]
     if ending == "csv":
         body = b"\n".join(body[:_HEAD].replace(b"\0", b"").splitlines()[:_LINES])

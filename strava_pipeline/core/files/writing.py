@@ -25,7 +25,7 @@ _IN_XML = str.maketrans({code: " " for code in range(32) if chr(code) not in "\t
 
 @dataclass(frozen=True, slots=True)
 class Titled:
-    """What a file says of an activity besides its points: its title, and its sport as Strava names it."""
+    """What a file states besides the points: the activity's title, and its sport as Strava names it."""
 
     name: str | None = None
     sport: str | None = None
@@ -65,7 +65,7 @@ def _gpx_point(segment: Any, row: Mapping[str, Any]) -> None:
 def tcx(points: pl.DataFrame, activity: Titled) -> bytes:
     """A TCX file of the points (columns of `tracks`, in order), a lap for each part; without points that have no time.
 
-    Raises ValueError where no point has a time, which TCX asks for.
+    Raises ValueError if no point has a time, which TCX requires.
     """
     timed = points.filter(pl.col("recorded_at").is_not_null())
     if timed.is_empty():
@@ -129,7 +129,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """As short as it reads back the same, never with an exponent, which XML's decimals lack."""
+    """The shortest text that reads back as the same number, never with an exponent, which XML's decimals lack."""
     return f"{value:.9f}".rstrip("0").rstrip(".") if value else "0"
 
 

@@ -1,4 +1,4 @@
-"""Who the athlete was when: the dated entries [[athlete]] of goals.toml, and the zones that follow from them. Pure.
+"""The athlete's values over time: the dated entries [[athlete]] of goals.toml, and the zones that follow from them. Pure.
 
 [[athlete]]
 since = 2024-03-01                                   # holds from this local day on
@@ -24,13 +24,13 @@ from typing import Any
 
 from strava_pipeline.core.sports import ALL, SPORTS
 
-# Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3: seven levels by power, of which five have a range
+# Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 3: seven levels by power, five of them with a range
 # of heart rates. Shares of the threshold at which each level after the first begins.
 POWER_SHARES = (0.55, 0.75, 0.90, 1.05, 1.20, 1.50)
 HEARTRATE_SHARES = (0.68, 0.83, 0.94, 1.05)
 RIDE, RUN = "ride", "run"
 _WEIGHT, _PACE = "weight_kg", "threshold_pace"
-_RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete is none
+_RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete isn't
     "ftp": (30.0, 700.0, "W"),
     "threshold_heartrate": (60.0, 230.0, "bpm"),
     _WEIGHT: (20.0, 300.0, "kg"),
@@ -45,7 +45,7 @@ _UNSAID = {
     **dict.fromkeys(("threshold_heartrate", "heartrate_zones", "max_heartrate", "resting_heartrate"), ALL),
     _PACE: RUN,
 }
-"""The group of a value that stands without one."""
+"""The group of a value given without one."""
 _PACE_FORM = re.compile(r"(\d?\d):([0-5]\d)(?:\s*/\s*(km|mi|mile))?")
 _MOST_ZONES = 9  # of limits: ten zones
 _KM_PER_MILE = 1.609344  # international yard and pound agreement, 1959
@@ -54,8 +54,8 @@ _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone after the first begins, in
-    W and bpm.
+    """The athlete's values for a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone
+    after the first begins, in W and bpm.
     """
 
     ftp: float | None = None
@@ -69,9 +69,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class AthleteFrom:
-    """What holds from the local day `since` to the day before `until` (None: until today).
+    """The values from the local day `since` to the day before `until` (None: until today).
 
-    `weight_kg` in kg; None: not known. `groups`: by group of sports, those of which something is known.
+    `weight_kg` in kg, or None if unknown. `groups`: values by group of sports; groups without values are absent.
     """
 
     since: date
@@ -102,7 +102,7 @@ def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
 
 
 def has_ungrouped_power(entries: Any) -> bool:
-    """Whether usable entries have power without a group of sports, which counts for rides."""
+    """Whether usable entries give power without a group of sports; it then counts for rides."""
     return any(not isinstance(entry.get(name, {}), Mapping) for entry in entries for name in ("ftp", "power_zones"))
 
 
@@ -150,7 +150,7 @@ def _value(place: str, name: str, value: Any, faults: list[str]) -> float | tupl
 
 
 def _held(given: dict[date, dict[str, Any]]) -> tuple[AthleteFrom, ...]:
-    """Each entry completed by what earlier ones said."""
+    """Each entry with the values of earlier entries that it doesn't replace."""
     days = sorted(given)
     found, weight = [], None
     held: dict[str, dict[str, Any]] = {name: {} for name in _UNSAID}

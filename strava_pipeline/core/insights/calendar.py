@@ -16,7 +16,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A day. `level` 0 is no activity, 1 to 4 are quarters of the active days, by time; `text` is shown at the pointer."""
+    """A day. `level` 0 is without an activity, 1 to 4 are quarters of the active days, by time; `text`: shown at the pointer."""
 
     x: int
     y: int
@@ -36,7 +36,7 @@ class Calendar:
 
 
 def calendar(summary: YearSummary) -> Calendar:
-    """All days of a year; several groups of a day are one square."""
+    """All days of a year; several groups on a day share one square."""
     number, begins = summary.number, summary.week_begins
     by_day: dict[date, list[Day]] = {}
     for day in summary.days:

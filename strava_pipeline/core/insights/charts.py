@@ -1,4 +1,4 @@
-"""The charts of a year as geometry for SVG: a measure beside its goals and the year before, by day or by month; fitness.
+"""The charts of a year as geometry for SVG: a measure with its goals and the year before, by day or by month; fitness.
 
 All have one size, so that type and lines look the same in each. The markup stands in page/.
 """
@@ -25,11 +25,11 @@ from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.text import templates
 
 WIDTH, HEIGHT = 520, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, in the larger type of a phone, too
+LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, including a phone's larger type
 _TICKS = 6  # at most, on the upper axis
-_EDGE = 8  # units beside a chart whose lines have no names
-_APART = 18  # units between two labels that can both be read, on a phone, too
-_LEAST_BAR = 0.05  # units: a sum of what is nothing may differ from it in the last digits
+_EDGE = 8  # units next to a chart whose lines have no names
+_APART = 18  # units between two labels so that both can be read, even on a phone
+_LEAST_BAR = 0.05  # units: a sum of zeros may differ from 0 in the last digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line over the days: `points` as SVG has them; `kind`: its class in charts.css; its name and where that stands."""
+    """A line over the days: `points` in SVG's form; `kind`: its class in charts.css; its name, and the name's position."""
 
     kind: str
     points: str
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A month of a year. `kind`: its class, `line` of the year itself, `before` of the year before; `text`: what it says."""
+    """A month's bar. `kind`: its class, `line` for the year itself, `before` for the year before; `text`: its label."""
 
     kind: str
     left: float
@@ -62,11 +62,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over the days of a year, or bars of its months.
+    """Lines over the days of a year, or bars for its months.
 
     Args:
         now: the end of the first line, marked.
-        bars: those of the year before on the left of each pair; `bar`: their width.
+        bars: of each pair, the bar of the year before is on the left; `bar`: their width.
     """
 
     title: str
@@ -86,7 +86,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """From a day's place in the year (1 to `days`; 0: its beginning) and an amount to units of the SVG."""
+    """Converts a day's number (1 to `days`; 0: the beginning of the year) and an amount to units of the SVG."""
 
     days: int
     lowest: float
@@ -99,7 +99,7 @@ class _Axes:
         return HEIGHT - BOTTOM - (amount - self.lowest) / (self.highest - self.lowest) * (HEIGHT - BOTTOM - TOP)
 
     def ticks(self, step: float) -> tuple[Label, ...]:
-        """Those of the upper axis."""
+        """The ticks of the upper axis."""
         places = range(ceil(self.lowest / step), floor(self.highest / step) + 1)
         return tuple(Label(self.up(place * step), f"{place * step:,.10g}") for place in places)
 
@@ -113,7 +113,7 @@ def chart_svg(each: PacedMeasure, year: Year, units: Units) -> str:
 
 
 def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | None = None) -> Chart:
-    """A measure of a group over the year, its goals, and the same of the year before. `series` hold a value for each day."""
+    """A measure of a group over the year, its goals, and the year before. `series` hold a value for each day."""
     unit, sign = scaled(each.measure, 1.0, units)
     last = before.total if before is not None else 0.0
     highest = max([each.total, each.projected, last, *(goal.goal for goal in each.goals)]) * unit
@@ -141,7 +141,7 @@ def year_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasur
 
 
 def month_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | None = None) -> Chart:
-    """A measure of a group by month, beside the same of the year before. `series` hold a value for each day."""
+    """A measure of a group by month, with the year before. `series` hold a value for each day."""
     unit, sign = scaled(each.measure, 1.0, units)
     years = [("line", year.number, _by_month(each.series, year.number))]
     if before is not None:
@@ -174,7 +174,7 @@ def month_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasu
 
 
 def _by_month(series: Sequence[float], number: int) -> dict[int, float]:
-    """What came to the sum of each month, 1 to 12, that has begun."""
+    """The amount of each month that has begun, 1 to 12."""
     ends = [(date(number, month, monthrange(number, month)[1]) - date(number, 1, 1)).days for month in range(1, 13)]
     sums = [0.0, *(series[min(end, len(series) - 1)] for end in ends)]
     return {month: sums[month] - sums[month - 1] for month in range(1, 13)}
@@ -229,7 +229,7 @@ def _line(kind: str, axes: _Axes, points: Sequence[tuple[float, float]], label: 
 
 
 def _labelled(axes: _Axes, named: Sequence[tuple[str, list[tuple[float, float]], str]]) -> tuple[Line, ...]:
-    """The lines with their names, each of which stands where its line ends, or above the one that stands there."""
+    """The lines with their names. Each name stands at its line's end, or above a name that is already there."""
     upwards = sorted(named, key=lambda each: each[1][-1][1])
     lines, taken = [], float("inf")
     for kind, points, text in upwards:
@@ -246,7 +246,7 @@ def _months(axes: _Axes, first: date) -> tuple[Label, ...]:
 
 
 def _corners(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points without those inside a level stretch, which days of rest leave."""
+    """The points without those inside a level stretch, which rest days leave."""
     if len(points) < 3:
         return [*points]
     inner = [

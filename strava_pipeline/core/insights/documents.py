@@ -1,7 +1,7 @@
-"""A year's insights as records and as JSON: what `insights` prints, `report` draws, and data/insights/<year>/ keeps.
+"""A year's insights as records and as JSON: printed by `insights`, drawn by `report`, and kept in data/insights/<year>/.
 
 Records are in metres and seconds; None is unknown. Two of the files have the shape of an older system: a choice of
-sports (setting STRAVA_INSIGHT_SPORTS) in miles by that system's own factor. `pacing.json` holds every group in metres
+sports (setting STRAVA_INSIGHT_SPORTS), in miles by that system's own factor. `pacing.json` holds every group in metres
 and seconds. docs/formats.md describes all shapes.
 """
 
@@ -35,10 +35,10 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The best of the year; `all_time`: also of all years.
+    """The best of the year; `all_time`: also the best of all years.
 
-    `value` is in `unit`, m or s; a negative `activity_id` is no id of Strava's. `by_api`: Strava's API gave the activity.
-    `told_by`, `measured_by`, `at_most`: as in `records`.
+    `value` is in `unit`, m or s; a negative `activity_id` isn't an id of Strava's. `by_api`: Strava's API gave the
+    activity. `told_by`, `measured_by`, `at_most`: as in `records`.
     """
 
     group: str
@@ -66,9 +66,9 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Eddington:
-    """The Eddington numbers of a group, of the year and of all years.
+    """The Eddington numbers of a group, for the year and for all years.
 
-    `days_to_next`: days that the next number of all years still needs.
+    `days_to_next`: days still missing for the next number of all years.
     """
 
     group: str
@@ -104,7 +104,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadDay:
-    """Fitness, fatigue and form on a day; `load`: the day's sum, None where none was measured; `methods`: what it is by."""
+    """Fitness, fatigue and form on a day; `load`: the day's sum, or None if none was measured; `methods`: how it was measured."""
 
     on_day: date
     fitness: float
@@ -116,11 +116,11 @@ class LoadDay:
 
 @dataclass(frozen=True, slots=True)
 class YearSummary:
-    """Everything about a year. `before`: the pace of the year before it; `load`: None where there is none.
+    """Everything about a year. `before`: the pace of the year before it; `load`: None if unknown.
 
-    `sports`: what the summary is limited to, in the user's words; `year`: None where the year has not begun. `undated`, `later`,
-    `others`: activities left out because they have no date, a date after tomorrow, or another athlete. `without_moving_time`,
-    `without_climb`: activities of the year that are in no sum of these, as nothing says them.
+    `sports`: the sports it is limited to, in the user's words; `year`: None if the year has not begun. `undated`,
+    `later`, `others`: activities left out because they have no date, a date after tomorrow, or another athlete.
+    `without_moving_time`, `without_climb`: activities of the year that these sums lack, because the value is unknown.
     """
 
     number: int
@@ -150,13 +150,13 @@ class YearSummary:
     week_begins: int = 0  # Monday
 
     def day(self, on: date) -> str:
-        """A day, as it is to be written."""
+        """A day in the user's date format."""
         return day_text(on, self.dates)
 
 
 @dataclass(frozen=True, slots=True)
 class CountedDay:
-    """A local day with activities of the chosen sports. `ids` in the order of their starts; None: no distance was measured."""
+    """A local day with activities of the chosen sports. `ids` in the order of their starts; None if no distance was measured."""
 
     on: date
     ids: tuple[int, ...]
@@ -174,7 +174,7 @@ def summary_activities(days: Iterable[CountedDay]) -> dict[str, Any]:
 
 
 def distances(days: Iterable[CountedDay], year: Year | None) -> dict[str, Any]:
-    """The document distances.json: cumulative miles, a point a day from 1 January; none for a year that has not begun."""
+    """The document distances.json: cumulative miles, a point a day from 1 January; empty for a year that has not begun."""
     if year is None:
         return {"distance_traveled": []}
     miles = {day.on: day.miles for day in days}
@@ -228,9 +228,7 @@ _SIGNS = {"mi": "miles", "h": "hours"}
 
 
 def headline(days: Sequence[Day], paced: Iterable[PacedMeasure], units: Units) -> dict[str, float]:
-    """The numbers that stand for a year, by name with their unit: totals, and for each goal of the user the distance to
-    its line.
-    """
+    """The main numbers of a year, by name with their unit: totals, and for each of the user's goals the distance to its line."""
     found: dict[str, float] = {"active_days": float(len({day.on for day in days}))}
     for each in paced:
         amount, sign = scaled(each.measure, each.total, units)

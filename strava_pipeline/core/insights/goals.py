@@ -1,4 +1,4 @@
-"""What is counted toward a goal, in which units; the goals of goals.toml; and amounts as people read them.
+"""The measures of goals and their units, the goals of goals.toml, and amounts as people read them.
 
 The warehouse has metres and seconds. `read_goals` gets the parsed text of goals.toml and gives goals, or all faults:
 
@@ -12,7 +12,7 @@ distance_km = 5000      # or several: [4800, 5000]
 count = 200
 [[athlete]]             # dated values of the athlete: athlete.py
 [service."Domane".chain]    # services of gear: services.py
-[[privacy.zones]]           # places that nobody else is to see: core/privacy.py
+[[privacy.zones]]           # places hidden from others: core/privacy.py
 """
 
 import re
@@ -34,10 +34,10 @@ METRES_PER_FOOT = 0.3048
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a goal counts.
+    """A quantity that goals count.
 
-    `name`: as in JSON and the warehouse, with its unit; `goals`: its names in goals.toml, with their size in that
-    unit.
+    `name`: as in JSON and the warehouse, with its unit; `goals`: its names in goals.toml, each with its unit's size in
+    the measure's unit.
     """
 
     name: str
@@ -72,20 +72,20 @@ Units = Literal["km", "miles"]
 WeekStart = Literal["monday", "sunday", "saturday"]
 Dates = Literal["d mmm yyyy", "yyyy-mm-dd", "dd.mm.yyyy", "dd/mm/yyyy", "mm/dd/yyyy"]
 USUAL_DATES: Dates = "d mmm yyyy"
-_LARGEST = 1e9  # of any unit: nobody does more, and no sum of it overflows
+_LARGEST = 1e9  # in any unit: nobody does more, and no sum overflows
 _YEARS = range(1970, 2101)
 
 
 class GoalsError(ValueError):
-    """What is wrong in goals.toml: a line per fault, each naming the place."""
+    """The faults of goals.toml: a line per fault, each naming the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, least first.
+    """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, ascending.
 
-    `athlete`: what holds from which day on; `ungrouped_power`: some of it names no group of sports, and counts for rides.
-    `services`: of gear, by gear and name. `zones`: what nobody else is to see.
+    `athlete`: the values from each day on; `ungrouped_power`: some power names no group of sports, and counts for
+    rides. `services`: of gear, by gear and name. `zones`: the privacy zones.
     """
 
     units: Units | None = None
@@ -103,11 +103,11 @@ class Goals:
         return {"monday": 0, "saturday": 5, "sunday": 6}[self.week_starts]
 
     def of(self, year: int, group: str, measure: str) -> tuple[float, ...]:
-        """The goals of the year itself, else those of every year."""
+        """The goals of the year itself, or else those for every year."""
         return self.all.get((year, group, measure)) or self.all.get((None, group, measure), ())
 
     def limited_to(self, groups: Collection[str]) -> "Goals":
-        """Only the goals of `groups`: for a group that is counted in part, progress is unknown."""
+        """The goals of `groups` only: a group that is counted in part has unknown progress."""
         return replace(self, all={key: amounts for key, amounts in self.all.items() if key[1] in groups})
 
 
@@ -149,11 +149,11 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "week_starts": get_args(WeekStart),
     "dates": get_args(Dates),
 }
-"""What may stand in goals.toml for how pages and reports show things, by its name there."""
+"""The allowed display options of goals.toml, by their names there."""
 
 
 def _chosen(document: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """Those of CHOICES that are set."""
+    """The options of CHOICES that are set."""
     found = {name: document[name] for name in CHOICES if name in document}
     for name, value in found.items():
         if value not in CHOICES[name]:
@@ -211,7 +211,7 @@ def _amounts(value: Any) -> list[float] | None:
 
 
 def scaled(measure: str, amount: float, units: Units) -> tuple[float, str]:
-    """An amount of a measure in the unit in which it is shown, and the sign of that unit."""
+    """An amount of a measure in the unit in which it is shown, and that unit's symbol."""
     if measure == "distance_m":
         return (amount / 1000, "km") if units == "km" else (amount / METRES_PER_MILE, "mi")
     if measure == "elevation_gain_m":
@@ -244,7 +244,7 @@ def record_name(record: str) -> str:
 
 
 def speed(metres_a_second: float | None, group: str, units: Units) -> str:
-    """`25.1 km/h`; of groups on foot the pace, `5:03 /km`; of swimming `1:45 /100 m`."""
+    """A speed: `25.1 km/h`; on foot the pace, `5:03 /km`; for swimming `1:45 /100 m`."""
     if not metres_a_second or not isfinite(metres_a_second) or metres_a_second < 0:
         return NOTHING
     length, unit = (1000.0, "km") if units == "km" else (METRES_PER_MILE, "mi")
@@ -258,7 +258,7 @@ def speed(metres_a_second: float | None, group: str, units: Units) -> str:
 def record_text(value: float, unit: str, record: str, units: Units, group: str = "", at_most: bool = False) -> str:
     """The value of a record: `102 km`, `2,310 m`; a time as `41:05`, and with its `group` `41:05 · 4:06 /km`. `unit`: m or s.
 
-    `at_most`: it took longer over a greater distance, and less over this one: `≤ 41:05`.
+    `at_most`: the time is an upper bound, because it was measured over a greater distance: `≤ 41:05`.
     """
     if unit == "s":
         if at_most:
@@ -274,7 +274,7 @@ def group_name(group: str) -> str:
 
 
 def day_text(day: date | None, dates: Dates = USUAL_DATES) -> str:
-    """A date: `5 Mar 2026`, or as `dates` says; a dash for none."""
+    """A date: `5 Mar 2026`, or in the format `dates`; a dash for None."""
     if day is None:
         return NOTHING
     words = {"mmm": MONTHS[day.month - 1], "yyyy": f"{day.year:04}", "mm": f"{day.month:02}", "dd": f"{day.day:02}"}

@@ -1,6 +1,7 @@
-"""Where a year's activities went, as squares of an SVG: the region with most cells. Positions: never without a yes.
+"""A map of a year's activities as squares of an SVG: the region with most cells. Shows positions, so only with consent.
 
-The ground is plain, and nothing says where on Earth it is. Cells in privacy zones are left out before anything is drawn.
+The ground is plain, and nothing says where on Earth it is. Cells in privacy zones are left out before anything is
+drawn.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ LONGEST = 480  # squares on the longer side
 _REGION = 9  # zoom of the tiles that a region is made of: 50 km at 50° north
 
 Cell = tuple[int, int, int]
-"""x and y of a web map's tile, and how many activities came through it."""
+"""x and y of a web map's tile, and the number of activities through it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class HeatPicture:
 
 
 def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] = ()) -> HeatPicture | None:
-    """The picture of the region with most cells; None: there is no cell outside the zones. `zoom`: of the cells."""
+    """The picture of the region with most cells, or None if no cell lies outside the zones. `zoom`: of the cells."""
     shown = [cell for cell in cells if not any(touches(zone, *cell[:2], zoom) for zone in zones)]
     if not shown:
         return None
@@ -53,7 +54,7 @@ def heat_picture(cells: Iterable[Cell], zoom: int, zones: Sequence[PrivacyZone] 
 
 
 def _region(cells: Sequence[Cell], zoom: int) -> list[Cell]:
-    """The cells in the tile of the region's zoom with most of them, and in its neighbours."""
+    """The cells in the fullest tile of the region's zoom, and in its neighbours."""
     size = 2 ** max(zoom - _REGION, 0)
     count = Counter((x // size, y // size) for x, y, _ in cells)
     (column, row), _ = max(count.items(), key=lambda each: (each[1], each[0]))
@@ -61,7 +62,7 @@ def _region(cells: Sequence[Cell], zoom: int) -> list[Cell]:
 
 
 def _path(squares: dict[tuple[int, int], int], level: int) -> str:
-    """The squares of a level, a stroke for each row of neighbours."""
+    """The path of a level's squares, a stroke for each row of neighbours."""
     found = []
     held = sorted(place for place, activities in squares.items() if _level(activities) == level)
     for row, places in groupby(held, key=lambda place: place[0]):

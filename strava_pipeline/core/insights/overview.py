@@ -1,4 +1,4 @@
-"""A year in a few numbers, each beside the year before it by the same day: what the dashboard's first page shows."""
+"""A year in a few numbers, each with the year before it by the same day; shown on the dashboard's first page."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from strava_pipeline.core.sports import ALL
 
 @dataclass(frozen=True, slots=True)
 class YearNumber:
-    """A measure of all sports, as texts. `before`: of the year before, by the same day; None: it had none of that.
+    """A measure of all sports, as texts. `before`: the year before, by the same day, or None if it had none.
 
-    `apart`: how far the two are from each other; None: not at all. `is_more`: this year has as much or more.
+    `apart`: the difference between the two, or None if they are equal. `is_more`: this year has as much or more.
     """
 
     title: str

@@ -1,8 +1,8 @@
-"""A year against its goals, day by day: what each group of sports did, and the formulas. Days count from 1 (1 January).
+"""A year against its goals, day by day: the amounts of each group of sports, and the formulas. Days count from 1 (1 January).
 
-y_k is the amount at the end of day k of D (365 or 366), in any one unit; n is the last day with data, the series
-being carried forward to today. Formulas as in the system whose two files are kept up: ADR 0028 names them and their
-worked examples.
+y_k is the amount at the end of day k of D (365 or 366), in any one unit; n is the last day with data, and the series is
+carried forward to today. The formulas are those of the system whose two files are kept up: ADR 0028 names them and
+their worked examples.
 """
 
 import math
@@ -73,7 +73,7 @@ class GoalProgress:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a group of sports did on a local day. `ids` in the order of their starts; None: that amount was not measured."""
+    """A group's amounts on a local day. `ids` in the order of their starts; None: that amount was not measured."""
 
     on: date
     group: str
@@ -89,8 +89,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class PacedMeasure:
-    """A measure of a group over the year: `series` is y_1 … y_n; `own`: the user set the goals, else they follow from
-    the projection.
+    """A measure of a group over the year: `series` is y_1 … y_n; `own`: the user set the goals, otherwise they follow
+    from the projection.
     """
 
     group: str
@@ -159,14 +159,14 @@ def _amounts(days: Iterable[Day]) -> dict[tuple[str, str], dict[date, float]]:
 
 
 def latest_day(today: date) -> date:
-    """The last day that an activity may have: in the east it is tomorrow already. A later one has a wrong clock."""
+    """The last day that an activity may have: tomorrow, because it has begun in the east. A later date has a wrong clock."""
     return today + timedelta(days=1) if today < date.max else today
 
 
 def year_until(number: int, today: date, last_active: date | None) -> Year | None:
-    """The year up to today, to its end where it is over, or to its last activity where that is tomorrow's (`latest_day`).
+    """The year up to today, to its end if it is over, or to its last activity if that is tomorrow's (`latest_day`).
 
-    None: the year has not begun and has no activity.
+    None if the year has not begun and has no activity.
     """
     until = min(max(today, last_active or today), date(number, 12, 31))
     return Year(number, until) if until.year == number else None
@@ -196,7 +196,7 @@ def pacing(series: Sequence[float], place: int) -> float:
 
 
 def required(goal: float, series: Sequence[float], place: int, length: int) -> float:
-    """The amount that each remaining day needs; 0 at the end of the year and where the goal is reached."""
+    """The amount that each remaining day needs; 0 at the end of the year, or once the goal is reached."""
     if place >= length or _reaches(series[place - 1], goal):
         return 0.0
     return (goal - series[place - 1]) / (length - place)
@@ -208,12 +208,16 @@ def achieved_on(goal: float, series: Sequence[float], year: Year) -> date | None
 
 
 def _reaches(amount: float, goal: float) -> bool:
-    """Whether an amount is at least a goal, but for the last digits that sums of doubles lose."""
+    """Whether an amount is at least a goal, up to the rounding errors of sums of doubles."""
     return amount >= goal * (1 - 1e-9)
 
 
 def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:
-    """Three goals for an athlete without any: the projection rounded up to the next `step`, and one step on either side."""
+    """Three goals for an athlete without any: the projection rounded up to the next `step`, and one step on either side.
+
+    >>> default_goals(1234, 100)
+    [1200, 1300, 1400]
+    """
     if projected <= 0:
         return []
     middle = math.ceil(projected / step) * step
@@ -223,8 +227,8 @@ def default_goals(projected: float, step: float = DEFAULT_STEP) -> list[float]:
 def momentum(amounts: Mapping[date, float], year: Year) -> float | None:
     """The change of the pace, in percent of the mean pace per week; None with too few active days.
 
-    Each two neighbours of the last active days give a pace, placed halfway between them; the slope is that of a
-    linear regression.
+    Each two neighbours of the last active days give a pace, placed halfway between them; the slope is that of a linear
+    regression.
     """
     active = sorted(day for day, amount in amounts.items() if amount > 0 and day <= year.until)
     recent = active[-RECENT_DAYS:]

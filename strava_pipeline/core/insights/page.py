@@ -1,4 +1,4 @@
-"""A year as one HTML page that needs nothing else, no script, no network: what stands on it, as texts.
+"""A self-contained HTML page of a year, without scripts or network: its contents, as texts.
 
 The markup stands in page/ and escapes everything. No positions, and no titles of activities unless they are given.
 """
@@ -37,7 +37,7 @@ _ORDER = {
 
 
 def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, heat: HeatPicture | None = None) -> str:
-    """The page of a year. `names`: titles of activities by id, and `heat`: a map; either is private, and the page says so."""
+    """The page of a year. `names`: titles of activities by id; `heat`: a map; both are private, and the page says so."""
     values = year_values(summary, names=names)
     views, groups = year_views(summary), sports_of(summary)[: MOST_SPORTS + 1]
     chosen = {
@@ -51,7 +51,7 @@ def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, h
 
 
 def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:
-    """What the page of a year says, as texts by the names of the templates; without charts and map."""
+    """The contents of a year's page, as texts by the names of the templates; without charts and map."""
     units = summary.units
     return {
         "number": summary.number,
@@ -90,7 +90,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
 
 
 def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:
-    """The measures that get a chart: those with a goal of the user, else the distance of the groups with most time."""
+    """The measures that get a chart: those with a goal of the user, or else the distance of the groups with most time."""
     with_goals = [each for each in paced if each.own]
     if with_goals:
         return with_goals[:MOST_CHARTS]
@@ -123,12 +123,12 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
 
 
 def _paced(measure: str, amount: float, units: Units) -> str:
-    """An amount beside a goal; activities are whole ones, and named: `6 activities`."""
+    """An amount next to a goal; activities are whole numbers with a noun: `6 activities`."""
     return counted(round(amount), "activity") if measure == _COUNT else amount_text(measure, amount, units)
 
 
 def _required(measure: str, a_week: float, units: Units) -> str:
-    """What a goal still needs: `160 km a week`, `5 activities a week`, `1 activity every 3 weeks`."""
+    """The rate that a goal still needs: `160 km a week`, `5 activities a week`, `1 activity every 3 weeks`."""
     if measure != _COUNT:
         return f"{amount_text(measure, a_week, units)} a week"
     weeks = floor(1 / a_week)
@@ -203,12 +203,12 @@ def _in_order(records: Sequence[Record], group: str) -> list[Record]:
 
 
 def record_place(record: str) -> int:
-    """Where a kind of record stands among the others: the longest first, then the fastest from short to long."""
+    """The rank of a kind of record: the longest first, then the fastest from short to long."""
     return _ORDER.get(record, len(_ORDER))
 
 
 def how_told(told_by: str, measured_by: str | None = None) -> str:
-    """How a best was measured, in a few words; empty for what an activity itself says."""
+    """How a best was measured, in a few words; empty for values of the activity itself."""
     by = "" if told_by == "activity" else "Strava" if told_by == "best_effort" else told_by
     how = {"device": "distance by the device", "lengths": "lengths of the pool", "virtual": "in a virtual world"}
     return ", ".join(filter(None, (by, how.get(measured_by or ""))))

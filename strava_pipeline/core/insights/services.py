@@ -1,4 +1,4 @@
-"""Which services a bike or a pair of shoes needs and when they were done: [service] of goals.toml. Pure.
+"""The maintenance that a bike or a pair of shoes needs, and when it was done: [service] of goals.toml. Pure.
 
 [service."Domane".chain]     # the gear's name, or its id; the service's name is free
 every_km = 3000              # or every_miles; and, or instead, every_hours in motion
@@ -18,7 +18,7 @@ _EXAMPLE = '[service."Domane".chain] with a line every_km = 3000'
 
 @dataclass(frozen=True, slots=True)
 class GearService:
-    """A service of a piece of gear: after how many metres or seconds in motion, and the local day when it was last done."""
+    """A service of a piece of gear: its interval in metres or seconds in motion, and the local day when it was last done."""
 
     gear: str
     service: str

@@ -1,4 +1,4 @@
-"""Days of a calendar as pages show them: the months of a year, weeks beside those of the year before, shades of active days.
+"""Days of a calendar for pages: the months of a year, weeks next to those of the year before, shades of active days.
 
 Pure dates and sums. Weeks begin on any day of the week: 0 is Monday, as in Python's calendar.
 """
@@ -17,7 +17,7 @@ _WEEK, _YEAR_BEFORE = timedelta(days=7), timedelta(weeks=52)
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What was done: activities, metres, seconds in motion, metres climbed, training load."""
+    """Totals: activities, metres, seconds in motion, metres climbed, training load."""
 
     activities: int = 0
     distance_m: float = 0.0
@@ -46,18 +46,18 @@ class Week:
 
 
 def first_of_week(day: date, begins: int) -> date:
-    """The first day of a day's week; weeks begin on the weekday `begins`."""
+    """The first day of the day's week; weeks begin on the weekday `begins`."""
     return day - timedelta(days=(day.weekday() - begins) % 7)
 
 
 def days_of_year(number: int, begins: int) -> tuple[date, date]:
-    """The first and the last day that the weeks of a year, and those of the year before beside them, are made of."""
+    """The first and the last day needed for the weeks of a year and those of the year before."""
     first, last = first_of_week(date(number, 1, 1), begins), first_of_week(date(number, 12, 31), begins)
     return first - _YEAR_BEFORE, last + _WEEK - timedelta(days=1)
 
 
 def weeks_of_year(number: int, by_day: Mapping[date, Sums], today: date, begins: int) -> dict[date, Week]:
-    """The weeks that a day of the year is in, by their first days, the newest first, without those that have not begun."""
+    """The weeks that touch a year, by their first days, the newest first, without weeks that have not begun."""
     by_week: dict[date, Sums] = {}
     for day, sums in by_day.items():  # two years of days at most
         first = first_of_week(day, begins)
@@ -77,7 +77,7 @@ def weeks_of_year(number: int, by_day: Mapping[date, Sums], today: date, begins:
 
 
 def months_of_year(number: int, begins: int) -> dict[str, list[list[date | None]]]:
-    """By month (2026-10) a row of days for each day of the week, a column a week; None: a day of another month."""
+    """By month (2026-10) a row for each day of the week, a column for each week; None for days of another month."""
     weeks = Calendar(begins)
     return {
         f"{number}-{month:02}": [
@@ -89,26 +89,26 @@ def months_of_year(number: int, begins: int) -> dict[str, list[list[date | None]
 
 
 def weeks_of_month(month: str, begins: int) -> list[list[date]]:
-    """The days of a month (2026-10), a row a week; the first and the last week are whole."""
+    """The days of a month (2026-10), a row for each week; the first and the last week are whole."""
     return Calendar(begins).monthdatescalendar(int(month[:4]), int(month[5:]))
 
 
 def weekdays(begins: int) -> list[int]:
-    """The days of the week in the order of a calendar, 0 for Monday."""
+    """The weekdays in the order of a calendar, 0 for Monday."""
     return [(begins + place) % 7 for place in range(7)]
 
 
 def total(sums: Iterable[Sums]) -> Sums:
-    """All of them together."""
+    """The sum of all of them."""
     return sum(sums, Sums())
 
 
 def shades(amounts: Mapping[date, float]) -> dict[date, int]:
-    """Of each day the quarter of all these days, by their amounts, that it is in: 1 to SHADES."""
+    """For each day, the quarter of all these days into which its amount falls: 1 to SHADES."""
     ordered = sorted(amounts.values())
     return {day: shade(amount, ordered) for day, amount in amounts.items()}
 
 
 def shade(amount: float, ordered: Sequence[float]) -> int:
-    """The quarter of some amounts, the least first, that one of them is in: 1 to SHADES."""
+    """The quarter of `ordered`, ascending amounts, into which an amount falls: 1 to SHADES."""
     return 1 + bisect_left(ordered, amount) * SHADES // len(ordered)

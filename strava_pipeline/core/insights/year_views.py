@@ -1,4 +1,4 @@
-"""What the charts of a year show: a measure of a group of sports, by day and by month, beside the year before.
+"""The charts of a year: a measure of a group of sports, by day and by month, next to the year before.
 
 A page shows one view at a time and switches between them; a report holds several.
 """
@@ -12,13 +12,13 @@ from strava_pipeline.core.insights.pacing import PacedMeasure
 from strava_pipeline.core.sports import ALL
 
 SHOWN = {"distance": "distance_m", "time": "moving_time_seconds", "climb": "elevation_gain_m"}
-"""What can be shown, by its name in addresses."""
-MOST_SPORTS = 4  # groups in a report, beside all together: each has a view of each measure
+"""The available measures, by their names in addresses."""
+MOST_SPORTS = 4  # groups in a report, besides all together: each has a view of each measure
 
 
 @dataclass(frozen=True, slots=True)
 class YearView:
-    """The charts of what is shown (of SHOWN) of a group of sports; none where it has nothing of that."""
+    """The charts of a measure (of SHOWN) for a group of sports; empty if the group lacks that measure."""
 
     show: str
     sport: str
@@ -26,7 +26,7 @@ class YearView:
 
 
 def sports_of(summary: YearSummary) -> list[str]:
-    """All sports together, then each group with time in motion or a distance, that with the most time first."""
+    """All sports together, then each group with time in motion or a distance, by time, longest first."""
     time = {each.group: each.total for each in summary.paced if each.measure == "moving_time_seconds"}
     groups = {each.group for each in summary.paced if each.total > 0 and each.measure in SHOWN.values()} - {ALL}
     return [ALL, *sorted(groups, key=lambda group: (-time.get(group, 0.0), group))]

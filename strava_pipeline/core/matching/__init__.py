@@ -1,1 +1,1 @@
-"""Which activities of several sources are one, and why: candidates, evidence, groups. Pure; their order does not matter."""
+"""Matching activities of several sources, with the reasons: candidates, evidence, groups. Pure; their order does not matter."""

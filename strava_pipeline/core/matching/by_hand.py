@@ -1,6 +1,7 @@
-"""Rows that a person wrote: which activities fit the minute, the length, the distance and the sport that they say. Pure.
+"""Rows that a person wrote: which activities fit their minute, length, distance and sport. Pure.
 
-A person writes down the clock on the wall, wherever that was: the zone of such a row is an assumption, its seconds are missing.
+A person writes down the clock on the wall, wherever that was: the zone of such a row is an assumption, its seconds are
+missing.
 """
 
 import polars as pl
@@ -20,7 +21,7 @@ _COLUMNS = ["id", "source", "sport_type", "trainer", "local_start", "elapsed", "
 
 
 def written_pairs(activities: pl.DataFrame) -> pl.DataFrame:
-    """The pairs of a row by hand and an activity that fits it: `id_a`, `id_b` (the smaller one first) and `fits_alone`.
+    """The pairs of a handwritten row and an activity that fits it: `id_a`, `id_b` (the smaller one first) and `fits_alone`.
 
     `fits_alone`: the row fits the activities of one effort only, and no other row of its source fits these.
     """
@@ -56,12 +57,12 @@ def _fits() -> pl.Expr:
 
 
 def as_far() -> pl.Expr:
-    """Whether two distances are one that a person rounded."""
+    """Whether two distances are equal after a person's rounding."""
     most = pl.max_horizontal("distance_a", "distance_b") * WRITTEN_DISTANCE.value
     return (pl.col("distance_a") - pl.col("distance_b")).abs() <= pl.max_horizontal(most, pl.lit(WRITTEN_METRES.value))
 
 
 def as_long() -> pl.Expr:
-    """Whether two lengths are one that a person wrote down; null where one is missing."""
+    """Whether two lengths are equal after a person's rounding; null if one is missing."""
     most = pl.max_horizontal("elapsed_a", "elapsed_b") * WRITTEN_LENGTH.value
     return (pl.col("elapsed_a") - pl.col("elapsed_b")).abs() <= pl.max_horizontal(most, pl.lit(WRITTEN_SECONDS.value))

@@ -1,4 +1,4 @@
-"""Pairs of activities worth a look: those that overlap in time, share a name or a day, or differ by a shifted clock. Pure.
+"""Candidate pairs of activities: they overlap in time, share a name or a day, or differ by a shifted clock. Pure.
 
 `ACTIVITY_COLUMNS` are the columns of the input; each pair is there once, the smaller id first.
 """
@@ -21,7 +21,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "id": pl.Int64(),
     "athlete_id": pl.Int64(),
     "source": pl.String(),
-    "title": pl.String(),  # only of what has no length and no distance
+    "title": pl.String(),  # only for activities without a length and a distance
     "sport_type": pl.String(),
     "trainer": pl.Boolean(),  # on a trainer or treadmill
     "start": pl.Float64(),  # s since 1970, UTC
@@ -38,19 +38,19 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "max_heartrate": pl.Float64(),
     "upload_id": pl.Int64(),
     "external_id": pl.String(),
-    "file_names": pl.List(pl.String()),  # of a file by itself, every one that it ever had
-    "contents": pl.List(pl.String()),  # hashes of what its files hold, unpacked
+    "file_names": pl.List(pl.String()),  # for a file without a row, every name that it ever had
+    "contents": pl.List(pl.String()),  # hashes of its files' unpacked contents
     "format": pl.String(),  # of its file
     "source_id": pl.String(),  # its source's own id
     "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
     "by_hand": pl.Boolean(),  # a person wrote it down
-    "not_counted": pl.Boolean(),  # its source says that it is in no total, such as a leg of another one
+    "not_counted": pl.Boolean(),  # its source says that no total includes it, such as a leg of another one
 }
 _BUCKET = 6 * 3600.0  # s
-_NUMBER = r"\d{7,}"  # in a name: somebody's id, if it is no date
+_NUMBER = r"\d{7,}"  # in a name: somebody's id, unless it is a date
 _DATE = r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}|\d{6})?$"
-_PUSHED = r"^(?<sender>[a-z][a-z0-9_]*)_push_(?<key>[0-9]+)$"  # Strava's name of what another service sent it
+_PUSHED = r"^(?<sender>[a-z][a-z0-9_]*)_push_(?<key>[0-9]+)$"  # Strava's name for another service's upload
 _KEYS = ["id_a", "id_b"]
 
 
@@ -82,9 +82,9 @@ def numbers() -> pl.Expr:
 
 
 def links() -> pl.Expr:
-    """What an activity is called at the sources that are known to have it, as source:id: at its own, and at those it names.
+    """The activity's ids at all sources that are known to have it, as source:id: its own source, and those that it names.
 
-    A source names another one in words of its own, or by the name of what that one sent it: acme_push_123.
+    A source names another one in words of its own, or by the name of an upload from that source: acme_push_123.
     """
     own = (
         pl.when(pl.col("id") > 0)
@@ -97,15 +97,15 @@ def links() -> pl.Expr:
 
 
 def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
-    """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`, `same_number`
-    and `same_name`.
+    """The pairs: `id_a`, `id_b`, whether they have the `same_content` and the `same_day`, and the `same_link`,
+    `same_number` and `same_name`.
 
-    The last three are null where there is none. A `same_link` is what both are called at one source, by the word of a source.
-    `fits_alone` is that of `written_pairs`, null for other pairs.
+    The last three are null if the two share none. A `same_link` is an id that both have at one source, as some source
+    says. `fits_alone` is that of `written_pairs`, null for other pairs.
 
-    Names and numbers count only between a file and an activity numbered by a source: two files in two folders may have one
-    name. The sessions of one file share its content and are still several activities. Two that one source numbers are a pair only
-    where their times overlap, and that source counts both.
+    Names and numbers count only between a file and an activity numbered by a source, because files in two folders may
+    have one name. The sessions of one file share its content and are still several activities. Two that one source
+    numbers are a pair only if their times overlap and that source counts both.
     """
     keyed = activities.select(
         "id",
@@ -165,7 +165,9 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one day and about one distance and length, one without a start; with `same_day`. Only where no third one fits."""
+    """Pairs of one day with similar distance and length, one of them without a start; with `same_day`. Only if no third
+    one fits.
+    """
     ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
     without_start = ridden.filter(pl.col("start").is_null(), _of_another_source())
     pairs = _pairs(without_start, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
@@ -201,12 +203,12 @@ def is_shifted() -> pl.Expr:
 
 
 def _of_another_source() -> pl.Expr:
-    """Whether an activity is not of the API, as at least one of each pair; the API numbers all of its own."""
+    """Whether an activity isn't from the API. Each pair has at least one such, because the API numbers all of its own."""
     return pl.col("by").is_null() | (pl.col("by") != "strava")
 
 
 def _pairs(others: pl.DataFrame, each: pl.DataFrame, keys: list[str], *, own: bool = False) -> pl.DataFrame:
-    """Pairs of `others` and `each` with the same keys; `own`: also of two that one source numbers."""
+    """Pairs of `others` and `each` with the same keys; `own`: also two that one source numbers."""
     names = [name for name in each.columns if name not in keys]
     left, right = ({name: f"{name}_{side}" for name in names} for side in "ab")
     return _once(others.rename(left).join(each.rename(right), on=keys), own)

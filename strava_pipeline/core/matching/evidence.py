@@ -1,9 +1,9 @@
 """The evidence that two activities are one: measured, weighed and judged. Weights and limits stand in rules.py. Pure.
 
-A pair is certain (linked by a source, or of one name or content), probable (time, distance, place and sport agree), doubtful
-(a person may know), or nothing, and left out. Where that isn't enough, the points of two recordings are compared
-second by second: one recording in two files is at one place in every second that both have; two devices are not, not
-even on one wrist.
+A pair is certain (linked by a source, or the same name or content), probable (time, distance, place and sport agree),
+doubtful (a person may know), or unrelated, and left out. If that isn't enough, the points of two recordings are
+compared second by second: one recording in two files has the same place in every second that both have; two devices
+don't, not even on one wrist.
 """
 
 from collections.abc import Callable
@@ -169,14 +169,14 @@ def _two_files() -> pl.Expr:
 
 
 def _of_logins() -> pl.Expr:
-    """Whether logins of the athlete showed both: who records two activities at one time has two devices."""
+    """Whether logins of the athlete showed both: an athlete with two activities at one time has two devices."""
     return pl.all_horizontal(~pl.col(f"source_{side}").is_in(list(IMPORTED)) for side in "ab")
 
 
 def _twice_there() -> pl.Expr:
-    """Whether one service has an effort twice, as two devices recorded it, or as a file that was sent twice.
+    """Whether one service has an effort twice: recorded by two devices, or as a file that was sent twice.
 
-    Two rows that a person wrote down may say noon of each.
+    Handwritten rows are exempt, since two of them may both say noon.
     """
     drawn = pl.any_horizontal(pl.col("sport_type_a", "sport_type_b").str.starts_with(VIRTUAL).fill_null(False))
     return (
@@ -189,12 +189,12 @@ def _twice_there() -> pl.Expr:
 
 
 def _one_recording() -> pl.Expr:
-    """Whether both are at one place all the time, as two devices never are, and the longer one holds the other."""
+    """Whether both are at one place all the time, as two devices never are, and the longer one contains the other."""
     return _same_points() & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
 
 
 def _one_timer() -> pl.Expr:
-    """Whether start and distance are the same, and one's time is the other's, by the timer or in all: a TCX may say either."""
+    """Whether start and distance are equal, and one's time equals the other's moving or elapsed time: a TCX may give either."""
     is_swim = (pl.col("sport_type_a") == "Swim") | (pl.col("sport_type_b") == "Swim")
     at_once = _at_most("start_apart", rules.EXACT, unknown=False)
     return (
@@ -208,14 +208,14 @@ def _one_timer() -> pl.Expr:
 
 
 def _both_empty() -> pl.Expr:
-    """Whether both are of one name, sport and second, and neither holds anything: 0 s and 0 m."""
+    """Whether both have one name, sport and second, and both are empty: 0 s and 0 m."""
     nothing = [(pl.col(f"elapsed_{side}") == 0) & (pl.col(f"distance_{side}").fill_null(0) == 0) for side in "ab"]
     same = [pl.col(f"{name}_a") == pl.col(f"{name}_b") for name in ("title", "sport_type")]
     return pl.all_horizontal(*nothing, *same, pl.col("start_apart") < 1).fill_null(False)
 
 
 def _of_one_day() -> pl.Expr:
-    """Whether a day without a time is all that one says of its start, and sport and distance agree."""
+    """Whether one start is only a day without a time, and sport and distance agree."""
     return pl.col("same_day") & (pl.col("sport_alike") > 0).fill_null(False)
 
 
@@ -238,12 +238,12 @@ def _covered() -> pl.Expr:
 
 
 def _numbered() -> pl.Expr:
-    """Whether a file has the number of an activity as its name, and the times agree but for a crop or a zone."""
+    """Whether a file is named by an activity's number, and the times agree except for a crop or a zone."""
     return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted"))
 
 
 def _named() -> pl.Expr:
-    """Whether both have the same name and nothing contradicts it, since some programs give every file the same name."""
+    """Whether both have the same name without contradiction, since some programs give every file the same name."""
     all_else = _at_most("place_apart", rules.SHIFTED_PLACE, unknown=True) & _at_most(
         "distance_apart", rules.SHIFTED_DISTANCE, unknown=True
     )
@@ -291,7 +291,7 @@ def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
 
 
 def _reasons() -> pl.Expr:
-    """The evidence for a person, in phrases; no position."""
+    """The evidence for a person, in phrases; without positions."""
     col = pl.col
     phrases = [
         pl.format("a source links them: {}", col("same_link")),
@@ -330,7 +330,7 @@ def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | 
 
 
 def _by_second(points: pl.DataFrame) -> pl.DataFrame:
-    """The first point of each second; its place is null where half of it is missing."""
+    """The first point of each second; its place is null if half of it is missing."""
     there = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
     return (
         points.lazy()
@@ -347,7 +347,7 @@ def _by_second(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | None:
-    """The share of common seconds at one place; None if they are too few, or one stands still.
+    """The share of common seconds at one place; None if they are too few, or one recording stands still.
 
     `placed`: seconds with a place in both.
     """

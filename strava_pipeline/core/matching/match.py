@@ -1,9 +1,9 @@
-"""Which activities are one: the rows of `activity_matches` and `activity_members`, from what is known of all
-activities. Pure.
+"""Which activities are one: the rows of `activity_matches` and `activity_members`, from all activities. Pure.
 
-Candidate pairs are judged by their evidence, and joined into groups, the surest first, none against a person's
-decision. Probable pairs are joined only where each member matches each, so that a chain of likenesses never joins two ends that
-differ; two that one source numbers are one by their own likeness alone. What was joined stays so when a person joins more to it.
+Candidate pairs are judged by their evidence and joined into groups, the surest first, never against a person's
+decision. Probable pairs are joined only if each member matches each, so that a chain of likenesses never joins two ends
+that differ; two that one source numbers are joined only by their own likeness. A group stays joined when a person adds
+more to it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,13 +55,13 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """By id, where known.
+    """Known facts about activities, by id.
 
     Args:
-        numbered_by: the source that numbers an activity; None: a file.
+        numbered_by: the source that numbers an activity; None for a file.
         athletes: its athlete.
         contents: the content of a file without a row.
-        by_hand: what a person wrote down, rounded: two that are alike need not both be like it.
+        by_hand: handwritten, hence rounded: two activities that are alike need not both be like it.
     """
 
     numbered_by: Mapping[int, str | None]
@@ -80,7 +80,7 @@ class Decisions:
 
 @dataclass(slots=True)
 class Groups:
-    """Groups of activities, by the smallest id in each; a single activity is in none."""
+    """Groups of activities, by the smallest id in each; a single activity is in no group."""
 
     members: dict[int, set[int]] = field(default_factory=dict)
     _of: dict[int, int] = field(default_factory=dict)
@@ -102,8 +102,8 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """`matches`: pairs that are joined, may be, or were decided by a person; `members`: the members of groups, the best
-    source first.
+    """The result. `matches`: pairs that are joined, possible, or decided by a person; `members`: the members of groups,
+    the best source first.
     """
 
     matches: pl.DataFrame
@@ -161,13 +161,13 @@ def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness
 
 
 def _alike(judged: pl.DataFrame) -> set[tuple[int, int]]:
-    """Pairs without a difference that may be in one group, though two files alone would not be joined for that."""
+    """Pairs without a difference, which may be in one group even if they alone would not be joined."""
     alike = judged.filter(pl.col("alike") | (pl.col("verdict") == CERTAIN))
     return set(alike.select("id_a", "id_b").iter_rows())
 
 
 def _with_decided(pairs: pl.DataFrame, decided: Decisions) -> pl.DataFrame:
-    """The pairs with those that a person decided, so that these are judged and can be explained, too."""
+    """The candidate pairs and those that a person decided, so that these are judged and can be explained, too."""
     rows = sorted({*decided.joined, *decided.split})
     more = pl.DataFrame(
         {"id_a": [a for a, _ in rows], "id_b": [b for _, b in rows]}, schema={"id_a": pl.Int64, "id_b": pl.Int64}
@@ -191,8 +191,8 @@ def _matches(
     decided: Decisions,
     parts: Mapping[Pair, int],
 ) -> pl.DataFrame:
-    """Joined pairs, decided pairs, parts and their wholes, and other pairs that may be one; of two groups that a source has in
-    common only what that source has.
+    """Joined pairs, decided pairs, parts and their wholes, and other pairs that may be one. If two groups share a
+    source, only pairs of that source.
     """
     rows = []
     # a loop, since groups are Python's sets; few pairs get here
@@ -297,7 +297,7 @@ def _agree(
 def _are_two_at_a_service(
     left: set[int], right: set[int], alike: set[Pair], identities: Identities, only: str | None
 ) -> bool:
-    """Whether a service has one of each group, and these are two. `only`: the one that has both; None: any."""
+    """Whether a service has one of each group, and the two differ. `only`: the service that has both; None for any."""
     return any(
         by == identities.numbered_by.get(other) and ordered_pair(one, other) not in alike
         for one in left
@@ -309,8 +309,10 @@ def _are_two_at_a_service(
 def _match_each_other(
     left: set[int], right: set[int], alike: set[Pair], joined: set[int], by_hand: frozenset[int]
 ) -> bool:
-    """Whether each member is like each of the other group; of the `joined`, by a person or a source, one is enough, and of
-    those `by_hand` none is needed: two of them are alike, or this would not be asked.
+    """Whether each member is like each of the other group.
+
+    For members `joined` by a person or a source, one likeness is enough. For rows `by_hand` none is needed: two members
+    are alike, or this would not be called.
     """
 
     spared = joined | by_hand
@@ -330,7 +332,7 @@ def _values(group: set[int], by_id: Mapping[int, T | None]) -> set[T]:
 
 
 def split_between(groups: Groups, pair: Pair, decided: Decisions) -> Pair | None:
-    """A pair that a person split and that this pair would join again, if there is one."""
+    """A pair that a person split and that this pair would join again, or None."""
     if not decided.split:
         return None
     left, right = groups.of(pair[0]), groups.of(pair[1])

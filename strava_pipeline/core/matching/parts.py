@@ -1,4 +1,4 @@
-"""Legs of a whole, such as of a triathlon that one service has whole and another leg by leg: found by their times alone. Pure."""
+"""Legs of a whole, such as a triathlon that one service has whole and another leg by leg; found by their times alone. Pure."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""The weights and limits for deciding whether two activities are one: a table, with the reason of each. Nothing else.
+"""The weights and limits for deciding whether two activities are one: a table, with the reason for each. Nothing else.
 
 A change of one needs a higher `VERSION`: every pair is then judged again.
 """
@@ -10,7 +10,7 @@ VERSION = 6
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`value` in `unit`, and why it is that."""
+    """`value` in `unit`, and its reason."""
 
     value: float
     unit: str

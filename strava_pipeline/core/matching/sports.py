@@ -7,7 +7,9 @@ from strava_pipeline.core.sports import FAMILY, INDOORS, UNSPECIFIED
 
 
 def sport_alike() -> pl.Expr:
-    """1: the same sport; 0: another; None: one has no sport. Of columns `sport_type_*` and `trainer_*` with `a` and `b`."""
+    """1 for the same sport, 0 for another, None if one has no sport. It reads `sport_type_a`, `trainer_a`, and the same
+    of `b`.
+    """
     a, b = pl.col("sport_type_a"), pl.col("sport_type_b")
     family = [each.replace_strict(FAMILY, default=each, return_dtype=pl.String) for each in (a, b)]
     return (
@@ -23,7 +25,7 @@ def sport_alike() -> pl.Expr:
 
 
 def _as_said_indoors(side: str) -> pl.Expr:
-    """The sport; a virtual one where the activity was on a trainer or treadmill."""
+    """The sport; the virtual one if the activity was on a trainer or treadmill."""
     sport = pl.col(f"sport_type_{side}")
     indoors = sport.replace_strict(INDOORS, default=sport, return_dtype=pl.String)
     return pl.when(pl.col(f"trainer_{side}")).then(indoors).otherwise(sport)

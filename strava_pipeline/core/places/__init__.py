@@ -1,6 +1,7 @@
-"""Towns of the world, to name a place by the nearest one; made by docs/make_towns.py out of GeoNames' places (NOTICE).
+"""Towns of the world, for naming a place by the nearest one; made by docs/make_towns.py from GeoNames' places (NOTICE).
 
-The file has `name`, `latitude_100` and `longitude_100` in hundredths of a degree, and `thousands` of people by their first digit.
+The file has `name`, `latitude_100` and `longitude_100` in hundredths of a degree, and `thousands` of people by their
+first digit.
 """
 
 from pathlib import Path

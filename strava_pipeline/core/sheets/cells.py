@@ -1,8 +1,8 @@
-"""What a single cell says: a start, a duration, a number, an id. Pure; a cell that can't be read is None, never 0.
+"""The meaning of a single cell: a start, a duration, a number, an id. Pure; a cell that can't be read is None, never 0.
 
-A cell is JSON: null, text, a number, true or false, or an object of one of these forms:
-`{"at": "2026-02-03T17:05:00", "format": "yyyy-mm-dd h:mm"}` a date with its number format; `{"time": "01:02:03"}` a time of
-day; `{"seconds": 108065}` a length of time; `{"formula": "=A1"}` a formula without a result; `{"error": "#REF!"}` an error.
+A cell is JSON: null, text, a number, true or false, or an object of one of these forms: `{"at": "2026-02-03T17:05:00",
+"format": "yyyy-mm-dd h:mm"}` a date with its number format; `{"time": "01:02:03"}` a time of day; `{"seconds": 108065}`
+a length of time; `{"formula": "=A1"}` a formula without a result; `{"error": "#REF!"}` an error.
 """
 
 import math
@@ -17,21 +17,21 @@ from strava_pipeline.core.start_times import read_start
 Cell = Any
 
 YEARS = range(1970, 2100)  # of activities: an earlier one is a time of day or a length of time in the format of a date
-SERIALS = (25_569, 73_050)  # days since 1899-12-30: the same years; other numbers are no dates of activities
+SERIALS = (25_569, 73_050)  # days since 1899-12-30, of the same years; other numbers aren't dates of activities
 EPOCH_SECONDS = (10**9, 4 * 10**9)  # 2001 to 2096: a number that another program wrote for a start
 MOST_DIGITS = 15  # a cell's number is a double, and Excel keeps 15 digits of it: longer ids are damaged
-LONGEST = 30 * 86_400.0  # seconds; beyond it, a time of a duration was a date
+LONGEST = 30 * 86_400.0  # seconds; a longer duration was really a date
 _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When a row began, as far as its cell says it.
+    """When a row began, as precisely as its cell says.
 
     Args:
-        day: the day on the clock of whoever wrote it.
-        clock: date and time on that clock; None: the cell has a day alone.
-        instant: date and time with an offset, where the cell has one; then `clock` is the same moment.
+        day: the day on the writer's clock.
+        clock: date and time on that clock, or None if the cell has only a day.
+        instant: date and time with an offset, if the cell has one; then `clock` is the same moment.
     """
 
     day: date
@@ -40,7 +40,7 @@ class Start:
 
     @property
     def text(self) -> str:
-        """The start as one text, which tells a day from its midnight."""
+        """The start as text; a day alone differs from that day's midnight."""
         return (self.instant or self.clock or self.day).isoformat()
 
 
@@ -51,7 +51,7 @@ _OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})")
 
 
 def read_start_cell(cell: Cell, epoch: date = date(1899, 12, 30)) -> Start | None:
-    """The start in a cell. Text counts with the year first only: nobody knows which number of 07/08/2025 is the month.
+    """The start in a cell. Text counts only with the year first, because 07/08/2025 is ambiguous.
 
     `epoch`: day 0 of the workbook's dates, for a number without a date format.
     """
@@ -115,7 +115,7 @@ def _written(text: str) -> Start | None:
 
 
 def looks_like_a_date(cell: Cell) -> bool:
-    """Whether a cell that can't be read was meant to be a date: two numbers side by side, a formula, an error, a time.
+    """Whether an unreadable cell was meant as a date: two numbers side by side, a formula, an error, a time.
 
     A formula over several cells, such as `=COUNT(A2:A38)`, is a total.
     """
@@ -129,9 +129,11 @@ _MINUTES = re.compile(r"(\d{1,5}):([0-5]\d)(?:[.,]\d+)?")
 
 
 def read_duration(cell: Cell, seconds_each: float | None = None, decimal: str | None = None) -> int | None:
-    """The seconds in a cell: h:mm:ss, m:ss, a time, a length of time, or a fraction of a day. 0 is no duration.
+    """The seconds in a cell: h:mm:ss, m:ss, a time, a length of time, or a fraction of a day. 0 gives None.
 
-    `seconds_each`: what a plain number counts, where the header says it; `decimal`: as in read_number.
+    `seconds_each`: seconds per unit of a plain number, if the header names the unit; `decimal`: as in read_number.
+
+        read_duration("1:02:03"), read_duration({"seconds": 90})  # (3723, 90)
     """
     seconds = _seconds_in(cell, seconds_each, decimal)
     return round(seconds) or None if seconds is not None and 0 < seconds <= LONGEST else None
@@ -175,8 +177,8 @@ _NUMBER = re.compile(r"([+-]?[\d.,'\s]*\d)\s*([^\d\s][^\d]*)?")
 def read_number(cell: Cell, unit_words: str = "", decimal: str | None = None) -> float | None:
     """The number in a cell, or in text such as `12,5`, `1,234.5` or `20 km`.
 
-    `unit_words`: the only words that may follow the number; `decimal`: the decimal sign of the table, where its other numbers
-    say it. Without, `1,234` is no number: it may be either.
+    `unit_words`: the only words that may follow the number; `decimal`: the decimal sign of the table, if its other
+    numbers show it. Without it `1,234` is ambiguous, hence None.
     """
     if isinstance(cell, bool):
         return None
@@ -222,7 +224,7 @@ def read_id(cell: Cell) -> str | None:
 
 
 def read_text(cell: Cell) -> str | None:
-    """A cell as text, as it stands; None where it is blank, a time, a formula or an error."""
+    """A cell's text, or None if it is blank, a time, a formula or an error."""
     if isinstance(cell, str):
         return cell if cell.strip() else None
     if isinstance(cell, bool):
@@ -233,7 +235,7 @@ def read_text(cell: Cell) -> str | None:
 
 
 def plain(cell: Cell) -> Any:
-    """A cell as it goes on in `extra`: a time as text; None where it is blank, a formula or an error."""
+    """A cell as it is stored in `extra`: a time as text; None if it is blank, a formula or an error."""
     if isinstance(cell, dict):
         return cell.get("at") or cell.get("time") or cell.get("seconds")
     return None if is_blank(cell) else cell

@@ -1,6 +1,7 @@
-"""The cells that a change writes: a value of ours in the form and the units in which the owner keeps a column. Pure.
+"""The cells that a change writes: our values in the form and units of the owner's column. Pure.
 
-A value is read from a row, and written into one, by the word of its column. Numbers of ours are in SI (m, m/s, °C, seconds).
+A value is read from a row, and written into one, by the word of its column. Our numbers are in SI (m, m/s, °C,
+seconds).
 """
 
 import re
@@ -31,7 +32,7 @@ NUMBERS = (
     "avg_cadence",
     "calories",
 )
-"""The columns of numbers; with a unit, where FACTORS has one."""
+"""The columns of numbers; those in FACTORS have a unit."""
 DECIMALS = 2  # of a number in the owner's unit: 10 m of a distance in kilometres
 _DECIMALS_OF_DURATIONS = {1.0: 0, 60.0: 2, 3600.0: 4}  # that keep each second, by the seconds of the unit
 START_FORMAT, DURATION_FORMAT = "yyyy-mm-dd h:mm:ss", "[h]:mm:ss"
@@ -41,13 +42,13 @@ _CLOCK = re.compile(r"(\d+):(\d{1,2})(?::(\d{1,2})(?:[.,]\d+)?)?")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a table lies in its sheet; rows are numbered from 1.
+    """The place of a table in its sheet; rows are numbered from 1.
 
     Args:
         header: the row of the header.
         columns: the columns whose words are known.
         last: the last row with content in one of them.
-        activity: the last row with an activity, whose formats new rows get; None: there is none.
+        activity: the last row with an activity, whose formats new rows get, or None.
     """
 
     sheet: str
@@ -59,12 +60,13 @@ class Layout:
 
 @dataclass(slots=True)
 class Edits:
-    """What is to be written into a table.
+    """The edits of a table.
 
     Args:
-        cells: the new content of cells by address, each with its number format where that changes too; a content of None clears.
+        cells: the new content of cells by address, each with its number format if that changes too; a content of None
+            clears.
         rows: new rows, in their order.
-        removed: the numbers of rows that go.
+        removed: the numbers of rows to delete.
     """
 
     cells: dict[str, tuple[Cell, str | None]] = field(default_factory=dict, repr=False)
@@ -73,13 +75,13 @@ class Edits:
 
 
 class UnwritableError(ValueError):
-    """The cell can't take the value without losing what it says; the text says why, without any value."""
+    """Writing the value would lose what the cell says; the text says why, without any value."""
 
 
 def value_in(row: Row, word: str, units: str) -> str | int | float | None:
-    """What a row says in a column, in SI; a cell that can't be read as its text, so that it is not taken for an empty one.
+    """A row's value in a column, in SI; an unreadable cell gives its text, so that it doesn't look empty.
 
-    A duration of 0 s says nothing, as an empty cell.
+    A duration of 0 s counts as empty.
     """
     cell = row.cells.get(word)
     if word == DURATION and is_zero_duration(cell):
@@ -99,11 +101,11 @@ def value_in(row: Row, word: str, units: str) -> str | int | float | None:
 
 
 def duration_cell(seconds: int, form: Cell, seconds_each: float | None = None) -> Cell:
-    """A duration in the form of another cell. Raises UnwritableError where nobody can say what that form is.
+    """A duration in the form of another cell. Raises UnwritableError if that form is unclear.
 
     Args:
-        form: the cell that stands there, or one of the same column.
-        seconds_each: what a plain number counts, where the header says it.
+        form: the cell to replace, or one of the same column.
+        seconds_each: seconds per unit of a plain number, if the header names the unit.
     """
     if isinstance(form, dict) and read_duration(form) is not None:
         is_time = "time" in form and seconds < _DAY
@@ -149,7 +151,7 @@ def row_cells(
 
     Args:
         values: of the row, by word, in SI; the start as the clock showed it.
-        began: its start (UTC); None: `values` have it.
+        began: its start (UTC), or None if `values` have it.
         above: the cells of the rows before by word, the nearest first, whose forms are followed.
         zone: of the clock by which the table's starts are written.
     """
@@ -171,7 +173,7 @@ def row_cells(
 
 
 def in_unit(value: float, word: str, unit: str | None, units: str) -> float:
-    """A number in SI as the owner writes it: in the unit of its column, rounded."""
+    """A number in SI converted to the owner's unit of its column, rounded."""
     factors = FACTORS.get(word)
     if not factors:
         return round(value, DECIMALS)
@@ -183,7 +185,7 @@ def wall_clock(value: str, began: datetime | None, zone: str) -> datetime:
     """A start as the table's clock shows it, to the second.
 
     Args:
-        value: what the athlete's clock showed, in ISO 8601, which counts where `began` is not known.
+        value: the time on the athlete's clock, in ISO 8601, used if `began` is unknown.
     """
     shown_at = datetime.fromisoformat(value.removesuffix("Z")) if began is None else began
     if shown_at.tzinfo is not None:
@@ -192,7 +194,7 @@ def wall_clock(value: str, began: datetime | None, zone: str) -> datetime:
 
 
 def is_there(row: Row, word: str, value: Any, cell: Cell, units: str) -> bool:
-    """Whether a row says in a column what `cell` would say, which was made of `value`."""
+    """Whether a row already has in a column what `cell`, made from `value`, would write."""
     present = row.cells.get(word)
     if word == START:
         mine, theirs = row.start, read_start_cell(cell, row.epoch)
@@ -216,7 +218,7 @@ def _new_duration(seconds: int, form: Cell, column: Column) -> Cell:
 
 
 def start_of(text: Any) -> datetime | None:
-    """The instant in a text in ISO 8601; one without an offset is UTC. None: there is none."""
+    """The instant in an ISO 8601 text, in UTC if it has no offset; else None."""
     if not isinstance(text, str):
         return None
     began = datetime.fromisoformat(text)

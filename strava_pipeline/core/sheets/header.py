@@ -1,6 +1,7 @@
-"""The header of a table: which column is which, and in which unit. Pure.
+"""The header of a table: the meaning and the unit of each column. Pure.
 
-Columns are known by their words, in any order; case, blanks, underscores, hyphens and a unit in brackets do not count.
+Columns are recognised by their words, in any order; case, blanks, underscores, hyphens and a unit in brackets do not
+count.
 """
 
 import re
@@ -50,7 +51,7 @@ _FACTORS: Mapping[str, Mapping[str, float]] = {
     },
 }
 FACTORS: Mapping[str, Mapping[str, float]] = {**_FACTORS, "total_elevation_gain": _FACTORS["max_elevation"]}
-"""What one of a unit is in our units (m, m/s, °C without its zero, s), by column and by the word for the unit."""
+"""Conversion factors to our units (m, m/s, °C without its zero, s), by column and by the word for the unit."""
 DEFAULTS: Mapping[System, Mapping[str, str]] = {
     "imperial": {
         "distance": "miles",
@@ -67,12 +68,12 @@ DEFAULTS: Mapping[System, Mapping[str, str]] = {
         "temperature": "°c",
     },
 }
-"""The unit of a column whose header has none; a duration has none either, as it is a time."""
+"""The unit of a column whose header has none; a duration needs none, as it is a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its place from 0, its header as it stands, which of WORDS it is (None: another one), the unit in its header."""
+    """A column: its place from 0, its header as written, its word in WORDS (None for others), the unit in its header."""
 
     place: int
     title: str
@@ -90,7 +91,9 @@ class Column:
 
 
 def columns_of(titles: Sequence[Cell]) -> list[Column]:
-    """The columns below a header. A word counts once; where the 21 stand in order, a blank title is the one of its place."""
+    """The columns below a header. A word counts once; if all others of the 21 stand in order, a blank title is the one
+    of its place.
+    """
     found: list[Column] = []
     taken: set[str] = set()
     missing = _by_place(titles)
@@ -108,7 +111,7 @@ def columns_of(titles: Sequence[Cell]) -> list[Column]:
 
 
 def header_among(rows: Sequence[Sequence[Cell]]) -> int | None:
-    """The place, from 0, of the header among the first rows: the start and two more of the words. None: there is none."""
+    """The place, from 0, of the header among the first rows: the start and two more of the words. None if not found."""
     for place, row in enumerate(rows[:ROWS]):
         words = {column.word for column in columns_of(row)} - {None}
         if START in words and len(words) >= ENOUGH:
@@ -122,7 +125,7 @@ def known_words(row: Sequence[Cell]) -> int:
 
 
 def _by_place(titles: Sequence[Cell]) -> dict[int, str]:
-    """The words of blank titles, where all others of the 21 stand in order."""
+    """The words of blank titles, if all others of the 21 stand in order."""
     first = [*titles[: len(WORDS)], *[None] * (len(WORDS) - len(titles))]
     words = [_word(title)[0] if isinstance(title, str) else None for title in first]
     blank = [place for place, title in enumerate(first) if title is None or not str(title).strip()]
@@ -139,12 +142,12 @@ _BY_BARE = {_bare(word): word for word in WORDS} | {"duration": DURATION}
 
 
 def word_of(title: str) -> str | None:
-    """Which word a title is, also where a column before it was that word already."""
+    """The word of a title, even if a column before it already has that word."""
     return _word(title)[0]
 
 
 def _word(title: str) -> tuple[str | None, str | None]:
-    """Which word a title is, and its unit: in brackets, or right behind the word."""
+    """The word of a title, and its unit: in brackets, or right after the word."""
     in_brackets = re.search(r"[(\[]([^)\]]*)[)\]]", title)
     bare = _bare(re.sub(r"[(\[][^)\]]*[)\]]", "", title))
     word = _BY_BARE.get(bare)

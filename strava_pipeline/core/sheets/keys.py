@@ -1,9 +1,9 @@
-"""The key of each row: the same for as long as it is the same activity, wherever in the table it stands. Pure.
+"""The key of each row: stable for the same activity, wherever in the table it stands. Pure.
 
-A row has its key from the reading before: where a row of that has the same cells, the same id, the same start, distance and
-duration, or all but one of these. So an id that is filled in later, or a corrected distance, makes no new activity. The keys
-stand in the reading, which bronze keeps, so a rebuild has them too. A row that was not there before gets a key of its id, or
-of its start, distance and duration. The number of a row counts for nothing: sorting moves it.
+A row takes its key from the reading before, if a row there has the same cells, the same id, the same start, distance
+and duration, or all but one of these. So an id that is filled in later, or a corrected distance, makes no new activity.
+The keys are stored in the reading, which bronze keeps, so a rebuild has them too. A new row gets a key from its id, or
+from its start, distance and duration. The row's number is ignored, because sorting changes it.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from strava_pipeline.core.sheets.rows import Row, shared_ids
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what a row is recognised. Numbers are the owner's, in their units: another setting makes no other row.
+    """The marks that identify a row. Numbers are in the owner's units, so changing a setting doesn't change them.
 
     Args:
-        key: empty, where the row has none yet.
-        ids: by source, without those that several rows have.
+        key: empty if the row has none yet.
+        ids: by source, without ids that several rows have.
         cells: a hash of all its cells.
     """
 
@@ -70,7 +70,7 @@ def assign_keys(rows: Sequence[Identity], before: Sequence[Identity], former: Se
 
     Args:
         before: the rows of the reading before.
-        former: rows of earlier readings that were gone from it; they come back only where they are surely the same.
+        former: rows of earlier readings that had gone by then; they come back only if they are surely the same.
     """
     keys: dict[int, str] = {}
     _pair(rows, before, keys, _STAGES)
@@ -84,7 +84,7 @@ def assign_keys(rows: Sequence[Identity], before: Sequence[Identity], former: Se
 
 
 def gone(rows: Iterable[str], before: Sequence[Identity], former: Sequence[Identity]) -> list[Identity]:
-    """The rows of earlier readings whose keys are none of `rows` now, each once."""
+    """The rows of earlier readings whose keys are not among `rows`, each once."""
     here = set(rows)
     found = {each.key: each for each in (*former, *before) if each.key not in here}
     return list(found.values())
@@ -129,7 +129,7 @@ _SURE: list[tuple[_Mark, bool]] = [
     (_of_start, False),  # nobody has two activities at one time
 ]
 _STAGES = [*_SURE, (_of_day, False), (_of_effort, False), (_of_lone_day, False)]
-"""Marks by which rows are the same, the surest first; and whether several of one mark pair off in their order."""
+"""Marks that identify rows, the surest first; and whether several rows with one mark are paired in their order."""
 
 
 def _pair(
@@ -155,7 +155,7 @@ def _pair(
 
 
 def _new_keys(row: Identity) -> Iterable[str]:
-    """Keys for a new row, the best first: of its first id, else of its content, with a number for twins."""
+    """Keys for a new row, the best first: from its first id, or else from its content, with a number for twins."""
     for source in IDS.values():
         if source in row.ids:
             yield f"{source}-{row.ids[source]}"
@@ -168,6 +168,6 @@ def _new_keys(row: Identity) -> Iterable[str]:
 
 
 def content_key(start: str | None, distance: float | None, seconds: int | None) -> str:
-    """The key of a row without ids: a hash of its start as it is written, its distance in the owner's unit, and its duration."""
+    """The key of a row without ids: a hash of its start as written, its distance in the owner's unit, and its duration."""
     content = json.dumps([start, distance, seconds])
     return f"row-{hashlib.blake2b(content.encode(), digest_size=8).hexdigest()}"

@@ -1,8 +1,8 @@
-"""The rows of a reading: which are activities, and what each says in Strava's names and units. Pure.
+"""The rows of a reading: which are activities, with their values in Strava's names and units. Pure.
 
 A reading is what bronze keeps of the tables, as JSON: `{"zone", "units", "books": [{"name", "sheet", "sha256", "epoch",
-"header", "titles", "rows": [[number, key, cells…], …]}, …], "former": […]}`. It holds every cell, so that a later version can
-read more of it; `former` is keys.py's.
+"header", "titles", "rows": [[number, key, cells…], …]}, …], "former": […]}`. It holds every cell, so that a later
+version can read more of it; `former` is keys.py's.
 """
 
 from collections import Counter
@@ -54,7 +54,7 @@ _NUMBERS = {
     "avg_cadence": ("average_cadence", 1),
     "calories": ("calories", 1),
 }
-"""Our field of each column with a number, and the decimals that it keeps: a conversion adds none that mean anything."""
+"""Our field of each column with a number, and its decimals: a conversion must not add meaningless ones."""
 _IN_EXTRA = ("location_name", "equipment")
 _TEXTS = {"city": "location_city", "state": "location_state", **{word: word for word in _IN_EXTRA}}
 _UNIT_WORDS = {word: " ".join(factors) for word, factors in FACTORS.items()}
@@ -69,11 +69,11 @@ class Row:
     Args:
         book: the place of its table in the reading, from 0.
         table: the names of its file and its sheet.
-        key: by which it is known, see keys.py; empty before it has one.
+        key: its identity, see keys.py; empty before it has one.
         cells: by word; blank ones are left out.
-        others: the cells of columns that are none of the words, by title.
+        others: the cells of columns without a known word, by title.
         columns: the columns by word.
-        decimal: the decimal sign of its table, where the numbers there say it.
+        decimal: the decimal sign of its table, if its numbers show it.
         start: when it began.
         ids: the ids that can be read, by the source that gave them.
     """
@@ -141,20 +141,20 @@ def rows_of(reading: Json) -> Iterator[Row]:
 
 
 def shared_ids(rows: list[Row]) -> set[tuple[str, str]]:
-    """The ids, with their source, that more than one row has: nobody knows whose they are."""
+    """The ids, with their source, that more than one row has; such an id belongs to neither row for certain."""
     counted = Counter(each for row in rows for each in row.ids.items())
     return {each for each, count in counted.items() if count > 1}
 
 
 def summary_of(row: Row, zone: str, units: str) -> Json:
-    """The fields of a row by Strava's names; what no column holds goes into `extra`.
+    """The fields of a row by Strava's names; cells without a field go into `extra`.
 
-    What can't be read is flagged, and kept under the word of its column with `_as_written`. Names of other people are left
-    out: they stay in bronze.
+    Unreadable cells are flagged, and kept under the word of their column with `_as_written`. Names of other people are
+    left out: they stay in bronze.
 
     Args:
         zone: of the clock by which its starts are written, as Europe/Vienna.
-        units: `imperial` or `metric`, where a header has no unit.
+        units: `imperial` or `metric`, for headers without a unit.
     """
     cells, flags = row.cells, list[str]()
     found: dict[str, Any] = {"name": read_text(cells.get(NAME)), "elapsed_time": row.seconds()}
@@ -183,7 +183,7 @@ def summary_of(row: Row, zone: str, units: str) -> Json:
 
 
 def _free(title: str) -> str:
-    """The name under which a column of the owner's goes into `extra`: never that of a field of ours."""
+    """The name of an owner's column in `extra`, never that of one of our fields."""
     return f"column_{title}" if title in _OURS or title in _IN_EXTRA else title
 
 
@@ -204,7 +204,7 @@ def _start(start: Start, zone: str, flags: list[str]) -> Json:
 
 
 def moment(clock: datetime, zone: ZoneInfo) -> datetime:
-    """What a clock in a zone showed, as an instant: the first of two equal hours, and one later in a skipped one."""
+    """The instant of a clock's time in a zone: the first of two equal hours, and one later for a skipped time."""
     shown = clock.replace(tzinfo=zone, fold=0)
     offset = shown.utcoffset() or timedelta()
     began = (shown.replace(tzinfo=None) - offset).replace(tzinfo=ZoneInfo("UTC"))
@@ -215,7 +215,7 @@ def number_of(row: Row, word: str, units: str, decimals: int) -> float | None:
     """The number of a row in a column, in SI.
 
     Args:
-        units: where neither the cell nor the header names one.
+        units: used if neither the cell nor the header names one.
         decimals: of the number in SI.
     """
     cell, factors = row.cells.get(word), FACTORS.get(word)
@@ -230,7 +230,7 @@ def number_of(row: Row, word: str, units: str, decimals: int) -> float | None:
 
 
 def _unit_in(text: str, factors: Mapping[str, float]) -> str | None:
-    """The unit behind a number in a text."""
+    """The unit after a number in a text."""
     return next((unit for unit in sorted(factors, key=len, reverse=True) if _ends_in(text, unit)), None)
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: every table of the warehouse, in the order of creation. The columns stand in the modules beside this one."""
+"""The catalogue: every table of the warehouse, in the order of creation. The columns stand in the modules of this folder."""
 
 import hashlib
 from functools import cache
@@ -111,10 +111,10 @@ PARQUET_TABLES: dict[str, Table] = {
         TILE_VISITS,
     )
 }
-"""Tables that lie as Parquet by year and not in the warehouse."""
+"""Tables stored as Parquet by year, not in the warehouse."""
 
 MADE_WITH_TRACKS: tuple[str, ...] = (TRACKS.name, ROUTE_MEMBERS.name, TILE_VISITS.name)
-"""Those that are assets, of one step; the others are computed in it, too."""
+"""Those that are assets, of one step; the others are computed in the same step."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)
 

@@ -259,7 +259,7 @@ IMPORTED_ACTIVITIES = Table(
     "imported_activities",
     "What imports say of each activity, a row per source, the newest; also where a better source is the one that counts.",
     tuple(
-        replace(column, key=column.name in ("id", "source"), low=None, high=None)  # what is believable is told of gold
+        replace(column, key=column.name in ("id", "source"), low=None, high=None)  # gold reports implausible values
         for column in ACTIVITIES_ALL.columns
         if column.name not in _HERE_ALONE
     ),

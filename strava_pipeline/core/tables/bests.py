@@ -1,4 +1,4 @@
-"""The views of bests and records over gold, and over what is computed of tracks. SQL: lake/sql/insights/."""
+"""The views of bests and records, over gold and the measures of tracks. SQL: lake/sql/insights/."""
 
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
@@ -44,7 +44,7 @@ ACTIVITY_BESTS = Table(
         _TOLD_BY,
         _MEASURED_BY,
         _AT_MOST,
-        Column("is_dismissed", Kind.BOOLEAN, "a person said that this activity holds no best (`bests dismiss`)"),
+        Column("is_dismissed", Kind.BOOLEAN, "a person said that this activity holds no best (`bests --dismiss`)"),
         Column("counts", Kind.BOOLEAN, "it may be a record: neither dismissed nor virtual, nor by the device alone"),
     ),
 )

@@ -1,4 +1,4 @@
-"""The table of changes at services: what is proposed, what a person decided, and what came of it. What decides is elsewhere."""
+"""The table of changes at services: proposals, decisions and results. The rules are elsewhere."""
 
 from strava_pipeline.core.tables.activities import ATHLETE_ID
 from strava_pipeline.core.tables.model import Column, Kind, Table

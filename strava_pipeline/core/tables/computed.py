@@ -1,6 +1,6 @@
-"""What is computed of tracks and comes into the warehouse: in Parquet by year (lake/track_measures.py), and by each publish.
+"""Values computed from tracks that enter the warehouse: as Parquet by year (lake/track_measures.py), and at each publish.
 
-What lies as Parquet alone stands in details.py.
+Those that exist only as Parquet stand in details.py.
 """
 
 from strava_pipeline.core.tables.details import CURVES

@@ -1,5 +1,5 @@
-"""`activity_details`, the tables of what a DetailedActivity or a file nests (splits, laps, efforts, sessions, lengths),
-and `tracks`.
+"""`activity_details`, the tables of lists in a DetailedActivity or a file (splits, laps, efforts, sessions, lengths), and
+`tracks`.
 
 Child tables are keyed by the activity and the place in Strava's list, because effort ids are missing from or doubled
 in some answers. `tracks` lies as Parquet by year, not in the warehouse: a year of points is larger than everything
@@ -55,7 +55,7 @@ def _child(
     numbered: str = "place in the list, from 1",
     ignored: frozenset[tuple[str, ...]] = frozenset(),
 ) -> Table:
-    """A table of what an activity nests, keyed by the place in its list. `own`: the columns beside those that all have."""
+    """The table of a list in an activity, keyed by the place in it. `own`: the columns that not all such tables have."""
     return activity_rows(
         name,
         description,
@@ -247,7 +247,7 @@ ACTIVITY_LENGTHS = _child(
     ),
 )
 
-# by the field of a DetailedActivity with its list: each child table, and its column for the place in the list
+# by the field of a DetailedActivity that is a list: its child table, and that table's column for the place in the list
 CHILDREN: dict[str, tuple[Table, str]] = {
     "splits_metric": (ACTIVITY_SPLITS_METRIC, "split_index"),
     "splits_standard": (ACTIVITY_SPLITS_STANDARD, "split_index"),

@@ -1,7 +1,7 @@
-"""What is copied out of the warehouse, into PostgreSQL or files: every table and view of the catalogue, a table each. Pure.
+"""The tables that are copied out of the warehouse, into PostgreSQL or files: every table and view of the catalogue. Pure.
 
-Rows go by local year: by a column that says it, or by the activity's; a table without either is copied whole, as of year 0.
-Where privacy zones are set, what could hold a position does not leave.
+Rows are assigned to local years: by their own year column, or by their activity's; a table without either is copied
+whole, as year 0. If privacy zones are set, columns that may hold a position are not copied.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ POSITIONS = frozenset(
     for place in ("", "start_", "end_")
     for axis in ("lat", "lng", "latlng", "latitude", "longitude", "address")
 ) | {"polyline", "summary_polyline", "latitude_100", "longitude_100", "x", "y"}
-"""Columns that hold positions. So may any JSON: it has fields without a column, and versions of before an edit."""
+"""Columns that hold positions. Any JSON may too: it has fields without a column, and versions from before an edit."""
 ACTIVITIES = replace(
     ACTIVITIES_ALL,
     name="activities",
@@ -30,7 +30,7 @@ _OF_ACTIVITY = "(SELECT year FROM activity_years WHERE activity_years.id = copie
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A table as it is copied: its columns in order, the SQL of a row's `year`, and whether its key is surely unique."""
+    """A table as it is copied: its columns in order, the SQL of a row's `year`, and whether its key is certainly unique."""
 
     table: Table
     columns: tuple[Column, ...]
@@ -47,7 +47,7 @@ class Exported:
 
 
 def exported_tables(*, with_positions: bool) -> dict[str, Exported]:
-    """What is copied, by name. Without positions: no column that could hold one, and no table of places."""
+    """The tables to copy, by name. Without positions: no column that could hold one, and no table of places."""
     tables = (*TABLES.values(), ACTIVITIES, *PUBLISH_TABLES.values(), *INSIGHTS.values())
     keyed = {*TABLES, ACTIVITIES.name}  # which checks look after
     found = [Exported(each, _columns(each, with_positions), _year_of(each), each.name in keyed) for each in tables]

@@ -314,7 +314,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         VISITED_TILES,
     )
 }
-"""Tables of the warehouse that each publish fills: out of goals.toml, decisions, what is computed of tracks, and activities."""
+"""Tables of the warehouse that each publish fills: from goals.toml, decisions, values computed from tracks, and activities."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",
@@ -333,7 +333,7 @@ TIME_IN_ZONES = Table(
     ),
 )
 MACROS: dict[str, Table] = {TIME_IN_ZONES.name: TIME_IN_ZONES}
-"""Table macros: views that are given the files they read. Their parameter is `files`."""
+"""Table macros: views with the files to read as their parameter, `files`."""
 
 INSIGHTS: dict[str, Table] = {
     table.name: table

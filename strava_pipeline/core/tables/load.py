@@ -1,4 +1,6 @@
-"""Training load: what each publish fills of each activity, and the view of days over it. SQL: lake/sql/activity_load.sql."""
+"""Training load: the columns that each publish fills for each activity, and the view of days over it. SQL:
+lake/sql/activity_load.sql.
+"""
 
 from strava_pipeline.core.tables.bests import ATHLETE, GROUP
 from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows

@@ -1,4 +1,4 @@
-"""The records of a table and a column. The columns of every table stand in the modules beside this one, and nowhere else.
+"""The records of a table and a column. The columns of every table are defined in the modules next to this one, and nowhere else.
 
 From a `Table` come the DuckDB DDL, the Polars schema, Dagster's column metadata, the asset checks and the data
 dictionary, so that a column is added in one place. No rows, no SQL beyond type names.
@@ -37,7 +37,7 @@ class Kind(Enum):
         return _BIGQUERY[self]
 
 
-_BIGQUERY = {  # lists are JSON: what is repeated there can't be NULL
+_BIGQUERY = {  # lists are JSON: elements of a repeated column can't be NULL
     Kind.BIGINT: "INTEGER",
     Kind.INTEGER: "INTEGER",
     Kind.DOUBLE: "FLOAT",
@@ -73,7 +73,7 @@ def _polars() -> "dict[Kind, pl.DataType]":
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `source` is the path in the provider's JSON; None: the pipeline itself makes the value.
+    """One column. `source`: the path in the provider's JSON, or None if the pipeline makes the value.
 
     `low` and `high` are the bounds of believable values (never enforced). `edited`: a person's edit at the source can
     change the value, so a change makes the stored detail stale.
@@ -92,12 +92,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)  # compared by identity, since hashing all columns is slow
 class Table:
-    """A table: its columns in order, its `key`, and its `parent`, the table whose `id` its `activity_id` is.
+    """A table: its columns in order, its `key`, and its `parent`, the table whose `id` is its `activity_id`.
 
     `ignored`: known paths in the source that are not kept (the level-of-detail markers of nested objects).
-    `may_shrink`: rows may rightly disappear (an edit removed a lap); rows of other tables never do.
-    `group`: that of its asset in Dagster's graph. A job that takes the tables of a group takes a new one by itself.
-    `follows`: rows are stored under the ids that sources gave (in `stored`), and shown under the activity with that id.
+    `may_shrink`: rows may rightly disappear (an edit removed a lap); rows of other tables never do. `group`: the group
+    of its asset in Dagster's graph. A job that takes the tables of a group takes a new one automatically. `follows`:
+    rows are stored under the ids that sources gave (in `stored`), and shown under the activity with that id.
     """
 
     name: str
@@ -118,7 +118,7 @@ class Table:
 
     @property
     def stored(self) -> str:
-        """The name under which its rows are written; `name` is a view where the two differ."""
+        """The name under which its rows are written; if it differs from `name`, `name` is a view."""
         return f"{self.name}_by_source" if self.follows else self.name
 
     @property
@@ -143,7 +143,7 @@ class Table:
 
 
 activity_rows = partial(Table, parent="activities_all", may_shrink=True)
-"""A table whose rows are of an activity, and go with it."""
+"""A table whose rows belong to an activity and are deleted with it."""
 
 
 def field_of(

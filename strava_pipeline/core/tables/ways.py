@@ -1,6 +1,7 @@
-"""The tables of ways: cells that each way comes through, the route that it belongs to, and the first visit of each map tile.
+"""The tables of ways: the cells on each way, the route that it belongs to, and the first visit of each map tile.
 
-Parquet by year, what of it comes into the warehouse, and the views over that. The rules are core/ways.py's and lake/routes.py's.
+Parquet by year, the part that enters the warehouse, and the views over it. The rules are core/ways.py's and
+lake/routes.py's.
 """
 
 from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows

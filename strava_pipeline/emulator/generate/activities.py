@@ -1,7 +1,7 @@
-"""The made-up athlete's activities: drawn from a seed in the few numbers from which everything else about them follows.
+"""The made-up athlete's activities: drawn from a seed as the few numbers that determine everything else about them.
 
-An activity's recording, and how a service presents the activity, are made on request: fifty thousand activities are drawn in
-seconds. Titles and descriptions come in several scripts, with the characters that make parsers, shells and CSV files fail.
+An activity's recording, and its form at a service, are made on request: fifty thousand activities are drawn in seconds.
+Titles and descriptions come in several scripts, with the characters that make parsers, shells and CSV files fail.
 """
 
 from dataclasses import dataclass
@@ -141,7 +141,8 @@ def id_at(epoch: float) -> int:
 class Activity:
     """An activity in numbers: distance and gain in metres, times in seconds, start in epoch seconds.
 
-    `share` is its place in the athlete's years, from 0 to 1; `efforts` are those on segments, `best` those over distances.
+    `share` is its place in the athlete's years, from 0 to 1; `efforts` are those on segments, `best` those over
+    distances.
     """
 
     id: int
@@ -268,7 +269,7 @@ def title_of(activity: Activity, hour: int, rng: Random) -> str:
 
 
 def description_of(rng: Random) -> str | None:
-    """What the athlete wrote about an activity; None for most."""
+    """The athlete's text about an activity, or None for most."""
     return rng.choice(DESCRIPTIONS) if rng.random() < 0.3 else None
 
 

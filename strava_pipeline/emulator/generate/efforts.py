@@ -1,6 +1,6 @@
-"""How hard the made-up athlete works: power over the time of a ride, the highest heart rate, and how warm it was.
+"""How hard the made-up athlete works: power over the time of a ride, the highest heart rate, and the temperature.
 
-Each is drawn from the activity's own seed, so that its summary and its recording say the same. The power is that of a trained
+Each is drawn from the activity's own seed, so that its summary and its recording agree. The power is that of a trained
 amateur: most rides are easy; some have a set of hard repetitions, and each length of effort has its own kind of day.
 """
 
@@ -39,7 +39,7 @@ class Power:
     moving: int
 
     def at(self, second: float) -> float:
-        """The watts after so many seconds of moving."""
+        """The watts after that many seconds of moving."""
         return self.watts[bisect_right(self.begins, second) - 1]
 
     @cached_property
@@ -69,7 +69,7 @@ class Power:
 
 
 def power_of(seed: int, activity: Activity) -> Power | None:
-    """The power that the activity's device measured; None if it measured none."""
+    """The power measured by the activity's device, or None if it has no meter."""
     if not activity.power_meter:
         return None
     rng, moving = Random(f"{seed}:{activity.id}:power"), activity.moving
@@ -96,7 +96,7 @@ def _allowed(seconds: int) -> float:
 
 
 def _steady(rng: Random, watts: float, seconds: int, varies: float = 0.08) -> Iterator[tuple[int, float]]:
-    """At least so many seconds around these watts."""
+    """At least that many seconds around these watts."""
     while seconds > 0:
         span = rng.randint(30, 100)
         yield span, watts * rng.uniform(1 - varies, 1 + varies)
@@ -120,14 +120,14 @@ def _set(rng: Random, easy: float, moving: int) -> Iterator[tuple[int, float]]:
 
 
 def peak_heartrate(seed: int, activity: Activity) -> float | None:
-    """The highest heart rate, in whole beats a minute; None without a measurement."""
+    """The highest heart rate, in whole beats a minute, or None without a measurement."""
     if activity.heartrate is None:
         return None
     return float(round(activity.heartrate + Random(f"{seed}:{activity.id}:peak").uniform(9, 24)))
 
 
 def temperature_of(seed: int, activity: Activity) -> int | None:
-    """The mean temperature in °C; None without a measurement."""
+    """The mean temperature in °C, or None without a measurement."""
     if not activity.mapped or activity.sport.kind == "Walk" or not activity.has_thermometer:
         return None
     return round(Random(f"{seed}:{activity.id}:temperature").gauss(15, 7))

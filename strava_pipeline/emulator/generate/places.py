@@ -1,8 +1,8 @@
-"""Where the made-up athlete trains, in Berlin and on journeys; the clocks there, the segments and the efforts on them.
+"""The made-up athlete's places, in Berlin and on journeys; the clocks there, the segments and the efforts on them.
 
 Activities start in parks and in a harbour, where nobody lives. Journeys go where time is difficult: over New Year, over
-changes of daylight-saving time, to a time zone of half an hour, beyond the date line. Ranks are true: an effort is a personal
-record only if no earlier one was faster.
+changes of daylight-saving time, to a time zone of half an hour, beyond the date line. Ranks are correct: an effort is a
+personal record only if no earlier one was faster.
 """
 
 from bisect import bisect_left
@@ -62,7 +62,7 @@ NEW_YEARS = (HOME, AUCKLAND, NEW_YORK, KOLKATA)  # the places of New Year, one a
 
 
 def place_on(day: date, seed: int) -> Place:
-    """Where the athlete is on a day."""
+    """The athlete's place on a day."""
     for first, length, place in _journeys(day.year, seed) + _journeys(day.year - 1, seed):
         if first <= day < first + timedelta(days=length):
             return place

@@ -1,4 +1,4 @@
-"""What a device recorded of an activity: the track, the streams with one value for each point, splits, and a FIT file.
+"""A device's recording of an activity: the track, the streams with one value for each point, splits, and a FIT file.
 
 Each is made on request from the activity's own seed, so that it is the same every time.
 """
@@ -81,7 +81,7 @@ def recorded_streams(seed: int, activity: Activity, seconds: int | None = None) 
 
 
 def outline(seed: int, activity: Activity, points: Sequence[Point], power: Power | None) -> dict[str, list[Any]]:
-    """Time, distance, whether one moved until then (never at the start), and with a track positions and heights."""
+    """Time, distance, whether the athlete moved until then (never at the start), and with a track positions and heights."""
     count = len(points) or min(INDOOR_POINTS, activity.moving)
     heights = _heights(activity, points)
     times = _moving_times(activity, heights, count, power)
@@ -100,7 +100,7 @@ def outline(seed: int, activity: Activity, points: Sequence[Point], power: Power
 
 
 def _heights(activity: Activity, points: Sequence[Point]) -> list[float]:
-    """The height of each point: hills that depend on the position, as high as the activity's climbing says."""
+    """The height of each point: hills that depend on the position, scaled to the activity's climbing."""
     place, east = activity.place, METRES_PER_DEGREE * cos(radians(activity.place.lat))
     (a, a_x, a_y), (b, b_x, b_y), (c, c_x, c_y) = _HILLS
     ways = [((lon - place.lon) * east, (lat - place.lat) * METRES_PER_DEGREE) for lat, lon in points]
@@ -111,10 +111,10 @@ def _heights(activity: Activity, points: Sequence[Point]) -> list[float]:
 
 
 def _moving_times(activity: Activity, heights: Sequence[float], count: int, power: Power | None) -> list[int]:
-    """Seconds of moving until each point. One is slower uphill, and faster downhill and when one works hard.
+    """Seconds of moving until each point, slower uphill, and faster downhill and with more power.
 
-    A run becomes faster from beginning to end, so that its best times over shorter distances are those of `best_efforts`: the
-    pace changes in a straight line, and the best stretch of each length is the last one.
+    A run becomes faster from beginning to end, so that its best times over shorter distances are those of
+    `best_efforts`: the pace changes linearly, and the best stretch of each length is the last one.
     """
     if activity.best:
         shares = [place / max(1, count - 1) for place in range(count)]
@@ -130,9 +130,9 @@ def _moving_times(activity: Activity, heights: Sequence[float], count: int, powe
 
 
 def _stops(seed: int, activity: Activity, count: int) -> list[tuple[int, int]]:
-    """Where one stands still, by the number of the point, and for how many seconds.
+    """The stops, by the number of the point, and their seconds.
 
-    On a run one waits before setting out, so that the best efforts of the whole way have no pause in them.
+    On a run the stop is before the beginning, so that the best efforts of the whole way contain no pause.
     """
     rest = activity.elapsed - activity.moving
     if rest == 0 or count < _FEWEST_POINTS:
@@ -146,7 +146,7 @@ def _stops(seed: int, activity: Activity, count: int) -> list[tuple[int, int]]:
 
 
 def with_more_points(streams: Mapping[str, list[Any]], seconds: int) -> dict[str, list[Any]]:
-    """The same streams with a point every so many seconds in motion, on lines between the points that were there."""
+    """The same streams with a point every `seconds` in motion, interpolated between the existing points."""
     times, last = streams["time"], len(streams["time"]) - 1
     wanted = [*range(times[0], times[-1], seconds), times[-1]] if times else []
     for (begins, ends), moves in zip(pairwise(times), streams["moving"][1:], strict=True):
@@ -160,7 +160,7 @@ def with_more_points(streams: Mapping[str, list[Any]], seconds: int) -> dict[str
 
 
 def _between(values: Sequence[Any], places: Sequence[tuple[int, int, float]]) -> list[Any]:
-    """Values on lines: at a share of the way from the point of the first number to that of the second."""
+    """Interpolated values: at a share of the way from the point of the first number to that of the second."""
     if isinstance(values[0], bool):  # of the way until the point
         return [values[j if share else i] for i, j, share in places]
     if not isinstance(values[0], list):
@@ -203,7 +203,7 @@ def _motion(found: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def highest_speed(found: Mapping[str, list[Any]]) -> float:
-    """The highest of `velocity_smooth`, given the streams that it follows from."""
+    """The highest of `velocity_smooth`, given the streams from which it is computed."""
     return float(max(_motion({name: found[name] for name in ("time", "distance")})["velocity_smooth"]))
 
 
@@ -224,7 +224,7 @@ def _sensors(
 
 
 def _watts(rng: Random, found: Mapping[str, list[Any]], power: Power) -> list[int]:
-    """The power at each point. When it goes easily one coasts now and then, and pedals the harder otherwise."""
+    """The power at each point. At easy power the athlete coasts now and then, and pedals harder otherwise."""
     watts, moved, begins = [], 0, 0
     for at, moves in zip(found["time"], found["moving"], strict=True):
         moved += at - begins if moves else 0
@@ -254,7 +254,7 @@ def _heartrates(seed: int, activity: Activity, found: Mapping[str, list[Any]]) -
 
 
 def _work(found: Mapping[str, list[Any]]) -> list[float]:
-    """How hard one works without a measurement of power: by the speed and the slope; half as hard when one stands."""
+    """The effort without a measurement of power: by the speed and the slope; half as hard at a stop."""
     slopes = found.get("grade_smooth") or [0.0] * len(found["time"])
     usual = found["distance"][-1] / max(1, found["time"][-1]) or 1.0
     speeds = zip(found["velocity_smooth"], slopes, found["moving"], strict=True)

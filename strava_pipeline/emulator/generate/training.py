@@ -1,7 +1,7 @@
-"""What the made-up athlete does, on what and when: sports, bikes and shoes, and the calendar of activities.
+"""The made-up athlete's training: sports, bikes and shoes, and the calendar of activities.
 
-Weeks have a rhythm, seasons and training blocks come and go, illness leaves gaps. How far and how fast each activity goes is
-drawn in activities.py.
+Weeks have a rhythm, seasons and training blocks come and go, illness leaves gaps. The distance and speed of each
+activity are drawn in activities.py.
 """
 
 from dataclasses import dataclass, replace
@@ -170,7 +170,7 @@ def plan_activities(seed: int, count: int, years: tuple[int, int], now: int) -> 
 
 @cache  # of each day once in a process: it may start many emulators
 def _load(day: date, seed: int) -> float:
-    """How much the athlete trains on a day, as a weight; 0 in a week of illness."""
+    """The amount of training on a day, as a weight; 0 in a week of illness."""
     week = day.toordinal() // 7
     if Random(f"{seed}:illness:{week}").random() < 0.035:
         return 0.0
@@ -182,7 +182,7 @@ def _load(day: date, seed: int) -> float:
 
 
 def _spread(count: int, weights: list[float], rng: Random) -> list[int]:
-    """How many of `count` activities fall on each day, by the weights of the days; the sum is exact."""
+    """The number of the `count` activities on each day, by the weights of the days; the sum is exact."""
     total, offset = sum(weights) or 1.0, rng.random()
     numbers, done, reached = [], 0, 0.0
     for index, weight in enumerate(weights):
@@ -256,7 +256,7 @@ def _turn_of_year(day: date, place: Place, rng: Random) -> int | None:
 
 
 def _with_twins(found: list[PlannedActivity], rng: Random) -> list[PlannedActivity]:
-    """Let some activities begin in the same second as the one before: a watch and a bike computer recorded both."""
+    """Let some activities begin in the same second as the one before, as if recorded by a watch and a bike computer."""
     for index in range(1, len(found)):
         is_twin = rng.random() < 1 / 400 or (index == len(found) // 2 and len(found) >= 50)
         if is_twin and not found[index - 1].manual:

@@ -1,1 +1,1 @@
-"""Reading what holds activity files: archives, folders, and what other tools left. Nothing here lands or decides anything."""
+"""Reading containers of activity files: archives, folders, and other tools' output. Nothing here lands or decides anything."""

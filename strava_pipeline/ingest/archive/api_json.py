@@ -1,7 +1,7 @@
-"""Objects of Strava's API, or similar ones, as other tools write them: arrays, bare or as `activities` of an object, one object
-per file, JSON lines, gzipped or not.
+"""Objects of Strava's API, or similar ones, in other tools' files: arrays, bare or as `activities` of an object, one
+object per file, JSON lines, gzipped or not.
 
-Which tool wrote them doesn't matter: an object is recognised by its own fields. Turning objects into rows is done elsewhere.
+The tool doesn't matter: an object is recognised by its own fields. Turning objects into rows is done elsewhere.
 """
 
 import zlib
@@ -23,11 +23,11 @@ from strava_pipeline.ingest.archive.entry import (
 )
 
 _ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-_DETAILED = 3  # Strava's resource_state of a whole object
+_DETAILED = 3  # Strava's resource_state of a complete object
 
 
 class ObjectKind(StrEnum):
-    """What an object is."""
+    """The kind of an object."""
 
     SUMMARY = "summary_activity"
     DETAIL = "detailed_activity"
@@ -64,7 +64,7 @@ def read_objects(entries: Iterable[Entry], limits: ImportLimits = ImportLimits()
 
 
 def kind_of(body: Mapping[str, Any]) -> ObjectKind:
-    """What an object is, by its fields."""
+    """The kind of an object, by its fields."""
     names = body.keys()
     if "run_id" in names and "start_date" in names:
         return ObjectKind.RUNNING_PAGE
@@ -90,14 +90,16 @@ def _objects(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
 
 
 def _unwrapped(value: Any) -> list[Any]:
-    """The items of a JSON text: of an array, of the array `activities` in an object that is none itself, or the value."""
+    """The items of a JSON text: of an array, of the array `activities` in an object that isn't an activity, or the
+    value itself.
+    """
     if isinstance(value, dict) and kind_of(value) is ObjectKind.OTHER and isinstance(value.get("activities"), list):
         return list(value["activities"])
     return value if isinstance(value, list) else [value]
 
 
 def _lines(name: str, text: bytes) -> Iterator[ApiObject | Fault]:
-    """An object per line; the last line of a file that broke off is a fault, the lines before it are not."""
+    """An object per line; a truncated last line is a fault, the lines before it are not."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     read = 0
     faults: list[Fault] = []
@@ -128,7 +130,7 @@ def _items(name: str, items: Iterable[Any]) -> Iterator[ApiObject | Fault]:
 
 
 def _plain(entry: Entry, limits: ImportLimits) -> bytes:
-    """An entry's bytes, unpacked where they are gzip."""
+    """An entry's bytes, unpacked if they are gzip."""
     body = entry.read()
     if not body.startswith(GZIP):
         return body

@@ -1,7 +1,7 @@
-"""Takes the workouts out of Apple Health's export.xml, which has gigabytes, most of them records of health that stay there.
+"""Extracts the workouts from Apple Health's export.xml, which has gigabytes, most of them health records that are not kept.
 
-The document is read in pieces and never held: memory is that of the workouts. What comes out is JSON, which is kept in the
-document's place. Who wrote a workout (the name of a watch is its owner's) and inline positions are left out.
+The document is read in pieces and never held: memory is that of the workouts. The output is JSON, which is kept instead
+of the document. The source of a workout (a watch's name includes its owner's) and inline positions are left out.
 """
 
 import re
@@ -18,7 +18,7 @@ from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEnt
 from strava_pipeline.ingest.archive.exports.apple_health import KEY
 from strava_pipeline.ingest.files.markup import pull_parser
 
-ENDING = ".workouts.json"  # behind the document's name
+ENDING = ".workouts.json"  # added to the document's name
 _CHUNK = 1 << 18  # bytes that are a tree at once
 _HEAD = 1 << 20  # bytes in which the document's type stands; exports of today have 10 kB there
 _ROOT = re.compile(rb"<HealthData[\s>]")
@@ -28,14 +28,14 @@ _LEFT_OUT = frozenset({"sourceName", "sourceVersion", "device"})
 
 @dataclass(frozen=True, slots=True)
 class HealthList:
-    """The workouts of a document: `document`, its name, and `entry`, what is kept of it."""
+    """The workouts of a document: `document`, its name, and `entry`, the part that is kept."""
 
     document: str
     entry: Entry
 
 
 def health_lists(container: Container, limits: ImportLimits = ImportLimits()) -> list[HealthList]:
-    """The workouts of every export of Apple Health in a container. A document may be larger than the limit of a file."""
+    """The workouts of every Apple Health export in a container. A document may be larger than the limit of a file."""
     documents: list[Entry | Oversized] = [*container.entries, *container.oversized]
     return [
         HealthList(each.name, Entry(f"{each.name}{ENDING}", len(body), body.__bytes__))
@@ -45,7 +45,7 @@ def health_lists(container: Container, limits: ImportLimits = ImportLimits()) ->
 
 
 def _workouts_of(document: Entry | Oversized, limits: ImportLimits) -> bytes | None:
-    """What is kept of a document; None: it is none of Apple Health."""
+    """The part of a document that is kept, or None if it isn't from Apple Health."""
     pieces = _chunks(document)
     found: list[Mapping[str, Any]] = []
     faults: list[str] = []

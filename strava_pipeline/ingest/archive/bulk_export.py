@@ -1,7 +1,7 @@
-"""Strava's bulk export: its list of activities joined with its files, its gear, whose it is, and the hashes of its files.
+"""Strava's bulk export: its list of activities joined with its files, its gear, its athlete, and the hashes of its files.
 
-A row finds its file by the name in the row and by nothing else, as ids of activities and of files differ. Files are not decoded
-here. What is in a container that is no export is for whoever opened it.
+A row finds its file by the name in the row only, because ids of activities and of files differ. Files are not decoded
+here. Containers that are not exports are the caller's business.
 """
 
 import gzip
@@ -77,9 +77,9 @@ class BulkExport:
 def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[BulkExport]:
     """Every export in a container: at its top, in one of its folders, or the list alone.
 
-    `refuse_foreign`: leave out lists that are surely another program's, as their numbers could pass for Strava's ids, and raise
-    SourceError where that is not sure, or where the list was named alone. Lists that an earlier version kept are read as
-    before, or a rebuild would lose their rows.
+    `refuse_foreign`: leave out lists that are certainly another program's, as their numbers could pass for Strava's
+    ids, and raise SourceError if that is uncertain, or if a person named the list itself. Lists that an earlier version
+    kept are read as before, or a rebuild would lose their rows.
     """
     found = []
     for entry in _lists(container):
@@ -114,7 +114,7 @@ def refuse_foreign_lists(container: Container) -> None:
 
 
 def _is_foreign(container: Container, entry: Entry, body: bytes, titles: Sequence[str], header: ExportHeader) -> bool:
-    """Whether a list is surely not Strava's. Raises SourceError where it may be, or where a person named it alone."""
+    """Whether a list is certainly not Strava's. Raises SourceError if uncertain, or if a person named it alone."""
     lacking = missing_columns(titles)
     if not lacking:
         return False
@@ -133,7 +133,7 @@ def _is_foreign(container: Container, entry: Entry, body: bytes, titles: Sequenc
 
 
 def _is_surely_foreign(container: Container, entry: Entry, body: bytes, header: ExportHeader) -> bool:
-    """Whether a header is a whole one, and neither names what every list of Strava's has nor lies where such a list does."""
+    """Whether a header is complete, and neither names Strava's required columns nor lies in the place of Strava's list."""
     is_whole = b"\n" in body.replace(b"\r", b"\n").strip() and all(cell.header.isprintable() for cell in header.cells)
     own = any(
         cell.column.field == "filename" or (cell.column.field == "start_date" and cell.how is not Recognition.CONTENT)
@@ -145,7 +145,7 @@ def _is_surely_foreign(container: Container, entry: Entry, body: bytes, header: 
 
 
 def _lists(container: Container) -> Iterator[Entry]:
-    """The entries that have the name of Strava's list of activities, or that a person named alone."""
+    """The entries with the name of Strava's list of activities, or a list that a person named alone."""
     for entry in container.entries:
         last = entry.name.rpartition("/")[2].lower()
         if last == LIST or (container.kind is Kind.FILE and last.endswith(".csv")):
@@ -193,7 +193,7 @@ def _export(container: Container, root: str, list_name: str, activities: Activit
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """A file's name as in the row, and its names where a program packed or unpacked the file itself."""
+    """A file's name as in the row, and its names after a program packed or unpacked it."""
     name = name.replace("\\", "/")
     yield name
     yield name.removesuffix(".gz")
@@ -222,7 +222,7 @@ def archive_files(
     limits: ImportLimits = ImportLimits(),
     tick: Callable[[int], object] = lambda files: None,
 ) -> Iterator[ArchiveFile]:
-    """Every recording and every picture of an export that is there, by the hashes of its bytes; `tick` is called for file."""
+    """Every existing recording and picture of an export, by the hashes of its bytes; `tick` is called for each file."""
     pictures = {export.root + name for row in export.activities.rows for name in row.media}
     routes = f"{export.root}routes/"
     for entry in container.entries:
@@ -257,7 +257,7 @@ def _hashed(entry: Entry, activity_id: int | None, *, is_recording: bool, limits
 
 
 def _content(body: bytes, limits: ImportLimits) -> str | None:
-    """The hash of what a file holds unpacked; None where it can't be unpacked as a whole, so that only its bytes compare."""
+    """The hash of a file's unpacked content, or None if it can't be unpacked completely, so that only its bytes compare."""
     digest, size = hashlib.sha256(), 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) if body.startswith(GZIP) else io.BytesIO(body) as file:

@@ -1,7 +1,7 @@
-"""Opens what a person names: a zip, an unpacked folder or a single file. Names and sizes come at once, bytes on request.
+"""Opens a path that a person names: a zip, an unpacked folder or a single file. Names and sizes come at once, bytes on request.
 
-Nothing is unpacked into a folder, and no name is ever used as a path; an archive within an archive, of the one kind that is
-opened, lies in a temporary file without a name. What the entries mean is decided elsewhere.
+Nothing is unpacked into a folder, and no name is ever used as a path; a nested archive, of the one kind that is opened,
+lies in a temporary file without a name. The meaning of the entries is decided elsewhere.
 """
 
 import os
@@ -40,7 +40,7 @@ _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 class Kind(StrEnum):
-    """What a person named."""
+    """The kind of a path that a person named."""
 
     ZIP = "zip"
     FOLDER = "folder"
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Container:
-    """Entries in ascending order of names, and what can't be read. Use it in a `with`: it may hold a file open."""
+    """Entries in ascending order of names, and faults. Use it in a `with`: it may hold a file open."""
 
     path: Path
     kind: Kind
@@ -67,7 +67,7 @@ class Container:
         self.close()
 
     def forget_size(self, names: Collection[str]) -> None:
-        """Note that these files were read although they are larger than a file may be: their size is no fault."""
+        """Record that these files were read although they are larger than a file may be: their size isn't a fault."""
         self.faults = [each for each in self.faults if each.problem is not Problem.TOO_LARGE or each.name not in names]
 
     def close(self) -> None:
@@ -77,9 +77,9 @@ class Container:
 
 
 def open_container(path: Path, limits: ImportLimits = ImportLimits()) -> Container:
-    """What `path` holds. Raises SourceError where there is nothing to read.
+    """The contents of `path`. Raises SourceError if there is nothing to read.
 
-    Reading its entries raises SourceError, too, where more than `limits` allow was read in all.
+    Reading its entries also raises SourceError once more than `limits` allow was read in all.
     """
     try:
         mode = path.stat().st_mode

@@ -1,7 +1,7 @@
-"""What an import consists of: which entries of a container are kept.
+"""The entries of a container that an import keeps.
 
-Kept are activity files, the lists about them (Strava's, and other services') and their pictures; the rest of an archive (log-ins,
-contacts, messages) stays where it is. Nothing lands here; the activities in what is kept are import_reader.py's.
+Kept are activity files, the lists about them (Strava's, and other services') and their pictures; the rest of an archive
+(log-ins, contacts, messages) is never copied. Nothing lands here; the kept entries' activities are import_reader.py's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,12 +29,12 @@ _GEAR = ("bikes.csv", "shoes.csv")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is kept of a container, in the order of names, and what is left out."""
+    """The kept entries of a container, in the order of names, and the others."""
 
     entries: tuple[tuple[Role, Entry], ...]
     oversized: tuple[Oversized, ...] = ()
     athletes: Mapping[str, int] = field(default_factory=dict)  # the athlete of each list, by the list's name
-    # names of entries of which nothing is kept, by ending
+    # names of entries from which nothing is kept, by ending
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exports: tuple[BulkExport, ...] = field(default=(), repr=False)
     service_lists: tuple[ServiceList, ...] = field(default=(), repr=False)  # of other services' exports
@@ -42,9 +42,9 @@ class Contents:
 
 
 def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
-    """What is kept of a container, decided by names; only lists, tables and JSON are read.
+    """The kept entries of a container, chosen by names; only lists, tables and JSON are read.
 
-    Raises SourceError for a list that may be Strava's and can't be read as such.
+    Raises SourceError for an unreadable list that may be Strava's.
     """
     exports = tuple(bulk_exports(container, refuse_foreign=True))
     health = health_lists(container, limits)
@@ -100,7 +100,7 @@ def _roles(container: Container, exports: tuple[BulkExport, ...], limits: Import
 
 
 def activity_objects(entries: list[Entry], limits: ImportLimits) -> Iterator[ApiObject]:
-    """The objects of `entries` that are activities; what can't be read is left out."""
+    """The objects of `entries` that are activities; unreadable ones are left out."""
     for found in read_objects(entries, limits):
         if not isinstance(found, Fault) and found.kind in ACTIVITY_OBJECTS:
             yield found

@@ -1,4 +1,4 @@
-"""What earlier archives of Strava's say of an activity, for cells that are empty in a later one."""
+"""Rows of earlier archives from Strava, for cells that are empty in a later one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta

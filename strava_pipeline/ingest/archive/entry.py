@@ -1,7 +1,7 @@
-"""What a container of any kind holds: entries that can be read, faults of the others, and how much may be unpacked in all.
+"""The contents of a container of any kind: readable entries, faults of the others, and a limit for unpacking.
 
-A fault never holds a byte of content, and its text is safe to print. What a directory says of sizes decides nothing: the meter
-counts what comes. How entries are found is the containers' business.
+A fault never contains a byte of content, and its text is safe to print. Sizes in a directory are not trusted: the meter
+counts the actual bytes. How entries are found is the containers' business.
 """
 
 import re
@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.core.limits import IMPORT_FILE_LIMIT_MB, IMPORT_LIMIT_MB, ImportLimits, megabytes
+from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.core.text import printable
 
 GZIP = b"\x1f\x8b"  # how a gzip file begins
@@ -25,7 +25,7 @@ _RATIO_FROM = 2**30  # bytes; less does no harm
 
 
 class Problem(StrEnum):
-    """What is wrong with an entry. Those of READABLE are reported, and the entry is read all the same."""
+    """A fault of an entry. Those of READABLE are reported, but the entry is read nevertheless."""
 
     TOO_LARGE = "too_large"  # more bytes than the limit of a file
     BOMB = "bomb"  # unpacks to far more than any recording does
@@ -80,7 +80,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """A file larger than what is ever read at once: it can be kept, piece by piece, but is not read as an activity.
+    """A file that is too large to be read at once: it can be kept, piece by piece, but is not read as an activity.
 
     `pieces`: its bytes in order, at most PIECE at once; raises as `Entry.read` does.
     """
@@ -100,7 +100,7 @@ def names_by_ending(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def fault(name: str, problem: Problem, detail: str) -> Fault:
-    """A fault of the entry `name`, whatever characters the name has."""
+    """A fault of the entry `name`, which may contain any characters."""
     return Fault("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name), problem, detail)
 
 
@@ -109,8 +109,7 @@ def too_large_fault(name: str, size: int, limits: ImportLimits) -> Fault:
     return fault(
         name,
         Problem.TOO_LARGE,
-        f"{megabytes(size)} unpacked; files of more than {megabytes(limits.file_bytes)} are not read. To read it, raise "
-        f"{IMPORT_FILE_LIMIT_MB}, import it again and run `strava-pipeline rebuild`",
+        f"{megabytes(size)} unpacked; files of more than {megabytes(limits.file_bytes)} are not read",
     )
 
 
@@ -120,7 +119,7 @@ def nested_fault(name: str) -> Fault:
 
 
 def decode_name(raw: bytes) -> str:
-    """A name's bytes as text: as UTF-8 where possible, which many archivers write without saying so, else as code page 437."""
+    """A name's bytes as text: as UTF-8 if possible, which many archivers write without saying so, otherwise as code page 437."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -128,7 +127,7 @@ def decode_name(raw: bytes) -> str:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file manager left the entry, not a person."""
+    """Whether a file manager left the entry, and not a person."""
     *folders, last = name.split("/")
     return not JUNK_FOLDERS.isdisjoint(folders) or last.startswith("._") or last.lower() in _JUNK_FILES
 
@@ -144,7 +143,7 @@ def is_unsafe(name: str) -> bool:
 
 
 class Meter:
-    """The bytes of one import or survey. `packed`: the size in bytes of an archive, None for files and folders."""
+    """The byte count of one import or survey. `packed`: the size in bytes of an archive, None for files and folders."""
 
     def __init__(self, name: str, limits: ImportLimits, packed: int | None = None) -> None:
         self.limits = limits
@@ -152,12 +151,12 @@ class Meter:
         self._total = 0
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more. Raises SourceError where they are too many in all."""
+        """Count `size` bytes more. Raises SourceError if the total is too large."""
         self._total += size
         if self._total > self.limits.total_bytes:
             raise SourceError(
                 f"{printable(self._name)} unpacks to more than {megabytes(self.limits.total_bytes)}, so nothing of it was "
-                f"imported. If it is yours and must be that large, raise {IMPORT_LIMIT_MB}, or import it in parts."
+                "imported. If it is yours, import it in parts."
             )
         if self._packed is not None and self._total > max(_RATIO_FROM, _RATIO * self._packed):
             raise SourceError(
@@ -166,7 +165,7 @@ class Meter:
             )
 
     def metered(self, load: Callable[[], bytes]) -> Callable[[], bytes]:
-        """`load`, counted once: what is read twice is there once."""
+        """`load`, counted once even if it is called twice."""
         return partial(_load, load, self, _Counted())
 
     def metered_pieces(self, open_pieces: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
@@ -175,7 +174,7 @@ class Meter:
 
 
 class _Counted:
-    """How many bytes of an entry are in the total."""
+    """The number of bytes of an entry in the total."""
 
     def __init__(self) -> None:
         self.size = 0

@@ -1,7 +1,7 @@
-"""The activities in what an import kept, from these bytes and readings alone, so that the same come out at any time.
+"""The activities of an import's kept bytes, from these and their readings alone, so that the result is always the same.
 
-Rows of lists are joined with the files that they name; a file without a row is an activity by itself. Which entries are kept is
-contents.py's, and what belongs to one activity although it came in twice is decided elsewhere.
+Rows of lists are joined with the files that they name; a file without a row is an activity by itself. Which entries are
+kept is contents.py's; merging an activity that came in twice is done elsewhere.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True)
 class ImportedActivity:
-    """`summary` and `detail` in the shapes of Strava's API; `recorded`: the (hash of a file, its session) that are the track."""
+    """`summary` and `detail` in the shapes of Strava's API; `recorded`: the track's (file hash, session) pairs."""
 
     source: str
     activity_id: int
@@ -67,10 +67,10 @@ class ImportReader:
     """One import, whose lists are read at once.
 
     Args:
-        files: what was kept.
+        files: the kept entries.
         kind: of the container: zip, folder or file.
         athletes: the athlete of each list, by the list's name.
-        load: gives the bytes of a hash.
+        load: returns the bytes of a hash.
         numbering: gives ids to activities that Strava has not numbered.
     """
 
@@ -98,7 +98,7 @@ class ImportReader:
         """Every activity.
 
         Args:
-            reading: gives what was read of a file, by its hash.
+            reading: returns a file's reading, by its hash.
             earlier: files of earlier archives, by the last part of their name: a list may come without its files.
             rows_before: rows of earlier archives, by `row_id`, for cells that are empty in this one.
         """
@@ -128,7 +128,7 @@ class ImportReader:
     def _of_rows_left(
         self, rows: RowFinder, reading: Callable[[str], Reading | None], earlier: Mapping[str, str]
     ) -> Iterator[ImportedActivity]:
-        """The rows of other services whose recording came with an earlier import, or is nowhere."""
+        """The rows of other services whose recording came with an earlier import, or is missing."""
         taken: set[str] = set()  # two activities that began in one minute have one name in Runkeeper's older exports
         for row in rows.rows_left():
             names = [name for file in row.files if (name := PurePosixPath(file).name) in earlier and name not in taken]
@@ -151,7 +151,7 @@ class ImportReader:
         ]
 
     def rows(self) -> Iterator[ArchiveRow]:
-        """The rows of the lists, each with its id, athlete and id of gear, which other files of the archive hold."""
+        """The rows of the lists, each with its id, athlete and id of gear, which are in other files of the archive."""
         for export in self._exports:
             yield from self._rows(export)
 
@@ -165,7 +165,7 @@ class ImportReader:
                 yield replace(row, activity_id=identity.activity_id)
 
     def _recorded_by(self, name: str) -> int | None:
-        """The athlete of the archive in whose folder an entry lies; without an archive, the import's only athlete."""
+        """The athlete of the archive whose folder contains an entry; without an archive, the import's only athlete."""
         around = [export for export in self._exports if name.startswith(export.root)]
         if around and self._numbering.own_athlete is not None:  # imports of older versions are read as they were then
             innermost = max(around, key=lambda export: len(export.root))
@@ -220,7 +220,7 @@ def _with_gear(export: BulkExport, athlete_id: int | None) -> Iterator[ArchiveRo
 
 
 def _gear(export: BulkExport, athlete_id: int | None) -> list[Json]:
-    """The archive lists gear without ids; the rows that name the gear have them, except in older layouts."""
+    """The gear. The archive lists it without ids; the rows that name the gear have them, except in older layouts."""
     ids = {row.gear_name: row.gear_id for row in export.activities.rows if row.gear_name and row.gear_id}
     return [
         {
@@ -241,7 +241,7 @@ def _of_file(
     numbering: Numbering,
     row_of: Callable[[str, RecordingSummary, Reading], ServiceRow | None],
 ) -> Iterator[ImportedActivity]:
-    """The activities of a recording. A row of a recording that can't be read stays, and is an activity by itself."""
+    """The activities of a recording. A row of an unreadable recording stays, and is an activity by itself."""
     if read is None:
         return
     for place, recording in enumerate(read.recordings):
@@ -265,7 +265,7 @@ def _parts_read(parts: Iterable[KeptFile], reading: Callable[[str], Reading | No
 def _of_row_in_parts(
     row: ServiceRow, parts: Sequence[tuple[KeptFile, Reading]], recorded_by: int | None, numbering: Numbering
 ) -> ImportedActivity:
-    """A row with all its recordings. It is the activity that the first of them is by itself, and its track is that of all."""
+    """A row with all its recordings. It is the same activity as the first of them alone, and its track combines all."""
     kept, first = parts[0]
     source_id = f"{first.content}:0"
     identity = numbering.identify(FILE, source_id, recorded_by)
@@ -287,7 +287,7 @@ def _row_finder(rows: RowFinder) -> Callable[[str, RecordingSummary, Reading], S
 
 
 def _of_row(row: ServiceRow, numbering: Numbering) -> ImportedActivity:
-    """An activity that another service lists, and of which there is no recording."""
+    """An activity that another service lists, without a recording."""
     identity = numbering.identify(FILE, row.source_id, None)
     whole = {**row.with_links(row.fields), "id": identity.activity_id, "source_id": row.source_id}
     summary, detail = summary_and_detail({**whole, **_athlete(identity.athlete_id)})
@@ -325,7 +325,7 @@ def _athlete(athlete_id: int | None) -> Json:
 
 
 def _file(name: str, digest: str, read: Reading | None) -> Json:
-    """Which file the activity came from, for `extra`."""
+    """The file of the activity, for `extra`."""
     file = {"name": name, "sha256": digest}
     if read is None:
         return file

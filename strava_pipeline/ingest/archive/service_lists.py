@@ -1,7 +1,8 @@
-"""Lists of activities in other services' own exports, and which recording each of their rows is about.
+"""Lists of activities in other services' own exports, and the recording of each of their rows.
 
-A list is recognised by its own content, never by its name alone. Rows name their recordings, or are found by the second in which
-a recording begins. A row without a recording is an activity as well. How the rows of a service read is core/files'.
+A list is recognised by its own content, never by its name alone. Rows name their recordings, or are found by the second
+in which a recording begins. A row without a recording is an activity as well. How the rows of a service read is
+core/files'.
 """
 
 import re
@@ -19,7 +20,7 @@ from strava_pipeline.ingest.archive.exports import csv_reader, json_reader
 from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows
 
 _NAMES = re.compile(r"activities[^/]*\.csv$|summarizedActivities[^/]*\.json$|\.xml\.workouts\.json$", re.IGNORECASE)
-"""What such lists are called, perhaps with a number behind it that a browser added."""
+"""The names of such lists, possibly with a number that a browser added."""
 LIST = "activities.csv"  # Strava's, and a usual name with others
 OTHER_PROGRAM = ("another program's table", "Import the activity files (FIT, GPX, TCX) of which it tells")
 _ACCOUNT = re.compile(r"(^|/)DI_CONNECT/")  # Garmin's, with years of JSON about sleep and steps
@@ -28,7 +29,7 @@ _NUMBERED = re.compile(r"[0-9a-f-]*\d[0-9a-f-]*", re.IGNORECASE)  # what tells n
 
 @dataclass(frozen=True, slots=True)
 class ServiceList:
-    """A list. `name`: of its entry; `root`: the folder of it, "" or ending in a slash."""
+    """A list. `name`: of its entry; `root`: its folder, "" or ending in a slash."""
 
     name: str
     found: ServiceRows = field(repr=False)
@@ -39,12 +40,12 @@ class ServiceList:
 
     @property
     def faults(self) -> list[Fault]:
-        """What of the list could not be read."""
+        """The list's unreadable parts."""
         return [fault(self.name, Problem.DAMAGED, text) for text in self.found.faults]
 
 
 def service_lists(entries: Sequence[Entry], others: Collection[str] = ()) -> list[ServiceList]:
-    """The lists among the entries, without the entries `others`. An unreadable one is among the faults of the container."""
+    """The lists among the entries, without the entries `others`. An unreadable one is among the container's faults."""
     found = []
     for entry in entries:
         is_named = _NAMES.search(entry.name) or (len(entries) == 1 and entry.name.lower().endswith(".csv"))
@@ -60,7 +61,7 @@ def service_lists(entries: Sequence[Entry], others: Collection[str] = ()) -> lis
 
 
 def _read(entry: Entry) -> ServiceRows | None:
-    """The rows of a list; None: it is none. Raises UnreadableEntryError."""
+    """The rows of a list, or None if it isn't one. Raises UnreadableEntryError."""
     body = entry.read()
     if entry.name.lower().endswith(".csv"):
         of_csv = csv_reader(first_record(body))
@@ -74,13 +75,13 @@ def _read(entry: Entry) -> ServiceRows | None:
 
 
 def unread_exports(entries: Iterable[Entry], roots: Collection[str] = ()) -> list[Fault]:
-    """A fault for each kind of file that a service exports and that is not read, with what to export instead.
+    """A fault for each kind of unsupported export file, with what to export instead.
 
-    Of files with names alike, the first is examined.
+    Of files with similar names, the first is examined.
 
     Args:
-        entries: those of which nothing is read.
-        roots: folders of Strava's exports: what else lies there is private, and not examined.
+        entries: those from which nothing is read.
+        roots: folders of Strava's exports: their other contents are private, and not examined.
     """
     alike: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -108,22 +109,22 @@ def _more(count: int) -> str:
 
 
 def is_service_csv(body: bytes) -> bool:
-    """Whether a CSV is of another service's export."""
+    """Whether a CSV is from another service's export."""
     return is_service_header(first_record(body))
 
 
 def is_service_header(titles: Sequence[str]) -> bool:
-    """Whether these are the titles of a CSV of another service's export."""
+    """Whether these are the titles of a CSV from another service's export."""
     return csv_reader(titles) is not None
 
 
 def is_passed_over(name: str) -> bool:
-    """Whether an entry lies in a folder of a service's export that holds no activities of others, such as data of health."""
+    """Whether an entry lies in an export's folder without activities of other services, such as health data."""
     return _ACCOUNT.search(name) is not None
 
 
 class RowFinder:
-    """Finds the row of each recording, each row once, and knows the rows that are left."""
+    """Finds the row of each recording, each row once, and knows the remaining rows."""
 
     def __init__(self, lists: Sequence[ServiceList], names: Iterable[str]) -> None:
         """`names`: of the entries that are recordings."""
@@ -146,12 +147,12 @@ class RowFinder:
                 self.parts |= dict.fromkeys(parts, parts)
 
     def row_of(self, name: str, began: datetime | None, elapsed_s: float | None, *, is_part: bool) -> ServiceRow | None:
-        """The row of a recording; None: it has none.
+        """The row of a recording, or None.
 
         Args:
             name: of its entry.
             began: its start; `elapsed_s`: how long it took, in seconds.
-            is_part: whether its file holds several recordings. Where two rows begin at once, one of them is the whole.
+            is_part: whether its file contains several recordings. If two rows begin at once, one of them is the whole.
         """
         row = self.by_file.get(name)
         if began is not None:
@@ -167,8 +168,8 @@ class RowFinder:
     def rows_left(self) -> Iterator[ServiceRow]:
         """The rows without a recording, once all recordings were asked for.
 
-        A row that is found by its start and whose middle was recorded is no further activity: it is the whole of which parts
-        were recorded, or its clock is off by seconds.
+        A row that is found by its start and whose middle was recorded isn't a further activity: it is the whole of
+        which parts were recorded, or its clock is off by seconds.
         """
         found_by_start = {id(row) for rows in self._by_second.values() for row in rows}
         stretches = _merged(self._recorded)
@@ -178,7 +179,7 @@ class RowFinder:
 
 
 def _merged(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The stretches of time in order, those that overlap as one."""
+    """The time spans in order, with overlapping ones merged."""
     merged: list[tuple[float, float]] = []
     for begin, end in sorted(stretches):
         if merged and begin <= merged[-1][1]:
@@ -197,7 +198,7 @@ def _is_within(row: ServiceRow, stretches: Sequence[tuple[float, float]]) -> boo
 
 
 def _names(root: str, file: str) -> Iterator[str]:
-    """The names under which a row's file may lie: as the row writes it, and packed."""
+    """The possible names of a row's file: as written in the row, and packed."""
     name = root + file.replace("\\", "/").lstrip("/")
     yield name
     yield f"{name}.gz"

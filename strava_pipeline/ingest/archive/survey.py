@@ -1,6 +1,7 @@
-"""What an import of a path would bring: exports, activity files and API objects by year, sport and format. Lands nothing.
+"""A preview of an import: exports, activity files and API objects by year, sport and format. Lands nothing.
 
-Activity files are recognised by their names; with a reader of files they are read too, and their sports and years counted.
+Activity files are recognised by their names; with a reader of files they are read too, and their sports and years
+counted.
 """
 
 from collections import Counter
@@ -37,7 +38,7 @@ UNKNOWN = "unknown"
 
 @dataclass(slots=True)
 class Survey:
-    """What a path holds. Years are UTC's, or the athlete's own where an object or a file gives them; None: not known."""
+    """The contents of a path. Years are UTC's, or the athlete's own if an object or a file gives them; None: unknown."""
 
     path: Path
     kind: str  # zip, folder or file
@@ -52,11 +53,11 @@ class Survey:
 
     @property
     def others(self) -> int:
-        """How many entries are none of these."""
+        """The number of other entries."""
         return sum(map(len, self.left_out.values()))
 
     def count(self, identity: object, year: int | None, sport: str) -> None:
-        """Count an activity, unless one with its id was counted."""
+        """Count an activity, unless one with its id was already counted."""
         if not isinstance(identity, int):
             self.activities[year, sport] += 1
         elif identity not in self._seen:
@@ -65,7 +66,7 @@ class Survey:
 
 
 def survey(path: Path, read_file: ReadFile | None = None, limits: ImportLimits = ImportLimits()) -> Survey:
-    """Survey a path. Raises SourceError where there is nothing to read, or a list that is not Strava's."""
+    """Survey a path. Raises SourceError if there is nothing to read, or for a list that is not Strava's."""
     with open_container(path, limits) as container:
         found = Survey(path, container.kind.value)
         health = health_lists(container, limits)
@@ -120,7 +121,7 @@ def _count_objects(container: Container, limits: ImportLimits, found: Survey) ->
 
 
 def _count_rows_left(lists: list[ServiceList], finder: RowFinder, found: Survey) -> None:
-    """Count the rows of other services that no recording stands for."""
+    """Count the rows of other services without a recording."""
     found.problems += [str(fault) for each in lists for fault in each.faults]
     if finder.missing:
         verb = "is" if finder.missing == 1 else "are"

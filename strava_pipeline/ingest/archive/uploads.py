@@ -1,6 +1,6 @@
-"""The zips of recordings in Garmin's export of an account, which lie in the export's own zip, and what of them is an activity.
+"""The zips of recordings nested in Garmin's export of an account, and which of their files are activities.
 
-Most of their files say what a watch measured all day, sleep, or its settings. The first message of a FIT file says which.
+Most of the files are a watch's all-day data, sleep, or its settings. The first message of a FIT file tells.
 """
 
 import re
@@ -15,12 +15,12 @@ _HEAD = 1024  # bytes in which the first message of a FIT file stands
 
 
 def holds_uploads(name: str) -> bool:
-    """Whether an archive within an archive is one of Garmin's zips of recordings."""
+    """Whether a nested archive is one of Garmin's zips of recordings."""
     return _ZIP.search(name) is not None
 
 
 def is_in_uploads(name: str) -> bool:
-    """Whether an entry lies in such a zip, or among what was in one."""
+    """Whether an entry lies in such a zip, or came from one."""
     return _WITHIN.search(name) is not None
 
 
@@ -30,7 +30,7 @@ def without_address(name: str) -> str:
 
 
 def may_be_activity(entry: Entry) -> bool:
-    """Whether a recording is an activity, or says nothing of it. What can't be read is reported where it is kept."""
+    """Whether a recording is an activity, or doesn't tell. Unreadable ones are reported where they are kept."""
     from strava_pipeline.ingest.files.fit_bytes import Part  # the decoder takes a while to import
     from strava_pipeline.ingest.files.fit_messages import read_messages
 

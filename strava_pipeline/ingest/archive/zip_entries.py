@@ -1,7 +1,8 @@
 """A zip's members as entries, as its directory lists them.
 
-Python's zipfile unpacks; sizes, names and links, which can't be trusted, are judged before anything is read. bzip2 and LZMA are
-unpacked here in pieces, since zipfile unpacks at once whatever 4 KB of them hold (APPNOTE.TXT of PKWARE, 4.4.5 and 5.8).
+Python's zipfile unpacks; sizes, names and links, which can't be trusted, are judged before anything is read. bzip2 and
+LZMA are unpacked here in pieces, since zipfile unpacks each 4 KB at once, whatever they expand to (APPNOTE.TXT of
+PKWARE, 4.4.5 and 5.8).
 """
 
 import bz2
@@ -46,15 +47,15 @@ _DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest se
 
 @dataclass(frozen=True, slots=True)
 class ZipEntries:
-    """What a zip holds."""
+    """The contents of a zip."""
 
     entries: list[Entry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     oversized: list[Oversized] = field(default_factory=list)
-    unpacked: list[IO[bytes]] = field(default_factory=list)  # archives within the archive; must stay open, too
+    unpacked: list[IO[bytes]] = field(default_factory=list)  # nested archives; must stay open, too
 
     def add(self, other: "ZipEntries") -> None:
-        """Add what an archive within the archive holds."""
+        """Add the contents of a nested archive."""
         self.entries.extend(other.entries)
         self.faults.extend(other.faults)
         self.oversized.extend(other.oversized)
@@ -70,8 +71,8 @@ class ZipEntries:
 def zip_entries(file: BinaryIO, meter: Meter, within: str = "") -> ZipEntries:
     """The members of the zip `file`, by name. The file must stay open while they are read.
 
-    `within`: the name of the archive in an archive that the file is, with a slash. Archives in it are not opened.
-    Raises UnreadableEntryError where the directory, which stands at a zip's end, can't be read.
+    `within`: the name of this file if it is a nested archive, with a slash. Archives in it are not opened. Raises
+    UnreadableEntryError if the directory, which stands at a zip's end, can't be read.
     """
     try:
         archive = zipfile.ZipFile(file)
@@ -113,7 +114,7 @@ def zip_entries(file: BinaryIO, meter: Meter, within: str = "") -> ZipEntries:
 
 
 def archive_within(name: str, open_pieces: Callable[[], Iterator[bytes]], meter: Meter) -> ZipEntries:
-    """The members of an archive in an archive or a folder, which lies in a file without a name while they are read."""
+    """The members of an archive within another one or a folder; it lies in a file without a name while they are read."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 – closed with the container
     try:
         for piece in open_pieces():
@@ -132,7 +133,7 @@ def archive_within(name: str, open_pieces: Callable[[], Iterator[bytes]], meter:
 
 
 def _refusal(name: str, member: zipfile.ZipInfo, *, may_hold: bool) -> Fault | None:
-    """Why a member is not read; None: it is."""
+    """Why a member is not read, or None if it is."""
     size, packed, method = member.file_size, member.compress_size, member.compress_type
     # only the directory says so; the bytes of a link are the path to its target
     if stat.S_ISLNK(member.external_attr >> 16):
@@ -150,7 +151,7 @@ def _refusal(name: str, member: zipfile.ZipInfo, *, may_hold: bool) -> Fault | N
 
 def _name(member: zipfile.ZipInfo) -> str:
     """A member's name as text, with forward slashes."""
-    stored = member.orig_filename  # since Python 3.12 `filename` is the name beside it
+    stored = member.orig_filename  # since Python 3.12 `filename` is that additional name
     if not member.flag_bits & UTF8:
         raw = stored.encode("cp437", "replace")
         stored = decode_name(_in_unicode(member.extra, raw) or raw)
@@ -158,7 +159,7 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def _in_unicode(extra: bytes, raw: bytes) -> bytes | None:
-    """The Unicode name that some archivers write beside the one in an old code page, if it belongs to this name."""
+    """The Unicode name that some archivers add to one in an old code page, if it belongs to this name."""
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
         if kind == _UNICODE_NAME and length > 5 and struct.unpack_from("<L", extra, 5)[0] == zlib.crc32(raw):
@@ -172,7 +173,7 @@ def _joined(open_pieces: Callable[[], Iterator[bytes]]) -> bytes:
 
 
 def _pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
-    """What a member holds, never more than the size in its header, which was judged."""
+    """The contents of a member, never more than the size in its header, which was judged."""
     with _zip_errors_as_faults(name):
         if info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
             yield from _unpacked_in_pieces(open_as, info)
@@ -185,8 +186,8 @@ def _pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipIn
 def _as_only_member(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """A member as if it were the only one.
 
-    Since Python 3.11.8 zipfile refuses a whole member if another one claims to begin within its bytes. Here the other member
-    can't be read, and how much an archive may unpack to was judged before.
+    Since Python 3.11.8 zipfile refuses a complete member if another one claims to begin within its bytes. Here only the
+    other member is unreadable, and how much an archive may unpack to was judged before.
     """
     only = zipfile.ZipInfo(info.orig_filename)
     for attribute in ("header_offset", "flag_bits", "compress_type", "compress_size", "file_size", "CRC"):
@@ -196,7 +197,7 @@ def _as_only_member(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 @contextmanager
 def _zip_errors_as_faults(name: str) -> Iterator[None]:
-    """Within the body, what zipfile raises for the member `name` becomes an UnreadableEntryError."""
+    """Turn zipfile's errors for the member `name` in the body into UnreadableEntryError."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, LZMAError, struct.error, EOFError, OSError, ValueError) as error:
@@ -211,7 +212,7 @@ def _zip_errors_as_faults(name: str) -> Iterator[None]:
 def _unpacked_in_pieces(open_as: Callable[[zipfile.ZipInfo], IO[bytes]], info: zipfile.ZipInfo) -> Iterator[bytes]:
     """The pieces of a member by bzip2 or LZMA, which `open_as` opens.
 
-    Raises BadZipFile where it holds more than its size, or its checksum is wrong.
+    Raises BadZipFile if it contains more than its size, or its checksum is wrong.
     """
     left, checksum = info.file_size, 0
     with open_as(_as_stored(info)) as packed:

@@ -76,7 +76,7 @@ SILENCE = 5_000_000  # µs; an older heart rate says nothing about now (the SDK'
 
 
 def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Read what `content` holds between damaged bytes. Nothing that it holds raises."""
+    """Read the valid parts of `content`, skipping damaged bytes. Never raises, whatever it contains."""
     parts = [read_messages(part, limits) for part in split_parts(content)]
     found = [_recordings(part, received_at) for part in parts]
     beats = [beat for part in parts for beat in part.heart_rates]
@@ -105,7 +105,7 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 
 def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
-    """The recordings of one part: one per session, one where points or laps stand without a session."""
+    """The recordings of one part: one per session, one if points or laps come without a session."""
     part, points = _dated(part, part.points.frame())
     if part.file_id.get("type", "activity") != "activity" or not (part.sessions or part.laps or points.height):
         return []
@@ -127,7 +127,7 @@ def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
 
 
 def _dated(part: Messages, points: pl.DataFrame) -> tuple[Messages, pl.DataFrame]:
-    """Messages and points with a date, where the device had none while it recorded and the file says when it was created."""
+    """Messages and points with a date, if the device had none while it recorded and the file says when it was created."""
     created, messages = part.file_id.get("time_created"), (part.sessions, part.laps, part.lengths)
     starts = [time for each in messages for message in each if (time := _start(message))]
     times = [*points["at"].drop_nulls().unique(), *starts]
@@ -197,7 +197,7 @@ def _recording(
 
 
 def _start(message: Mapping[str, Any]) -> int:
-    """When a session, lap or length began, in seconds of FIT's clock; 0: not known."""
+    """When a session, lap or length began, in seconds of FIT's clock; 0 if unknown."""
     start = message.get("start_time", message.get("timestamp"))
     return start if isinstance(start, int) and 0 <= start < 2**32 else 0
 
@@ -207,7 +207,7 @@ def _date(time: int) -> datetime | None:
 
 
 def _utc_offset(activity: Mapping[str, Any]) -> float | None:
-    """Local time minus UTC, where the device knew both."""
+    """Local time minus UTC, if the device knew both."""
     local, utc = activity.get("local_timestamp"), activity.get("timestamp")
     if not isinstance(local, int) or not isinstance(utc, int) or abs(local - utc) > FARTHEST_ZONE.total_seconds():
         return None
@@ -252,7 +252,7 @@ def _words(message: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_heart_rates(track: pl.DataFrame, messages: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:
-    """`track`, where each point without a heart rate gets the mean of the rates since the point before.
+    """`track`, with missing heart rates filled by the mean of the rates since the point before.
 
     `epoch`: FIT's, in s since 1970.
     """
@@ -297,7 +297,7 @@ def _beats(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, float
 
 
 def _twelve_bits(packed: Sequence[int]) -> Iterator[int]:
-    """Two numbers in each three bytes, the low bits first."""
+    """Two numbers from each three bytes, the low bits first."""
     for place in range(0, len(packed) - 2, 3):
         low, middle, high = packed[place : place + 3]
         yield low | (middle & 0x0F) << 8

@@ -1,9 +1,10 @@
-"""The bytes of a FIT file: where its parts lie, and where messages make sense again behind damaged bytes.
+"""The bytes of a FIT file: its parts, and where messages become valid again after damaged bytes.
 
-Several parts may be chained, and a broken one must not hide the next. A part is a header (12 or 14 bytes, the length of the data
-at 4, ".FIT" at 8), the data, and a CRC-16 over both. A message has no mark at its beginning; its length follows from a definition
-before it. Lost bytes therefore shift everything behind them, so each place behind the fault is tried: it is right where a long
-run of messages is defined and their times go on from those before. No values are decoded here but times, as a proof.
+Several parts may be chained, and a broken one must not hide the next. A part is a header (12 or 14 bytes, the length of
+the data at 4, ".FIT" at 8), the data, and a CRC-16 over both. A message has no mark at its beginning; its length
+follows from a definition before it. Lost bytes therefore shift everything after them, so each place after the fault is
+tried: it is right if a long run of messages is defined and their times continue those before. No values are decoded
+here but times, as a proof.
 """
 
 import struct
@@ -36,7 +37,7 @@ class Part:
 
 
 def split_parts(content: bytes) -> Iterator[Part]:
-    """The parts in order. Bytes between two parts that belong to neither flag the first one as damaged."""
+    """The parts in order. Bytes between two parts, belonging to neither, flag the first one as damaged."""
     start = _next_header(content, 0)
     for _ in range(MOST_PARTS):
         if start is None:
@@ -59,7 +60,7 @@ def split_parts(content: bytes) -> Iterator[Part]:
 
 
 def _next_header(content: bytes, start: int) -> int | None:
-    """Where the next header with a valid length begins, at or after `start`."""
+    """The start of the next header with a valid length, at or after `start`, or None."""
     found = content.find(SIGNATURE, start + 8)
     while found != -1:
         if SHORTEST_HEADER <= content[found - 8] <= SHORTEST_HEADER + CHECKSUM:
@@ -83,7 +84,7 @@ def with_length(part: bytes, length: int) -> bytes:
 
 
 def checksum(content: bytes) -> int:
-    """CRC-16/ARC, as FIT has it."""
+    """CRC-16/ARC, as in FIT."""
     value = 0
     for byte in content:
         value = (value >> 8) ^ TABLE[(value ^ byte) & 0xFF]
@@ -101,7 +102,7 @@ TABLE = tuple(_table_row(value) for value in range(256))
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """`size`: with the first byte; `time_at`: where the time is, None where there is none; `order`: of bytes."""
+    """`size`: including the first byte; `time_at`: the position of the time, or None; `order`: of bytes."""
 
     size: int
     time_at: int | None
@@ -120,14 +121,14 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What is read in one go: a part, or the rest of one behind a fault. `trusted`: the messages repeated from before."""
+    """Data read in one go: a part, or the rest of one after a fault. `trusted`: the messages repeated from before."""
 
     content: bytes
     trusted: int = 0
 
 
 class Trail:
-    """The messages of a stretch up to a fault: what is needed to go on behind it."""
+    """The messages of a stretch up to a fault: the context for continuing after it."""
 
     def __init__(self, stretch: Stretch) -> None:
         self._stretch = stretch
@@ -144,11 +145,11 @@ class Trail:
             self._repeated = self._end
 
     def goes_on(self, time: float | None) -> bool:
-        """Whether messages follow at once whose times go on from `time`: then no bytes were lost, and the clock was set."""
+        """Whether messages follow at once whose times continue from `time`: then no bytes were lost, and the clock was set."""
         return _makes_sense(self._data(), self._end, _layouts(self._definitions), time)
 
     def behind(self, points: Points) -> Stretch | None:
-        """What makes sense behind the fault, if anything; points that were misread before it are removed."""
+        """The valid data after the fault, if any; points that were misread before it are removed."""
         first_late = max(self._last.number - LATE, self._stretch.trusted + 1)
         late = [step for step in self._definitions if step.number > first_late]
         sure = [step for step in self._definitions if step.number <= first_late]
@@ -191,7 +192,7 @@ def _layouts(definitions: list[_Step]) -> dict[int, _Layout]:
 
 
 def _resume_at(data: bytes, start: int, layouts: Mapping[int, _Layout], after: float | None) -> int | None:
-    """The first place from `start` on where messages make sense. `after`: a time before the fault, where one is known."""
+    """The first place from `start` on where messages are valid. `after`: a time before the fault, or None."""
     return next(
         (
             place
@@ -230,7 +231,7 @@ def _makes_sense(data: bytes, place: int, layouts: Mapping[int, _Layout], after:
 
 
 def _define(data: bytes, place: int, known: dict[int, _Layout]) -> int | None:
-    """Add the definition at `place` to `known` and return where it ends; None where there is none."""
+    """Add the definition at `place` to `known` and return its end, or None if there is none."""
     fields_end = place + 6 + 3 * (data[place + 5] if place + 5 < len(data) else 0)
     end = fields_end
     if data[place] & DEVELOPER:

@@ -1,7 +1,8 @@
-"""The messages of one part of a FIT file, decoded by fitdecode and sorted by what they are about.
+"""The messages of one part of a FIT file, decoded by fitdecode and sorted by subject.
 
-What they mean for an activity is `fit.py`'s. The decoder is asked for no conversions: times stay seconds of FIT's own clock,
-positions stay semicircles. On bytes that no device wrote the decoder fails in many ways; what it decoded before is kept.
+Their meaning for an activity is `fit.py`'s. The decoder is asked for no conversions: times stay seconds of FIT's own
+clock, positions stay semicircles. On bytes that no device wrote the decoder fails in many ways; messages decoded before
+are kept.
 """
 
 import io
@@ -32,7 +33,7 @@ DECODER_FAULTS = (
     TypeError,
     ValueError,
 )
-"""What fitdecode raises on damaged bytes: it checks framing, and leaves the rest to Python."""
+"""fitdecode's errors on damaged bytes: it checks framing, and leaves the rest to Python."""
 
 COLUMNS = {
     "timestamp": "at",
@@ -77,7 +78,7 @@ class Messages:
 
 
 def read_messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages:
-    """Read and sort the messages of `part`. Nothing in `part` raises: where reading ended too early, the flags say so."""
+    """Read and sort the messages of `part`. Never raises: if reading ended too early, the flags say so."""
     messages = Messages(points=Points(limits.points), flags=set(part.flags), most=limits.messages)
     stretch: Stretch | None = Stretch(part.content)
     for _ in range(MOST_FAULTS):
@@ -87,7 +88,7 @@ def read_messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages
 
 
 def _read(stretch: Stretch, messages: Messages) -> Stretch | None:
-    """Sort the messages up to a fault; returns the stretch that makes sense behind the fault, None where there is none."""
+    """Sort the messages up to a fault; returns the valid stretch after the fault, or None."""
     reader = fitdecode.FitReader(
         io.BytesIO(stretch.content),
         processor=None,
@@ -119,9 +120,9 @@ def _read(stretch: Stretch, messages: Messages) -> Stretch | None:
 
 
 def _make_readable(definition: FitDefinitionMessage) -> None:
-    """Drop developers' fields of no byte, as of an empty text, and take those whose size is none of their type for bytes.
+    """Drop developers' fields of zero bytes, as of an empty text, and read fields whose size doesn't fit their type as bytes.
 
-    The decoder fails at each message with the first, and loses its place at each with the second.
+    The decoder fails at each message with the former, and loses its place at each with the latter.
     """
     definition.dev_field_defs[:] = [
         each if each.size % each.base_type.size == 0 else FieldDefinition(None, each.def_num, BASE_TYPE_BYTE, each.size)
@@ -131,7 +132,7 @@ def _make_readable(definition: FitDefinitionMessage) -> None:
 
 
 def _behind_leap(trail: Trail, messages: Messages) -> Stretch | None:
-    """What makes sense behind lost bytes, where these made the clock leap; None where the clock was set.
+    """The valid data after lost bytes, if these made the clock leap; None if the clock was set.
 
     Only a part with a fault in its frame, checksum or messages can have lost bytes.
     """
@@ -194,7 +195,7 @@ def _row(message: FitDataMessage, unknown: Counter[str]) -> list[float | None]:
 
 
 def _standard_name(message: FitDataMessage, data: FieldData) -> str:
-    """The name of FIT's own field that a developer's one declares to be, in FIT's own unit; empty: it is none."""
+    """The name of FIT's own field that a developer's one declares to be, in FIT's own unit; may be empty."""
     native = fitdecode.utils.get_mesg_type(message.name).fields.get(data.field.native_field_num)
     is_number = native is not None and type(data.value) in (int, float)
     return str(native.name) if is_number and str(data.field.units).lower() == str(native.units).lower() else ""

@@ -1,8 +1,8 @@
-"""GPX 1.0 and 1.1 and what devices put into their extensions.
+"""GPX 1.0 and 1.1 and devices' extensions.
 
-Each track is a recording, but the pieces of one outing, minutes apart, are one together. What somebody planned is none: a route,
-a track without a single time, or one whose times are made up. The app's own sums count before a device's own distance, and that
-before the length of the track, unless the track contradicts them.
+Each track is a recording, but the pieces of one outing, minutes apart, are one together. Plans are not recordings: a
+route, a track without a single time, or one whose times are made up. The app's own sums count before a device's own
+distance, and that before the length of the track, unless the track contradicts them.
 """
 
 import re
@@ -66,19 +66,19 @@ SUMS = {
     "Calories": "calories",
     "MaxSpeed": "max_speed",
 }
-"""Of a TrackStatsExtension, which Garmin's devices write, and OpenTracks and others with them."""
+"""Fields of a TrackStatsExtension, which Garmin's devices write, and OpenTracks and others with them."""
 RECORD = re.compile(r"\w*Workout\((id=.*)\)", re.DOTALL)  # FitoTrack's, as text in the place of the name
 RECORDED = {"distance": ("distance_m", 1), "activeDuration": ("moving_s", 1000), "energy": ("calories", 4184)}
-"""Its fields; how many of its units (m, ms, J) are one of ours."""
-PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they record nothing
+"""Its fields; how many of its units (m, ms, J) make one of ours."""
+PLANNERS = re.compile(r"brouter|graphhopper|osmandrouter|openrouteservice", re.IGNORECASE)  # they don't record anything
 PLANS = ("route", "planned")  # not "course", which is a run in French
 PLAN_LINK = re.compile(r"/(?:routes?|courses?)/\d")  # as of Strava, Garmin Connect, Ride with GPS
-WORN = ("heartrate", "cadence", "watts", "temperature")  # sensors of which no plan tells, whatever it is called
+WORN = ("heartrate", "cadence", "watts", "temperature")  # no planned route has these sensors, whatever its name
 SENSORS = (*WORN, "speed")
 
 
 def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Read what can be read of `content`. Nothing that it holds raises."""
+    """Read the readable parts of `content`. Never raises, whatever it contains."""
     document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rte", "rtept", "wpt", "metadata"))
     contents = _Contents(limits.points)
     try:
@@ -112,7 +112,7 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a track, or the file, says of itself: name, description and type; the app's own sums; whether it is a plan."""
+    """The own data of a track, or of the file: name, description and type; the app's own sums; whether it is a plan."""
 
     words: Mapping[str, str] = field(default_factory=dict)
     sums: Mapping[str, float] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class _Piece:
 
 
 class _Contents:
-    """What the elements hold, in their order."""
+    """The contents of the elements, in their order."""
 
     def __init__(self, most_points: int) -> None:
         self.seen: Counter[str] = Counter()
@@ -214,8 +214,9 @@ def _is_planned(piece: _Piece, file: _Said) -> bool:
 def _is_made_up(points: pl.DataFrame) -> bool:
     """Whether the times of a track without a sensor are a plan's.
 
-    Most planners write none, but some give each point a few milliseconds, or a second: that is more than 60 m/s on average.
-    Aeroplanes are as fast, but for more than a minute, at less than 350 m/s even with the wind behind them, and evenly.
+    Most planners write none, but some give each point a few milliseconds, or a second: that is more than 60 m/s on
+    average. Aeroplanes are as fast, but for more than a minute, at less than 350 m/s even with the wind behind them,
+    and evenly.
     """
     if any(points[name].count() for name in SENSORS):
         return False
@@ -234,7 +235,7 @@ def _is_made_up(points: pl.DataFrame) -> bool:
 
 
 def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    """The tracks that are one recording together, in the order of time: of one sport, and less than APART_S apart."""
+    """The tracks that together are one recording, in the order of time: of one sport, and less than APART_S apart."""
     spans = [(*each.points.select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
     outing: list[_Piece] = []
     latest = 0
@@ -250,7 +251,7 @@ def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
 
 
 def _recording(outing: Sequence[_Piece], file: _Said, outings: int, place: int, received_at: datetime) -> Recording:
-    """`file`: what the file says of itself; where it holds several `outings`, that is said of none of them."""
+    """`file`: the file's own data; with several `outings`, they belong to none of them."""
     about = file if outings == 1 else _Said()
     words = {
         name: word for said in (about, *(each.said for each in reversed(outing))) for name, word in said.words.items()

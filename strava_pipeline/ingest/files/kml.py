@@ -1,6 +1,6 @@
 """KML as OpenTracks, My Tracks and Google Earth record it: tracks of times and places (gx:Track). KMZ is a KML in a zip.
 
-Each placemark with tracks is a recording, each track of it a segment. Values of sensors are arrays beside the points, matched by
+Each placemark with tracks is a recording, each track of it a segment. Values of sensors are arrays, matched with the points by
 their order (developers.google.com/kml/documentation/kmlreference#gxtrack). A line without times is a route that somebody drew.
 """
 
@@ -48,7 +48,7 @@ _SPORT, _WORD = "activityType", "type"  # of OpenTracks; My Tracks has the secon
 
 
 def read_kml(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Read what can be read of `content`. Nothing that it holds raises."""
+    """Read the readable parts of `content`. Never raises, whatever it contains."""
     document = Markup(content, "kml", "coord", _ELEMENTS)
     contents = _Contents(limits.points, received_at)
     try:
@@ -72,7 +72,7 @@ def read_kml(content: bytes, received_at: datetime, limits: ImportLimits = Impor
 
 
 def kml_of_kmz(content: bytes, limits: ImportLimits) -> bytes | None:
-    """The KML in a zip, up to one byte more than is read; None where there is none, or it can't be unpacked."""
+    """The KML in a zip, up to one byte more than is read; None if there is none, or it can't be unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             named = [name for name in archive.namelist() if name.lower().endswith(".kml")]
@@ -94,7 +94,7 @@ def kml_of_kmz(content: bytes, limits: ImportLimits) -> bytes | None:
 
 
 class _Contents:
-    """What the elements hold, in their order. A track's times, places and values are put together when it ends."""
+    """The contents of the elements, in their order. A track's times, places and values are put together when it ends."""
 
     def __init__(self, most_points: int, received_at: datetime) -> None:
         self.recordings: list[Recording] = []
@@ -168,7 +168,7 @@ class _Contents:
             self._clear_track()
 
     def end_recording(self, placemark: etree._Element | None) -> None:
-        """Make a recording of the tracks so far. `placemark`: None where it never ended."""
+        """Make a recording of the tracks so far. `placemark`: None if it never ended."""
         if self._times:
             self._end_track()
         if self._points:

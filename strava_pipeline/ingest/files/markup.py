@@ -1,7 +1,7 @@
-"""XML as activity files have it: read as a stream, as far as it can be read, without following any of its instructions.
+"""XML of activity files: read as a stream, as far as possible, without following any of its instructions.
 
-No entity is expanded, no document type loaded, nothing fetched; nesting and text are limited by libxml2. What an element means
-is `gpx.py`'s and `tcx.py`'s.
+No entity is expanded, no document type loaded, nothing fetched; nesting and text are limited by libxml2. The elements'
+meaning is `gpx.py`'s and `tcx.py`'s.
 """
 
 import codecs
@@ -72,7 +72,7 @@ class Markup:
 
 
 def _forget(top: etree._Element | None) -> None:
-    """Free what was read: of the elements that are still open, all children but the first ones and the last."""
+    """Free parsed elements: of those that are still open, all children but the first ones and the last."""
     element = top
     while element is not None and len(element):
         del element[KEPT:-1]
@@ -91,13 +91,13 @@ def _plain(content: bytes) -> bytes:
 
 
 def _is_utf8(text: bytes) -> bool:
-    """Whether it is UTF-8, some of it damaged or not: in no other encoding do UTF-8's pairs of bytes occur by chance."""
+    """Whether it is UTF-8, possibly damaged: in no other encoding do UTF-8's pairs of bytes occur by chance."""
     read = text.decode(errors="replace")
     return "\ufffd" not in read or not read.replace("\ufffd", "").isascii()
 
 
 def _decoded(text: bytes) -> str:
-    """The text by the encoding that it declares; where that is a wrong one, by that of Windows in the West."""
+    """The text in its declared encoding; if that is wrong, in that of Windows in the West."""
     declared = _DECLARATION.match(text)
     if declared is not None and declared[1] is not None:
         with suppress(LookupError, UnicodeError):
@@ -108,7 +108,7 @@ def _decoded(text: bytes) -> str:
 
 
 def _with_points(text: bytes) -> bytes:
-    """The text with decimal points, where every decimal number of it has a comma."""
+    """The text with decimal points, if all of its decimal numbers have commas."""
     first = _DECIMAL.search(text)
     if first is None or first[2] == b"." or any(each[2] == b"." for each in _DECIMAL.finditer(text)):
         return text
@@ -123,7 +123,7 @@ _ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
 def _ends(text: bytes, root: str) -> bool:
-    """Whether the first element, which may lack the `root` that should be around it, is closed and none is open behind it."""
+    """Whether the first element, which may lack the `root` around it, is closed and no element is open after it."""
     head = _ASIDE.sub(b"", text[:HEAD]).rstrip()
     first = re.search(rb"<([A-Za-z_][\w:.-]*)", head)
     if first is None:
@@ -157,7 +157,7 @@ def child(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def text(element: etree._Element, *path: str) -> str | None:
-    """The text at the end of a path of names, without the space around it; None where there is none."""
+    """The text at the end of a path of names, stripped, or None."""
     for name in path:
         found = child(element, name)
         if found is None:
@@ -175,12 +175,12 @@ def number(value: str | None) -> float | None:
 
 
 def coordinate(value: str | None) -> float | None:
-    """A latitude or longitude in degrees: NaN where something is written that is none, None where nothing is."""
+    """A latitude or longitude in degrees: NaN if unreadable, None if absent."""
     return None if value is None or not value.strip() else nan if (read := number(value)) is None else read
 
 
 def instant(value: str | None) -> datetime | None:
-    """A time with its offset; one without is UTC, as both formats say. None where it can't be read."""
+    """A time with its offset; without one it is UTC, as both formats say. None if it can't be read."""
     try:
         read = _instant(value.strip()) if value is not None else None
         if read is None:
@@ -206,6 +206,6 @@ _LOOSE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)[Tt ](1?\d|2[0-4]|0\d):([0-5]?\d):(
 
 
 def offset_s(at: datetime | None) -> float | None:
-    """The local time's offset in seconds where the file gives one; `Z` gives none."""
+    """The local time's offset in seconds if the file gives one; `Z` counts as none."""
     offset = at.utcoffset() if at is not None else None
     return offset.total_seconds() if offset else None

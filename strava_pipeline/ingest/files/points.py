@@ -1,8 +1,8 @@
-"""The points of a track, whatever the file's format, and what is said of a file of which not all could be read.
+"""The points of a track, whatever the file's format, and the messages about partly unreadable files.
 
-Rows become a frame, and from the frame alone follow its span, its length and the flags of its clock. The frame has TRACK's
-columns, `at` as a whole number, and `segment`, the number of the piece of track that a point belongs to: between two pieces
-nobody moved, as far as the file says. No sentence holds a position or a word of the file.
+Rows become a frame, and from the frame alone follow its span, its length and the flags of its clock. The frame has
+TRACK's columns, `at` as a whole number, and `segment`, the number of the piece of track that a point belongs to:
+between two pieces nobody moved, as far as the file says. No sentence contains a position or a word of the file.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -27,7 +27,7 @@ HANDFUL = 60  # points, a minute by the second, that a device may have kept from
 NO_WAY = (600_000_000, 1e-3, 1e-3, 10.0)  # µs, degrees and m within which one stands still for a moment
 WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
 BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
-BEGINS_AGAIN = 50.0  # m by which a distance falls that is counted anew; devices correct theirs by less
+BEGINS_AGAIN = 50.0  # m: a distance that falls by more is counted from zero again; corrections of devices are smaller
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
 NOTHING_KEPT = {
@@ -43,7 +43,7 @@ PROBLEMS = {
 
 
 class TooManyPointsError(ValueError):
-    """A file holds more points or messages than are read; what was collected is kept."""
+    """A file contains more points or messages than are read; the points so far are kept."""
 
 
 class Points:
@@ -53,7 +53,7 @@ class Points:
         self._rows: list[Sequence[float | None]] = []
         self._room = most  # rows that may still be added to those in frames
         self._frames: list[pl.DataFrame] = []
-        self._leapt_at = 0  # the place in `_rows` of the first row behind the last leap of the clock
+        self._leapt_at = 0  # the index in `_rows` of the first row after the last leap of the clock
 
     def add(self, row: Sequence[float | None]) -> None:
         """Add a row. Raises TooManyPointsError beyond the limit."""
@@ -69,7 +69,7 @@ class Points:
         return times[len(times) // 2] if times else None
 
     def has_leapt(self) -> bool:
-        """Whether the last two rows are further apart in time than LEAP, and that was not accepted."""
+        """Whether the last two rows are further apart in time than LEAP, without an accepted leap."""
         new = len(self._rows) > 1 and self._leapt_at < len(self._rows) - 1
         last, before = (self._rows[-1][0], self._rows[-2][0]) if new else (None, None)
         return last is not None and before is not None and abs(last - before) > LEAP
@@ -102,7 +102,7 @@ class Points:
         return pl.concat(self._frames)
 
     def _recent(self) -> int:
-        """The index of the first of the last rows, none of them before a leap that was accepted."""
+        """The index of the first of the last rows, none of them before an accepted leap."""
         return max(len(self._rows) - RECENT, self._leapt_at, 0)
 
     def _flush(self) -> None:
@@ -119,8 +119,8 @@ class Track:
         points: with TRACK's columns.
         segment: the piece of track that each point belongs to.
         is_faster: whether most of the recording is faster than its sport, so that no step is too fast to be a way.
-        left_out: how many values are left out, by column.
-        flags: what is odd about the whole.
+        left_out: the number of rejected values, by column.
+        flags: oddities of the whole.
     """
 
     points: pl.DataFrame
@@ -130,9 +130,11 @@ class Track:
     flags: frozenset[Flag] = frozenset()
 
     def length(self) -> float | None:
-        """The way along the positions in metres: great circles between neighbours of a segment. None: no position.
+        """The length of the way along the positions in metres: great circles between neighbours of a segment. None
+        without a position.
 
-        A step that nobody makes is no way; one that is too fast for the sport is, as receivers catch up (docs/adr/0112).
+        An impossible step is not counted; one that is merely too fast for the sport is, as receivers catch up
+        (docs/adr/0112).
         """
         if not self.points["latitude"].count():
             return None
@@ -151,7 +153,7 @@ class Track:
         return recorded
 
     def without_distance(self) -> "Track":
-        """The track where the distances of its points are not believed."""
+        """The track without the distances of its points, which are not believed."""
         left_out = {**self.left_out, "distance": self.points["distance"].count()}
         points = self.points.with_columns(pl.lit(None, pl.Float64).alias("distance"))
         return replace(self, points=points, left_out=left_out)
@@ -174,7 +176,7 @@ def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | Non
 
 
 def _stale(frame: pl.DataFrame) -> int:
-    """How many points at the start are of another day: a handful without a way, which a device had not yet written."""
+    """The number of points at the start from another day: a few without a way, which a device had not yet written."""
     head = frame["at"].head(HANDFUL + 1)
     leaps = (head.diff() > LEAP * 1_000_000).arg_true()
     first = int(leaps.item(-1)) if leaps.len() else 0
@@ -185,15 +187,15 @@ def _stale(frame: pl.DataFrame) -> int:
 
 
 def _from_zero(distance: pl.Series) -> pl.Series:
-    """The distance since the recording began. Where it begins again, as some devices do at each lap, it goes on with what is new.
+    """The distance since the recording began. If it begins again, as on some devices at each lap, the new distance is added.
 
-    Of the legs of a race the devices count on; what stands in the first point of others was covered before it.
+    Devices count on over the legs of a race: a first distance beyond BEFORE metres is an earlier leg's, and is subtracted.
     """
     told = distance.drop_nulls()
     if told.is_empty():
         return distance
     step = told.diff().fill_null(told.item(0) if told.item(0) <= BEFORE else 0.0)
-    new = (told < -step).cast(pl.Float64) * told  # where it falls below half, it is counted anew
+    new = (told < -step).cast(pl.Float64) * told  # it began again only if it is less than half of the one before
     since = step.zip_with(step >= -BEGINS_AGAIN, new).cum_sum()
     return distance.scatter(distance.is_not_null().arg_true(), since)
 
@@ -203,13 +205,13 @@ def microseconds(at: datetime) -> int:
 
 
 def span(track: pl.DataFrame) -> tuple[datetime | None, float | None]:
-    """The earliest time and the seconds from there to the latest, whatever the order of the points."""
+    """The earliest time and the seconds from there to the latest, in any order of the points."""
     times = _extent(track)
     return (times[0], (times[1] - times[0]).total_seconds()) if times else (None, None)
 
 
 def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: datetime) -> set[Flag]:
-    """What is wrong with the times of a track and with the start that its file gives."""
+    """The faults in the times of a track and in its file's start."""
     flags = set()
     if track["at"].null_count():
         flags.add(Flag.NO_TIMES)
@@ -224,13 +226,13 @@ def clock_flags(track: pl.DataFrame, started_at: datetime | None, received_at: d
 
 
 def _extent(track: pl.DataFrame) -> tuple[datetime, ...]:
-    """The earliest and the latest time; nothing where there are no times."""
+    """The earliest and the latest time; empty without times."""
     times = track.select(pl.col("at").min().alias("first"), pl.col("at").max().alias("last")).row(0)
     return () if times[0] is None else times
 
 
 def problem(flags: Set[Flag], limits: ImportLimits, *, is_kept: bool) -> str | None:
-    """The worst problem as a sentence, for a person. `is_kept`: whether something of the file is an activity all the same."""
+    """The worst problem as a sentence, for a person. `is_kept`: whether the file nevertheless contains an activity."""
     if Flag.OVER_LIMIT in flags:
         return limits.points_exceeded
     sentences = PROBLEMS if is_kept else NOTHING_KEPT

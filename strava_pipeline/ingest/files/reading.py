@@ -1,7 +1,7 @@
-"""Any bytes in, what is kept of them out: unpacked, recognised by their content, decoded, and given the athlete's clock.
+"""Bytes in, readings out: unpacked, recognised by their content, decoded, and given the athlete's clock.
 
-Nothing that a file holds raises, and no problem mentions a position. A place's zone comes from shapes in tzfpy (no server is
-asked). Where files lie, and what becomes of them, is decided elsewhere.
+Never raises, whatever a file contains, and no problem mentions a position. A place's zone comes from shapes in tzfpy
+(no server is asked). Where files lie, and their further use, is decided elsewhere.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ KNOWN_UNREAD = {
     ".sml": "SML, of Suunto, is not read. Export the activity as FIT from the Suunto app, or as GPX.",
     ".hrm": "HRM, of Polar, is not read. Export the session as TCX or GPX from Polar Flow.",
 }
-"""Formats that are known and not read, and what to export instead."""
+"""Known formats that are not read, and what to export instead."""
 FAULT = "This program failed to read it ({kind}). Its bytes are kept; please report this."
 _PAGE = re.compile(rb"<(!doctype html|html|head)[\s>]", re.IGNORECASE)
 READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx, Format.KML: read_kml}
@@ -53,7 +53,7 @@ READERS = {Format.FIT: read_fit, Format.GPX: read_gpx, Format.TCX: read_tcx, For
 def read_whole(
     body: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
 ) -> tuple[Reading, list[pl.DataFrame]]:
-    """A file's reading, and the points of each of its recordings; nothing that a file holds raises."""
+    """A file's reading, and the points of each of its recordings. Never raises, whatever the file contains."""
     unpacked, flags = unpack(body, limits)
     content = hashlib.sha256(unpacked).hexdigest()
     try:
@@ -65,14 +65,14 @@ def read_whole(
 
 
 def read_file(content: bytes, name: str, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """What is in a file. `name` only helps to describe an unknown file; `received_at` shows which clocks run ahead."""
+    """The contents of a file. `name` only helps to describe an unknown file; `received_at` shows which clocks run ahead."""
     return read_unpacked(*unpack(content, limits), name, received_at, limits)
 
 
 def read_unpacked(
     unpacked: bytes, flags: frozenset[Flag], name: str, received_at: datetime, limits: ImportLimits = ImportLimits()
 ) -> DecodedFile:
-    """What is in a file that `unpack` unpacked."""
+    """The contents of a file that `unpack` unpacked."""
     if len(unpacked) > limits.file_bytes:
         refused = {"file_bytes": limits.file_bytes}
         return DecodedFile(None, kind="unknown", problem=limits.file_exceeded, limited=refused)
@@ -89,13 +89,13 @@ def read_unpacked(
 
 
 def unpack(content: bytes, limits: ImportLimits = ImportLimits()) -> tuple[bytes, frozenset[Flag]]:
-    """What a file holds, packed with gzip, as a KMZ or not, as far as it can be unpacked, and what went wrong."""
+    """The unpacked contents of a file, packed with gzip, as a KMZ or not, as far as possible, and the faults."""
     unpacked, flags = _unpacked(content, limits.file_bytes) if content.startswith(GZIP) else (content, frozenset())
     return (kml_of_kmz(unpacked, limits) or unpacked) if unpacked.startswith(ZIP) else unpacked, flags
 
 
 def _unpacked(content: bytes, most: int) -> tuple[bytes, frozenset[Flag]]:
-    """What was packed with gzip, in one or several members, up to one byte more than is read."""
+    """The unpacked contents of gzip, in one or several members, up to one byte more than is read."""
     pieces: list[bytes] = []
     room, begin, members = most + 1, 0, 0
     try:
@@ -154,9 +154,10 @@ class Zone:
 
 
 def clock_of(recording: Recording) -> Clock:
-    """The athlete's clock at the start: that of the place, as at Strava, whatever the device says; else the device's.
+    """The athlete's clock at the start: that of the place, as at Strava, whatever the device says; otherwise the device's.
 
-    What was ridden in a virtual world has no place. Where there is no place, an offset of 0 is what devices write that know none.
+    A ride in a virtual world has no place. Without a place, an offset of 0 is ignored: devices write it if they know
+    none.
     """
     is_virtual = (sport_type(recording.sport, recording.sub_sport) or "").startswith(VIRTUAL)
     zone = None if is_virtual else zone_of(recording)
@@ -167,7 +168,7 @@ def clock_of(recording: Recording) -> Clock:
 
 
 def zone_of(recording: Recording) -> Zone | None:
-    """The zone in which a recording began; None where it has no position."""
+    """The zone in which a recording began, or None without a position."""
     placed = recording.track.select("latitude", "longitude").drop_nulls().head(1)
     if placed.is_empty():
         return None
@@ -176,7 +177,7 @@ def zone_of(recording: Recording) -> Zone | None:
 
 
 def zone_at(latitude: float, longitude: float, at: datetime | None) -> Zone | None:
-    """The zone of a position; None where this machine doesn't have the zone."""
+    """The zone of a position, or None if this machine doesn't have it."""
     name = tzfpy.get_tz(longitude, latitude)
     offset = offset_in(name, at or datetime(2000, 1, 1, tzinfo=UTC))
     return None if offset is None else Zone(name, offset if at is not None else None)

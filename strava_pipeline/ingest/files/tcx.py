@@ -1,8 +1,8 @@
-"""TCX: Training Center files, as Garmin, Strava and many others write them. An activity is a recording; a course is none.
+"""TCX: Training Center files, as Garmin, Strava and many others write them. An activity is a recording; a course isn't.
 
-Laps are kept as they are. The distance is the last point's where the laps' sum is about the same: devices round, stop and resume
-laps, and the points are what was recorded. Where laps and points contradict each other, the positions decide. A lap's time is the
-device's timer, so the sum of the laps' times is the moving time.
+Laps are kept unchanged. The distance is the last point's if the laps' sum is about the same: devices round, stop and
+resume laps, and the points are the recorded values. If laps and points contradict each other, the positions decide. A
+lap's time is the device's timer, so the sum of the laps' times is the moving time.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ WORDS = {"Intensity": "intensity", "TriggerMethod": "trigger"}
 
 
 def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
-    """Read what can be read of `content`. Nothing that it holds raises."""
+    """Read the readable parts of `content`. Never raises, whatever it contains."""
     document = Markup(
         content, "TrainingCenterDatabase", "Trackpoint", ("Track", "Lap", "Activity", "Course", "Workout")
     )
@@ -108,7 +108,7 @@ def _in_course(element: etree._Element | None) -> bool:
 
 
 class _Contents:
-    """What the elements of one activity hold, in their order."""
+    """The contents of one activity's elements, in their order."""
 
     def __init__(self, unknown: Counter[str], most_points: int) -> None:
         self.points = Points(most_points)
@@ -132,7 +132,7 @@ class _Contents:
                 self._ends.append(len(self.points))
 
     def recording(self, activity: etree._Element | None, place: int, received_at: datetime) -> Recording:
-        """`activity`: its element, None where it never ended."""
+        """`activity`: its element, or None if it never ended."""
         frame = self.points.frame()
         track = track_of(frame, None if activity is None else activity.get("Sport"))
         began = instant(text(activity, "Id")) if activity is not None else None
@@ -161,7 +161,7 @@ class _Contents:
         )
 
     def _distance(self, track: Track, dropped: int) -> tuple[Track, float | None, dict[str, str]]:
-        """The track, without the distances of its points if they are wrong; the distance; and by what, where that is a choice."""
+        """The track, without its points' distances if they are wrong; the distance; and its source, if there was a choice."""
         points, way = track.distance(), track.length()
         laps, apart = self._laps_distance(track.points, dropped)
         found = {by: metres for by, metres in (("points", points), ("laps", laps)) if metres is not None}
@@ -180,7 +180,7 @@ class _Contents:
         return track if is_kept else track.without_distance(), found.get(by), {"distance_by": by} if is_choice else {}
 
     def _laps_distance(self, points: pl.DataFrame, dropped: int) -> tuple[float | None, float]:
-        """The sum of the laps, None where one of them moved and has no distance; and how much of it are laps without points."""
+        """The sum of the laps, or None if a lap moved and has no distance; and how much of it comes from laps without points."""
         ends = [max(end - dropped, 0) for end in self._ends]  # the first points may be of another day
         laps = [
             (lap.get("distance_m"), first, end) for lap, first, end in zip(self.laps, [0, *ends], ends, strict=False)
@@ -231,5 +231,5 @@ def _lap(element: etree._Element) -> dict[str, Any]:
 
 
 def _value(element: etree._Element) -> float | None:
-    """The number of an element; heart rates have it in a `Value` of their own."""
+    """The number of an element; heart rates have it in a nested `Value`."""
     return number(element.text if not len(element) else text(element, "Value"))

@@ -1,1 +1,1 @@
-"""Garmin Connect, asked as its own app asks: the login on disk, the client, and how a person logs in."""
+"""Garmin Connect, called in the same way as its own app does: the login on disk, the client, and how a person logs in."""

@@ -1,6 +1,6 @@
-"""The list of activities, as both of Garmin's APIs give it: by places counted from its newest entry, which move.
+"""The list of activities in both of Garmin's APIs: by positions counted from its newest entry, which move.
 
-A client of either one is an `ActivityLister`; it says how many rows a call may ask for. Nothing of a login here.
+A client of either one is an `ActivityLister`; it says how many rows a call may ask for. No login here.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from strava_pipeline.ingest.service_client import Answer, ServiceClient, Service
 
 LISTING = "/activitylist-service/activities/search/activities"
 OVERLAP = 5  # rows that a page repeats of the one before: so many may vanish in between without a row being missed
-SLACK = 20  # a page is the last one if more than a twentieth of what was asked for is not there
+SLACK = 20  # a page is the last one if more than a twentieth of the requested rows is missing
 CAPS = (20, 25, 50)  # rows that a service gives at most, whatever is asked for; the web site asks for 20
 REPEATS = 3  # pages in a row that are the same: the service does not heed `start`
-MOST_EMPTY = 3  # pages without a row at one place, behind rows that came: each is gone back from, for it is no end
+MOST_EMPTY = 3  # empty pages at one place, after pages with rows: each leads back, since it isn't the end
 FIRST_DAY = date(1970, 1, 1)
 
 
 class ActivityLister(ServiceProvider):
-    """A client that lists activities, a page of `largest_page` rows a call at most.
+    """A client that lists activities, a page of at most `largest_page` rows a call.
 
-    Where a call for that many is answered with 500, half of them are asked for, and so on down to `smallest_page`.
+    If a call for that many is answered with 500, half of them are asked for, and so on down to `smallest_page`.
     """
 
     largest_page: ClassVar[int]
@@ -40,9 +40,9 @@ class ActivityLister(ServiceProvider):
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         """As the protocol says; the days around the window, newest first, each activity in one page only.
 
-        The list goes by places counted from its newest entry, which move when an activity is added or deleted. So each page
-        begins with the last rows of the one before; where none of these is there, it goes back until it meets a row it knows.
-        So the end of the list is always a page with rows, unless the list has none at all.
+        The list goes by positions counted from its newest entry, which move when an activity is added or deleted. So
+        each page begins with the last rows of the one before; if none of these is there, it goes back until it meets a
+        row it knows. So the end of the list is always a page with rows, unless the list has none at all.
         """
         seen: set[str] = set()
         days = days_around(after, before)
@@ -62,7 +62,7 @@ class ActivityLister(ServiceProvider):
                 raise TransientError(f"GET {LISTING}: {self.spec.title} gives empty pages in the middle of the list")
             if not seen.issuperset(keys):
                 number += 1
-                beyond = limit - (place - start)  # what was asked for beside what the page repeats
+                beyond = limit - (place - start)  # rows requested besides the repeated ones
                 yield Page(number, beyond, _unseen(read, seen), answer.body, answer.fetched_at, self.calls - calls)
             repeated = repeated + 1 if keys and keys == last else 0
             if repeated >= REPEATS:
@@ -79,7 +79,7 @@ class ActivityLister(ServiceProvider):
                 return
 
     def _rows_from(self, start: int, wanted: int, days: Mapping[str, str]) -> tuple[int, Answer]:
-        """How many rows were asked for, from a place of the list on, and the answer. A size that worked is kept."""
+        """The number of rows asked for, from a position of the list on, and the answer. A size that worked is kept."""
         while True:
             limit = min(wanted, self._most)
             try:
@@ -107,7 +107,7 @@ def _utc(seconds: int) -> datetime:
 
 
 def _unseen(read: ReadPage, seen: Container[str]) -> ReadPage:
-    """What a page holds beside what pages before it held."""
+    """The activities of a page that earlier pages lacked."""
     activities = [activity for activity in read.activities if activity["source_id"] not in seen]
     return replace(
         read, activities=activities, unreadable=[item for item in read.unreadable if item.digest not in seen]

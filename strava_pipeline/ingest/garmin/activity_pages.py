@@ -1,7 +1,7 @@
-"""An activity as a page of a listing, for a writer that read it: out of the list of the days around it, or out of its detail.
+"""An activity as a page of a listing, for a writer that read it: from the list of the days around it, or from its detail.
 
-The list is the better one. A detail gives more fields, and others with other digits: kept as a row, it would be one more version
-of the activity, and the next listing another one.
+The list is preferred. A detail has more fields, and other fields with other digits: kept as a row, it would be one more
+version of the activity, and the next listing another one.
 """
 
 from datetime import datetime

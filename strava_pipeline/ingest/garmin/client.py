@@ -1,7 +1,8 @@
-"""Garmin Connect's client by the unofficial way: the API of Garmin's own app, with a bearer token. With a key, personal.py's.
+"""Garmin Connect's client in the unofficial way: the API of Garmin's own app, with a bearer token. With a key, personal.py's.
 
-Its limits are unpublished, and it blocks whoever looks like a robot. So there is a call a second at most; what a refusal means is
-service.py's. The list goes by places counted from its newest entry, gear has two lists, and a file comes in a zip.
+Its limits are unpublished, and it blocks clients that look like robots. So there is at most a call a second; refusals
+are service.py's. The list goes by positions counted from its newest entry, gear has two lists, and a file comes in a
+zip.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.record import NAME, SPEC
-from strava_pipeline.ingest.garmin.service import GarminService, Pace, Refusals, refusals_file
+from strava_pipeline.ingest.garmin.service import INTERVAL, GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, access_tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
@@ -41,7 +42,7 @@ GEAR, NEW_GEAR = "/gear-service/gear/filterGear", "/gear-service/gear/v2/list"
 FILES, EXPORTS = "/download-service/files/activity", "/download-service/export"
 LARGEST_PAGE = 100  # what the app asks for; up to 1000 are said to work
 GEAR_PAGE = 20  # as the app asks
-DERIVED = ("tcx", "gpx")  # what Garmin makes of an activity, in place of a file that can't be used
+DERIVED = ("tcx", "gpx")  # Garmin makes these of an activity; they replace a file that can't be used
 MOST_GEAR_PAGES = 50
 
 
@@ -62,7 +63,7 @@ class GarminClient(ActivityLister):
         self._tokens, self._limits = tokens, limits
 
     def login(self) -> Login:
-        """The account's number. It is asked for once after a login, and then stands beside the tokens."""
+        """The account's number. It is asked for once after a login, and then stored with the tokens."""
         if self._tokens.current.account is None:
             profile = self._service.get(PROFILE, check=wrong_profile).json
             account = str(profile["profileId"])
@@ -71,7 +72,7 @@ class GarminClient(ActivityLister):
         return Login(self._tokens.current.account)
 
     def get_file(self, source_id: str) -> Received:
-        """As the protocol says: the file out of the zip, or what Garmin makes of the activity where that can't be used."""
+        """As the protocol says: the file from the zip, or Garmin's own conversion of the activity if that can't be used."""
         key = quote(source_id, safe="")
         answer = self._service.get(f"{FILES}/{key}", is_json=False)
         try:
@@ -95,16 +96,16 @@ class GarminClient(ActivityLister):
 
     @property
     def pause(self) -> LimitReachedError | None:
-        """The pause that Garmin's last refusal of this login began, while it lasts."""
+        """The pause after Garmin's last refusal of this login, while it lasts."""
         return self._garmin.pause
 
     def get_gear_of_activity(self, source_id: str) -> Received:
-        """As the protocol says: a list, which is empty where no gear is linked."""
+        """As the protocol says: a list, which is empty if no gear is linked."""
         answer = self._list_of_gear(GEAR, {"activityId": source_id})
         return Received(answer.body, answer.fetched_at)
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """All gear, retired pieces included, in one answer: what both of Garmin's lists say, as received.
+        """All gear, including retired pieces, in one answer: the contents of both of Garmin's lists, as received.
 
         An account may have only one of the lists.
         """
@@ -144,13 +145,13 @@ def wrong_gear(content: Any) -> str | None:
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """What is kept of logins by either way, with the count of refusals; the file of Garmin's own client is not ours."""
+    """The files of logins of either kind, with the count of refusals; the file of Garmin's own client is not ours."""
     every = (key_file(settings), token_file(settings), tokens_file(settings), refusals_file(settings))
     return [path for path in every if path.exists()]
 
 
 def kept_login(settings: Settings) -> KeptLogin | None:
-    """By which way this login is made; None: there is none that can be used."""
+    """The kind of login in use, or None if there is no usable one."""
     is_beside = tokens_file(settings).exists()
     try:
         key = find_key(settings)
@@ -167,25 +168,25 @@ def kept_login(settings: Settings) -> KeptLogin | None:
 
 
 def assumptions(settings: Settings) -> Sequence[str]:
-    """By which way the login is made, and when it ends."""
+    """The kind of login, and when it ends."""
     kept = kept_login(settings)
     return () if kept is None else (kept.described,)
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient | PersonalClient:
-    """By the key, where there is one; else by the unofficial login, which beside a key only serves gear."""
+    """The client with the key, if there is one; else with the unofficial login, which next to a key only serves gear."""
     key = find_key(settings)
     if key is None:
         return connect_unofficially(settings, clock, on_wait)
     unofficial: GarminClient | None = None
     if tokens_file(settings).exists():
-        with suppress(NeedsLoginError):  # a damaged one: whoever changes something gets to know
+        with suppress(NeedsLoginError):  # a damaged one: a change reports it
             unofficial = connect_unofficially(settings, clock, on_wait)
     return connect_by_key(settings, key, clock, on_wait, unofficial)
 
 
 def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminClient:
-    """By the login of Garmin's own app. Raises MissingSettingsError where there is none."""
+    """The client with the login of Garmin's own app. Raises MissingSettingsError without one."""
     path = tokens_file(settings)
     wire, refusals = make_wire(settings, clock, NAME), Refusals(refusals_file(settings))
 
@@ -194,7 +195,7 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
         return of(name, exchange, clock)
 
     tokens, url = access_tokens(settings, wire, clock, refused), settings.garmin_api_url
-    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), settings.garmin_interval, clock)
+    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), INTERVAL * settings.pauses, clock)
     more = {"login": f"Please {LOGIN}.", "headers": HEADERS, "tokens": tokens, "on_wait": on_wait}
     service = GarminService(refusals, SPEC, url, pace, wire, clock, **more)
     return GarminClient(url, tokens, service, settings.import_limits)

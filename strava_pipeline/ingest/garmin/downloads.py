@@ -1,4 +1,4 @@
-"""What Garmin gives as the file of an activity: a zip with exactly one file. Anything else is not used."""
+"""Garmin's download of an activity's file: a zip with exactly one file. Anything else is rejected."""
 
 import re
 import zipfile
@@ -8,18 +8,18 @@ from io import BytesIO
 from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.ingest.file_kinds import kind_of
 
-_HEAD = 4096  # bytes in which a document says what it is
+_HEAD = 4096  # a document says within these bytes what it is
 _ENDINGS = (".fit", ".gpx", ".tcx")
 
 
 class UnusableDownloadError(ValueError):
-    """Why a download can't be used; the text holds nothing of its content."""
+    """Why a download can't be used; the text contains nothing of its content."""
 
 
 def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, bytes]:
     """The name and the bytes of the one file in a download. Raises UnusableDownloadError.
 
-    A file that came without a zip around it is taken as it is, under the name that Garmin would give it.
+    A file without a zip around it is accepted as it is, under the name that Garmin would give it.
     """
     if not body.startswith(b"PK"):
         return f"{source_id}_ACTIVITY{_ending(body)}", body
@@ -35,7 +35,7 @@ def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, b
             if not name.lower().endswith(_ENDINGS):
                 raise UnusableDownloadError("the file in it is none of FIT, GPX and TCX")
             with archive.open(member) as file:
-                content = file.read(limits.file_bytes + 1)  # what the zip says of the size decides nothing
+                content = file.read(limits.file_bytes + 1)  # the size in the zip's directory isn't trusted
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise UnusableDownloadError("it is a damaged or encrypted zip") from None
     if len(content) > limits.file_bytes:
@@ -44,7 +44,7 @@ def only_file(body: bytes, source_id: str, limits: ImportLimits) -> tuple[str, b
 
 
 def is_page(body: bytes) -> bool:
-    """Whether an answer is a web page, which comes in place of a file while a service is down."""
+    """Whether an answer is a web page, which comes instead of a file while a service is down."""
     head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return head.startswith((b"<!doctype html", b"<html")) or (head.startswith(b"<?xml") and b"<html" in head)
 

@@ -1,4 +1,4 @@
-"""How a person logs in to Garmin by a key: it is tried before it is kept, with the day on which it ends."""
+"""A person's login to Garmin with a key: it is tested before it is stored, with the day on which it ends."""
 
 from datetime import date
 
@@ -12,9 +12,9 @@ from strava_pipeline.ingest.provider import LoginRequest
 
 
 def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Ask for a key and its end, exchange it for a token, and keep all of these.
+    """Ask for a key and its end, exchange it for a token, and store all of these.
 
-    Raises MisuseError for what is no key or no day, NeedsLoginError where Garmin refuses the key; then nothing is kept.
+    Raises MisuseError for an invalid key or day, NeedsLoginError if Garmin refuses the key; then nothing is stored.
     """
     set_one = settings.secret(KEY_SETTING)
     if set_one is not None and not is_placeholder(set_one.get_secret_value()):

@@ -1,7 +1,7 @@
-"""The access tokens of a key: one is got for the key, lasts for a day, and serves all runs until an hour before its end.
+"""The access tokens of a key: each lasts for a day, and serves all runs until an hour before its end.
 
-Nothing is used up by that, so a token that was lost or deleted costs a call. The file with the token also says whose it is.
-No log and no error holds a key, a token or an answer that may hold one.
+Exchanging a key uses nothing up, so a lost or deleted token costs a call. The file with the token also names its
+account. No log and no error contains a key, a token or an answer that may contain one.
 """
 
 import hashlib
@@ -20,13 +20,20 @@ from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import Wire
-from strava_pipeline.ingest.login_file import AccessTokens, LoginFile, StoredLogin, exchanged
+from strava_pipeline.ingest.login_file import (
+    AccessTokens,
+    LoginFile,
+    StoredLogin,
+    claims_of,
+    exchanged,
+    moment_of,
+    object_of,
+)
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
-from strava_pipeline.ingest.token_values import claims_of, moment_of, object_of
 
 TOKEN_PATH = "/personalapitoken-service/personal-api/personal-api-key/token"
-LIFE = timedelta(hours=24)  # of a token that does not say it; as Garmin documents it
+LIFE = timedelta(hours=24)  # of a token without an expiry, as Garmin documents it
 SHORT = timedelta(hours=23)  # a token that lives for less ends with its key
 UNSAID = timedelta(seconds=2)  # the pause after a 429 that names none, doubled each time
 
@@ -38,17 +45,17 @@ class KeyToken(StoredLogin):
 
     @property
     def expires_at_local(self) -> datetime | None:
-        """What this machine's clock showed is not kept: at worst a token more is got."""
+        """This machine's clock time is not stored: at worst an additional token is fetched."""
         return self.expires_at
 
 
 def token_file(settings: Settings) -> Path:
-    """Where the token of the key is kept."""
+    """The file of the key's token."""
     return settings.secrets_dir / "garmin_personal_token.json"
 
 
 def login_file(settings: Settings, key: Key) -> LoginFile[KeyToken]:
-    """The file with the token, which is empty for another key than the token's."""
+    """The file with the token, which is empty if its token is of another key."""
     path, fingerprint = token_file(settings), fingerprint_of(key, settings.garmin_personal_api_base_url)
 
     def of_key(raw: dict[str, Any]) -> KeyToken:
@@ -58,12 +65,12 @@ def login_file(settings: Settings, key: Key) -> LoginFile[KeyToken]:
 
 
 def fingerprint_of(key: Key, base_url: str) -> str:
-    """What says of a token which key it is of, and of which host."""
+    """The fingerprint that ties a token to its key and its host."""
     return hashlib.sha256(f"{base_url}\0{key.value}".encode()).hexdigest()
 
 
 def end_of_key(settings: Settings, key: Key) -> date | None:
-    """The day on which a key ends, where its token tells: one that lives for less than a day ends with its key."""
+    """The day on which a key ends, if its token shows it: one that lives for less than a day ends with its key."""
     claims = claims_of(login_file(settings, key).load().access_token)
     began, ends = moment_of(claims.get("iat")), moment_of(claims.get("exp"))
     return ends.date() if began is not None and ends is not None and ends - began < SHORT else None
@@ -81,7 +88,7 @@ class KeyExchange(ServiceClient):
         super().__init__(spec, base_url, wire, clock, login=login, unsaid=UNSAID, headers=headers, on_wait=on_wait)
 
     def __call__(self, kept: KeyToken) -> KeyToken:
-        """A new token. Raises NeedsLoginError where the key is refused, LoginServiceError, LimitReachedError."""
+        """A new token. Raises NeedsLoginError if the key is refused, LoginServiceError, LimitReachedError."""
         token, ends_at = exchanged(
             lambda _: self._asked(),
             self._pause,
@@ -115,6 +122,6 @@ class KeyExchange(ServiceClient):
 
 
 def key_tokens(settings: Settings, key: Key, wire: Wire, clock: ServerClock, on_wait: OnWait) -> AccessTokens[KeyToken]:
-    """The token of a key, as it is kept or newly got."""
+    """The token of a key, stored or newly fetched."""
     exchange = KeyExchange(settings.garmin_personal_api_base_url, key, wire, clock, on_wait)
     return AccessTokens(login_file(settings, key), clock, exchange)

@@ -1,7 +1,7 @@
-"""The key of Garmin's official API for persons: where it is found, how it is kept, and when it ends.
+"""The key of Garmin's official API for persons: where it is found, how it is stored, and when it ends.
 
-A key is made by its owner at Garmin, is shown once and lives for a year at most; no call tells when it ends, so the day stands
-beside it. Nothing is sent here, and nothing here shows a key.
+A key is made by its owner at Garmin, is shown once and lives for a year at most; no call tells when it ends, so the day
+is stored with it. Nothing is sent here, and nothing here shows a key.
 """
 
 from contextlib import suppress
@@ -13,8 +13,7 @@ from typing import TypeGuard
 from strava_pipeline.core.errors import NeedsLoginError
 from strava_pipeline.environment.private_files import NotPrivateError, read_private
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin
-from strava_pipeline.ingest.token_values import is_token
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token
 
 KEY_PAGE = "https://connect.garmin.com/app/settings/personalApiToken"
 KEY_SETTING = "GARMIN_PERSONAL_API_KEY"
@@ -27,7 +26,7 @@ CLIENTS_FILE = Path(".config/garmin/connect-personal-api-key")  # of Garmin's ow
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key. `place`: where it was found; `ends_on`: the last day on which it works, where its owner said so."""
+    """A key. `place`: where it was found; `ends_on`: the last day on which it works, if its owner said so."""
 
     value: str = field(repr=False)
     place: str
@@ -40,9 +39,9 @@ def key_file(settings: Settings) -> Path:
 
 
 def find_key(settings: Settings) -> Key | None:
-    """The key of the setting, or that of the login, or that of Garmin's own client; None: there is none.
+    """The key of the setting, or of the login, or of Garmin's own client; None without one.
 
-    Raises NeedsLoginError for a file that holds no usable key.
+    Raises NeedsLoginError for a file without a usable key.
     """
     found = settings.secret(KEY_SETTING)
     value = "" if found is None else found.get_secret_value()
@@ -58,17 +57,17 @@ def save_key(settings: Settings, value: str, ends_on: date | None) -> None:
 
 
 def is_key(value: object) -> TypeGuard[str]:
-    """Whether it can be a key: text that goes into a header."""
+    """Whether it can be a key: text that fits into a header."""
     return isinstance(value, str) and is_token(value) and " " not in value
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a text is a variable's name that nothing filled in."""
+    """Whether a text is an unfilled variable's name."""
     return value.startswith("${") and value.endswith("}")
 
 
 class KeptKey(StoredLogin):
-    """A key as a login keeps it."""
+    """A key as a login stores it."""
 
     def __post_init__(self) -> None:
         if not is_key(self.raw.get("key")):
@@ -76,7 +75,7 @@ class KeptKey(StoredLogin):
 
     @property
     def ends_on(self) -> date | None:
-        """The last day on which it works, where its owner said so."""
+        """The last day on which it works, if its owner said so."""
         with suppress(KeyError, TypeError, ValueError):
             return date.fromisoformat(self.raw["ends_on"])
         return None
@@ -95,7 +94,7 @@ def _saved_key(settings: Settings) -> Key | None:
 
 
 def _clients_file(settings: Settings) -> Path | None:
-    # the home folder is nobody's where there are several
+    # with several athletes the home folder belongs to none of them
     if settings.garmin_personal_api_key_file or settings.athlete_folder:
         return settings.garmin_personal_api_key_file
     with suppress(RuntimeError):  # a user without a home, as in some containers

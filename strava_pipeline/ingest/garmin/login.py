@@ -1,7 +1,8 @@
-"""How a person logs in to Garmin: with garminconnect where it is installed, or with a file of tokens that it made elsewhere.
+"""A person's login to Garmin: with garminconnect if it is installed, or with a file of tokens that it made elsewhere.
 
-Garmin's login is made for its own apps: garminconnect, which imitates them, is the only part of this package that changes
-every week or two. It is imported here alone, asks Garmin itself, and keeps nothing; e-mail and password go nowhere else.
+Garmin's login is made for its own apps: garminconnect, which imitates them, is the only part of this package that
+changes every week or two. It is imported only here, asks Garmin itself, and stores nothing; e-mail and password go
+nowhere else.
 """
 
 import importlib
@@ -25,8 +26,8 @@ _HOW = "strava-pipeline providers login garmin --tokens FILE takes over a garmin
 def login(settings: Settings, _: ServerClock, request: LoginRequest) -> None:
     """Get a login, from a file or from Garmin itself, and save it for its owner alone.
 
-    Raises MisuseError for a file that holds no login, MissingSettingsError where garminconnect is needed and not installed,
-    NeedsLoginError where Garmin refuses.
+    Raises MisuseError for a file without a login, MissingSettingsError if garminconnect is needed and not installed,
+    NeedsLoginError if Garmin refuses.
     """
     request.say(
         "This is the unofficial way, by the API of Garmin's own app; the official one is `providers login garmin --key`."

@@ -1,7 +1,8 @@
 """Garmin Connect by its official API for persons, with a key: activities and their files, read only.
 
-Paths and rows are those of the app's API (client.py), on another host, with other manners: small pages, pauses of seconds,
-no gear and no changes. Gear comes by the unofficial login where there is one, whose refusals stop nothing of the key's.
+Paths and rows are those of the app's API (client.py), on another host, with other rules: small pages, pauses of
+seconds, no gear and no changes. Gear comes by the unofficial login if there is one, whose refusals never stop the key's
+work.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from strava_pipeline.ingest.garmin.key_tokens import UNSAID, KeyToken, key_token
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
 from strava_pipeline.ingest.garmin.record import SPEC, rows
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
-from strava_pipeline.ingest.garmin.service import TITLE, Pace, PacedService
+from strava_pipeline.ingest.garmin.service import INTERVAL, TITLE, Pace, PacedService
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
@@ -64,12 +65,12 @@ class Unofficial(Provider, Protocol):
 
     @property
     def pause(self) -> LimitReachedError | None:
-        """The pause that Garmin's last refusal of that login began, while it lasts."""
+        """The pause after Garmin's last refusal of that login, while it lasts."""
         ...
 
 
 class PersonalClient(ActivityLister):
-    """The account whose key is in `tokens`. `unofficial`: a client of the app's API, for gear; None: there is none."""
+    """The account whose key is in `tokens`. `unofficial`: a client of the app's API, for gear, or None."""
 
     largest_page, smallest_page = LARGEST_PAGE, SMALLEST_PAGE
 
@@ -86,7 +87,7 @@ class PersonalClient(ActivityLister):
 
     @property
     def spec(self) -> ProviderSpec:
-        """What the provider offers to this login: with a key alone, no gear and no change."""
+        """The offers to this login: with a key alone, no gear and no change."""
         if self._unofficial is not None:
             return OF_KEY
         reading = OF_KEY.capabilities - {"uploads"}
@@ -94,13 +95,13 @@ class PersonalClient(ActivityLister):
 
     @property
     def calls(self) -> int:
-        """The attempts that reached the server or may have, by either login; those for tokens are not counted."""
+        """The attempts that reached the server or may have, by either login, without those for tokens."""
         return self._service.calls + (0 if self._unofficial is None else self._unofficial.calls)
 
     def login(self) -> Login:
-        """The account's number, which the first row says, or a day of an account without one. Asked for once a key.
+        """The account's number, from the first row, or from a day of an account without activities. Asked for once per key.
 
-        An account that has neither is nobody's until something was recorded.
+        An account that has neither stays unknown until something was recorded.
         """
         account = self._tokens.current.account
         if account is None:
@@ -119,7 +120,7 @@ class PersonalClient(ActivityLister):
         return None
 
     def get_file(self, source_id: str) -> Received:
-        """As the protocol says: the file out of the zip. Garmin makes no other one of it here."""
+        """As the protocol says: the file from the zip. This API has no conversion by Garmin."""
         answer = self._service.get(f"{FILES}/{quote(source_id, safe='')}", is_json=False)
         try:
             name, content = only_file(answer.body, source_id, self._limits)
@@ -157,9 +158,9 @@ class PersonalClient(ActivityLister):
 
 @contextmanager
 def _refused_alone(unofficial: Unofficial) -> Iterator[None]:
-    """What the unofficial login is refused is no limit and no fault of the key: it only leaves gear as it is.
+    """Handle a refusal of the unofficial login, which is neither a limit nor a fault of the key: only gear is skipped.
 
-    The step keeps no pause for that, so an earlier one is kept here.
+    The step records no pause for that, so it is recorded here.
     """
     try:
         if (pause := unofficial.pause) is not None:
@@ -170,7 +171,7 @@ def _refused_alone(unofficial: Unofficial) -> Iterator[None]:
 
 
 def _number(found: Any, name: str) -> str | None:
-    """The number that the first of several objects has; None: there is none."""
+    """The number in the first of several objects, or None."""
     first = found[0] if isinstance(found, list) and found else None
     value = first.get(name) if isinstance(first, dict) else None
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) and value else None
@@ -182,7 +183,7 @@ def connect_by_key(
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
     wire, url = make_wire(settings, clock, SPEC.name), settings.garmin_personal_api_base_url
     tokens = key_tokens(settings, key, wire, clock, on_wait)
-    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.garmin_interval, clock)
+    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), INTERVAL * settings.pauses, clock)
     service = PersonalService(
         OF_KEY,
         url,

@@ -1,7 +1,8 @@
-"""Garmin Connect's record: what it offers, and how an entry of its activity list, a detail and its gear read. Pure.
+"""Garmin Connect's record: its offers, and how an entry of its activity list, a detail and its gear read. Pure.
 
-The official API and that of Garmin's own app give the same rows. A detail is first brought into the shape of the list. Times are
-seconds, lengths metres, but lists of 2021 and before give the elapsed time in milliseconds and elevations in centimetres.
+The official API and that of Garmin's own app give the same rows. A detail is first converted into the shape of the
+list. Times are seconds, lengths metres, but lists of 2021 and before give the elapsed time in milliseconds and
+elevations in centimetres.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,17 +82,17 @@ _SPORTS = {
     " hang_gliding wingsuit_flying rc_drone",
 }
 SPORT_OF: Mapping[str, str] = {key: sport for sport, keys in _SPORTS.items() for key in keys.split()}
-"""Strava's sport of each type that is an athlete's activity."""
+"""Strava's sport for each type that is an athlete's activity."""
 NO_SPORT = frozenset({*DRIVES, "safety", "assistance", "incident_detected"})
-"""Types that are recorded by a watch, and are no activity of an athlete."""
+"""Types that a watch records but that aren't an athlete's activity."""
 _PARENTS = {1: "Run", 2: "Ride", 3: "Hike", 9: "Walk", 26: "Swim"}  # types that others belong to, by Garmin's number
 _SAFETY = 157  # the type above assistance and incident_detected
-_INDOORS = frozenset({"treadmill_running", "bouldering"})  # beside those that begin with indoor_ or virtual_
+_INDOORS = frozenset({"treadmill_running", "bouldering"})  # besides those that begin with indoor_ or virtual_
 _RIDES = ("ride", "e_ride")
 
 _VISIBILITY = {"public": "everyone", "subscribers": "followers_only", "groups": "followers_only", "private": "only_me"}
 _PERSONAL = ("owner", "user", "activityLike", "likedBy", "comment", "conversation", "numberOfActivity", "requestor")
-"""How the names of fields begin that say who somebody is: the athlete, or others."""
+"""Prefixes of fields that identify a person: the athlete, or others."""
 _is_personal = lru_cache(maxsize=1000)(lambda name: name.startswith(_PERSONAL))  # of 200 names, the same in every entry
 
 _ALSO_IS = ("manualActivity", "favorite", "parent", "elevationCorrected", "decoDive", "autoCalcCalories")
@@ -157,7 +158,7 @@ def read_activity(item: Json) -> ProviderRow:
 
 
 def _in_list_shape(detail: Json) -> dict[str, Any]:
-    """What a detail says, by the names that the list has."""
+    """The values of a detail, by the names of the list."""
     about = detail.get("metadataDTO")
     about = about if isinstance(about, dict) else {}
     return {
@@ -185,7 +186,7 @@ def _id(value: Any, instant: datetime | None) -> str:
 
 
 def _start(left: dict[str, Any]) -> tuple[Json | None, datetime | None]:
-    """The fields of the start, and its instant (UTC, without a zone) as far as that is known; None: the entry has none."""
+    """The fields of the start, and its instant (UTC, without a zone) as far as known; None if the entry has none."""
     instant, local = _moment(left.get("startTimeGMT")), _moment(left.get("startTimeLocal"))
     if instant is None and (stamp := finite_number(left.get("beginTimestamp"))) is not None:
         try:
@@ -218,7 +219,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _sport(left: dict[str, Any]) -> tuple[str, Json, str | None]:
-    """Strava's sport, the fields that say it, and why totals leave the activity out (None: they don't)."""
+    """Strava's sport, its fields, and why totals leave the activity out (None: they don't)."""
     kind = left.pop("activityType", None)
     parent = kind.get("parentTypeId") if isinstance(kind, dict) else None
     key = kind.get("typeKey") if isinstance(kind, dict) else kind
@@ -252,7 +253,7 @@ def _elapsed(
 
 
 def _rename(summary: dict[str, Any], names: Iterable[tuple[str, str]]) -> None:
-    """Give numbers the names of our columns; what is no number stays as it is, under its own name."""
+    """Rename numbers to our columns; other values stay under their own names."""
     found: dict[str, float] = {}
     for theirs, ours in names:
         value = summary.get(theirs)
@@ -358,9 +359,9 @@ def gear_key(uuid: str) -> str:
 
 
 def gear_of_activity(content: Any) -> str | None:
-    """The id of the first bike or shoes in the answer about an activity's gear; None: none is linked.
+    """The id of the first bike or shoes in the answer about an activity's gear, or None.
 
-    An activity may carry several pieces, such as a bike and a power meter. Raises ValueError for what is no such answer.
+    An activity may carry several pieces, such as a bike and a power meter. Raises ValueError for any other answer.
     """
     if not isinstance(content, list) or not all(isinstance(piece, dict) for piece in content):
         raise ValueError("it is no list of gear")

@@ -1,7 +1,7 @@
-"""Calls to Garmin with a login that is renewed, and what its refusals mean: pauses of hours, which grow while they repeat.
+"""Calls to Garmin with a login that is renewed, and its refusals: pauses of hours, which grow while they repeat.
 
-How many refusals came in a row is kept in a small file beside the login, since each run would else begin at one hour again.
-That nothing is asked before a pause ends is the business of whoever runs the steps (operations/provider_access.py).
+The number of consecutive refusals is stored in a small file next to the login, since otherwise each run would begin at
+one hour again. Not calling before a pause ends is the business of the steps (operations/provider_access.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, Call, Check, ServiceClient, retry_after
 
 TITLE = SPEC.title
+INTERVAL = 1.0  # seconds between two calls
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 
 
@@ -35,9 +36,9 @@ class _Refusals(BaseModel, frozen=True):
 
 
 class Refusals:
-    """How many limits (429) and blocks (403, 427) came in a row.
+    """The number of consecutive limits (429) and blocks (403, 427).
 
-    A file that is missing or damaged means none; one that can't be saved, nothing.
+    A missing or damaged file counts as none; a file that can't be saved is ignored.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +46,7 @@ class Refusals:
         self._known: _Refusals | None = None
 
     def of_limit(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
-        """The error of a 429: nothing is to be asked for an hour, at the next one in a row for two, up to a day."""
+        """The error of a 429: no call for an hour, after the next one in a row for two, up to a day."""
         before = self._load()
         pause = min(FIRST_PAUSE * 2 ** min(before.limits, 10), LONGEST_PAUSE)
         until = clock.now() + max(pause, retry_after(exchange.headers, clock.now()) or timedelta(0))
@@ -53,7 +54,7 @@ class Refusals:
         return LimitReachedError(TITLE, until)
 
     def of_block(self, name: str, exchange: Exchange, clock: ServerClock) -> PipelineError:
-        """The error of a 403 or 427: an hour's pause at first, and at the second one in a row a login that is refused."""
+        """The error of a 403 or 427: at first an hour's pause, at the second one in a row a refused login."""
         before, until = self._load(), clock.now() + FIRST_PAUSE
         self._save(before.model_copy(update={"blocks": before.blocks + 1, "until": until}))
         if before.blocks == 0:
@@ -64,12 +65,12 @@ class Refusals:
         )
 
     def in_force(self, now: datetime) -> LimitReachedError | None:
-        """The pause that the last refusal began, while it lasts. Steps keep it by themselves; others ask here."""
+        """The pause after the last refusal, while it lasts. Steps record it by themselves; others ask here."""
         until = self._load().until
         return LimitReachedError(TITLE, until) if until is not None and now < until else None
 
     def forget(self) -> None:
-        """A call succeeded: the next refusal is the first one again."""
+        """Reset the count after a successful call."""
         if self._load() != _Refusals():
             self._known = _Refusals()
             with suppress(OSError):
@@ -90,10 +91,10 @@ class Refusals:
 
 
 class Pace:
-    """One call at a time, `interval` seconds from beginning to beginning, for all processes that use one login.
+    """One call at a time, `interval` seconds from start to start, for all processes that use one login.
 
-    The file holds when the last call began, by this machine's clock, and is locked during a call. Where it can't be written,
-    this process keeps the interval alone.
+    The file holds when the last call began, by this machine's clock, and is locked during a call. If it can't be
+    written, only this process keeps the interval.
     """
 
     def __init__(self, path: Path, interval: float, clock: ServerClock) -> None:
@@ -144,7 +145,7 @@ class GarminService(PacedService):
 
     @property
     def pause(self) -> LimitReachedError | None:
-        """The pause that is in force, for whoever asks outside of the steps that keep it."""
+        """The pause in force, for callers outside of the steps that record it."""
         return self._refusals.in_force(self.clock.now())
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
@@ -159,6 +160,6 @@ class GarminService(PacedService):
 
 
 def refusals_file(settings: Settings) -> Path:
-    """Where it is kept how many refusals came in a row."""
+    """The file with the number of consecutive refusals."""
     path = tokens_file(settings)
     return path.with_name(f"{path.stem}_refusals.json")

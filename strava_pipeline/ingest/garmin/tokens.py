@@ -1,7 +1,7 @@
-"""Garmin's login and what its login service is asked: an access token for a day or so, and a refresh token that works once.
+"""Garmin's login and its login service: an access token for a day or so, and a refresh token that works once.
 
-The file has the names that garminconnect gives it, so that a file of that program can be taken over, and fields of ours. Nothing
-here shows a token, and no error holds an answer's text, which may.
+The file uses garminconnect's names, so that a file of that program can be taken over, and fields of ours. Nothing here
+shows a token, and no error contains an answer's text, which may.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,10 +22,11 @@ from strava_pipeline.ingest.login_file import (
     LoginFile,
     StoredLogin,
     exchanged,
+    is_token,
     local_end,
+    token_of,
 )
 from strava_pipeline.ingest.refusals import token_answer
-from strava_pipeline.ingest.token_values import is_token, token_of
 
 LOGIN = "run strava-pipeline providers login garmin"
 CLIENT_ID = "GARMIN_CONNECT_MOBILE_ANDROID_DI_2025Q2"  # the app that garminconnect logs in as
@@ -45,7 +46,7 @@ _GARTH = ("oauth1_token.json", "oauth2_token.json")
 
 
 class Tokens(StoredLogin):
-    """A login as garminconnect keeps it, with fields of ours."""
+    """A login as garminconnect stores it, with fields of ours."""
 
     needs = (_ACCESS, _REFRESH)
     token_name = _ACCESS
@@ -53,19 +54,19 @@ class Tokens(StoredLogin):
 
     @property
     def client_id(self) -> str:
-        """The app that the tokens are of."""
+        """The app of the tokens."""
         return token_of(self.raw.get(_CLIENT)) or CLIENT_ID
 
 
 def access_tokens(
     settings: Settings, wire: Wire, clock: ServerClock, refused: Callable[[str, Exchange], PipelineError]
 ) -> AccessTokens[Tokens]:
-    """The access token of the stored login, whose renewal kills that login. Raises as `LoginFile.load` does.
+    """The access token of the stored login, whose renewal invalidates that login. Raises as `LoginFile.load` does.
 
-    A renewal raises NeedsLoginError where the stored login is refused, LoginServiceError, LimitReachedError.
+    A renewal raises NeedsLoginError if the stored login is refused, LoginServiceError, LimitReachedError.
 
     Args:
-        refused: the error of a limit or a block at the login service: how long nothing is to be asked.
+        refused: makes the error of a limit or a block at the login service: how long no call may be made.
     """
 
     def buy(stored: Tokens, lost: bool) -> Tokens:
@@ -105,7 +106,7 @@ def _with_answer(stored: Tokens, answer: Mapping[str, Any], clock: ServerClock) 
 
 
 def tokens_file(settings: Settings) -> Path:
-    """Where the settings keep the login."""
+    """The path of the login."""
     return settings.garmin_tokens_file or settings.secrets_dir / "garmin_tokens.json"
 
 
@@ -120,5 +121,5 @@ def login_file(settings: Settings) -> LoginFile[Tokens]:
 
 
 def is_garth_folder(path: Path) -> bool:
-    """Whether a folder is one of garth, whose logins no longer work."""
+    """Whether a folder is garth's, whose logins no longer work."""
     return path.is_dir() and any((path / name).exists() for name in _GARTH)

@@ -1,7 +1,7 @@
-"""Uploads of files to Garmin Connect: a file goes out once, and what became of it is asked for until Garmin has read it.
+"""Uploads of files to Garmin Connect: a file is sent once, and its status is polled until Garmin has read it.
 
-Garmin reads a file some seconds after it took it, and knows a file again that it has: then it names the activity. An upload
-whose answer was lost is found in the list, by its start.
+Garmin reads a file some seconds after receiving it, and recognises a file that it already has: then it names the
+activity. An upload whose answer was lost is found in the list, by its start.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, 
 from strava_pipeline.ingest.garmin.client import GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
-from strava_pipeline.ingest.token_values import object_of
+from strava_pipeline.ingest.login_file import object_of
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 
@@ -40,7 +40,7 @@ class Uploads:
         self._ids: dict[str, str] = {}  # the activity of each change whose file Garmin has read
 
     def send(self, change: Change) -> Sequence[Answered]:
-        """Upload the file of a change, and wait until Garmin has read it. Raises RefusedError where Garmin does not take it."""
+        """Upload the file of a change, and wait until Garmin has read it. Raises RefusedError if Garmin rejects it."""
         taken, location = self._taken(file_of(change))
         answers, result = [taken], _result(taken.body)
         path = "" if taken.status == 409 or _is_read(result) else status_path(location, result)
@@ -48,7 +48,7 @@ class Uploads:
             self._service.clock.sleep(BETWEEN if check else 0.0)
             try:
                 found = self._status(path)
-            except PipelineError:  # the file is with Garmin: whoever asked reads what became of it
+            except PipelineError:  # Garmin has the file: the caller polls its status
                 break
             answers, result = [taken, found], _result(found.body)
             if _is_read(result):
@@ -62,7 +62,7 @@ class Uploads:
         return answers
 
     def _taken(self, file: UploadFile) -> tuple[Answered, str]:
-        """The answer to a file, 409 where Garmin has it already, and the address that follows it (empty: none)."""
+        """The answer to a file, 409 if Garmin already has it, and the address for its status (may be empty)."""
         try:
             answer = self._service.write("POST", UPLOAD, content=form_with_file({}, file.name, file.content))
         except RefusedError as error:
@@ -80,7 +80,7 @@ class Uploads:
         return taken, answer.headers.get("Location", "")
 
     def _status(self, path: str) -> Answered:
-        """What became of a file: 202 until it is read, 201 or 200 with its activity, 409 with that of an earlier file."""
+        """The status of a file: 202 until it is read, 201 or 200 with its activity, 409 with that of an earlier file."""
         try:
             answer = self._service.get(path, is_json=False)
         except RefusedError as error:
@@ -90,7 +90,7 @@ class Uploads:
         return Answered("GET", path, 200, _kept(_result(answer.body)), answer.fetched_at)
 
     def read(self, change: Change) -> Reading:
-        """The activity that the file became, or is already: by its id, or else by its start."""
+        """The activity that the file became, or already is: by its id, or else by its start."""
         if change.new is None:
             raise UnsupportedChangeError("An upload can't be taken back: delete the activity at connect.garmin.com.")
         if change.start is None:
@@ -103,7 +103,7 @@ class Uploads:
         return Reading(None, answers) if key is None else self._read_detail(change, key, answers)
 
     def _read_detail(self, change: Change, key: str, answers: Sequence[Answered]) -> Reading:
-        """An activity that Garmin named and does not list yet."""
+        """An activity that Garmin named but does not list yet."""
         path = f"{ACTIVITY}/{key}"
         try:
             answer = self._service.get(path)
@@ -114,7 +114,7 @@ class Uploads:
 
 
 def file_of(change: Change) -> UploadFile:
-    """The file as it goes out: unpacked, and named by what finds the change again."""
+    """The file as it is sent: unpacked, with a name by which the change is found again."""
     file = file_to_upload(change)
     kind = file.kind.removesuffix(".gz")
     content = gzip.decompress(file.content) if file.kind != kind else file.content
@@ -122,7 +122,7 @@ def file_of(change: Change) -> UploadFile:
 
 
 def _result(body: bytes) -> dict[str, Any]:
-    """Garmin's `detailedImportResult`; empty where there is none."""
+    """Garmin's `detailedImportResult`; may be empty."""
     found = object_of(body).get("detailedImportResult")
     return found if isinstance(found, dict) else {}
 
@@ -136,7 +136,7 @@ def _is_read(result: Json) -> bool:
 
 
 def _activity_in(result: Json) -> str | None:
-    """The id of the activity that a file became, or that an earlier file of the same content is."""
+    """The id of the activity of a file, or of an earlier file with the same content."""
     for items, is_success in ((result.get("successes"), True), (result.get("failures"), False)):
         for item in items if isinstance(items, list) else ():
             key = item.get("internalId") if isinstance(item, dict) else None
@@ -151,7 +151,7 @@ def _codes(failure: Json) -> list[Any]:
 
 
 def status_path(location: str, result: Json) -> str:
-    """Where Garmin says what became of a file; empty: nowhere. The address may name another host, which is not asked."""
+    """The path for a file's status; may be empty. The address may name another host, which is not asked."""
     path = urlsplit(location).path
     if re.fullmatch(rf"{STATUS}\d+/[0-9a-f-]+", path):
         return path

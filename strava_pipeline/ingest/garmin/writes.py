@@ -49,14 +49,14 @@ class GarminWriter(ServiceWriter):
         self._gear: Answered | None = None  # this run's list of all gear
 
     def read(self, change: Change) -> Reading:
-        """The activity's detail, its gear, or what a file became."""
+        """The activity's detail, its gear, or the result of an upload."""
         if change.kind == "upload_activity":
             return self._uploads.read(change)
         key = self._activity_of(change)
         return self._read_name(change, key) if change.kind == "update_name" else self._read_gear(change, key)
 
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
-        """The calls of a change; of gear, where Garmin's older calls know the pieces."""
+        """The calls of a change; for gear, if Garmin's older calls know the pieces."""
         if change.kind == "upload_activity":
             return [WriteCall("POST", UPLOAD, file=file_of(change))]
         key = self._activity_of(change)
@@ -68,7 +68,7 @@ class GarminWriter(ServiceWriter):
         return [*unlinked, *(_link_call("link", piece, key) for piece in steps.linked)]
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """As the protocol says, of one change. Raises HalfDoneError where gear was unlinked and no other linked."""
+        """As the protocol says, for one change. Raises HalfDoneError if gear was unlinked and no other linked."""
         (change,), (reading,) = changes, before
         if change.kind == "upload_activity":
             return self._uploads.send(change)
@@ -119,7 +119,7 @@ class GarminWriter(ServiceWriter):
         return path, self._service.get(path, check=wrong)
 
     def _page_of(self, detail: Answer) -> Page:
-        """The list around the activity, where that has its name already; else the detail."""
+        """The list around the activity, if it already has the activity's name; otherwise the detail."""
         of_detail = page_of_detail(self._client, detail)
         row = next(iter(of_detail.read.activities), None)
         start = read_start(row.get("start_date")) if row is not None else None
@@ -136,7 +136,7 @@ class GarminWriter(ServiceWriter):
             return None
 
     def _read_gear(self, change: Change, key: str) -> Reading:
-        """The gear of the activity; with the activity, where the gear is another one, so that its row gets that."""
+        """The gear of the activity; with the activity, if the gear changed, so that its row gets it."""
         received = self._client.get_gear_of_activity(key)
         address = f"{GEAR}?activityId={quote(key, safe='')}"
         answers = [Answered("GET", address, 200, received.body, received.fetched_at)]
@@ -150,7 +150,7 @@ class GarminWriter(ServiceWriter):
         return Reading(value, answers, page, gear=received)
 
     def _all_gear(self) -> Answered:
-        """Both of Garmin's lists of gear, asked for once."""
+        """Both of Garmin's lists of gear, requested once."""
         if self._gear is None:
             (received,) = self._client.list_kind("gear", None, None)
             self._gear = Answered("GET", GEAR, 200, received.body, received.fetched_at)
@@ -158,7 +158,7 @@ class GarminWriter(ServiceWriter):
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminWriter:
-    """A writer by the unofficial login; nothing is sent. Raises MissingSettingsError where there is none."""
+    """A writer with the unofficial login; nothing is sent. Raises MissingSettingsError without one."""
     if find_key(settings) is not None and not tokens_file(settings).exists():
         raise MissingSettingsError(f"{TITLE} is read-only with a key; log in the other way to change things: {LOGIN}.")
     return GarminWriter(connect_unofficially(settings, clock, on_wait))
@@ -166,7 +166,7 @@ def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> G
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Pieces of gear, by id: what is unlinked, what is linked, and all that the activity then has."""
+    """Pieces of gear, by id: those to unlink, those to link, and all that the activity then has."""
 
     unlinked: Sequence[str]
     linked: Sequence[str]
@@ -174,7 +174,7 @@ class _Steps:
 
 
 def _steps(change: Change, before: Reading) -> _Steps:
-    """What turns the gear that `before` shows into that of the change. Raises UnsupportedChangeError."""
+    """The steps from the gear in `before` to that of the change. Raises UnsupportedChangeError."""
     (linked, *lists) = [parse_json(each.body) for each in before.answers]
     carried = {gear_key(str(piece["uuid"])): piece for piece in linked}
     pieces = {key: piece for content in lists for key, piece in read_gear(content)}
@@ -202,7 +202,7 @@ def _type(piece: Json) -> str:
 
 
 def _stands_for(new: Json, old: Json) -> bool:
-    """Whether a piece takes the place of another one: both of one type, or worn or ridden."""
+    """Whether a piece replaces another one: both of one type, or worn or ridden."""
     return _type(new) == _type(old) or {_type(new), _type(old)} <= WORN_OR_RIDDEN
 
 
@@ -211,7 +211,7 @@ def _link_call(verb: str, piece: str, key: str) -> WriteCall:
 
 
 def _dashed(piece: str) -> str:
-    """A piece's id as the app's calls want it."""
+    """A piece's id in the form of the app's calls."""
     try:
         return str(UUID(piece))
     except ValueError:

@@ -1,7 +1,7 @@
 """The client of intervals.icu: HTTP Basic with the athlete's API key.
 
-A listing has no pages. It is asked for by local days, a day more at both ends: a calendar year at a time, the newest first,
-and one answer for what is not longer than a year. How fast it may be asked follows from its answers' headers. Nothing is
+A listing has no pages. It is asked for by local days, a day more at both ends: a calendar year at a time, the newest
+first, and in one answer if it isn't longer than a year. The allowed rate follows from its answers' headers. Nothing is
 written there.
 """
 
@@ -29,7 +29,7 @@ from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToke
 
 DAY = timedelta(days=1)
 LONGEST = timedelta(days=370)  # in one answer: a year, and the days around it
-FEW_DAYS = timedelta(days=7)  # of a new year are asked for with the year before
+FEW_DAYS = timedelta(days=7)  # the first days of a new year are asked for together with the year before
 EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # wrong clocks of devices stay within these
 UNREADABLE = date.max - DAY
 WHOLE = 1_000_000  # rows: more than any answer has, so that none looks cut off
@@ -39,7 +39,7 @@ LOGIN_SETTINGS = ("INTERVALS_API_KEY",)
 
 
 def _scopes(request: LoginRequest) -> Mapping[str, str]:
-    """What a login by OAuth asks for: to change something only where that is wanted."""
+    """The scopes of a login by OAuth: permission for changes only if requested."""
     reading = "ACTIVITY:READ", "no activity can be read at all"
     activity = ("ACTIVITY:WRITE", "nothing can be changed there") if request.writes else reading
     gear = "SETTINGS:READ", "gear will be missing"
@@ -70,7 +70,7 @@ class IntervalsClient(ServiceProvider):
     def __init__(
         self, settings: Settings, login: ServiceToken | Sequence[str], wire: Wire, clock: ServerClock, on_wait: OnWait
     ) -> None:
-        """`login`: what a login by OAuth got, or the API key."""
+        """`login`: a login by OAuth, or the API key."""
         token = login if isinstance(login, ServiceToken) else None
         self._key = login.access_token if isinstance(login, ServiceToken) else login[0]
         self._settings, self._athlete = settings, settings.intervals_athlete_id
@@ -115,7 +115,7 @@ class IntervalsClient(ServiceProvider):
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         """A page for each year with activities, the newest first; one for a range of up to a year. `per_page` has no effect."""
         first = EARLIEST if after is None else _day(after) - DAY
-        last = LATEST if before is None else _day(before) + 2 * DAY  # whether that day itself is listed, nobody knows
+        last = LATEST if before is None else _day(before) + 2 * DAY  # whether that day itself is listed is unknown
         until = last.isoformat()
         number, calls = 0, self.calls
         while True:
@@ -142,7 +142,7 @@ class IntervalsClient(ServiceProvider):
                 last = min(last, older + DAY)
 
     def _newest_day(self, first: date, until: str) -> date | None:
-        """The day of the newest activity since `first`, `UNREADABLE` where it can't be read; None where there is none."""
+        """The day of the newest activity since `first`, `UNREADABLE` if it can't be read; None without any."""
         newest = self._list(first, until, limit=1).json
         days = [_day_of(row.get("start_date_local")) for row in newest if isinstance(row, dict)]
         return max((day or UNREADABLE for day in days), default=None)
@@ -150,12 +150,12 @@ class IntervalsClient(ServiceProvider):
     def _list(
         self, oldest: date, newest: str, limit: int | None = None, asked: Callable[..., Answer] | None = None
     ) -> Answer:
-        """The activities from a local day to another one, or to a local time; the newest first. `asked`: by which call."""
+        """The activities from a local day to another one, or to a local time; the newest first. `asked`: the call to use."""
         query = {"oldest": oldest.isoformat(), "newest": newest, "limit": limit}
         return (asked or self._service.get)(f"{self._of_athlete}/activities", query, check=wrong_page)
 
     def get_activity(self, source_id: str) -> Page:
-        """One activity, as a page of one row. Raises WithheldError for what came from Strava."""
+        """One activity, as a page of one row. Raises WithheldError for one that came from Strava."""
         calls, path = self.calls, f"/activity/{quote(source_id, safe='')}"
         try:
             answer = self._service.get(path, check=lambda content: wrong_activity(content, source_id))
@@ -171,7 +171,7 @@ class IntervalsClient(ServiceProvider):
         return f"/athlete/{quote(self._athlete, safe='')}"
 
     def get_file(self, source_id: str) -> Received:
-        """The file as it was uploaded; where there is none, one that intervals.icu makes of its streams, named `derived`."""
+        """The file as it was uploaded, or one that intervals.icu makes of its streams, named `derived`."""
         try:
             return self._file(source_id, "file", "")
         except GoneError as none:
@@ -203,13 +203,13 @@ class IntervalsClient(ServiceProvider):
 
 
 def wrong_activity(content: Any, source_id: str) -> str | None:
-    """What is wrong with an answer that should be the activity `source_id`."""
+    """The fault of an answer that should be the activity `source_id`, or None."""
     is_it = isinstance(content, dict) and text_id(content.get("id")) == source_id
     return None if is_it else "it is not the activity that was asked for"
 
 
 def wrong_page(content: Any) -> object:
-    """What is wrong with an answer that should be a list of activities; else the list. Raises UnreadableRowError."""
+    """The fault of an answer that should be a list of activities; otherwise the list. Raises UnreadableRowError."""
     return "it is no list" if isinstance(content, dict) else rows(content)
 
 
@@ -238,17 +238,17 @@ def _ending(body: bytes) -> str:
 
 
 def account_file(settings: Settings) -> Path:
-    """Where it is kept whose key it is: the athlete's id, beside a hash of the key."""
+    """The file that names the key's owner: the athlete's id, with a hash of the key."""
     return settings.secrets_dir / f"{NAME}_account.json"
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The file that belongs to a login that is a setting, and the login by OAuth, if there is one."""
+    """The files of a login that is a setting, and of the login by OAuth, if there is one."""
     token = token_file(settings, NAME)
     return [account_file(settings), *([token] if token.exists() else [])]
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> IntervalsClient:
-    """A client; nothing is sent yet. A login by OAuth comes before a key. Raises MissingSettingsError without either."""
+    """A client; nothing is sent yet. A login by OAuth is preferred to a key. Raises MissingSettingsError without either."""
     found = APPLICATION.find_login(settings, LOGIN_SETTINGS, f"The key is at {KEY_PAGE}.")
     return IntervalsClient(settings, found, make_wire(settings, clock, NAME), clock, on_wait)

@@ -1,7 +1,8 @@
-"""intervals.icu: what it offers, and how its activities and gear read. Pure.
+"""intervals.icu: its offers, and how its activities and gear read. Pure.
 
-What came to intervals.icu from Strava it withholds: its list shows a stub with Strava's id. Its own numbers are computed from
-the same files again. Body data (weight, resting heart rate, thresholds) stays in bronze. Fields: intervals.icu/api/v1/docs.
+It withholds activities that came from Strava: its list shows a stub with Strava's id. Its own numbers are computed from
+the same files again. Body data (weight, resting heart rate, thresholds) stays in bronze. Fields:
+intervals.icu/api/v1/docs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ OTHER_SPORTS = {
     "VirtualSki": "NordicSki",
     **dict.fromkeys(("Hockey", "Rugby", "WaterSport", "Transition", "Other"), "Workout"),
 }
-"""Sports that Strava does not have; of the other 51, the words are Strava's."""
+"""Sports unknown to Strava; the other 51 have Strava's words."""
 
 _RENAMED = {
     "max_altitude": "elev_high",
@@ -55,7 +56,7 @@ def rows(content: Any) -> Sequence[Any]:
 
 
 def read_row(item: Json) -> ProviderRow | Withheld | None:
-    """An item of the list. A stub is Withheld; None: a stub without an id."""
+    """An item of the list. A stub is Withheld; a stub without an id is None."""
     key, start, local = text_id(item.get("id")), instant(item.get("start_date")), _clock(item.get("start_date_local"))
     if _is_stub(item):
         return Withheld(key, local) if key else None
@@ -77,14 +78,14 @@ def read_row(item: Json) -> ProviderRow | Withheld | None:
 
 
 def _is_stub(item: Json) -> bool:
-    """Whether it is all that intervals.icu shows of an activity from Strava: five fields, or fewer."""
+    """Whether it is a stub of an activity from Strava: five fields, or fewer."""
     note = item.get("_note")
     of_strava = item.get("source") == "STRAVA" or (isinstance(note, str) and "strava" in note.lower())
     return of_strava and (item.get("type") is None or item.get("start_date") is None)
 
 
 def _numbers(item: Json) -> dict[str, Any]:
-    """The numbers with other names or units than Strava's; one that is no number stays under its own name."""
+    """The numbers with other names or units than Strava's; a value that isn't a number stays under its own name."""
     found = {ours if _is_number(item.get(theirs)) else theirs: item.get(theirs) for theirs, ours in _RENAMED.items()}
     joules = item.get("icu_joules")
     return {**found, **({"kilojoules": joules / 1000} if _is_number(joules) else {"icu_joules": joules})}
@@ -95,7 +96,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping[str, Any]:
-    """The fields of a start. Without its instant and its zone, only what the athlete's clock showed is known."""
+    """The fields of a start. Without its instant and its zone, only the time on the athlete's clock is known."""
     zone = zone if isinstance(zone, str) and _is_zone(zone) else None
     if start is None and local is not None and zone is not None:
         start = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
@@ -106,7 +107,7 @@ def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping
         fields = start_fields(began, zone)
         return fields if zone else {"start_date": fields["start_date"]}
     offset = timedelta(seconds=round((local - start.replace(tzinfo=None)).total_seconds()))
-    if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, and nobody knows which
+    if abs(offset) > _MOST_OFFSET:  # one of the two is wrong, but which is unknown
         return {"start_date": start_fields(start)["start_date"], "start_date_local": clock_text(local)}
     return start_fields(start.astimezone(timezone(offset)), zone)
 
@@ -117,7 +118,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _clock(text: Any) -> datetime | None:
-    """What the athlete's clock showed; an offset in the text says nothing."""
+    """The time on the athlete's clock; an offset in the text is ignored."""
     try:
         at = datetime.fromisoformat(text).replace(tzinfo=None)
         at - timedelta(days=2), at + timedelta(days=2)
@@ -127,7 +128,7 @@ def _clock(text: Any) -> datetime | None:
 
 
 def _sport(item: Json) -> dict[str, Any]:
-    """The sport in Strava's words, the service's own word where that is another, and Strava's number of a race."""
+    """The sport in Strava's words, the service's own word if it differs, and Strava's number of a race."""
     word = item.get("type")
     sport = OTHER_SPORTS.get(word, word) if isinstance(word, str) else None
     is_race = item.get("race") is True or item.get("sub_type") == "RACE"
@@ -136,12 +137,12 @@ def _sport(item: Json) -> dict[str, Any]:
 
 
 def _gear_id(gear: Any) -> str | None:
-    """Its name is null in listings, and its distance grows with each ride: both are in the list of gear."""
+    """The gear's id. Its name is null in listings, and its distance grows with each ride: both are in the list of gear."""
     return text_id(gear.get("id")) if isinstance(gear, dict) else None
 
 
 def _links(item: Json, key: str) -> dict[str, str]:
-    """What the activity is called at Strava and at Garmin Connect; ids of other origins are names of files."""
+    """The activity's ids at Strava and at Garmin Connect; ids of other origins are names of files."""
     source, strava, external = item.get("source"), text_id(item.get("strava_id")), text_id(item.get("external_id"))
     if source == "STRAVA":
         strava = strava or key

@@ -8,21 +8,21 @@ from typing import Any
 from strava_pipeline.core.deliveries import LONGEST_ID, Hint, NoDeliveryError, WebhookSpec, json_object
 from strava_pipeline.core.json_values import json_bytes
 
-OWN = "0"  # an athlete's id in addresses: whose key it is
+OWN = "0"  # an athlete's id in an address: it says whose key it is
 MOST_BYTES = 1_000_000  # of a delivery: an event holds the whole activity, some 10 kB, and a delivery has several
 _CHANGED = ("ACTIVITY_UPLOADED", "ACTIVITY_ANALYZED", "ACTIVITY_UPDATED", "ACTIVITY_ACHIEVEMENTS")
 _DELETED, _SCOPE = "ACTIVITY_DELETED", "APP_SCOPE_CHANGED"
 
 
 def text_id(value: Any) -> str | None:
-    """An id as text: ids are texts, and numbers in some answers. None for anything else, and for an empty one."""
+    """An id as text: ids are texts, and numbers in some answers. None for anything else, or an empty one."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value else None
 
 
 def instant(text: Any) -> datetime | None:
-    """A time in UTC, whether the text says so or not."""
+    """A time in UTC, even if the text has no zone."""
     try:
         at = datetime.fromisoformat(text)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
@@ -50,9 +50,10 @@ def without_secret(body: bytes) -> bytes:
 
 
 def read_delivery(body: bytes) -> list[Hint]:
-    """What the events of a delivery ask for. Raises NoDeliveryError.
+    """The hints of a delivery's events. Raises NoDeliveryError.
 
-    An event is no diff, and may be partial: the activity is asked for again. What came from Strava is withheld anyway.
+    An event isn't a diff, and may be partial: the activity is asked for again. Activities from Strava are withheld
+    anyway.
     """
     events = json_object(body).get("events")
     if not isinstance(events, list):

@@ -33,7 +33,7 @@ GEAR_TYPES = {
     "water": "Boat",
     "row": "Boat",
 }
-"""The kind of new gear by what it was used for, see core/sports.py. A person may correct it at intervals.icu."""
+"""The kind of new gear by its use, see core/sports.py. A person may correct it at intervals.icu."""
 UNSUPPORTED = {
     "create_gear": "Gear can't be deleted through this program; delete it on intervals.icu's own pages.",
     "upload_activity": "An upload can't be taken back; delete the activity on intervals.icu's own pages.",
@@ -45,7 +45,7 @@ WITHHELD = (
 
 
 class IntervalsWriter(ServiceWriter):
-    """Changes at the account of `client`. The athlete is named as in the settings: `0` is whose login it is."""
+    """Changes at the account of `client`. The athlete is named as in the settings: `0` is the login's owner."""
 
     unsupported = UNSUPPORTED
 
@@ -175,7 +175,7 @@ def _gear_of(activity: Mapping[str, Any]) -> str | None:
 
 
 def _ids_of(content: Any) -> Sequence[str]:
-    """The ids of the activities that an upload became, or was already."""
+    """The ids of the activities that an upload became, or already was."""
     if not isinstance(content, dict):
         return ()
     rows = content.get("activities")

@@ -1,1 +1,1 @@
-"""Ride with GPS: the client, and what keeps it to what the service offers."""
+"""Ride with GPS: the client, and its restriction to the service's offers."""

@@ -1,4 +1,4 @@
-"""Ride with GPS: what its feed says of changes. Pure; the record is beside this file."""
+"""Ride with GPS: its feed's reports of changes. Pure; the record is in this folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from strava_pipeline.ingest.ridewithgps.webhooks import id_text
 
 @dataclass(frozen=True, slots=True)
 class ReadChanges:
-    """What changed since a cursor.
+    """The changes since a cursor.
 
     Args:
-        cursor: where the next question goes on.
-        changed: when each trip that is there was last created or updated, by its id; None: that can't be read.
-        deleted: the ids of those that are gone.
+        cursor: where the next request continues.
+        changed: when each existing trip was last created or updated, by its id, or None if unreadable.
+        deleted: the ids of deleted trips.
     """
 
     cursor: str
@@ -26,11 +26,11 @@ class ReadChanges:
 
 
 def read_changes(content: Any, account: str | None) -> ReadChanges:
-    """What an answer to `sync.json` says of the trips of `account`. Raises UnreadableRowError for another answer.
+    """The changes to the trips of `account` in an answer to `sync.json`. Raises UnreadableRowError for another answer.
 
-    An item may come several times: its last action counts, and of several at one time none that deletes: nobody knows whether
-    that was the last one, and asking for the trip shows it. Routes, other people's trips, and what only moved in or out
-    of a collection are left out.
+    An item may come several times: its last action counts; of several at one time a deletion doesn't count, since it
+    may not have been the last, and asking for the trip shows it. Routes, other people's trips, and moves in or out of a
+    collection are left out.
     """
     items = content.get("items") if isinstance(content, dict) else None
     meta = content.get("meta") if isinstance(content, dict) else None

@@ -1,8 +1,8 @@
 """The client of Ride with GPS: the documented interface for trips and their tracks, the web site's own one for lists of gear.
 
-What only the web site's interface has is behind a function each (`_gear_list`, `_trips_page`): without it the gear of a
-listing is missing, and nothing else. A run that follows the feed asks for neither. Addresses in answers name other hosts at
-times; none is followed.
+Features of the web site's interface are in one function each (`_gear_list`, `_trips_page`): without it only the gear of
+a listing is missing. A run that follows the feed uses neither. Addresses in answers sometimes name other hosts; none is
+followed.
 """
 
 import hashlib
@@ -39,11 +39,12 @@ from strava_pipeline.ingest.service_oauth import ServiceApplication, ServiceToke
 
 NAME, TITLE = "ridewithgps", "Ride with GPS"
 LOGIN_SETTINGS = ("RIDEWITHGPS_API_KEY", "RIDEWITHGPS_AUTH_TOKEN")
-LEAST_ROWS, MOST_ROWS = 20, 200  # of a page of trips.json, by the service's documentation
-LEGACY_ROWS = 100  # of a page of the web site's list; whether it gives more is not known
+LEAST_ROWS, MOST_ROWS = 20, 200  # trips on a page of trips.json, by the service's documentation
+INTERVAL = 0.5  # seconds between two calls
+LEGACY_ROWS = 100  # trips on a page of the web site's list; it may give more on request
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
 GEAR_LIST = "/users/current.json"  # of the web site's interface
-MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: each may be some megabytes
+MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: one may have some megabytes
 
 APPLICATION = ServiceApplication(
     name=NAME,
@@ -59,7 +60,7 @@ log = logging.getLogger(__name__)
 
 
 class RideWithGpsClient(ServiceProvider):
-    """Ride with GPS with one login: what a login by OAuth got, or an API key and the token of the account."""
+    """Ride with GPS with one login: by OAuth, or an API key and the token of the account."""
 
     def __init__(
         self, settings: Settings, login: ServiceToken | Sequence[str], wire: Wire, clock: ServerClock, on_wait: OnWait
@@ -74,7 +75,7 @@ class RideWithGpsClient(ServiceProvider):
             wire,
             clock,
             login=APPLICATION.again if is_own else by_token,
-            interval=settings.ridewithgps_interval,
+            interval=INTERVAL * settings.pauses,
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,
@@ -84,7 +85,7 @@ class RideWithGpsClient(ServiceProvider):
             on_wait=on_wait,
         )
         super().__init__(NAME, base_url, service)
-        self._gear: Received | PipelineError | None = None  # this run's list of gear, or why there is none
+        self._gear: Received | PipelineError | None = None  # this run's list of gear, or the reason why it is missing
         self._gear_of_trips: dict[str, Any] = {}  # by its id, as the trips of this run show it
         self._details: dict[str, Received] = {}  # the trips that came last, by their ids
         self._follows = False  # whether this run asked the feed
@@ -95,7 +96,7 @@ class RideWithGpsClient(ServiceProvider):
         return self._digest
 
     def login(self) -> Login:
-        """Whose login it is, asked once."""
+        """The login's owner, requested once."""
         return Login(self._account)
 
     @cached_property
@@ -112,7 +113,7 @@ class RideWithGpsClient(ServiceProvider):
         return Changes(page, read.cursor, read.changed, read.deleted)
 
     def get_activity(self, source_id: str) -> Page:
-        """One trip, with its gear. Its track is kept for `get_file`, of the trips that came last."""
+        """One trip, with its gear. The tracks of the latest trips are kept for `get_file`."""
         calls = self.calls
         answer = self._detail(source_id)
         gear = answer.json["trip"].get("gear")
@@ -128,17 +129,17 @@ class RideWithGpsClient(ServiceProvider):
         return versions_of_trips(content)
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """The pages of the list of everything, without gear: the service has no list of a range of time."""
+        """The pages of the list of everything, without gear: the service can't list a range of time."""
         return self._list(per_page, (), {})
 
     def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
-        """The pages of the list, each trip with its gear; first, as pages without trips, where that is from."""
+        """The pages of the list, each trip with its gear; first, as pages without trips, the sources of the gear."""
         gear: dict[str, Any] = {}
         yield from self._gear_pages(gear, [content for _, content in landed if _has_gear_alone(content)])
         yield from self._list(per_page, _trips_pages(landed), gear)
 
     def _list(self, per_page: int, landed: Sequence[tuple[int, Any]], gear: dict[str, Any]) -> Iterator[Page]:
-        """The pages of the list, each trip with its gear, as far as `gear` names it. `landed`: those that came before."""
+        """The pages of the list, each trip with its gear if `gear` names it. `landed`: earlier pages."""
         size = min(max(per_page, LEAST_ROWS), MOST_ROWS)
         passes = ListPasses(size, landed)
         while (number := passes.wanted) is not None:
@@ -159,7 +160,7 @@ class RideWithGpsClient(ServiceProvider):
             raise TransientError("Ride with GPS: the list of trips changed each time it was read; the next run goes on")
 
     def _gear_pages(self, gear: dict[str, Any], landed: Sequence[Any]) -> Iterator[Page]:
-        """Fill `gear` with the gear of each trip, from pages of the web site's list; `landed`: those that came before."""
+        """Fill `gear` with the gear of each trip, from pages of the web site's list; `landed`: earlier pages."""
         for content in landed:
             gear |= gear_of_trips(content)
         offset, total = sum(len(content["results"]) for content in landed), _results_count(landed)
@@ -186,9 +187,9 @@ class RideWithGpsClient(ServiceProvider):
             log.warning("The gear of trips is not known: %s", error)
 
     def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """The account's gear, without what the service says beside it.
+        """The account's gear, without the service's other data around it.
 
-        A run that follows the feed makes no call for it: it has the gear that its trips show, without nicknames.
+        A run that follows the feed makes no call for it: it has the gear in its trips, without nicknames.
         """
         if not self._follows or self._gear is not None:
             yield self._gear_list()
@@ -196,7 +197,7 @@ class RideWithGpsClient(ServiceProvider):
             yield Received(json_bytes(gear_of_details(self._gear_of_trips.values())), self._service.clock.now())
 
     def _gear_list(self) -> Received:
-        """The list of gear, asked for once in a run. It has no documented address."""
+        """The list of gear, requested once in a run. It has no documented address."""
         if self._gear is None:
             try:
                 answer = self._service.get(GEAR_LIST, check=gear_alone)
@@ -221,7 +222,7 @@ class RideWithGpsClient(ServiceProvider):
         )
 
     def get_file(self, source_id: str) -> Received:
-        """The trip's track, as a file. Raises GoneError where the trip has none, or is gone."""
+        """The trip's track, as a file. Raises GoneError if the trip has none, or is gone."""
         detail = self._details.pop(source_id, None)
         if detail is None:
             answer = self._detail(source_id)
@@ -272,7 +273,7 @@ def _wrong_trip(content: Any) -> str | None:
 
 
 def _said(content: Any) -> str | None:
-    """That the service reports an error in an answer with 200; its words may hold anything and are not repeated."""
+    """A sentence if the service reports an error in an answer with 200; its words may contain anything and are not repeated."""
     return "it reports an error" if isinstance(content, dict) and content.get("error") else None
 
 
@@ -282,14 +283,15 @@ def _results_count(contents: Sequence[Any]) -> int | None:
 
 
 def _has_gear_alone(content: Any) -> bool:
-    """Whether a page is one of the web site's list, which is there for the gear."""
+    """Whether a page is one of the web site's list, which is only used for the gear."""
     return "results" in content
 
 
 def _trips_pages(landed: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
     """Number and content of the pages of trips, without their gear.
 
-    A page that a run died over has no number (0): nobody noted what was asked for. It is the one behind the page before.
+    A page during which a run died has no number (0), because its request was not recorded. It is the one after the page
+    before.
     """
     found: list[tuple[int, Any]] = []
     for number, content in landed:
@@ -300,20 +302,20 @@ def _trips_pages(landed: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
 
 
 def _with_gear(body: bytes, content: Any, gear: dict[str, Any]) -> bytes:
-    """The page as received, with the gear of its trips before it, as far as that is known."""
+    """The page as received, prefixed with the gear of its trips, as far as known."""
     keys = [id_text(trip.get("id")) for trip in content["trips"] if isinstance(trip, dict)]
     of_page = {key: gear[key] for key in keys if key is not None and key in gear}
     return b'{"gear":' + json_bytes(of_page) + b',"page":' + body.lstrip(b"\xef\xbb\xbf") + b"}" if of_page else body
 
 
 def login_files(settings: Settings) -> Sequence[Path]:
-    """The login by OAuth, if there is one; another login is in settings."""
+    """The login by OAuth, if there is one; other logins are in settings."""
     token = token_file(settings, NAME)
     return [token] if token.exists() else []
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
-    """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
+    """A client; nothing is sent. Raises MissingSettingsError if the login is missing."""
     steps = "docs/providers/ridewithgps.md shows how to get a key and a token."
     found = APPLICATION.find_login(settings, LOGIN_SETTINGS, steps)
     return RideWithGpsClient(settings, found, make_wire(settings, clock, NAME), clock, on_wait)

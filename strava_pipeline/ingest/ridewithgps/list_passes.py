@@ -15,9 +15,9 @@ MOST_REPEATED = 3  # pages without anything new: a service that repeats itself w
 
 
 class ListPasses:
-    """One listing of pages with `size` trips. `landed`: number and content of the pages that came before it broke off.
+    """One listing of pages with `size` trips. `landed`: number and content of the pages before an interruption.
 
-    `wanted`: the page to ask for next; None: everything was read. `is_restless`: the list changed in every pass.
+    `wanted`: the page to ask for next, or None if everything was read. `is_restless`: the list changed in every pass.
     """
 
     def __init__(self, size: int, landed: Sequence[tuple[int, Any]] = ()) -> None:
@@ -38,7 +38,7 @@ class ListPasses:
             self.end()
 
     def fault(self, number: int) -> Callable[[Any], str | None]:
-        """What is wrong with the answer to a page, as a function of its content."""
+        """The fault of the answer to a page, as a function of its content."""
 
         def check(content: Any) -> str | None:
             if not isinstance(content, dict) or not isinstance(content.get("trips"), list):
@@ -51,19 +51,19 @@ class ListPasses:
         return check
 
     def add(self, number: int, content: Any) -> None:
-        """Take a page into account."""
+        """Process a page."""
         is_new = self._enter(content)
         self._repeated = 0 if is_new else self._repeated + 1
         self.wanted = number + 1
-        # Whatever the next address says, unless the count is that of a page alone.
+        # This holds whatever the next address says, unless the count is only that of a page.
         is_whole = self._count is not None and len(self._in_pass) >= self._count and number >= _page_count_of(content)
-        # What is new stands in front, so a second look ends where nothing is.
+        # New trips stand in front, so a second look ends at the first page without any.
         is_over = (self._is_look and not is_new) or self._repeated >= MOST_REPEATED
         if is_whole or is_over or self._is_last(number, content):
             self.end()
 
     def end(self) -> None:
-        """The list has come to its end, or to what is known already: read again what may have moved."""
+        """Handle the end of the list, or of its unknown part: re-read pages that may have moved."""
         self._passes += 1
         moved, fell, pages = self._moved, self._fell, self._pages
         self._begin_pass(is_look=not fell)
@@ -79,7 +79,7 @@ class ListPasses:
         self._moved = self._fell = False
 
     def _enter(self, content: Any) -> bool:
-        """Note a page; whether anything of it is new."""
+        """Record a page; returns whether it contains anything new."""
         trips = [trip for trip in content["trips"] if isinstance(trip, dict)]
         keys = {id_text(trip.get("id")) for trip in trips}
         count = _count_of(content)
@@ -97,7 +97,7 @@ class ListPasses:
         return is_new
 
     def _is_last(self, number: int, content: Any) -> bool:
-        """Whether nothing follows a page. A next address that is null is no proof where more is counted."""
+        """Whether no page follows. A null next address proves nothing if more trips are counted."""
         pagination = _pagination(content)
         if not content["trips"]:
             return True
@@ -126,7 +126,7 @@ def _count_of(content: Any) -> int | None:
 
 
 def _page_count_of(content: Any) -> int:
-    """How many pages there are; 0: the service does not say."""
+    """The number of pages; 0 if the service does not say."""
     count = _pagination(content).get("page_count")
     return count if isinstance(count, int) and not isinstance(count, bool) else 0
 

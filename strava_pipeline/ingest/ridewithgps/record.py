@@ -1,7 +1,7 @@
-"""Ride with GPS: what it offers, and how its answers about trips read. No calls here.
+"""Ride with GPS: its offers, and how its answers about trips read. No calls here.
 
-The service has two interfaces whose trips have the same names in other forms: the documented one (`/api/v1`) and that of
-its web site. Each form is recognised by its values, so a trip reads the same wherever it came from.
+The service has two interfaces whose trips have the same names in other forms: the documented one (`/api/v1`) and that
+of its web site. Each form is recognised by its values, so a trip reads the same from either.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ _PLACES = {"start_latlng": ("first_lat", "first_lng"), "end_latlng": ("last_lat"
 _PLACE_FIELDS = {name for names in _PLACES.values() for name in names}
 _SPORT_FIELDS = {"activity_type", "fit_sport", "fit_sub_sport", "is_stationary"}
 _READ = {"id", "departed_at", "time_zone", "utc_offset", "gear", "gear_id"} | _PLACE_FIELDS | _SPORT_FIELDS
-"""What is in no `extra` whatever it holds; the other fields are, where they hold what can't be read."""
+"""Fields that `extra` never contains; other fields are there if they can't be read."""
 _VISIBILITY = {"public": "everyone", "friends_only": "followers_only", "private": "only_me", "0": "everyone"}
 # Positions beside the start and the end, addresses of pictures and pages, other people, codes that open a private trip,
 # what only the web site's own interface shows and would come and go with it, and the time of the last edit, which
@@ -79,7 +79,7 @@ _OTHERS = (
 )
 _LEFT_OUT = frozenset(_OTHERS.split())
 _TAKEN = _LEFT_OUT | _READ | {"visibility"} | {theirs for theirs, _, _ in _FIELDS}
-"""What is in no `extra`, where it could be read."""
+"""Fields that `extra` doesn't contain if they could be read."""
 
 
 # Of github.com/ridewithgps/developers (November 2025): "still subject to changes".
@@ -109,7 +109,7 @@ _MOTORISED = {"driving": "Driving", "motorcycling": "Motorcycling"}
 
 
 def read_row(trip: Json) -> ProviderRow | None:
-    """A trip as an activity; None: the service says that it was deleted."""
+    """A trip as an activity, or None if the service says that it was deleted."""
     if trip.get("deleted_at") is not None:
         return None
     source_id, began = id_text(trip.get("id")), _start_of(trip)
@@ -146,7 +146,7 @@ def _present(trip: Json) -> Json:
 
 
 def _of_metrics(metrics: Any) -> Json:
-    """The fields of a list's entry that a detail of the web site's interface has in `metrics` alone."""
+    """The fields of a list's entry that a detail of the web site's interface has only in `metrics`."""
     if not isinstance(metrics, dict):
         return {}
     found = {ours: metrics.get(theirs) for theirs, ours in _METRICS.items()}
@@ -159,7 +159,7 @@ def _of_metrics(metrics: Any) -> Json:
 def _start_of(trip: Json) -> datetime | None:
     """The start with the offset of the athlete's clock.
 
-    It comes on that clock (2008-01-05T11:25:03-08:00), or in UTC beside the clock's offset in seconds and its zone.
+    It comes on that clock (2008-01-05T11:25:03-08:00), or in UTC, with the clock's offset in seconds and its zone.
     """
     text = trip.get("departed_at")
     began = read_start(text)
@@ -187,11 +187,11 @@ def _zone(trip: Json) -> ZoneInfo | None:
     try:
         return ZoneInfo(zone) if isinstance(zone, str) and zone else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None  # such as the words that users have: Pacific Time (US & Canada)
+        return None  # such as users' words: Pacific Time (US & Canada)
 
 
 def _places(given: Json) -> dict[str, Any]:
-    """Start and end as [latitude, longitude]; [] where there is none, as indoors."""
+    """Start and end as [latitude, longitude]; [] without one, as indoors."""
     found: dict[str, Any] = {}
     for ours, (north, east) in _PLACES.items():
         latitude, longitude = number_in(given.get(north)), number_in(given.get(east))
@@ -201,7 +201,7 @@ def _places(given: Json) -> dict[str, Any]:
 
 
 def _privacy(given: Json, unread: set[str]) -> dict[str, Any]:
-    """Which of the web site's numbers 1 and 2 is private is not documented: whatever is not 0 counts as private."""
+    """The privacy. Which of the web site's numbers 1 and 2 is private is undocumented: everything except 0 counts as private."""
     value = given.get("visibility")
     if isinstance(value, bool) or not isinstance(value, int | str):
         unread.add("visibility")
@@ -231,7 +231,7 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
             found["sport_is_assumed"] = True
         is_indoors, commutes = sub_sport in _INDOORS, sub_sport == "commuting"
     is_stationary = given.get("is_stationary")
-    # nobody rides one on a road, whatever is said of standing still
+    # nobody rides one on a road, even if the trip isn't marked as stationary
     is_virtual = found["sport_type"] in INDOORS.values()
     if is_indoors or isinstance(is_stationary, bool):
         found["trainer"] = is_indoors or is_virtual or bool(is_stationary)
@@ -241,13 +241,13 @@ def _sport_fields(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _word(value: Any, words: dict[int, str]) -> str | None:
-    """The word of FIT for a number, which may come as text or as the word itself; None where nothing is said."""
+    """The word of FIT for a number, which may come as text or as the word itself; None if absent."""
     text = "" if value is None or isinstance(value, bool) else str(value).strip().lower()
     return words.get(int(text), None if text == "0" else f"fit_{text}") if text.isdecimal() else text or None
 
 
 def _correct(summary: dict[str, Any], given: Json) -> None:
-    """What other fields say about a field: indoors nothing is climbed; power without a maximum is the service's guess."""
+    """Correct a field by others: nobody climbs indoors; power without a maximum is the service's guess."""
     if given.get("is_stationary") is True and not summary.get("total_elevation_gain"):
         summary.pop("total_elevation_gain", None)
     if "average_watts" in summary:
@@ -284,7 +284,7 @@ def _with_gear(trip: Any, gear: Mapping[str, Any]) -> Any:
 
 
 def versions_of_trips(content: Any) -> dict[str, datetime]:
-    """When each trip of an answer was updated (UTC), by its id; without those that don't say."""
+    """When each trip of an answer was updated (UTC), by its id; without trips of unknown time."""
     found = {}
     for trip in (each for each in rows(content) if isinstance(each, dict)):
         key, at = id_text(trip.get("id")), read_start(trip.get("updated_at"))
@@ -326,11 +326,13 @@ def _gear_items(gear: Iterable[Any]) -> Iterable[tuple[str, Json]]:
 
 
 GEAR_FIELDS = "id make model nickname name archived exclude_from_totals weight description year visibility created_at"
-"""What is kept of a piece of gear. The answer around it holds the account's token, e-mail, weight and date of birth."""
+"""The fields of a piece of gear that are kept. The answer around it contains the account's token, e-mail, weight and
+date of birth.
+"""
 
 
 def gear_alone(content: Any) -> Json:
-    """The gear in the web site's answer about its user, and nothing else of that. Raises UnreadableRowError."""
+    """The gear in the web site's answer about its user, and nothing else from it. Raises UnreadableRowError."""
     user = content.get("user") if isinstance(content, dict) else None
     gear = user.get("gear") if isinstance(user, dict) else None
     if not isinstance(gear, list) or not all(isinstance(item, dict) for item in gear):
@@ -339,7 +341,7 @@ def gear_alone(content: Any) -> Json:
 
 
 def gear_of_details(gear: Iterable[Json]) -> Json:
-    """Gear as trips show it, in the form of a list of gear. It is partial: nicknames and archived gear are in the list alone."""
+    """Gear from trips, in the form of a list of gear. It is partial: only the list has nicknames and archived gear."""
     return {"gear": _kept(gear), "is_partial": True}
 
 

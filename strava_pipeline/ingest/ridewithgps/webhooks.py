@@ -9,7 +9,7 @@ from strava_pipeline.core.deliveries import Hint, NoDeliveryError, WebhookSpec, 
 
 
 def id_text(value: Any) -> str | None:
-    """An id as text; None for what is none."""
+    """An id as text, or None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -27,7 +27,7 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
 def read_delivery(body: bytes) -> list[Hint]:
     """A hint to ask the feed for each notification of a trip of the account's own. Raises NoDeliveryError.
 
-    Routes, other people's trips, and what only moved in or out of a collection ask for nothing.
+    Routes, other people's trips, and moves in or out of a collection give none.
     """
     notifications = json_object(body).get("notifications")
     if not isinstance(notifications, list):

@@ -1,7 +1,7 @@
 """Ride with GPS's writer: names and gear of trips. The documented interface reads them, the web site's own one changes them.
 
-The documented interface takes no changes. Only `send` uses the other one: should its address change, names and gear can't be
-changed from here any more, and nothing else is lost.
+The documented interface accepts no changes. Only `send` uses the other one: if its address changes, names and gear can
+no longer be changed from here, but nothing else is lost.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError, piece_to_set
 
-# of the web site's answer, which may hold what is private beside
+# from the web site's answer, which may contain private data besides
 KEPT = "id", "name", "gear", "gear_id", "updated_at"
 
 
@@ -35,7 +35,7 @@ class RideWithGpsWriter(ServiceWriter):
         self._client = client
 
     def read(self, change: Change) -> Reading:
-        """The trip by the documented interface; of a change of gear the list of gear too, once for all changes."""
+        """The trip by the documented interface; for a change of gear also the list of gear, once for all changes."""
         trip_id = self._trip_of(change)
         page = self._client.get_activity(trip_id)
         answers = [Answered("GET", trip_path(trip_id), 200, page.body, page.fetched_at)]
@@ -51,7 +51,7 @@ class RideWithGpsWriter(ServiceWriter):
         return Reading(key, answers, page)
 
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
-        """The one call of a change; its gear is looked for in the list that `before` holds."""
+        """The one call of a change; its gear is looked up in the list that `before` holds."""
         address = f"/trips/{quote(self._trip_of(change), safe='')}.json"
         if change.kind == "update_name":
             return [WriteCall("PATCH", address, {"trip": {"name": change.new or ""}})]
@@ -59,7 +59,7 @@ class RideWithGpsWriter(ServiceWriter):
         return [WriteCall("PATCH", address, {"trip": {"gear_id": int(key) if key and key.isdecimal() else key}})]
 
     def send(self, call: WriteCall) -> Answer:
-        """Send a call to the web site's interface, which has no documented address."""
+        """Make a call to the web site's interface, which has no documented address."""
         name = f"{call.method} {call.path}"
         try:
             answer = super().send(call)
@@ -86,7 +86,7 @@ class RideWithGpsWriter(ServiceWriter):
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsWriter:
-    """A writer; nothing is sent. Raises MissingSettingsError where the login is missing."""
+    """A writer; nothing is sent. Raises MissingSettingsError if the login is missing."""
     return RideWithGpsWriter(connect(settings, clock, on_wait))
 
 
@@ -99,12 +99,12 @@ def _of_list(received: Received) -> Answered:
 
 
 def _pieces(answers: Iterable[Answered]) -> Mapping[str, Json]:
-    """Gear by its id, as the list among the answers has it."""
+    """Gear by its id, from the list among the answers."""
     lists = [parse_json(each.body) for each in answers if each.address == GEAR_LIST]
     return {key: piece for content in lists for key, piece in read_gear(content)}
 
 
 def _kept(answer: Answer) -> bytes:
-    """What is kept of the answer: the trip's id, its name and its gear."""
+    """The stored part of the answer: the trip's id, its name and its gear."""
     trip = answer.json.get("trip") if isinstance(answer.json, dict) else None
     return json_bytes({"trip": {name: trip[name] for name in KEPT if name in trip}}) if isinstance(trip, dict) else b""

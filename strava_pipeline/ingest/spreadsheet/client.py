@@ -1,7 +1,7 @@
-"""The spreadsheet's client: one or several files of the owner's as one table, read where they changed. No call is made.
+"""The spreadsheet's client: one or several files of the owner's as one table, read if they changed. No call is made.
 
-A reading is the JSON of all rows, with their keys (core/sheets). It says from which bytes and by which settings it was made, so
-the next one knows whether anything changed. Whether a file is a workbook or CSV, follows from the ending of its name.
+A reading is the JSON of all rows, with their keys (core/sheets). It records its bytes' hashes and its settings, so that
+the next one knows whether anything changed. Whether a file is a workbook or CSV follows from the ending of its name.
 """
 
 import hashlib
@@ -53,9 +53,9 @@ class SpreadsheetClient(LandingClient):
     """The owner's tables at `paths`, as one.
 
     Args:
-        sheet: the sheet of each workbook; None: its first.
+        sheet: the sheet of each workbook; None for its first.
         zone: of the clock by which starts are written, as Europe/Vienna.
-        units: where a header has none.
+        units: used if a header has none.
         on_wait: informed of the pause before a file is read once more.
     """
 
@@ -86,19 +86,19 @@ class SpreadsheetClient(LandingClient):
         return self._paths
 
     def login(self) -> Login:
-        """The same whatever the files are called: a table that was renamed or moved is still the owner's."""
+        """The same whatever the files' names: a renamed or moved table is still the owner's."""
         return Login(NAME)
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """All at once, as one page; read_whole is what runs use."""
+        """All at once, as one page; runs use read_whole."""
         whole = self.read_whole(None)
         assert whole is not None, "without a reading before, everything is new"
         yield Page(1, per_page, whole.read, whole.body, self._clock.now(), 0)
 
     def read_whole(self, before: bytes | None) -> Whole | None:
-        """All rows of all files; None where neither the files nor the settings changed since the reading `before`.
+        """All rows of all files, or None if neither the files nor the settings changed since the reading `before`.
 
-        Raises SourceError where a person has to do something; TransientError where a file is not whole, a minute later too.
+        Raises SourceError if a person has to act; TransientError if a file is still incomplete a minute later.
         """
         try:
             return self._read(before)
@@ -117,10 +117,10 @@ class SpreadsheetClient(LandingClient):
         return Whole(self.spec.read_page(parse_json(page)), page, originals)
 
     def look(self, before: Look | Json | None) -> Look:
-        """The files as they are now, for whoever writes them; the same object where they are the same.
+        """The present files, for a writer; the same object if they are unchanged.
 
-        `before`: what the rows have their keys from: an earlier look, or the newest reading, parsed from JSON.
-        Raises as read_whole does.
+        `before`: the source of the rows' keys: an earlier look, or the newest reading, parsed from JSON. Raises as
+        read_whole does.
         """
         files = self._files()
         if isinstance(before, Look) and before.files.keys() == files.keys():
@@ -143,20 +143,20 @@ class SpreadsheetClient(LandingClient):
     def _table(self, path: Path, body: bytes) -> Table:
         if path.suffix.lower() in TEXTS:
             return read_delimited(path.name, body)
-        # here, as whoever keeps CSV needs no openpyxl
+        # here, because CSV needs no openpyxl
         from strava_pipeline.ingest.spreadsheet.workbook import read_workbook
 
         return read_workbook(path.name, body, self._sheet)
 
 
 def _made_by(reading: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The settings and the hashes of the files that a reading was made by."""
+    """The settings and the hashes of the files of a reading."""
     digests = [book["sha256"] for book in reading["books"]]
     return {name: reading.get(name) for name in ("form", "sheet", "zone", "units")}, digests
 
 
 def _book(name: str, digest: str, table: Table) -> dict[str, Any]:
-    """A table as a reading has it; its rows have no keys yet."""
+    """A table in the form of a reading; its rows have no keys yet."""
     return {
         "name": name,
         "sheet": table.sheet,
@@ -169,7 +169,7 @@ def _book(name: str, digest: str, table: Table) -> dict[str, Any]:
 
 
 def _give_keys(content: dict[str, Any], earlier: Json | None) -> None:
-    """Put each row's key into a reading; `earlier`: the reading before."""
+    """Add each row's key to a reading; `earlier`: the reading before."""
     rows = list(rows_of(content))
     known = {row.key: row for row in rows_of(earlier) if row.key} if earlier else {}
     before = identities(list(known.values()))
@@ -185,7 +185,7 @@ def _give_keys(content: dict[str, Any], earlier: Json | None) -> None:
 
 
 def _with_results(row: Row, cells: list[Cell], before: Row) -> list[Cell]:
-    """The cells of a row; a formula without a result has the one that it had, since only a program took it away."""
+    """The cells of a row; a formula without a result keeps its earlier one, since only a program removed it."""
     kept = list(cells)
     for word, column in row.columns.items():
         if column.place < len(kept) and has_no_result(kept[column.place]) and word in before.cells:
@@ -216,7 +216,7 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def assumptions(settings: Settings) -> Sequence[str]:
-    """What is assumed where the files do not say it."""
+    """Assumptions for what the files do not say."""
     units = DEFAULTS[settings.spreadsheet_units]
     shown = ", ".join(f"{word} in {units[word].upper() if '°' in units[word] else units[word]}" for word in units)
     sheet = settings.spreadsheet_sheet or "the first one"

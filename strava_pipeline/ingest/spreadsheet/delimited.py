@@ -1,4 +1,4 @@
-"""CSV as a table: its encoding, its delimiter and its quotes are found, not asked for."""
+"""CSV as a table: its encoding, its delimiter and its quotes are detected, not asked for."""
 
 import csv
 import io
@@ -17,18 +17,18 @@ _EPOCH = date(1899, 12, 30)  # of Excel's numbers, should the text hold one
 
 
 def read_delimited(name: str, body: bytes) -> Table:
-    """The table in a CSV file. Raises SourceError where a person has to do something, TransientError where it is not whole."""
+    """The table in a CSV file. Raises SourceError if a person has to act, TransientError if it is incomplete."""
     text = decoded(name, body)
     return table_of(name, "CSV", _EPOCH, _records(name, text, delimiter_of(text)))
 
 
 def delimiter_of(text: str) -> str:
-    """The delimiter with which the most words of a header are read."""
+    """The delimiter that finds the most words of a header."""
     return max(DELIMITERS, key=lambda each: _words(text, each))
 
 
 def decoded(name: str, body: bytes) -> str:
-    """The text in a file's bytes, without a BOM. Raises TransientError where it is not whole."""
+    """The text in a file's bytes, without a BOM. Raises TransientError if it is incomplete."""
     if not body.strip(b"\0 \r\n\t"):
         raise not_whole(name)  # empty, or space that a program has only reserved
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -43,7 +43,7 @@ def decoded(name: str, body: bytes) -> str:
 
 
 def _words(text: str, delimiter: str) -> int:
-    """How many words of a header the first rows have, read with a delimiter."""
+    """The number of a header's words in the first rows, read with a delimiter."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return max((known_words(row) for row in islice(reader, ROWS)), default=0)

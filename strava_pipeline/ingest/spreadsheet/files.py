@@ -1,6 +1,6 @@
 """The bytes of a person's file, read as a copy: never while it is being written, and not beyond a size.
 
-Programs that have it open are left alone: what is read is its last saved state. What the bytes hold is not known here.
+Programs that have it open are left alone: its last saved state is read. The bytes' meaning is not known here.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def read_file(path: Path) -> bytes:
-    """The file's bytes. Raises SourceError where a person has to do something, TransientError where waiting may help."""
+    """The file's bytes. Raises SourceError if a person has to act, TransientError if waiting may help."""
     if is_open_elsewhere(path):
         log.info("%s is open in another program: its last saved state is read.", path.name)
     try:
@@ -42,12 +42,12 @@ def read_file(path: Path) -> bytes:
 
 
 def is_open_elsewhere(path: Path) -> bool:
-    """Whether Excel or LibreOffice left the sign beside the file that somebody has it open."""
+    """Whether Excel or LibreOffice left its sign next to the file that somebody has it open."""
     return any(path.with_name(name).exists() for name in (f"~${path.name}", f".~lock.{path.name}#"))
 
 
 def missing(path: Path) -> SourceError:
-    """The error for a file that is not there."""
+    """The error for a missing file."""
     return SourceError(
         f"There is no file {path}. Put it back, or correct SPREADSHEET_PATH; until then its activities stay as they are."
     )
@@ -62,7 +62,7 @@ def too_large(name: str) -> SourceError:
 
 
 def not_whole(name: str) -> TransientError:
-    """The error for a file whose bytes are no file of its kind."""
+    """The error for a file that is not a valid workbook or table."""
     return TransientError(
         f"{name} is not a whole file: a program may still be synchronising it. What came from it is kept, and the next run "
         "reads it again. If it can't be opened elsewhere either, restore it from a backup."

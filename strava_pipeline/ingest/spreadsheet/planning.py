@@ -1,4 +1,4 @@
-"""From changes to cells: which row a change concerns, what that says now, and which cells change. No file is opened here."""
+"""From changes to cells: the row of a change, its present values, and the cells to change. No file is opened here."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -30,19 +30,19 @@ if TYPE_CHECKING:  # it imports openpyxl
     from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 
 WORDS = {"update_name": NAME, "update_gear": "equipment", "update_metadata": DURATION}
-"""The column of the changes that concern one cell."""
+"""The column for changes of one cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the table has where a change would be.
+    """The present contents of the table in a change's place.
 
     Args:
         book: the place of its file, from 0.
-        row: None: there is no such row.
+        row: None if there is no such row.
         value: compares with the values of the change.
-        cells: what the cells of concern hold, by address.
-        new_row: of a row that is to be added, its cells by word.
+        cells: the contents of the concerned cells, by address.
+        new_row: for a row to be added, its cells by word.
         new_place: where that row goes, for a person.
     """
 
@@ -62,7 +62,7 @@ class Found:
 class Books:
     """The tables of a reading (core/sheets/rows.py), by their rows.
 
-    `open_editor`: of the file of a book, which says what can't be written there.
+    `open_editor`: opens the editor of a book's file, which knows what can't be written there.
     """
 
     def __init__(self, content: Json, open_editor: "Callable[[int, Layout], WorkbookEditor]") -> None:
@@ -86,12 +86,12 @@ class Books:
 
     @cached_property
     def _by_id(self) -> dict[tuple[str, str | None], Row]:
-        """The rows by a source and its id, the first of those that have it."""
+        """The rows by a source and its id, the first if several have it."""
         return {each: row for row in reversed(self.rows) for each in row.ids.items()}
 
     @cached_property
     def _by_clock(self) -> dict[datetime, list[Row]]:
-        """The rows by their starts as the table's clock showed them."""
+        """The rows by their starts on the table's clock."""
         found: dict[datetime, list[Row]] = defaultdict(list)
         for row in self.rows:
             start = row.start
@@ -101,7 +101,7 @@ class Books:
         return found
 
     def editor(self, book: int) -> "WorkbookEditor":
-        """The editor of a file. Raises UnsupportedChangeError where nothing can be written."""
+        """The editor of a file. Raises UnsupportedChangeError if nothing can be written."""
         if book not in self._editors:
             table, known = self._books[book], list(self.columns(book).values())
             filled = [
@@ -115,7 +115,7 @@ class Books:
         return self._editors[book]
 
     def find(self, change: Change) -> Found:
-        """What the table has where a change would be. Raises GoneError or UnsupportedChangeError."""
+        """The present contents in a change's place. Raises GoneError or UnsupportedChangeError."""
         if change.kind == "add_activity":
             return self._find_row(change)
         if change.kind not in (*WORDS, "link_activity"):
@@ -136,7 +136,7 @@ class Books:
         return Found(row.book, row, value, {place: cell}, {"format": form, "cell": cell})
 
     def _writable(self, row: Row, word: str) -> str:
-        """A row's cell, for a person. Raises UnsupportedChangeError where it can't be written."""
+        """A row's cell, for a person. Raises UnsupportedChangeError if it can't be written."""
         if word not in row.columns:
             raise UnsupportedChangeError(f"{row.table}: there is no column {word}. Add one with that title.")
         place = self.place(row.book, address_of(row, word))
@@ -159,7 +159,7 @@ class Books:
         return Found(row.book, row, found | passed, cells)
 
     def _find_row(self, change: Change) -> Found:
-        """The row that a change adds, or takes away again."""
+        """The row that a change adds or removes again."""
         values = change.new if isinstance(change.new, Mapping) else change.old
         if not isinstance(values, Mapping) or START not in values:
             raise UnsupportedChangeError("A row can't be added without a start.")
@@ -211,7 +211,7 @@ class Books:
         return None
 
     def _require_ours(self, row: Row, values: Mapping[str, Any]) -> None:
-        """Raises where a row has more than what was added: that is the owner's."""
+        """Raise if a row has more than the added values: then it contains the owner's edits."""
         more = [word for word in row.cells if values.get(word) is None]
         if more or row.others:
             place = self.place(row.book, address_of(row, START))
@@ -226,10 +226,10 @@ def address_of(row: Row, word: str) -> str:
 
 
 class Plan:
-    """What changes come to.
+    """The edits of changes.
 
     Args:
-        edits: of each file that has any.
+        edits: by file, if it has any.
         requests: the same for a person.
     """
 
@@ -239,7 +239,7 @@ class Plan:
         self.requests: list[Request] = []
 
     def add(self, change: Change, found: Found) -> None:
-        """Add the edits of a change; none where the table has it already. Raises UnsupportedChangeError."""
+        """Add the edits of a change; none if the table already has it. Raises UnsupportedChangeError."""
         row = found.row
         if is_same(change.kind, change.value_after, found.value):
             return
@@ -293,13 +293,13 @@ class Plan:
 
 
 def _seconds_each(row: Row) -> float | None:
-    """What a plain number in the column of durations counts, where the header says it."""
+    """The seconds per unit of a plain number in the column of durations, if the header names the unit."""
     unit = row.columns[DURATION].unit
     return FACTORS[DURATION][unit] if unit else None
 
 
 def _kept(change: Change, row: Row, word: str) -> Mapping[str, Any] | None:
-    """What was kept of the cell from before the change that this one takes back, if that says the same."""
+    """The stored cell from before the change that this one undoes, if its value is the same."""
     kept = change.details.get("restore")
     if not isinstance(kept, Mapping) or "cell" not in kept:
         return None

@@ -17,7 +17,7 @@ NAME = "spreadsheet"
 
 
 def read_page(content: Any) -> ReadPage:
-    """The activities of a reading. An id that several rows have links none of them: nobody knows whose it is."""
+    """The activities of a reading. An id that several rows have links none of them, because it is ambiguous."""
     try:
         rows = list(rows_of(content))
         zone, units = content["zone"], content["units"]

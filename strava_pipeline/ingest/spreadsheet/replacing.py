@@ -1,6 +1,6 @@
-"""A person's file is replaced: whole or not at all, with a copy of what it was, and never while another program has it open.
+"""Replacing a person's file: atomically, with a copy of its old state, and never while another program has the file open.
 
-A kill at any moment leaves the old file or the new one. What the bytes hold is not known here.
+A kill at any moment leaves the old file or the new one. The bytes' meaning is not known here.
 """
 
 import errno
@@ -14,22 +14,22 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from strava_pipeline.core.durable import sync_file, sync_folder
 from strava_pipeline.core.errors import SourceError, TransientError
+from strava_pipeline.environment.file_locks import sync_file, sync_folder
 from strava_pipeline.ingest.spreadsheet.files import is_open_elsewhere, read_file
 
-BACKUPS = 5  # copies of ours that stay beside the file, the newest
+BACKUPS = 5  # our copies that stay next to the file, the newest
 _ASIDE = "strava_pipeline"  # in the name of the file that takes the place of the other one
 
 
 def replace(path: Path, before: bytes, after: bytes, now: datetime | None) -> str | None:
-    """Put `after` in the place of `before`.
+    """Replace the file's contents `before` by `after`.
 
     Args:
-        now: of the name of a copy that holds `before`; None: no copy is kept.
+        now: for the name of a copy that holds `before`; None: no copy is kept.
 
-    Returns the name of the copy. Raises TransientError where the file is open or changed meanwhile, or the disk is full;
-    SourceError where it may not be written. The file is then as it was.
+    Returns the name of the copy. Raises TransientError if the file is open or changed meanwhile, or the disk is full;
+    SourceError if it may not be written. The file is then unchanged.
     """
     place, copy = path.resolve(), None
     with _faults_named(path):
@@ -84,7 +84,7 @@ def _faults_named(path: Path) -> Iterator[None]:
 
 
 def _kept(place: Path, now: datetime) -> str:
-    """The name of a new copy of the file; the oldest copies go. A file under any other name is the owner's."""
+    """The name of a new copy of the file; the oldest copies are deleted. A file under any other name is the owner's."""
     stamp = f"{place.stem}.bak-{now:%Y%m%dT%H%M%SZ}"
     names = (place.with_name(f"{stamp}{f'-{number}' if number > 1 else ''}{place.suffix}") for number in count(1))
     copy = next(name for name in names if not name.exists())

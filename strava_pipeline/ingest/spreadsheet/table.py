@@ -1,4 +1,4 @@
-"""A table as it is read from a file: its header and the rows below, all cells as JSON. Which file, is not known here."""
+"""A table read from a file: its header and the rows below, all cells as JSON. The file itself is not known here."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Table:
 
 
 def table_of(name: str, sheet: str, epoch: date, rows: Iterable[list[Cell]]) -> Table:
-    """The table in the rows of a sheet of the file `name`. Raises SourceError where none of the first rows is a header."""
+    """The table in the rows of a sheet of the file `name`. Raises SourceError if none of the first rows is a header."""
     remaining = iter(rows)
     first = list(islice(remaining, ROWS))
     place = header_among(first)

@@ -23,14 +23,14 @@ from strava_pipeline.ingest.spreadsheet.files import MOST_BYTES, not_whole, too_
 from strava_pipeline.ingest.spreadsheet.table import Table, table_of
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Excel wraps a workbook with a password in, and the old .xls
-_VALUES = (b"v>", b"is>", b"f>", b"<f", b":f")  # ends or beginnings of what a cell holds: value, text, formula
+_VALUES = (b"v>", b"is>", b"f>", b"<f", b":f")  # ends or beginnings of a cell's contents: value, text, formula
 _EXACT = 2**53  # a double holds no whole number beyond it
 
 
 def read_workbook(name: str, body: bytes, sheet: str | None) -> Table:
-    """The table in a sheet of a workbook; None: in its first sheet.
+    """The table in a sheet of a workbook; None for its first sheet.
 
-    Raises SourceError where a person has to do something, TransientError where the bytes are no whole workbook.
+    Raises SourceError if a person has to act, TransientError if the bytes are not a complete workbook.
     """
     if body.startswith(_OLE):
         raise SourceError(
@@ -52,7 +52,7 @@ def read_workbook(name: str, body: bytes, sheet: str | None) -> Table:
 
 @contextmanager
 def faults_named(name: str) -> Iterator[None]:
-    """What openpyxl raises for a workbook that it can't read becomes a SourceError: its types are many, and none is its own."""
+    """Turn openpyxl's errors for an unreadable workbook into a SourceError: their types are many, and none is its own."""
     try:
         yield
     except PipelineError:
@@ -91,7 +91,7 @@ def _without_rows_at_end(text: bytes) -> bytes:
 
 
 def rows_at_end(text: bytes) -> bytes:
-    """Of a sheet's XML, the rows below the last one with a value, a text or a formula."""
+    """The part of a sheet's XML with the rows below the last one with a value, a text or a formula."""
     begin, end = _rows_at_end(text)
     return text[begin:end]
 
@@ -155,7 +155,7 @@ def _cell(cell: Any) -> Cell:
 
 
 def _with_formulas(results: Iterator[list[Cell]], formulas: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
-    """The rows with the formula in place of a result that is not there."""
+    """The rows with the formula in place of a missing result."""
     for row, written in zip(results, formulas, strict=True):
         yield [
             formula if cell is None and isinstance(formula, dict) and "formula" in formula else cell

@@ -1,6 +1,6 @@
-"""What of a workbook openpyxl would not keep: it reads a part of what Excel can hold, and saves what it has read.
+"""Parts of a workbook that openpyxl would lose: it reads a part of Excel's features, and saves only what it has read.
 
-Everything is refused but what is known to be kept, so that a kind of content that comes later is refused too.
+Everything except parts that are known to be kept is refused, so that a future kind of content is refused too.
 """
 
 import io
@@ -16,29 +16,30 @@ _KEPT = re.compile(
     r"|xl/comments\d*\.xml|xl/comments/comment\d*\.xml|xl/drawings/(?:vmlDrawing|commentsDrawing|legacyDrawing)\d*\.vml"
 )
 _NEEDLESS = re.compile(r"xl/calcChain\.xml|xl/printerSettings/.*|docProps/thumbnail\..*|xl/persons/.*|.*/")
-"""Made again by the next program that saves it, of a printer, a picture for the folder, authors' ids, or a folder."""
+"""Parts that the next saving program makes again: of a printer, a picture for the folder, authors' ids, or a folder."""
 _EMPTY_DRAWING = re.compile(rb"(?:<\?xml[^>]*\?>)?\s*<(?:\w+:)?wsDr\b[^>]*(?:/>|>\s*</(?:\w+:)?wsDr>)\s*")
-"""What LibreOffice adds for a sheet with comments: it holds nothing."""
+"""LibreOffice's addition to a sheet with comments, which is empty."""
 _SHEET_WORDS = """
     sheetPr dimension sheetViews sheetFormatPr cols sheetProtection scenarios autoFilter mergeCells conditionalFormatting
     dataValidations hyperlinks printOptions pageMargins pageSetup headerFooter rowBreaks colBreaks legacyDrawing tableParts
     ignoredErrors phoneticPr sheetCalcPr drawing
 """
 _SHEET_KEPT = frozenset(_SHEET_WORDS.split())
-"""Of the elements of a sheet, those that are kept, or that only hide green corners and say how kana are shown. A drawing is a
-part of its own, which is looked at as such."""
+"""Elements of a sheet that are kept, or that only hide green corners and say how kana are shown. A drawing is a part of
+its own, and judged as such.
+"""
 _MOST_FORMATTED = 100_000  # rows and cells below the last content: openpyxl takes seconds and 100 MB for them
 
 
 def would_be_lost(body: bytes) -> list[str]:
-    """What a workbook has that would be lost, in words, each once."""
+    """The parts of a workbook that would be lost, in words, each once."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     return list(dict.fromkeys([*_lost_parts(parts), *_lost_content(parts)]))
 
 
 def formatted_rows(body: bytes) -> str | None:
-    """A sentence about a sheet with very many rows that are only formatted; None where there is none."""
+    """A sentence about a sheet with very many rows that are only formatted, or None."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         for name in archive.namelist():
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):

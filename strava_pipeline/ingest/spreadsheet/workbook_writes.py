@@ -1,6 +1,6 @@
-"""Edits of a workbook, by openpyxl: the approved cells change, and what comes out is compared with what went in.
+"""Edits of a workbook, by openpyxl: the approved cells change, and the result is compared with the original.
 
-Openpyxl has no results of formulas when it saves: whichever program opens the file next computes them.
+Openpyxl has no results of formulas when it saves: the next program that opens the file computes them.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from strava_pipeline.ingest.spreadsheet.workbook import faults_named
 from strava_pipeline.ingest.spreadsheet.workbook_parts import formatted_rows, would_be_lost
 from strava_pipeline.ingest.writer import UnsupportedChangeError
 
-_LONGEST_TEXT = 32_767  # characters of a cell, by Excel's limits
+_LONGEST_TEXT = 32_767  # characters in a cell, by Excel's limits
 _DAY = 86_400
 _OPENPYXL = Path(openpyxl.__file__).parent
 
@@ -34,7 +34,7 @@ _OPENPYXL = Path(openpyxl.__file__).parent
 class WorkbookEditor:
     """A workbook with a table: `body` in the file `name`.
 
-    Raises UnsupportedChangeError where writing would lose something of it.
+    Raises UnsupportedChangeError if writing would lose a part of it.
     """
 
     def __init__(self, name: str, body: bytes, layout: Layout) -> None:
@@ -50,11 +50,11 @@ class WorkbookEditor:
 
     @property
     def next_row(self) -> int:
-        """Where a new row goes: below the table that the header belongs to, or below the last row with content."""
+        """The row for a new entry: below the table of the header, or below the last row with content."""
         return _next_row(self._sheet, self._layout)
 
     def refusal(self, address: str) -> str | None:
-        """Why a cell can't be written; None: it can."""
+        """Why a cell can't be written, or None."""
         return _refusal(self._sheet, self._sheet[address])
 
     def number_format(self, address: str) -> str:
@@ -62,7 +62,7 @@ class WorkbookEditor:
         return str(self._sheet[address].number_format)
 
     def refusal_of_rows(self) -> str | None:
-        """Why no row can be added; None: one can. Sums below the activities would not count it."""
+        """Why no row can be added, or None. A sum below the activities, for one, would not count it."""
         layout, sheet = self._layout, self._sheet
         if sheet.protection.sheet:
             return "is protected"
@@ -72,7 +72,7 @@ class WorkbookEditor:
         return None
 
     def check_cell(self, value: Cell) -> None:
-        """Raises UnsupportedChangeError where a workbook can't hold the content of a cell."""
+        """Raise UnsupportedChangeError if a workbook can't hold the content of a cell."""
         if isinstance(value, str) and (len(value) > _LONGEST_TEXT or ILLEGAL_CHARACTERS_RE.search(value)):
             raise UnsupportedChangeError(
                 f"The new text is longer than a cell of {self._name} can be, or has characters that no workbook can hold; it was "
@@ -80,7 +80,7 @@ class WorkbookEditor:
             )
 
     def edited(self, edits: Edits) -> bytes:
-        """The workbook with the edits. Raises UnsupportedChangeError where something else would change."""
+        """The workbook with the edits. Raises UnsupportedChangeError if anything else would change."""
         book = self._loaded(self._body)
         before = content_of(book)
         touched = set(_write(book[self._layout.sheet], edits, self._layout))
@@ -110,8 +110,8 @@ class WorkbookEditor:
 
 
 def _gives_up(warning: warnings.WarningMessage) -> bool:
-    """Whether a warning says that openpyxl gives something up. It adds a default style itself; others warn beside it,
-    such as Python of a file that nobody closed and that is collected just then.
+    """Whether a warning says that openpyxl loses something. It adds a default style itself; unrelated warnings may come
+    meanwhile, such as Python's about a file that nobody closed and that is collected just then.
     """
     is_openpyxls = issubclass(warning.category, UserWarning) and _OPENPYXL in Path(warning.filename).parents
     return is_openpyxls and "default style" not in str(warning.message)
@@ -136,7 +136,7 @@ def _next_row(sheet: Any, layout: Layout) -> int:
 
 
 def _write(sheet: Any, edits: Edits, layout: Layout) -> Iterator[str]:
-    """Write the edits into a sheet; the places that they change, as content_of names them."""
+    """Write the edits into a sheet; yields the changed places, in content_of's names."""
     for address, (value, number_format) in edits.cells.items():
         _put(sheet[address], value)
         sheet[address].number_format = number_format or sheet[address].number_format
@@ -161,7 +161,7 @@ def _write(sheet: Any, edits: Edits, layout: Layout) -> Iterator[str]:
 
 
 def _resize_tables(sheet: Any, bottom: int, new: int) -> Iterator[str]:
-    """Have the table that ends in the row `bottom` end in the row `new`."""
+    """Extend the table that ends in the row `bottom` to the row `new`."""
     for table in sheet.tables.values():
         left, top, right, last = range_boundaries(table.ref)
         if last != bottom or new <= top:
@@ -178,7 +178,7 @@ def _resize_tables(sheet: Any, bottom: int, new: int) -> Iterator[str]:
 
 
 def _put(cell: BookCell, value: Cell) -> None:
-    """Write a cell's JSON (core/sheets/cells.py), keeping its number format where that can show the value."""
+    """Write a cell's JSON (core/sheets/cells.py), keeping its number format if that can show the value."""
     if isinstance(value, dict) and not _can_show(value, cell.number_format):
         cell.number_format = START_FORMAT if "at" in value else DURATION_FORMAT
     match value:
@@ -196,14 +196,14 @@ def _put(cell: BookCell, value: Cell) -> None:
 
 
 def _can_show(value: Mapping[str, Any], number_format: str) -> bool:
-    """Whether a format shows a start or a length of time: h:mm shows the hours beyond whole days only."""
+    """Whether a format can show a start or a length of time: h:mm, for one, drops whole days."""
     if "at" in value:
         return has_clock(number_format)
     return "[" in number_format or (is_date_format(number_format) and value.get("seconds", 0) < _DAY)
 
 
 def exact_numbers(book: Any) -> None:
-    """Have numbers saved with all their digits: openpyxl keeps 16, and some numbers need 17."""
+    """Save numbers with all their digits: openpyxl keeps 16, and some numbers need 17."""
     for sheet in book.worksheets:
         for cell in sheet._cells.values():
             value = cell.value
@@ -212,13 +212,13 @@ def exact_numbers(book: Any) -> None:
 
 
 def difference(before: Mapping[str, object], after: Mapping[str, object], touched: set[str]) -> str | None:
-    """The first place where the contents of two workbooks differ, but for those in `touched`; None: there is none."""
+    """The first difference between the contents of two workbooks, outside of `touched`, or None."""
     places = {**before, **after}
     return next((each for each in places if each not in touched and before.get(each) != after.get(each)), None)
 
 
 def content_of(book: Any) -> dict[str, object]:
-    """All that openpyxl knows of a workbook that it has loaded whole, by the place in words."""
+    """Everything that openpyxl knows of a completely loaded workbook, by the place in words."""
     found: dict[str, object] = {
         "the list of sheets": book.sheetnames,
         "what the workbook says of its names": _named(book.defined_names),
@@ -260,14 +260,14 @@ def _content(cell: Any, styles: dict[tuple[int, ...], str]) -> tuple[Any, ...] |
 
 
 def _style(cell: Any) -> str:
-    """A hash of how a cell looks: the numbers of styles differ from one file to the next."""
+    """A hash of a cell's look: the numbers of styles differ from one file to the next."""
     look = (cell.font, cell.fill, cell.border, cell.protection, cell.number_format)
     alignment = repr(cell.alignment).replace("=False", "=None")  # which LibreOffice writes and openpyxl leaves out
     return hashlib.sha256((repr(look) + alignment).encode()).hexdigest()
 
 
 def _around(sheet: Any) -> dict[str, object]:
-    """All that is around the cells of a sheet, by a word for it."""
+    """Everything around the cells of a sheet, by a word for it."""
     columns, rows, texts = sheet.column_dimensions, sheet.row_dimensions, sheet.HeaderFooter
     heights = {number: (each.height, each.hidden, each.outlineLevel) for number, each in rows.items()}
     printed = (

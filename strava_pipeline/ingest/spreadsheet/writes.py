@@ -1,6 +1,6 @@
-"""The spreadsheet's writer: approved changes become cells of the owner's file. What cells they become is planning.py's.
+"""The spreadsheet's writer: approved changes become cells of the owner's file. The cells are planned in planning.py.
 
-A workbook is read again just before it is written; all changes that are given at once become one write of it. Workbooks with
+A workbook is read again just before it is written; all changes given at once become one write of it. Workbooks with
 macros and CSV are read only.
 """
 
@@ -41,27 +41,28 @@ class SpreadsheetWriter:
         self._own: set[str] = set()
 
     def start_from(self, newest: bytes | None) -> None:
-        """Recognise rows by the newest reading that is kept."""
+        """Recognise rows by the newest stored reading."""
         self._seen, self._books = (parse_json(newest) if newest is not None else None), None
 
     def read(self, change: Change) -> Reading:
-        """What the row of a change says now. Raises GoneError, UnsupportedChangeError, SourceError, TransientError."""
+        """The present values in the row of a change. Raises GoneError, UnsupportedChangeError, SourceError, TransientError."""
         found = self._look().find(change)
         now = self._clock.now()
         answers = [Answered("READ", place, 200, json_bytes(cell), now) for place, cell in found.cells.items()]
         return Reading(found.value, answers, source_id=found.key, restore=found.restore)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """The cells that `write` would write, with what they hold and would hold, as a person reads them.
+        """The cells that `write` would write, with their old and new contents, for a person.
 
-        Raises UnsupportedChangeError where the file can't hold the new content, so that no other change fails with this one.
+        Raises UnsupportedChangeError if the file can't hold the new content, so that no other change fails with this
+        one.
         """
         plan = Plan(self._look())
         plan.add(change, self._look().find(change))
         return plan.requests
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """Write the changes, each file once. Raises TransientError where somebody has a file open or it was changed meanwhile."""
+        """Write the changes, each file once. Raises TransientError if somebody has a file open or it was changed meanwhile."""
         books = self._look()
         plan, planned = Plan(books), set[str]()
         for change, reading in zip(changes, before, strict=True):
@@ -92,7 +93,7 @@ class SpreadsheetWriter:
         path, body = self._file(book)
         if path.suffix.lower() != ".xlsx":
             raise UnsupportedChangeError(f"{path.name} is read only. Save it as .xlsx, or change it yourself.")
-        # here, as whoever keeps CSV needs no openpyxl
+        # here, because CSV needs no openpyxl
         from strava_pipeline.ingest.spreadsheet.workbook_writes import WorkbookEditor
 
         return WorkbookEditor(path.name, body, layout)
@@ -100,7 +101,7 @@ class SpreadsheetWriter:
     def _written(self, book: int, edited: bytes) -> Answered:
         path, body = self._file(book)
         before, after = sha256(body).hexdigest(), sha256(edited).hexdigest()
-        # of its own versions it keeps none: the copies that stay shall be of what the owner had
+        # none of its own versions is kept: the copies must be of the owner's
         copy = replace(path, body, edited, None if before in self._own else self._clock.now())
         self._own.add(after)
         content: dict[str, Value] = {"backup": copy, "before": before, "after": after}

@@ -1,15 +1,17 @@
-"""Whether the access to Strava stands: what `doctor` examines, and whether the athlete took the access away or gave it back.
+"""The state of the access to Strava: the checks of `doctor`, and whether the athlete withdrew the access or gave it back.
 
-`doctor` looks at the server's certificate and clock by one HEAD request to the front page, which counts in no limit, at the login
-and at the ledger. A webhook event only claims that the access is gone, so the login is tried; the data then has to be deleted by
-`purge`. No token is shown.
+`doctor` checks the server's certificate and clock by one HEAD request to the front page, which counts in no limit, the
+login, and the ledger of calls, which is the API application's. A webhook event only claims that the access is gone, so
+the login is tried; the data then have to be deleted by `purge`. No token is shown.
 """
 
 import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,21 +25,30 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.environment.private_files import is_open
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.clock import CONTRADICTION, HEADER_RESOLUTION, ServerClock, parse_date_header, system_clock
 from strava_pipeline.ingest.http import Exchange, UntrustedError, make_wire
 from strava_pipeline.ingest.ledger import LedgerFile
 from strava_pipeline.ingest.login_file import halves_of
-from strava_pipeline.ingest.strava.budget import ledger_path
-from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import LOGIN, StoredToken, keep_emulator_tokens_here, token_store
+from strava_pipeline.ingest.strava.oauth import (
+    LOGIN,
+    SCOPES,
+    StoredToken,
+    access_tokens,
+    keep_emulator_tokens_here,
+    make_oauth,
+    missing_scopes,
+    token_store,
+)
 
-_PURGED = ".purged"  # lake/paths.py: what a purge is deleting; a call made now would bring some of it back
+_PURGED = ".purged"  # lake/paths.py: a purge is deleting; a call made now would bring some of it back
 
 
 def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) -> bool:
-    """Try whether the access was taken away, as an event claims, and note it if so: at `claimed_at`.
+    """Test an event's claim that the access was withdrawn, and record it if true: as of `claimed_at`.
 
-    Returns False where nothing was to be tried: it is noted already, or there is no login. Raises as `is_login_refused` does.
+    Returns False if there was nothing to test: it is already recorded, or there is no login. Raises as
+    `is_login_refused` does.
     """
     if revoked_at(settings) is not None or not token_store(settings).path.exists():
         return False
@@ -47,10 +58,11 @@ def examine_claim(settings: Settings, claimed_at: datetime, clock: ServerClock) 
 
 
 def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
-    """Whether Strava refuses the stored login, tried by renewing it once: a token call, which counts in no limit.
+    """Whether Strava refuses the stored login, tested by renewing it once: a token call, which counts in no limit.
 
-    The new pair is kept. Raises what says nothing about the login: MissingSettingsError without one, NeedsLoginError where its
-    file is garbage, WrongApplicationError (also where it is inactive), LoginServiceError (no answer).
+    The new pair is stored. Raises errors that say nothing about the login: MissingSettingsError without one,
+    NeedsLoginError if its file is garbage, WrongApplicationError (also if it is inactive), LoginServiceError (no
+    answer).
     """
     store = token_store(settings)
     with store.lock():  # or another process could renew it in between, and nothing would be tried
@@ -65,7 +77,7 @@ def is_login_refused(settings: Settings, clock: ServerClock) -> bool:
 
 
 def withdraw_access(settings: Settings, clock: ServerClock) -> None:
-    """Withdraw the stored login at Strava and note that it is. Raises as LoginFile.load and OAuth.revoke do."""
+    """Withdraw the stored login at Strava and record that. Raises as LoginFile.load and OAuth.revoke do."""
     store = token_store(settings)
     with store.lock():  # or a refresh at the same time could bring one that is not withdrawn
         make_oauth(settings, make_wire(settings, clock), clock).revoke(store.load().refresh_token)
@@ -73,7 +85,7 @@ def withdraw_access(settings: Settings, clock: ServerClock) -> None:
 
 
 def note_revocation(settings: Settings, at: datetime) -> None:
-    """Note that the athlete took the access away at `at`: no call is made with this login any more."""
+    """Record that the athlete withdrew the access at `at`: no further call is made with this login."""
     path = _note(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -82,7 +94,7 @@ def note_revocation(settings: Settings, at: datetime) -> None:
 
 
 def revoked_at(settings: Settings) -> datetime | None:
-    """When the athlete took the access away (UTC); None: they did not. A note that can't be read counts from its file's time."""
+    """When the athlete withdrew the access (UTC), or None. An unreadable record counts from its file's time."""
     path = _note(settings)
     try:
         at = datetime.fromisoformat(json.loads(path.read_bytes())["at"])
@@ -94,12 +106,12 @@ def revoked_at(settings: Settings) -> datetime | None:
 
 
 def forget_revocation(settings: Settings) -> None:
-    """The athlete has logged in again."""
+    """Delete the record, because the athlete has logged in again."""
     _note(settings).unlink(missing_ok=True)
 
 
 def revoked_message(at: datetime) -> str:
-    """What happened and what to do, for a person."""
+    """The message about a withdrawal, with what to do, for a person."""
     return (
         f"The athlete took this application's access away on {at:%Y-%m-%d}. Strava asks that their data is then deleted: "
         "strava-pipeline purge --api. If it was a mistake: strava-pipeline auth."
@@ -107,7 +119,7 @@ def revoked_message(at: datetime) -> str:
 
 
 def no_access_reason(settings: Settings) -> str | None:
-    """Why no call may be made though a login may be there: access taken away, or a purge under way. None: calls may be made."""
+    """Why no call may be made though a login may exist (access withdrawn, or a purge under way), or None."""
     if revoked := revoked_at(settings):
         return revoked_message(revoked)
     if (settings.data_dir / _PURGED).exists():
@@ -128,7 +140,7 @@ _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MI
 
 
 def server_health(settings: Settings) -> list[Fact]:
-    """Whether the server answers with a good certificate, and how far this machine's clock is off the server's."""
+    """Whether the server answers with a valid certificate, and the difference between this machine's clock and the server's."""
     host = urlsplit(settings.base_url).hostname or "?"
     clock = system_clock(settings)
     try:
@@ -147,9 +159,11 @@ def server_health(settings: Settings) -> list[Fact]:
 
 
 def new_address_health(settings: Settings, now: datetime, addresses: Sequence[str] = NEW_ADDRESSES) -> list[Fact]:
-    """Whether the API answers at its new address, asked without a token; nothing before it is there, or where another one is set.
+    """Whether the API answers at its new address, asked without a token; empty before the address exists, or if another
+    one is set.
 
-    Strava's announcement of 1 June 2026 and its changelog spell the address differently; from 1 June 2027 on calls belong there.
+    Strava's announcement of 1 June 2026 and its changelog spell the address differently; from 1 June 2027 on calls
+    belong there.
     """
     if now < NEW_ADDRESS_FROM or urlsplit(settings.api_url).hostname != OLD_HOST:
         return []
@@ -165,9 +179,9 @@ def new_address_health(settings: Settings, now: datetime, addresses: Sequence[st
 
 
 def clock_health(answer: Exchange, local: datetime) -> Fact:
-    """How far `local`, the time when the answer came, is off the answer's Date header.
+    """The difference between `local`, the time when the answer came, and the answer's Date header.
 
-    The header is cut to seconds and at most as old as the answer took, so that much is no difference.
+    The header is cut to seconds and at most as old as the answer took, so a difference of that size is ignored.
     """
     date = parse_date_header(answer.headers.get("Date"))
     if date is None:
@@ -187,7 +201,7 @@ def clock_health(answer: Exchange, local: datetime) -> Fact:
 
 
 def login_facts(settings: Settings) -> list[Fact]:
-    """The login on disk: there, readable by its owner alone, for this server, and what it may see."""
+    """The login on disk: whether it exists, its rights, its server, and its scopes."""
     if revoked := revoked_at(settings):
         what = f"the athlete took this application's access away on {revoked:%Y-%m-%d}."
         fix = f"Strava asks that their data is then deleted: strava-pipeline purge --api\nIf it was a mistake: {LOGIN}"
@@ -216,7 +230,7 @@ def login_facts(settings: Settings) -> list[Fact]:
 
 
 def ledger_health(settings: Settings) -> list[Fact]:
-    """Whether the ledger of calls can be read and written, and what of it was set aside."""
+    """Whether the ledger of calls can be read and written, and its set-aside files."""
     path = ledger_path(settings)
     found = [_ledger(path)]
     if aside := sorted(path.parent.glob(f"{path.name}.corrupt-*")):
@@ -278,7 +292,7 @@ def _without(missing: Sequence[tuple[str, str]]) -> str:
 
 
 def _untrusted(code: int | None, host: str, local: datetime) -> tuple[str, str]:
-    """(what is wrong, how to fix it) by OpenSSL's verdict."""
+    """(fault, remedy) by OpenSSL's verdict."""
     if code in (_NOT_YET_VALID, _EXPIRED):
         which = "has expired" if code == _EXPIRED else "is not valid yet"
         return (
@@ -303,3 +317,27 @@ def _span(off: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
     return f"{seconds:.0f} seconds"
+
+
+def make_budget(settings: Settings, clock: ServerClock | None = None, share: CallShare | None = None) -> RateBudget:
+    """The budget of the settings' API application. Needs neither login nor network."""
+    who, clock = sharer_of(settings.data_dir), clock or system_clock(settings)
+    return RateBudget(ledger_path(settings), clock, who=who, **asdict(share or CallShare()))
+
+
+def sharer_of(data_dir: Path) -> str:
+    """A data folder's name in the ledger: the same from each container that mounts it, and without a path."""
+    try:
+        found = data_dir.stat()
+    except OSError:  # not there yet
+        name = str(data_dir.absolute())
+    else:
+        name = f"{found.st_dev}:{found.st_ino}"
+    return sha256(name.encode()).hexdigest()[:8]
+
+
+def ledger_path(settings: Settings) -> Path:
+    """The ledger of the settings' API application: all data folders share it, since Strava counts per application."""
+    host = urlsplit(settings.api_url).netloc.rpartition("@")[2].lower()
+    application = sha256(f"{host}\n{settings.client_id or ''}".encode()).hexdigest()[:16]
+    return settings.ledger_dir / f"strava-{application}.json"

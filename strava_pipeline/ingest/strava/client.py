@@ -1,8 +1,8 @@
 """Strava's API: the calls for activities, their streams, gear and the athlete, each attempt within the budget.
 
-An answer that is not what was asked for is a transient failure and is tried again; every other answer is sorted by what to do
-about it. What changes something (writes.py) is sent once. Nothing is kept here. `connect` makes a client from the settings: only
-there do randomness and the network come in.
+An answer of an unexpected kind is a transient failure and is retried; every other answer is sorted by what to do about
+it. Changes (writes.py) are sent once. Nothing is stored here. `connect` makes a client from the settings: only there do
+randomness and the network come in.
 """
 
 import logging
@@ -33,12 +33,18 @@ from strava_pipeline.ingest.http import BrokenOffError, Exchange, NotSentError, 
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Page
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient
-from strava_pipeline.ingest.strava.access import no_access_reason
-from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.ingest.strava.oauth import SEES_PRIVATE, access_tokens, make_oauth
+from strava_pipeline.ingest.strava.access import make_budget, no_access_reason
+from strava_pipeline.ingest.strava.oauth import (
+    SEES_PRIVATE,
+    WRITES,
+    StoredToken,
+    access_tokens,
+    keep_emulator_tokens_here,
+    make_oauth,
+    token_store,
+)
 from strava_pipeline.ingest.strava.record import SPEC
 from strava_pipeline.ingest.strava.refusals import fault_codes
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken, keep_emulator_tokens_here, token_store
 
 MOST_REPEATS = 2  # pages in a row without a new activity: then the listing has no end
 log = logging.getLogger(__name__)
@@ -57,7 +63,7 @@ class StravaClient(ServiceClient):
 
     @property
     def spec(self) -> ProviderSpec:
-        """What Strava offers."""
+        """Strava's offers."""
         return SPEC
 
     @property
@@ -66,7 +72,7 @@ class StravaClient(ServiceClient):
         return urlsplit(self.api_url).hostname
 
     def login(self) -> Login:
-        """Listings name the athlete, so no account is asked for; whether the login sees what only the athlete may see."""
+        """Whether the login sees data visible only to the athlete. Listings name the athlete, so no account is needed."""
         scope = self._login_tokens.current.scope
         return Login(None, scope is None or SEES_PRIVATE in scope.replace(",", " ").split())
 
@@ -112,7 +118,7 @@ class StravaClient(ServiceClient):
         )
 
     def get_streams(self, activity_id: int, *, patient: bool = True) -> Answer:
-        """All streams of an activity. Raises GoneError where Strava says that there are none, RefusedError for any other 404."""
+        """All streams of an activity. Raises GoneError if Strava says that there are none, RefusedError for any other 404."""
         try:
             return self.get(
                 f"/activities/{activity_id}/streams",
@@ -138,7 +144,7 @@ class StravaClient(ServiceClient):
         return self.get(f"/gear/{quote(gear_id, safe='')}", check=lambda content: _object_fault(content, gear_id))
 
     def probe(self) -> Answer:
-        """The athlete, which an API that works answers with, whatever is wrong with single activities."""
+        """The athlete, which a working API returns even if single activities fail."""
         return self.get_athlete()
 
     def _send(self, call: Call) -> Exchange:
@@ -157,7 +163,9 @@ class StravaClient(ServiceClient):
         return exchange
 
     def _send_reserved(self, call: Call) -> tuple[str, Exchange]:
-        """The token and the answer of a call that is counted before it is sent; not, where it certainly did not count."""
+        """The token and the answer of a call that is counted before it is sent; not counted if it certainly did not
+        reach the server's count.
+        """
         self._let_interrupts_through()
         reserved_at = self.pacing.reserve(reads=call.reads)
         is_sent = False
@@ -194,14 +202,14 @@ class StravaClient(ServiceClient):
             self.budget.record_answer(headers, elapsed=seconds)
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
-        """The budget knows of the refusal, and lets the next call wait."""
+        """Raise BudgetExhaustedError after MOST_REFUSALS; before, the budget makes the next call wait."""
         if refusals >= MOST_REFUSALS:
             governing = self.budget.remaining().governing
             raise BudgetExhaustedError(governing.ceiling, governing.limit, governing.resets_at)
 
 
 def _refuse_without_scope(call: Call, exchange: Exchange) -> None:
-    """Raise MissingScopeError where a 401 says that the login lacks a permission, which another token would lack, too."""
+    """Raise MissingScopeError if a 401 says that the login lacks a permission, which another token would lack, too."""
     unscoped = sorted(field for _, field, code in fault_codes(json_if_any(exchange.body)) if code == "missing")
     if unscoped:
         command = "auth --write" if any(field.startswith(WRITES) for field in unscoped) else "auth"
@@ -212,12 +220,12 @@ def _refuse_without_scope(call: Call, exchange: Exchange) -> None:
 
 
 def not_a_list(content: Any) -> str | None:
-    """What is wrong with an answer that has to be a list; None: nothing."""
+    """The fault of an answer that has to be a list, or None."""
     return None if isinstance(content, list) else "the body is not a list"
 
 
 def _object_fault(content: Any, wanted: int | str | None) -> str | None:
-    """Why the answer is not the object with the id `wanted`; None: any object with an id will do."""
+    """Why the answer is not the object with the id `wanted`; None for any object with an id."""
     if not isinstance(content, dict):
         return "the body is not an object"
     found = content.get("id")
@@ -236,10 +244,10 @@ def connect(
     share: CallShare | None = None,
     wait: bool = True,
 ) -> StravaClient:
-    """A client on the settings' login, budget and server; nothing is sent yet.
+    """A client with the settings' login, budget and server; nothing is sent yet.
 
-    `share`: what of the budget it may use; `wait`, `on_wait`: see Pacing. Raises MissingSettingsError when the application or the
-    login is missing, NeedsLoginError when the athlete took the access away or a purge is under way.
+    `share`: its share of the budget; `wait`, `on_wait`: see Pacing. Raises MissingSettingsError if the application or
+    the login is missing, NeedsLoginError if the athlete withdrew the access or a purge is under way.
     """
     if reason := no_access_reason(settings):
         raise NeedsLoginError(reason)
@@ -258,7 +266,7 @@ def connect(
 
 
 def _ask_time(wire: Wire, base_url: str, clock: ServerClock) -> None:
-    """Read the server's time from its front page, which is no API call and counts in no limit."""
+    """Read the server's time from its front page, which isn't an API call and counts in no limit."""
     try:
         exchange = wire.send("HEAD", base_url)
     except PipelineError as error:

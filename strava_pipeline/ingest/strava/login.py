@@ -1,7 +1,7 @@
-"""What is kept here of the access to Strava: the login, whether it stands, the server's time and the calls that are left.
+"""Local records about the access to Strava: the login, its state, the server's time and the calls that are left.
 
-For `status`, `doctor`, `purge`, schedules and sensors. Nothing here makes a call, and nothing shows a token. The registry finds
-`login_problem`, `login_files` and `forget` here.
+For `status`, `doctor`, `purge`, schedules and sensors. Nothing here makes a call, and nothing shows a token. The
+registry finds `login_problem`, `login_files` and `forget` here.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,25 @@ from strava_pipeline.environment.setting_sources import env_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.login_file import traces_of
-from strava_pipeline.ingest.strava.access import examine_claim, login_facts, no_access_reason, revoked_at
-from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.access import examine_claim, login_facts, make_budget, no_access_reason, revoked_at
+from strava_pipeline.ingest.strava.oauth import StoredToken, token_store
 from strava_pipeline.ingest.strava.subscriptions import subscription_path
-from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
 
-__all__ = ["examine_claim", "login_facts", "revoked_at"]  # which the registry asks here, beside this module's own
+__all__ = ["examine_claim", "login_facts", "revoked_at"]  # the registry calls these here, and this module's own
 
 APPLICATION_SETTINGS = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
 
 
 def login_state(settings: Settings) -> StoredToken:
-    """The login on disk. Raises MissingSettingsError where there is none, PipelineError where it can't be read."""
+    """The login on disk. Raises MissingSettingsError without one, PipelineError if it can't be read."""
     return token_store(settings).load()
 
 
 def write_problem(settings: Settings) -> str | None:
-    """Why nothing can be changed at Strava, for a person; None: it can be, or that is not known."""
+    """Why nothing can be changed at Strava, for a person; None if possible or unknown."""
     try:
         may_write = login_state(settings).may_write
-    except PipelineError:  # there is no login, or it can't be read: whoever asks Strava says so
+    except PipelineError:  # the login is missing or unreadable, which a call to Strava reports
         return None
     return "The login may only read. To allow changes: strava-pipeline auth --write" if may_write is False else None
 
@@ -42,16 +41,16 @@ def has_login(settings: Settings) -> bool:
 
 
 def access_problem(settings: Settings) -> str | None:
-    """Why Strava can't be asked, for a person; None: there is a login, and nothing says that it may not be used."""
+    """Why Strava can't be asked, for a person; None if a login exists and may be used."""
     if reason := no_access_reason(settings):
         return reason
     return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
 
 
 def login_problem(settings: Settings) -> str | None:
-    """Why a pull from Strava would fail, for a person, as far as is known here; None: nothing says that it would.
+    """Why a pull from Strava would fail, for a person, as far as known here; else None.
 
-    More than `access_problem`: also a login that Strava refused, one that can't be read, and an application that is not set.
+    More reasons than `access_problem`: also a refused or unreadable login, and a missing application.
     """
     if reason := access_problem(settings):
         return reason
@@ -72,18 +71,18 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def forget(settings: Settings) -> None:
-    """Delete the login under its lock, which a process that waits for it makes again."""
+    """Delete the login under its lock, which a waiting process makes again."""
     if any(traces_of(path) for path in login_files(settings)):
         token_store(settings).forget()
 
 
 def login_owner(settings: Settings) -> int | None:
-    """Whose login is here; None: there is none, or it does not say. Raises PipelineError where it can't be read."""
+    """The athlete of the stored login, or None if there is none, or it does not say. Raises PipelineError if it can't be read."""
     return token_store(settings).load().athlete_id if has_login(settings) else None
 
 
 def primed_clock(settings: Settings) -> ServerClock:
-    """The system clock, corrected by what the last process that saw an answer noted of the server's time."""
+    """The system clock, corrected by the server time recorded by the last process that saw an answer."""
     clock = system_clock(settings)
     make_budget(settings, clock).remaining()
     return clock

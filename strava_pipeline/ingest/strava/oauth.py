@@ -1,32 +1,125 @@
-"""Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and what refusals mean.
+"""Strava's OAuth: the consent page's address, buying, refreshing and withdrawing tokens, and the meaning of refusals.
 
-The login on disk is `token_store.py`'s, and when it is renewed `login_file.py`'s. Token calls don't count against the limits.
+The login on disk is Strava's token answer; `login_file.py` renews it. A token of an emulator never leaves this machine,
+and a real one is never withdrawn at an emulator. Nothing here shows a token. Token calls don't count against the limits.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from strava_pipeline.core.errors import (
+    ForbiddenError,
     NeedsLoginError,
     PipelineError,
     RefreshTokenRefusedError,
 )
+from strava_pipeline.environment.setting_values import is_this_machine
 from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
-from strava_pipeline.ingest.login_file import EXPIRES_AT_LOCAL, AccessTokens, LoginFile, exchanged, local_end
+from strava_pipeline.ingest.login_file import (
+    EXPIRES_AT_LOCAL,
+    AccessTokens,
+    LoginFile,
+    StoredLogin,
+    exchanged,
+    local_end,
+    moment_of,
+    object_of,
+    token_of,
+)
 from strava_pipeline.ingest.refusals import refusal_of, refuse_unusable, token_answer
 from strava_pipeline.ingest.strava.refusals import fault_codes
-from strava_pipeline.ingest.strava.token_store import (
-    LOG_IN,
-    WRITES,
-    StoredToken,
-    keep_emulator_tokens_here,
-    keep_real_tokens_from_emulator,
-)
-from strava_pipeline.ingest.token_values import object_of
+
+LOGIN = "strava-pipeline auth"
+LOG_IN = f"run {LOGIN}"
+WRITES = "activity:write"  # the scope that `auth --write` alone asks for
+_REFUSED_AT = "refused_at"  # a field of ours
+EMULATOR_PREFIX = "emulator-"  # of every token and code of strava_pipeline.emulator
+
+
+class StoredToken(StoredLogin):
+    """Strava's answer, with our `scope`, `athlete_id` and EXPIRES_AT_LOCAL."""
+
+    needs = ("refresh_token",)
+    goes_by_presumed_time = True  # a call that is refused is a call
+    renewed_before = timedelta(minutes=5)  # longer than any call takes, far less than the six hours a token lives
+
+    @property
+    def refresh_token(self) -> str:
+        """Buys a new access token."""
+        return str(self.raw["refresh_token"])
+
+    @property
+    def scope(self) -> str | None:
+        """The scopes granted at login, separated by commas."""
+        return token_of(self.raw.get("scope"))
+
+    @property
+    def may_write(self) -> bool | None:
+        """Whether the athlete allowed changes of activities and uploads, or None if unknown."""
+        return None if self.scope is None else WRITES in self.scope.replace(",", " ").split()
+
+    @property
+    def athlete_id(self) -> int | None:
+        """The login's athlete, if known."""
+        athlete = self.raw.get("athlete")
+        nested = athlete.get("id") if isinstance(athlete, dict) else None
+        found = self.raw.get("athlete_id", nested)
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    def with_answer(self, answer: Mapping[str, Any]) -> "StoredToken":
+        """This login after a token answer: the answer wins, fields that it lacks stay."""
+        kept = {name: value for name, value in self.raw.items() if name != _REFUSED_AT}
+        return StoredToken({**kept, **answer})
+
+    def refused(self, at: datetime) -> "StoredToken":
+        """This login, marked as refused by Strava: it is kept, because a person may want to know whose it was."""
+        return StoredToken({**self.raw, _REFUSED_AT: at.timestamp()})
+
+    @property
+    def refused_at(self) -> datetime | None:
+        """When (UTC) Strava refused the refresh token, or None."""
+        return moment_of(self.raw.get(_REFUSED_AT))
+
+
+def token_store(settings: Settings) -> LoginFile[StoredToken]:
+    """The login's file."""
+    path = settings.secrets_dir / "strava_token.json"
+    return LoginFile(
+        path=path,
+        parse=StoredToken,
+        log_in=LOG_IN,
+        missing=f"no login yet ({path} does not exist): {LOG_IN}",
+        damaged=f"{path} is not a login file any more; move it away and {LOG_IN}",
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address's host is this machine, by name or number."""
+    return is_this_machine(urlsplit(url).hostname or "")
+
+
+def keep_emulator_tokens_here(secret: str, url: str) -> None:
+    """Raise ForbiddenError if a token, refresh token or code of an emulator is about to leave this machine."""
+    if secret.startswith(EMULATOR_PREFIX) and not is_loopback(url):
+        raise ForbiddenError(
+            f"This login is an emulator's, but the settings point at {urlsplit(url).hostname}; nothing "
+            "was sent. Set STRAVA_BASE_URL and STRAVA_API_URL to the emulator, or run strava-pipeline auth."
+        )
+
+
+def keep_real_tokens_from_emulator(secret: str, url: str) -> None:
+    """Raise ForbiddenError if a login that isn't an emulator's is about to be withdrawn on this machine."""
+    if not secret.startswith(EMULATOR_PREFIX) and is_loopback(url):
+        raise ForbiddenError(
+            f"This login is not an emulator's, but the settings point at {urlsplit(url).hostname}; nothing was sent. Set "
+            "STRAVA_BASE_URL and STRAVA_API_URL to where it is from."
+        )
+
 
 SEES_PRIVATE = "activity:read_all"  # without it a listing leaves out what only the athlete may see
 SCOPES = ("read", "activity:read", SEES_PRIVATE, "profile:read_all")
@@ -51,12 +144,12 @@ class OAuth:
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES, *, is_asked_again: bool = False
     ) -> str:
-        """The page on which the athlete agrees; `is_asked_again`: also one who agreed to other scopes before."""
+        """The page on which the athlete consents; `is_asked_again`: even if the athlete consented to other scopes before."""
         client_id = self._application.client_id
         return authorize_url(self._base_url, client_id, redirect_uri, scopes, state, is_asked_again=is_asked_again)
 
     def exchange_code(self, code: str) -> dict[str, Any]:
-        """Buy tokens with the code that the redirect brought: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
+        """Buy tokens with the code from the redirect: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
         grant = {"grant_type": "authorization_code", "code": code}
         return self._ask(code, lambda lost: self._buy(grant, lost))
 
@@ -66,12 +159,12 @@ class OAuth:
         return self._ask(refresh_token, lambda lost: self._buy(grant, lost))
 
     def revoke(self, token: str) -> None:
-        """Give the application's access back: no token of this login works any more. No error where none did."""
+        """Withdraw the application's access: no token of this login works any more. No error if none worked before."""
         keep_real_tokens_from_emulator(token, self._base_url)
         self._ask(token, lambda lost: self._withdraw(token))
 
     def _ask(self, secret: str, call: Callable[[bool], T]) -> T:
-        """What `call` returns, tried again where that may help. Its argument: whether an answer was lost before."""
+        """The result of `call`, retried if that may help. Its argument: whether an answer was lost before."""
         keep_emulator_tokens_here(secret, self._base_url)
         return exchanged(call, self._clock.sleep, LOG_IN, "Nothing was lost")
 
@@ -122,7 +215,7 @@ def authorize_url(
 
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:
-    """The scopes that the athlete unticked, each with what that means in plain words."""
+    """The scopes that the athlete unticked, each with its consequence in plain words."""
     present = set(granted)
     if SEES_PRIVATE in present:
         present.add("activity:read")  # the greater holds the lesser
@@ -149,7 +242,7 @@ def _refusal(exchange: Exchange, lost: bool) -> PipelineError:
 
 
 def _resources(exchange: Exchange) -> set[str]:
-    """What the faults of an answer are about."""
+    """The subjects of an answer's faults."""
     return {resource for resource, _, _ in fault_codes(object_of(exchange.body))}
 
 
@@ -159,7 +252,7 @@ def make_oauth(settings: Settings, wire: Wire, clock: ServerClock) -> OAuth:
 
 
 def access_tokens(store: LoginFile[StoredToken], oauth: OAuth, clock: ServerClock) -> AccessTokens[StoredToken]:
-    """The stored login's access token. Raises as LoginFile.load does; getting another one, as OAuth.refresh does."""
+    """The stored login's access token. Raises as LoginFile.load does; fetching another one, as OAuth.refresh does."""
 
     def exchange(stored: StoredToken) -> StoredToken:
         try:

@@ -1,11 +1,11 @@
-"""What Strava's refusals mean and say. It imports little: `status` and its like read it."""
+"""The meaning and the messages of Strava's refusals. It imports little, because `status` and its like read it."""
 
 from strava_pipeline.core.errors import APPLICATION_PAGE
 from strava_pipeline.core.refusals import Refusals
 
 
 def application_fault(answer: object) -> str | None:
-    """What a refusal says about the API application: not active, or not known. None: it is about something else."""
+    """A refusal's fault of the API application: not active, or not known; None for other refusals."""
     faults = fault_codes(answer)
     if ("Application", "Status", "Inactive") in faults:
         return (
@@ -34,7 +34,7 @@ def fault_codes(answer: object) -> set[tuple[str, str, str]]:
 
 
 REFUSALS = Refusals(
-    at_login={403: "nothing"},  # of something on the way, where it says nothing of the application
+    at_login={403: "nothing"},  # from something on the way, if it doesn't mention the application
     at_data={401: "login", 403: "perhaps_login"},
     application=application_fault,
 )

@@ -1,7 +1,8 @@
-"""Strava's webhook subscription of an API application, of which there is one at most, and which one this installation has.
+"""Strava's webhook subscription of an API application, which has at most one, and this installation's record of it.
 
-Strava is asked with the application's id and secret, not with a login; these calls count in no limit. The file in the secrets
-folder (the callback holds the path's secret) only remembers the answer, so that events of others are refused without a call.
+Strava is asked with the application's id and secret, not with a login; these calls count in no limit. The file in the
+secrets folder (the callback contains the path's secret) only records the answer, so that events of others are refused
+without a call.
 """
 
 import json
@@ -23,8 +24,8 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire, make_wire
 from strava_pipeline.ingest.refusals import refuse_unusable
 from strava_pipeline.ingest.secret_file import save_secret
+from strava_pipeline.ingest.strava.oauth import keep_emulator_tokens_here
 from strava_pipeline.ingest.strava.refusals import application_fault, fault_codes
-from strava_pipeline.ingest.strava.token_store import keep_emulator_tokens_here
 from strava_pipeline.ingest.strava.webhooks import verify_token as verify_token
 
 LONGEST_CALLBACK = 255  # characters: developers.strava.com/docs/webhooks
@@ -49,7 +50,7 @@ class Subscription:
 
 
 class AlreadySubscribedError(PipelineError):
-    """The application has another subscription; `found` is it, unless it was gone a moment later."""
+    """The application has another subscription; `found` is it, or None if it was gone a moment later."""
 
     def __init__(self, found: Subscription | None) -> None:
         which = f"{found.id}, to {found.shown}" if found else "deleted since"
@@ -70,7 +71,7 @@ class Subscriptions:
     def create(self, callback_url: str, verify_token: str) -> Subscription:
         """Subscribe the callback, which Strava calls before it answers. An existing subscription with the callback is returned.
 
-        Raises AlreadySubscribedError for another callback, PipelineError for one that does not answer as it should.
+        Raises AlreadySubscribedError for another callback, PipelineError for one that answers wrongly.
         """
         if len(callback_url) > LONGEST_CALLBACK:
             raise MisuseError(
@@ -91,13 +92,13 @@ class Subscriptions:
         return self._ask("GET", _listed)
 
     def delete(self, identity: int) -> None:
-        """Delete it; no error if it is gone already."""
+        """Delete the subscription; no error if it is already gone."""
         self._ask("DELETE", _deleted, f"/{identity}")
 
     def _ask(
         self, method: str, read: Callable[[Exchange], T], path: str = "", *, form: Mapping[str, str] | None = None
     ) -> T:
-        """What `read` finds in the answer; a TransientError, of `read` too, is tried again."""
+        """The result of `read` for the answer; a TransientError, also from `read`, is retried."""
         secret = self._application.client_secret.get_secret_value()
         keep_emulator_tokens_here(secret, self._url)
         proof = {"client_id": self._application.client_id, "client_secret": secret}
@@ -112,7 +113,7 @@ class Subscriptions:
 
 
 def masked(callback_url: str) -> str:
-    """The address without its secret: without what follows our intake's place, or else without the whole path."""
+    """The address without its secret: without the part after our intake's place, or else without the whole path."""
     try:
         parts = urlsplit(callback_url)
     except ValueError:  # half an IPv6 address
@@ -123,7 +124,7 @@ def masked(callback_url: str) -> str:
 
 
 def _created(exchange: Exchange, callback: str) -> Subscription | None:
-    """The new subscription; None where there is one already."""
+    """The new subscription, or None if there is already one."""
     if exchange.status in (200, 201):
         return _subscription(json_if_any(exchange.body))
     if any(
@@ -181,12 +182,12 @@ def make_subscriptions(settings: Settings, wire: Wire, clock: ServerClock) -> Su
 
 
 def subscription_path(settings: Settings) -> Path:
-    """Where the settings keep the note of our subscription."""
+    """The path of the record of our subscription."""
     return settings.secrets_dir / "strava_subscription.json"
 
 
 def subscription_id(settings: Settings) -> int | None:
-    """The id of our subscription; None where none is noted. Raises PipelineError where the file can't be read."""
+    """The id of our subscription, or None if none is recorded. Raises PipelineError if the file can't be read."""
     path = subscription_path(settings)
     try:
         value = json.loads(path.read_bytes())
@@ -203,7 +204,7 @@ def subscription_id(settings: Settings) -> int | None:
 
 
 def keep_subscription(settings: Settings, subscription: Subscription) -> None:
-    """Note that it is ours."""
+    """Record that the subscription is ours."""
     path = subscription_path(settings)
     try:
         save_secret(path, {"id": subscription.id, "callback_url": subscription.callback_url})
@@ -215,12 +216,12 @@ def keep_subscription(settings: Settings, subscription: Subscription) -> None:
 
 
 def forget_subscription(settings: Settings) -> None:
-    """Note that there is none of ours any more."""
+    """Record that we no longer have a subscription."""
     subscription_path(settings).unlink(missing_ok=True)
 
 
 class OwnSubscription:
-    """The application's subscription as noted. Where an event names another one, Strava is asked once: it may be new.
+    """The application's subscription as recorded. If an event names another one, Strava is asked once, as it may be new.
 
     That call counts in no limit.
     """
@@ -235,7 +236,7 @@ class OwnSubscription:
             log.warning("%s", error)
 
     def may_be(self, identity: int) -> bool:
-        """Whether an event of this subscription may be ours; where ours is not known, any may be."""
+        """Whether an event of this subscription may be ours; if ours is unknown, any may be."""
         if identity != self._id and not self._was_asked:
             self._was_asked = True
             self._ask()

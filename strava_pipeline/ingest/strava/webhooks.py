@@ -1,7 +1,7 @@
-"""Strava's webhook events, as hints. Pure; it imports little: the intake reads it, and lives for months.
+"""Strava's webhook events, as hints. Pure; it imports little, because the intake reads it and runs for months.
 
-Events are not signed. A request with the path's secret is trusted enough to keep its event; whoever follows the event asks Strava
-itself, but for deletions, which its 404 can't tell from an activity that is hidden. Fields as in
+Events are not signed. A request with the path's secret is trusted enough to store its event; following it asks Strava
+itself, except for deletions, which its 404 can't distinguish from a hidden activity. Fields as in
 developers.strava.com/docs/webhooks; unknown fields are kept in the bytes, not here.
 """
 
@@ -31,7 +31,7 @@ class Aspect(StrEnum):
 
 
 class WebhookEvent(BaseModel):
-    """One event. `event_time` is in seconds since 1970; `updates` names what changed, for title, type and private only."""
+    """One event. `event_time` is in seconds since 1970; `updates` names the changed fields, only title, type and private."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -49,7 +49,7 @@ class WebhookEvent(BaseModel):
 
     @property
     def revokes(self) -> bool:
-        """Whether the athlete took the application's access away."""
+        """Whether the athlete withdrew the application's access."""
         authorized = self.updates.get("authorized")
         return self.object_type is ObjectType.ATHLETE and (authorized is False or str(authorized).lower() == "false")
 
@@ -67,7 +67,7 @@ def read_event(body: bytes) -> WebhookEvent:
 
 
 def read_delivery(body: bytes) -> Sequence[Hint]:
-    """The hint of an event; none of what is told of the athlete beside a revocation. Raises NoDeliveryError."""
+    """The hint of an event; empty for events about the athlete other than a revocation. Raises NoDeliveryError."""
     event = read_event(body)
     owner, subscription = str(event.owner_id), event.subscription_id
     if event.object_type is ObjectType.ATHLETE:
@@ -77,7 +77,7 @@ def read_delivery(body: bytes) -> Sequence[Hint]:
 
 
 def verify_token(secret: str) -> str:
-    """The token of a subscription's handshake, which only somebody who knows the path's secret can make. Opens nothing."""
+    """The token of a subscription's handshake, which requires knowledge of the path's secret. It gives no access."""
     return hashlib.blake2b(secret.encode(), digest_size=16, person=b"verify_token").hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Changes at Strava: an activity's name and gear, and the upload of a file. They need the scope activity:write.
 
-Strava takes a file first and makes an activity of it some seconds later, which is asked for with growing pauses. The upload is
-found again by its external id; where Strava says that it is a duplicate, the activity that was there before is the one.
+Strava first accepts a file and makes an activity of it some seconds later, which is polled with growing pauses. The
+upload is found again by its external id; if Strava calls it a duplicate, the earlier activity is the result.
 """
 
 import re
@@ -20,7 +20,7 @@ from strava_pipeline.ingest.provider import OnWait, Page, Received
 from strava_pipeline.ingest.service_client import Answer
 from strava_pipeline.ingest.service_writer import ServiceWriter, WriteCall
 from strava_pipeline.ingest.strava.client import StravaClient, connect, not_a_list
-from strava_pipeline.ingest.strava.token_store import token_store
+from strava_pipeline.ingest.strava.oauth import token_store
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 
@@ -50,7 +50,7 @@ class StravaWriter(ServiceWriter):
         self._uploaded: dict[str, int] = {}  # by change, the activity that its upload became, or was already
 
     def read(self, change: Change) -> Reading:
-        """The activity, or what is around the start of a file that is uploaded."""
+        """The activity, or the activities around the start of an uploaded file."""
         if change.kind in ("update_name", "update_gear"):
             activity_id = self._id_of(change)
             answer = self._client.get_detail(activity_id)
@@ -61,7 +61,7 @@ class StravaWriter(ServiceWriter):
         raise self.refusal(change)
 
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
-        """The one call that changes something. After an upload, `write` asks what became of it."""
+        """The one call that changes something. After an upload, `write` polls its status."""
         if change.kind == "upload_activity" and change.new is not None:
             file = file_to_upload(change)
             return [WriteCall("POST", "/uploads", _form(change, file), file=file)]
@@ -73,7 +73,7 @@ class StravaWriter(ServiceWriter):
         raise self.refusal(change)
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
-        """Write one change; wait for what becomes of an upload."""
+        """Write one change; wait for the result of an upload."""
         (change,), (reading,) = changes, before
         (call,) = self.calls_of(change, reading)
         answer = self.send(call)
@@ -92,7 +92,7 @@ class StravaWriter(ServiceWriter):
         return answered
 
     def _is_done(self, change: Change, answer: Answer) -> bool:
-        """Whether Strava says what became of an upload. Raises RefusedError where it could not use the file."""
+        """Whether an upload is finished. Raises RefusedError if Strava could not use the file."""
         status = _status(answer)
         if isinstance(found := status.get("activity_id"), int):
             self._uploaded[change.id] = found
@@ -145,8 +145,8 @@ class StravaWriter(ServiceWriter):
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> StravaWriter:
     """A writer with the login of the settings; nothing is sent yet.
 
-    Raises UnsupportedChangeError where the athlete did not allow changes, MissingSettingsError or NeedsLoginError without a
-    login. Where nobody knows what the athlete allowed, the first write shows it (MissingScopeError).
+    Raises UnsupportedChangeError if the athlete did not allow changes, MissingSettingsError or NeedsLoginError without
+    a login. If the athlete's permission is unknown, the first write shows it (MissingScopeError).
     """
     if token_store(settings).load().may_write is False:
         raise UnsupportedChangeError(READ_ONLY)
@@ -161,10 +161,10 @@ def _form(change: Change, file: UploadFile) -> Mapping[str, str]:
 
 
 def _status(answer: Answer) -> Mapping[str, Any]:
-    """What an answer says of an upload."""
+    """The status of an upload in an answer."""
     return answer.json if isinstance(answer.json, dict) else {}
 
 
 def _is_named(external_id: Any, wanted: str) -> bool:
-    """Whether an activity has the external id, with the ending of the file's kind or without."""
+    """Whether an activity has the external id, with or without the ending of the file's kind."""
     return isinstance(external_id, str) and (external_id == wanted or external_id.startswith(f"{wanted}."))

@@ -1,1 +1,1 @@
-"""Wahoo: the client of its Cloud API, and what keeps it to the limits and logins there."""
+"""Wahoo: the client of its Cloud API, with its limits and logins."""

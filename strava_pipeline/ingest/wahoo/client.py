@@ -1,7 +1,7 @@
 """Wahoo's client: workouts from the newest start on, and their files, which lie at secret addresses of another host.
 
-The service has no list of a range of time. Its list is in the order of starts, so the first page of a range is found by halving,
-and the listing ends with the first workout before it. Where the order is another one, nothing is taken.
+The service can't list a range of time. Its list is in the order of starts, so the first page of a range is found by
+bisection, and the listing ends with the first workout before it. If the order is different, nothing is accepted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,6 +31,7 @@ from strava_pipeline.ingest.wahoo.record import MOST_ROWS, NAME, id_text, rows, 
 
 APPLICATION_SETTINGS = ("WAHOO_CLIENT_ID", "WAHOO_CLIENT_SECRET")
 LIST, USER = "/v1/workouts", "/v1/user"
+INTERVAL = 1.0  # seconds between two calls
 UNSAID = timedelta(minutes=5)  # the pause after a 429 that names none: the shortest window of its limits
 FILE = "the file of a workout"  # how errors and logs call an address that they must not show
 
@@ -39,7 +40,7 @@ class WahooService(ServiceClient):
     """Calls whose limits are read in Wahoo's way."""
 
     def _wait_for_limit(self, exchange: Exchange, refusals: int) -> None:
-        """A refusal says in the header of the limit when that starts again; 0 says nothing."""
+        """Handle a refusal, whose header of the limit says when that starts again; 0 means unknown."""
         reset = exchange.headers.get("X-RateLimit-Reset", "").strip()
         if "Retry-After" not in exchange.headers and reset.strip("0").isdigit():
             exchange = replace(exchange, headers={"Retry-After": reset})
@@ -81,18 +82,18 @@ class WahooClient(ServiceProvider):
 
     @property
     def calls(self) -> int:
-        """The attempts that reached the server or may have, those for files included."""
+        """The attempts that reached the server or may have, including those for files."""
         return self._service.calls + self._files.calls
 
     def login(self) -> Login:
-        """Whose login it is."""
+        """The login's owner."""
         return Login(id_text(self._service.login_answer(USER, check=wrong_user).json["id"]))
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
-        """The pages with workouts of the range, without the others, and without the addresses of files.
+        """The pages with workouts of the range, without others, and without the addresses of files.
 
-        The first one, which may begin in the middle of a page there, comes with the page behind it: fewer workouts than
-        were asked for then mean that there are no more.
+        The first one, which may begin in the middle of a page there, comes with the page after it: fewer workouts than
+        asked for then mean that there are no more.
         """
         size, number, calls = min(per_page, MOST_ROWS), 0, self.calls
         place, answer = self._first_page(before, size)
@@ -113,7 +114,7 @@ class WahooClient(ServiceProvider):
             answer = self._page(place, size)
 
     def _first_page(self, before: int | None, size: int) -> tuple[int, Answer]:
-        """The first page with a workout before `before`, and its place; the last page, where there is none."""
+        """The first page with a workout before `before`, and its place; the last page if there is none."""
         looked = 1, self._page(1, size)
         if before is None or _reaches(looked[1], before):
             return looked
@@ -131,7 +132,7 @@ class WahooClient(ServiceProvider):
         return self._service.get(LIST, {"page": place, "per_page": size}, check=wrong_page)
 
     def get_file(self, source_id: str) -> Received:
-        """The original file. Its address is asked for each time, since it may end."""
+        """The original file. Its address is requested each time, since it may expire."""
         workout = self._service.get(f"{LIST}/{quote(source_id, safe='')}", check=wrong_workout).json
         address = file_address(workout)
         if address is None:
@@ -143,7 +144,7 @@ class WahooClient(ServiceProvider):
         return Received(answer.body, answer.fetched_at, f"{source_id}.fit")
 
     def _refuse_open(self, address: str) -> None:
-        """Raise RefusedError for an address that others could read on the way, but for one at the API's own host."""
+        """Raise RefusedError for an address that others could eavesdrop on, except one at the API's own host."""
         parts, own = urlsplit(address), urlsplit(self._base_url)
         if parts.scheme != "https" and (parts.scheme, parts.netloc) != (own.scheme, own.netloc):
             raise RefusedError(
@@ -161,7 +162,7 @@ def without_addresses(workout: Any) -> Any:
 
 
 def file_address(workout: Json) -> str | None:
-    """Where the file of a workout lies; None: it has none."""
+    """The address of a workout's file, or None."""
     summary = workout.get("workout_summary")
     if not isinstance(summary, dict):
         return None
@@ -172,7 +173,7 @@ def file_address(workout: Json) -> str | None:
 
 
 def wrong_page(content: Any) -> str | None:
-    """What is wrong with a page; None: it is one, in the order of starts, the newest first."""
+    """The fault of a page, or None if it is in the order of starts, the newest first."""
     starts = [began for workout in rows(content) if (began := start_of(workout)) is not None]
     said = str(content.get("sort") or "starts"), str(content.get("order") or "desc")
     if any(later > earlier for earlier, later in pairwise(starts)) or said[0] != "starts" or said[1][:4] != "desc":
@@ -181,36 +182,36 @@ def wrong_page(content: Any) -> str | None:
 
 
 def wrong_user(content: Any) -> str | None:
-    """What is wrong with an answer about the user."""
+    """The fault of an answer about the user, or None."""
     return None if isinstance(content, dict) and id_text(content.get("id")) else "it names no user"
 
 
 def wrong_workout(content: Any) -> str | None:
-    """What is wrong with an answer about one workout."""
+    """The fault of an answer about one workout, or None."""
     is_one = isinstance(content, dict) and id_text(content.get("id")) and "workout_summary" in content
     return None if is_one else "it holds no workout"
 
 
 def _size(content: Json, asked: int) -> int:
-    """How many workouts a page holds, by its own word: the service may give fewer than were asked for."""
+    """The number of workouts in a page, by its own word: the service may give fewer than asked for."""
     given = finite_number(content.get("per_page"))
     return int(given) if given is not None and given >= 1 else asked
 
 
 def _page_count(content: Json, asked: int) -> int | None:
-    """How many pages there are, by the page's own word; None: it does not say."""
+    """The number of pages, by the page's own word, or None."""
     total = finite_number(content.get("total"))
     return None if total is None else ceil(total / _size(content, asked))
 
 
 def _is_last(content: Json, place: int, asked: int) -> bool:
-    """Whether no page follows: this one is empty, or it is not full and no further one is said to be there."""
+    """Whether no page follows: this one is empty, or it is not full and announces no further one."""
     found = rows(content)
     return not found or (len(found) < _size(content, asked) and place >= (_page_count(content, asked) or 1))
 
 
 def _is_within(workout: Any, after: int | None, before: int | None) -> bool:
-    """Whether a workout is in the range, or may be."""
+    """Whether a workout is, or may be, in the range."""
     began = start_of(workout)
     if began is None:
         return True
@@ -235,7 +236,7 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 
 def login_problem(settings: Settings) -> str | None:
-    """Why Wahoo can't be asked; None: the login is there, and the app that renews it."""
+    """Why Wahoo can't be asked, or None if the login exists, and the app that renews it."""
     try:
         connect(settings, machine_clock(settings.clock_speed), lambda why, seconds: None)
     except PipelineError as error:
@@ -244,12 +245,12 @@ def login_problem(settings: Settings) -> str | None:
 
 
 def assumptions(settings: Settings) -> Sequence[str]:
-    """What Wahoo does not say."""
+    """Assumptions about what Wahoo does not say."""
     return ["not tried against Wahoo", "a mean of 0 for heart rate, cadence or power means no sensor"]
 
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> WahooClient:
-    """A client; nothing is sent. Raises MissingSettingsError where the login is missing."""
+    """A client; nothing is sent. Raises MissingSettingsError if the login is missing."""
     wire = make_wire(settings, clock, NAME)
     tokens = access_tokens(settings, wire, clock)
-    return WahooClient(settings.wahoo_url, tokens, settings.wahoo_interval, wire, clock, on_wait)
+    return WahooClient(settings.wahoo_url, tokens, INTERVAL * settings.pauses, wire, clock, on_wait)

@@ -1,7 +1,7 @@
 """Wahoo's login: an access token for two hours, and a refresh token that is replaced with it.
 
-The pair before dies with the first call that the new access token makes. Ten access tokens at most may live, so another one is
-got right before a call alone, by one process at a time. No error holds a token, or an answer's text, which may.
+The previous pair dies with the first call of the new access token. At most ten access tokens may live, so a new one is
+fetched only right before a call, by one process at a time. No error contains a token, or an answer's text, which may.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from strava_pipeline.ingest.login_file import (
     LoginFile,
     StoredLogin,
     exchanged,
+    is_token,
     local_end,
 )
 from strava_pipeline.ingest.provider import LoginRequest
 from strava_pipeline.ingest.refusals import refusal_of, token_answer
 from strava_pipeline.ingest.service_oauth import ServiceApplication, buy_by_consent
-from strava_pipeline.ingest.token_values import is_token
 from strava_pipeline.ingest.wahoo.record import NAME
 
 LIFE = timedelta(hours=2)  # of an access token that does not say it
@@ -55,7 +55,7 @@ class WahooLogin(StoredLogin):
 
 
 def token_file(settings: Settings) -> Path:
-    """Where the login is kept."""
+    """The path of the login."""
     return settings.wahoo_token_file or settings.secrets_dir / f"{NAME}_token.json"
 
 
@@ -73,7 +73,7 @@ def login_file(settings: Settings) -> LoginFile[WahooLogin]:
 
 
 def login(settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
-    """Log in on Wahoo's page, and keep the pair of tokens."""
+    """Log in on Wahoo's page, and store the pair of tokens."""
     answer, granted = buy_by_consent(APPLICATION, settings, make_wire(settings, clock), request)
     login_file(settings).save(_with_answer({"scope": list(granted or ())}, answer, clock))
 
@@ -100,7 +100,7 @@ def _buy(
 ) -> WahooLogin:
     exchange, name = wire.send("POST", url, form=form), "Wahoo's login service"
     clock.learn(exchange.headers, elapsed=exchange.seconds)
-    if (answer := token_answer(exchange, name, "WAHOO_URL")) is not None:
+    if (answer := token_answer(exchange, name, "Wahoo's address")) is not None:
         return _with_answer(stored.raw, answer, clock)
     status = exchange.status
     if b"unrevoked access token" in exchange.body.lower():
@@ -112,11 +112,11 @@ def _buy(
     advice = f"{why}Please {LOG_IN}; if that fails, check WAHOO_CLIENT_ID and WAHOO_CLIENT_SECRET."
     if (refused := refusal_of(spec_of(NAME), "login service", exchange, advice, at_login=True)) is not None:
         raise refused
-    raise PipelineError(f"{name} answered {status}; check WAHOO_URL, then {LOG_IN}.")
+    raise PipelineError(f"{name} answered {status}; {LOG_IN}.")
 
 
 def _with_answer(login: Mapping[str, Any], answer: Mapping[str, Any], clock: ServerClock) -> WahooLogin:
-    """The login with the tokens of an answer. Raises NeedsLoginError where it lacks a refresh token and there was none."""
+    """The login with the tokens of an answer. Raises NeedsLoginError if it lacks a refresh token and there was none."""
     lasts = finite_number(answer.get("expires_in"))
     ends = clock.now() + (timedelta(seconds=min(lasts, 1e9)) if lasts is not None and lasts > 0 else LIFE)
     times = {"received_at": clock.now().timestamp(), "expires_at": ends.timestamp()}

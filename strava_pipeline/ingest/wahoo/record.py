@@ -1,7 +1,7 @@
-"""Wahoo: what it offers, and how a workout of its list reads. Pure.
+"""Wahoo: its offers, and how a workout of its list reads. Pure.
 
-A workout is a plan until it has a summary, which holds what was measured: all numbers there are texts. The addresses of files are
-secrets, since whoever has one has the ride; no row has them. Fields: cloud-api.wahooligan.com.
+A workout is a plan until it has a summary with the measurements, in which all numbers are texts. The addresses of files
+are secrets, since anyone with one has the ride; no row has them. Fields: cloud-api.wahooligan.com.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start, start_fields, utc_text
 
 NAME = "wahoo"
-MOST_ROWS = 30  # of a page: what the service gives unasked; whether it gives more is not known
+MOST_ROWS = 30  # rows that the service gives per page by default; it may give more on request
 _IDS_OF_SPORTS: Mapping[str, tuple[int, ...]] = {
     "Ride": (0, 12, 14, 15, 16, 21, 49, 61),
     "VirtualRide": (68,),
@@ -51,7 +51,9 @@ _IDS_OF_SPORTS: Mapping[str, tuple[int, ...]] = {
     "Motorcycling": (17,),
 }
 SPORTS: Mapping[int, str] = {number: sport for sport, numbers in _IDS_OF_SPORTS.items() for number in numbers}
-"""Strava's sports by `workout_type_id`. Skiing, skating and longboarding of no kind (28, 31, 34) are none of Strava's."""
+"""Strava's sports by `workout_type_id`. Skiing, skating and longboarding without a kind (28, 31, 34) have no sport of
+Strava's.
+"""
 _INDOORS = frozenset((5, 12, 19, 21, 22, 49, 56, 61, 68, 71))
 _NUMBERS = {
     "distance_accum": "distance",
@@ -87,7 +89,7 @@ def id_text(value: Any) -> str | None:
 
 
 def start_of(workout: Any) -> datetime | None:
-    """When a workout began, or is to begin (UTC); None: that can't be read."""
+    """When a workout began, or is to begin (UTC), or None if unreadable."""
     if not isinstance(workout, dict):
         return None
     summary = workout.get("workout_summary")
@@ -97,7 +99,7 @@ def start_of(workout: Any) -> datetime | None:
 
 
 def read_row(workout: Json) -> ProviderRow | None:
-    """A workout as an activity; None: it is planned, and nobody has done it."""
+    """A workout as an activity, or None if it is only planned."""
     summary, began = workout.get("workout_summary"), start_of(workout)
     if summary is None:
         return None
@@ -125,7 +127,7 @@ def read_row(workout: Json) -> ProviderRow | None:
 
 
 def _measures(summary: Json) -> Iterator[tuple[str, tuple[str, Any]]]:
-    """Each field that can be read: its name, our name and its value. Our name is empty where it says nothing."""
+    """Each readable field: its name, our name and its value. Our name is empty if the field is irrelevant."""
     for theirs, value in summary.items():
         if (number := number_in(value)) is None:
             continue
@@ -139,7 +141,7 @@ def _measures(summary: Json) -> Iterator[tuple[str, tuple[str, Any]]]:
 
 
 def _start(began: datetime, zone: Any) -> dict[str, Any]:
-    """The fields of a start; without a zone that is known, the athlete's clock is not known, either."""
+    """The fields of a start; without a known zone, the athlete's clock is unknown, too."""
     try:
         local = began.astimezone(ZoneInfo(zone)) if isinstance(zone, str) and zone else None
     except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
@@ -150,7 +152,7 @@ def _start(began: datetime, zone: Any) -> dict[str, Any]:
 
 
 def _sport(number: Any) -> dict[str, Any]:
-    """The sport, and whether it was indoors; a kind without one of Strava's sports goes by its number."""
+    """The sport, and whether it was indoors; a kind without a Strava sport is given by its number."""
     kind = id_text(number)
     if kind is None:
         return {"sport_type": "Workout"}

@@ -1,1 +1,1 @@
-"""What came over the wire, as received: listings, answers about one activity each, webhook events, and when each came."""
+"""Answers as received: listings, answers about one activity each, webhook events, and when each came."""

@@ -1,8 +1,8 @@
-"""Bronze of what is asked for one by one: details and streams of activities, the athlete, gear. A file per answer.
+"""Bronze of answers to single questions: details and streams of activities, the athlete, gear. A file per answer.
 
 Details and streams lie in the folders of the years: `year=YYYY/<id>/<fetched_at>.<landed>.json.gz` is a good answer,
-`<fetched_at>.<landed>.failed-<status>.gz` the evidence of a failure. Files from before there were numbers have no `<landed>`
-(landing.py). These files alone say when a failed activity may be asked for again.
+`<fetched_at>.<landed>.failed-<status>.gz` the evidence of a failure. Files from before numbering have no `<landed>`
+(landing.py). These files alone decide when a failed activity may be asked for again.
 """
 
 import logging
@@ -37,7 +37,7 @@ _GONE = ".failed-404.gz"
 
 @dataclass(frozen=True, slots=True)
 class AnswerFiles:
-    """What is on disk of one activity; times are the believed ones (landing.py)."""
+    """The files on disk about one activity; times are the believed ones (landing.py)."""
 
     activity_id: int
     good: Path | None  # the newest good answer
@@ -54,14 +54,14 @@ class AnswerFiles:
 
     @property
     def retry_at(self) -> datetime | None:
-        """When a failed answer may be asked for again; None: at once."""
+        """When a failed answer may be asked for again, or None for at once."""
         if self.failed_at is None or not self.failures:
             return None
         return self.failed_at + min(FIRST_PAUSE * (1 << min(self.failures, 10) - 1), LONGEST_PAUSE) - EARLY
 
     @property
     def is_quarantined(self) -> bool:
-        """Whether it failed so often, while others succeeded, that it counts as poisoned."""
+        """Whether it failed so often, while others succeeded, that it is quarantined."""
         return self.failures >= QUARANTINED_AFTER
 
 
@@ -71,7 +71,7 @@ def land_answer(lake: Lake, of_year: Path, activity_id: int, body: bytes, at: da
 
 
 def land_evidence(lake: Lake, of_year: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put the evidence of a failure on disk: the last body received (empty where there was none)."""
+    """Put the evidence of a failure on disk: the last body received (may be empty)."""
     return land_file(lake, of_year / str(activity_id), f"{_BAD}{status or 0}.gz", body, at)
 
 
@@ -100,7 +100,7 @@ def landing_of(path: Path) -> tuple[datetime, int | None]:
 
 
 def newest_answer(files: AnswerFiles) -> Any:
-    """The newest good answer, parsed; None where there is none or it is damaged."""
+    """The newest good answer, parsed, or None if missing or damaged."""
     try:
         return unpacked_json(files.good) if files.good is not None else None
     except DamagedFileError:
@@ -196,7 +196,7 @@ def _by_landing(believed: tuple[datetime, Name]) -> tuple[tuple[int, datetime], 
 
 
 def _status(name: str) -> int:
-    """The status in the name of a failure's evidence; 0: no answer. ValueError for other names."""
+    """The status in the name of a failure's evidence; 0 means no answer. Raises ValueError for other names."""
     return int(name.partition(_BAD)[2].removesuffix(".gz"))
 
 
@@ -248,12 +248,12 @@ def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datet
 
 
 def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put on disk what came in place of streams: the 404 of an activity without any, or the evidence of a failure."""
+    """Put the answer to a request for streams on disk: the 404 of an activity without any, or the evidence of a failure."""
     return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
 
 
 def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:
-    """Every activity (of `ids`; None: of all) that has an answer about streams on disk, in whatever year."""
+    """Every activity (of `ids`; None for all) with an answer about streams on disk, in any year."""
     return answer_files(answer_times(lake), sorted(lake.streams.glob("year=*")), ids)
 
 
@@ -302,14 +302,14 @@ def land_of_kind(lake: Lake, source: str, kind: Kind, body: bytes, at: datetime)
 
 
 def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
-    """When the newest answer of a provider about a kind of data came (UTC); None: none ever did."""
+    """When the newest answer of a provider about a kind of data came (UTC), or None."""
     return max((at for _, at, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
 
 
 def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, Json]]:
-    """(source, id, time, fields) of every item of a kind that a provider beside Strava ever showed, as last received.
+    """(source, id, time, fields) of every item of a kind that a provider other than Strava ever showed, as last received.
 
-    An answer with `is_partial` shows less of its items than others: it counts for those that no other one has.
+    An answer with `is_partial` shows only some of its items: it counts only for items that no other answer has.
     """
     for source in lake.listed_sources[1:]:
         newest: dict[str, tuple[datetime, Json]] = {}
@@ -346,7 +346,7 @@ def _newest(lake: Lake, folder: Path) -> tuple[datetime | None, dict[str, Any] |
 
 
 def _answers(lake: Lake, folder: Path) -> Iterator[tuple[int, datetime, Path]]:
-    """Each answer in a folder: its number (0: from before there were numbers), believed time, and file. They sort by landing."""
+    """Each answer in a folder: its number (0 if from before numbering), believed time, and file. They sort by landing."""
     times = answer_times(lake)
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
@@ -357,7 +357,7 @@ def _answers(lake: Lake, folder: Path) -> Iterator[tuple[int, datetime, Path]]:
 
 
 def gear_folder(lake: Lake, gear_id: str) -> Path:
-    """Where the answers about one piece of gear lie. ValueError where the id can't be a folder's name."""
+    """The folder of the answers about one piece of gear. Raises ValueError if the id can't be a folder's name."""
     if not gear_id.isalnum():
         raise ValueError("a gear id has letters and digits only")  # it becomes a folder's name
     return lake.gear / gear_id

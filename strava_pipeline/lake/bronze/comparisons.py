@@ -1,4 +1,4 @@
-"""Since when each year of a source was compared with it: a complete listing of it came, so that what it lacks is gone."""
+"""Since when each year of a source is compared: a complete listing of it came, so anything that it lacks is gone."""
 
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from strava_pipeline.lake.paths import Lake
 
 
 def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[int, datetime]:
-    """By local year, ascending, when the newest listing that holds all of it began; a year that none holds is absent.
+    """By local year, ascending, when the newest listing that contains the whole year began; uncovered years are absent.
 
-    The listings are those of the account of the newest one. A year of which a listing proves nothing is not compared by it,
-    nor is any by pages that are older than the run that used them; a feed has told what changed since these.
+    Only listings of the newest listing's account count. A year for which a listing proves nothing is not compared by
+    it, nor by pages older than the run that used them; a feed has reported the changes since these.
     """
     windows = {year: year_window(year, year, years) for year in years.all}
     found: dict[int, datetime] = {}
@@ -32,14 +32,14 @@ def compared_years(lake: Lake, years: YearRange, source: str = STRAVA) -> dict[i
 
 
 def _is_within(inner: Span, outer: Span) -> bool:
-    """Whether a span holds another one; None: no bound."""
+    """Whether a span contains another one; None means no bound."""
     (begins, ends), (after, before) = inner, outer
     is_after = after is None or (begins is not None and after <= begins)
     return is_after and (before is None or (ends is not None and ends <= before))
 
 
 def _meet(one: Span, other: Span) -> bool:
-    """Whether a second lies in both spans, whose bounds are in neither."""
+    """Whether two spans share a second; their bounds are exclusive."""
     after = max((begin for begin, _ in (one, other) if begin is not None), default=None)
     before = min((end for _, end in (one, other) if end is not None), default=None)
     return after is None or before is None or before - after > 1

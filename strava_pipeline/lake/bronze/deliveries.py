@@ -1,8 +1,8 @@
-"""Webhook deliveries: from the inbox into bronze, and the queue of what they ask for. Makes no call.
+"""Webhook deliveries: from the inbox into bronze, and the queue of their requests. Makes no call.
 
-A delivery is in bronze, and what it asks for in the queue, before it leaves the inbox. If the file of the queue is lost, it is
-built again from the deliveries of the last two days in bronze; what was answered since its event is then not asked for again
-(`fetched_since`, event_followup.sort_queue). Writers hold the lock `lock_of`.
+A delivery is in bronze, and its requests in the queue, before it leaves the inbox. If the queue's file is lost, it is
+rebuilt from the deliveries of the last two days in bronze; anything answered since its event is then not asked for
+again (`fetched_since`, event_followup.sort_queue). Writers hold the lock `lock_of`.
 """
 
 import gzip
@@ -31,19 +31,21 @@ from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write
 from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
 from strava_pipeline.lake.paths import Lake
 
-OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down: no fault of what was asked for
+OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down, which isn't the activity's fault
 
 
 class Queue(BaseModel):
-    """What waits of a source's webhooks.
+    """The queue of a source's webhooks.
 
     Args:
-        read: how far the inbox was read.
+        read: bytes read of each file in the inbox that is still there.
         waiting: the activities to ask for, by their ids at the service.
-        feed: that the feed is to be asked.
-        followed: up to which event an activity was followed lately.
-        claimed_at: when the access was said to have been taken away, which is still to be verified.
-        accepted, refused, given_up: events in all, refused ones by reason, activities that are left to the next listing.
+        feed: that the service's feed is to be asked.
+        followed: up to which event an activity was followed, by its id; of the last two days, and of Strava alone.
+        claimed_at: when an event said that the access was taken away, which is still to be verified.
+        accepted: events since the file was made.
+        refused: those that were not, by reason: `no event`, `another owner`, `another subscription`, `another account`.
+        given_up: activities that are left to the next listing.
     """
 
     read: dict[str, int] = {}
@@ -57,7 +59,7 @@ class Queue(BaseModel):
 
     @property
     def waits(self) -> int:
-        """How much is still to be asked for."""
+        """The number of entries still to be asked for."""
         return len(self.waiting) + (self.feed is not None)
 
     def is_due(self, now: datetime) -> bool:
@@ -66,7 +68,9 @@ class Queue(BaseModel):
         return self.claimed_at is not None or any(one.may_be_fetched(now) for one in queued)
 
     def is_given_up(self, key: str, failed_at: datetime) -> bool:
-        """Put off what could not be fetched, a few times; then give it up: its edit may also come by a listing."""
+        """Postpone a failed activity, a few times; then give it up, since its edit may also come by a listing. Returns
+        whether given up.
+        """
         again = self.waiting.pop(key).failed(failed_at)
         if again is None:
             self.given_up += 1
@@ -75,13 +79,13 @@ class Queue(BaseModel):
         return again is None
 
     def rest(self, keys: Iterable[str], until: datetime) -> None:
-        """Put off what waits of `keys`, for a reason that is not its own."""
+        """Postpone the entries `keys`, for a reason that doesn't count as a failed try."""
         for key in [key for key in keys if key in self.waiting]:
             self.waiting[key] = self.waiting[key].postponed(until)
 
 
 def load_queue(lake: Lake, source: str) -> Queue | None:
-    """The queue and its counters; None: nothing ever came, or the file is lost."""
+    """The queue and its counters, or None if nothing ever came or the file is lost."""
     try:
         return Queue.model_validate_json(lake.webhooks_queue_of(source).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -95,12 +99,12 @@ def save_queue(lake: Lake, source: str, queue: Queue) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """What became of a source's webhook deliveries.
+    """The results of a source's webhook deliveries.
 
     Args:
         unread: deliveries that no run has read.
-        waiting: what is still to be asked for: activities, or the feed.
-        accepted, refused: events, those refused by reason.
+        waiting: entries still to be asked for: activities, or the feed.
+        accepted, refused: events; refused ones by reason.
         given_up: activities that are left to the next listing.
     """
 
@@ -112,17 +116,17 @@ class Deliveries:
 
 
 def lock_of(source: str) -> str:
-    """The lock of whoever follows a source's deliveries."""
+    """The name of the lock for following a source's deliveries."""
     return f"deliveries-{source}"
 
 
 def has_deliveries(lake: Lake, source: str) -> bool:
-    """Whether a delivery of the source ever came, as far as is known."""
+    """Whether a delivery of the source is known to have come."""
     return lake.inbox_webhooks_of(source).is_dir() or lake.webhooks_of(source).is_dir()
 
 
 def are_deliveries_due(lake: Lake, source: str, now: datetime) -> bool:
-    """Whether a run now would find something to do: unread deliveries, or something to ask for."""
+    """Whether a run now would have work: unread deliveries, or entries to ask for."""
     queue = load_queue(lake, source)
     if queue is None:
         return has_deliveries(lake, source)
@@ -130,7 +134,7 @@ def are_deliveries_due(lake: Lake, source: str, now: datetime) -> bool:
 
 
 def deliveries_of(lake: Lake, source: str) -> Deliveries | None:
-    """What became of the source's deliveries; None: none ever came."""
+    """The results of the source's deliveries, or None if none ever came."""
     if not has_deliveries(lake, source):
         return None
     queue = load_queue(lake, source) or Queue()
@@ -151,8 +155,9 @@ def take_in(
     A process that dies between two steps leaves lines that are read again, which changes nothing.
 
     Args:
-        refuse: why a hint is not this athlete's or application's; None: it is. What it raises leaves everything as it was.
-        note_gone: keeps what is believed to be gone, before the lines that say so count as read.
+        refuse: the reason why a hint isn't this athlete's or application's, or None. If it raises, everything stays as
+            it was.
+        note_gone: records activities believed to be deleted, before the lines that say so count as read.
     """
     known = load_queue(lake, source)
     queue = known or Queue()
@@ -183,7 +188,7 @@ def take_in(
 
 
 def peek(lake: Lake, source: str, webhooks: WebhookSpec, queue: Queue, most: int, now: datetime) -> News:
-    """What at most `most` of the deliveries that no run has read ask for, whoever's they are. Changes nothing."""
+    """What at most `most` unread deliveries ask for, of any account. Changes nothing."""
     lines = (
         line.content for line, _ in zip(unread(lake.inbox_webhooks_of(source), queue.read), range(most), strict=False)
     )
@@ -191,7 +196,7 @@ def peek(lake: Lake, source: str, webhooks: WebhookSpec, queue: Queue, most: int
 
 
 def fetched_since(lake: Lake, source: str, account: str | None, since: datetime) -> dict[int, datetime]:
-    """When activities were last asked for because of a delivery, by id, those that are gone among them."""
+    """When activities were last asked for because of a delivery, by id, including deleted ones."""
     found: dict[int, datetime] = {}
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
@@ -230,7 +235,7 @@ def keep_lines(lake: Lake, source: str, lines: Iterable[bytes], now: datetime) -
 
 
 def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, source_ids: Set[str]) -> None:
-    """Take the lines about activities out of bronze, as an event may have a new name. Hold the lock `lock_of`."""
+    """Remove the lines about activities from bronze, as an event may contain a new name. Hold the lock `lock_of`."""
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
         try:
             lines = unpacked(path).splitlines()

@@ -1,7 +1,7 @@
-"""Which activities have expired: what came by an API whose terms limit storage left the lake, and never comes back.
+"""The expired activities: data of an API whose terms limit storage left the lake, and never comes back.
 
-This is the one exception from append-only bronze. The ids are kept for good: a listing shows an activity for as long as it
-exists, and without them it would come in again with the next one.
+This is the one exception from append-only bronze. The ids are kept for good: a listing shows an activity for as long as
+it exists, and without the ids the next listing would bring it back.
 """
 
 from typing import ClassVar
@@ -11,18 +11,18 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.paths import Lake
 
 _KNOWN: dict[Lake, tuple[tuple[int, int], frozenset[int]]] = {}
-LIMITED = STRAVA  # the source whose terms limit storage
+LIMITED = STRAVA  # the source whose terms limit how long data may be stored
 
 
 class Expired(Decision):
-    """The activities (their ids at the API) that expired at one time. `by`: the setting or the command that said so."""
+    """The activities (their ids at the API) that expired at one time. `by`: the setting or the command that caused it."""
 
     kind: ClassVar[str] = "expired"
     ids: list[int]
 
 
 def expired_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
-    """The activities of a source that have expired. The file is read only where it has changed."""
+    """The activities of a source that have expired. The file is read only if it has changed."""
     if source != LIMITED:
         return frozenset()
     try:

@@ -1,9 +1,9 @@
-"""The number that every answer gets when it lands in bronze, and the time at which it is believed to have come.
+"""The number that every answer gets when it lands in bronze, and its believed arrival time.
 
-The number orders versions; a server's clock does not. It is the microseconds since 1970 of this machine's clock, or one more
-than the highest number so far where that clock stands still or goes back. It always rises, and the numbers of two folders that
-somebody merged by hand can still be compared. What follows for the times is computed by core/landings.py. A page from before
-there were numbers keeps its own time, unless that time is impossible; a listing of which nothing else is known proves nothing.
+The number orders versions; a server's clock does not. It is the microseconds since 1970 of this machine's clock, or one
+more than the highest number so far if that clock stands still or goes back. It always rises, and the numbers of two
+folders merged by hand can still be compared. The times are computed by core/landings.py. A page from before numbering
+keeps its own time, unless that time is impossible; a listing about which nothing else is known proves nothing.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ Place = tuple[str, int]  # a listing's name and the number of the page in it, fr
 def require_writable(lake: Lake, folder: Path) -> None:
     """Check, before a call is made, that its answer can be written into `folder`, which need not exist yet.
 
-    Nothing is left behind. Raises OSError, which names the folder or file that can't be written.
+    Leaves no files behind. Raises OSError, which names the folder or file that can't be written.
     """
     for path in (folder, lake.state / _COUNTER):
         place = nearest(path)
@@ -55,7 +55,7 @@ def _write_nothing(place: Path) -> None:
 
 
 def next_number(lake: Lake, at: datetime) -> int:
-    """A number higher than all before. `at`: the time (aware) to use where the lake has no clock of this machine."""
+    """A number higher than all before. `at`: the time (aware) to use if the lake has no clock of this machine."""
     local = lake.local_time() or at
     file = open_or_create(lake.state / _COUNTER)
     try:
@@ -70,7 +70,7 @@ def next_number(lake: Lake, at: datetime) -> int:
 
 
 def highest_number(lake: Lake) -> bytes:
-    """The highest number so far, as it stands in its file; empty: none was given yet."""
+    """The highest number so far, as its file has it; empty if no number was given yet."""
     try:
         return (lake.state / _COUNTER).read_bytes()
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def highest_number(lake: Lake) -> bytes:
 
 
 def time_of(number: int) -> datetime:
-    """The time (UTC) of the clock that gave the number, provided that the clock went forward."""
+    """The time (UTC) of the clock that gave the number, if the clock only went forward."""
     return _EPOCH + number * _MICROSECOND
 
 
@@ -96,7 +96,7 @@ def file_stem(at: datetime, number: int) -> str:
 
 
 def parse_file_stem(beginning: str) -> tuple[datetime, int | None]:
-    """The time and number in a name made by `file_stem`; None: before there were numbers. ValueError for other names."""
+    """The time and number in a name made by `file_stem`; None if from before numbering. Raises ValueError for other names."""
     moment, _, number = beginning.partition(".")
     return from_stamp(moment), int(number) if number else None
 
@@ -122,7 +122,7 @@ class Times:
     """The believed times of all pages of a provider's listings.
 
     `manifests`: by listing's name, those with corrected times; `replaced`: believed times by the times they replace.
-    `pages`: the times of all pages, where any was replaced; rows with another time were made from one no longer believed.
+    `pages`: the times of all pages, if any was replaced; rows with another time were made from one no longer believed.
     `numbers` and `moments`: of the numbered pages, ascending. `limit`: a later time without a number is of the future.
     """
 
@@ -134,9 +134,9 @@ class Times:
     limit: datetime | None = None
 
     def of_answer(self, at: datetime, number: int | None) -> datetime:
-        """When an answer with the server's time `at` is believed to have come: between the pages before and after its number.
+        """The believed arrival time of an answer with the server's time `at`: between the pages before and after its number.
 
-        Rather too early than too late: an edit in between would never be fetched.
+        Prefers too early to too late: an edit in between would otherwise never be fetched.
         """
         if number is None:
             return UNKNOWN if self.limit is not None and at > self.limit else at
@@ -151,7 +151,7 @@ class Times:
         return at
 
     def digest(self, listing: str) -> str | None:
-        """A hash that changes when other times of the listing are believed; None: the times in its manifest are."""
+        """A hash that changes when other times of the listing are believed; None if the manifest's own times are believed."""
         manifest = self.manifests.get(listing)
         if manifest is None:
             return None
@@ -160,7 +160,7 @@ class Times:
 
 
 def correct_times(manifests: Mapping[str, Manifest], local: datetime | None) -> Times:
-    """The believed times of these manifests (by listing's name); `local`: this machine's time (UTC), where it is known."""
+    """The believed times of these manifests (by listing's name); `local`: this machine's time (UTC), or None if unknown."""
     numbered: dict[int, tuple[Landing, list[Place]]] = {}
     older: list[tuple[PageEntry, Place]] = []
     for name, manifest in manifests.items():
@@ -225,10 +225,10 @@ def future_claims(manifests: Mapping[str, Manifest], times: Times) -> Iterator[t
 
 
 def _limit(landings: Sequence[Landing], older: Sequence[PageEntry], local: datetime | None) -> datetime | None:
-    """Beyond this, a time without a number is of the future.
+    """The time after which a time without a number lies in the future.
 
-    None where only this machine's clock could judge and seems to be wrong itself: most times lie beyond, or those that do
-    continue where the others end.
+    None if only this machine's clock could judge and seems to be wrong itself: most times lie beyond it, or those that
+    do continue where the others end.
     """
     if landings:
         first = believed_times(landings)[0]

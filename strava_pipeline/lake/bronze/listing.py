@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 class Listing:
     """One listing's folder. `shared`: others hold the same manifest, so a change copies it first.
 
-    `manifest` has the believed times (landing.py) instead of those on disk, until it is changed. Pages get numbers where
+    `manifest` has the believed times (landing.py) instead of those on disk, until it is changed. Pages get numbers if
     `lake` is given; an import's have none.
     """
 
@@ -73,9 +73,9 @@ class Listing:
         at: datetime,
         years: YearRange,
     ) -> None:
-        """Write a page to disk: first the bytes, then its entry in the manifest. `read`: what `body` holds.
+        """Write a page to disk: first the bytes, then its entry in the manifest. `read`: the content of `body`.
 
-        Of an activity that has expired only its start is kept, in the manifest.
+        For an expired activity only its start is kept, in the manifest.
         """
         file = _page_file(len(self.manifest.pages) + 1)
         number = next_number(self._lake, at) if self._lake is not None else None
@@ -89,9 +89,9 @@ class Listing:
         self._save()
 
     def expire(self, ids: Set[int], until: datetime, years: YearRange) -> None:
-        """Take the activities of `ids` out of every page, and everything out of pages that came before `until`.
+        """Remove the activities `ids` from every page, and everything from pages that came before `until`.
 
-        The manifest is read again: others may have added to it. Times are the believed ones.
+        The manifest is read again, because others may have added to it. Times are the believed ones.
         """
         believed = {page.file: page.fetched_at for page in self.manifest.pages}
         now, changed = read_listing(self.folder, self._lake), False
@@ -104,7 +104,9 @@ class Listing:
             now._save()
 
     def _kept(self, page: PageEntry, ids: Set[int], years: YearRange, *, whole: bool) -> PageEntry | None:
-        """The entry of a page once what expired is taken out of its file, `whole`: everything; None: nothing is."""
+        """The entry of a page after expired activities were removed from its file (all activities if `whole`), or None
+        if nothing is left.
+        """
         path = self.folder / page.file
         if "/" in page.file:  # a detail, which is on disk where details are
             goes = whole or int(path.parent.name) in ids
@@ -112,7 +114,7 @@ class Listing:
         try:
             body = b"" if whole else unpacked(path)
             kept = b"[]" if whole else without_activities(body, ids)
-        except (OSError, EOFError, ValueError, zlib.error):  # damaged: whoever reads it says so
+        except (OSError, EOFError, ValueError, zlib.error):  # damaged, which its readers report
             return None
         if kept == body:
             return None
@@ -124,7 +126,7 @@ class Listing:
         return page.model_copy(update={**changed, "bytes": len(kept), "expired": page.expired + page.rows - left.rows})
 
     def add_detail(self, entry: PageEntry) -> None:
-        """Enter a detail, which is on disk elsewhere, as a page."""
+        """Enter a detail, which is stored elsewhere, as a page."""
         self._editable().pages.append(entry)
         self._save()
 
@@ -134,7 +136,7 @@ class Listing:
         self._save()
 
     def remaining_window(self) -> tuple[int | None, int | None]:
-        """What is still to be listed: (after, before) in exclusive epoch seconds."""
+        """The window still to be listed: (after, before) in exclusive epoch seconds."""
         window, manifest = self.manifest.window, self.manifest
         if manifest.is_ascending:
             return (
@@ -144,7 +146,7 @@ class Listing:
         return (window.after, window.before if manifest.oldest is None else int(manifest.oldest.timestamp()) + 1)
 
     def pages(self) -> Iterator[tuple[PageEntry, list[Json]]]:
-        """Each page with rows, and its objects. A page that can't be read is set aside and noted as lost."""
+        """Each page with rows, and its objects. An unreadable page is set aside and recorded as lost."""
         for page in self.manifest.pages:
             path = self.folder / page.file
             if page.rows and not page.lost:
@@ -172,9 +174,9 @@ class Listing:
         MANIFESTS.saved += 1
 
     def claim(self, run_id: str | None, *, as_of: datetime | None = None) -> None:
-        """Note which run uses the listing now, and as of when pages are that are older than that run.
+        """Note which run uses the listing now, and since when its pages count if they are older than that run.
 
-        `run_id`: None leaves it to whichever run comes next.
+        `run_id`: None leaves it to the next run.
         """
         if (self.manifest.run_id, self.manifest.as_of) != (run_id, as_of):
             manifest = self._editable()
@@ -182,12 +184,14 @@ class Listing:
             self._save()
 
     def mark_ended(self) -> None:
-        """Note that the provider has nothing more in the window, where no empty page shows it."""
+        """Note that the provider has nothing more in the window, if no empty page shows it."""
         self._editable().walked = len(self.manifest.pages)
         self._save()
 
     def mark_used(self, *, brought_nothing: bool = False) -> None:
-        """Note that a run has used the whole listing, so that the next run lists again. Half a listing is resumed instead."""
+        """Note that a run has used the whole listing, so that the next run lists again. An incomplete listing is
+        resumed instead.
+        """
         if self.manifest.complete and not self.manifest.settled:
             on_disk = read_listing(self.folder)  # another run, or another part of this one, may have changed it
             for manifest in (self._editable(), on_disk._editable()):
@@ -203,7 +207,7 @@ class Listing:
         return self.manifest
 
     def mark_limited_view(self) -> None:
-        """Note that the present login may see less than the first one did: an absence proves nothing."""
+        """Note that the present login may see less than the first one did, so that an absence proves nothing."""
         self._editable().sees_private = False
         self._save()
 
@@ -224,7 +228,7 @@ class Listing:
                 _set_aside(path)
                 continue
             if content == [] and self._lake is not None and expired_ids(self._lake, self.manifest.source):
-                path.unlink()  # perhaps not the end, but a page of which nothing is kept: it is asked for again
+                path.unlink()  # perhaps not the end, but a page from which nothing is kept: it is asked for again
                 continue
             at, number = packed_at(path)
             pages += [lost_page(_page_file(gap), at) for gap in range(len(pages) + 1, _number(path))]
@@ -233,7 +237,7 @@ class Listing:
 
 
 def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
-    """A page's objects; of a detail, the summary that a listing would hold."""
+    """A page's objects; for a detail, the summary that a listing would hold."""
     if source not in SOURCES:
         return spec_of(source).read_page(content).activities
     if isinstance(content, dict):
@@ -242,7 +246,7 @@ def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
 
 
 def without_activities(body: bytes, ids: Set[int]) -> bytes:
-    """A page of the API without the activities of `ids`; the same bytes where it holds none of them."""
+    """A page of the API without the activities `ids`; the same bytes if it holds none of them."""
     content = parse_json(body)
     kept = [each for each in content if not (isinstance(each, dict) and each.get("id") in ids)]
     return json_bytes(kept) if len(kept) < len(content) else body
@@ -273,10 +277,10 @@ def begin_listing(
     host: str | None = None,
     run_id: str | None = None,
 ) -> Listing:
-    """Start a listing: a new folder with a manifest of no pages.
+    """Start a listing: a new folder with a manifest without pages.
 
     Args:
-        source, account: the provider, and whose login there asks, where that is not Strava.
+        source, account: the provider, and the login that asks there, if it isn't Strava.
         host: of the API that answered.
         run_id: of the run that asks.
     """
@@ -314,14 +318,14 @@ def read_listing(folder: Path, lake: Lake | None = None) -> Listing:
     if listing.manifest.has_lost:
         pages = listing._editable().pages
         for place, page in enumerate(pages):
-            # of a page without rows nobody knows the content
+            # the content of a page without rows is unknown
             if page.lost and page.rows and (folder / page.file).exists():
                 pages[place] = page.model_copy(update={"lost": False})
     return listing
 
 
 def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
-    """Write a missing or damaged manifest again from the pages; its window is what they cover. None where that is impossible."""
+    """Rewrite a missing or damaged manifest from the pages; its window is the one they cover. None if impossible."""
     started, _, end = folder.name.partition("-")
     mode, source = end.partition("-")[0], lake.source_of(folder.parent)
     if not any(folder.glob("page-[0-9]*.json.gz")):
@@ -355,7 +359,7 @@ def restore_manifest(folder: Path, lake: Lake) -> Listing | None:
 
 
 def _account_beside(folder: Path) -> str | None:
-    """The account of the other listings of the same provider; None: they have none, or several."""
+    """The account of the other listings of the same provider, or None if they have none, or several."""
     accounts = set()
     for path in sorted(folder.parent.glob("*/manifest.json")):
         with suppress(OSError, ValidationError):

@@ -1,11 +1,10 @@
-"""All listings of a provider together: their order and times, how far they reach, what they prove absent.
+"""All listings of a provider together: their order and times, how far they reach, and which deletions they prove.
 
-Only manifests are read, no pages. The folder of a single listing is listing.py's, which one to resume resuming.py's.
-
-An activity is gone when a complete listing of a window that its start lies in began after it was last seen. Between two pages
-a listing proves nothing: a deletion at that moment moves the following activities one place forward, past the page that is
-asked for next. Such a gap is asked for again (`gaps`), or waits for the next listing. A listing proves nothing around a row
-that can't be read either: the row may be any activity that belongs there.
+Only manifests are read, no pages. A single listing's folder is listing.py's; which listing to resume is resuming.py's.
+An activity is gone if a complete listing of a window that contains its start began after it was last seen. Between two
+pages a listing proves nothing: a deletion at that moment moves the following activities one place forward, past the
+page that is asked for next. Such a gap is asked for again (`gaps`), or waits for the next listing. Nor does a listing
+prove anything around an unreadable row, which may be any activity that belongs there.
 """
 
 import operator
@@ -54,23 +53,25 @@ def provider_listings(lake: Lake) -> Iterator[Listing]:
 
 
 def listing_folder(lake: Lake, name: str) -> Path:
-    """The folder of the listing with that name, of whatever provider."""
+    """The folder of the listing with that name, of any provider."""
     places = [lake.listings_of(source) / name for source in lake.listed_sources]
     return next((place for place in places if place.is_dir()), places[0])
 
 
 def ranked_sources(lake: Lake) -> list[str]:
-    """All sources of the lake, the best first: whose row stands for an activity."""
+    """All sources of the lake, the best first: in the order in which their rows represent an activity."""
     return best_first(lake.listed_sources)
 
 
 def naming_sources(lake: Lake) -> list[str]:
-    """All sources of the lake in the order in which their names and gear count, as far as they give any."""
+    """All sources of the lake in the order in which their names and gear count, if they have any."""
     return naming_order(lake.listed_sources, lake.priorities)
 
 
 def mark_listings_used(lake: Lake, run_id: str, *, brought_nothing: bool = False) -> None:
-    """Mark the listings of a run that used them to the end. Other runs may have died before that: theirs stay as they are."""
+    """Mark the listings of a run that used them completely. Listings of other runs, which may have died before that,
+    stay as they are.
+    """
     for listing in provider_listings(lake):
         if listing.manifest.run_id == run_id:
             listing.mark_used(brought_nothing=brought_nothing)
@@ -103,13 +104,13 @@ def answer_times(lake: Lake, source: str = STRAVA) -> Times:
 
 
 def future_listings(lake: Lake) -> list[tuple[str, datetime, datetime]]:
-    """(listing, its own time, the believed time) of listings whose time is later than it can be."""
+    """(listing, its own time, the believed time) of listings whose time is impossibly late."""
     found = list(_on_disk(lake))
     return list(future_claims({listing.name: listing.manifest for listing in found}, _times(lake, found)))
 
 
 def _times(lake: Lake, found: Sequence[Listing], source: str = STRAVA) -> Times:
-    """Computed once for as long as the manifests are the same."""
+    """Computed once per set of manifests."""
     manifests, has_clock = [listing.manifest for listing in found], lake.clock is not None
     place = lake.listings_of(source)
     known = _TIMES.get(place)
@@ -139,9 +140,9 @@ def _on_disk(lake: Lake, source: str = STRAVA) -> Iterator[Listing]:
 
 
 def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> datetime | None:
-    """Up to which start (UTC) the lake is complete, without a gap since the athlete's first activity.
+    """The start (UTC) up to which the lake is complete, without a gap since the athlete's first activity.
 
-    The complete listings are laid end to end: the newest year alone says nothing of what came before it. Where one
+    The complete listings are laid end to end, because the newest year alone proves nothing about earlier years. If one
     that reaches the present ends the row, its newest start is the watermark, but never a moment later than the listing
     itself: an activity that claims to start in the future moves nothing. None: everything is to be listed.
     """
@@ -163,9 +164,9 @@ def watermark(lake: Lake, source: str = STRAVA, account: str | None = None) -> d
 
 
 def last_pull(lake: Lake, source: str = STRAVA) -> Manifest | None:
-    """The newest listing, whether it reached its end or not; single activities that no feed named are none.
+    """The newest listing, complete or not; listings of single activities without a feed don't count.
 
-    Its `as_of` is that of the oldest pages that its run used, of whichever listing.
+    Its `as_of` is that of the oldest pages that its run used, of any listing.
     """
     every = [listing.manifest for listing in listings(lake, source, newest_first=True)]
     newest = next((manifest for manifest in every if not manifest.window.says_nothing_of_others), None)
@@ -177,15 +178,15 @@ def last_pull(lake: Lake, source: str = STRAVA) -> Manifest | None:
 
 
 def newest_watermark(lake: Lake, source: str) -> datetime | None:
-    """The watermark of the account whose listing of `source` is the newest; None: everything is to be listed."""
+    """The watermark of the account with the newest listing of `source`, or None if everything is to be listed."""
     newest = next(listings(lake, source, newest_first=True), None)
     return None if newest is None else watermark(lake, source, newest.manifest.account)
 
 
 def withheld_ids(lake: Lake, source: str) -> set[str]:
-    """The ids of the activities that a provider has and does not show, by what the account of its newest listing was told.
+    """The ids of the activities that a provider has but does not show, according to the account of its newest listing.
 
-    A complete listing of a time says anew what is withheld there; what has no local start stays.
+    A complete listing of a time replaces the earlier list for that time; an activity without a local start stays.
     """
     every = [listing.manifest for listing in listings(lake, source)]
     found: dict[str, datetime | None] = {}
@@ -198,13 +199,13 @@ def withheld_ids(lake: Lake, source: str) -> set[str]:
 
 
 def _surely_within(local: datetime, span: Span) -> bool:
-    """Whether a start by a clock of unknown zone lies in a span, whatever that zone is."""
+    """Whether a start by a clock of unknown zone lies in a span in every possible zone."""
     at = local.replace(tzinfo=UTC).timestamp()
     return all(is_within(at + hours * 3600, span) for hours in _ZONES)
 
 
 def listed_since(lake: Lake) -> datetime | None:
-    """From which start (UTC) the newest pull from a watermark listed; None: the newest pull listed everything."""
+    """The start (UTC) from which the newest pull from a watermark listed, or None if the newest pull listed everything."""
     for listing in listings(lake, newest_first=True):
         window = listing.manifest.window
         if window.is_open_ended and window.mode != "year":
@@ -214,7 +215,8 @@ def listed_since(lake: Lake) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What starts between `after` and `before` (exclusive epoch seconds) and was last seen before `began_at` is gone.
+    """Any activity that starts between `after` and `before` (exclusive epoch seconds) and was last seen before
+    `began_at` is gone.
 
     `activity_id`: only that activity is. Proofs of the same `listing` are judged together.
     """
@@ -230,7 +232,7 @@ class Proof:
 
 
 def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
-    """What each complete listing proves, and the deletions that events reported, in the order of the listings."""
+    """The proofs of each complete listing, and the deletions that events reported, in the order of the listings."""
     for listing in listings:
         manifest = listing.manifest
         for gone in manifest.gone:
@@ -244,7 +246,7 @@ def proofs(listings: Iterable[Listing]) -> Iterator[Proof]:
 
 
 def proven_spans(manifest: Manifest) -> Iterator[Span]:
-    """The window of a listing without its gaps; nothing where it is incomplete, sees only a part, or has no believable time."""
+    """The window of a listing without its gaps; empty if it is incomplete, sees only a part, or has no believable time."""
     if not (manifest.complete and manifest.sees_private and manifest.is_dated):
         return
     if manifest.window.names_single_activities:
@@ -261,9 +263,9 @@ def proven_spans(manifest: Manifest) -> Iterator[Span]:
 
 
 def gaps(manifest: Manifest) -> list[Span]:
-    """Where a complete listing proves nothing: around the border of two pages, and after a last page that was full.
+    """The spans where a complete listing proves nothing: around the border of two pages, and after a full last page.
 
-    A list in another order than by start has no such place: its client reads again what moved meanwhile.
+    A list in another order than by start has no such gaps: its client re-reads anything that moved meanwhile.
     """
     if not is_by_start(manifest.source):
         return []
@@ -280,7 +282,7 @@ def gaps(manifest: Manifest) -> list[Span]:
 
 
 def is_by_start(source: str) -> bool:
-    """Whether the list of a source is in the order of starts, as one by range of time is."""
+    """Whether a source lists in the order of starts, as sources that list by time range do."""
     return source in SOURCES or "windows" in spec_of(source).capabilities
 
 
@@ -313,7 +315,7 @@ def _around(page: PageEntry, *, ascending: bool) -> tuple[int, int]:
 
 
 def _unreadable(manifest: Manifest) -> Iterator[Span]:
-    """Where an unreadable row may belong: from the end of the page before its own to the beginning of the next."""
+    """The spans where an unreadable row may belong: from the end of the page before its own to the beginning of the next."""
     if not is_by_start(manifest.source):
         yield from [(manifest.window.after, manifest.window.before)] * bool(manifest.unreadable)
         return
@@ -344,7 +346,7 @@ def _asked(page: PageEntry, name: str) -> int | None:
 
 
 def refuse_emulator(lake: Lake, api_url: str) -> None:
-    """Raise MisuseError where `api_url` is near (this machine or its network) and the newest listing is a public server's."""
+    """Raise MisuseError if `api_url` is local (this machine or its network) but the newest listing is from a public server."""
     host = urlsplit(api_url).hostname or ""
     if not _is_near(host):
         return

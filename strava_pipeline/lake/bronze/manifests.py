@@ -1,6 +1,6 @@
-"""A listing's manifest.json: the window that was asked for, a line for each page, and a cache of the manifests that were read.
+"""A listing's manifest.json: the window asked for, an entry for each page, and a cache of parsed manifests.
 
-Runs read every manifest many times, so each file is parsed once for as long as it stays the same. Pages are not read here.
+Runs read every manifest many times, so each file is parsed once until it changes. Pages are not read here.
 """
 
 import threading
@@ -22,9 +22,12 @@ _REMEMBERED = 16_384  # manifests, some kilobytes each: ten years of daily runs,
 
 
 class Window(BaseModel, frozen=True):
-    """What a listing asks for: exclusive epoch seconds on `start_date`, as Strava takes them. None: no bound.
+    """What a listing asks for.
 
-    `cursor`: in the mode feed, since when the service was asked for changes, in its own words.
+    Args:
+        after, before: exclusive epoch seconds on `start_date`, as Strava takes them; None: no bound.
+        watermark: up to which start everything was known before.
+        cursor: in the mode feed, since when the service was asked for changes, in its own words.
     """
 
     mode: Mode
@@ -35,12 +38,12 @@ class Window(BaseModel, frozen=True):
 
     @property
     def names_single_activities(self) -> bool:
-        """Whether it holds what a service reported about single activities: what it lacks is not gone."""
+        """Whether it contains a service's reports about single activities, so that absence proves nothing."""
         return self.mode in ("event", "feed")
 
     @property
     def says_nothing_of_others(self) -> bool:
-        """Whether it holds single activities that no feed named, such as one that was read back after a change."""
+        """Whether it contains single activities without a feed, such as one that was read back after a change."""
         return self.names_single_activities and self.cursor is None
 
     @property
@@ -53,7 +56,12 @@ class Window(BaseModel, frozen=True):
 
 
 class UnreadableRow(BaseModel, frozen=True, from_attributes=True):
-    """An item of a page that is not an activity: its row from 1, the reason, and a digest of its content (core/activities.py)."""
+    """An item of a page that is not an activity.
+
+    Args:
+        row: its place in the page, from 1.
+        digest: identifies its content.
+    """
 
     row: int
     reason: str
@@ -62,18 +70,40 @@ class UnreadableRow(BaseModel, frozen=True, from_attributes=True):
 
 
 class WithheldRow(BaseModel, frozen=True, from_attributes=True):
-    """An activity that the provider has and does not show (core/providers): its id where it came from, and its local start."""
+    """An activity that the provider has and does not show (core/providers).
+
+    Args:
+        source_id: where it came from.
+        local: its local start.
+    """
 
     source_id: str
     local: datetime | None = None
 
 
 class PageEntry(BaseModel):
-    """A page on disk. `oldest` and `newest` are the first and last start (UTC) in it; None where the page is empty.
+    """A page on disk.
 
-    `local_years` are the years of its activities (0: no date), `years` their partitions when the page came: today's newest
-    partition is not next year's. `landed` is the page's number (landing.py), `local_at` the time of this machine's clock;
-    None: the page came before there were numbers.
+    Args:
+        file: relative to the manifest's folder; of a day's events a detail, from which the activity's row in the list is updated.
+        request: the query of this page; after an interruption pages are counted from 1 again, with a smaller window. None: the
+            page was found on disk after a crash.
+        rows: activities in it, and unreadable ones.
+        bytes: before compression; of a day's events the size of the file.
+        fetched_at: by the server's clock.
+        landed: the page's number, by which pages are ordered; None: it came before there were numbers.
+        local_at: when it came, by this machine's clock.
+        local_years: the local years of its activities; 0: one without a date.
+        years: the partitions that these belonged to when the page came: today's newest partition is not next year's.
+        oldest, newest: the first and the last start in it; None where it is empty.
+        lost: its file is missing or was set aside as damaged.
+        expired: activities of it that expired: its file and `rows` are without them, their starts still count.
+        foreign: items of another service, which are not among `rows`.
+        withheld: among `foreign`: items of which the provider shows nothing but that it has them.
+        unreadable: those of `rows` that are no activities.
+        without: fields that a detail has and listings of this athlete have not: they are left out, or every listing would look
+            like an edit.
+        also: fields of a detail without a column that listings do have.
     """
 
     file: str
@@ -87,61 +117,80 @@ class PageEntry(BaseModel):
     years: list[int] = []
     oldest: datetime | None = None
     newest: datetime | None = None
-    lost: bool = False  # its file is missing or damaged
-    expired: int = (
-        0  # activities that were in it and left (expired.py): they are not among `rows`, their starts still count
-    )
-    foreign: int = 0  # items of another service, which are not among `rows`
-    withheld: list[WithheldRow] = []  # among `foreign`: items of which the provider shows nothing but that it has them
-    unreadable: list[UnreadableRow] = []  # among `rows`
-    without: list[str] = []  # of a detail: fields that listings don't show
-    also: list[str] = []  # of a detail: fields without a column that listings do show
+    lost: bool = False
+    expired: int = 0
+    foreign: int = 0
+    withheld: list[WithheldRow] = []
+    unreadable: list[UnreadableRow] = []
+    without: list[str] = []
+    also: list[str] = []
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds nothing at all, which ends a listing."""
+        """Whether it is empty, which ends a listing."""
         return not (self.rows or self.expired or self.foreign or self.lost)
 
     @model_validator(mode="before")
     @classmethod
     def _of_an_older_version(cls, content: Any) -> Any:
-        """A manifest without `local_years` names the partitions all the same, so its listing is not skipped."""
+        """A manifest without `local_years` still names the partitions, so its listing is not skipped."""
         if isinstance(content, dict) and "local_years" not in content and "years" in content:
             return {**content, "local_years": content["years"]}
         return content
 
 
 class Deletion(BaseModel):
-    """An activity that a service reported as deleted, and when."""
+    """An activity that a service reported as deleted. A later listing that holds it brings it back.
+
+    Args:
+        at: the event's time.
+    """
 
     activity_id: int
     at: AwareDatetime
 
 
 class Manifest(BaseModel):
-    """The content of manifest.json. `gone`: deletions that a service reported. `landed`, `local_at`: when the listing began."""
+    """The content of manifest.json.
+
+    Args:
+        account: whose login at the source asked; Strava's is the athlete.
+        window: what the listing covers.
+        started_at: by the server's clock.
+        landed: the listing's number, by which listings are ordered.
+        local_at: when it began, by this machine's clock.
+        host: of the API that answered: a folder with Strava's data accepts nothing from an emulator.
+        run_id: of the Dagster run that uses it; None: nobody's, so the next run continues it: a limit ended it, or a dry run
+            made it.
+        as_of: when the listing began, if that run did not begin it itself: its pages may be older than the run.
+        sees_private: whether the login was allowed to list what only the athlete may see.
+        walked: how many pages there were when the provider reported the end, without an empty page.
+        settled: a run has used the whole listing, so the next run starts a new one.
+        brought_nothing: that run found all of it in gold, and ended: its pages go into the shards with the next merge.
+        gone: activities deleted according to events.
+    """
 
     source: str = STRAVA
     athlete_id: int | None = None
-    account: str | None = None  # whose login at the source asked; Strava's is the athlete
+    account: str | None = None
     window: Window
     started_at: datetime
     landed: int | None = None
     local_at: datetime | None = None
     is_dated: bool = Field(default=True, exclude=True)  # whether any believable time of the listing is known
-    host: str | None = None  # of the API that answered
-    run_id: str | None = None  # of the run that uses it; None: nobody's, so whichever run comes next goes on with it
-    as_of: datetime | None = None  # of its oldest page, where that is older than the run that uses it
-    sees_private: bool = True  # whether the login was allowed to list what only the athlete may see
-    walked: int | None = None  # how many pages there were when the provider reported the end, without an empty page
-    settled: bool = False  # a run that used it came to its end
-    brought_nothing: bool = False  # that run found all of it in gold, and merged none of it
+    host: str | None = None
+    run_id: str | None = None
+    as_of: datetime | None = None
+    sees_private: bool = True
+    walked: int | None = None
+    settled: bool = False
+    brought_nothing: bool = False
     pages: list[PageEntry] = []
     gone: list[Deletion] = []
 
     @property
     def complete(self) -> bool:
-        """Whether the listing reached its end (Strava's end with an empty page) and has lost no page."""
+        """Whether the listing reached its end (Strava's end with an empty page) and lost no page."""
         return not self.has_lost and self._end is not None
 
     @property
@@ -151,19 +200,19 @@ class Manifest(BaseModel):
 
     @property
     def walk(self) -> list[PageEntry]:
-        """The pages with rows, from one end of the window to the other; pages behind the end are repetitions."""
+        """The pages with rows, from one end of the window to the other; pages after the end are repetitions."""
         return [page for page in self.pages[: self._end] if page.rows or page.expired or page.lost]
 
     @property
     def repeated_pages(self) -> list[PageEntry]:
-        """The pages behind the end: gaps that were asked for again."""
+        """The pages after the end: gaps that were asked for again."""
         if self._end is None:
             return []
-        return self.pages[self._end + (self.walked is None) :]  # the empty page that ended it is none of them
+        return self.pages[self._end + (self.walked is None) :]  # without the empty page that ended it
 
     @property
     def _end(self) -> int | None:
-        """How many pages lead through the window; None: the listing has not reached its end."""
+        """The number of pages through the window, or None if the listing has not reached its end."""
         empty = next((place for place, page in enumerate(self.pages) if page.is_empty), None)
         return empty if self.walked is None else self.walked
 
@@ -176,7 +225,9 @@ class Manifest(BaseModel):
         return sum(not page.lost for page in self.pages)
 
     def pages_for(self, year: int, within: YearRange) -> int:
-        """How many whole pages a partition has to merge: of a listing all, of a day's events those of the partition's year."""
+        """The number of pages that a partition has to merge: all of a listing; for a day's events, those of the
+        partition's year.
+        """
         if self.window.mode != "event":
             return self.whole_pages
         return sum(not page.lost and year in {within.clamp(local) for local in page.local_years} for page in self.pages)
@@ -187,7 +238,7 @@ class Manifest(BaseModel):
 
     @property
     def unreadable(self) -> int:
-        """How many of its rows are not activities."""
+        """The number of its rows that are not activities."""
         return sum(len(page.unreadable) for page in self.pages)
 
     @property
@@ -229,7 +280,7 @@ def page_entry(
     local_at: datetime | None = None,
     expired: Collection[int] = (),
 ) -> PageEntry:
-    """The manifest's entry for a page. `read`: what came; `expired`: the ids of activities that are not kept of it."""
+    """The manifest's entry for a page. `read`: its content; `expired`: the ids of activities that are not kept."""
     starts, kept = start_instants(read.activities), [each for each in read.activities if each["id"] not in expired]
     years_in_page = local_years(kept)
     return PageEntry(
@@ -252,12 +303,12 @@ def page_entry(
 
 
 def lost_page(file: str, at: datetime) -> PageEntry:
-    """The entry of a page of which only its number is left."""
+    """The entry of a page of which only the number is left."""
     return PageEntry(file=file, rows=0, fetched_at=at, local_years=[], lost=True)
 
 
 class _ManifestCache:
-    """The manifests that were read last, each as its file holds it now, never as it was before."""
+    """The manifests that were read last, always as their files hold them now."""
 
     def __init__(self) -> None:
         self._manifests: dict[Path, tuple[tuple[int, ...], Manifest]] = {}  # by file; the one added last comes last

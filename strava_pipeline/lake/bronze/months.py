@@ -1,4 +1,4 @@
-"""Which local months a provider's listings cover, and since when the provider is connected: from manifests alone."""
+"""The local months that a provider's listings cover, and since when the provider is connected; from manifests alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What the complete listings of a provider's newest account cover.
+    """The coverage by complete listings of a provider's newest account.
 
     Args:
-        account: None: Strava's athlete, or a provider without accounts.
+        account: None for Strava's athlete, or a provider without accounts.
         connected_at: when the first listing of the provider began (UTC).
-        listed: of each complete listing the span that it covers, and when its last page came (UTC).
-        zone: of the athlete's home, whose months these are.
+        listed: for each complete listing, the span that it covers, and when its last page came (UTC).
+        zone: of the athlete's home, which defines the months.
     """
 
     account: str | None
@@ -30,7 +30,7 @@ class Pulled:
     zone: ZoneInfo
 
     def covers(self, month: str, now: datetime) -> bool:
-        """Whether all of the month was listed; of the present one, all until a moment of it."""
+        """Whether the whole month was listed; for the present month, everything up to some moment of it."""
         begin, end = month_span(month, self.zone)
         reach = begin
         for (first, last), _ in sorted(self.listed):
@@ -39,18 +39,18 @@ class Pulled:
         return reach >= end or (end > now and reach > begin)
 
     def last_at(self, month: str) -> datetime | None:
-        """When (UTC) a listing that holds any of the month was last complete; None: never."""
+        """When (UTC) a listing that contains any of the month was last complete, or None."""
         begin, end = month_span(month, self.zone)
         return max((at for (first, last), at in self.listed if first < end and begin < last), default=None)
 
     @property
     def newest_at(self) -> datetime | None:
-        """When (UTC) a listing was last complete; None: none ever was."""
+        """When (UTC) a listing was last complete, or None."""
         return max((at for _, at in self.listed), default=None)
 
 
 def pulled(lake: Lake, source: str, zone: ZoneInfo) -> Pulled | None:
-    """What the listings of `source` cover; None: there is no listing of it."""
+    """The coverage of the listings of `source`, or None if it has no listing."""
     every = [listing.manifest for listing in listings(lake, source)]
     if not every:
         return None
@@ -60,7 +60,7 @@ def pulled(lake: Lake, source: str, zone: ZoneInfo) -> Pulled | None:
 
 
 def _covers_a_time(manifest: Manifest) -> bool:
-    """Whether it says all of a span; a feed does, as it goes on behind a listing of everything."""
+    """Whether it contains everything in a span; a feed does, because it continues a listing of everything."""
     return not manifest.window.names_single_activities or manifest.window.cursor is not None
 
 
@@ -72,6 +72,6 @@ def _span(manifest: Manifest) -> Span:
 
 
 def month_span(month: str, zone: ZoneInfo) -> Span:
-    """From the beginning of a month, as 2026-10, to that of the next one, by the clock of a zone."""
+    """From the beginning of a month, as 2026-10, to the beginning of the next one, in a zone."""
     first = datetime.fromisoformat(f"{month}-01").replace(tzinfo=zone)
     return first, (first + timedelta(days=31)).replace(day=1)

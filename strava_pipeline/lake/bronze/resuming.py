@@ -1,7 +1,7 @@
-"""Which listing a run goes on with, rather than asking again for what is on disk: one rule for every source.
+"""Which listing a run continues, rather than asking again for pages on disk: one rule for every source.
 
-A run's own listing serves it as it is. Another run's is older than it says, so it serves only where listing anew costs much;
-whoever uses it looks again at what can have changed since (docs/adr/0108).
+A run's own listing serves it as it is. Another run's listing may be outdated, so it serves only if listing again is
+expensive; its user then looks again at anything that can have changed since (docs/adr/0108).
 """
 
 from datetime import datetime, timedelta
@@ -13,8 +13,8 @@ from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.paths import Lake
 
-REUSE_WITHIN = timedelta(hours=1)  # the answers to a run still serve those who go on with its work
-FEW_CALLS = 10  # a listing that takes no more is made anew: some seconds, a hundredth of Strava's day
+REUSE_WITHIN = timedelta(hours=1)  # a run that continues another's work may still use the answers to it
+FEW_CALLS = 10  # a listing with fewer calls is made again: some seconds, a hundredth of Strava's day
 
 
 def resumable_listing(
@@ -29,12 +29,13 @@ def resumable_listing(
     also_used: bool = False,
     since: datetime | None = None,
 ) -> Listing | None:
-    """The listing to resume, rather than asking again for what is on disk; None: begin another one.
+    """The listing to resume, rather than asking again for pages on disk, or None to begin another one.
 
-    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if it began less than
-    an hour ago and no run has used it to its end. It is `run_id`'s own, or nobody's (a limit ended it, or a dry run made
-    it), or it took more than FEW_CALLS. A complete one has moved the watermark, so a pull from the watermark compares the
-    mode alone. `also_used`: a run may have used it. `since`: no complete one that began before that will do.
+    That is the newest of the same window, if it was interrupted less than a day ago; or, complete, if it began less
+    than an hour ago and no run has used it completely. It is `run_id`'s own, or nobody's (a limit ended it, or a dry
+    run made it), or it took more than FEW_CALLS. A complete one has moved the watermark, so a pull from the watermark
+    compares the mode alone. `also_used`: a run may have used it. `since`: complete listings that began before that are
+    excluded.
     """
     for listing in listings(lake, source, newest_first=True):
         manifest = listing.manifest
@@ -47,7 +48,7 @@ def resumable_listing(
             listing.adopt_orphans(years)
             manifest = listing.manifest
         if manifest.has_lost:
-            continue  # what it lacks is not behind its last page
+            continue  # missing activities are not after its last page
         serves = manifest.run_id in (None, run_id) or manifest.whole_pages > FEW_CALLS
         if same and not manifest.complete:
             return listing if serves else None
@@ -61,5 +62,5 @@ def resumable_listing(
 
 
 def is_of_run(manifest: Manifest, run_id: str | None, at: datetime) -> bool:
-    """Whether the run began the listing within its present work: what it holds is not older than the run."""
+    """Whether the run began the listing within its present work, so that its pages are not older than the run."""
     return manifest.run_id == run_id and manifest.as_of is None and at - manifest.started_at <= REUSE_WITHIN

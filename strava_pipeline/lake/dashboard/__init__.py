@@ -1,1 +1,1 @@
-"""What the dashboard shows out of the published warehouse and the Parquet beside it: read-only, in metric units."""
+"""The dashboard's data from the published warehouse and the Parquet next to it: read-only, in metric units."""

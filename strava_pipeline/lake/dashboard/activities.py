@@ -1,4 +1,4 @@
-"""An activity as the dashboard shows it: with all that it nests, its sources side by side, its history. Lists: activity_list.py.
+"""An activity for the dashboard: with everything nested in it, its sources side by side, its history. Lists: activity_list.py.
 
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
@@ -28,19 +28,19 @@ _IN_DETAIL = tuple(
     for column in ACTIVITY_DETAILS.columns
     if column.name in {each.name for each in ACTIVITIES_ALL.columns} - {"extra"}
 )
-"""Columns of the detail that the activity itself has, filled in by its other sources."""
+"""Columns of the detail that the activity itself also has, completed from its other sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundActivity:
-    """A present activity: its id, which may not be the one that was asked for, and its partition."""
+    """An activity that isn't deleted: its id, which may differ from the one asked for, and its partition."""
 
     id: int
     year: int
 
 
 def find_activity(connection: Connection, activity_id: int) -> FoundActivity | None:
-    """The present activity that has this id, or one of whose sources has it."""
+    """The activity, not deleted, with this id, or with a source that has it."""
     found = rows_of(connection, "activity_of_id", {"id": activity_id})
     return FoundActivity(found[0]["id"], found[0]["year"]) if found else None
 
@@ -57,8 +57,8 @@ class WholeActivity:
 
     Args:
         summary: the columns of `activities`, with `gear_name`, `descent` (m) of sports with lifts, and in `computed` those whose
-            value is computed of the track.
-        detail: the columns that `activity_details` has beside these; None: no detail was fetched.
+            value is computed from the track.
+        detail: the further columns of `activity_details`, or None if no detail was fetched.
         parts: by name (laps, splits_metric, segment_efforts …) the first rows of the child tables, by their place from 1. At most
             MOST_OF_A_PART of each.
         left_out: by name, how many more rows a part has; without the parts that are whole.
@@ -106,7 +106,7 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
 
 
 def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:
-    """What each source says of an activity, the best first, by source and id (`strava:123`); with a link where there is one."""
+    """Each source's values of an activity, the best first, by source and id (`strava:123`); with a link if known."""
     return {
         f"{row['source']}:{row['id']}": {**row, "link": _link(row["source"], row["source_id"])}
         for row in rows_of(connection, "sources_of_activity", {"id": activity_id})
@@ -114,12 +114,12 @@ def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:
 
 
 def _link(source: str, source_id: str | None) -> str | None:
-    """Where the service shows the activity; None: the source is no service, or shows none by itself."""
+    """The service's page of the activity, or None if the source has no such page."""
     if source_id is None or source in IMPORTED:
         return None
     try:
         address = spec_of(source).link
-    except PipelineError:  # of a service that this version no longer knows
+    except PipelineError:  # from a service that this version no longer knows
         return None
     return None if address is None else address.format(source_id=quote(source_id, safe=""))
 
@@ -134,12 +134,12 @@ def history_of(connection: Connection, activity_id: int) -> dict[tuple[int, int]
 
 
 def first_month(connection: Connection) -> str | None:
-    """The local month of the first present activity, as 2008-05; None: there is none."""
+    """The local month of the first activity that isn't deleted, as 2008-05, or None."""
     month: str | None = rows_of(connection, "first_month", {})[0]["month"]
     return month
 
 
 def titles_of(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
-    """The titles of activities, by id; those without one are left out."""
+    """The titles of activities, by id; without activities that have none."""
     query = "SELECT id, name FROM activities WHERE id IN (SELECT unnest($ids)) AND name IS NOT NULL"
     return dict(connection.execute(query, {"ids": list(ids)}).fetchall())

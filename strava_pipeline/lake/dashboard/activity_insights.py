@@ -1,6 +1,6 @@
-"""What insights say of one activity: time in zones, efficiency and decoupling, its places among the bests, others like it.
+"""Insights about one activity: time in zones, efficiency and decoupling, its ranks among the bests, similar activities.
 
-All of it but the zones comes out of the published warehouse; these out of the Parquet that was computed from tracks.
+The zones come from the Parquet that was computed from tracks, everything else from the published warehouse.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class ActivityInsights:
     """What insights say of an activity.
 
     Args:
-        zones: by measure (`heartrate`, `watts`) and number, the zones of its day; without a measure that has no time.
+        zones: by measure (`heartrate`, `watts`) and number, the zones of its day; measures without time are absent.
         effort: `efficiency`, `efficiency_by`, `decoupling` (%), `decoupling_absent`, as in `track_summaries`; None: not counted.
         marks: by record (`power_60`: the best mean power over 60 `seconds`) `value`, `unit`, `place` of `among`, `place_of_year`
             of `among_of_year` in `local_year`; `is_of_all`: the place among all is a mark, else only that of the year is.
@@ -41,7 +41,7 @@ class ActivityInsights:
 
 @dataclass(frozen=True, slots=True)
 class ComparedActivity:
-    """An activity beside another one: its numbers (m, s, m/s; `effort` as above), and whether its points are on disk."""
+    """An activity to compare with another one: its numbers (m, s, m/s; `effort` as above), and whether its points are on disk."""
 
     id: int
     numbers: Values
@@ -50,7 +50,7 @@ class ComparedActivity:
 
 
 def compared_activity(connection: Connection, lake: Lake, found: FoundActivity) -> ComparedActivity | None:
-    """A present activity beside another one; None: insights don't count it."""
+    """An activity, not deleted, to compare with another one; None if insights don't count it."""
     numbers, effort = (
         rows_of(connection, name, {"id": found.id}) for name in ("compared_activity", "measured_activity")
     )
@@ -60,7 +60,7 @@ def compared_activity(connection: Connection, lake: Lake, found: FoundActivity) 
 
 
 def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) -> ActivityInsights:
-    """What insights say of a present activity; of one that they don't count nothing."""
+    """The insights about an activity that isn't deleted; empty if insights don't count it."""
     rows = rows_of(connection, "measured_activity", {"id": found.id})
     if not rows:
         return ActivityInsights({}, None, {}, {})

@@ -1,6 +1,7 @@
-"""The list of activities: those that are like what is asked for, sorted, in pages or as a whole, with their sums.
+"""The list of activities: those that match a selection, sorted, in pages or as a whole, with their sums.
 
-Rows have the columns of `activity_list`, in metres, seconds and m/s. A page reads the statement that a person sees as SQL.
+Rows have the columns of `activity_list`, in metres, seconds and m/s. A page reads the same statement that a person sees
+as SQL.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +16,8 @@ from strava_pipeline.lake.dashboard.rows import CursorError, Values, packed, row
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import sql
 
-MOST_ROWS = 500  # of a page: 0.3 MB of JSON
-_FETCHED = 2_000  # rows at once of a selection as a whole
+MOST_ROWS = 500  # rows per page: 0.3 MB of JSON
+_FETCHED = 2_000  # rows fetched at once of a whole selection
 _LETTERS = 80  # of a text by which rows are sorted: the cursor holds them
 
 Sort = Literal["date", "name", "sport", "place", "distance", "time", "speed", "climb", "heartrate", "power", "gear"]
@@ -39,14 +40,14 @@ SORTS: Mapping[Sort, str] = {
     "power": "average_watts",
     "gear": _of_letters("gear_name"),
 }
-"""By what rows can be sorted, in SQL."""
+"""The sort keys, in SQL."""
 TEXTS: frozenset[Sort] = frozenset({"name", "sport", "place", "gear"})
-"""Those of the sorts that are texts, which begin with A unless said."""
+"""The sort keys that are texts, which by default ascend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which activities are listed, and in which order; None: whatever it is.
+    """The selected activities and their order; None means any.
 
     Args:
         first_on, last_on: local days, inclusive.
@@ -58,7 +59,7 @@ class Selection:
         visibility: everyone, followers_only or only_me.
         min_distance, max_distance, min_climb, max_climb: metres, inclusive.
         min_time, max_time: seconds in motion, inclusive.
-        sort, descending: without a value last, in both orders; equal ones by their ids.
+        sort, descending: rows without a value come last, in both orders; equal rows are sorted by id.
     """
 
     first_on: date | None = None
@@ -87,12 +88,14 @@ class Selection:
 
     @property
     def wanted(self) -> dict[str, Any]:
-        """What is asked for, by the fields above."""
+        """The criteria in use, by the names of the fields above."""
         held = {field.name: getattr(self, field.name) for field in fields(self) if field.name in _CONDITIONS}
         return {name: value for name, value in held.items() if value is not None}
 
     def statement(self, shown: Callable[[str, Any], str] | None = None) -> str:
-        """The rows, not yet sorted. `shown`: how a value stands in the text, by its name; a parameter unless said."""
+        """The statement of the rows, unsorted. `shown`: how to write a value in the text, by its name; by default as a
+        parameter.
+        """
         stands = shown or (lambda name, value: f"${name}")
         found = [_CONDITIONS[name].format(stands(name, value)) for name, value in self.wanted.items()]
         return "\n  AND ".join(["SELECT *\nFROM activity_list\nWHERE " + found[0], *found[1:]]) if found else _ALL
@@ -116,12 +119,12 @@ _CONDITIONS = {
     "min_climb": "total_elevation_gain >= {}",
     "max_climb": "total_elevation_gain <= {}",
 }
-"""By the fields of a selection, what holds of an activity."""
+"""The condition of each field of a selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The last row of a page, which the next one begins behind: its value in the sorted column, and its id."""
+    """The last row of a page, after which the next page begins: its value in the sorted column, and its id."""
 
     sort: Sort
     descending: bool
@@ -130,12 +133,12 @@ class After:
 
     @property
     def text(self) -> str:
-        """As whoever asks for the next page gives it back; the form may change between versions."""
+        """The cursor as text for the next request; its form may change between versions."""
         return packed(orjson.dumps([self.sort, self.descending, self.value, self.id]))
 
     @classmethod
     def parse(cls, text: str, selection: Selection) -> "After":
-        """The cursor of a text. Raises CursorError for what is none of this order."""
+        """The cursor in a text. Raises CursorError if it isn't a cursor of this order."""
         found = cls(*orjson.loads(unpacked(text)))
         if (found.sort, found.descending) != (selection.sort, selection.descending):
             raise CursorError("it is of a list in another order")
@@ -143,7 +146,7 @@ class After:
 
     @property
     def condition(self) -> str:
-        """What holds of the rows behind it, in SQL. Parameters: `after`, `after_id`."""
+        """The condition for the rows after it, in SQL. Parameters: `after`, `after_id`."""
         key, way = SORTS[self.sort], "<" if self.descending else ">"
         if self.value is None:
             return f"{key} IS NULL AND id {way} $after_id"
@@ -160,8 +163,8 @@ class ActivityPage:
     """A page of a selection.
 
     Args:
-        activities: by id, in order; `computed`: the columns whose value no source says.
-        totals: of what counts of the whole selection, None where nothing says it: `activities`, how many, beside `not_counted`
+        activities: by id, in order; `computed`: the columns whose values were computed, because no source has them.
+        totals: of the whole selection, None where unknown: `activities`, their number without `not_counted`
             others; the sums `distance`, `moving_time`, `total_elevation_gain`; the means `average_distance`,
             `average_moving_time`, `average_elevation_gain`; `average_speed` of the way as a whole; `average_heartrate` by time;
             `sport_group`, where all are of one.
@@ -176,7 +179,7 @@ class ActivityPage:
 def activity_page(
     connection: Connection, selection: Selection, *, limit: int = 50, after: After | None = None
 ) -> ActivityPage:
-    """A page of the present activities that are selected. `limit`: up to MOST_ROWS."""
+    """A page of the selected activities that aren't deleted. `limit`: up to MOST_ROWS."""
     text = sql("dashboard/activity_list").format(
         selected=selection.statement(),
         key=SORTS[selection.sort],
@@ -197,12 +200,12 @@ def _after(selection: Selection, value: Any, key: int) -> After:
 
 
 def selection_sql(selection: Selection) -> str:
-    """The statement that gives the selection in its order, for a person: its values are in it."""
+    """The selection's statement in its order, for a person: with its values in the text."""
     return f"{selection.statement(lambda _, value: _literal(value))}\nORDER BY {selection.sorted_by}"
 
 
 def _literal(value: Any) -> str:
-    """A value in SQL. Signs that a page or a terminal would not show are named by their numbers."""
+    """A value in SQL. Characters that a page or a terminal would not show are written by their numbers."""
     if isinstance(value, date):
         return f"DATE '{value}'"
     if not isinstance(value, str):
@@ -217,7 +220,7 @@ def _literal(value: Any) -> str:
 
 
 def selected_rows(connection: Connection, selection: Selection) -> Iterator[list[tuple[Any, ...]]]:
-    """The selection as a whole, in its order: the names of the columns, then rows, some thousands at once."""
+    """The whole selection in its order: first the names of the columns, then rows, some thousands at a time."""
     found = connection.execute(f"{selection.statement()}\nORDER BY {selection.sorted_by}", selection.wanted)
     yield [tuple(column[0] for column in found.description)]
     while rows := found.fetchmany(_FETCHED):
@@ -225,6 +228,6 @@ def selected_rows(connection: Connection, selection: Selection) -> Iterator[list
 
 
 def choices_of(connection: Connection) -> Values:
-    """What activities have: `sports`, `sources`, and `gear`, the names by source and id (`strava:b1234`)."""
+    """The existing values of the filters: `sports`, `sources`, and `gear`, the names by source and id (`strava:b1234`)."""
     found = rows_of(connection, "list_choices", {})[0]
     return {**found, "gear": {each["key"]: each["name"] for each in found["gear"]}}

@@ -1,4 +1,4 @@
-"""Gear with its services, records, segments, and a year's summary, as the dashboard shows them."""
+"""Gear with its maintenance, records, segments, and a year's summary, for the dashboard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ WEEKS = (52, 26, 12, 4)  # of the last ones that have records
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose insights are shown, with their goals and local day; `fault`: why goals.toml can't be used, so that none are shown."""
+    """The athlete whose insights are shown, with goals and local day; `fault`: why goals.toml can't be used, in which
+    case no goals are shown.
+    """
 
     athlete: Athlete
     goals: Goals
@@ -27,7 +29,7 @@ class Owner:
 
 
 def owner_of(connection: Connection, lake: Lake, now: datetime, default_zone: str) -> Owner | None:
-    """The athlete of the insights and the goals in goals.toml; None: the warehouse has no activity yet.
+    """The athlete of the insights and the goals in goals.toml, or None if the warehouse has no activity yet.
 
     `default_zone`: of an athlete whose activities name none.
     """
@@ -41,7 +43,7 @@ def owner_of(connection: Connection, lake: Lake, now: datetime, default_zone: st
 
 
 def summary_of(connection: Connection, owner: Owner, year: int) -> YearSummary | None:
-    """The summary of a local year, as `insights` shows it; None: it is before the first activity."""
+    """The summary of a local year, as `insights` shows it, or None for a year before the first activity."""
     known = insight_sources(connection, owner.athlete, owner.today).years
     if year < min(known, default=year):
         return None
@@ -49,7 +51,7 @@ def summary_of(connection: Connection, owner: Owner, year: int) -> YearSummary |
 
 
 def shown_year(connection: Connection, owner: Owner) -> int:
-    """The newest local year with an activity, up to the present one, which it is where there is none."""
+    """The newest local year with an activity, at most the present one; the present one if there is no activity."""
     return newest_year(connection, owner.athlete, owner.today)
 
 
@@ -60,9 +62,9 @@ def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
 
 @dataclass(frozen=True, slots=True)
 class GearUse:
-    """Gear by service and by its id there, with what that service's own activities say (m, s).
+    """Gear by service and by its id there, with the totals of that service's own activities (m, s).
 
-    `maintenance`: by gear and service (a chain, tyres) what goals.toml wants to be done, and what was ridden since.
+    `maintenance`: by gear and service (a chain, tyres) the service intervals of goals.toml, and the distance since.
     """
 
     gear: Mapping[tuple[str, str], Values]
@@ -70,7 +72,7 @@ class GearUse:
 
 
 def gear_use(connection: Connection) -> GearUse:
-    """All gear, what was used furthest first, and its maintenance, what is due first."""
+    """All gear, the most used first, and its maintenance, the most due first."""
     return GearUse(
         {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
         {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
@@ -81,8 +83,8 @@ def gear_use(connection: Connection) -> GearUse:
 class Record:
     """The best of a kind and group of sports: of all years, of one, and of the last weeks by their number, 52, 26, 12 and 4.
 
-    Each is None where there is none, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by`, `measured_by`
-    and `at_most`, as in `records`. `stands_apart`: it is virtual, or its distance is told by the device alone.
+    Each is None, or has `record`, `value`, `unit` (m or s), `activity_id`, `on_day`, `told_by`, `measured_by` and
+    `at_most`, as in `records`. `stands_apart`: it is virtual, or its distance is from the device alone.
     """
 
     sport_group: str
@@ -118,12 +120,14 @@ def bests_of(connection: Connection, activity_id: int) -> list[Values]:
 
 
 def too_fast(connection: Connection, activity_id: int) -> Values | None:
-    """That nobody is as fast: `is_flagged` at Strava, `too_fast_m` of the track, `holds_none`; None: somebody is."""
+    """The implausibly fast stretches of an activity: `is_flagged` at Strava, `too_fast_m` of the track, `holds_none`;
+    None if none.
+    """
     return next(iter(rows_of(connection, "too_fast_activity", {"id": activity_id})), None)
 
 
 def longest_streaks(connection: Connection, athlete_id: int) -> dict[str, Values]:
-    """By unit, day and week, the longest row of them with an activity each; of equal ones the latest.
+    """By unit, day and week, the longest streak with an activity in each; among equals the latest.
 
     `length`, `starts_on`, `ends_on`.
     """

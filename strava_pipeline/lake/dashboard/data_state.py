@@ -1,7 +1,7 @@
-"""What the data folder looks like: a value that differs wherever anything changed that pages are made of.
+"""The state of the data folder: a value that changes with anything that pages depend on.
 
-It is made of the names, inodes and times of files, without reading them, so that each request can ask for it. Whatever lands from
-a service changes it, as does what is published, computed of tracks, decided, or written by a person.
+It is made from the names, inodes and times of files, without reading them, so that each request can ask for it. Answers
+from a service change it, as do publishing, computing tracks, decisions, and a person's edits.
 """
 
 import os
@@ -17,7 +17,7 @@ DataState = tuple[object, ...]
 
 
 def data_state(lake: Lake, others: Iterable[Path] = ()) -> DataState | None:
-    """The state of the data folder; None: nothing is published. `others`: files and folders that pages depend on, too."""
+    """The state of the data folder, or None if nothing is published. `others`: further files and folders that pages depend on."""
     published = _look(lake.snapshot)
     if published is None:
         return None
@@ -27,21 +27,21 @@ def data_state(lake: Lake, others: Iterable[Path] = ()) -> DataState | None:
 
 
 def _years(lake: Lake) -> Iterator[object]:
-    """Each year of each table of Parquet. Files are replaced, never written into, which changes the time of their folder."""
+    """Each year of each table of Parquet. Files are replaced, never modified in place, which changes the time of their folder."""
     for table, _ in entries(lake.data_dir):
         if years := entries(lake.data_dir / table, "year="):
             yield table, years
 
 
 def entries(folder: Path, prefix: str = "") -> tuple[tuple[str, object], ...]:
-    """What is in a folder, by name, of the names that begin so."""
+    """The entries of a folder, by name, whose names begin with `prefix`."""
     with suppress(OSError), os.scandir(folder) as found:
         return tuple(sorted((each.name, _look(each)) for each in found if each.name.startswith(prefix)))
-    return ()  # there is none
+    return ()  # it doesn't exist
 
 
 def _look(path: Path | os.DirEntry[str]) -> object:
-    """Which file or folder it is and when it changed last; None: it isn't there."""
+    """The identity of a file or folder and the time of its last change, or None if it doesn't exist."""
     try:
         found = path.stat()
     except OSError:

@@ -1,6 +1,7 @@
-"""The athlete's days as a calendar shows them: a year with its weeks, a month with its activities, when activities begin.
+"""The athlete's days as a calendar shows them: a year with its weeks, a month with its activities, starting hours.
 
-Days are those of the athlete's clock at each start, and only what insights count is counted. Values are metres and seconds.
+Days are those of the athlete's clock at each start. Only activities that insights count are counted. Values are metres
+and seconds.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ HOURS = 2  # that a row of starts spans
 
 
 def first_year(connection: Connection, athlete_id: int) -> int | None:
-    """The local year of the first activity; None: none has a day."""
+    """The local year of the first activity, or None if no activity has a day."""
     first: date | None = rows_of(connection, "first_day", {"athlete_id": athlete_id})[0]["on_day"]
     return None if first is None else first.year
 
@@ -37,13 +38,13 @@ class CalendarYear:
     """A year.
 
     Args:
-        days: what was done on each day that has an activity.
+        days: the totals of each day that has an activity.
         shades: of these days, 1 to 4: quarters of them, by the amount that was asked for.
         months: by month (2026-10) a row of days for each weekday, a column a week.
         weeks: by their first days, the newest first, with those of the year before.
         weekdays: by day of the week (0 is Monday), in the order of the calendar; without climb.
         hours: by the first hour of each two in which activities begin; without climb.
-        without_time: how many begin on a day whose time isn't known.
+        without_time: the number of activities whose start has a day but no time.
     """
 
     number: int
@@ -60,7 +61,7 @@ class CalendarYear:
 def calendar_year(
     connection: Connection, athlete_id: int, number: int, today: date, *, begins: int, by: str
 ) -> CalendarYear:
-    """The days of a local year. `begins`: the weekday that weeks begin on; `by`: the amount of `Sums` that shades go by."""
+    """The days of a local year. `begins`: the first weekday of weeks; `by`: the amount of `Sums` that determines shades."""
     found = _days(connection, athlete_id, *days_of_year(number, begins))
     days = {day: sums for day, sums in found.items() if day.year == number}
     starts = _starts(connection, athlete_id, number)
@@ -88,7 +89,7 @@ def _starts(connection: Connection, athlete_id: int, number: int) -> dict[tuple[
 
 
 def _by_hours(by_hour: Mapping[int, Sums]) -> dict[int, Sums]:
-    """From the first to the last two hours in which anything begins."""
+    """From the first to the last two hours in which any activity begins."""
     if not by_hour:
         return {}
     first, last = (hour // HOURS * HOURS for hour in (min(by_hour), max(by_hour)))

@@ -1,4 +1,4 @@
-"""Explorer tiles as the dashboard shows them: where one was, what that comes to, and what each activity added. Positions."""
+"""Explorer tiles for the dashboard: the visited ones, their totals, and those that each activity added. Contains positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_TILES = 10_000  # of an answer: a megabyte of JSON, packed a tenth of it
 
 @dataclass(frozen=True, slots=True)
 class TileChoice:
-    """Whose tiles, of which zoom, and of which group of sports; None: of every sport."""
+    """The athlete, zoom and group of sports of tiles; None for every sport."""
 
     athlete_id: int
     zoom: int
@@ -37,7 +37,7 @@ def tile_page(
 
 
 def tiles_by_place(page: Page) -> dict[str, Values]:
-    """By column and row (`8717/5700`) the first visit of each tile, and how many activities came through."""
+    """By column and row (`8717/5700`) the first visit of each tile, and how many activities passed through it."""
     names = ("activity_id", "start_date_local", "activities")
     return {f"{row['x']}/{row['y']}": {name: row[name] for name in names} for row in page.rows.values()}
 
@@ -59,9 +59,9 @@ def tiles_as_geojson(page: Page, zoom: int) -> dict[str, Any]:
 def page_outside(
     connection: Connection, choice: TileChoice, zones: Sequence[PrivacyZone], *, limit: int, after: Cursor | None = None
 ) -> Page:
-    """A page without tiles that may have a part in a privacy zone, which can have fewer than `limit`.
+    """A page without tiles that may touch a privacy zone; it can have fewer than `limit`.
 
-    Its cursor is that of a tile that is shown, since a cursor can be read.
+    Its cursor is that of a shown tile, since a cursor can be read.
     """
     while True:
         page = tile_page(connection, choice, limit=limit, after=after)
@@ -79,7 +79,7 @@ def page_outside(
 
 
 def explored_tiles(connection: Connection, choice: TileChoice) -> Explored:
-    """What all tiles come to: how many, the largest square, the largest cluster."""
+    """The totals of all tiles: their number, the largest square, the largest cluster."""
     return explored([(row["x"], row["y"]) for row in rows_of(connection, "explorer_places", choice.asked)], choice.zoom)
 
 
@@ -95,14 +95,14 @@ def tiles_added(connection: Connection, choice: TileChoice, limit: int, after: C
 
 @dataclass(frozen=True, slots=True)
 class ActivityWay:
-    """What an activity's way says: its route and how often that was taken, None: it is on none; tiles that it added, by zoom."""
+    """The way of an activity: its route and how often it was taken (None if on no route); tiles that it added, by zoom."""
 
     route: Values | None
     tiles_added: Mapping[int, int]
 
 
 def way_of(connection: Connection, activity_id: int) -> ActivityWay:
-    """The route of an activity, and how many tiles it was the first in."""
+    """The route of an activity, and how many tiles it was the first to visit."""
     rows = rows_of(connection, "way_of_activity", {"id": activity_id})
     routes = rows_of(connection, "route", {"athlete_id": None, "id": activity_id})
     return ActivityWay(next(iter(routes), None), {row["zoom"]: row["tiles"] for row in rows})

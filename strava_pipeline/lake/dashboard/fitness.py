@@ -1,6 +1,6 @@
-"""Fitness as the dashboard shows it: load by day, the best power and pace of a period beside all, and time in zones.
+"""Fitness for the dashboard: load by day, the best power and pace of a period next to all time, and time in zones.
 
-Load and bests come out of the published warehouse, time in zones out of the Parquet that was computed from tracks.
+Load and bests come from the published warehouse, time in zones from the Parquet that was computed from tracks.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ class LoadSeries:
 
 
 def load_series(connection: Connection, athlete_id: int, period: Period) -> LoadSeries | None:
-    """Load, fitness, fatigue and form day by day; None: there was no load until the end of the period."""
+    """Load, fitness, fatigue and form day by day; None if there was no load until the end of the period."""
     days = load_days(connection, athlete_id, period.first, period.until)
     names = ("on_day", "load", "methods", "fitness", "fatigue", "form")
     return LoadSeries(*([getattr(day, name) for day in days] for name in names)) if days else None
@@ -48,8 +48,8 @@ def load_series(connection: Connection, athlete_id: int, period: Period) -> Load
 class Best:
     """The best of a window: watts or seconds, the activity that holds it, and its local day.
 
-    `told_by`, `measured_by`, `at_most`: as in `records`.
-    `watts_per_kg`: by the weight that held on that day; None where none is known, and of seconds.
+    `told_by`, `measured_by`, `at_most`: as in `records`. `watts_per_kg`: by the weight on that day; None if unknown,
+    and for seconds.
     """
 
     value: float
@@ -63,7 +63,7 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window of a curve, seconds or metres wide: the best of the period (None: it has none) and of all years."""
+    """A window of a curve, seconds or metres wide: the best of the period (or None) and of all years."""
 
     of_period: Best | None
     of_all: Best
@@ -82,14 +82,14 @@ def best_curves(
 
 
 def _best(held: dict[str, Any]) -> Best:
-    """`rank`: the least is best."""
+    """`rank`: the smallest is best."""
     return Best(value=abs(held.pop("rank")), **{**held, "measured_by": held["measured_by"] or None})
 
 
 def time_in_zones(
     connection: Connection, lake: Lake, athlete_id: int, period: Period, sport_group: str
 ) -> dict[str, dict[str, dict[int, float]]]:
-    """Of a group, seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones that held then."""
+    """For a group, seconds by measure (`watts`, `heartrate`), month (2026-10) and zone (from 1), by the zones valid then."""
     # a year before the first partition, or after the last, has no folder of its own
     years = range(period.first.year, period.until.year + 1)
     files = measured_files(lake, VALUE_SECONDS, years) or measured_files(lake, VALUE_SECONDS)
@@ -103,7 +103,7 @@ def time_in_zones(
 
 @dataclass(frozen=True, slots=True)
 class ZoneBounds:
-    """A zone since the local day `since`: the least value of it, and the first of the next one (None: the highest), W or bpm."""
+    """A zone since the local day `since`: its lower bound, and the next zone's (None for the highest zone), W or bpm."""
 
     from_value: float
     below_value: float | None
@@ -111,7 +111,7 @@ class ZoneBounds:
 
 
 def zone_bounds(connection: Connection, on_day: date, sport_group: str) -> dict[str, dict[int, ZoneBounds]]:
-    """The zones of a group of sports that held on a day, by measure and number."""
+    """The zones of a group of sports that were valid on a day, by measure and number."""
     found: dict[str, dict[int, ZoneBounds]] = {}
     for row in rows_of(connection, "zone_bounds", {"on_day": on_day, "sport_group": sport_group}):
         measure, zone = row.pop("measure"), row.pop("zone")
@@ -121,7 +121,7 @@ def zone_bounds(connection: Connection, on_day: date, sport_group: str) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class ZoneTime:
-    """A zone over a span of days, or in an activity: its bounds (None: it was one before), seconds, and its share, up to 1."""
+    """A zone over a span of days, or in an activity: its bounds (None for an earlier zone), seconds, and its share, up to 1."""
 
     zone: int
     bounds: ZoneBounds | None
@@ -130,7 +130,7 @@ class ZoneTime:
 
 
 def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> dict[int, ZoneTime]:
-    """The zones of a measure that hold, or in which there was time (s), from the lowest one up."""
+    """The zones of a measure that are valid or have time (s), from the lowest one up."""
     total = sum(held.values()) or 1.0
     return {
         zone: ZoneTime(zone, bounds.get(zone), held.get(zone, 0.0), held.get(zone, 0.0) / total)
@@ -140,11 +140,12 @@ def zone_times(bounds: Mapping[int, ZoneBounds], held: Mapping[int, float]) -> d
 
 @dataclass(frozen=True, slots=True)
 class PeriodFitness:
-    """A period's load; of a group curves by measure and width, and seconds in zones by measure, month and zone.
+    """A period's load; for a group, curves by measure and width, and seconds in zones by measure, month and zone.
 
-    `load_methods`: of each group and method how many `activities` go by it, and what the newest went by, as in `activity_load`.
-    `sport_groups`: those with a track, most of the period first. `track_years`: of which all curves are. `zone_bounds`: the zones
-    at the end of the period. Seconds are by those of a day. `has_earlier`: there is an activity in a year before.
+    `load_methods`: for each group and method its number of `activities`, and the newest one's basis, as in
+    `activity_load`. `sport_groups`: those with a track, most of the period first. `track_years`: the years of all
+    curves. `zone_bounds`: the zones at the end of the period. Seconds are by the zones of their day. `has_earlier`: an
+    activity exists in an earlier year.
     """
 
     first_on: date
@@ -160,7 +161,7 @@ class PeriodFitness:
     has_earlier: bool
 
     def zone_times(self, measure: str) -> list[ZoneTime]:
-        """The zones of a measure that hold, or in which there was time, from the lowest one up."""
+        """The zones of a measure that are valid or have time, from the lowest one up."""
         held = Counter[int]()
         for month in self.zones[measure].values():
             held.update(month)
@@ -170,7 +171,7 @@ class PeriodFitness:
 def fitness_of(
     connection: Connection, lake: Lake, athlete: Athlete, number: int, today: date, sport_group: str | None = None
 ) -> PeriodFitness | None:
-    """The fitness of the local year `number`; None: it is before the first activity, or has not begun.
+    """The fitness of the local year `number`, or None if it is before the first activity, or has not begun.
 
     `sport_group`: of curves and zones; None: the one with most tracks of the year, or else of all.
     """
@@ -184,7 +185,7 @@ def fitness_of(
 def recent_fitness(
     connection: Connection, lake: Lake, athlete: Athlete, days: int, today: date, sport_group: str | None = None
 ) -> PeriodFitness:
-    """The fitness of the last `days` days, up to today, or to tomorrow where the last activity is of that day."""
+    """The fitness of the last `days` days, up to today, or up to tomorrow if the last activity is dated tomorrow."""
     known = insight_sources(connection, athlete, today).years
     until = max([today, *(last for _, last in known.values() if last <= latest_day(today))])
     period = Period(until - timedelta(days=days - 1), until)

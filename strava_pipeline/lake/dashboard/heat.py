@@ -1,6 +1,6 @@
-"""The heat map: how many activities came through each tile of the map, as the Parquet beside the warehouse has it.
+"""The heat map: how many activities passed through each tile of the map, from the Parquet next to the warehouse.
 
-Tiles of several sizes were counted when tracks were measured; here those of one size are read. These are positions: they are for
+Tiles of several sizes were counted when tracks were measured; here those of one size are read. Contains positions, for
 the athlete's own screen.
 """
 
@@ -35,7 +35,7 @@ EARTH = Box(-180.0, -90.0, 180.0, 90.0)
 class HeatMap:
     """Tiles of a map: `cells` are (x, y, activities), tiles of `zoom`, those with most activities first.
 
-    `next`: the cursor of the quieter ones that were not asked for; None: there are none.
+    `next`: the cursor of the quieter ones that were left out, or None.
     """
 
     zoom: int
@@ -60,15 +60,15 @@ def heat_map(
     limit: int = MOST_CELLS,
     after: Cursor | None = None,
 ) -> HeatMap:
-    """Where the athlete went most.
+    """The tiles where the athlete went most.
 
     Args:
-        year: a local year; None: all.
-        sport_group: None: every sport.
+        year: a local year, or None for all.
+        sport_group: None for every sport.
         box: only cells in it.
-        zoom: the tiles are of this one, or the next finer one that was counted: 10 to 20 in twos, and 21.
-        limit: how many tiles.
-        after: `next` of the tiles before these.
+        zoom: of the tiles, or the next finer zoom that was counted: 10 to 20 in twos, and 21.
+        limit: the maximum number of tiles.
+        after: `next` of the page before.
     """
     level = min((each for each in TILE_ZOOMS if each >= zoom), default=CELL_ZOOM)
     table = HEAT_CELLS if level == CELL_ZOOM else HEAT_TILES
@@ -92,7 +92,7 @@ def heat_map(
 
 @dataclass(frozen=True, slots=True)
 class HeatChoices:
-    """What a heat map can be of: local years, the newest first, and groups of sports."""
+    """The choices for a heat map: local years, the newest first, and groups of sports."""
 
     years: list[int]
     sport_groups: list[str]

@@ -1,6 +1,6 @@
-"""The heat map close up: the tracks through a part of the map as lines, those of the newest activities.
+"""The heat map in detail: the newest activities' tracks through a part of the map, as lines.
 
-Which activities came through it is known by their cells; only these tracks are read. These are positions: they are for the
+The activities' cells show which of them passed through it; only these tracks are read. Contains positions, for the
 athlete's own screen.
 """
 
@@ -26,7 +26,7 @@ _MISSING, _PAUSE = 10, 60  # points without a position; seconds
 
 @dataclass(frozen=True, slots=True)
 class HeatLines:
-    """Lines by activity. Each is a list of columns and rows of tiles, in turn. `is_whole`: no activity is left out."""
+    """Lines by activity. Each alternates columns and rows of tiles. `is_whole`: no activity was left out."""
 
     lines: Mapping[int, Sequence[Sequence[int]]]
     is_whole: bool
@@ -46,8 +46,8 @@ def heat_lines(
 
     Args:
         zoom: of the tiles; eight more than that of a map whose pixels they are.
-        year: a local year; None: all.
-        sport_group: None: every sport.
+        year: a local year, or None for all.
+        sport_group: None for every sport.
     """
     (left, top), (right, bottom) = tile_of(box.north, box.west, CELL_ZOOM), tile_of(box.south, box.east, CELL_ZOOM)
     asked = {
@@ -75,7 +75,7 @@ def heat_lines(
 
 
 def _stretches(connection: Connection, files: list[str], asked: Values) -> list[Values]:
-    """The rows of all files that can be read: a damaged track is made again by the next run."""
+    """The rows of all readable files: a damaged track is made again by the next run."""
     if not files:
         return []
     try:

@@ -1,4 +1,4 @@
-"""The part of the map where the athlete is most, of which one wants the streets: a position, for the athlete's own screen."""
+"""The part of the map where most tracks are, for which streets are useful. Contains positions, for the athlete's own screen."""
 
 from dataclasses import dataclass
 from math import ceil, cos, floor, radians
@@ -16,7 +16,7 @@ _DENSE_MB_A_KM2 = 9.8 / (9.1 * 7.8)  # reported of Nagoya: 0.10° × 0.07° at 3
 
 @dataclass(frozen=True, slots=True)
 class HomeBox:
-    """West, south, east, north in tenths of a degree, rounded outwards, so that the box says less of where one lives."""
+    """West, south, east, north in tenths of a degree, rounded outwards, so that the box reveals less of the home's place."""
 
     west: float
     south: float
@@ -25,7 +25,7 @@ class HomeBox:
 
     @property
     def text(self) -> str:
-        """As commands take it: `16.1,48.0,16.7,48.4`."""
+        """The box as commands take it: `16.1,48.0,16.7,48.4`."""
         return f"{self.west:.1f},{self.south:.1f},{self.east:.1f},{self.north:.1f}"
 
     @property
@@ -36,13 +36,13 @@ class HomeBox:
 
     @property
     def most_megabytes(self) -> float:
-        """What a region of this size has where all of it is as dense as a large city. Countryside has a small part of it."""
+        """The size in MB of a region of this area if all of it is as dense as a large city. Countryside needs much less."""
         wide, high = self.km
         return wide * high * _DENSE_MB_A_KM2
 
 
 def home_box(connection: Connection, lake: Lake, athlete_id: int) -> HomeBox | None:
-    """Where most of the athlete's tracks are; None: there is none yet."""
+    """The part of the map with most of the athlete's tracks, or None if there is none yet."""
     files = measured_files(lake, HEAT_TILES)
     asked = {"files": files, "athlete_id": athlete_id, "zoom": _ZOOM, "side": 2 ** (_ZOOM - _SQUARE_ZOOM)}
     for row in rows_of(connection, "home_tiles", asked) if files else []:

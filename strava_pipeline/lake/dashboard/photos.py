@@ -7,7 +7,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import is_stored, peeked_bytes
 from strava_pipeline.lake.paths import Lake
 
-MOST_BYTES = 50_000_000  # of a picture: a camera's largest JPEG has half of it
+MOST_BYTES = 50_000_000  # bytes of a picture: a camera's largest JPEG has half of it
 _HEAD = 12  # bytes that say what a file is
 _BEGINNINGS = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -18,7 +18,9 @@ _BEGINNINGS = {
 
 
 def picture(connection: Connection, lake: Lake, activity_id: int, digest: str) -> tuple[str, bytes] | None:
-    """The media type, by content, and the bytes of a picture of an activity; None: it has none of this hash that can be shown."""
+    """The media type, by content, and the bytes of a picture of an activity, or None if it has no displayable one of
+    this hash.
+    """
     photos = {row["sha256"] for row in rows_of(connection, "photos_of_activity", {"id": activity_id})}
     body = peeked_bytes(lake, digest, MOST_BYTES) if digest in photos else None
     kind = media_type(body) if body is not None else None
@@ -37,7 +39,7 @@ def photos_on_disk(connection: Connection, lake: Lake, activity_id: int) -> dict
 
 
 def media_type(body: bytes) -> str | None:
-    """What a picture is by its first bytes (WHATWG's MIME Sniffing, 6.1); None: none that every browser shows."""
+    """The media type of a picture by its first bytes (WHATWG's MIME Sniffing, 6.1), or None if not every browser shows it."""
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for begins, kind in _BEGINNINGS.items() if body.startswith(begins)), None)
@@ -45,9 +47,9 @@ def media_type(body: bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class YearPhotos:
-    """Pictures of a year's activities that browsers can show, the newest first, by the hash of their bytes.
+    """Displayable pictures of a year's activities, the newest first, by the hash of their bytes.
 
-    Of the activity `activity_id`, `title`, `start_date_local`. `left`: how many more are on disk.
+    Each has its activity's `activity_id`, `title`, `start_date_local`. `left`: how many more are on disk.
     """
 
     photos: dict[str, Values]
@@ -55,7 +57,7 @@ class YearPhotos:
 
 
 def photos_of_year(connection: Connection, lake: Lake, athlete_id: int, year: int, *, most: int = 24) -> YearPhotos:
-    """The newest pictures of a local year, `most` of them at most: each is looked into, for what it is."""
+    """The newest pictures of a local year, at most `most`, because each file is opened to find its type."""
     rows = rows_of(connection, "photos_of_year", {"athlete_id": athlete_id, "year": year, "most": most})
     heads = {row["sha256"]: peeked_bytes(lake, row["sha256"], _HEAD, whole=False) for row in rows}
     shown: dict[str, Values] = {

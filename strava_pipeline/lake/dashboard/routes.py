@@ -1,4 +1,4 @@
-"""Routes as the dashboard shows them: which were taken most, and what was done on one of them."""
+"""Routes for the dashboard: the most used ones, and the activities on one of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_VARIANTS = 20
 def route_page(
     connection: Connection, athlete_id: int, *, sport_group: str | None = None, limit: int, after: Cursor | None = None
 ) -> Page:
-    """A page of the routes that were taken twice or more, the most taken first; `place`: where the first one began."""
+    """A page of the routes that were taken at least twice, the most taken first; `place`: where the first one began."""
     asked = {"athlete_id": athlete_id, "sport_group": sport_group}
     return sorted_page(connection, "routes_page", asked, ("activities", "route_id"), limit, after)
 
@@ -36,7 +36,7 @@ class Route:
 
 
 def find_route(connection: Connection, athlete_id: int, activity_id: int) -> Route | None:
-    """The route that an activity is on; None: it is on none, or there is no such activity."""
+    """The route of an activity, or None if it is on no route or doesn't exist."""
     rows = rows_of(connection, "route", {"athlete_id": athlete_id, "id": activity_id})
     if not rows:
         return None
@@ -45,5 +45,5 @@ def find_route(connection: Connection, athlete_id: int, activity_id: int) -> Rou
 
 
 def route_activities(connection: Connection, route_id: int, *, limit: int, after: Cursor | None = None) -> Page:
-    """A page of what was done on a route, the newest first, in metres, seconds and m/s."""
+    """A page of the activities on a route, the newest first, in metres, seconds and m/s."""
     return sorted_page(connection, "route_activities", {"id": route_id}, ("moment", "activity_id"), limit, after)

@@ -1,4 +1,4 @@
-"""Rows of a statement as values by column, pages of rows, and files of rows: what every module of this folder needs."""
+"""Rows of a statement as values by column, pages of rows, and files of rows: shared by every module of this folder."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def parts_with_content(connection: Connection) -> frozenset[str]:
 
 
 def with_json(table: Table, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with what their JSON columns say in place of its text."""
+    """The rows with JSON columns parsed."""
     names = {column.name for column in table.columns if column.kind is Kind.JSON}
     return [
         {name: _read(value) if name in names and value is not None else value for name, value in row.items()}
@@ -69,11 +69,11 @@ def measured_files(lake: Lake, table: Table, years: Iterable[int] | None = None)
 
 
 class CursorError(ValueError):
-    """A text is no cursor that a page gave."""
+    """A text isn't a cursor that a page gave."""
 
 
 def packed(content: bytes) -> str:
-    """The content of a cursor as a text for addresses, behind a checksum."""
+    """The content of a cursor as a text for addresses, after a checksum."""
     return base64.urlsafe_b64encode(_checksum(content) + content).decode().rstrip("=")
 
 
@@ -95,14 +95,14 @@ def _checksum(content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last row of a page, which the next one begins behind: a whole number by which rows are sorted, and an id."""
+    """The last row of a page, after which the next page begins: the whole number by which rows are sorted, and an id."""
 
     place: int
     id: int
 
     @property
     def text(self) -> str:
-        """The cursor as whoever asks for the next page gives it back; the form may change between versions."""
+        """The cursor as text for the next request; its form may change between versions."""
         return packed(f"{self.place}:{self.id}".encode())
 
     @classmethod

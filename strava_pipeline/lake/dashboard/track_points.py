@@ -1,4 +1,4 @@
-"""The points of an activity's track as a screen shows them: few enough to draw, with its pauses as gaps."""
+"""The points of an activity's track for a screen: few enough to draw, with its pauses as gaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class TrackPoints:
         recorded: how many points the track has.
         columns: by name a value for each of at most MOST_POINTS places: `time` (seconds since the first point), `distance` (m),
             `latitude`, `longitude` (degrees), `altitude` (m), `speed` (m/s), `heartrate` (bpm), `cadence`, `watts` (W),
-            `temperature` (°C). Where recorded points are joined, it is the mean, and the first position. None: not recorded;
+            `temperature` (°C). Joined points have the mean, and the first position. None: not recorded;
             in a gap every column has None. A column without any value is left out.
     """
 
@@ -51,7 +51,7 @@ class TrackPoints:
 
 
 def track_points(connection: Connection, lake: Lake, found: FoundActivity) -> TrackPoints | None:
-    """The track of an activity; None: there is none that can be read."""
+    """The track of an activity, or None if none can be read."""
     path = track_path(lake, found.year, found.id)
     try:
         return thinned(connection, path) if path.exists() else None
@@ -62,7 +62,7 @@ def track_points(connection: Connection, lake: Lake, found: FoundActivity) -> Tr
 
 
 def thinned(connection: Connection, path: Path) -> TrackPoints | None:
-    """The points in a file of one activity, joined to at most MOST_POINTS, gaps included; None: there is no point."""
+    """The points in a file of one activity, joined to at most MOST_POINTS, gaps included; None without a point."""
     whole = "SELECT count(*), timezone('UTC', min(recorded_at)) FROM read_parquet($path, hive_partitioning = false)"
     ((recorded, begins_at),) = connection.execute(whole, {"path": str(path)}).fetchall()
     asked = {"path": str(path), "most": MOST_POINTS, "most_gaps": _MOST_GAPS, "holds": HOLDS, "long": LONG}

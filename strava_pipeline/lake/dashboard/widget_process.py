@@ -1,7 +1,8 @@
-"""One query of a widget, in a process of its own: it comes by standard input, its rows go to standard output, both as JSON.
+"""One query of a widget, in a process of its own: it reads the query from standard input and writes the rows to
+standard output as JSON.
 
-In the dashboard's own process it could not be bounded (docs/adr/0095); here the kernel ends it. Little beside DuckDB is imported:
-each query starts such a process.
+In the dashboard's own process a query could not be limited (docs/adr/0095); here the kernel ends it. Few modules
+besides DuckDB are imported, because each query starts such a process.
 """
 
 import json
@@ -64,7 +65,7 @@ def _answer(snapshot: str, statement: str, seconds: float) -> dict[str, Any]:
 
 
 def _bound(seconds: float) -> None:
-    """From here on the process computes for some seconds, gets no more memory than ADDRESSES, and writes no file."""
+    """Limit the process, from here on, to some seconds of CPU time and ADDRESSES more of memory; forbid writing files."""
     for kind, most in (
         (resource.RLIMIT_AS, _addresses() + ADDRESSES),
         (resource.RLIMIT_FSIZE, 0),
@@ -76,7 +77,9 @@ def _bound(seconds: float) -> None:
 
 
 def _addresses() -> int:
-    """Bytes that this process has by now; 0 where the system doesn't say: those don't bound them either."""
+    """The size in bytes of this process's address space; 0 if the system doesn't tell, in which case it doesn't limit
+    it either.
+    """
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:

@@ -24,19 +24,19 @@ _ENDED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 
 
 class UnansweredError(WidgetError):
-    """The query may have rows at another time."""
+    """The query failed now but may succeed at another time."""
 
 
 @dataclass(frozen=True, slots=True)
 class WidgetFiles:
-    """Widgets by name, in the order of their files. `faults`: by the name of a file why it is none, for a person."""
+    """Widgets by name, in the order of their files. `faults`: by the name of a file why it can't be a widget, for a person."""
 
     widgets: Mapping[str, Widget]
     faults: Mapping[str, str]
 
 
 def widget_files(lake: Lake) -> WidgetFiles:
-    """What lies in the folder, without an editor's files, whose names begin with a dot."""
+    """The widgets in the folder, without editors' files, whose names begin with a dot."""
     widgets: dict[str, Widget] = {}
     faults: dict[str, str] = {}
     names = sorted(name for name in _names(lake.widgets) if name.endswith(".sql") and not name.startswith("."))
@@ -54,7 +54,7 @@ def widget_files(lake: Lake) -> WidgetFiles:
 def _names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
-    except OSError:  # there is none, or it is no folder
+    except OSError:  # missing, or not a folder
         return []
 
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> Widget:
 
 
 def drawn_widget(lake: Lake, widget: Widget) -> Drawn:
-    """A widget as it is shown, with what is wrong with it. Raises UnansweredError, NothingPublishedError."""
+    """A widget as shown, or its error. Raises UnansweredError, NothingPublishedError."""
     try:
         return drawn(widget, widget_rows(lake, widget, SECONDS))
     except UnansweredError:
@@ -94,7 +94,7 @@ def drawn_widget(lake: Lake, widget: Widget) -> Drawn:
 
 
 def widget_rows(lake: Lake, widget: Widget, seconds: float) -> WidgetRows:
-    """The rows of a widget's query on the published snapshot, after so many seconds of computing at most.
+    """The rows of a widget's query on the published snapshot, within `seconds` of computing.
 
     Raises WidgetError, NothingPublishedError.
     """

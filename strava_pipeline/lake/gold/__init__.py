@@ -1,1 +1,1 @@
-"""The warehouse: its file, what is merged into it, what follows from it, and how it is published."""
+"""The warehouse: its file, merging into it, derived tables, and publishing."""

@@ -1,8 +1,8 @@
-"""`activity_list`, `activity_bests` and `activity_load`, which pages read, and `near_towns`, which names places: each publish's.
+"""The tables for pages that each publish fills: `activity_list`, `activity_bests`, `activity_load`, and `near_towns`.
 
-A note says of which state the rows are. They are read often, and a publish writes them once: a page that read the view
-`activities` would take more time to plan than to read, and one that compares bests would find those of all activities again.
-Towns are looked up once for each place where activities begin, to 0.01°.
+A note records the state that the rows belong to. They are read often, and a publish writes them once: a page that read
+the view `activities` would take more time to plan than to read, and one that compares bests would find those of all
+activities again. Towns are looked up once for each place where activities begin, to 0.01°.
 """
 
 import hashlib
@@ -22,7 +22,9 @@ _TOWNS = "towns"  # which file of towns the names are of
 
 
 def sync_list(connection: Connection) -> bool:
-    """Let the tables hold what the warehouse holds; returns whether they did not. After everything else that a publish fills."""
+    """Update the tables from the warehouse; returns whether they were outdated. Runs after everything else that a
+    publish fills.
+    """
     if is_list_current(connection):
         return False
     with transaction(connection):
@@ -39,14 +41,14 @@ def is_list_current(connection: Connection) -> bool:
 
 
 def _state(connection: Connection) -> str:
-    """A hash of everything that the rows follow from."""
+    """A hash of everything that the rows depend on."""
     measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != LIST_NOTE)
     inputs = (revision(connection), views_version(), _statements(), _towns_digest(), measured)
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 
 def _statements() -> tuple[str, ...]:
-    """Loads follow from bests."""
+    """Loads depend on bests."""
     return list_statement(), bests_statement(), load_statement()
 
 
@@ -56,7 +58,7 @@ def _towns_digest() -> str:
 
 
 def _name_places(connection: Connection) -> None:
-    """Give each place where an activity begins its town, and forget the other places. The file of towns takes 10 ms to read."""
+    """Give each place where an activity begins its town, and delete other places. The file of towns takes 10 ms to read."""
     if notes(connection, _TOWNS).get(_TOWNS) != _towns_digest():
         connection.execute(f"DELETE FROM {NEAR_TOWNS.name}")
         note(connection, _TOWNS, _towns_digest())

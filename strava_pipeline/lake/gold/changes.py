@@ -1,4 +1,4 @@
-"""The table `proposed_changes`: the states of changes with this warehouse's data. What follows is core/changes/states.py's."""
+"""The table `proposed_changes`: the states of changes given this warehouse's data. The rules are core/changes/states.py's."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from strava_pipeline.lake.sql import sql
 def write_states(
     connection: Connection, lake: Lake, states: Mapping[str, ChangeState], due: Collection[str], athlete_id: int | None
 ) -> int:
-    """Bring the table up to date, within the caller's transaction; how many rows changed.
+    """Bring the table up to date, within the caller's transaction; returns how many rows changed.
 
     Args:
         due: the ids of the changes that the data call for.
@@ -79,24 +79,25 @@ def state_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
 
 @dataclass(frozen=True, slots=True)
 class Landings:
-    """The numbers of what landed last.
+    """The newest landing numbers.
 
     Args:
-        listed: by provider, of its listings; what came of single activities says nothing of others.
-        activities: by provider and the activity's id there, of what came of that activity alone, such as after a webhook.
+        listed: by provider, of its listings; a listing of single activities says nothing of others.
+        activities: by provider and the activity's id there, of answers about that activity alone, such as after a
+            webhook.
     """
 
     listed: Mapping[str, int]
     activities: Mapping[tuple[str, str], int]
 
     def newest(self, change: Change) -> int:
-        """The number of the newest data that can say something about the change's place."""
+        """The number of the newest data about the change's place."""
         alone = self.activities.get((change.provider, change.source_id or ""), 0)
         return max(self.listed.get(change.provider, 0), alone)
 
 
 def newest_landings(lake: Lake) -> Landings:
-    """What landed last of each provider, and of single activities. Manifests are read, no pages."""
+    """The newest landings of each provider, and of single activities. Manifests are read, no pages."""
     listed: dict[str, int] = {}
     activities: dict[tuple[str, str], int] = {}
     for source in lake.listed_sources:

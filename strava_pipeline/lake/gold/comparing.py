@@ -1,15 +1,15 @@
-"""Whether two published warehouses have the same rows."""
+"""A comparison of two published warehouses by their rows."""
 
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
-_OWN = ("lake_meta",)  # notes of which runs made it
+_OWN = ("lake_meta",)  # notes about the runs that made it
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY table_name"
 
 
 def differing_tables(one: Lake, other: Lake) -> list[str]:
-    """The tables whose rows are not the same in any order, apart from when they were written."""
+    """The tables whose rows differ, in any order, apart from when they were written."""
     with snapshot(one) as first, snapshot(other) as second:
         contents, others = _contents(first), _contents(second)
     return sorted(name for name in contents.keys() | others.keys() if contents.get(name) != others.get(name))

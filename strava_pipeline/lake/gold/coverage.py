@@ -1,8 +1,8 @@
-"""How far listings and gold reach: years that are behind, years that whole listings cover, what a listing changes.
+"""How far listings and gold reach: years that are behind, years that whole listings cover, the changes of a listing.
 
-For plans, estimates and dry runs; reads only. An interrupted run, or one that met a limit, leaves years behind, and the next
-daily run covers them too. What a run would do is computed in operations/planning.py. A listing that is not whole proves no
-deletion, and a whole one none of what came to gold after it began.
+For plans, estimates and dry runs; reads only. An interrupted run, or one that met a limit, leaves years behind, and the
+next daily run covers them too. What a run would do is computed in operations/planning.py. An incomplete listing proves
+no deletion, and a complete one proves nothing about activities that came to gold after it began.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ _SEEN: dict[str, Any] = {**_LISTED, "gear_id": pl.String, "sport_type": pl.Strin
 def years_behind(lake: Lake, years: YearRange, *, but: str = "") -> set[int]:
     """The years with unmerged pages of listings, new activities without a detail, or deletions that no run has judged.
 
-    `but`: a listing of which gold has all.
+    `but`: a listing that gold has completely.
     """
 
     def known_in_gold(connection: Connection) -> tuple[dict[int, dict[str, int]], set[int]]:
@@ -78,8 +78,8 @@ def first_pull_ended_at(lake: Lake) -> datetime | None:
 class Differences:
     """Ids by what a merge would do with them. `edited`: those of `changed` whose detail would be fetched again.
 
-    `listed`: the start (bare UTC) of each of the listing's activities in the years; `gear`: the gear they name; `sports`:
-    the sport of each. `deleted` None: the listing is incomplete.
+    `listed`: the start (bare UTC) of each of the listing's activities in the years; `gear`: the gear they name;
+    `sports`: the sport of each. `deleted` None: the listing is incomplete.
     """
 
     listed: dict[int, datetime | None]
@@ -91,13 +91,13 @@ class Differences:
     sports: dict[int, str | None] = field(default_factory=dict)
 
     def of_sports(self, ids: Collection[int], sports: Collection[str] | None) -> frozenset[int]:
-        """Those of `ids` that were listed with one of `sports`; None: all."""
+        """Those of `ids` that were listed with one of `sports`; None for all."""
         return frozenset(ids if sports is None else (one for one in ids if self.sports.get(one) in sports))
 
 
 @dataclass(frozen=True, slots=True)
 class ListingAtHand:
-    """A year's listing that a run would resume; `changes`: what it would change, where it is complete."""
+    """A year's listing that a run would resume; `changes`: the changes that it would make, if complete."""
 
     listing: Listing
     changes: Differences | None
@@ -111,7 +111,7 @@ def year_plans(
     now: datetime,
     sports: frozenset[str] | None = None,
 ) -> list[YearPlan]:
-    """What is known of the chosen years, the newest first. `sports`: whose details are due."""
+    """The plans of the chosen years, the newest first. `sports`: whose details are due."""
     held: dict[int, int] = {}
     merged: dict[int, dict[str, int]] = {}
     due: dict[int, set[int]] = defaultdict(set)
@@ -159,7 +159,7 @@ def _is_covered(year: int, whole: Iterable[Manifest], now: datetime) -> bool:
 
 
 def _span(manifest: Manifest) -> tuple[datetime, datetime]:
-    """The stretch that a whole listing covers."""
+    """The span that a whole listing covers."""
     after, before = (
         None if at is None else datetime.fromtimestamp(at, UTC)
         for at in (manifest.window.after, manifest.window.before)
@@ -168,20 +168,20 @@ def _span(manifest: Manifest) -> tuple[datetime, datetime]:
 
 
 def differences(lake: Lake, listing: Listing, years: Collection[int], within: YearRange) -> Differences:
-    """What the listing, as far as it got, would change in gold's `years`."""
+    """The changes that the listing, as far as it got, would make in gold's `years`."""
     listed = _listed(listing, years, within)
     return compare_frames(listed, _held(lake, listed["id"].to_list(), years), years, listing.manifest)
 
 
 def newest_row_at(connection: Connection) -> datetime | None:
-    """When (UTC) the newest row of Strava's was listed, by the clock of then."""
+    """When (UTC) Strava's newest row was listed, by the clock of then."""
     text = "SELECT max(ingestion_ts) FROM activities_all WHERE source = $source"
     ((at,),) = connection.execute(text, {"source": STRAVA}).fetchall()
     return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None
 
 
 def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> Differences:
-    """Compare listed and held activities by id; of one listed twice the newer row counts."""
+    """Compare listed and held activities by id; if one is listed twice, the newer row counts."""
     newest = listed.sort("ingestion_ts").unique("id", keep="last")
     met = newest.join(held, on="id", how="left", suffix="_held")
     is_new = pl.col("content_hash_held").is_null() | pl.col("is_deleted")
@@ -199,7 +199,7 @@ def compare_frames(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[i
 
 
 def _absent(listed: pl.DataFrame, held: pl.DataFrame, years: Collection[int], manifest: Manifest) -> pl.DataFrame:
-    """Held present activities of these years that the listing lacks where it proves absence, and that are older than it."""
+    """Held activities of these years, not deleted and older than the listing, that it lacks where it proves absence."""
     present = held.filter(
         ~pl.col("is_deleted")
         & pl.col("year").is_in(list(years))

@@ -1,7 +1,7 @@
-"""Marking what is gone from the source: `deleted_at` of every activity follows from bronze and decisions, at any time.
+"""Marking deleted activities: `deleted_at` of every activity is always derived from bronze and decisions.
 
-A listing that would mark more than a fifth of a year, and more than five rows, is more likely to be wrong than the athlete to
-have deleted that much: it marks nothing there until a person confirms it. No activity is ever removed.
+A listing that would mark more than a fifth of a year, and more than five rows, is more likely to be wrong than the
+athlete to have deleted that much: it marks nothing there until a person confirms it. No activity is ever removed.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 
-JUDGED = "judged:"  # + year: a note of what the marks of a year were last set from
+JUDGED = "judged:"  # + year: a note of the inputs of the year's last marks
 GONE = "gone:"  # + listing of events: a note of its judged deletions
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year
@@ -56,7 +56,7 @@ Missing = list[tuple[int, int, list[int]]]  # id, year, numbers of the proofs th
 
 
 class Confirmation(Decision):
-    """A person confirms what `listing` would mark in `year`: the athlete did delete that much."""
+    """A person confirms the deletions that `listing` would mark in `year`."""
 
     kind: ClassVar[str] = "shrinks"
     listing: str
@@ -75,7 +75,7 @@ class Shrink:
 
     @property
     def source(self) -> str:
-        """Whose listing it is."""
+        """The source of the listing."""
         return source_of_listing(self.listing)
 
 
@@ -86,7 +86,7 @@ def confirmation(shrink: Shrink, at: datetime, by: str) -> Confirmation:
 
 @dataclass(slots=True)
 class AbsenceReport(Numbers):
-    """What changed in the marks of some years. `held`: shrinks that wait for a person."""
+    """The changes in the marks of some years. `held`: shrinks that wait for a person."""
 
     deleted: int = 0
     restored: int = 0
@@ -160,7 +160,7 @@ def absence(connection: Connection, lake: Lake, years: Sequence[int], within: Ye
 
 
 def event_listings(known: Iterable[Listing]) -> Iterator[Listing]:
-    """The listings that hold a day's webhook events."""
+    """The listings that contain a day's webhook events."""
     return (listing for listing in known if listing.manifest.window.mode == "event")
 
 
@@ -170,7 +170,7 @@ def judged_deletions(connection: Connection) -> dict[str, set[int]]:
 
 
 def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
-    """Note which deletions were judged with `years`; those in other years wait for a run that covers them."""
+    """Record which deletions were judged with `years`; those in other years wait for a run that covers them."""
     judged = judged_deletions(connection)
     reported = {listing.name: {one.activity_id for one in listing.manifest.gone} for listing in event_listings(known)}
     new = {name: ids - judged.get(name, set()) for name, ids in reported.items()}
@@ -186,8 +186,9 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
 
 
 def doubtful_spans(lake: Lake, listing: Listing, within: YearRange) -> list[Span]:
-    """Where a complete listing proves nothing and lacks an activity that is in gold, or in another listing that gold has
-    yet to merge: to be asked for again. `within`: all partitions.
+    """The spans where a complete listing proves nothing and lacks an activity that gold or another, not yet merged listing has.
+
+    They are to be asked for again. `within`: all partitions.
     """
     spans = gaps(listing.manifest) if list(proven_spans(listing.manifest)) else []
     if not spans or not lake.working.exists():
@@ -217,8 +218,8 @@ def judge(
 ) -> tuple[dict[int, datetime], list[Shrink]]:
     """When each activity was found gone, by id; and the shrinks that are held back, one per year, of the newest listing.
 
-    `confirmed`: (listing, year) pairs. `present_in`: the activities seen in a year where a listing's proofs apply; a share is
-    measured against them.
+    `confirmed`: (listing, year) pairs. `present_in`: the activities seen in a year where a listing's proofs apply;
+    shares are measured against them.
     """
     verdicts: dict[int, datetime] = {}
     held: dict[int, tuple[Shrink, set[int]]] = {}
@@ -249,7 +250,7 @@ def _by_listing(missing: Missing, found: Sequence[Proof]) -> dict[str, dict[int,
 
 
 def _believed(gone: int, present: int) -> int:
-    """How many deletions of a day are marked before there are too many to believe events alone."""
+    """The maximum number of deletions in a day that events alone may mark."""
     return next(count - 1 for count in range(1, gone + 1) if is_suspicious(count, present))
 
 
@@ -259,7 +260,7 @@ def is_suspicious(missing: int, present: int) -> bool:
 
 
 def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRange) -> list[Listing]:
-    """The listings with pages that gold has not merged: another run is merging them, or another year's."""
+    """The listings with unmerged pages: another run is merging them, or they belong to another year's run."""
     merged = merged_pages(connection)
     return [listing for listing in known if unmerged_years(merged, listing, within)]
 
@@ -267,10 +268,10 @@ def _unmerged(connection: Connection, known: Sequence[Listing], within: YearRang
 def _without_seen(
     connection: Connection, missing: Missing, found: Sequence[Proof], unmerged: Iterable[Listing]
 ) -> Missing:
-    """`missing` without the activities that an unmerged listing shows, after the proof or with another start: they are judged
-    after its merge.
+    """`missing` without the activities that an unmerged listing shows, after the proof or with another start; they are
+    judged after its merge.
 
-    Activities that are marked already are not looked up: whatever shows them will be merged.
+    Activities that are already marked are not looked up: a later sighting restores them.
     """
     if not missing:
         return missing
@@ -346,7 +347,7 @@ def _confirmed(lake: Lake) -> set[tuple[str, int]]:
 
 
 def _digest(*parts: str) -> str:
-    """A hash of what the marks of a year follow from: its shards, proofs and confirmations."""
+    """A hash of everything that determines a year's marks: its shards, proofs and confirmations."""
     return hashlib.blake2b("".join(parts).encode(), digest_size=8).hexdigest()
 
 

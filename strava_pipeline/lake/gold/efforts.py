@@ -1,4 +1,4 @@
-"""The matched activities of some months with what each provider says of them, for comparing providers; working or published."""
+"""The matched activities of some months with each provider's rows, for comparing providers; working or published."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC
@@ -18,7 +18,7 @@ _OF_EFFORT = itemgetter(slice(6))  # the first columns of the statement
 
 
 def efforts(connection: Connection, months: Collection[str], accounts: Mapping[str, str | None]) -> Iterator[Effort]:
-    """The efforts that are compared, the newest first.
+    """The efforts to compare, the newest first.
 
     Args:
         months: the local ones of the starts, as 2026-10.
@@ -57,7 +57,7 @@ def _said(row: tuple[Any, ...], by_hand: Collection[str]) -> Said:
 
 
 def effort_facts(connection: Connection, lake: Lake, keys: Collection[str], alone: frozenset[Alone]) -> Facts:
-    """What changes may need to know of the efforts with these keys. `alone`: as `Facts` has it."""
+    """The facts that changes may need about the efforts with these keys. `alone`: as in `Facts`."""
     ids = [int(key) for key in keys]
     if not ids:
         return Facts(alone=alone)
@@ -68,7 +68,7 @@ def effort_facts(connection: Connection, lake: Lake, keys: Collection[str], alon
 
 
 def original_files(connection: Connection, lake: Lake, ids: Collection[int]) -> dict[str, OriginalFile]:
-    """The file on disk that a device wrote of each activity, the likeliest one, by the id as text."""
+    """The file on disk that a device wrote for each activity, the likeliest one, by the id as text."""
     files: dict[str, OriginalFile] = {}
     for key, sha256, name in connection.execute(sql("effort_files"), {"ids": list(ids)}).fetchall():
         if key not in files and is_stored(lake, sha256):

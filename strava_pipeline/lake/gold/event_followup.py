@@ -1,8 +1,8 @@
-"""What webhook events lead to: the details that are due, listings of a day each for what the details and deletions say, replays.
-A change at Strava that was read back leads to the same.
+"""Following webhook events: the details that are due, a listing per day for details and deletions, replays.
 
-Shards, deletions and rebuild read such a listing like any other. A detail is kept once, in its own place; the day's manifest
-refers to it. Who writes these listings holds the lock of the source's deliveries.
+A change at Strava that was read back is handled in the same way. Shards, deletions and rebuild read such a listing like
+any other. A detail is kept once, in its own place; the day's manifest refers to it. Writers of these listings hold the
+lock of the source's deliveries.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ _MOVING = {"fetched_at"}  # new with each answer
 
 @dataclass(frozen=True, slots=True)
 class ListedFields:
-    """Which fields listings show of an activity and which not: see core/activities.py."""
+    """The fields of an activity that listings show and lack: see core/activities.py."""
 
     without: tuple[str, ...] = SOMETIMES_LISTED
     also: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class ListedFields:
 
 @dataclass(frozen=True, slots=True)
 class DueActivity:
-    """An activity to fetch. `year`: its partition in gold, else the newest; `listed`: which fields listings show."""
+    """An activity to fetch. `year`: its partition in gold, else the newest; `listed`: the fields that listings show."""
 
     activity_id: int
     year: int
@@ -112,7 +112,7 @@ def details_on_disk(lake: Lake, ids: Mapping[int, object]) -> dict[int, AnswerFi
 
 
 def _facts(lake: Lake, ids: Mapping[int, object], years: YearRange) -> tuple[dict[int, _Fact], _Fact]:
-    """The facts by activity, and those of one that gold does not know."""
+    """The facts by activity, and those of an activity unknown to gold."""
     with reading(lake) as connection:
         rows = connection.execute(sql("facts_of_events"), {"source": STRAVA, "ids": list(ids)}).fetchall()
     facts: dict[int, _Fact] = {}
@@ -137,7 +137,7 @@ def note_sighting(
     years: YearRange,
     athlete_id: int | None,
 ) -> bool:
-    """Enter a detail on disk into the day's listing as a summary; False where it is entered already."""
+    """Enter a detail on disk into the day's listing as a summary; False if it is already there."""
     listing = _of_day(lake, at, athlete_id)
     file = os.path.relpath(detail, listing.folder)
     if any(page.file == file for page in listing.manifest.pages):
@@ -150,7 +150,7 @@ def note_sighting(
 
 
 def keep_read_back(lake: Lake, body: bytes, at: datetime, years: YearRange, athlete_id: int | None) -> None:
-    """Keep a detail that came (at `at`, UTC) after a change at Strava, as what an event leads to is kept."""
+    """Store a detail that came (at `at`, UTC) after a change at Strava, in the same way as after an event."""
     activity = parse_json(body)
     key = activity["id"]
     facts, of_new = _facts(lake, {key: None}, years)
@@ -191,7 +191,7 @@ def digest_of_events(lake: Lake) -> str:
 
 
 def _of_day(lake: Lake, at: datetime, athlete_id: int | None) -> Listing:
-    """The day's listing; a new one where none can be read."""
+    """The day's listing; a new one if none can be read."""
     for folder in sorted(lake.listings.glob(f"{_day(at)}T*-{_WINDOW.mode}")):
         with suppress(FileNotFoundError, ValidationError):
             return read_listing(folder, lake)
@@ -204,7 +204,7 @@ def _day(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity whose detail an answer changed, and the columns that differ."""
+    """An activity whose detail changed with an answer, and the columns that differ."""
 
     activity_id: int
     fields: list[str]
@@ -212,7 +212,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDetails:
-    """Details as published, by activity (without one: no columns), and which activities are deleted."""
+    """Published details by activity (no columns if it has none), and which activities are deleted."""
 
     details: dict[int, dict[str, Any]]
     deleted: frozenset[int]
@@ -228,7 +228,7 @@ class PublishedDetails:
         return found
 
     def followed_in(self, later: "PublishedDetails") -> list[int]:
-        """The activities that got another answer in between."""
+        """The activities that got a new answer in between."""
         return [
             key
             for key, before in self.details.items()
@@ -237,7 +237,9 @@ class PublishedDetails:
 
 
 def published_ids(lake: Lake, years: Sequence[int]) -> list[int]:
-    """The ids of present, published activities of the API in `years`, newest first. PipelineError where nothing is published."""
+    """The ids of published activities of the API in `years`, not deleted, newest first. Raises PipelineError if nothing
+    is published.
+    """
     snapshot_file(lake)
     with snapshot(lake) as connection:
         return [

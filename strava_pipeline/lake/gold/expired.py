@@ -1,6 +1,6 @@
-"""What of the warehouse expires: which activities came before a moment, and how they leave its tables.
+"""Expiry in the warehouse: which activities came before a moment, and how they leave its tables.
 
-What an import says of an expired activity is merged in its place. Bronze, shards and tracks are lake/retention.py's.
+An import's values of an expired activity are merged in its place. Bronze, shards and tracks are lake/retention.py's.
 """
 
 from collections.abc import Collection
@@ -27,27 +27,27 @@ TOLD_BY_API = ("activities_all", "activity_history", *DETAIL_TABLES, QUARANTINE.
 
 
 def landed_before(connection: Connection, until: datetime) -> set[int]:
-    """The activities of the limited source that gold knows from an answer that came before `until` (UTC)."""
+    """The activities of the limited source that gold has from an answer that came before `until` (UTC)."""
     values = {"source": LIMITED, "until": until}
     return {key for (key,) in connection.execute(sql("landed_before"), values).fetchall()}
 
 
 def held_years_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
-    """The local years of those of `ids` that gold holds by the limited source, by id."""
+    """The local years of those of `ids` that gold has from the limited source, by id."""
     return dict(connection.execute(_HELD, {"source": LIMITED, "ids": list(ids)}).fetchall())
 
 
 def told_by_others(connection: Connection, ids: Collection[int]) -> int:
-    """How many of `ids` an import or another service tells of, too: they stay, with what these say."""
+    """How many of `ids` an import or another service also has: they stay, with those values."""
     values = {"source": LIMITED, "ids": list(ids)}
     return int(connection.execute(sql("told_by_others"), values).fetchall()[0][0])
 
 
 def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], years: YearRange) -> list[int]:
-    """Take the rows of `ids` by the limited source out, within the caller's transaction, and merge what others say of them.
+    """Remove the limited source's rows of `ids`, within the caller's transaction, and merge the other sources' values.
 
-    Returns the partitions that held them, and those of imports' rows of the same activities, whose year may be another one.
-    Shards hold none of the former any more.
+    Returns the partitions that held them, and those of imports' rows of the same activities, whose year may be another
+    one. Shards no longer hold any of the former.
     """
     values = {"source": LIMITED, "ids": list(ids)}
     held = held_years_of(connection, ids)

@@ -1,8 +1,9 @@
 """The published warehouse as files for other programs: Parquet or CSV, a file for each table and year, in a folder.
 
-`table/year=2026/table.parquet`, as Hive names partitions; tables without years are one file. Beside them lies a list of what was
-written (`exported_parquet.json`): a file whose rows have the same hash is not written again, and one whose rows are gone is
-deleted. Each file is put whole, and named in the list before, so that an interrupted export goes on.
+`table/year=2026/table.parquet`, as Hive names partitions; tables without years are one file. A list of the written
+files lies next to them (`exported_parquet.json`): a file whose rows have the same hash is not written again, and one
+without rows is deleted. Each file is written whole, and entered in the list before, so that an interrupted export can
+continue.
 """
 
 import json
@@ -29,7 +30,7 @@ _ISO = "%Y-%m-%dT%H:%M:%S"
 
 @dataclass(slots=True)
 class FilesReport:
-    """Files and rows that are there now; files that were written, and that were deleted."""
+    """Numbers of files and rows now, and of files written and deleted."""
 
     files: int = 0
     rows: int = 0
@@ -46,9 +47,7 @@ def export_files(
     *,
     as_text: bool,
 ) -> FilesReport:
-    """Bring the files in sync with the published warehouse.
-
-    Raises MisuseError where a file is in the way that no export wrote.
+    """Bring the files in sync with the published warehouse. Raises MisuseError if a file that no export wrote is in the way.
 
     Args:
         form: PARQUET or CSV.
@@ -87,7 +86,7 @@ def export_files(
 
 
 class _Listing:
-    """The list beside the files: of each the hash of its rows, and its size. It names a file before that is there."""
+    """The list next to the files: for each the hash of its rows, and its size. It names a file before the file exists."""
 
     def __init__(self, path: Path, as_text: bool) -> None:
         self._path, self._as_text = path, as_text
@@ -113,7 +112,7 @@ class _Listing:
             self.replace(self.files | {path: {"content": "", "bytes": -1} for path in paths})
 
     def replace(self, files: dict[str, dict[str, Any]]) -> None:
-        """Write the list, if it is another."""
+        """Write the list, if it changed."""
         if files != self.files:
             self.files = files
             body = {"texts_escaped": self._as_text, "files": files}
@@ -136,7 +135,7 @@ def _body(connection: Connection, exported: Exported, year: int, form: str, file
 
 
 def _text(column: Column, as_text: bool) -> str:
-    """A column's value as CSV has it everywhere here: instants with Z, lists as JSON, nothing for what is no number."""
+    """A column's value in CSV, as everywhere here: instants with Z, lists as JSON, an empty cell for NaN."""
     name = f'"{column.name}"'
     if column.kind is Kind.TEXT and as_text:
         value = f"CASE WHEN regexp_matches({name}, '^[=+@\\t\\r-]') THEN '''' || {name} ELSE {name} END"

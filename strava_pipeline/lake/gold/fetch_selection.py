@@ -1,9 +1,9 @@
 """Which details, streams and providers' files to fetch: chosen from gold, the disk, and existing tracks. No fetching.
 
-Missing details and those whose summary was edited since come first, newest first. Then, where a run has calls to spare, recent
-ones that have not been fetched for long: edits of descriptions and efforts leave no trace in a listing. Streams are fetched
-once; an edit doesn't change what was recorded, unless it was cut or repaired: then its distance or times differ from those
-that listings showed before. Files are fetched for activities of which no source has a track.
+Missing details and those whose summary was edited since come first, newest first. Then, if a run has calls to spare,
+come recent details that have not been fetched for long: edits of descriptions and efforts leave no trace in a listing.
+Streams are fetched once; an edit doesn't change the recording, unless it was cut or repaired, which shows in its
+distance or times. Files are fetched for activities without a track from any source.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -33,10 +33,11 @@ class Scope:
             started, an activity that was edited since its fetch is due, and so is one without a detail that was first seen
             after `new_since`.
         ids: names activities, which are then fetched again.
-        refresh_before: a detail inside `since` that was fetched before this moment is fetched again, at most `refresh_calls`
-            of them (None: any number); None: none is.
+        refresh_before: a detail inside `since` that was fetched before this moment is fetched again, at most
+            `refresh_calls`
+            of them (None: any number); None disables this.
         patient: a named activity that rests after a failure is not fetched, like any other.
-        sports: only activities of these; None: of all.
+        sports: only activities of these; None for all.
     """
 
     since: datetime | None = None
@@ -52,7 +53,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A present activity, and when its detail was last received (in gold or on disk), if ever."""
+    """An activity that isn't deleted, and when its detail was last received (in gold or on disk), if ever."""
 
     activity_id: int
     year: int
@@ -97,7 +98,7 @@ class Candidate:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the fetched detail can no longer be read on disk, whatever gold holds."""
+        """Whether the fetched detail can no longer be read on disk, even if gold has it."""
         return self.files is not None and self.files.lost
 
     @property
@@ -108,7 +109,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class DetailSelection:
-    """What to fetch, in order: `due` first, then `refresh`. `resting`: what waits for its retry."""
+    """What to fetch, in order: `due` first, then `refresh`. `resting`: activities that wait for their retry."""
 
     due: list[Candidate]
     refresh: list[Candidate]
@@ -116,7 +117,7 @@ class DetailSelection:
 
 
 def select_details(lake: Lake, years: Sequence[int], scope: Scope, now: datetime) -> DetailSelection:
-    """Choose from the present activities of `years`."""
+    """Choose from the activities of `years` that aren't deleted."""
     due: list[Candidate] = []
     refresh: list[Candidate] = []
     resting: list[Candidate] = []
@@ -155,7 +156,7 @@ def with_current_files(lake: Lake, chosen: Sequence[Candidate]) -> list[Candidat
 
 
 def detail_candidates(lake: Lake, years: Sequence[int]) -> list[Candidate]:
-    """Every present activity of `years`, newest first."""
+    """Every activity of `years` that isn't deleted, newest first."""
     with reading(lake) as connection:
         rows = connection.execute(sql("wanted_details"), {"source": STRAVA, "years": list(years)}).fetchall()
     on_disk = {year: detail_files(lake, year) for year in {row[1] for row in rows}}
@@ -199,7 +200,7 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StreamCandidate:
-    """A present activity that may have streams, and what is on disk of them."""
+    """An activity that may have streams, not deleted, and its files on disk."""
 
     activity_id: int
     year: int
@@ -208,7 +209,7 @@ class StreamCandidate:
 
     @property
     def is_poisoned(self) -> bool:
-        """It always fails: one attempt is enough."""
+        """Whether it always fails, so that one attempt is enough."""
         return self.files is not None and self.files.is_quarantined
 
     def is_resting(self, now: datetime) -> bool:
@@ -218,7 +219,7 @@ class StreamCandidate:
 
     @property
     def is_due(self) -> bool:
-        """Whether no answer came yet, or the recording was cut or repaired at the source since, or the answer is damaged."""
+        """Whether no answer came yet, the recording was cut or repaired at the source since, or the answer is damaged."""
         if self.files is None:
             return True
         if has_no_streams(self.files):
@@ -229,7 +230,7 @@ class StreamCandidate:
 
 @dataclass(frozen=True, slots=True)
 class StreamSelection:
-    """What to fetch, in order, and what waits for its retry."""
+    """What to fetch, in order, and the activities that wait for their retry."""
 
     due: list[StreamCandidate]
     resting: list[StreamCandidate]
@@ -238,7 +239,7 @@ class StreamSelection:
 def select_streams(lake: Lake, years: Sequence[int], now: datetime, sports: Sequence[str] = ()) -> StreamSelection:
     """Choose the activities of `years` without streams or a file's track, newest first, without dropped ones.
 
-    `sports`: only activities of these; none: of all.
+    `sports`: only activities of these; empty for all.
     """
     with reading(lake) as connection:
         values = {"source": STRAVA, "years": list(years), "sports": list(sports) or None}
@@ -279,7 +280,7 @@ def _as_of_now(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCand
 
 @dataclass(frozen=True, slots=True)
 class WantedFile:
-    """A present activity of a provider of which no source has a track, and what is on disk of its file."""
+    """A provider's activity without a track from any source, not deleted, and its file's answers on disk."""
 
     activity_id: int
     source_id: str
@@ -293,7 +294,7 @@ class WantedFile:
         return self.files is not None and self.files.is_quarantined
 
     def is_resting(self, now: datetime) -> bool:
-        """Whether the last attempt failed, the pause after it is not over, and no person ended it."""
+        """Whether the last attempt failed and the pause after it is not over, unless a person ended the pause."""
         if self.files is None or self.files.failed_at is None or self.files.retry_at is None:
             return False
         return now < self.files.retry_at and (self.retried_at is None or self.retried_at < self.files.failed_at)
@@ -302,8 +303,8 @@ class WantedFile:
 def wanted_files(lake: Lake, source: str, account: str | None, years: Sequence[int]) -> list[WantedFile]:
     """The activities of `source` and `account` in `years` whose file is to be asked for, newest first.
 
-    No source has a track of them, no file came, the provider did not say that there is none, and no person dropped them. A
-    file whose bytes are gone from the disk did not come.
+    No source has a track of them, no file came, the provider did not say that there is none, and no person dropped
+    them. A file whose bytes are gone from the disk did not come.
     """
     with reading(lake) as connection:
         return files_wanted_in(connection, lake, source, account, years, tracked_activities(lake))
@@ -317,7 +318,7 @@ def files_wanted_in(
     years: Sequence[int],
     tracked: Set[int],
 ) -> list[WantedFile]:
-    """As `wanted_files`, by a warehouse that is open, working or published; `tracked`: of `tracked_activities`."""
+    """As `wanted_files`, for an open warehouse, working or published; `tracked`: from `tracked_activities`."""
     values = {"source": source, "account": account, "years": list(years), "tracked": sorted(tracked)}
     rows = connection.execute(sql("wanted_files"), values).fetchall()
     came = {file.activity_id for file in provider_files(lake, source) if is_stored(lake, file.record.sha256)}
@@ -333,6 +334,6 @@ def files_wanted_in(
 
 
 def tracked_activities(lake: Lake) -> set[int]:
-    """The ids under which a track is on disk, or will be made of what is on disk: of streams, imports, providers' files."""
+    """The ids with a track on disk, or with data on disk for one: streams, imports, providers' files."""
     streamed = {activity_id for activity_id, files in stream_files(lake).items() if files.good_at is not None}
     return tracked_ids(lake) | streamed | recorded_tracks(lake, imported_activities(lake)).keys()

@@ -9,7 +9,7 @@ from strava_pipeline.lake.sql import sql
 
 
 def gear_pieces(connection: Connection, sources: Sequence[str]) -> list[Piece]:
-    """All gear of these sources: what they show, and what present activities name."""
+    """All gear of these sources: the pieces that they show, and those that activities name (not deleted ones)."""
     rows = connection.execute(sql("gear_pieces"), {"sources": list(sources)}).fetchall()
     return [
         Piece(source, gear_id, name, retired, activities, last and last.replace(tzinfo=UTC))

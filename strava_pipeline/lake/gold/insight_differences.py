@@ -1,4 +1,4 @@
-"""The check of data/insights/<year>/: what its files say beside what the warehouse sums up by itself."""
+"""A check of data/insights/<year>/: its files against sums from the warehouse."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,7 +1,7 @@
 """data/insights/<year>/: a year against its goals, as files made from the published warehouse; a year's summary.
 
-Each file carries a digest of what it was made from. A year is made again where that changed and left alone where it did not,
-whichever years a run covers: an edit of an old year, a match or a rebuild leaves no stale file. The sums are core/insights/'s.
+Each file carries a digest of its inputs. A year is made again if those changed, whichever years a run covers: an edit
+of an old year, a match or a rebuild leaves no outdated file. The sums are core/insights/'s.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class Athlete:
         return now.astimezone(self.clock(default_zone)).date()
 
     def clock(self, default_zone: str) -> ZoneInfo:
-        """The zone of the athlete's own clock. `default_zone`: where activities name none."""
+        """The zone of the athlete's own clock. `default_zone`: used if activities name none."""
         return _zone(self.zone) or ZoneInfo(default_zone)
 
 
@@ -74,8 +74,8 @@ class YearInsights:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut(Numbers):
-    """Counts of activities in no year's insights: without a start; later than tomorrow, by a wrong clock; and of those in no sum
-    of a measure, as nothing says it.
+    """Numbers of activities in no year's insights: without a start; later than tomorrow, by a wrong clock; and of those
+    missing from a measure's sum because the value is unknown.
     """
 
     activities_without_date: int = 0
@@ -86,7 +86,7 @@ class LeftOut(Numbers):
 
 @dataclass(frozen=True, slots=True)
 class InsightSources:
-    """What insights are made from: by year its digest and last active day; every sport; what is in no year."""
+    """The inputs of insights: by year its digest and last active day; every sport; activities in no year."""
 
     years: dict[int, tuple[str, date]]
     sports: list[str]
@@ -107,10 +107,10 @@ class InsightsReport(Numbers):
 
 
 def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete | None:
-    """The athlete of the insights, as of `now`; None: the warehouse is empty.
+    """The athlete of the insights, as of `now`, or None if the warehouse is empty.
 
-    From here on the connection holds the rows of `counted_activities`, which all queries and views of insights read: to plan
-    that view takes DuckDB 30 ms, in each of them again, and more than the rest of them together.
+    From here on the connection holds the rows of `counted_activities`, which all queries and views of insights read:
+    planning that view takes DuckDB 30 ms in each of them, more than all the rest together.
     """
     connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS counted_activities AS SELECT * FROM {EVERYTHING}")
     rows = connection.execute(sql("insights_made/athlete"), {"now": now}).fetchall()
@@ -130,7 +130,7 @@ def write_insights(
     years: Iterable[int],
     sports: str = FILE_SPORTS,
 ) -> InsightsReport:
-    """Write the files of `years` where stale, and of every other year whose activities, goals or sports changed.
+    """Write the files of `years` if outdated, and of every other year whose activities, goals or sports changed.
 
     `sports`: sports and groups, with commas, that summary_activities.json and distances.json count.
     """
@@ -170,7 +170,7 @@ def _stale(
     known: InsightSources,
     sports: Collection[str | None],
 ) -> dict[int, str]:
-    """The digest of each year whose files were made from something else."""
+    """The digest of each year whose files were made from other inputs."""
     return {
         number: digest
         for number in asked | known.years.keys() | years_on_disk(lake)
@@ -188,7 +188,7 @@ def compute_years(
     known: InsightSources | None = None,
     sports: Collection[str | None] = (),
 ) -> dict[int, YearInsights]:
-    """The insights of some local years, not yet written. `sports`: those of the files; None: without a sport."""
+    """The insights of some local years, not yet written. `sports`: those of the files; None: activities without a sport."""
     known = known or insight_sources(connection, athlete, today)
     days: dict[int, list[Day]] = {number: [] for number in numbers}
     asked = {"athlete_id": athlete.id, "years": numbers, "until": latest_day(today)}
@@ -229,7 +229,7 @@ def counting_files(counted: Iterable[CountedDay], year: Year | None) -> dict[str
 def insight_sources(
     connection: Connection, athlete: Athlete, today: date, counted: str = "counted_activities"
 ) -> InsightSources:
-    """`counted`: the view of what counts; EVERYTHING is the same whatever the connection is limited to."""
+    """`counted`: the view to count; EVERYTHING ignores the connection's limits."""
     asked = {"athlete_id": athlete.id, "until": latest_day(today), "lifted": LIFTED}
     rows = connection.execute(sql("insights_made/digests").format(counted=counted), asked).fetchall()
     undated = sum(activities for number, _, _, activities, *_ in rows if number is None)
@@ -241,7 +241,7 @@ def insight_sources(
 
 
 def remove_insights(lake: Lake, number: int | None = None) -> None:
-    """Remove the files of a year, or of all: they are made again, or there is nothing to make them from."""
+    """Remove the files of a year, or of all: they are made again, or their inputs are gone."""
     for year in [number] if number is not None else sorted(years_on_disk(lake)):
         for name in (PACING, DISTANCES, SUMMARY):
             (lake.insights_of(year) / name).unlink(missing_ok=True)
@@ -261,14 +261,14 @@ def read_insights(lake: Lake, number: int) -> dict[str, Any]:
 
 
 def digest_on_disk(lake: Lake, number: int) -> str | None:
-    """The digest that a year's files were made from; None: some file is missing."""
+    """The digest of a year's files, or None if a file is missing."""
     found = read_insights(lake, number)
     pacing = found.get(PACING)
     return pacing.get("digest") if len(found) == 3 and isinstance(pacing, dict) else None
 
 
 def _write(lake: Lake, made: YearInsights, digest: str) -> None:
-    """Write the files, pacing.json last: its digest vouches for the others."""
+    """Write the files, pacing.json last, because its digest vouches for the others."""
     folder = lake.insights_of(made.number)
     (folder / PACING).unlink(missing_ok=True)
     for name, document in counting_files(made.counted, made.year).items():
@@ -284,7 +284,7 @@ def _digest(
     today: date,
     sports: Collection[str | None],
 ) -> str:
-    """A hash of everything that a year's files are made from: activities, goals, sports, and how far the year has come."""
+    """A hash of all inputs of a year's files: activities, goals, sports, and how far the year has come."""
     activities, last_active = known or ("0", None)
     of_goals = sorted(repr(goal) for goal in goals.all.items() if goal[0][0] in (None, number))
     of_sports = sorted(sport or "" for sport in sports)
@@ -311,7 +311,7 @@ def _zone(label: str | None) -> ZoneInfo | None:
 def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
     """Limit this connection's insights to the named sports or groups; returns the whole groups among them.
 
-    Raises ValueError, naming what is neither. All views of insights read `counted_activities` and `activity_bests`; temporary
+    Raises ValueError for unknown names. All views of insights read `counted_activities` and `activity_bests`; temporary
     tables of these names hide them in this connection.
     """
     held = f"SELECT DISTINCT sport_type FROM {EVERYTHING} WHERE sport_type IS NOT NULL"
@@ -382,13 +382,13 @@ def year_summary(
 
 
 def load_days(connection: Connection, athlete_id: int, first: date, until: date) -> list[LoadDay]:
-    """Load by day, both included; rest since the last activity, too."""
+    """Load by day, both included, including rest days since the last activity."""
     asked = {"athlete_id": athlete_id, "first": first, "until": until}
     return [LoadDay(*row) for row in connection.execute(sql("insights_told/load_days"), asked).fetchall()]
 
 
 def _load(days: Sequence[LoadDay]) -> Load | None:
-    """The last day, and the one of the highest fitness."""
+    """The last day, and the day of the highest fitness."""
     if not days:
         return None
     last, highest = days[-1], max(days, key=lambda day: day.fitness)

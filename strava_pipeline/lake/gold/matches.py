@@ -1,8 +1,8 @@
-"""Which activities are one, of several sources or of one: the evidence in gold, what a person decided, and the tables of it.
+"""Matching activities of several sources or of one: the evidence in gold, a person's decisions, and the resulting tables.
 
-core/matching decides whether two activities are the same. The tables follow from gold and from decisions alone. Matching twice
-changes nothing, and a match that is split again leaves both as they were: every source's rows are kept under their own ids.
-The points of imported files are compared pair by pair, and the results kept in a cache beside the readings.
+core/matching decides whether two activities are the same. The tables depend on gold and decisions alone. Matching twice
+changes nothing, and a match that is split again leaves both as they were: every source's rows are kept under their own
+ids. The points of imported files are compared pair by pair, and the results kept in a cache next to the readings.
 """
 
 import hashlib
@@ -69,8 +69,8 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another activity,
-    or to another place in it, or are parts of a whole or no longer.
+    """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another
+    activity, or to another place in it, or that became or ceased to be parts of a whole.
     """
 
     activities: int = 0
@@ -79,7 +79,7 @@ class MatchReport:
 
 
 def pair_decisions(lake: Lake) -> Decisions:
-    """What a person last decided about each pair."""
+    """A person's last decision about each pair."""
     last: dict[Pair, bool] = {}
     for each in decisions(lake, MatchDecision).all:
         pair = ordered_pair(each.id, each.other_id)
@@ -94,7 +94,7 @@ def pair_decisions(lake: Lake) -> Decisions:
 def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     """Bring the tables of matches up to date with gold and decisions, within the caller's transaction.
 
-    Also whose names and gear count: another order of these needs no matching.
+    Also updates whose names and gear count: a new order of sources for these needs no matching.
     """
     if not _is_naming_noted(connection, lake):
         note(connection, _NAMING, json.dumps(naming_sources(lake)))
@@ -120,7 +120,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 
 
 def are_matches_current(connection: Connection, lake: Lake) -> bool:
-    """Whether `match_activities` would write nothing, and no tracks wait for being moved."""
+    """Whether `match_activities` would write nothing, and no tracks wait to be moved."""
     seen = _signature(connection, lake, pair_decisions(lake), _files_read(lake))
     return _is_naming_noted(connection, lake) and _are_made_from(connection, lake, seen) and not tracks_due(connection)
 
@@ -149,7 +149,7 @@ def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
 
 
 def _may_be_one(connection: Connection) -> bool:
-    """Whether several sources or files tell of activities, or two share a moment: else no two are one by evidence."""
+    """Whether several sources or files have activities, or two activities share a moment; otherwise evidence matches none."""
     known = {"file": FILE, "strava": STRAVA, "longest": LONGEST.value}
     return bool(connection.execute(sql("may_be_one"), known).fetchall()[0][0])
 
@@ -160,12 +160,12 @@ def _activities(connection: Connection, path: Path) -> pl.DataFrame:
 
 
 def _files_read(lake: Lake) -> dict[int, str]:
-    """The hashes of the files that providers gave and that were read, by their activities' ids."""
+    """The hashes of providers' files that were read, by their activities' ids."""
     return {file.activity_id: file.record.sha256 for file in provider_files(lake) if is_read(lake, file.record.sha256)}
 
 
 def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
-    """The activities with what gold doesn't say: which ones a person wrote down, and what the files hold that a provider gave.
+    """The activities with data that gold lacks: which ones a person wrote down, and the contents of providers' files.
 
     `fetched`: hashes of these files, by id.
     """
@@ -181,7 +181,7 @@ def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> p
 
 
 def _signature(connection: Connection, lake: Lake, decided: Decisions, fetched: Mapping[int, str]) -> str:
-    """What the tables follow from: every activity as far as it is looked at, the decisions, the rules, the sources and files."""
+    """The inputs of the tables: every activity as far as it is compared, the decisions, the rules, the sources and files."""
     query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
     counted = connection.execute(query).fetchall()[0]
     follows = (counted, decided.joined, sorted(decided.split), VERSION, ranked_sources(lake), sorted(fetched.items()))
@@ -255,7 +255,7 @@ def _read_cache(lake: Lake) -> dict[_Key, _Measures]:
 
 
 def _write_cache(lake: Lake, found: dict[_Key, _Measures]) -> None:
-    """Keep the present pairs only: the others are not compared again."""
+    """Keep only the present pairs: the others are not compared again."""
     rows = [{"one": one, "other": other, **measures} for (one, other), measures in found.items()]
     write_rows(_path(lake), pl.DataFrame(rows, schema=_KEPT), "zstd", {})
 
@@ -273,7 +273,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MatchedActivity:
-    """An activity with several ids: the first source's row stands for it."""
+    """An activity with several ids; the row of the first source represents it."""
 
     activity_id: int
     sources: list[Member] = field(default_factory=list)
@@ -296,7 +296,7 @@ class ActivityPair:
 
 @dataclass(frozen=True, slots=True)
 class PairEvidence:
-    """The evidence for any two activities. `points` by kind: `points` (None: not known of both) `of` those possible."""
+    """The evidence for any two activities. `points` by kind: `points` (None: not known for both) `of` the possible ones."""
 
     verdict: str
     score: float

@@ -1,8 +1,9 @@
-"""What is computed of tracks, as tables of the warehouse: the rows of Parquet by year, for SQL and for the views of insights.
+"""Values computed from tracks, as tables of the warehouse: the rows of Parquet by year, for SQL and the views of insights.
 
-A note for each table and year says which file its rows came from: where nothing changed, a look costs a stat a file. A file
-that can't be read counts as none, until the next run that makes tracks has computed it again. These rows are no change of the
-warehouse (`mark_changed`): what is checked or proposed of its other tables need not be looked at again for them.
+A note for each table and year records the file that its rows came from: if nothing changed, a check costs one stat per
+file. An unreadable file counts as missing, until the next run that makes tracks has computed it again. These rows don't
+count as a change of the warehouse (`mark_changed`): checks and proposals about its other tables need not be repeated
+for them.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ MEASURED_NOTE = "measured:"  # + table:year, of the file that its rows came from
 class Measured:
     """A table of the warehouse and the Parquet table, `source`, whose rows it holds, with their `year`.
 
-    `query`: what reads its rows of a year, where they are not those of `source`.
+    `query`: reads its rows of a year, if they differ from those of `source`.
     """
 
     table: Table
@@ -46,7 +47,7 @@ MEASURED = (
 
 @dataclass(frozen=True, slots=True)
 class DueYear:
-    """A year of a table whose file is not the one that its rows came from; `file` None: there is none any more."""
+    """A year of a table whose rows came from another file than the present one; `file` None: the file is gone."""
 
     measured: Measured
     year: int
@@ -59,7 +60,7 @@ class DueYear:
 
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:
-    """Let the tables hold what the files hold; returns whether anything changed."""
+    """Update the tables from the files; returns whether anything changed."""
     has_changed = False
     while due := differing_measures(connection, lake):
         has_changed = True
@@ -69,12 +70,12 @@ def sync_measures(connection: Connection, lake: Lake) -> bool:
 
 
 def content_state(connection: Connection) -> str:
-    """Which warehouse this is, as of which change, with the rows of which files, and whether with this version's views."""
+    """The identity of the warehouse, its last change, the files of its rows, and whether it has this version's views."""
     return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, MEASURED_NOTE).items())}"
 
 
 def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
-    """The years of each table that do not hold what the files hold."""
+    """The years of each table whose rows differ from the files."""
     known = notes(connection, MEASURED_NOTE)
     return [
         each for measured in MEASURED for each in _years(lake, measured, known) if known.get(each.note) != each.file
@@ -91,7 +92,7 @@ def _years(lake: Lake, measured: Measured, known: dict[str, str]) -> Iterator[Du
 
 
 def _identity(path: Path) -> str | None:
-    """Which file it is, and for which views: the table is made with them, empty."""
+    """The file's identity, and the views' version: the table is made with them, empty."""
     try:
         found = path.stat()
     except OSError:
@@ -100,7 +101,7 @@ def _identity(path: Path) -> str | None:
 
 
 def _load(connection: Connection, due: DueYear) -> None:
-    """Replace the year's rows of a table. What leaves it may have moved to another year: then all are due again."""
+    """Replace the year's rows of a table. Rows that leave it may have moved to another year: then all years are due again."""
     table = due.measured.table.name
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
@@ -118,14 +119,14 @@ def _load(connection: Connection, due: DueYear) -> None:
 
 
 def _loses_rows(connection: Connection, due: DueYear, *, is_read: bool) -> bool:
-    """Whether an activity of the year has no rows there any more."""
+    """Whether an activity of the year loses all of its rows there."""
     staged = f"ANTI JOIN {_STAGED} USING (activity_id)" if is_read else ""
     query = f"SELECT 1 FROM {due.measured.table.name} {staged} WHERE year = $year LIMIT 1"
     return bool(connection.execute(query, {"year": due.year}).fetchall())
 
 
 def _is_staged(connection: Connection, due: DueYear) -> bool:
-    """Read the year's rows into a temporary table; False: the file is damaged, or was written by another version."""
+    """Read the year's rows into a temporary table; False if the file is damaged, or was written by another version."""
     columns = ", ".join(f'"{column.name}"' for column in due.measured.source.columns)
     query = due.measured.query or f"SELECT {columns} FROM read_parquet($path, hive_partitioning = false)"
     try:

@@ -32,13 +32,13 @@ MERGED = "merged:"  # + year: a note of the listings that the warehouse has merg
 SHARDS = "shards:"  # + year: a note of the merged files, so that the same ones are not merged again
 SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
 SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement merges
-HISTORY = "history:"  # + year: a note of the shards that the history of a year was made from
-NO_SHARDS = "[]"  # the signature of a year without any: nothing to merge, noted or not
+HISTORY = "history:"  # + year: notes the shards from which the history of a year was made
+NO_SHARDS = "[]"  # the signature of a year without shards: nothing to merge, noted or not
 
 
 @dataclass(slots=True)
 class MergeReport(Numbers):
-    """What a merge wrote. Of details: rows by table, and counts of fields without a column."""
+    """The counts of a merge. For details: rows by table, and counts of fields without a column."""
 
     inserted: int = 0
     updated: int = 0
@@ -76,7 +76,7 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
 
 
 def years_to_merge(connection: Connection, signatures: Mapping[int, str]) -> set[int]:
-    """The years whose shards are not those that gold was merged from; `signatures`: the `shard_signature` of each year."""
+    """The years whose shards differ from those merged into gold; `signatures`: the `shard_signature` of each year."""
     known = notes(connection, SHARDS) | notes(connection, HISTORY)
     return {
         year
@@ -157,7 +157,7 @@ def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, wi
 
 
 def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
-    """Groups of years to merge in one statement each: a statement costs some 40 ms, however little it merges."""
+    """Groups of years to merge in one statement each, because a statement costs some 40 ms, however little it merges."""
     batch: list[int] = []
     size = 0
     for year in years:
@@ -172,7 +172,7 @@ def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> I
 
 
 def shard_signature(shards: Sequence[Path]) -> str:
-    """A text that differs for any other files in their place: a shard that changes is a new file."""
+    """A text that differs if any file was replaced; a shard that changes is a new file."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
 
@@ -185,9 +185,9 @@ def shard_signatures(lake: Lake, years: Iterable[int]) -> dict[int, str]:
 
 @contextmanager
 def staging(lake: Lake) -> Iterator[Path]:
-    """A folder for rows on their way into the warehouse: below the data folder, because they hold positions.
+    """A folder for rows on their way into the warehouse, below the data folder because they contain positions.
 
-    Only the holder of the warehouse uses it, so anything in it before is a dead process's.
+    Only the holder of the warehouse uses it, so earlier contents are a dead process's.
     """
     shutil.rmtree(lake.staging, ignore_errors=True)
     lake.staging.mkdir(parents=True)

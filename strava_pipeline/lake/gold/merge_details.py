@@ -1,7 +1,7 @@
-"""Merging details, the athlete and gear into their tables; details in batches that memory can hold, a transaction each.
+"""Merging details, the athlete and gear into their tables; details in batches that fit into memory, a transaction each.
 
-All rows of an activity are merged or none. Merging the same answer twice changes nothing. `sync_kudos` brings the kudos that
-later listings showed.
+All rows of an activity are merged or none. Merging the same answer twice changes nothing. `sync_kudos` updates the
+kudos from later listings.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ def has_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) 
 
 
 def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
-    """`merge_details` within the caller's transaction: for the few details that came since the last merge."""
+    """`merge_details` within the caller's transaction, for the few details that came since the last merge."""
     for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
         merge_detail_batch(connection, lake, batch, MergeReport())
 
@@ -121,9 +121,9 @@ def merge_detail_frames(
     report: MergeReport,
     disbelieved: Sequence[datetime] = (),
 ) -> None:
-    """Merge rows of details, by table, where they are newer than gold's, or from a better source.
+    """Merge rows of details, by table, if they are newer than gold's, or from a better source.
 
-    `disbelieved`: times of details in gold that are not believed any more.
+    `disbelieved`: times of details in gold that are no longer believed.
     """
     with staging(lake) as folder:
         rows_of = {name: stage(folder, name, rows) for name, rows in frames.items()}
@@ -150,7 +150,7 @@ def _replace(connection: Connection, table: str, rows: str) -> None:
 
 
 def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
-    """Raise `activity_details.kudos_count` to what later listings showed; returns the number of rows raised."""
+    """Raise `activity_details.kudos_count` to the counts of later listings; returns the number of rows raised."""
     with locked(lake, LOCK):
         shards = [str(path) for year in years for path in shard_files(lake, year)]
         if not shards:
@@ -197,7 +197,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
 
 
 def merge_imported_gear(connection: Connection, lake: Lake) -> None:
-    """Merge the gear of archives. What Strava itself answered stays; `found` is NULL for gear that only an archive names."""
+    """Merge the gear of archives. Strava's own answers stay; `found` is NULL for gear that only an archive names."""
     pieces = []
     for gear_id, (one, item) in imported_gear(lake).items():
         source = gear_source(STRAVA_ARCHIVE, gear_id)

@@ -1,6 +1,7 @@
-"""What goals.toml and a person's decisions about bests say, and starts that are assumed, as tables: so that SQL alone suffices.
+"""goals.toml, a person's decisions about bests, and assumed starts as tables, so that SQL alone suffices.
 
-A goals.toml that can't be used counts as none here; `goals check`, `doctor` and the check of `insights` say what is wrong in it.
+An unusable goals.toml counts as empty here; `goals check`, `doctor` and the check of `insights` say what is wrong in
+it.
 """
 
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ Row = tuple[Any, ...]
 
 
 class BestsDecision(Decision):
-    """An activity is to hold no best any more (`dismissed`), or may again."""
+    """An activity must hold no best any more (`dismissed`), or may again."""
 
     kind: ClassVar[str] = "bests"
     activity_id: int
@@ -31,7 +32,7 @@ class BestsDecision(Decision):
 
 
 def sync_goals(connection: Connection, lake: Lake) -> bool:
-    """Let the tables say what the person says; returns whether anything changed, which is then published."""
+    """Update the tables from goals.toml and decisions; returns whether anything changed, which is then published."""
     if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
@@ -43,7 +44,7 @@ def sync_goals(connection: Connection, lake: Lake) -> bool:
 
 
 def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
-    """The rows of each table that does not have them."""
+    """The new rows of each table that differs."""
     try:
         goals = goals_of(lake)
     except UnusableGoalsError:
@@ -60,9 +61,9 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
 
 
 def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:
-    """The present activities that hold no best, by their last decisions, in order.
+    """The activities that hold no best by their last decisions, in order, without deleted ones.
 
-    A decision names an activity by its id of then; it may have become one with others since.
+    A decision names an activity by its id at that time; it may have been matched with others since.
     """
     decided = decisions(lake, BestsDecision).all
     ids = {"ids": [each.activity_id for each in decided]}

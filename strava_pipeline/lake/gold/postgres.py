@@ -1,10 +1,10 @@
 """The published warehouse in PostgreSQL: a schema with a table for each of the catalogue's, kept in sync by year.
 
-ADBC writes into temporary tables there, whose types follow from the rows; INSERT … SELECT casts them to the types of the tables.
-A year is replaced in one transaction, and only where its content is not the one that the table `exported` notes. Every table has
-two columns more than here: `exported_for`, the athlete whose folder the row is of, so that several share a database, and
-`exported_year`. Tables are made and get new columns; none is dropped, so that indexes, views and rights that a person added stay.
-No message holds a password or a value of a row.
+ADBC writes into temporary tables there, whose types follow from the rows; INSERT … SELECT casts them to the types of
+the tables. A year is replaced in one transaction, and only if its content differs from the one recorded in the table
+`exported`. Every table has two additional columns: `exported_for`, the athlete whose folder the row is from, so that
+several share a database, and `exported_year`. Tables are created and get new columns; none is dropped, so that indexes,
+views and rights that a person added stay. No message contains a password or a value of a row.
 """
 
 import signal
@@ -61,9 +61,9 @@ Advance = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the server's parameters as libpq names them, its password apart, and the schema.
+    """The destination: the server's parameters as libpq names them, its password apart, and the schema.
 
-    `nobody`: for whom the rows of a folder are of which nobody has said whose it is.
+    `nobody`: athlete id used when a folder's owner is unknown.
     """
 
     parameters: Mapping[str, str]
@@ -73,14 +73,15 @@ class Target:
 
     @property
     def words(self) -> str:
-        """The server for a message: no parameter that may be secret."""
+        """The server for a message, without parameters that may be secret."""
         shown = {name: self.parameters[name] for name in ("user", "host", "port", "dbname") if name in self.parameters}
         return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 @dataclass(slots=True)
 class ExportReport(Numbers):
-    """`rows`: of each year, now; `written`: of each year that was replaced; `unequal`: tables whose rows there became others.
+    """`rows`: of each year, now; `written`: of each year that was replaced; `unequal`: tables whose rows there turned
+    out different.
 
     A year with such a table stays as it was.
     """
@@ -101,11 +102,11 @@ class ExportReport(Numbers):
 def export_gold(
     lake: Lake, target: Target, tables: Mapping[str, Exported], years: Iterable[int], advance: Advance
 ) -> ExportReport:
-    """Bring PostgreSQL in sync with the published warehouse: every year whose content is another than at the last export.
+    """Bring PostgreSQL in sync with the published warehouse: every year whose content differs from the last export.
 
-    Of `years`, and of what has no year, the content there is what its rows are now: what a person changed is replaced. What was
-    written is read again and compared before it is committed. Raises TransientError where the server can't be reached,
-    PipelineError where it refuses, MissingSettingsError without the driver.
+    For `years`, and for rows without a year, PostgreSQL's own content is compared, so a person's changes there are
+    replaced. Written rows are read again and compared before they are committed. Raises TransientError if the server
+    can't be reached, PipelineError if it refuses, MissingSettingsError without the driver.
     """
     with staging(lake) as connection, _session(target, owner_of(connection)) as elsewhere:
         elsewhere.prepare(tables)
@@ -133,9 +134,9 @@ def export_gold(
 
 
 def delete_exported(lake: Lake, target: Target, athlete_id: int | None) -> int:
-    """Delete from every table the rows that were exported for the folder's athlete; returns how many. Raises as `export_gold`.
+    """Delete the rows that were exported for the folder's athlete from every table; returns how many. Raises as `export_gold`.
 
-    `athlete_id`: whose they are where no published warehouse says it any more.
+    `athlete_id`: the athlete, if no published warehouse names it any more.
     """
     owner = if_readable(lake, owner_of)
     with _session(target, athlete_id if owner is None else owner) as elsewhere:
@@ -170,7 +171,7 @@ def _session(target: Target, owner: int | None) -> "Iterator[_Elsewhere]":
 
 
 class _Elsewhere:
-    """The session, whose rows are written, and of each table by year the sum of what was sent."""
+    """The session in PostgreSQL, the athlete, and for each table the sums by year of the rows sent."""
 
     def __init__(self, cursor: "Cursor", schema: str, owner: int) -> None:
         self.cursor, self.schema, self.owner = cursor, schema, owner
@@ -182,7 +183,7 @@ class _Elsewhere:
             return self.cursor.execute(query).fetch_polars()
 
     def run(self, *statements: str) -> None:
-        """Statements in PostgreSQL's own SQL: one transaction, or a part of the one at hand."""
+        """Execute statements in PostgreSQL's own SQL: in one transaction, or as a part of the present one."""
         self.cursor.executescript("; ".join(statements))
 
     def there(self, table: str) -> str:
@@ -190,14 +191,14 @@ class _Elsewhere:
         return f'"{self.schema}"."{table}"'
 
     def prepare(self, tables: Mapping[str, Exported]) -> None:
-        """Make the schema and the tables that are missing, and give those that are there new columns."""
+        """Create the schema and missing tables, and give existing tables new columns."""
         if not self._missing(tables):
             return
         self.run("BEGIN", "SELECT pg_advisory_xact_lock(hashtext('strava_pipeline export'))")  # another athlete's run
         self.run(*self._missing(tables), "COMMIT")
 
     def _missing(self, tables: Mapping[str, Exported]) -> list[str]:
-        """The statements that let the schema follow the catalogue."""
+        """The statements that bring the schema up to the catalogue."""
         held: dict[str, dict[str, tuple[str, bool]]] = defaultdict(dict)
         for table, column, kind, is_key in self.columns():
             held[table][column] = (kind, is_key)
@@ -244,11 +245,11 @@ class _Elsewhere:
         ] + said
 
     def columns(self) -> list[tuple[Any, ...]]:
-        """Table, column, type and whether it is of the key, of all tables of the schema."""
+        """Table, column, type and whether it is in the key, for all tables of the schema."""
         return self.read(sql("postgres_columns").format(schema=self.schema)).rows()
 
     def noted(self) -> dict[str, dict[int, Content]]:
-        """What the last export wrote: by table and year."""
+        """The record of the last export, by table and year."""
         found: dict[str, dict[int, Content]] = defaultdict(dict)
         query = f'SELECT table_name, "{YEAR}", "rows", content FROM {self.there(NOTES)} WHERE "{OWNER}" = {self.owner}'
         for table, year, rows, content in self.read(query).rows():
@@ -256,7 +257,7 @@ class _Elsewhere:
         return found
 
     def contents(self, connection: Connection, exported: Exported, years: Collection[int]) -> dict[int, Content | None]:
-        """What the table holds there of these years now."""
+        """The table's present content there, for these years."""
         if not years:
             return {}
         with _refusals_told(duckdb.Error):
@@ -279,9 +280,10 @@ class _Elsewhere:
         self.sent[exported.name] = _sums(rows)
 
     def replace(self, year: int, contents: Collection[tuple[Exported, Content]]) -> set[str]:
-        """Replace a year of these tables by what was sent and note what it holds, in one transaction.
+        """Replace a year of these tables by the rows sent, and record their content, in one transaction.
 
-        Returns the tables that then hold other rows than here, as a trigger's; the year stays as it was where there are any.
+        Returns the tables that then hold other rows than here, as after a trigger; if there are any, the year stays as
+        it was.
         """
         self.run("BEGIN")
         for exported, (rows, content) in contents:
@@ -298,7 +300,7 @@ class _Elsewhere:
         return unequal
 
     def _insert(self, exported: Exported, year: int) -> None:
-        """Copy what was sent into the table. PipelineError names the column with a value that can't be cast."""
+        """Copy the rows sent into the table. PipelineError names the column with a value that can't be cast."""
         from adbc_driver_manager import Error
 
         cast = {f'"{each.name}"': f'"{each.name}"::{_TYPES[each.kind]}' for each in exported.columns}
@@ -320,7 +322,7 @@ class _Elsewhere:
             raise _refused(f"a value in {table} is refused, as by a trigger ({error.sqlstate})") from None
 
     def forget(self, tables: Collection[str]) -> None:
-        """Delete the athlete's rows from these tables, which may be gone, in one transaction."""
+        """Delete the athlete's rows from these tables, which may no longer exist, in one transaction."""
         if not tables:
             return
         held = {table for table, column, _, _ in self.columns() if column == OWNER}
@@ -335,13 +337,15 @@ class _Elsewhere:
 
 
 def _sums(rows: pl.DataFrame) -> dict[int, int]:
-    """By year, of the rows' hashes in any order. DuckDB takes twice Polars' time for a year of a table (3.9 and 1.9 ms)."""
+    """By year, the sum of the rows' hashes, in any order. DuckDB takes twice Polars' time for a year of a table (3.9
+    and 1.9 ms).
+    """
     return dict(rows.select(YEAR, rows.hash_rows().alias("sum")).group_by(YEAR).sum().rows())
 
 
 @contextmanager
 def _refusals_told(*others: type[Exception]) -> Iterator[None]:
-    """PipelineError in place of the driver's and `others`, which may hold values of rows."""
+    """PipelineError in place of the driver's errors and `others`, which may contain values of rows."""
     from adbc_driver_manager import Error
 
     kinds: tuple[type[Exception], ...] = (Error, *others)
@@ -362,7 +366,7 @@ def _refused(reason: str) -> PipelineError:
 
 
 def _reason(error: Exception) -> str:
-    """What the server says, without the details of rows and the statement that its next lines hold."""
+    """The server's reason, without the following lines, which contain details of rows and the statement."""
     primary = dict(getattr(error, "details", ())).get(b"PG_DIAG_MESSAGE_PRIMARY", b"").decode()
     return (primary or str(error).partition("\n")[0].rpartition("Failed to connect: ")[2]).rstrip(". ")
 

@@ -55,8 +55,8 @@ Refuse = Callable[[Connection], object]
 class Published(Numbers):
     """What readers see now: the rows of each table, and the user's views that were left out, each with the reason.
 
-    `unequal`: tables whose snapshot has another number of rows than the warehouse, with both; None: nothing was compared, as
-    the warehouse is half rebuilt, or is published later.
+    `unequal`: tables with different row counts in snapshot and warehouse, with both; None: not compared, because the
+    warehouse is half rebuilt, or is published later.
     """
 
     replaced: bool
@@ -93,7 +93,7 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
 
 
 def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
-    """Publish, and compare what readers see then with the warehouse."""
+    """Publish, and compare the result with the warehouse."""
     from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
 
     with exclusively(lake):
@@ -148,7 +148,7 @@ def _prepare(
 
 
 def is_published(lake: Lake) -> bool:
-    """Whether readers see everything merged. True for a warehouse that has to be rebuilt: it can't be published yet."""
+    """Whether readers see everything merged. True for a warehouse that has to be rebuilt, because it can't be published yet."""
 
     def is_current(connection: Connection) -> bool:
         published = if_readable(lake, _state)
@@ -203,7 +203,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
 
 
 def published_at(lake: Lake) -> datetime | None:
-    """When the snapshot was written, in UTC; None where nothing was published yet."""
+    """When the snapshot was written, in UTC, or None if nothing was published yet."""
     try:
         return datetime.fromtimestamp(lake.snapshot.stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -211,7 +211,7 @@ def published_at(lake: Lake) -> datetime | None:
 
 
 def snapshot_file(lake: Lake) -> Path:
-    """Where the published warehouse is; NothingPublishedError where there is none yet."""
+    """The file of the published warehouse. Raises NothingPublishedError if there is none yet."""
     if not lake.snapshot.exists():
         raise NothingPublishedError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first, or, without "
@@ -221,7 +221,7 @@ def snapshot_file(lake: Lake) -> Path:
 
 
 def damaged(lake: Lake, error: duckdb.Error) -> UnusableSnapshotError:
-    """That the snapshot's file can't be read, and what to do."""
+    """The error that the snapshot's file can't be read, with what to do."""
     return UnusableSnapshotError(
         f"The published warehouse {lake.snapshot} can't be read ({first_line(error)}). Try again; if the disk is full, free some "
         "space. If it stays so, delete that file and run `strava-pipeline compact`, which publishes it again without a call."
@@ -230,7 +230,7 @@ def damaged(lake: Lake, error: duckdb.Error) -> UnusableSnapshotError:
 
 @contextmanager
 def damage_named(lake: Lake) -> Iterator[None]:
-    """UnusableSnapshotError where the body comes upon damage within the snapshot's file."""
+    """Raise UnusableSnapshotError if the body meets damage within the snapshot's file."""
     try:
         yield
     except duckdb.Error as error:
@@ -258,9 +258,9 @@ def snapshot(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def current_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The snapshot; UnusableSnapshotError where it has the tables of another version, some of which may be missing.
+    """The snapshot. Raises UnusableSnapshotError if it has the tables of another version, some of which may be missing.
 
-    Within a body it is the same one, whatever is published meanwhile: opening it costs 20 ms of CPU.
+    Nested bodies share one snapshot, whatever is published meanwhile: opening it costs 20 ms of CPU.
     """
     with shared_by_thread(lake.snapshot, partial(_checked, lake)) as connection:
         yield connection
@@ -283,7 +283,7 @@ def _refuse_other_tables(connection: Connection) -> None:
 
 @contextmanager
 def insights_snapshot(lake: Lake) -> Iterator[Connection]:
-    """The snapshot for many small queries; UnusableSnapshotError also where it has the views of another version."""
+    """The snapshot for many small queries. Raises UnusableSnapshotError also if it has the views of another version."""
     with current_snapshot(lake) as connection:
         connection.execute("SET threads = 1")  # several threads for such small queries cost a tenth of a command's CPU
         refuse_other_version(connection)
@@ -291,7 +291,7 @@ def insights_snapshot(lake: Lake) -> Iterator[Connection]:
 
 
 def refuse_other_version(connection: Connection) -> None:
-    """UnusableSnapshotError where a published warehouse has the tables or the views of another version."""
+    """Raise UnusableSnapshotError if a published warehouse has the tables or the views of another version."""
     _refuse_other_tables(connection)
     if has_other_views(connection):
         raise UnusableSnapshotError(
@@ -319,7 +319,7 @@ def _state(published: Connection) -> tuple[str, str]:
 
 
 def if_readable(lake: Lake, look: Callable[[Connection], T]) -> T | None:
-    """What `look` returns for the snapshot; None where there is no readable one: it has to be replaced."""
+    """The result of `look` for the snapshot, or None if it can't be read: then it has to be replaced."""
     if not lake.snapshot.exists():
         return None
     try:

@@ -1,8 +1,9 @@
-"""Publishing after a pause: what waits for it, and whether somebody sees to it.
+"""Publishing after a pause: which years wait for it, and whether a sensor watches them.
 
-Events that come one by one would each replace the whole snapshot. A run that may wait notes the years of what it merged in
-`data/state/publish_waits` instead. They stand there until the insights of each are made of a snapshot with all that was merged.
-Whatever publishes meanwhile, and a restart, lose none of it; the sensor `publishing` starts the run for what is left.
+Events that come one by one would each replace the whole snapshot. A run that may wait records the years that it merged
+in `data/state/publish_waits` instead. They stay there until the insights of each are made from a snapshot with
+everything merged. An earlier publish or a restart loses none of them; the sensor `publishing` starts the run for the
+rest.
 """
 
 import os
@@ -21,9 +22,9 @@ _ALIVE = timedelta(minutes=5)  # the sensor looks once a minute
 
 
 def may_wait(lake: Lake, pause: timedelta, now: datetime) -> bool:
-    """Whether what a run merged may be published later: the last publish is no `pause` ago, and somebody will do it.
+    """Whether a run's merged data may be published later: the last publish is less than `pause` ago, and the sensor will do it.
 
-    What was deleted disappears for readers at once. `now`: by this machine's clock.
+    Deletions are never postponed: they disappear for readers at once. `now`: by this machine's clock.
     """
     if pause_ends_at(lake, pause, now) is None or not is_looked_after(lake, now):
         return False
@@ -32,7 +33,7 @@ def may_wait(lake: Lake, pause: timedelta, now: datetime) -> bool:
 
 
 def _shows_deleted(working: Connection, lake: Lake) -> bool:
-    """Whether readers see an activity that is marked as deleted by now; also where there is nothing that they can read."""
+    """Whether readers see an activity that is now marked as deleted; also True if there is nothing that they can read."""
     deleted = [
         key for (key,) in working.execute("SELECT id FROM activities_all WHERE deleted_at IS NOT NULL").fetchall()
     ]
@@ -44,19 +45,21 @@ def _shows_deleted(working: Connection, lake: Lake) -> bool:
 
 
 def pause_ends_at(lake: Lake, pause: timedelta, now: datetime) -> datetime | None:
-    """When `pause` after the last publish is over; None: it is, or nothing was published. `now`: by this machine's clock."""
+    """The end of the `pause` after the last publish, or None if it is over or nothing was published. `now`: by this
+    machine's clock.
+    """
     last = published_at(lake)
     return last + pause if last is not None and last <= now < last + pause else None
 
 
 def put_off(lake: Lake, years: Iterable[int]) -> None:
-    """Note that what was merged of `years` waits."""
+    """Record that merged data of `years` waits."""
     with locked(lake, _LOCK):
         _write(lake, waiting_years(lake) | {*years})
 
 
 def waiting_years(lake: Lake) -> set[int]:
-    """The years of what waits."""
+    """The years that wait."""
     try:
         return {int(line) for line in lake.publish_waits.read_text().split() if line.isdigit()}
     except FileNotFoundError:
@@ -64,7 +67,7 @@ def waiting_years(lake: Lake) -> set[int]:
 
 
 def note_insights(lake: Lake, years: Iterable[int]) -> None:
-    """Nothing of `years` waits any more, their insights being made of the snapshot as it is: if that has all that was merged."""
+    """Stop waiting for `years`, whose insights were made from the present snapshot, if that has everything merged."""
     if not lake.publish_waits.exists():
         return
     with locked(lake, _LOCK):  # so that a run which merges now puts it off after this
@@ -80,7 +83,7 @@ def _write(lake: Lake, years: set[int]) -> None:
 
 
 def note_look(lake: Lake, at: datetime) -> None:
-    """Note that the sensor looks after what waits."""
+    """Record that the sensor looked for waiting years."""
     with suppress(OSError):
         lake.publish_looked.parent.mkdir(parents=True, exist_ok=True)
         lake.publish_looked.touch()
@@ -88,7 +91,7 @@ def note_look(lake: Lake, at: datetime) -> None:
 
 
 def is_looked_after(lake: Lake, now: datetime) -> bool:
-    """Whether the sensor looked lately: else nothing is put off."""
+    """Whether the sensor looked lately; otherwise nothing is postponed."""
     try:
         seen = datetime.fromtimestamp(lake.publish_looked.stat().st_mtime, UTC)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Counts of the warehouse's rows, what the catalogue says of each table, and whether bronze, shards and gold agree. Reads only.
+"""Counts of the warehouse's rows, its deviations from the catalogue, and whether bronze, shards and gold agree. Reads only.
 
-Only counts and column names leave this module, never a value, but for `gold_activities` and its like, which an archive is
-compared with. What follows from a fault is the caller's. A layer that lacks rows may be waiting for another run: the caller
-looks first whether anybody else is at work.
+Only counts and column names leave this module, never a value, except `gold_activities` and its like, with which an
+archive is compared. The caller decides what a fault means. A layer that lacks rows may be waiting for another run: the
+caller first checks whether one is at work.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,11 +28,11 @@ from strava_pipeline.lake.sql import sql
 
 _OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})
 _KNOWN_GEAR = "SELECT gear_id FROM gear WHERE source = $source AND found IS NOT NULL ORDER BY gear_id"
-_KEYS = 3  # columns before the values: id, athlete_id, deleted_at; behind them are the names of the gear
+_KEYS = 3  # columns before the values: id, athlete_id, deleted_at; after them come the names of the gear
 
 
 def wrong_columns(connection: Connection, tables: Iterable[str]) -> dict[str, dict[str, str]]:
-    """By table, and by name, what is wrong with each column that is not as in the catalogue."""
+    """By table and column, what is wrong with each column that differs from the catalogue."""
     found = table_columns(connection)
     return {table: _differences(TABLES[table], found.get(TABLES[table].stored, {})) for table in tables}
 
@@ -49,12 +49,12 @@ def _differences(table: Table, found: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _type_name(kind: str) -> str:
-    """A type as DuckDB writes it, which takes it 20 µs."""
+    """A type as DuckDB writes it, which takes DuckDB 20 µs."""
     return str(duckdb.sqltype(kind))
 
 
 def counted(connection: Connection, query: str, table: str) -> dict[str, int]:
-    """What a query of `lake/sql/`, which may name the table, its parent and its key, counts by the names of its columns."""
+    """The counts of a query of `lake/sql/`, by its columns; the query may name the table, its parent and its key."""
     key = TABLES[table].key
     names = {"key": ", ".join(key), "key_is_null": " OR ".join(f"{column} IS NULL" for column in key)}
     found = connection.execute(sql(query).format(table=table, parent=TABLES[table].parent, **names))
@@ -62,7 +62,7 @@ def counted(connection: Connection, query: str, table: str) -> dict[str, int]:
 
 
 def clocks_off_their_zone(connection: Connection, table: str) -> dict[str, int]:
-    """The local starts that were worked out here, of files and archives, and are not what the clocks of their zone showed.
+    """The local starts computed here, from files and archives, that differ from the clocks of their zone.
 
     DuckDB's zones and Python's may be of different years: a start is right by either.
     """
@@ -72,7 +72,7 @@ def clocks_off_their_zone(connection: Connection, table: str) -> dict[str, int]:
 
 
 def out_of_bounds(connection: Connection, table: str) -> dict[str, int]:
-    """Counts of hardly believable values, by column; columns without any are left out."""
+    """Counts of implausible values, by column; columns without any are left out."""
     columns = bounded_columns(TABLES[table])
     counts = ", ".join(f"count(*) FILTER ({_beyond(column)})" for column in columns)
     row = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
@@ -91,14 +91,14 @@ def has_offsets(table: Table) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Rows that readers have, and how many of them the working warehouse no longer has."""
+    """The number of rows that readers have, and of those that the working warehouse no longer has."""
 
     published: int
     lost: int
 
 
 def lost_rows(connection: Connection, lake: Lake, tables: Sequence[str]) -> dict[str, Loss]:
-    """Per table, the published rows that the working warehouse has lost; empty where nothing comparable is published."""
+    """Per table, the published rows that the working warehouse has lost; empty if nothing comparable is published."""
     if not lake.snapshot.exists():
         return {}
     try:
@@ -128,7 +128,7 @@ def _loss(connection: Connection, table: str) -> Loss:
 
 
 def _beyond(column: Column) -> str:
-    """A column's name and bounds come from the catalogue alone."""
+    """The bounds as SQL; a column's name and bounds come from the catalogue alone."""
     bounds = [f'"{column.name}" < {column.low!r}'] if column.low is not None else []
     bounds += [f'"{column.name}" > {column.high!r}'] if column.high is not None else []
     return " OR ".join(bounds)
@@ -136,7 +136,8 @@ def _beyond(column: Column) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two layers compared. `above`, `here`: how much each holds; `missing`: not merged yet; `only_here`: only in the lower.
+    """A comparison of two layers. `above`, `here`: how much each holds; `missing`: not merged yet; `only_here`: only in
+    the lower.
 
     `behind`: the years that lack something.
     """
@@ -225,7 +226,7 @@ def counts_by_year(connection: Connection) -> list[YearCounts]:
 
 
 def row_counts(connection: Connection, tables: Iterable[str] = TABLES) -> dict[str, int]:
-    """Rows of every table of the catalogue that exists: a snapshot of an older version may lack some."""
+    """Rows of every existing table of the catalogue: a snapshot of an older version may lack some."""
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     wanted = [name for name in tables if TABLES[name].stored in there]
     counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in wanted)
@@ -234,19 +235,19 @@ def row_counts(connection: Connection, tables: Iterable[str] = TABLES) -> dict[s
 
 
 def newest_start(connection: Connection) -> datetime | None:
-    """When the newest present activity began (UTC); None: there is none."""
+    """When the newest activity began (UTC), without deleted ones, or None."""
     found: datetime | None = connection.execute("SELECT max(start_date) FROM activities").fetchall()[0][0]
     return found
 
 
 def rows_of_source(connection: Connection, source: str) -> dict[int, int]:
-    """The present activities of a source by year."""
+    """The number of a source's activities by year, without deleted ones."""
     text = "SELECT year, count(*) FROM activities_all WHERE source = $source AND deleted_at IS NULL GROUP BY year"
     return dict(connection.execute(text, {"source": source}).fetchall())
 
 
 def rows_by_year(connection: Connection, table: str) -> dict[int | None, int]:
-    """Rows of a table by the partition year of their activity; None: of no known one."""
+    """Rows of a table by the partition year of their activity; None if unknown."""
     key = TABLES[table].key[0]
     return dict(connection.execute(sql("rows_by_year").format(table=table, key=key)).fetchall())
 
@@ -263,7 +264,7 @@ def table_columns(connection: Connection) -> dict[str, dict[str, str]]:
 
 
 def table_keys(connection: Connection, table: str, columns: Mapping[str, Mapping[str, str]]) -> set[tuple[object, ...]]:
-    """The keys of a table; empty where a snapshot of another version lacks the table or a key column.
+    """The keys of a table; empty if a snapshot of another version lacks the table or a key column.
 
     `columns`: the `table_columns` of the connection, which take as long as many tables' keys.
     """
@@ -277,7 +278,7 @@ def table_keys(connection: Connection, table: str, columns: Mapping[str, Mapping
 
 
 def unknown_gear(connection: Connection) -> list[str]:
-    """Ids of gear that activities name and that was never fetched. Ids that can't be Strava's are left out."""
+    """The ids of gear that activities name and that was never fetched, without ids that can't be Strava's."""
     return [
         row[0] for row in connection.execute(sql("unknown_gear"), {"source": STRAVA}).fetchall() if is_gear_id(row[0])
     ]
@@ -298,7 +299,7 @@ def unknown_ids(connection: Connection, ids: Iterable[int]) -> list[int]:
 
 
 def gold_activities(connection: Connection) -> dict[int, GoldActivity]:
-    """Every activity by its id, deleted ones included."""
+    """Every activity by its id, including deleted ones."""
     found = connection.execute(sql("compared_with_archives"))
     names = [column[0] for column in found.description][_KEYS:-1]
     return {
@@ -308,12 +309,12 @@ def gold_activities(connection: Connection) -> dict[int, GoldActivity]:
 
 
 def stand_ins(connection: Connection) -> dict[int, int]:
-    """By id, the activity that stands for it."""
+    """By id, the activity that represents it."""
     return dict(connection.execute(sql("stand_ins")).fetchall())
 
 
 def gold_files(connection: Connection) -> GoldFiles:
-    """What came in by files, and all gear."""
+    """Everything that came by files, and all gear."""
     rows = connection.execute(sql("held_files")).fetchall()
     gear = connection.execute("SELECT name, nickname, brand_name, model_name FROM gear").fetchall()
     return GoldFiles(

@@ -1,10 +1,10 @@
-"""Which activities are in quarantine, by the evidence of their failures on disk and a person's decisions; and unreadable rows.
+"""Which activities are quarantined, by their failures on disk and a person's decisions; and unreadable rows.
 
-An activity is quarantined when its detail, or its file at a provider, failed three times in a row while others succeeded. Each
-source is judged by itself, as the ids of its activities are its own. A quarantined activity is asked for again after
-growing pauses, until a good answer comes. A dropped one is not asked for by any run, however it is edited at the source, until
-a person says `retry`. The table `quarantine` repeats this for queries. Rows of listings that are no activities are found in
-the manifests. No fetching.
+An activity is quarantined if its detail, or its file at a provider, failed three times in a row while others succeeded.
+Each source is judged by itself, as the ids of its activities are its own. A quarantined activity is asked for again
+after growing pauses, until a good answer comes. A dropped one is not asked for by any run, even after an edit at the
+source, until a person says `retry`. The table `quarantine` repeats this for queries. Unreadable rows of listings are
+found in the manifests. No fetching.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from strava_pipeline.lake.sql import sql
 
 
 class QuarantineDecision(Decision):
-    """An activity's detail or file is not to be fetched any more (`dropped`), or is again."""
+    """An activity's detail or file must not be fetched any more (`dropped`), or may be again."""
 
     kind: ClassVar[str] = "quarantine"
     activity_id: int
@@ -50,7 +50,7 @@ class FailingActivity:
 
     @property
     def retry_at(self) -> datetime | None:
-        """When it may be fetched again; None: never, or at once."""
+        """When it may be fetched again, or None for never or at once."""
         return None if self.dropped_at else self.files.retry_at
 
 
@@ -64,14 +64,14 @@ def failing(files: Iterable[AnswerFiles], drops: Mapping[int, datetime], source:
 
 
 def _failing_at_providers(lake: Lake, drops: Mapping[int, datetime]) -> Iterator[FailingActivity]:
-    """The activities of providers whose files failed at last."""
+    """The activities of providers whose last answer about the file is a failure."""
     for source in lake.listed_sources[1:]:
         answers = file_answers(lake, source).values()
         yield from failing((files for files in answers if not has_no_file(files)), drops, source)
 
 
 def drop_in_force(dropped_at: datetime | None, good_at: datetime | None) -> datetime | None:
-    """The time of a drop, unless a good answer came after it: then nothing is wrong any more."""
+    """The time of a drop, or None if a good answer came after it: then nothing is wrong any more."""
     return None if dropped_at is None or (good_at is not None and dropped_at < good_at) else dropped_at
 
 
@@ -97,7 +97,7 @@ class PublishedActivity:
 def failing_now(lake: Lake, source: str | None = None) -> list[tuple[FailingActivity, PublishedActivity | None]]:
     """All activities whose last answer failed at their source, quarantined or not yet, by disk, without those deleted there.
 
-    Each comes with None where no usable warehouse is published. `source`: only this one's; None: of all.
+    Each comes with None if no usable warehouse is published. `source`: only this one's; None for all.
     """
     dropped = drops(lake)
     failed = [*failing(failed_details(lake), dropped), *_failing_at_providers(lake, dropped)]
@@ -120,8 +120,8 @@ def _published(lake: Lake, ids: Sequence[int]) -> dict[int, PublishedActivity] |
 def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) -> int:
     """Bring the table up to date with the evidence, within the caller's transaction; returns how many rows changed.
 
-    The folders of `years` are read, and all folders of activities in the table: only runs of a year bring evidence to it, so
-    other years' is in the table already. Of providers all evidence is read.
+    The folders of `years` are read, and all folders of activities in the table: only runs of a year bring evidence to
+    it, so other years' evidence is in the table already. For providers all evidence is read.
     """
     held = [row[0] for row in connection.execute("SELECT activity_id FROM quarantine").fetchall()]
     dropped = drops(lake)
@@ -145,9 +145,13 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
 
 @dataclass(frozen=True, slots=True)
 class UnreadableInPage:
-    """An unreadable row that a source still lists: its row (from 1) in the page that had it last, the reason, and since when.
+    """An unreadable row that a source still lists. A complete listing of the same time that lacks it takes it away.
 
-    `account`: whose login at the source showed it; None: Strava's.
+    Args:
+        account: whose login at the source showed it; None: Strava's.
+        page: the page that had the row last.
+        row: its place there, from 1.
+        first_seen_at, last_seen_at: since when it is listed, and when it was last.
     """
 
     source: str
@@ -186,7 +190,7 @@ def _unreadable(source: str, account: str | None, shown: Iterable[Listing]) -> l
 
 
 def _covers(manifest: Manifest, row: UnreadableRow, page: PageEntry) -> bool:
-    """Whether a listing would have shown that row: by its start, else wherever in its page it belongs."""
+    """Whether a listing would have shown that row: by its start, or else wherever in its page it belongs."""
     if not manifest.complete or manifest.window.names_single_activities:
         return False
     after, before = manifest.window.after, manifest.window.before

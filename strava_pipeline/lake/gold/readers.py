@@ -1,4 +1,4 @@
-"""Who may read the published file: whoever may enter its folder, and the group that STRAVA_DATA_GROUP names (docs/adr/0084)."""
+"""Access to the published file: anyone with access to its folder, and the group STRAVA_DATA_GROUP (docs/adr/0084)."""
 
 import os
 import stat
@@ -9,14 +9,14 @@ from strava_pipeline.lake.paths import Lake
 
 
 def let_read(lake: Lake, file: Path) -> None:
-    """Close a file that is about to be published to writers, and open it to its readers. A new folder has none but its owner."""
+    """Make a file that is about to be published read-only, and readable for its readers. A new folder admits only its owner."""
     readers = lake.snapshot.parent.stat().st_mode & 0o011
     file.chmod(0o400 | readers << 2)
     share(lake, file)
 
 
 def share(lake: Lake, file: Path) -> None:
-    """Let the members of STRAVA_DATA_GROUP, where it is set, come to the published file and read it."""
+    """Let the members of STRAVA_DATA_GROUP, if set, reach and read the published file."""
     if lake.group is None or not file.exists():
         return
     for path, mode in ((lake.data_dir, 0o750), (lake.snapshot.parent, 0o750), (file, 0o440)):

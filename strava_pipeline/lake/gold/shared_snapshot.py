@@ -1,9 +1,9 @@
-"""The snapshot for a program that answers many requests: opened once, a cursor for each, opened again when it was replaced.
+"""The snapshot for a program that answers many requests: opened once, a cursor per request, reopened after a replacement.
 
-Opening it costs a hundred times what a cursor does. By its path alone DuckDB would not open a new file while anybody still
-reads the old one: within a process it hands out the database that it has open. So the file is attached to a database in memory.
-After queries DuckDB keeps some 60 MB that it has freed, which are given back when nobody has asked for a second. Open, it takes
-20 MB, so it is closed when nobody has asked for a minute.
+Opening it costs a hundred times as much as a cursor. By its path alone DuckDB would not open a new file while anybody
+still reads the old one: within a process it hands out the database that it has open. So the file is attached to a
+database in memory. After queries DuckDB keeps some 60 MB that it has freed, which are given back after a second without
+requests. Open, it takes 20 MB, so it is closed after a minute without requests.
 """
 
 import ctypes
@@ -26,19 +26,19 @@ _IDLE = 60.0  # seconds without a reader until it is closed; opening it again ta
 File = tuple[int, int, int]
 _COUNT = f"CREATE TABLE memory.main.counted AS SELECT * FROM {EVERYTHING}"
 _COUNTED = "CREATE TEMP VIEW counted_activities AS SELECT * FROM memory.main.counted"
-"""To plan the view of what insights count takes 30 ms, in each query of each page: here it is made once for all cursors."""
+"""Planning the view of counted activities takes 30 ms in each query of each page, so it is made once for all cursors."""
 
 
 class SharedSnapshot:
-    """The snapshot of a data folder, for the threads of one process. A process that was forked makes its own."""
+    """The snapshot of a data folder, for the threads of one process. A forked process makes its own."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake, self._lock = lake, threading.Lock()
         self._open: tuple[File, Connection] | None = None
         self._empty: Connection | None = None
-        self._refused: tuple[File, str] | None = None  # one of another version, and what is said of it
+        self._refused: tuple[File, str] | None = None  # one of another version, and the error about it
         self._used_at = 0.0  # by the steady clock
-        self._limit = ""  # of memory, as DuckDB has it by itself
+        self._limit = ""  # of memory, DuckDB's own default
         self._is_watched = self._is_resting = False
 
     @contextmanager
@@ -48,7 +48,7 @@ class SharedSnapshot:
 
     @contextmanager
     def reader_or_empty(self) -> Iterator[Connection]:
-        """The same; where nothing was published yet, all tables and views without a row. Raises UnusableSnapshotError."""
+        """The same; if nothing was published yet, all tables and views without a row. Raises UnusableSnapshotError."""
         try:
             connection = self._cursor()
         except NothingPublishedError:
@@ -110,7 +110,7 @@ class SharedSnapshot:
             connection.close()
             self._refused = (file, str(error))
             raise
-        with suppress(duckdb.Error):  # damage, which whoever needs the view comes upon
+        with suppress(duckdb.Error):  # damage, which users of the view will meet
             connection.execute(_COUNT)
         return connection
 
@@ -121,7 +121,7 @@ class SharedSnapshot:
             _after(_IDLE, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        """Who reads just now goes on: a database goes with the last cursor on it."""
+        """Readers at work continue: a database closes with the last cursor on it."""
         with self._lock:
             if (left := self._used_at + _IDLE - time.monotonic()) > 0:
                 _after(left, self._close_if_idle)
@@ -137,7 +137,7 @@ class SharedSnapshot:
             _after(_REST, self._give_back)
 
     def _give_back(self) -> None:
-        """Have DuckDB give back what it has freed: it does where it is told a limit of memory, even the one that it has."""
+        """Make DuckDB release freed memory, which it does when it gets a memory limit, even the present one."""
         with self._lock:
             if (left := self._used_at + _REST - time.monotonic()) > 0:
                 _after(left, self._give_back)

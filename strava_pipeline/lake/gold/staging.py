@@ -1,7 +1,7 @@
-"""Copies out of the published warehouse begin here: a session with it, a table's rows by year, and whether they changed.
+"""The start of copies out of the published warehouse: a session with it, a table's rows by year, and whether they changed.
 
-A table is computed once, into a temporary one that may lie on disk: many are views. A year's content is a hash of its rows,
-in any order: where it is the one that was noted at the last copy, there is nothing to write.
+A table is computed once, into a temporary one that may lie on disk, because many are views. A year's content is a hash
+of its rows, in any order: if it equals the one recorded at the last copy, there is nothing to write.
 """
 
 from collections.abc import Iterator
@@ -50,12 +50,12 @@ def staging(lake: Lake) -> Iterator[Connection]:
 
 
 def owner_of(connection: Connection) -> int:
-    """Whose warehouse it is; 0: nobody has said."""
+    """The warehouse's athlete, or 0 if unknown."""
     return one_number(connection, sql("owner"))
 
 
 def staged(exported: Exported) -> str:
-    """The name of the temporary table with the rows of a table. Not the table's own: views would read it."""
+    """The name of the temporary table with the rows of a table; it differs from the table's own, which views would read."""
     return f'temp."staged_{exported.name}"'
 
 
@@ -70,18 +70,18 @@ def stage(connection: Connection, exported: Exported) -> dict[int, Content]:
 
 
 def contents_of(connection: Connection, rows: str) -> dict[int, Content]:
-    """The content of each year in rows that begin with it, and have the columns of a table in order."""
+    """The content of each year in rows that begin with the year, and then have the columns of a table in order."""
     found = connection.execute(sql("staged_contents").format(table=rows, year=YEAR)).fetchall()
     return {year: (count, content) for year, count, content in found}
 
 
 def unstage(connection: Connection, exported: Exported) -> None:
-    """Forget the rows of a table."""
+    """Drop the temporary rows of a table."""
     connection.execute(f"DROP TABLE {staged(exported)}")
 
 
 def _value(column: Column) -> str:
-    """A column's value as PostgreSQL and files take it: no character 0 in texts, JSON as its text."""
+    """A column's value as PostgreSQL and files accept it: texts without the character 0, JSON as its text."""
     if column.kind is Kind.TEXT:
         return f"replace(\"{column.name}\", chr(0), '')"
     if column.kind is Kind.TEXTS:

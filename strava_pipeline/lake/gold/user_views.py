@@ -1,7 +1,8 @@
-"""The user's own views: `views/*.sql` beside the data folder, made in the snapshot at each publish.
+"""The user's own views: `views/*.sql` next to the data folder, made in the snapshot at each publish.
 
-Each file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. What a file did
-is found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds these views.
+Each file is used whole or left out with a reason; it may not touch the catalogue's tables and views, or any file. Its
+effects are found by comparing the objects before and after, not by reading its SQL. The working warehouse never holds
+these views.
 """
 
 import hashlib
@@ -52,18 +53,18 @@ def views_digest(files: Sequence[ViewFile]) -> str:
 
 
 def published_digest(connection: Connection) -> str:
-    """The hash of the files that a snapshot was made with."""
+    """The hash of the files in a snapshot."""
     return notes(connection, _DIGEST).get(_DIGEST, "")
 
 
 def skipped_views(connection: Connection) -> dict[str, str]:
-    """The files that a snapshot was made without, each with the reason."""
+    """The files left out of a snapshot, each with the reason."""
     found: dict[str, str] = json.loads(notes(connection, _LEFT_OUT).get(_LEFT_OUT, "{}"))
     return found
 
 
 def apply_views(files: Sequence[ViewFile], path: Path) -> None:
-    """Create the files' views and macros in the warehouse at `path`, and note in it which files were left out."""
+    """Create the files' views and macros in the warehouse at `path`, and record there which files were left out."""
     with closing(duckdb.connect(config=dict(_CLOSED))) as connection:
         attach(connection, path, NAME)
         connection.execute(f"USE {NAME}")

@@ -1,8 +1,8 @@
 """The working warehouse: one DuckDB file, one writer at a time, opened once for each hold of the lock.
 
-Opening costs 10 ms of CPU, the first time 30: `reading` and `writing` within the body of another one, in the same thread,
-use the connection that is open there. Readers of the published snapshot never come here. The tables follow the catalogue; a
-file made by another catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
+Opening costs 10 ms of CPU, the first time 30: a nested `reading` or `writing` in the same thread uses the open
+connection. Readers of the published snapshot never come here. The tables follow the catalogue; a file made by another
+catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
 """
 
 import shutil
@@ -37,9 +37,9 @@ from strava_pipeline.lake.sql import literal, view_statements, views_version
 Connection = duckdb.DuckDBPyConnection
 T = TypeVar("T")
 REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everything in bronze
-_VIEWS = "derived"  # the note of which version made the views
+_VIEWS = "derived"  # the note of the version that made the views
 _LOCK = "warehouse"
-_PATIENCE = 20  # seconds to wait for a program that holds the file without knowing our lock, such as DuckDB's shell
+_PATIENCE = 20  # seconds to wait for a program that holds the file without our lock, such as DuckDB's shell
 NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
 _ROW_GROUP = 30_720  # rows that are compressed together, in memory; DuckDB's own is 122,880, five of them at once
 NEW_FILE = (f"STORAGE_VERSION '{STORAGE_VERSION}'", f"ROW_GROUP_SIZE {_ROW_GROUP}")  # options, if the file is a new one
@@ -52,11 +52,11 @@ class OtherCatalogueError(PipelineError):
 
 
 class DamagedWarehouseError(PipelineError):
-    """What is in the warehouse's file is no database any more, or half of one: it has to be rebuilt from bronze."""
+    """The warehouse's file isn't a valid database: it has to be rebuilt from bronze."""
 
 
 class _Open(threading.local):
-    """The connection of each file that is open in this thread: by thread, as the lock of a working warehouse is held."""
+    """The connection of each file that is open in this thread; by thread, because a working warehouse's lock is held by one."""
 
     def __init__(self) -> None:
         self.connections: dict[Path, Connection] = {}
@@ -67,7 +67,7 @@ _OPEN = _Open()
 
 @contextmanager
 def shared_by_thread(path: Path, opening: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
-    """The connection to a file: the one that this thread has open, within the body that opened it; else `opening` makes one."""
+    """The connection to a file: the one that this thread has open in an outer body, or else a new one from `opening`."""
     if (connection := _OPEN.connections.get(path)) is not None:
         yield connection
         return
@@ -90,9 +90,9 @@ def writing(lake: Lake) -> Iterator[Connection]:
 
 @contextmanager
 def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[None]:
-    """All of the body or nothing: it is rolled back if it raises, as the connection may stay in use.
+    """All of the body or nothing: rolled back if it raises, as the connection may stay in use.
 
-    Without `is_kept` it always is: the body only finds out what it would do.
+    Without `is_kept` it is always rolled back: the body only finds out what it would do.
     """
     connection.execute("BEGIN TRANSACTION")
     try:
@@ -107,7 +107,7 @@ def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[Non
 
 @contextmanager
 def reading(lake: Lake) -> Iterator[Connection]:
-    """The working warehouse, for reading. Holds the same lock: DuckDB admits no other process beside a writer."""
+    """The working warehouse, for reading. Holds the same lock, because DuckDB admits no other process during a write."""
     with shared_by_thread(lake.working, partial(_opened_exclusively, lake)) as connection:
         yield connection
 
@@ -137,7 +137,7 @@ def opened(lake: Lake) -> Iterator[Connection]:
 
 
 def has_ever_existed(lake: Lake) -> bool:
-    """Whether there was ever a working warehouse, or what only one can have led to: a snapshot, details on disk."""
+    """Whether there was ever a working warehouse, or something that requires one: a snapshot, details on disk."""
     return lake.was_made.exists() or lake.snapshot.exists() or lake.details.exists()
 
 
@@ -150,16 +150,16 @@ def exclusively(lake: Lake) -> Iterator[None]:
 
 @contextmanager
 def at_rest(lake: Lake, *, patience: float) -> Iterator[bool]:
-    """`exclusively`, or not at all: yields False where a run still holds it after `patience` seconds."""
+    """`exclusively`, or not at all: yields False if a run still holds it after `patience` seconds."""
     with try_locked(lake, _LOCK, patience=patience) as free:
         yield free
 
 
 def connect(path: Path, own: Connection | None = None, *, after_another: bool = False) -> Connection:
-    """Open a warehouse file, and create it where needed. Sessions run in UTC, whatever the host's zone.
+    """Open a warehouse file, and create it if needed. Sessions run in UTC, whatever the host's zone.
 
-    `own`: the instance to which it is attached, else a new one that ends with the connection.
-    `after_another`: an earlier one was lost or set aside, so a new file is marked as incomplete until the rebuild has ended.
+    `own`: the instance to which it is attached, else a new one that ends with the connection. `after_another`: an
+    earlier one was lost or set aside, so a new file is marked as incomplete until the rebuild has ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not (path.exists() and _is_held(path)):
@@ -245,7 +245,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _judge(path: Path, error: duckdb.Error) -> NoReturn:
-    """Raise the right error for a file that nobody holds and that did not open: readable only, or damaged."""
+    """Raise the right error for a file that nobody holds and that did not open: read-only, or damaged."""
     try:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error as second:
@@ -269,7 +269,7 @@ def attach(connection: Connection, path: Path, name: str, *options: str) -> None
 
 
 def read_if_usable(lake: Lake, read: Callable[[Connection], T]) -> T | None:
-    """What `read` finds in the working warehouse; None where there is none, or it has to be rebuilt."""
+    """The result of `read` on the working warehouse, or None if it doesn't exist or has to be rebuilt."""
     if not lake.working.exists() or not is_a_database(lake.working):
         return None
     with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
@@ -284,12 +284,12 @@ def is_a_database(path: Path) -> bool:
 
 
 def catalogue_of(connection: Connection) -> str | None:
-    """The version of the catalogue that made this file's tables; None: no tables yet."""
+    """The version of the catalogue that made this file's tables, or None without tables."""
     return (_notes_of(connection) or {}).get("catalogue")
 
 
 def _notes_of(connection: Connection) -> dict[str, str] | None:
-    """Every note of the file; None: no tables yet."""
+    """Every note of the file, or None without tables."""
     try:
         return dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
     except duckdb.CatalogException:
@@ -297,12 +297,12 @@ def _notes_of(connection: Connection) -> dict[str, str] | None:
 
 
 def is_outdated(connection: Connection) -> bool:
-    """Whether this file has the tables of another version: some may be missing."""
+    """Whether this file has the tables of another version, so that some may be missing."""
     return catalogue_of(connection) != catalogue_version()
 
 
 def has_other_views(connection: Connection) -> bool:
-    """Whether this file has the views of another version, though perhaps the present tables."""
+    """Whether this file has the views of another version, possibly with the present tables."""
     return notes(connection, _VIEWS).get(_VIEWS) != views_version()
 
 
@@ -312,7 +312,7 @@ def one_number(connection: Connection, text: str) -> int:
 
 
 def revision(connection: Connection) -> str:
-    """Which warehouse this is (a rebuilt one is another), and how many transactions changed it."""
+    """The warehouse's identity (a rebuild makes a new one), and how many transactions changed it."""
     rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
     return f"{rows.get('made')}:{rows.get('revision')}"
 
@@ -349,7 +349,7 @@ def is_marked(connection: Connection, name: str) -> bool:
 
 
 def make_views(connection: Connection) -> None:
-    """All views of the catalogue, in place of those that exist; within the caller's transaction."""
+    """Make all views of the catalogue, replacing existing ones; within the caller's transaction."""
     for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
         if name in PUBLISH_TABLES:  # a view until an earlier version
             connection.execute(f"DROP VIEW {name}")
@@ -358,7 +358,7 @@ def make_views(connection: Connection) -> None:
 
 
 def make_tables(connection: Connection) -> None:
-    """All tables and views of the catalogue, and no note yet; within the caller's transaction. It takes 0.3 s of CPU."""
+    """Make all tables and views of the catalogue, without notes; within the caller's transaction. It takes 0.3 s of CPU."""
     for table in TABLES.values():
         connection.execute(f"CREATE TABLE {table.stored} ({table.ddl})")
     connection.execute("CREATE TABLE lake_meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)")
@@ -366,7 +366,7 @@ def make_tables(connection: Connection) -> None:
 
 
 def _begin(connection: Connection, *, after_another: bool) -> None:
-    """The first notes of a new warehouse: which one it is, of which catalogue, and whether it holds everything."""
+    """The first notes of a new warehouse: its identity, its catalogue, and whether it holds everything."""
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
         {"version": catalogue_version()},
@@ -377,7 +377,7 @@ def _begin(connection: Connection, *, after_another: bool) -> None:
 
 
 def spill_folder(path: Path) -> Path:
-    """Where DuckDB puts what exceeds its memory; it is emptied when the file is closed."""
+    """DuckDB's folder for data that exceeds its memory; it is emptied when the file is closed."""
     return path.with_name(f"{path.name}.tmp")
 
 

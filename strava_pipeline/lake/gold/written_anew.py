@@ -1,7 +1,7 @@
-"""A warehouse's file without what was deleted from it: DuckDB keeps the bytes of deleted rows in free blocks.
+"""Rewriting a warehouse's file without deleted data: DuckDB keeps the bytes of deleted rows in free blocks.
 
-Whoever deletes rows for good notes that on disk first. The next publish then writes the working file anew, copies that to its
-readers, and removes the note last. Where a process dies in between, the publish after that goes on.
+A permanent deletion first records that on disk. The next publish then rewrites the working file, copies it to its
+readers, and removes the record last. If a process dies in between, the next publish continues.
 """
 
 import os
@@ -27,15 +27,15 @@ _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = $databas
 
 
 def note_deletion_for_good(lake: Lake) -> None:
-    """Have the next publish write the files anew. Hold the warehouse from here until the deletion is committed."""
+    """Make the next publish rewrite the files. Hold the warehouse from here until the deletion is committed."""
     write_whole(lake.deleted_for_good, b"")
 
 
 def write_anew(lake: Lake) -> None:
     """Replace the working warehouse by a copy of its tables, views, macros, sequences and comments, durably.
 
-    Hold it `exclusively`. The tables that each publish fills are left empty. A half rebuilt warehouse stays as it is, as nobody
-    will see it; and so does one that can't be copied, of which PipelineError is raised.
+    Hold it `exclusively`. The tables that each publish fills are left empty. A half rebuilt warehouse stays as it is,
+    because nobody will see it. If copying fails, the warehouse stays as it is, too, and PipelineError is raised.
     """
     old, new = lake.working, lake.working.with_name(f".{lake.working.name}.tmp")
     _discard(new)
@@ -67,6 +67,6 @@ def _copy(connection: Connection) -> None:
 
 
 def _discard(new: Path) -> None:
-    """Delete what a process that died, or a full disk, left of a new file."""
+    """Delete the remains of a new file after a dead process or a full disk."""
     for left in (new, log_of(new)):
         left.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""What a person imported: the bytes and manifests in bronze, what reading them came to, and its way into the warehouse."""
+"""A person's imports: the bytes and manifests in bronze, the results of reading them, and their way into the warehouse."""

@@ -1,7 +1,7 @@
-"""The activities of imports as objects of Strava's API, paged like a listing, so that shards are made of both alike.
+"""The activities of imports as objects of Strava's API, paged like a listing, so that shards are made from both alike.
 
-They are made from bronze and readings, and can be made again at any time. An import's folder is there whole or not at all: a
-folder per source, with pages of summaries, pages of details, and which files the tracks are in.
+They are made from bronze and readings, and can be made again at any time. An import's folder is there whole or not at
+all: a folder per source, with pages of summaries, pages of details, and the files of the tracks.
 """
 
 import json
@@ -71,10 +71,10 @@ def write_activities(
     years: YearRange,
     tick: Callable[[int], object] = lambda count: None,
 ) -> int:
-    """Write the activities of an import to disk, in place of those that are there. Returns how many.
+    """Write the activities of an import to disk, replacing those that are there. Returns how many.
 
-    `described_at`: the moment (UTC) that its archives describe; it makes them older or newer than others, whenever they arrived.
-    `tick` is called with 1 for each activity.
+    `described_at`: the moment (UTC) that its archives describe; it makes them older or newer than others, whenever they
+    arrived. `tick` is called with 1 for each activity.
     """
     unfinished = _top(lake) / f".{one.name}.tmp"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -111,7 +111,7 @@ def _put_in_place(new: Path, place: Path) -> None:
 
 
 def remove_activities(lake: Lake, names: Iterable[str]) -> None:
-    """Remove the activities of these imports, and what a process that died left of them. A half removed folder is never read."""
+    """Remove the activities of these imports, and leftovers of dead processes. A half removed folder is never read."""
     for name in names:
         place = activities_folder(lake, name)
         outdated, unfinished = place.with_name(f".{name}.old"), place.with_name(f".{name}.tmp")
@@ -134,7 +134,7 @@ def activity_keys(lake: Lake, name: str) -> set[tuple[int, str]]:
 
 
 def gear_ids(lake: Lake, name: str) -> set[str]:
-    """The ids of the gear that the archives of an import list, from its activities on disk."""
+    """The ids of the gear in an import's archives, from its activities on disk."""
     path = activities_folder(lake, name) / _GEAR
     return {item["id"] for item in json.loads(path.read_bytes())} if path.exists() else set()
 
@@ -155,12 +155,12 @@ def activities_of_import(lake: Lake, name: str) -> Iterator["ImportedActivities"
 
 
 def activities_folder(lake: Lake, name: str) -> Path:
-    """Where the activities of the import with that name are, if they were written."""
+    """The folder with the activities of the import with that name, if they were written."""
     return _top(lake) / name
 
 
 def activities_of_source(lake: Lake, name: str, source: str) -> "ImportedActivities | None":
-    """The activities of one source in the import `name`; None if it has none."""
+    """The activities of one source in the import `name`, or None."""
     place = _top(lake) / name / f"{name}-{source}"
     return ImportedActivities(read_listing(place)) if place.is_dir() else None
 
@@ -176,7 +176,7 @@ def imported_gear(lake: Lake) -> dict[str, tuple[Import, Json]]:
 
 
 def all_listings(lake: Lake) -> Iterator[Listing]:
-    """What shards are made from: the APIs' listings, and the imports'."""
+    """The input of shards: the APIs' listings, and the imports'."""
     yield from provider_listings(lake)
     yield from (each.listing for each in imported_activities(lake))
 
@@ -197,20 +197,20 @@ class ImportedActivities:
 
     @property
     def described_at(self) -> datetime:
-        """The moment that the activities describe: an archive's own time, else the time of arrival."""
+        """The moment that the activities describe: an archive's own time, or else the time of arrival."""
         return self.listing.manifest.started_at
 
     def detail_pages(self) -> list[Path]:
         return sorted(self.listing.folder.glob("details-*.json.gz"))
 
     def tracks(self) -> dict[int, SessionKeys]:
-        """By activity, the files and sessions that hold its track, where it has one."""
+        """By activity, the files and sessions that contain its track, if it has one."""
         content: dict[str, list[list[Any]]] = json.loads((self.listing.folder / _TRACKS).read_bytes())
         return {int(key): tuple((digest, place) for digest, place in recorded) for key, recorded in content.items()}
 
 
 def read_detail_page(page: Path) -> list[Json]:
-    """The DetailedActivity objects of a page; DamagedFileError."""
+    """The DetailedActivity objects of a page. Raises DamagedFileError."""
     objects: list[Json] = unpacked_json(page)
     return objects
 
@@ -231,7 +231,7 @@ class _Pages:
         self._pages = 0
 
     def add(self, activity: Activity) -> None:
-        """Add an activity. One that is in several files is described by the first, its detail by the first with a detail."""
+        """Add an activity. If several files contain it, the first describes it, and the first with a detail gives its detail."""
         key = activity.activity_id
         if key not in self._detailed:
             self._summaries.append(activity.summary)
@@ -263,13 +263,13 @@ def _top(lake: Lake) -> Path:
 
 
 def athletes_of_hashed_ids(lake: Lake, one: Import) -> set[int]:
-    """The athletes with activities in an import that Strava has not numbered, as named by its activities on disk."""
+    """The athletes of activities without Strava's numbers in an import, as named by its activities on disk."""
     held = EarlierIds(lake, [one])
     return {athlete_id for source in IMPORTED for _, athlete_id in held.hashed(one, source)}
 
 
 class EarlierIds:
-    """Which athletes earlier imports hold hashed ids of. Read on demand, a source at a time: most imports never ask.
+    """Which athletes earlier imports have under each hashed id. Read on demand, a source at a time: most imports never ask.
 
     `came`: every import, in order. The activities of those before the asking one are on disk.
     """
@@ -280,7 +280,7 @@ class EarlierIds:
         self._held: dict[str, dict[int, dict[int, int]]] = {}  # by source, id and athlete: the first import with it
 
     def before(self, number: int) -> Holders:
-        """A function from source and id to the athletes that hold it in the imports before place `number` of `came`."""
+        """A function from source and id to the athletes that have it in the imports before place `number` of `came`."""
         return partial(self._held_before, number)
 
     def _held_before(self, number: int, source: str, activity_id: int) -> frozenset[int]:
@@ -292,7 +292,7 @@ class EarlierIds:
         return frozenset(athlete_id for athlete_id, place in held.get(activity_id, {}).items() if place < number)
 
     def hashed(self, one: Import, source: str) -> Iterator[tuple[int, int]]:
-        """Id and athlete of the activities of a source that Strava has not numbered and that name an athlete."""
+        """Id and athlete of the activities of a source that have no Strava number and name an athlete."""
         if not one.manifest.may_name_athletes or (found := activities_of_source(self._lake, one.name, source)) is None:
             return
         for _, activities in found.listing.pages():

@@ -1,7 +1,8 @@
-"""Imported files by the hash of their bytes: the bytes as received (bronze), and what reading each file came to.
+"""Imported files by the hash of their bytes: the bytes as received (bronze), and the results of reading them.
 
-A file that came packed stays as it came (`<sha256>`), any other is packed (`<sha256>.gz`). A reading is a JSON file beside the
-points of the file's sessions; without it the file is decoded again. The names of the files are in manifests.py.
+A file that came packed stays as it came (`<sha256>`), any other is packed (`<sha256>.gz`). A reading is a JSON file
+next to the points of the file's sessions; without it the file is decoded again. The names of the files are in
+manifests.py.
 """
 
 import gzip
@@ -35,7 +36,7 @@ class FileStore:
         self._top = lake.files
         self._known = set(_stored(lake.files))
         self._touched: set[Path] = set()
-        self.new: dict[str, Path] = {}  # what was new, by hash: where it is
+        self.new: dict[str, Path] = {}  # by hash: where each new file is
 
     def put(self, body: bytes) -> tuple[str, bool]:
         """Store bytes. Returns their hash and whether they are new. They are durable when `sync` has returned."""
@@ -72,7 +73,7 @@ class FileStore:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Remove what was stored while the body ran, if it raises. What a killed process stored stays, and is found."""
+        """Remove everything stored during the body if it raises. Files stored by a killed process stay, and are found."""
         before = set(self.new)
         try:
             yield
@@ -87,7 +88,7 @@ class FileStore:
             raise
 
     def sync(self) -> None:
-        """Make everything that was stored durable."""
+        """Make everything stored durable."""
         for folder in sorted(self._touched):
             sync_folder(folder)
         self._touched.clear()
@@ -99,7 +100,7 @@ class FileStore:
 
 
 def store_durably(lake: Lake, body: bytes) -> str:
-    """Put one file on disk, where it is not there yet; its hash. Durable on return."""
+    """Store one file, if it isn't stored yet; returns its hash. Durable on return."""
     digest = hashlib.sha256(body).hexdigest()
     if not is_stored(lake, digest):
         path, content = _place(lake.files, digest, body)
@@ -109,20 +110,20 @@ def store_durably(lake: Lake, body: bytes) -> str:
 
 
 def is_stored(lake: Lake, digest: str) -> bool:
-    """Whether the bytes of that hash are on disk, by a look at the folder."""
+    """Whether the bytes of that hash are stored, by a look at the folder."""
     path = lake.files / digest[:2] / digest
     return path.exists() or path.with_name(f"{digest}{_OURS}").exists()
 
 
 def _place(top: Path, digest: str, body: bytes) -> tuple[Path, bytes]:
-    """Where a file goes and what is written there: packed, unless packing gains nothing."""
+    """The path and the bytes to write for a file: packed, unless packing gains nothing."""
     if body.startswith(_PACKED):
         return top / digest[:2] / digest, body
     return top / digest[:2] / f"{digest}{_OURS}", gzip.compress(body, _LEVEL, mtime=0)
 
 
 def stored_bytes(lake: Lake, digest: str) -> bytes:
-    """The bytes as received. Raises FileNotFoundError, or DamagedFileError where they changed (the file is set aside then)."""
+    """The bytes as received. Raises FileNotFoundError, or DamagedFileError if they changed (the file is then set aside)."""
     path = lake.files / digest[:2] / digest
     try:
         if path.exists():
@@ -140,9 +141,9 @@ def stored_bytes(lake: Lake, digest: str) -> bytes:
 
 
 def peeked_bytes(lake: Lake, digest: str, most: int, *, whole: bool = True) -> bytes | None:
-    """The bytes as received, for a reader that leaves the folder as it is; None: they are missing, damaged, or more than `most`.
+    """The bytes as received, without changing the folder; None if they are missing, damaged, or more than `most`.
 
-    `whole`: False: up to `most` bytes of their beginning, unchecked.
+    `whole` False: up to `most` bytes of their beginning, unchecked.
     """
     path = lake.files / digest[:2] / digest
     try:
@@ -174,7 +175,7 @@ def _stored(top: Path) -> Iterator[str]:
 
 
 def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.DataFrame]) -> None:
-    """Write the points, then the reading: where a reading is, its points are. Not synced: a lost one is read again."""
+    """Write the points, then the reading: a reading always has its points. Not synced: a lost one is read again."""
     note_first_version(lake)
     for place, track in enumerate(tracks):
         if track.height:
@@ -183,7 +184,7 @@ def put_reading(lake: Lake, digest: str, reading: Reading, tracks: Sequence[pl.D
 
 
 def reading_of(lake: Lake, digest: str) -> Reading | None:
-    """The reading; None where there is none of this version, or a damaged one."""
+    """The reading, or None if this version has none, or it is damaged."""
     try:
         return Reading.model_validate_json(gzip.decompress(_path(lake, digest).read_bytes()))
     except (OSError, EOFError, zlib.error, ValidationError):
@@ -191,28 +192,28 @@ def reading_of(lake: Lake, digest: str) -> Reading | None:
 
 
 def is_read(lake: Lake, digest: str) -> bool:
-    """Whether a reading of this version is there, whole or not, by a look at the folder."""
+    """Whether a reading of this version exists, complete or not, by a look at the folder."""
     return _path(lake, digest).exists()
 
 
 def is_reading_intact(lake: Lake, digest: str) -> bool:
-    """Whether the reading can be read, and the points that it tells of: a look into each file."""
+    """Whether the reading and its points can be read, by opening each file."""
     return _is_there(lake, digest, lambda place: read_points(lake, digest, place) is not None)
 
 
 def has_reading(lake: Lake, digest: str) -> bool:
-    """Whether a whole reading of this version is on disk, with its points."""
+    """Whether a complete reading of this version is on disk, with its points."""
     return _is_there(lake, digest, lambda place: _ends_well(_track(lake, digest, place)))
 
 
 def _is_there(lake: Lake, digest: str, points_found: Callable[[int], bool]) -> bool:
-    """Whether there is a reading, and points for each of its sessions that has any."""
+    """Whether a reading exists, with points for each session that has any."""
     read = reading_of(lake, digest)
     return read is not None and all(points_found(place) for place, each in enumerate(read.recordings) if each.points)
 
 
 def read_points(lake: Lake, digest: str, place: int, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
-    """The points of a file's session, by its number in the file; None where it has none. `columns`: None for all."""
+    """The points of a file's session, by its number in the file, or None. `columns`: None for all."""
     try:
         return pl.read_parquet(_track(lake, digest, place), columns=None if columns is None else list(columns))
     except (FileNotFoundError, pl.exceptions.ComputeError):
@@ -220,7 +221,7 @@ def read_points(lake: Lake, digest: str, place: int, columns: Sequence[str] | No
 
 
 def has_points(lake: Lake, digest: str, place: int) -> bool:
-    """Whether the points of a file's session are on disk; nothing is opened."""
+    """Whether the points of a file's session are on disk, without opening anything."""
     return _track(lake, digest, place).exists()
 
 
@@ -241,7 +242,7 @@ def has_old_readings(lake: Lake) -> bool:
 
 
 def has_old_tracks(lake: Lake) -> bool:
-    """Whether readings or tracks that another version made may be on disk."""
+    """Whether readings or tracks made by another version may be on disk."""
     try:
         return _version(lake).read_bytes() != str(VERSION).encode()
     except FileNotFoundError:
@@ -249,13 +250,13 @@ def has_old_tracks(lake: Lake) -> bool:
 
 
 def note_first_version(lake: Lake) -> None:
-    """Note this version as that of all readings and tracks, before the first of them is on disk."""
+    """Record this version as that of all readings and tracks, before the first of them is on disk."""
     if not (_top(lake).exists() or lake.tracks.exists()):
         write_whole(_version(lake), str(VERSION).encode())
 
 
 def remove_old_readings(lake: Lake) -> None:
-    """Remove what other versions of the readers left: this version's readings and tracks are in use everywhere."""
+    """Remove the results of other versions' readers, once this version's readings and tracks are used everywhere."""
     for path in _top(lake).glob("*/*"):
         if (found := _READING.fullmatch(path.name)) is not None and int(found[2]) != VERSION:
             path.unlink(missing_ok=True)
@@ -263,7 +264,7 @@ def remove_old_readings(lake: Lake) -> None:
 
 
 def keep_old_reading(lake: Lake, digest: str) -> None:
-    """Use another version's reading of a file, whose bytes are lost, as this version's. Points first, as in `put_reading`."""
+    """Adopt another version's reading of a file whose bytes are lost. Points first, as in `put_reading`."""
     for path in sorted((_top(lake) / digest[:2]).glob(f"{digest}*.v*"), key=lambda path: path.suffix == ".gz"):
         path.replace(path.with_name(_READING.sub(rf"\1.v{VERSION}\3", path.name)))
 

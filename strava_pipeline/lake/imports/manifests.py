@@ -1,8 +1,8 @@
-"""Bronze of imports: what came in together, a folder each, with a manifest of the files' names and of what was wrong.
+"""Bronze of imports: a folder per import, with a manifest of the files' names and of faults.
 
-The bytes are kept by files.py. An import with the same names and bytes (`digest`) as an earlier one is that import, unless their
-archives name different athletes; the caller of `land_import` looks first. A file that an earlier import holds is not held twice:
-the later manifest only names it, and its import inherits the file when the earlier one is undone.
+The bytes are kept by files.py. An import with the same names and bytes (`digest`) as an earlier one is that import,
+unless their archives name different athletes; the caller of `land_import` looks first. A file of an earlier import is
+not stored twice: the later manifest only names it, and its import inherits the file when the earlier one is undone.
 """
 
 import hashlib
@@ -22,7 +22,12 @@ FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 
 class ImportedFile(BaseModel, frozen=True):
-    """A file by the name it had, with forward slashes. `held_back`: why it was kept but not read when it came."""
+    """A file by the name it had, with forward slashes.
+
+    Args:
+        role: `list` is activities.csv, `objects` JSON of the API, `service_list` the list of another service's export.
+        held_back: why it was kept but not read when it came.
+    """
 
     name: str
     sha256: str
@@ -32,17 +37,24 @@ class ImportedFile(BaseModel, frozen=True):
 
     @property
     def is_readable(self) -> bool:
-        """Whether it is an activity's file and not held back."""
+        """Whether it is an activity's file that isn't held back."""
         return self.role == "activity" and self.held_back is None
 
     @property
     def key(self) -> FileKey:
-        """What identifies the file in another folder: its name may be its activity's id."""
+        """The file's identity in another folder; the name is part of it because it may be its activity's id."""
         return self.name.rpartition("/")[2], self.sha256
 
 
 class ImportFault(BaseModel, frozen=True):
-    """What could not be imported, or looked odd; never a byte of content."""
+    """What could not be imported, or looked odd; never a byte of content.
+
+    Args:
+        problem: `too_large`, `bomb`, `unsafe_name`, `misleading_name`, `symlink`, `no_file`, `encrypted`, `nested`, `duplicate`,
+            `cut_off`, `damaged`, `unsupported`, `unread_format`, `forbidden`. Of `unsafe_name` and `duplicate` the bytes are
+            among `files` all the same, of `too_large` where it is an activity's.
+        detail: the same in words.
+    """
 
     name: str
     problem: str
@@ -50,18 +62,26 @@ class ImportFault(BaseModel, frozen=True):
 
 
 class ImportManifest(BaseModel, frozen=True):
-    """The content of manifest.json. `came_as`: the last part of the path that a person named.
+    """The content of manifest.json.
 
-    `known`: files of the path that earlier imports hold; None: a version before this one did not note them. Where the same
-    folder was imported before, `continues` names that import: all files of its path, except the names in `without`, count
-    as if they were in `known`.
+    Args:
+        came_as: the last part of the path that a person named.
+        kind: `zip`, `folder` or `file`.
+        athletes: whose each list of an archive is, by the list's name; empty if unknown.
+        own_athlete: whose recordings have plain ids in this folder, as known when this came in; the hashes of another athlete's
+            ids have the athlete in them. None: all ids are plain.
+        files: may be empty where all were known.
+        known: files of the path, as in `files`, that earlier imports hold: the import takes them over when those are undone.
+            None: a version before this one did not note them.
+        continues: the import in which the same path came before: all files of its path count as if they were in `known`.
+        without: the names of those that do not.
     """
 
     came_as: str
-    kind: str  # zip, folder or file
+    kind: str
     received_at: datetime
-    athletes: dict[str, int] = {}  # whose each list of an archive is, by the list's name
-    own_athlete: int | None = None  # whose recordings have plain ids in this folder, as known when this came in
+    athletes: dict[str, int] = {}
+    own_athlete: int | None = None
     files: list[ImportedFile] = []
     faults: list[ImportFault] = []
     known: list[ImportedFile] | None = None
@@ -70,7 +90,7 @@ class ImportManifest(BaseModel, frozen=True):
 
     @property
     def athlete_id(self) -> int | None:
-        """The athlete of the whole import; None where there are several or none."""
+        """The athlete of the whole import, or None if there are several or none."""
         return next(iter(self.athletes.values())) if len(set(self.athletes.values())) == 1 else None
 
     def names_only(self, athlete_id: int | None) -> bool:
@@ -79,7 +99,7 @@ class ImportManifest(BaseModel, frozen=True):
 
     @property
     def may_name_athletes(self) -> bool:
-        """Whether anything in it can name an athlete."""
+        """Whether any of its files can name an athlete."""
         return bool(self.athletes) or any(file.role == "objects" for file in self.files)
 
     @property
@@ -89,10 +109,13 @@ class ImportManifest(BaseModel, frozen=True):
 
 
 class UndoneNote(BaseModel, frozen=True):
-    """The content of undone.json, beside the manifest of an undone import.
+    """The content of undone.json, next to the manifest of an undone import.
 
-    `activities` (id and source), `gear` (ids) and `files` (hashes) are all that the import brought: they may leave the warehouse
-    where no other import brings them. `inbox`: marks of the files that were in data/inbox/files then.
+    Args:
+        activities: ids, each with its source. What no other import brought at that moment; only this may leave the warehouse.
+        gear: ids, of the same.
+        files: hashes, of the same.
+        inbox: marks of the files that were in data/inbox/files then.
     """
 
     undone_at: datetime
@@ -105,7 +128,7 @@ class UndoneNote(BaseModel, frozen=True):
 class Import:
     """An import's folder and manifest. `undone`: the note of an import that no longer counts.
 
-    Files that it inherits from an undone import are among its manifest's `files`.
+    Files inherited from an undone import are among its manifest's `files`.
     """
 
     def __init__(self, name: str, manifest: ImportManifest, undone: UndoneNote | None = None) -> None:
@@ -117,7 +140,7 @@ class Import:
 
 
 def land_import(lake: Lake, manifest: ImportManifest) -> Import:
-    """Write the manifest, once all bytes are on disk. Its time is after every earlier import's, whatever the clock says."""
+    """Write the manifest, once all bytes are on disk. Its time is later than every earlier import's, whatever the clock says."""
     last = max((one.manifest.received_at for one in all_imports(lake)), default=None)
     if last is not None and manifest.received_at <= last:  # a clock may stand still, or have been wrong
         manifest = manifest.model_copy(update={"received_at": last + timedelta(microseconds=1)})
@@ -137,7 +160,7 @@ def undone_imports(lake: Lake) -> Iterator[Import]:
 
 
 def all_imports(lake: Lake) -> list[Import]:
-    """Every import in order of arrival, as its manifest is: also undone ones, and those without new files."""
+    """Every import in order of arrival, by its manifest: including undone ones and those without new files."""
     found = []
     for folder in sorted(lake.imports.iterdir()) if lake.imports.is_dir() else ():
         try:
@@ -151,7 +174,8 @@ def all_imports(lake: Lake) -> list[Import]:
 def effective_imports(came: Sequence[Import]) -> list[Import]:
     """The imports among `came` (all, in order) that are not undone and hold a file, with the files that they inherit.
 
-    A file of an undone import belongs to the first other import whose path held it, as if the undone one had never been.
+    A file of an undone import belongs to the first other import whose path held it, as if the undone one had never
+    existed.
     """
     gone = {file.key for one in came if one.undone is not None for file in one.manifest.files}
     held: dict[str, dict[ImportedFile, None]] = {}  # of the files in `gone`, those that each path held
@@ -188,7 +212,7 @@ def files_of_path(came: Mapping[str, Import], one: Import) -> list[ImportedFile]
 
 
 def note_known_files(came: Sequence[Import], manifest: ImportManifest, known: Sequence[ImportedFile]) -> ImportManifest:
-    """The manifest with a note of its path's other files, which is short where the same folder was imported before."""
+    """The manifest with a note of its path's other files, which is short if the same folder was imported before."""
     by_name = {one.name: one for one in came}
     same = (one for one in reversed(came) if one.manifest.came_as == manifest.came_as)
     if (before := next(same, None)) is not None:
@@ -212,14 +236,14 @@ def is_undone(lake: Lake, name: str) -> bool:
 
 
 def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
-    """Record that an import no longer counts; its files stay where they are."""
+    """Record that an import no longer counts; its files stay."""
     write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
 
 
 def _held(
     manifest: ImportManifest, held: Mapping[str, dict[ImportedFile, None]], wanted: Collection[FileKey] | None
 ) -> dict[ImportedFile, None]:
-    """The `wanted` files (None: all) of the manifest's path, in order. `held`: the same of earlier imports, by name."""
+    """The `wanted` files (None for all) of the manifest's path, in order. `held`: the same of earlier imports, by name."""
     before = held.get(manifest.continues or "", {})
     if manifest.without:
         left_out = set(manifest.without)
@@ -243,6 +267,6 @@ def _note(folder: Path, manifest: ImportManifest) -> UndoneNote | None:
 
 
 def digest_of(files: Sequence[ImportedFile]) -> str:
-    """A hash of names and bytes, whatever the order."""
+    """A hash of names and bytes, in any order."""
     lines = sorted(f"{each.sha256} {each.name}" for each in files)
     return hashlib.blake2b("\n".join(lines).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

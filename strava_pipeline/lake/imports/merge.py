@@ -1,7 +1,7 @@
-"""What imports and providers' files hold beside the activities, on its way into gold: laps, sessions, descriptions, `files`.
+"""Merging the details of imports and providers' files into gold: laps, sessions, descriptions, `files`.
 
-What Strava itself says of an activity stays. Merging the same import or file twice changes nothing. What an interrupted run left
-undone is found here (`years_with_unmerged_imports`, `has_fresh_files`), so the next run does it.
+Strava's own values of an activity stay. Merging the same import or file twice changes nothing. Work left by an
+interrupted run is found here (`years_with_unmerged_imports`, `has_fresh_files`), so the next run does it.
 """
 
 import hashlib
@@ -69,11 +69,11 @@ _HELD = (
     "WHERE activity.source = $source"
 )
 
-_MERGED = "imported:"  # + name: a note of which pages of an import were merged
-_SHARDS = "sources:"  # + year: a note of which shards these were, so that the same ones are not merged again
-_FILES = "imported_files"  # a note of the imports whose files were
+_MERGED = "imported:"  # + name: a note of the merged pages of an import
+_SHARDS = "sources:"  # + year: a note of the merged shards, so that they are not merged again
+_FILES = "imported_files"  # notes the imports whose files were merged
 
-_TRACKS = "tracks:"  # + year: a note of the imports whose tracks of the year are written
+_TRACKS = "tracks:"  # + year: notes the imports whose tracks of the year are written
 
 
 def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
@@ -103,7 +103,7 @@ def has_fresh_files(connection: Connection, lake: Lake) -> bool:
 
 
 def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
-    """The same within the caller's transaction, and the files: for the few that came since the last look."""
+    """The same within the caller's transaction, including the files: for the few that came since the last merge."""
     for one in unmerged_imports(connection, lake):
         _merge(connection, lake, one, MergeReport(), lambda merged: None)
     merge_provider_files(connection, lake, fresh_provider_files(connection, lake), MergeReport())
@@ -125,12 +125,12 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
 
 
 def files_are_merged(connection: Connection, lake: Lake) -> bool:
-    """Whether gold has the files of every import that was read, also of one that holds no activity."""
+    """Whether gold has the files of every import that was read, including imports without an activity."""
     return notes(connection, _FILES).get(_FILES, "[]") == _files_noted(lake)
 
 
 def _files_noted(lake: Lake) -> str:
-    """The names of the imports that were read, and one hash for all files of providers and whether these were read."""
+    """The names of the imports that were read, and one hash for all providers' files and whether they were read."""
     names = [one.name for one in imports(lake) if has_activities(lake, one.name)]
     of_providers = [(file, is_read(lake, file.record.sha256)) for file in all_provider_files(lake)]
     if of_providers:
@@ -139,7 +139,9 @@ def _files_noted(lake: Lake) -> str:
 
 
 def forget_merged_imports(connection: Connection) -> None:
-    """Let the details of all imports be merged once more, within the caller's transaction: a better source's left."""
+    """Make the details of all imports merge once more, within the caller's transaction, because a better source's were
+    removed.
+    """
     for name in notes(connection, _MERGED):
         unmark(connection, name)
 
@@ -173,7 +175,7 @@ def _merge(
 
 
 def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
-    """Those of `ids` that gold has an activity of: another run may have the years of the others."""
+    """Those of `ids` with an activity in gold: another run may have the years of the others."""
     query = "SELECT id FROM activities_all WHERE id IN (SELECT unnest($ids::BIGINT[]))"
     return {key for (key,) in connection.execute(query, {"ids": list(ids)}).fetchall()}
 
@@ -218,7 +220,7 @@ def years_of_imports_to_merge(connection: Connection, lake: Lake, signatures: Ma
 
 
 def files_frame(lake: Lake) -> pl.DataFrame:
-    """A row per file, as it came first: in an import that was read, or from a provider."""
+    """A row per file, from its first arrival: in an import that was read, or from a provider."""
     rows: dict[str, dict[str, Any]] = {}
     names: dict[str, set[str]] = defaultdict(set)
     for row in sorted([*_imported_rows(lake), *_provider_rows(lake)], key=lambda row: row["received_at"]):
@@ -296,7 +298,7 @@ def _text(name: str) -> str:
 def years_with_unmerged_imports(lake: Lake, years: YearRange) -> set[int]:
     """The partitions that lack rows, details, tracks or files of imports; all of the imports' without a usable warehouse.
 
-    An import without any activity (broken files) has no year; the newest one stands for it, because `files` lists it.
+    An import without any activity (broken files) has no year; the newest year stands for it, because `files` lists it.
     """
     if not any(has_activities(lake, one.name) for one in imports(lake)):
         return set()
@@ -333,7 +335,7 @@ def note_tracks_written(connection: Connection, known: Iterable[ImportedActiviti
 
 @dataclass(frozen=True, slots=True)
 class FreshFile:
-    """A file that gold does not hold as it is. `held_at`: when the detail came that gold has in its place."""
+    """A file that gold lacks or has in another state. `held_at`: when the detail in gold came."""
 
     file: ProviderFile
     reading: Reading
@@ -350,7 +352,7 @@ class FreshFile:
 
 
 def fresh_provider_files(connection: Connection, lake: Lake) -> list[FreshFile]:
-    """The files that were read, of activities in gold, of which gold holds no detail, an older one, or another athlete's."""
+    """The readable files of activities in gold for which gold has no detail, an older one, or another athlete's."""
     fresh = []
     for source in lake.listed_sources[1:]:
         rows = connection.execute(_HELD, {"source": source}).fetchall()

@@ -1,8 +1,8 @@
-"""What a new version of the readers means for the warehouse: whether it was made by an older one, and what is otherwise now.
+"""The effect of new readers on the warehouse: whether an older version made it, and what changed.
 
-As long as a reading of another version is on disk, files are to be read again, or tracks to be made of what was read. The
-warehouse is rebuilt first (lake/rebuild.py), then the tracks are made, and the old readings are removed last: a run that is
-killed in between is completed by the next one.
+As long as a reading of another version is on disk, files have to be read again, or tracks made from the new readings.
+The warehouse is rebuilt first (lake/rebuild.py), then the tracks are made, and the old readings are removed last: the
+next run completes a run that is killed in between.
 """
 
 from collections.abc import Sequence
@@ -27,21 +27,21 @@ _COUNTS = (
 
 
 def is_read_by_this_version(connection: Connection) -> bool:
-    """Whether a rebuild with this version of the readers made the warehouse."""
+    """Whether the warehouse was made by a rebuild with this version of the readers."""
     return notes(connection, _READ_BY).get(_READ_BY) == str(VERSION)
 
 
 def note_read_by(connection: Connection) -> None:
-    """Note this version of the readers, within the caller's transaction."""
+    """Record this version of the readers, within the caller's transaction."""
     note(connection, _READ_BY, str(VERSION))
 
 
 def changes_of_reading(lake: Lake, new: Lake, left: Sequence[str]) -> str:
-    """A sentence about how many activities of files changed, by which field, since the published warehouse.
+    """A sentence: how many activities of files changed, by which field, since the published warehouse.
 
     Args:
-        new: the lake whose working warehouse was made anew; nobody has it open.
-        left: the names of the files that hold an activity less, one for each.
+        new: the lake with the newly made working warehouse; nobody has it open.
+        left: the names of files that lost an activity, one entry for each.
     """
     found = dict[str, int]()
     with closing(duckdb.connect()) as both, suppress(duckdb.Error):  # a snapshot with the tables of another version

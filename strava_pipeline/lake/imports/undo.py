@@ -1,8 +1,8 @@
-"""What an undo means for the rest of the lake: which import a name means, what may leave the warehouse, what is made without it.
+"""The effect of an undo on the lake: finding the import, what may leave the warehouse, and what is made without it.
 
-The note in bronze counts from the moment it is on disk: no run reads the import any more. The warehouse notes which undone
-imports it leaves out. Where that differs from bronze, the next run rebuilds the warehouse (lake/rebuild.py), so an undo that was
-interrupted at any moment is completed.
+The note in bronze counts from the moment it is on disk: no run reads the import any more. The warehouse records which
+undone imports it leaves out. If that differs from bronze, the next run rebuilds the warehouse (lake/rebuild.py), so an
+interrupted undo is always completed.
 """
 
 import json
@@ -40,7 +40,7 @@ Keys = set[tuple[object, ...]]
 def find_import(lake: Lake, name: str) -> Import:
     """The import with this name, or the only one that came as a file of this name. Raises MisuseError with the existing names.
 
-    An undone import is still found as long as its undo is not finished.
+    An undone import is found until its undo is finished.
     """
     came = all_imports(lake)
     files = {one.name: one for one in effective_imports(came)}
@@ -65,13 +65,13 @@ def find_import(lake: Lake, name: str) -> Import:
 
 
 def describe_import(one: Import) -> str:
-    """A line that tells a person which import it is."""
+    """A line that describes an import to a person."""
     manifest = one.manifest
     return f"{one.name}  {printable(manifest.came_as)}, {len(manifest.files)} files, {manifest.received_at:%Y-%m-%d %H:%M} UTC"
 
 
 def left_out_of_lake(lake: Lake) -> list[str] | None:
-    """The undone imports that the working warehouse leaves out; None where no warehouse can be read."""
+    """The undone imports that the working warehouse leaves out, or None if no warehouse can be read."""
     if lake.working.exists() and is_a_database(lake.working):
         with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
             return left_out_imports(connection)
@@ -89,12 +89,12 @@ def left_out_imports(connection: Connection) -> list[str]:
 
 
 def has_left_out_note(connection: Connection) -> bool:
-    """Whether a warehouse has a note of the imports that it leaves out, even if there are none."""
+    """Whether a warehouse records the imports that it leaves out, even if there are none."""
     return _MADE_WITHOUT in notes(connection, _MADE_WITHOUT)
 
 
 def note_left_out(connection: Connection, names: list[str]) -> None:
-    """Note the imports that the warehouse leaves out, within the caller's transaction."""
+    """Record the imports that the warehouse leaves out, within the caller's transaction."""
     note(connection, _MADE_WITHOUT, json.dumps(names))
 
 
@@ -108,7 +108,7 @@ def are_tracks_due(lake: Lake) -> bool:
 
 
 def note_tracks_left_out(connection: Connection, names: list[str]) -> None:
-    """Note that the tracks of all years leave these imports out, within the caller's transaction."""
+    """Record that the tracks of all years leave these imports out, within the caller's transaction."""
     if _noted(connection, _TRACKS_WITHOUT) != names:
         note(connection, _TRACKS_WITHOUT, json.dumps(names))
 
@@ -121,7 +121,7 @@ _NAMED_BY_ARCHIVES = "SELECT source, gear_id FROM gear WHERE source <> $source O
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLoss:
-    """What a snapshot may lose: what only imports brought that are undone now, and what newer readings of files leave out."""
+    """The allowed losses of a snapshot: rows that only undone imports brought, and rows that newer readings leave out."""
 
     activities: set[tuple[object, str]] = field(default_factory=set)  # (id, source)
     gear: set[object] = field(default_factory=set)
@@ -130,7 +130,7 @@ class ExpectedLoss:
     left: dict[object, str] = field(default_factory=dict)  # what newer readings leave out: the file's name by id
 
     def among(self, published: Connection, table: str, lost: Keys) -> Keys:
-        """Those of the `lost` keys of a table that may leave it. Rows from Strava itself never may."""
+        """The allowed ones among the `lost` keys of a table. Rows from Strava itself are never allowed."""
         if not lost:
             return set()
         if table == FILES.name:
@@ -155,7 +155,7 @@ class ExpectedLoss:
 
 
 def expected_loss(lake: Lake, published: Connection, new: Connection) -> ExpectedLoss:
-    """What the published warehouse may lose: all that only imports undone since brought, or that newer readings leave out.
+    """The allowed losses of the published warehouse: rows only from imports undone since, and rows that newer readings leave out.
 
     `new`: the warehouse that is to replace it.
     """
@@ -173,9 +173,9 @@ def expected_loss(lake: Lake, published: Connection, new: Connection) -> Expecte
 
 
 def _left_out(published: Connection, new: Connection) -> dict[tuple[object, str], str]:
-    """What newer readings of imported and providers' files leave out: by id and source the file's name.
+    """Activities that newer readings of imported and providers' files leave out: by id and source the file's name.
 
-    A file holds fewer recordings than before, or is of a kind that nobody records.
+    The file then contains fewer recordings than before, or only plans such as routes.
     """
     found: dict[tuple[object, str], str] = {}
     with suppress(duckdb.Error):  # the tables of another version

@@ -1,6 +1,7 @@
-"""A file on its way into the drop folder, data/inbox/files: hidden under a name of its own until all of it is on disk.
+"""A file on its way into the drop folder, data/inbox/files: under a hidden name until all of it is on disk.
 
-What is there stays: the same bytes under the same name are not kept twice, other bytes under that name get the next free one.
+Existing files stay: the same bytes under the same name are not kept twice, other bytes under that name get the next
+free one.
 """
 
 import os
@@ -30,7 +31,7 @@ class NoRoomError(PipelineError):
 
 @dataclass(slots=True)
 class Upload:
-    """A file that is being written: `size` bytes in the end, under `name` or a name like it."""
+    """A file that is being written: `size` bytes in the end, under `name` or a similar one."""
 
     name: str
     size: int
@@ -39,12 +40,12 @@ class Upload:
     _hash: Any = field(default_factory=sha256)
 
     def write(self, piece: bytes) -> None:
-        """Add bytes. Raises OSError."""
+        """Append bytes. Raises OSError."""
         self._file.write(piece)
         self._hash.update(piece)
 
     def finish(self) -> str:
-        """Make the file visible, and return its name. Raises MisuseError where its size is another one, and OSError."""
+        """Make the file visible, and return its name. Raises MisuseError if its size differs, and OSError."""
         self._file.flush()
         if self._file.tell() != self.size:
             raise MisuseError("The file did not come whole, so it was not kept. Send it again.")
@@ -70,13 +71,13 @@ class Upload:
 
 @contextmanager
 def uploading(lake: Lake, name: str, size: int) -> Iterator[Upload]:
-    """A file called `name` of `size` bytes; what is not finished in the body is gone afterwards.
+    """A file called `name` of `size` bytes; removed unless the body finishes it.
 
-    Raises MisuseError for a name that can't be one of a file in the folder; NoRoomError; OSError.
+    Raises MisuseError for a name that isn't allowed in the folder; NoRoomError; OSError.
     """
     name, folder = _checked(name), lake.inbox_files
     for path in folder.glob(".upload-*.tmp"):
-        has_no_holder(path, clear=True)  # of a process that was killed
+        has_no_holder(path, clear=True)  # left by a process that was killed
     free = bytes_free(folder)
     if free < 2 * size + SPARE:  # an import keeps the bytes once more, in bronze
         raise NoRoomError(

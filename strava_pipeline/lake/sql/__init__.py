@@ -1,8 +1,8 @@
-"""SQL in named files beside this one, and the statements of the catalogue's own views, which are composed from them.
+"""SQL in named files of this folder, and the statements of the catalogue's own views, which are composed from them.
 
-Values go in as named parameters; `{names}` are filled from the catalogue only. A view is never behind: whatever writes gold
-has no view to update, and a reader pays some milliseconds. Views are made with the tables, and again where one of their
-statements changed. The catalogue (core/tables/) names and explains their columns.
+Values go in as named parameters; `{names}` are filled from the catalogue only. A view is never outdated: writers of
+gold have no view to update, and a reader pays some milliseconds. Views are made with the tables, and again when one of
+their statements changed. The catalogue (core/tables/) names and explains their columns.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ def sql(name: str, package: str = __name__) -> str:
 
 
 def literal(text: str | Path) -> str:
-    """A text as SQL has it, for statements that take no parameters: ATTACH, COPY, LOAD, SET."""
+    """A text as an SQL literal, for statements that take no parameters: ATTACH, COPY, LOAD, SET."""
     quoted = str(text).replace("'", "''")
     return f"'{quoted}'"
 
@@ -38,7 +38,8 @@ def views_version() -> str:
 
 
 def view_statements() -> Iterator[str]:
-    """What makes all views and macros: matched activities, tables under their plain names, insights; each after those it reads.
+    """The statements of all views and macros: matched activities, tables under their plain names, insights; each after
+    those it reads.
 
     The tables that a publish fills are made with them, empty.
     """
@@ -52,12 +53,12 @@ def view_statements() -> Iterator[str]:
 
 
 def list_statement() -> str:
-    """What writes the rows of `activity_list`."""
+    """The statement that writes the rows of `activity_list`."""
     return sql("activity_list").format(**_sums({}), virtual=VIRTUAL)
 
 
 def bests_statement() -> str:
-    """What writes the rows of `activity_bests`."""
+    """The statement that writes the rows of `activity_bests`."""
     return sql("activity_bests").format(**_stretches())
 
 
@@ -66,7 +67,7 @@ def _texts(texts: Iterable[str]) -> str:
 
 
 def load_statement() -> str:
-    """What writes the rows of `activity_load`."""
+    """The statement that writes the rows of `activity_load`."""
     return sql("activity_load").format(owner=sql("owner"))
 
 
@@ -134,7 +135,7 @@ _SUMS = {  # what is believable of a source (31 years, 1000 km, 1000 m/s), or el
 
 
 def _sums(names: Mapping[str, str]) -> dict[str, str]:
-    """Each sum of an activity, and the list of those that are computed, there called by `names`."""
+    """Each sum of an activity, and the list of computed ones, under the names in `names`."""
     said = {
         name: f"CASE WHEN activities.{name} {bounds} THEN activities.{name} END" for name, (bounds, _) in _SUMS.items()
     }
@@ -150,7 +151,7 @@ def _sums(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stretches() -> dict[str, str]:
-    """For each distance of whole kilometres: the time between so many splits, and the shortest of an activity."""
+    """For each distance of whole kilometres: the time between that many splits, and the shortest of an activity."""
     lengths = {record: metres // 1000 for record, metres in DISTANCES.items() if metres % 1000 == 0}
     between = [
         f"so_far - lag(so_far, {splits}, CASE WHEN place = {splits} THEN 0 END) OVER in_order AS {record}"

@@ -1,4 +1,4 @@
-"""The step of a run that writes what was approved: which changes, at which services, and what is reported of them.
+"""The step of a run that writes approved changes: which changes, at which services, and its report.
 
 How a change is written is applying.py's.
 """
@@ -48,13 +48,13 @@ def apply_approved(
     ids: Collection[str] = (),
     everything: bool = False,
 ) -> StepReport:
-    """Write the approved changes of `years`, of each service by itself.
+    """Write the approved changes of `years`, each service by itself.
 
     Args:
-        ids: only these; none: all that are approved.
+        ids: only these; empty for all approved ones.
         everything: also more than MOST at one service.
 
-    Raises what nobody expected of a service, after the last one.
+    Raises an unexpected error of a service after the last service.
     """
     reports: dict[str, Applied] = {}
     unexpected: list[Exception] = []
@@ -75,7 +75,7 @@ def apply_approved(
 
 
 def place_of(provider: str) -> str:
-    """How a person calls the place of a change."""
+    """A person's name for the place of a change."""
     return "this disk" if provider == DISK else spec_of(provider).title
 
 
@@ -88,7 +88,7 @@ def _apply(
     most: int | None,
     advance: Any,
 ) -> Applied:
-    """Write at one service, and keep how that ended; then read again what is read whole."""
+    """Write at one service, and record how that ended; then re-read places that are read as a whole."""
     if not states:
         return Applied()
     if provider != DISK and (limit := limit_in_force(run, provider)):
@@ -118,7 +118,7 @@ def _apply(
 
 
 def is_whole(provider: str) -> bool:
-    """Whether all that the place has is read at once, such as a file."""
+    """Whether the place is read as a whole, such as a file."""
     return "whole" in spec_of(provider).capabilities
 
 
@@ -137,7 +137,7 @@ def writer_of(settings: Settings, run: RunContext, sources: Sources, provider: s
 
 @contextmanager
 def upload_files(lake: Lake) -> Iterator[Any]:
-    """What a writer needs of a change that uploads a file: a path where its bytes are for as long as the body runs."""
+    """The writer's input for a change that uploads a file: a path to its bytes, valid during the body."""
     with TemporaryDirectory() as folder:
 
         def details(change: Change) -> Mapping[str, Any]:
@@ -159,7 +159,7 @@ def upload_files(lake: Lake) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ChangesWritten(Numbers):
-    """What became of approved changes. `change_problems`: services that could not be written to, each with the reason."""
+    """The results of approved changes. `change_problems`: services that could not be written to, each with the reason."""
 
     changes_applied: int = 0
     changes_failed: int = 0
@@ -177,7 +177,7 @@ class ChangesWritten(Numbers):
 
 
 def nothing_applied(run: RunContext, settings: Settings, years: Collection[int]) -> StepReport:
-    """The report of a run that is not meant to write, such as a backfill: what waits for the job that is."""
+    """The report of a run that must not write, such as a backfill: the changes that wait for the job that may."""
     waiting = len(approved(states_now(run.lake, settings, run.now()), (), years, run.years))
     advice = f"{counted(waiting, 'approved change')} not written yet: run the job apply_changes."
     notes = {"result": "Nothing was written: only the job apply_changes does that."}

@@ -1,9 +1,9 @@
 """Writing approved changes at services, one after the other, each read before and after. Nothing else is ever written.
 
-No service writes under a condition, so between the reading and the write somebody may edit the same value; the reading after
-the write finds that. What was about to be written is on disk before the service hears of it: a process that dies leaves an
-*open* change, and the next run reads what the service has before it does anything. A failure at one service never keeps another
-one's changes from being written.
+No service writes conditionally, so between the reading and the write somebody may edit the same value; the reading
+after the write finds that. The intended write is on disk before the service hears of it: a process that dies leaves an
+*open* change, and the next run reads the service's value before it does anything. A failure at one service never stops
+another one's changes.
 """
 
 from collections import Counter, deque
@@ -48,12 +48,12 @@ _LIMITS = (BudgetExhaustedError, CallCapReachedError, LimitReachedError)
 
 @dataclass(slots=True)
 class Applied:
-    """What became of the changes at one service.
+    """The results of the changes at one service.
 
     Args:
         results: how many were applied, failed or conflicted.
         left: how many stay approved.
-        problem: why the rest could not be written, for a person; empty: it could.
+        problem: why the rest could not be written, for a person; may be empty.
         stopped: the limit that ended the work.
     """
 
@@ -86,11 +86,11 @@ def apply_at(
 
     Args:
         connect: makes the writer, which sends nothing yet.
-        details: what the writer needs beside the change and is not kept, such as the path of a file.
+        details: further input for the writer that is not stored, such as the path of a file.
         holds: whether the approval still stands, asked just before a change is written.
-        tick: is called with the number of changes that are done with.
+        tick: is called with the number of finished changes.
 
-    Raises OSError where a record can't be written: then nothing was sent that has none.
+    Raises OSError if a record can't be written: then nothing unrecorded was sent.
     """
     applying = _Applying(run, ReadBacks(run, provider), details, holds)
     report = applying.report
@@ -109,9 +109,9 @@ class _Applying:
     """The changes of one service in one run.
 
     Args:
-        proven: the kinds of which one was written and read back as it should be; the first of a kind is written alone.
-        halted: the kinds whose first did not come out so: the others stay approved.
-        failures: how many in a row were not answered for.
+        proven: the kinds with a successful write and matching re-read; the first of a kind is written alone.
+        halted: the kinds whose first write did not succeed: the others stay approved.
+        failures: the number of consecutive unanswered writes.
     """
 
     run: RunContext
@@ -124,7 +124,7 @@ class _Applying:
     failures: int = 0
 
     def write_all(self, writer: Writer, states: Sequence[ChangeState], tick: Callable[[int], None]) -> None:
-        """Write these changes, as many together as the writer takes. Raises as `write` does."""
+        """Write these changes, as many at once as the writer accepts. Raises as `write` does."""
         left = deque(states)
         while left:
             kind = left[0].change.kind
@@ -139,7 +139,7 @@ class _Applying:
                 raise TransientError(f"{OUTAGE} changes in a row got no answer. The next run goes on.")
 
     def write(self, writer: Writer, chunk: Sequence[ChangeState]) -> None:
-        """Read, write and read back these changes. Raises a limit, and what concerns the whole service."""
+        """Read, write and read back these changes. Raises limits and errors of the whole service."""
         ready: list[_Ready] = []
         for state in chunk:
             try:
@@ -167,13 +167,15 @@ class _Applying:
             for each in ready:  # the same
                 self._end(each.state, each.number, None, each.before, message=str(error))
             raise
-        except PipelineError as error:  # perhaps done: what the service has now says it
+        except PipelineError as error:  # perhaps it was done: the service's present value decides
             answers, why = (), str(error)
         for each in ready:
             self._read_back(writer, each, answers, why)
 
     def _prepared(self, writer: Writer, state: ChangeState) -> "_Ready | None":
-        """The change with what the service has now and the requests; None: there is nothing to write, and an outcome says why."""
+        """The change with the service's present value and the requests, or None if there is nothing to write; then an
+        outcome says why.
+        """
         record = attempts_of(self.run.lake, state.change.id)
         number = record.open if state.is_open else None
         change = state.change
@@ -193,7 +195,7 @@ class _Applying:
         return None
 
     def _read_back(self, writer: Writer, ready: "_Ready", answers: Sequence[Answered], why: str = "") -> None:
-        """`why`: what went wrong with the write, where it may have been done all the same."""
+        """`why`: the error of a write that may nevertheless have succeeded."""
         change = ready.change
         try:
             after = writer.read(change)
@@ -248,7 +250,7 @@ class _Applying:
         message: str = "",
         restore: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record what came of a change. What was landed of it has a lower number."""
+        """Record the result of a change. Data that landed before have a lower number."""
         at = self.run.now()
         outcome = Outcome(
             id=state.change.id,
@@ -269,7 +271,7 @@ class _Applying:
 
 @dataclass(slots=True)
 class _Ready:
-    """A change that is to be written: as the writer is given it, the reading of just before, and the requests."""
+    """A change to be written: as the writer gets it, the last reading, and the requests."""
 
     state: ChangeState
     change: Change
@@ -279,19 +281,19 @@ class _Ready:
 
 
 def with_details(change: Change, details: Callable[[Change], Mapping[str, Any]]) -> Change:
-    """The change with what the writer needs beside it."""
+    """The change with the writer's further input."""
     more = details(change)
     return replace(change, details={**change.details, **more}) if more else change
 
 
 def obstacle(state: ChangeState, before: Reading) -> str:
-    """Why the change would not be written after this reading; empty: it would be."""
+    """Why the change would not be written after this reading; empty if it would."""
     result, message = _before(state, before)
     return message or ("It was written already, by a run that ended early." if result else "")
 
 
 def _before(state: ChangeState, before: Reading) -> tuple[Result | None, str]:
-    """What the reading before a write says: the result and why; (None, ""): it is to be written."""
+    """The result of the reading before a write, and why; (None, "") if the change is to be written."""
     change = state.change
     if _is_after(change, before.value):
         return "applied", "" if state.is_open else "The service had the new value already; nothing was written."
@@ -311,7 +313,7 @@ def _is_after(change: Change, found: Value) -> bool:
 
 
 def _is_before(change: Change, found: Value) -> bool:
-    """Whether the service still has what the person was shown."""
+    """Whether the service still has the value that the person was shown."""
     before = change.value_before
     if before is None and isinstance(change.new, Mapping) and isinstance(found, Mapping):
         before = dict.fromkeys(change.new)  # cells that are empty

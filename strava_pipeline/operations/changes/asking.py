@@ -1,4 +1,4 @@
-"""Proposing the changes of a month because a person asks for it, whatever runs propose by themselves. Nothing is sent."""
+"""Proposing the changes of a month at a person's request, in addition to the runs' own proposals. Nothing is sent."""
 
 from datetime import datetime
 from functools import partial
@@ -13,13 +13,13 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import refuse_faults
 
 DECLINED = frozenset({"rejected", "undone"})
-"""The states of changes that call for no action, because a person does not want them."""
+"""The states of changes that need no action, because a person does not want them."""
 
 
 def propose_month(run: RunContext, settings: Settings, month: str) -> dict[str, ChangeState]:
-    """Record everything that the month calls for, and publish it; the changes that wait for a decision, by id.
+    """Record everything that the month calls for, and publish it; returns the changes that wait for a decision, by id.
 
-    `month`: a local one, as 2026-10. Raises PipelineError where the warehouse has to be rebuilt first.
+    `month`: a local one, as 2026-10. Raises PipelineError if the warehouse has to be rebuilt first.
     """
     with reading(run.lake) as connection:
         update_proposals(run, settings, connection, [month])

@@ -1,7 +1,7 @@
-"""Comparing what providers have of the same months, and what could be changed so that they agree. Nothing is sent or written.
+"""Comparing the providers' data of the same months, and the changes that would make them agree. Nothing is sent or written.
 
-`compare_months` is what commands and pages show, `find_proposals` what runs propose. Whose name counts is core's
-(core/changes/comparison.py), as is what a difference leads to (core/changes/proposals.py).
+Commands and pages show the result of `compare_months`, runs propose the result of `find_proposals`. Whose name counts
+is decided in core/changes/comparison.py, the resulting changes in core/changes/proposals.py.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ MOST_PROPOSED = 1_000  # undecided proposals that runs make by themselves: years
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Efforts beside what each provider has of them, the newest first; `changes`: what could be changed, by the row's key."""
+    """Efforts with each provider's data, the newest first; `changes`: possible changes, by the row's key."""
 
     parties: list[Party]
     rows: list[Row]
@@ -35,7 +35,7 @@ class Comparison:
 
 
 def compare_months(connection: Connection, who: Comparing, months: Collection[str]) -> Comparison:
-    """Compare all efforts of these local months, by a warehouse, working or published."""
+    """Compare all efforts of these local months, in a warehouse, working or published."""
     parties, gear = who.parties(connection, months), who.gear(connection)
     accounts = {party.name: who.pulls[party.name].account for party in parties}
     rows = [compared(effort, parties, gear) for effort in efforts(connection, months, accounts)]
@@ -52,7 +52,7 @@ def compare_months(connection: Connection, who: Comparing, months: Collection[st
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Changes that can be proposed now, the newest efforts first; `left`: the ids of those that are beyond the most."""
+    """Changes that can be proposed now, the newest efforts first; `left`: the ids of those beyond the maximum."""
 
     changes: list[Change]
     left: frozenset[str] = frozenset()
@@ -71,11 +71,11 @@ def find_proposals(
     """The changes that the data call for now. Raises UnusableProvidersError.
 
     Args:
-        months: exactly these, as 2026-10; None: what runs propose by themselves, since `propose_since` and at most
+        months: exactly these, as 2026-10; None: the runs' own proposals, since `propose_since` and at most
             MOST_PROPOSED that nobody has decided.
-        standing: what was proposed before: each is in the result for as long as the data call for it.
+        standing: earlier proposals: each is in the result as long as the data call for it.
         decided: the ids of those of them that a person approved or rejected.
-        ended: the ids of those of them that ended long ago: no month is compared for their sake.
+        ended: the ids of those of them that ended long ago: no month is compared for them.
     """
     who = comparing(settings, now)
     if months is not None:
@@ -100,12 +100,12 @@ def _dated(comparison: Comparison) -> Iterator[tuple[date, Change]]:
 
 
 def _is_due(day: date, change: Change, since: Mapping[str, date]) -> bool:
-    """Whether a run proposes it: both the place and the source of its value were connected for that day."""
+    """Whether a run proposes it: both its place and the source of its value were connected for that day."""
     return all(day >= since[name] for name in (change.provider, change.source) if name is not None and name in since)
 
 
 def months_between(first: date | None, now: datetime) -> set[str]:
-    """The months, as 2026-10, from that of a day to the present one; none without a day."""
+    """The months, as 2026-10, from the month of a day to the present one; empty without a day."""
     if first is None:
         return set()
     newest = now + _FURTHEST
@@ -113,7 +113,7 @@ def months_between(first: date | None, now: datetime) -> set[str]:
 
 
 def months_back(count: int, now: datetime) -> set[str]:
-    """So many months, as 2026-10, the last of which is the present one."""
+    """The last `count` months, as 2026-10, including the present one."""
     newest = now + _FURTHEST
     last = newest.year * 12 + newest.month
     return {f"{place // 12:04}-{place % 12 + 1:02}" for place in range(last - count, last)}
@@ -121,7 +121,7 @@ def months_back(count: int, now: datetime) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class ProviderMonth:
-    """A month at one provider: its state, how many of its activities are there, when it was pulled last (UTC)."""
+    """A month at one provider: its state, its number of activities, when it was pulled last (UTC)."""
 
     status: MonthStatus
     activities: int
@@ -130,7 +130,7 @@ class ProviderMonth:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month: the worst state of its providers, and how many efforts there are."""
+    """A month: the worst state of its providers, and its number of efforts."""
 
     status: MonthStatus
     activities: int
@@ -140,13 +140,13 @@ class Month:
 def month_states(
     connection: Connection, who: Comparing, months: Collection[str], rejected: Collection[str] = ()
 ) -> dict[str, Month]:
-    """How these months stand, by month, the newest first. `rejected`: ids of changes that call for no action."""
+    """The state of these months, by month, the newest first. `rejected`: ids of changes that need no action."""
     comparison = compare_months(connection, who, months)
     return _states(comparison, who, months, rejected)
 
 
 def state_of(comparison: Comparison, who: Comparing, month: str, rejected: Collection[str] = ()) -> Month:
-    """How the month of a comparison stands. `rejected`: ids of changes that call for no action."""
+    """The state of a comparison's month. `rejected`: ids of changes that need no action."""
     return _states(comparison, who, [month], rejected)[month]
 
 

@@ -1,6 +1,6 @@
-"""A person's decisions about proposed changes. What is approved is what was shown: the old value and the new one.
+"""A person's decisions about proposed changes. An approval covers exactly the old and the new value shown.
 
-Decisions are recorded one after the other, under a lock: who comes second sees what the first has decided.
+Decisions are recorded one after the other, under a lock, so that a second person sees the first one's decisions.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class Wanted:
 
 
 def shown(state: ChangeState) -> dict[str, Any]:
-    """A change as a person sees it, in JSON's types: what `changes list --json` has of it."""
+    """A change as a person sees it, in JSON's types: its fields in `changes list --json`."""
     change = state.change
     return {
         "kind": change.kind,
@@ -59,7 +59,7 @@ def shown(state: ChangeState) -> dict[str, Any]:
 
 
 def shown_attempts(lake: Lake, change_id: str) -> dict[int, dict[str, Any]]:
-    """What was sent for a change and answered, by attempt, in JSON's types. Raises PipelineError where that can't be read."""
+    """The requests and answers of a change, by attempt, in JSON's types. Raises PipelineError if they can't be read."""
     record = attempts_of(lake, change_id)
     return {
         number: {
@@ -72,7 +72,7 @@ def shown_attempts(lake: Lake, change_id: str) -> dict[int, dict[str, Any]]:
 
 
 def seal_of(change_id: str, content: Mapping[str, Any]) -> str:
-    """A hash of a change as it was shown: another one for any other value, place or round."""
+    """A hash of a change as it was shown, which differs for any other value, place or round."""
     seen = {name: content.get(name) for name in _SEALED}
     return hashlib.sha256(json_bytes({"id": change_id, **seen})).hexdigest()[:32]
 
@@ -87,7 +87,7 @@ def decide(
     by: str,
     show: Callable[[str, ChangeState], object] = lambda key, state: None,
 ) -> list[str]:
-    """As `decide_each`, the same about all these changes."""
+    """`decide_each` with the same verdict for all these changes."""
     return decide_each(settings, [(verdict, each) for each in wanted], by, show)
 
 
@@ -97,10 +97,10 @@ def decide_each(
     by: str,
     show: Callable[[str, ChangeState], object] = lambda key, state: None,
 ) -> list[str]:
-    """Record the decisions about these changes, all or none; the ids. They are on disk on return.
+    """Record the decisions about these changes, all or none; returns the ids. They are on disk on return.
 
     Args:
-        by: what the person typed, or where they pressed a button.
+        by: the person's command, or the place of the pressed button.
         show: is called with each change before anything is recorded.
 
     Raises UnknownIdError; UndecidedError, naming the ids.

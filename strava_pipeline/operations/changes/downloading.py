@@ -1,4 +1,4 @@
-"""Fetching the file of an activity that a person approved, in the form of a writer: at the service nothing changes."""
+"""Fetching the file of an activity after approval, as a kind of writer: nothing changes at the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Downloads:
         return Reading(change.new if answers is not None and answers.good is not None else None)
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
-        """In words: how a service gives a file is its client's."""
+        """The request in words: how a service gives a file is its client's business."""
         return [Request("GET", f"the file of activity {change.source_id} at {self._source(change).spec.title}")]
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:

@@ -1,4 +1,4 @@
-"""Keeping what a service showed after a write: as a listing of single activities, so that gold follows without another call."""
+"""Storing a service's state after a write: as a listing of single activities, so that gold follows without another call."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ from strava_pipeline.operations.run_context import RunContext
 
 @dataclass(slots=True)
 class ReadBacks:
-    """The readings of one provider in one run."""
+    """The re-readings of one provider in one run."""
 
     run: RunContext
     provider: str
     _listing: Listing | None = None
 
     def land(self, source_id: str | None, reading: Reading) -> None:
-        """Put on disk what the reading shows of the activity."""
+        """Store the reading's data about the activity."""
         if reading.page is not None:
             self._land_page(reading.page)
         if reading.detail is not None:
@@ -47,7 +47,7 @@ class ReadBacks:
         self._listing.mark_ended()
 
     def _begin(self, at: datetime) -> Listing:
-        """The listing is of the account that the newest one is of: its activity was changed."""
+        """The listing is of the newest listing's account: its activity was changed."""
         said = self._newest(at)
         return begin_listing(
             self.run.lake,
@@ -62,12 +62,12 @@ class ReadBacks:
         )
 
     def _newest(self, at: datetime) -> Manifest:
-        """The newest listing's manifest; an empty one, where there is none."""
+        """The newest listing's manifest, or an empty one."""
         newest = next(listings(self.run.lake, self.provider, newest_first=True), None)
         return newest.manifest if newest is not None else Manifest(window=_WINDOW, started_at=at)
 
     def _row_of(self, source_id: str, page: Page | None) -> str:
-        """A hash of the activity's row as it is now, or as it was when its gear was last asked for."""
+        """A hash of the activity's present row, or of its row when its gear was last asked for."""
         for found in page.read.activities if page is not None else ():
             if found.get("source_id") == source_id:
                 return edit_hash(found)

@@ -1,4 +1,4 @@
-"""Months as commands and pages show them: how each stands at each service, and one compared row by row. Nothing is sent."""
+"""Months for commands and pages: the state of each at each service, and one compared row by row. Nothing is sent."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -25,9 +25,9 @@ from strava_pipeline.operations.changes.parties import comparing
 
 
 def calendar_of(settings: Settings, months: Collection[str], now: datetime) -> dict[str, Month]:
-    """How these local months (2026-10) stand by what is published, the newest first; those before all years are in no pull.
+    """The state of these local months (2026-10) in the published data, the newest first; no pull contains those before all years.
 
-    Raises PipelineError where nothing usable is published, UnusableProvidersError.
+    Raises PipelineError if nothing usable is published, UnusableProvidersError.
     """
     who = comparing(settings, now)
     with current_snapshot(Lake(settings.data_dir)) as connection:
@@ -42,7 +42,7 @@ def _before_all(state: Month) -> Month:
 
 
 def known_since(settings: Settings) -> str:
-    """The first local month that there is: of STRAVA_FIRST_YEAR, or of an earlier activity. Raises as `calendar_of`."""
+    """The first local month: of STRAVA_FIRST_YEAR, or of an earlier activity. Raises as `calendar_of`."""
     with current_snapshot(Lake(settings.data_dir)) as connection:
         return _first_month(connection, settings)
 
@@ -54,7 +54,7 @@ def _first_month(connection: Connection, settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ComparedMonth:
-    """A local month (2026-10): how it stands, and what each service has of each activity."""
+    """A local month (2026-10): its state, and each service's data of each activity."""
 
     month: str
     state: Month
@@ -73,7 +73,7 @@ class ComparedMonth:
 
 
 def compared_month(settings: Settings, month: str, now: datetime) -> ComparedMonth:
-    """A month by what is published. Raises as `calendar_of`."""
+    """A month in the published data. Raises as `calendar_of`."""
     who = comparing(settings, now)
     with current_snapshot(Lake(settings.data_dir)) as connection:
         comparison = compare_months(connection, who, [month])

@@ -1,6 +1,6 @@
-"""Who takes part in a comparison: the enabled providers that were listed, what a person chose of them, and their gear.
+"""The participants of a comparison: enabled providers with listings, the person's choices for them, and their gear.
 
-What they have is compared in comparing.py. Nothing is sent.
+Their data are compared in comparing.py. Nothing is sent.
 """
 
 from collections.abc import Callable, Collection, Mapping, Set
@@ -42,13 +42,13 @@ _COLUMN_OF = {"name": NAME, "gear": "equipment", "duration": DURATION}
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """Who takes part in comparisons, and since when.
+    """The participants of comparisons, and since when.
 
     Args:
-        chosen: of each enabled provider, Strava among them; the first whose name and gear count comes first.
-        pulls: what the listings of each cover; a provider that was never listed is not here, and takes no part.
+        chosen: the choices for each enabled provider, including Strava; the first one's name and gear count first.
+        pulls: the coverage of each one's listings; a provider without listings is missing, and doesn't take part.
         links: gear, as a person linked it.
-        obstacles: why a login can't change what the person allows, by provider.
+        obstacles: why a login can't make the changes that the person allows, by provider.
         years: the partitions.
         now: UTC.
     """
@@ -73,9 +73,9 @@ class Comparing:
         return LinkedGear(self.links, pieces, {name for name in self.chosen if spec_of(name).by_hand})
 
     def first_days(self) -> dict[str, date]:
-        """From which local day on runs propose changes, by provider: a person's choice, or the month before it was connected.
+        """The local day from which runs propose changes, by provider: a person's choice, or the month before it was connected.
 
-        What is older is a backlog that a person asks for month by month.
+        Older differences are a backlog that a person asks for month by month.
         """
         since = self.changes.propose_since
         return {name: since or _month_before(found.connected_at) for name, found in self.pulls.items()}
@@ -118,7 +118,7 @@ class Comparing:
 
 
 def comparing(settings: Settings, now: datetime) -> Comparing:
-    """Who takes part in comparisons, by providers.toml and what was listed. Raises UnusableProvidersError."""
+    """The participants of comparisons, by providers.toml and the listings. Raises UnusableProvidersError."""
     file, lake, zone = providers_file(settings.providers_config), Lake(settings.data_dir), ZoneInfo(settings.timezone)
     enabled = enabled_providers(settings)
     enabled[STRAVA] = file.providers.get(STRAVA, ProviderChoice())

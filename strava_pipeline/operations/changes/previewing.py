@@ -1,4 +1,4 @@
-"""What applying would send: each approved change is read at its service, and the requests are shown. Nothing is written."""
+"""A preview of applying: each approved change is read at its service, and its requests are shown. Nothing is written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from strava_pipeline.operations.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be sent for a change. `problem`: why nothing would be; empty: the requests would be."""
+    """The requests for a change. `problem`: why none would be sent; empty if they would be."""
 
     state: ChangeState
     requests: Sequence[Request] = ()
@@ -25,7 +25,7 @@ class Preview:
 def previews(
     run: RunContext, settings: Settings, states: Sequence[ChangeState], *, everything: bool
 ) -> Iterator[Preview]:
-    """A preview of each change that the next run would write, in its order. Each costs the calls that reading takes."""
+    """A preview of each change that the next run would write, in order. Each costs the calls of a reading."""
     sources = Sources(settings, run)
     with upload_files(run.lake) as details:
         for provider, of_provider in in_order(states).items():

@@ -1,6 +1,6 @@
-"""Proposing: what the data call for is recorded, and the table of changes follows. Nothing is sent anywhere.
+"""Proposing: recording the changes that the data call for, and updating the table of changes. Nothing is sent.
 
-Every run that merges does it, after matching. What comparing finds is comparing.py's; which state follows is core's.
+Every run that merges does it, after matching. The comparison is comparing.py's; the resulting state is core's.
 """
 
 import hashlib
@@ -25,19 +25,19 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.run_context import RunContext
 
-_SEEN = "proposed_from"  # a note of what the table was last made from
+_SEEN = "proposed_from"  # a note of the inputs of the last table
 _LEFT = "proposals_left_out"  # a note of how many more changes could be proposed
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed(Numbers):
-    """What proposing came to. Counts alone: values are private.
+    """The counts of proposing. Counts alone, because values are private.
 
     Args:
         newly_proposed: how many changes were proposed, for the first time or again.
         changes_expired: how many ended without having been applied.
         states: how many changes have each state, by state, service and kind.
-        changes_left_out: how many more the data call for, beyond those that runs propose at a time.
+        changes_left_out: how many more the data call for, beyond the number that runs propose at a time.
     """
 
     newly_proposed: int = 0
@@ -61,10 +61,10 @@ def approval_time(settings: Settings) -> timedelta:
 def update_proposals(
     run: RunContext, settings: Settings, connection: Connection, months: Collection[str] = ()
 ) -> Proposed:
-    """Record what the data in the warehouse call for now, and make the table of it. Opens a transaction of its own.
+    """Record the changes that the warehouse's data call for now, and update the table. Opens a transaction of its own.
 
     Args:
-        months: local months, as 2026-10, of which all is proposed; of others, what runs propose by themselves.
+        months: local months, as 2026-10, with all of their changes proposed; other months get the runs' own proposals.
     """
     if not _is_anything_compared(run.lake, settings):
         return Proposed()
@@ -76,7 +76,7 @@ def update_proposals(
 
 
 def are_proposals_current(run: RunContext, settings: Settings, connection: Connection) -> bool:
-    """Whether the table of changes is made from the data as they are; so it is where there is nothing to compare."""
+    """Whether the table of changes is up to date with the data; also True if there is nothing to compare."""
     is_made = notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection)
     return is_made or not _is_anything_compared(run.lake, settings)
 
@@ -86,13 +86,13 @@ def _is_anything_compared(lake: Lake, settings: Settings) -> bool:
 
 
 def propose_if_any(run: RunContext, settings: Settings, connection: Connection) -> None:
-    """As `propose`, for a warehouse that is made again from bronze; nothing where there is nothing to compare."""
+    """`propose` for a warehouse that is made again from bronze; does nothing if there is nothing to compare."""
     if _is_anything_compared(run.lake, settings):
         propose(run, settings, connection)
 
 
 def propose(run: RunContext, settings: Settings, connection: Connection, months: Collection[str] = ()) -> Proposed:
-    """As `update_proposals`, within the caller's transaction, and whatever the table was made from."""
+    """`update_proposals` within the caller's transaction, even if the table is up to date."""
     lake, now, approval = run.lake, run.now(), approval_time(settings)
     with locked(lake, DECIDING, who=run.who, tell=run.progress.say):
         recorded = history(lake)
@@ -116,7 +116,7 @@ def _left_out(connection: Connection) -> int:
 def _said(
     settings: Settings, connection: Connection, lake: Lake, recorded: History, now: datetime, months: Collection[str]
 ) -> tuple[dict[str, Said], int]:
-    """What the data call for, by id: what was proposed before, as long as they do, and what is new; and how much is left out."""
+    """The changes that the data call for, by id: earlier proposals that still hold, and new ones; and how many were left out."""
     standing = {each.change.id: each.change for each in recorded.proposals if each.change.undoes is None}
     decided = {each.id for each in recorded.verdicts}
     ended = ended_ids(recorded, now, approval_time(settings))
@@ -132,7 +132,7 @@ def _said(
 
 
 def _signature(run: RunContext, settings: Settings, connection: Connection) -> str:
-    """A text that differs where the states may: by the data, what is recorded, what the person chose, and the day."""
+    """A text that differs if the states may: from the data, the records, the person's choices, and the day."""
     lake = run.lake
     folder = changes_folder(lake)
     paths = [settings.providers_config, lake.decisions / "changes.jsonl", folder / "proposed.jsonl"]
@@ -156,16 +156,16 @@ def _stat(path: Path) -> os.stat_result | None:
 def left_out_now(lake: Lake) -> int:
     """How many more changes the published data call for than are proposed.
 
-    Raises PipelineError where nothing usable is published.
+    Raises PipelineError if nothing usable is published.
     """
     with current_snapshot(lake) as connection:
         return _left_out(connection)
 
 
 def states_now(lake: Lake, settings: Settings, now: datetime) -> dict[str, ChangeState]:
-    """The state of every change, by id: as recorded at this moment, with what the published data call for.
+    """The state of every change, by id: from the present records and the published data.
 
-    Raises PipelineError where nothing usable is published.
+    Raises PipelineError if nothing usable is published.
     """
     recorded = history(lake)
     if not recorded.proposals:

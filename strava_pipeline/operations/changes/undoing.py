@@ -1,4 +1,4 @@
-"""Taking an applied change back: its inverse is proposed, to be approved like any other change. Nothing is written here."""
+"""Undoing an applied change: its inverse is proposed, to be approved like any other change. Nothing is written here."""
 
 from dataclasses import replace
 
@@ -19,11 +19,11 @@ _INVERSE: frozenset[Kind] = frozenset(
 
 
 class NotUndoableError(PipelineError):
-    """The change can't be taken back by this program; the text says where a person can."""
+    """The change can't be undone by this program; the text says where a person can."""
 
 
 def propose_undo(settings: Settings, change_id: str) -> ChangeState:
-    """Propose the inverse of an applied change; the state of that proposal. It is on disk on return.
+    """Propose the inverse of an applied change; returns the state of that proposal. It is on disk on return.
 
     Raises MisuseError for an unknown id; NotUndoableError.
     """
@@ -60,7 +60,7 @@ def _refuse(change_id: str, state: ChangeState) -> None:
 
 
 def _inverse(lake: Lake, change_id: str, state: ChangeState) -> Change:
-    """The change that gives back the old value, with what the writer found and gave when it wrote the new one."""
+    """The change that restores the old value, with the values that the writer found and gave when it wrote the new one."""
     change, record = state.change, attempts_of(lake, change_id)
     number = max(record.outcomes)
     outcome, intent = record.outcomes[number], record.intents.get(number)

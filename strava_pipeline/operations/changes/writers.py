@@ -1,12 +1,12 @@
 """The writers of services, each loaded when an approved change needs it. Nothing else in the package loads one.
 
-A service's writer is `writes.py` beside its client. What it offers is ingest/writer.py's.
+A service's writer is `writes.py` next to its client; its interface is ingest/writer.py's.
 """
 
 from typing import cast
 
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.source_packages import import_part
+from strava_pipeline.core.sources import import_part
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.ingest.provider import OnWait
@@ -16,7 +16,7 @@ from strava_pipeline.ingest.writer import UnsupportedChangeError, Writer
 def connect_writer(name: str, settings: Settings, on_wait: OnWait) -> Writer:
     """The writer of the provider `name` with the login of the settings; nothing is sent yet.
 
-    Raises UnsupportedChangeError where this version has none; MissingSettingsError or NeedsLoginError without a login.
+    Raises UnsupportedChangeError if this version has none; MissingSettingsError or NeedsLoginError without a login.
     """
     try:
         found = import_part(name, "writes")

@@ -1,4 +1,4 @@
-"""The asset of what was written at services: approved changes, their answers in bronze. What is proposed is gold.py's.
+"""The asset of writes at services: approved changes, with the answers in bronze. Proposals are gold.py's.
 
 The work is operations/changes/apply_step.py's.
 """
@@ -18,7 +18,7 @@ from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
 def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
-    """The asset; without an approved change it asks no service for anything."""
+    """The asset; without an approved change it calls no service."""
     changes = dg.AssetSpec(
         APPLIED_CHANGES,
         partitions_def=partitions,

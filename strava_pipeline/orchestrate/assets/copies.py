@@ -1,4 +1,4 @@
-"""The asset of the second copy: there only where one is made, the last step of each run that lands or publishes anything."""
+"""The asset of the second copy: exists only if one is made, as the last step of each run that lands or publishes anything."""
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 
 
 def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The asset, which every job takes along that lands or publishes anything. It has no years: all of the folder is copied."""
+    """The asset, which every job that lands or publishes anything includes. It has no years: the whole folder is copied."""
     copy = dg.AssetSpec(
         SECOND_COPY,
         deps=["published_warehouse", INSIGHTS, "activity_shards", FILE_READINGS, "athlete", "gear"],

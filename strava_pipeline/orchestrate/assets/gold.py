@@ -1,6 +1,6 @@
 """The assets by year that make no call: shards, gold, matches, details, tracks and the snapshot that readers open.
 
-Tables that one look at the warehouse makes are one step. The work is operations/merging_steps.py's.
+Tables that are made in one look at the warehouse are one step. The work is operations/merging_steps.py's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -69,7 +69,7 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 def gold_assets(
     partitions: dg.PartitionsDefinition[Any], providers: Iterable[str], settings: Settings
 ) -> list[dg.AssetsDefinition]:
-    """Every asset by year from the shards to the snapshot; `providers`: those enabled beside Strava."""
+    """Every asset by year from the shards to the snapshot; `providers`: those enabled besides Strava."""
     listed = [PROVIDERS_RECEIVED] if [*providers] else []
     files = [PROVIDER_FILES_RECEIVED] if any(map(gives_files, providers)) else []
     return [
@@ -165,7 +165,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
         ],
         name="detail_tables",
         can_subset=True,
-        op_tags=STEP_LAST,  # after the activities and files of its run, which are no parents of it by year
+        op_tags=STEP_LAST,  # after its run's activities and files, which aren't its parents by year
     )
 
 
@@ -248,7 +248,7 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
             *own_checks(PUBLISHED, {"views_applied": "Every file of the user's own views/ is in the snapshot."}),
         ],
         config=PublishConfig,
-        op_tags=STEP_LAST,  # with what is computed of the tracks of its run, and also where that fails
+        op_tags=STEP_LAST,  # after the values computed from its run's tracks, even if those fail
     )
 
 
@@ -256,7 +256,7 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
     """The insights of each year.
 
     Args:
-        zone: whose today they go by where the athlete's own is not known.
+        zone: the time zone of "today" if the athlete's own is unknown.
         sports: those that two of a year's files count.
     """
     insights = dg.AssetSpec(

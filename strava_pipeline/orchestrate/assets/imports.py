@@ -1,10 +1,11 @@
-"""The assets of imports: the bytes, what reading them came to, a row per file; and what may be there or not.
+"""The assets of imports: the bytes, the results of reading them, a row per file; and optional sources.
 
-Dagster's UI warns before it runs a table whose parent was never materialized; of an asset that no run makes, it asks nothing.
-So an optional source (imports, webhook events, streams, other providers) is followed by such an asset, which stands for what
-lies on the disk and carries the lineage to the tables by year. Dagster orders direct parents only: in a run that makes both,
-the steps' priorities (tags.py) put the source first. A backfill in the UI of such a source and of years begins several steps
-side by side; what came too late for a year is brought by the sensor `inbox` or by the year's next run.
+Dagster's UI warns before it runs a table whose parent was never materialized; for an asset that no run makes, it
+doesn't. So an optional source (imports, webhook events, streams, other providers) is followed by such an asset, which
+represents the data on disk and carries the lineage to the tables by year. Dagster orders direct parents only: in a run
+that makes both, the steps' priorities (tags.py) put the source first. A backfill in the UI of such a source and of
+years begins several steps side by side; data that came too late for a year are brought by the sensor `inbox` or by the
+year's next run.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Set
@@ -39,7 +40,7 @@ from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
 def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
-    """The three assets of imported files, none of them by year. They come before what reads them by way of `imports`."""
+    """The three assets of imported files, none of them by year. They precede their readers by way of `imports`."""
 
     def land(asked: Asked) -> StepReport:
         config = asked.config
@@ -78,7 +79,9 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
 
 
 def received_assets(sources: Collection[str], senders: Set[str]) -> list[dg.AssetSpec]:
-    """What stands for the optional sources on disk; `senders`: whose events come. No run makes these assets."""
+    """The assets that represent the optional sources on disk; `senders`: the sources whose events come. No run makes
+    these assets.
+    """
     found = [
         *_received_of_providers([name for name in sources if not spec_of(name).unnamed]),
         _received(

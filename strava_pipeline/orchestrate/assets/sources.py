@@ -1,6 +1,6 @@
-"""The assets of every source, as its record says: its listing; by capability details, streams, files, events, athlete and gear.
+"""The assets of every source, by its record: its listing; by capability details, streams, files, events, athlete and gear.
 
-Each lands what it got as received; no client is imported before a run uses it. The work is operations/fetching_steps.py's,
+Each lands answers as received; no client is imported before a run uses it. The work is operations/fetching_steps.py's,
 providers.py's and events.py's.
 """
 
@@ -70,7 +70,9 @@ def source_assets(
     senders: Set[str],
     limits: ImportLimits,
 ) -> list[dg.AssetsDefinition]:
-    """The assets of each source, as its record says. `senders`: whose events come; `limits`: how much of a file is read."""
+    """The assets of each source, by its record. `senders`: the sources whose events come; `limits`: how much of a file
+    is read.
+    """
     return [
         asset
         for name, choice in sources.items()
@@ -128,14 +130,14 @@ def _ops_of(run: dg.DagsterRun) -> dict[str, Any]:
 
 
 def _may_end(asked: Asked, years: Sequence[int]) -> bool:
-    """Whether it is a whole daily run whose steps below do only what is due, and Dagster's records have an earlier one."""
+    """Whether it is a whole daily run whose later steps do only work that is due, and Dagster's records have an earlier one."""
     run = asked.of_run
     is_whole = not run.asset_selection and _ops_of(run).keys() <= {LISTING, DETAILS}
     return run.job_name == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
 
 
 def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
-    """How the run will fetch details; None: it won't."""
+    """The run's config for fetching details, or None if it won't fetch any."""
     fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
     if run.asset_selection:  # chosen in the UI
         fetches = dg.AssetKey(DETAILS) in run.asset_selection

@@ -1,4 +1,5 @@
-"""Builds the house's definitions: the asset and job `athlete_run`, its schedules, and the sensors that keep athletes and go on.
+"""Builds the house's definitions: the asset and job `athlete_run`, its schedules, and the sensors that update athletes
+and resume runs.
 
 Dynamic partitions in Dagster: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 """
@@ -19,9 +20,9 @@ from strava_pipeline.environment.athletes import Athlete, athlete_named, athlete
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock, utc_now
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.log_files import house_logs
 from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.house.child import run_child
 from strava_pipeline.orchestrate.house.going_on import go_on_sensor
@@ -45,7 +46,7 @@ from strava_pipeline.orchestrate.run_records import run_records_sensor
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, LIMIT, NO_LIMIT, STOPPED_EARLY
 
-STOPPED = 3  # the exit code of a command that a limit ended with work left
+STOPPED = 3  # a command's exit code if a limit ended it with work left
 
 
 class AthleteRunConfig(dg.Config):
@@ -56,7 +57,7 @@ class AthleteRunConfig(dg.Config):
 
 
 def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.Definitions:
-    """All of the house's location. Reads nothing: who is an athlete is read by the sensor, by schedules and by runs."""
+    """The complete definitions of the house. Reads nothing: the athletes are read by the sensor, by schedules and by runs."""
     job = dg.define_asset_job(
         RUN, selection=[in_instance(settings, ATHLETE)], description="A run in the folder of each athlete chosen."
     )
@@ -75,7 +76,7 @@ def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.
 
 
 def house_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """What runs by the clock, for every athlete with a login."""
+    """The schedules of runs for every athlete with a login."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     return [
         _schedule(settings, status, "daily_runs", settings.schedule, _daily, "The daily run of every athlete."),
@@ -112,7 +113,7 @@ def _athlete(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _life(settings: Settings) -> dg.ResourceDefinition:
-    """Holds the run's lock, by which the launcher knows whether its process is alive, and whom to interrupt."""
+    """Holds the run's lock, which tells the launcher whether its process is alive, and which one to interrupt."""
 
     @dg.resource(description="A lock that a run holds as long as it lives.")
     def life(context: dg.InitResourceContext) -> Iterator[None]:
@@ -162,7 +163,7 @@ def _run(context: dg.AssetExecutionContext, settings: Settings, config: AthleteR
 
 
 def _work(config: AthleteRunConfig, run: dg.DagsterRun) -> list[str]:
-    """The command's words. One that is executed again waits: the process that it had before may be about to end."""
+    """The command's words. On a re-execution it waits, because its earlier process may be about to end."""
     waits = config.job in GIVES_WAY and run.parent_run_id is not None
     return [*WORK[config.job].arguments(config.years), *(["--wait"] if waits else [])]
 
@@ -191,8 +192,8 @@ def _registry_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _announce(settings: Settings, athlete: Athlete) -> None:
-    """Let the ledger know of an athlete who is to have a daily run, so that nobody's first backfill takes its calls."""
-    with suppress(PipelineError):  # the athlete's runs say what it is
+    """Announce to the ledger an athlete who is to have a daily run, so that no first backfill takes its calls."""
+    with suppress(PipelineError):  # the athlete's own runs report such an error
         own = settings_of(settings, athlete)
         if own.data_dir.is_dir() and DAILY in daily_work(own):
             budget_of(STRAVA, own, CallOptions(), system_clock(own)).announce()
@@ -228,7 +229,7 @@ def _schedule(
     wanted: Callable[[Settings, datetime], Wanted],
     description: str,
 ) -> dg.ScheduleDefinition:
-    """A schedule that asks for what is `wanted` of each athlete whose settings can be used."""
+    """A schedule that requests the `wanted` runs of each athlete with usable settings."""
 
     @dg.schedule(
         name=name,

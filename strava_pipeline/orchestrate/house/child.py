@@ -1,7 +1,7 @@
-"""The process of an athlete's run: started in their folder, watched by its numbers, ended with its run. No Dagster.
+"""The process of an athlete's run: started in their folder, followed by its progress lines, ended with its run. No Dagster.
 
-What it writes goes into a file in the athlete's logs and nowhere else. Only the lines of it that say how far it is are passed
-on: they hold numbers, never a name or a position.
+Its output goes into a file in the athlete's logs and nowhere else. Only its progress lines are passed on: they contain
+numbers, never a name or a position.
 """
 
 import os
@@ -29,19 +29,19 @@ def run_child(
     log: Path,
     on_progress: Callable[[str], object],
 ) -> int:
-    """Run the command line `arguments` of ours with `python` in `folder` until its end; its exit code.
+    """Run our command line `arguments` with `python` in `folder` until its end; returns its exit code.
 
-    Whatever ends the body of this process, an interrupt or a kill, ends the child: interrupted, and killed after GRACE seconds.
+    An interrupt or a kill of this process also ends the child: it is interrupted, and killed after GRACE seconds.
 
     Args:
-        log: the file that gets all that it writes, in place of what the last one wrote.
-        on_progress: gets a line each time it says how far it is.
+        log: the file for all of its output, replacing the last one's.
+        on_progress: receives each progress line.
     """
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     watched, kept = os.pipe()  # the kernel closes `kept` when we die, however we die
     command = [python, "-m", GUARD, "guard", str(watched), str(GRACE), "strava_pipeline", *arguments]
     try:
-        log.write_bytes(b"")  # and appended to, because another run of the job may be writing, too
+        log.write_bytes(b"")  # and appended to, because another run of the job may also be writing
         with (
             log.open("a", buffering=1, encoding="utf-8") as out,  # by lines
             subprocess.Popen(
@@ -74,14 +74,14 @@ def run_child(
 
 
 def _end_rest(process: "subprocess.Popen[str]") -> None:
-    """Kill what the child started and left, which would keep its output open: one that was killed could not end it."""
+    """Kill remaining processes of the child, which would keep its output open: a killed child could not end them."""
     process.wait()
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group of dead processes
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """Interrupt the child, and kill it and what it started where it doesn't end."""
+    """Interrupt the child, and kill it and its processes if it doesn't end."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(GRACE)

@@ -1,4 +1,4 @@
-"""What Dagster loads for the house (workspace.yaml names this module). Everything is made in build.py."""
+"""The definitions that Dagster loads for the house (workspace.yaml names this module). Everything is made in build.py."""
 
 from strava_pipeline.core.process import importing, keep_files_private
 

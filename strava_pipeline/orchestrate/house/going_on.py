@@ -1,4 +1,4 @@
-"""Goes on with what a limit stopped of an athlete, as soon as the ledger lets that athlete make calls again."""
+"""Resumes an athlete's run that a limit stopped, as soon as the ledger lets that athlete make calls again."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.athletes import athletes, settings_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
-from strava_pipeline.operations.budgeted_source import budget_of
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.home import configuration
 from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.queues import Limits
@@ -57,7 +57,7 @@ def go_on_sensor(settings: Settings, now: Callable[[], datetime]) -> dg.SensorDe
 
 
 def _at_once(settings: Settings) -> int:
-    """How many may go on at a time: one of dagster.yaml's places here is left for the daily runs, if there is a second."""
+    """How many may resume at a time: one of dagster.yaml's places here is left for the daily runs, if there is a second."""
     return max(Limits.of(configuration(settings.dagster_home)).of_a_queue - 1, 1)
 
 
@@ -68,7 +68,7 @@ def work_of(run: dg.DagsterRun) -> dict[str, Any]:
 
 
 def _stopped(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, list[dg.RunRecord]]]:
-    """The runs that a limit stopped and that nothing went on with, the oldest first, each with the tries that failed."""
+    """The runs that a limit stopped and that nothing resumed, the oldest first, each with the failed attempts."""
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={LIMIT: "day"})
     for record in reversed(instance.get_run_records(filters)):
         run = record.dagster_run

@@ -1,4 +1,4 @@
-"""What `athlete_run` may start: the commands, their arguments, and which of them fetch whole years. No Dagster."""
+"""The commands that `athlete_run` may start, their arguments, and which of them fetch whole years. No Dagster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,19 +26,21 @@ GIVES_WAY = {DAILY, "refresh"}  # commands that end at once, with 0, where anoth
 
 
 def in_instance(settings: Settings, name: str) -> str:
-    """What the instance calls ATHLETE or ATHLETES: several machines have one instance, and each its own (docs/adr/0107)."""
+    """The instance's name for ATHLETE or ATHLETES: several machines share one instance, each with its own (docs/adr/0107)."""
     alone: str = Settings.model_fields["house_name"].default
     return name if settings.house_name == alone else f"{settings.house_name}_{name}"
 
 
 def house_lake(settings: Settings) -> Lake:
-    """The folder in which the house's runs hold their locks: its Dagster's. Raises MisuseError where there is no house."""
+    """The folder in which the house's runs hold their locks: its Dagster's. Raises MisuseError without a house."""
     return Lake(house_home(settings))
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A command. `years`: "none", "may" or "must" be named; `whole_years`: it fetches such, and so yields to daily runs."""
+    """A command. `years`: whether years are "none", "may" or "must" be named; `whole_years`: it fetches whole years,
+    and so yields to daily runs.
+    """
 
     words: tuple[str, ...]
     years: str = "none"
@@ -46,11 +48,11 @@ class Work:
 
     @property
     def limits(self) -> CallOptions:
-        """What of a budget it may use, as a run of it would say."""
+        """The share of a budget that it may use, as in its own run."""
         return EventsOptions() if self.whole_years else CallOptions()
 
     def arguments(self, years: Sequence[int]) -> list[str]:
-        """The command's words. Raises MisuseError where the years don't suit it."""
+        """The command's words. Raises MisuseError if the years don't suit it."""
         name = " ".join(self.words)
         if years and self.years == "none":
             raise MisuseError(f"`{name}` takes no years. Leave them out of the run's config.")
@@ -90,7 +92,7 @@ WORK: dict[Job, Work] = {
 
 
 def daily_work(own: Settings) -> list[Job]:
-    """What the daily run of an athlete is: of Strava where it is used, and of other services that are enabled; with a login."""
+    """An athlete's daily run: of Strava if used, and of other enabled services; with a login."""
     work: list[Job] = [DAILY] if is_strava_used(own) and access_problem(STRAVA, own) is None else []
     others = [name for name in enabled_providers(own) if missing_login(name, own) is None]
     return work + ([PULL] if others else [])

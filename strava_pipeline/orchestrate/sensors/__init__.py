@@ -1,4 +1,4 @@
-"""What starts a run because of what is there, or informs a person. What runs by the clock is schedules.py's.
+"""Sensors: they start a run because of existing data, or inform a person. Schedules are schedules.py's.
 
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
@@ -34,11 +34,11 @@ def sensors(
     running: bool,
     now: Callable[[], datetime] = utc_now,
 ) -> list[dg.SensorDefinition]:
-    """All sensors, those of `providers`, the enabled ones besides Strava, among them.
+    """All sensors, including those of `providers`, the enabled ones besides Strava.
 
-    `senders`: the sources whose deliveries are taken. `jobs`: those that are defined, but for the rebuild.
-    `running`: they look as soon as the daemon is there; DASHBOARD_REQUESTS lets the one for requests look on its own.
-    `now`: this machine's time, by which Dagster notes its runs.
+    `senders`: the sources whose deliveries are accepted. `jobs`: those that are defined, except the rebuild. `running`:
+    they look as soon as the daemon runs; `dashboard_requests` lets the one for requests look on its own. `now`: this
+    machine's time, by which Dagster dates its runs.
     """
     status = _status(running)
     return [

@@ -1,10 +1,10 @@
-"""Posts a message to STRAVA_ALERT_URL about a run that failed: once per run, and only when nothing starts it again by itself.
+"""Posts a message to STRAVA_ALERT_URL about a run that failed: once per run, and only if nothing restarts it automatically.
 
-Notifications go there, too, of the categories that a person chose (STRAVA_ALERT_CATEGORIES); not those about failed runs.
-This is no run-failure sensor of Dagster's: that sees each failure once, and the commonest one is a machine without a connection,
-which can't send the message either. Here a run that failed within a day is looked at until its tag says that a message was
-sent. A command fails before whoever typed it (or cron, which sends mail), and no message is sent. Messages of errors that are
-not ours may carry a row or a position; they are left out (failures.py).
+Notifications of errors go there, too, except those about failed runs. This is not a run-failure sensor of Dagster's:
+that sees each failure once, and the commonest one is a machine without a connection, which can't send the message
+either. Here a run that failed within a day is checked until its tag says that a message was sent. A command fails in
+front of its user (or cron, which sends mail), so no message is sent. Foreign errors' messages may contain a row or a
+position; they are left out (failures.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from strava_pipeline.orchestrate.notifying import is_about_failure
 from strava_pipeline.orchestrate.runs import is_ours, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import ALERT, BACKFILL, BY_HAND
 
-FRESH = timedelta(days=1)  # what failed earlier is no news; a message that can't be sent is given up then
+FRESH = timedelta(days=1)  # earlier failures are old news; a message that can't be sent is given up then
 AT_ONCE = 2  # messages a tick, which has a minute: each may take twice alerts.PATIENCE
 # between two tries to send; the first pause is a minute, each the double of the last
 LONGEST_PAUSE = timedelta(hours=1)
@@ -42,8 +42,7 @@ def failure_alert_sensor(
     @dg.sensor(
         minimum_interval_seconds=120,
         default_status=status,
-        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of the "
-        "categories in STRAVA_ALERT_CATEGORIES.",
+        description="Posts a message to STRAVA_ALERT_URL when a run failed that nobody typed, and notifications of errors.",
     )
     def failure_alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         at, pause = now(), _Pause.read(context.cursor)
@@ -73,7 +72,7 @@ def failure_alert_sensor(
 
 @dataclass(frozen=True, slots=True)
 class _Alert:
-    """A message to be sent: what it is `about`, how it is made, and where it is noted what became of it."""
+    """A message to send: its subject (`about`), how it is made, and where its result is recorded."""
 
     about: str
     message: Callable[[], Mapping[str, object]]
@@ -81,11 +80,11 @@ class _Alert:
 
 
 def _alerts(instance: dg.DagsterInstance, lake: Lake, settings: Settings, at: datetime) -> list[_Alert]:
-    """What is to be sent: failed runs first."""
+    """The messages to send: failed runs first."""
     wanted = [
         each
         for each in reversed(notifications(lake))
-        if each.category in settings.alert_categories.split(",") and not is_about_failure(each)
+        if each.category == "error" and not is_about_failure(each)
         if not (each.read or each.posted) and at - each.at < FRESH
     ]
     failed = [_of_run(instance, record.dagster_run, settings) for record in _unreported(instance, lake, at)]
@@ -103,7 +102,7 @@ def _of_notification(lake: Lake, each: Notification) -> _Alert:
 
 
 def _notice(each: Notification) -> dict[str, object]:
-    """A notification as a message; the fields are those of a failure's as far as they are the same."""
+    """A notification as a message; its fields are those of a failure's message, if it has them."""
     text = f"strava_pipeline: {each.message}" + (f"\n{each.link}" if each.link else "")
     return {
         "text": text,
@@ -116,7 +115,7 @@ def _notice(each: Notification) -> dict[str, object]:
 
 
 def _unreported(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[dg.RunRecord]:
-    """The runs that failed and that no message was sent about, the earliest first."""
+    """The failed runs without a message, the earliest first."""
     failed = instance.get_run_records(
         dg.RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=at - FRESH), ascending=True
     )
@@ -134,7 +133,7 @@ def _unreported(instance: dg.DagsterInstance, lake: Lake, at: datetime) -> list[
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """How long nothing is sent after a message that could not be: the sensor's cursor."""
+    """How long nothing is sent after a failed message: the sensor's cursor."""
 
     until: datetime
     length: timedelta
@@ -159,7 +158,7 @@ _ENDS = {DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
 
 
 def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether Dagster's daemon starts the failed run again (its process died): then no message is sent yet."""
+    """Whether Dagster's daemon restarts the failed run (its process died): then no message is sent yet."""
     if run.tags.get("dagster/will_retry") != "true":
         return False
     if "dagster/auto_retry_run_id" in run.tags or BACKFILL not in run.tags:
@@ -171,7 +170,7 @@ def is_retried(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 def message_about(
     instance: dg.DagsterInstance, run: dg.DagsterRun, logs_dir: Path, ui: str | None
 ) -> dict[str, object]:
-    """The message as JSON: `text` is what Slack and Mattermost show, `content` what Discord does; the rest for programs."""
+    """The message as JSON: `text` is for Slack and Mattermost, `content` for Discord; the rest for programs."""
     years = years_in_words(years_of_run(run))
     error, advice = _why(instance, run)
     log = log_of(logs_dir, run.run_id)

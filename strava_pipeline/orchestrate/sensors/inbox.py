@@ -1,7 +1,7 @@
-"""Sensors that start a run because something came in: files in data/inbox/files, imports, webhook events.
+"""Sensors that start a run because of incoming data: files in data/inbox/files, imports, webhook events.
 
-A file is taken in when it has stopped growing; nothing in the inbox is moved, changed or deleted. What a run that died left
-undone of an import is done by the next one. What is done about events is operations/events.py's.
+A file is imported when it has stopped growing; nothing in the inbox is moved, changed or deleted. An import left
+unfinished by a dead run is completed by the next one. Events are handled by operations/events.py.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
 MOST = 10  # runs for the same imports: what ten did not bring down, an eleventh won't
-INTERVAL = 30  # seconds: what is said of one activity within it costs one call
+INTERVAL = 30  # seconds: several events about one activity within it cost one call
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)  # after runs that failed, four times as long each
 _AFTER = f"{HIDDEN}imports"  # tag: which imports a merge is of
 
@@ -77,7 +77,7 @@ def inbox_sensor(
 def _taking_in(
     context: dg.SensorEvaluationContext, settings: Settings, lake: Lake, now: datetime
 ) -> dg.RunRequest | str:
-    """The run that takes in what was dropped, once; else why there is none."""
+    """The run that imports dropped files, once; or else why there is none."""
     asked_for, dropped = _asked_for(lake, now), _dropped(lake.inbox_files)
     there = {path: _state(lake, path) for path in dropped if not asked_for(path.name)}
     before: dict[str, str] = json.loads(context.cursor or "{}")
@@ -87,7 +87,7 @@ def _taking_in(
         if there:
             return "Still growing."
         return "A request takes in what is there." if dropped else ""
-    # what is there already is known, and costs little
+    # existing data is recognised, and costs little
     run_key = f"{settings.data_dir} {_digest([f'{path} {there[path]}' for path in unchanged])}"
     if runs := context.instance.get_runs(filters=dg.RunsFilter(tags={RUN_KEY: run_key}), limit=1):
         return f"Run {runs[0].run_id} is of what was dropped: {runs[0].status.value.lower()}."
@@ -96,7 +96,7 @@ def _taking_in(
 
 
 def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake) -> dg.RunRequest | str:
-    """The run that brings imports down to the warehouse; else why there is none."""
+    """The run that brings imports to the warehouse; or else why there is none."""
     if not lake.imports.is_dir():
         return "Nothing was imported."
     fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
@@ -110,7 +110,7 @@ def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake)
     behind = years_with_unmerged_imports(lake, years)
     waits = lake.publish_waits.exists()
     if not behind and not at_work and not waits and not is_undo_finished(lake):
-        behind = {years.newest}  # who merged it last, or undid an import, died before readers could see it
+        behind = {years.newest}  # a run merged last, or undid an import, and died before readers could see it
     if not unread and not behind:
         return "All imports are in the warehouse."
     mark = {DATA_DIR: str(settings.data_dir), _AFTER: _digest(names)}
@@ -124,9 +124,9 @@ def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake)
 
 
 def _asked_for(lake: Lake, now: datetime) -> Callable[[str], bool]:
-    """Whether a request that has not ended takes in what has this name in the inbox: its run says what became of it.
+    """Whether an unfinished request imports the file of this name in the inbox: its run reports the result.
 
-    None does while nobody looks for requests.
+    False for all names while no sensor looks for requests.
     """
     requests = open_requests(lake) if is_anybody_looking(lake, now) else ()
     wanted = [each.wanted for each in requests if isinstance(each, Request)]
@@ -143,7 +143,7 @@ def _dropped(inbox: Path) -> list[Path]:
 
 
 def _state(lake: Lake, path: Path) -> str:
-    """What differs as soon as anything in it is written or added, or it is put there again."""
+    """A text that differs as soon as anything in it is written or added, or it is put there again."""
     return _digest(sorted(inbox_marks(lake.inbox_files, path).values()))
 
 
@@ -158,7 +158,7 @@ def webhooks_sensor(
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """The runs of each source are apart from others', so that a limit or a failure of one keeps no other waiting."""
+    """Each source has its own runs, so that a limit or a failure of one keeps no other waiting."""
     names = {events_job(source).name for source in sources}
 
     @dg.sensor(
@@ -191,7 +191,7 @@ def webhooks_sensor(
 def _following(
     context: dg.SensorEvaluationContext, settings: Settings, source: str, at: datetime
 ) -> dg.RunRequest | str:
-    """The run that follows the events of a source; else why there is none."""
+    """The run that follows the events of a source; or else why there is none."""
     lake, job, spec = Lake(settings.data_dir), events_job(source), spec_of(source)
     if load_queue(lake, source) is None and not has_deliveries(lake, source):
         return "no event ever came."
@@ -220,7 +220,7 @@ def _years_of_details(
     failed: Sequence[dg.RunRecord],
     at: datetime,
 ) -> set[int]:
-    """The partitions that events concern, or that lack what they brought."""
+    """The partitions that events concern, or that lack their results."""
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_of_events(source, settings, years, system_clock(settings, lambda: at))
     digest = digest_of_events(lake)  # of Strava's events, the only ones that are followed one by one
@@ -236,7 +236,9 @@ def _years_of_details(
 def publishing_sensor(
     settings: Settings, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
-    """It asks no service, so it needs no login. While it does not run, nothing is put off."""
+    """The sensor for postponed publishing. It asks no service, so it needs no login. While it does not run, nothing is
+    postponed.
+    """
 
     @dg.sensor(
         job_name=MATCH_JOB,
@@ -264,9 +266,9 @@ def publishing_sensor(
 def _failed_before(
     instance: dg.DagsterInstance, lake: Lake, job_name: str, now: datetime, work: str
 ) -> tuple[list[dg.RunRecord], str | None]:
-    """The runs of a job that failed since the last good one, newest first, and why no other one may begin now, if so.
+    """The runs of a job that failed since the last success, newest first, and why none may begin now, if so.
 
-    One is at work on `work`, or the pause after the last failure is not over.
+    The reason is a run at work on `work`, or the pause after the last failure.
     """
     fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
     if at_work := newest(instance, lake, job_name, UNFINISHED):
@@ -278,7 +280,7 @@ def _failed_before(
 
 
 def _failed_in_a_row(instance: dg.DagsterInstance, lake: Lake, job_name: str) -> list[dg.RunRecord]:
-    """The runs of a job that failed since the last good one, newest first."""
+    """The runs of a job that failed since the last success, newest first."""
     failed = []
     for record in instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=10):
         if is_ours(record.dagster_run, lake):

@@ -1,6 +1,6 @@
-"""Sensors that start a run because something is missing: the daily run, gear, details whose pause after a failure is over.
+"""Sensors that start a run for missing data: the daily run, gear, details whose pause after a failure is over.
 
-Dagster by itself runs the latest tick that was missed while the machine slept, and tries no failed one again. Outside the
+Dagster by itself runs the latest tick that was missed while the machine slept, and retries no failed one. Outside the
 window of the daily run nothing else would ask for a detail again. Which details fail, and how long they rest, is
 lake/bronze/answers.py's and lake/gold/quarantine.py's.
 """
@@ -29,8 +29,8 @@ from strava_pipeline.orchestrate.schedules import DAILY, flow_request, no_login
 from strava_pipeline.orchestrate.tags import CATCHES_UP, DATA_DIR
 
 GRACE = timedelta(hours=2)  # after a tick: the schedule's own run has been and gone by then, or is at work
-PAUSE = timedelta(hours=4)  # between two tries: what is wrong is rarely over in minutes, and each may cost two calls
-TRIES = 3  # a day: after that it is for a person, who has had three messages
+PAUSE = timedelta(hours=4)  # between two tries: a fault rarely ends in minutes, and each try may cost two calls
+TRIES = 3  # per day: then a person, who got three messages, has to act
 
 
 def catch_up_sensor(
@@ -72,7 +72,7 @@ def _try(instance: dg.DagsterInstance, settings: Settings, at: datetime) -> dg.R
 
 
 def _switched_off(instance: dg.DagsterInstance) -> bool:
-    """Whether a person stopped the daily schedule in the UI: then they don't want its run by another way."""
+    """Whether a person stopped the daily schedule in the UI: then they don't want its run started in another way."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     return any(state.name == DAILY and state.status is InstigatorStatus.STOPPED for state in states)
 

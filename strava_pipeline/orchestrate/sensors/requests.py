@@ -1,6 +1,6 @@
-"""Makes a run of each request in data/inbox/requests, within seconds; and notes the end of runs that left no word.
+"""Starts a run for each request in data/inbox/requests, within seconds; and records the end of runs that left no record.
 
-The request's id is the run key, so a request comes to one run. What is a request is lake/requests.py's.
+The request's id is the run key, so a request gets one run. lake/requests.py defines requests.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +70,7 @@ def requests_sensor(
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """`defined`: the jobs that there are; the definitions' own objects."""
+    """The sensor for requests. `defined`: the existing jobs; the definitions' own objects."""
     jobs = [job for job in defined if job.name in _JOBS or job.name not in JOBS]
     names = {job.name for job in jobs}
 
@@ -97,7 +97,7 @@ def requests_sensor(
             else:
                 try:
                     asked = request_of(settings, request, clock.now())
-                    if asked.job_name not in names:  # Dagster would refuse whatever waits beside it, too
+                    if asked.job_name not in names:  # otherwise Dagster would refuse everything that waits with it
                         if now() - request.at < SOON:
                             continue
                         raise PipelineError(_NOT_LOADED)
@@ -109,20 +109,20 @@ def requests_sensor(
 
 
 def _runs_of(instance: dg.DagsterInstance, lake: Lake, request_id: str) -> list[dg.DagsterRun]:
-    """The runs of a request, the newest first: Dagster starts one again whose process died."""
+    """The runs of a request, the newest first: Dagster restarts one whose process died."""
     runs = instance.get_runs(filters=dg.RunsFilter(tags={REQUEST: request_id}))
     return [run for run in runs if is_ours(run, lake)]
 
 
 def _settle(lake: Lake, request: Request, runs: Sequence[dg.DagsterRun], at: datetime) -> None:
-    """Note the end of a request whose runs have all ended, where none of them could."""
+    """Record the end of a request whose runs have all ended, if none of them could."""
     if all(run.is_finished for run in runs):
         succeeded = runs[0].status is DagsterRunStatus.SUCCESS
         end_request(lake, request.id, "done" if succeeded else "failed", at, "" if succeeded else _SILENT)
 
 
 def request_of(settings: Settings, request: Request, now: datetime) -> dg.RunRequest:
-    """The run that a request comes to. Raises PipelineError where it can't be carried out any more."""
+    """The run of a request. Raises PipelineError if it can't be carried out any more."""
     refuse_request(settings, request.wanted, now)
     tags = {**FIRST, REQUEST: request.id}
     if isinstance(request.wanted, SettingsWanted | DisplayWanted):
@@ -141,7 +141,7 @@ def _chosen(wanted: SettingsWanted | DisplayWanted) -> dict[str, Any]:
 
 
 def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Sequence[int], dict[str, dict[str, Any]]]:
-    """The job of what a person wants, its years, and the config of its assets."""
+    """The job of a person's request, its years, and the config of its assets."""
     years, jobs = year_range(settings.first_year, now), jobs_of(settings)
     match wanted:
         case PullWanted(provider=name) if spec_of(name).unnamed:
@@ -160,6 +160,6 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
             return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
-            # of which years the files are is known when they are read
+            # the files' years are known when they are read
             return jobs[IMPORT_ALL_JOB], years.all, {FILE_BRONZE: {"paths": paths}}
     raise AssertionError(f"no job does {wanted}")

@@ -1,7 +1,7 @@
-"""Goes on with what a limit stopped, as soon as the limit's next window is open, until nothing is left.
+"""Resumes runs that a limit stopped, as soon as the limit's next window is open, until nothing is left.
 
-Asked is the shared ledger, so looking costs no call. One run at a time, the newest year first: a second would only share
-the same calls. What a person capped with `--max-calls`, or asked for once (`enrich`), is left to that person.
+It asks the shared ledger, so looking costs no call. One run at a time, the newest year first: a second would only share
+the same calls. A run that a person capped with `--max-calls`, or started by hand (`enrich`), is left to that person.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
-from strava_pipeline.operations.budgeted_source import budget_of
 from strava_pipeline.operations.options import CallOptions
+from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
 from strava_pipeline.orchestrate.jobs import (
@@ -88,12 +88,12 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
 
 
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
-    """Whether a call may be made under every ceiling, with what the run would leave to others."""
+    """Whether a call may be made under every ceiling, with the reserve that the run would leave to others."""
     return budget_of(STRAVA, settings, _first_to_call(run, rest), clock).is_worth_a_run()
 
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
-    """What the first asset that will make calls is given: its limits are the whole run's."""
+    """The options of the first asset that will make calls: its limits are the whole run's."""
     ops, job = _ops(run, rest), job_of(run)
     if LISTING in rest:
         return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
@@ -103,10 +103,10 @@ def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
 
 
 def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: frozenset[str]) -> dg.RunRequest:
-    """The same job, years and config. Where the listing had reached its end, it is not paid for twice: details only.
+    """The same job, years and config. If the listing was complete, only details are fetched, so that it is not paid for twice.
 
-    A run of a backfill launched from the asset graph is of Dagster's implicit job, which no sensor with jobs can ask for
-    ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
+    A run of a backfill launched from the asset graph is of Dagster's implicit job, which no sensor with jobs can ask
+    for ("Expected one of …", Dagster 1.13). The job `backfill` with the same year and selection does the same: see
     jobs.resolved. It carries no `dagster/backfill` tag: a backfill that is over would keep Dagster from retrying it.
     """
     job = job_of(run)
@@ -117,7 +117,7 @@ def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: f
 def _request(
     lake: Lake, run: dg.DagsterRun, job: str, assets: Iterable[str], ops: Mapping[str, Any], run_key: str
 ) -> dg.RunRequest:
-    """A run of the job for these assets and the years of `run`, which it goes on with; any other run goes first."""
+    """A run of the job for these assets and the years of `run`, which it resumes; any other run goes first."""
     years = years_of_run(run)
     return dg.RunRequest(
         run_key=run_key,
@@ -134,18 +134,18 @@ def _request(
 
 
 def _tries(instance: dg.DagsterInstance, run: dg.DagsterRun, job: str | None = None) -> int:
-    """How many runs (None: of any job) went on with it: one of several services may go on with each of them."""
+    """How many runs (None: of any job) resumed it: one of several services may resume each of them."""
     return instance.get_runs_count(dg.RunsFilter(job_name=job, tags={RESUMES: run.run_id}))
 
 
 def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
-    """The assets that are still to be made."""
+    """The assets still to be made."""
     assets = frozenset(assets_of(run))
     return assets.intersection(JOBS["enrich"].assets) if DETAILS in assets and _listed(instance, run) else assets
 
 
 def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
-    """The config of what is still to be made. What the listing left to others, the details alone leave, too."""
+    """The config of the remaining assets. The reserve of the listing is the details' reserve, too."""
     ops = _without_consent(run, rest)
     listing = config_of(run).get(LISTING, {}).get("config", {})
     kept = {name: listing[name] for name in ("cushion_15min", "cushion_daily") if listing.get(name) is not None}
@@ -155,14 +155,14 @@ def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
 
 
 def _without_consent(run: dg.DagsterRun, assets: Collection[str]) -> dict[str, Any]:
-    """The run's config of these assets. That a shrink was meant is not carried on: it was said of another listing."""
+    """The run's config of these assets, without the consent to a shrink: it was given for another listing."""
     ops = {name: {"config": {**op.get("config", {})}} for name, op in config_of(run).items() if name in assets}
     ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
     return ops
 
 
 def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether its listing reached its end, or was not its business."""
+    """Whether its listing is complete, or it had none."""
     if LISTING not in assets_of(run):
         return True
     entries = instance.all_logs(run.run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION)
@@ -176,7 +176,7 @@ MARGIN = timedelta(minutes=1)  # between the end of a limit and the next call, b
 def provider_resume_sensor(
     settings: Settings, provider: str, status: dg.DefaultSensorStatus, now: Callable[[], datetime]
 ) -> dg.SensorDefinition:
-    """Goes on with what a limit of a provider beside Strava stopped; one run at a time, the newest year first."""
+    """Resumes runs stopped by a limit of a provider other than Strava; one run at a time, the newest year first."""
     title = spec_of(provider).title
 
     @dg.sensor(
@@ -206,9 +206,9 @@ def provider_resume_sensor(
 
 
 def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str) -> list[dg.DagsterRun]:
-    """The runs that a limit of the provider stopped and that nothing went on with, the newest year first.
+    """The runs that a limit of the provider stopped and that nothing resumed, the newest year first.
 
-    A pull from the watermark also does what earlier ones of the same years left, unless it fails.
+    A pull from the watermark also does the rest of earlier ones of the same years, unless it fails.
     """
     assets = [provider_listing(provider), provider_files(provider)]
     tags = {limit_tag(provider): assets}
@@ -241,7 +241,7 @@ _NOT_FAILED = [dg.DagsterRunStatus.SUCCESS, *UNFINISHED]
 def _may_go_on(run: dg.DagsterRun, provider: str) -> bool:
     """Whether the run did not fail, or is of several services, so that another one may have failed.
 
-    What follows webhooks goes on by its own sensor.
+    Runs for webhooks are resumed by their own sensor.
     """
     if run.job_name == events_job(provider).name:
         return False
@@ -264,7 +264,7 @@ def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
 
 
 def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequest:
-    """The job for the same years with the same config. A listing that had reached its end is not made again."""
+    """The job for the same years with the same config. A complete listing is not repeated."""
     listing = provider_listing(provider)
     assets = [
         name

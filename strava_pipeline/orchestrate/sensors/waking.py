@@ -1,6 +1,7 @@
-"""Has the sensor of requests look within seconds of one: it looks each minute, and who presses a button waits.
+"""Wakes the sensor of requests within seconds of a new one: it looks only each minute, and the person at the button waits.
 
-Dagster's daemon asks every five seconds which sensors are due, by when each looked last. So nothing is launched from here.
+Dagster's daemon asks every five seconds which sensors are due, by when each looked last. So nothing is launched from
+here.
 """
 
 import threading
@@ -27,7 +28,7 @@ def requests_watched(instance: dg.DagsterInstance, lake: Lake) -> Iterator[None]
 
     def watch() -> None:
         while not ended.wait(PAUSE):
-            with suppress(Exception):  # a database that is busy, a disk that fails: the sensor looks by itself, later
+            with suppress(Exception):  # a busy database, a failing disk: the sensor looks by itself, later
                 if asked_since(lake, utc_now() - FRESH):
                     wake(instance, REQUESTS)
 
@@ -41,7 +42,7 @@ def requests_watched(instance: dg.DagsterInstance, lake: Lake) -> Iterator[None]
 
 
 def wake(instance: dg.DagsterInstance, sensor: str) -> None:
-    """Forget when a sensor looked last, so that it is due. It may have no cursor: what its tick notes meanwhile may be lost."""
+    """Forget when a sensor looked last, so that it is due. It must have no cursor: its tick's record meanwhile may be lost."""
     for state in instance.all_instigator_state():
         data: Any = state.instigator_data
         if state.name == sensor and data is not None:

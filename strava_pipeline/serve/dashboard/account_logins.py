@@ -1,4 +1,4 @@
-"""What logging in to an account and its pages share: whose it is, what a password has to be, how failures are counted."""
+"""Shared parts of the login to an account and its pages: the account, rules for passwords, counting of failures."""
 
 import hashlib
 
@@ -23,16 +23,16 @@ def house_of(request: Request) -> House:
 
 
 def account_of(request: Request) -> Account:
-    """Who asks, in a route that needs a login."""
+    """The account of a request, in a route that needs a login."""
     account: Account | None = request.state.session.account
     assert account is not None  # sessions of such a dashboard have one
     return account
 
 
 def checked_account(request: Request, typed: str, password: str) -> Account | None:
-    """The account of a name, where this is its password and it is not blocked. All else takes the same work.
+    """The account of a name, if this is its password and it is not blocked. Any other case takes the same work.
 
-    Raises ProblemError where the client, or whoever tries this account, has to wait.
+    Raises ProblemError if the client, or anybody who tries this account, has to wait.
     """
     site, name = site_of(request), usable_name(typed)
     client, guessed = client_of(site, request), _key(name or typed)
@@ -45,7 +45,7 @@ def checked_account(request: Request, typed: str, password: str) -> Account | No
 
 
 def why_no_password(password: str) -> str:
-    """Why this can't be a password; empty: it can."""
+    """Why this can't be a password; empty if it can."""
     if SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         return ""
     return f"A password has {SHORTEST_PASSWORD} characters or more, and at most {LONGEST_PASSWORD}."
@@ -59,5 +59,7 @@ def _is_own(account: Account | None, password: str) -> bool:
 
 
 def _key(name: str) -> str:
-    """What the failures of an account are counted by, whether it exists or not. A person may have typed a password there."""
+    """The key for counting the failures of an account, existing or not. It is hashed, as a person may have typed a
+    password there.
+    """
     return f"account {hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"

@@ -1,4 +1,4 @@
-"""Logging in and out where there are no accounts: by a link that a command prints, or by a password."""
+"""Logging in and out without accounts: by a link that a command prints, or by a password."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ router.post("/logout", response_model=None)(log_out)
 
 
 def _values(site: Site, failure: str = "") -> dict[str, Any]:
-    """What the page of a login says."""
+    """The contents of the login page."""
     return {
         "has_accounts": False,
         "has_password": has_password(site.settings),

@@ -1,4 +1,4 @@
-"""What the routes of the JSON API share: values as answers, their shapes, and query parameters that nobody knows as errors."""
+"""Shared parts of the JSON API's routes: values as answers, their shapes, and unknown query parameters as errors."""
 
 import hashlib
 import re
@@ -48,7 +48,7 @@ _TYPES: dict[Kind, Any] = {
 
 
 def shape(name: str, /, **fields: Any) -> type[BaseModel]:
-    """The shape of an answer in the OpenAPI document, of the types of its fields. No answer is made or checked by it."""
+    """The shape of an answer in the OpenAPI document, from the types of its fields. No answer is made or checked by it."""
     defined: dict[str, Any] = {field: (kind, ...) for field, kind in fields.items()}
     return create_model(name, **defined)
 
@@ -59,7 +59,7 @@ def page_shape(name: str, /, **fields: Any) -> type[BaseModel]:
 
 
 def row_shape(table: Table, **others: Any) -> type[BaseModel]:
-    """The shape of a row of a table, with what the catalogue says of its columns; `others`: fields beside these."""
+    """The shape of a row of a table, with the catalogue's texts about its columns; `others`: further fields."""
     fields = {
         each.name: Annotated[
             _TYPES[each.kind] if each.key else _TYPES[each.kind] | None, Field(description=each.meaning)
@@ -70,7 +70,7 @@ def row_shape(table: Table, **others: Any) -> type[BaseModel]:
 
 
 def only_known_parameters(request: Request) -> None:
-    """A dependency of each router: a query parameter that the route has not, or one that is given twice, is an error."""
+    """A dependency of each router: an unknown query parameter, or one that is given twice, is an error."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = [*parameters_of(route.dependant)]
@@ -85,7 +85,7 @@ def only_known_parameters(request: Request) -> None:
 
 
 def parameters_of(dependant: Dependant) -> Iterator[str]:
-    """The names of a route's query parameters, with those of what it depends on."""
+    """The names of a route's query parameters, including those of its dependencies."""
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -112,9 +112,9 @@ def _of_digits(value: Any) -> Any:
 
 
 Digits = BeforeValidator(_of_digits)
-"""Of a number in a path or a query: one spelling each, where pydantic takes `+1`, `1.0` and `1_0`, too.
+"""Accepts one spelling of a number in a path or a query; pydantic also accepts `+1`, `1.0` and `1_0`.
 
-It stands behind the bounds of the number, which the OpenAPI document would lack otherwise.
+It follows the bounds of the number, which the OpenAPI document would otherwise lack.
 """
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most"), Digits]
 After = Annotated[str | None, Query(alias="cursor", max_length=100, description="`next` of the page before")]
@@ -145,11 +145,10 @@ Thing = TypeVar("Thing")
 def page_of(
     found: Mapping[Key, Thing], limit: int, after: str | None, wanted: Callable[[Thing], bool] = lambda thing: True
 ) -> tuple[dict[Key, Thing], str | None]:
-    """A page of a collection that was read as a whole, and the cursor of the next page; None: this is the last one.
+    """A page of a completely read collection, and the cursor of the next page, or None after the last one.
 
-    The cursor stands for a thing of the whole collection, wanted or not, so that it stays usable when that thing is changed.
-
-    Raises ProblemError where nothing of the collection has the cursor.
+    The cursor identifies an item of the whole collection, wanted or not, so that it stays usable when that item is
+    changed. Raises ProblemError for an unknown cursor.
     """
     keys, begin = [*found], 0
     if after is not None:
@@ -162,12 +161,12 @@ def page_of(
 
 
 def _mark(key: Hashable) -> str:
-    """Of a key whose text may be long."""
+    """A short mark for a key with a possibly long text."""
     return hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thing]]:
-    """Things of two keys as objects of the first one, each with its things by the second."""
+    """Items with two keys as objects by the first key, each with its items by the second."""
     found: dict[Outer, dict[Key, Thing]] = {}
     for (outer, key), thing in page.items():
         found.setdefault(outer, {})[key] = thing
@@ -175,7 +174,7 @@ def nested(page: Mapping[tuple[Outer, Key], Thing]) -> dict[Outer, dict[Key, Thi
 
 
 def refuse_reversed(first: Any, last: Any, name: str = "from", name_of_last: str = "to") -> None:
-    """A range whose end is before its beginning is an error. The names: of its two parameters."""
+    """Raise an error for a range that ends before it begins. The names: of its two parameters."""
     if first is not None and last is not None and first > last:
         why = f"beyond `{name_of_last}`"
         raise ProblemError(400, f"The range ends before it begins: `{name}` is {why}.", errors={name: why})

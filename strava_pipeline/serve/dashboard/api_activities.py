@@ -65,7 +65,7 @@ def activities(snapshot: Snapshot, asked: AskedOfApi) -> Response:
 
 
 def found_activity(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
-    """The present activity that has this id. Raises ProblemError."""
+    """The activity with this id, not deleted. Raises ProblemError."""
     found = find_activity(snapshot, activity_id)
     if found is None:
         raise ProblemError(404, "There is no activity with this id, or it is gone from its source.")

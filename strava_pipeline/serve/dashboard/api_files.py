@@ -45,7 +45,9 @@ async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
 
 
 async def _receive(request: Request, upload: Upload) -> str:
-    """Write the whole body; the name that it got. Raises ProblemError where it does not come, MisuseError, OSError."""
+    """Write the whole body; returns the name of the file. Raises ProblemError if the body does not arrive, MisuseError,
+    OSError.
+    """
     try:
         async for piece in _pieces(request):
             await run_in_threadpool(upload.write, piece)

@@ -32,7 +32,7 @@ Part = Annotated[str | None, Field(max_length=200, description="only this part: 
 
 
 class MapQuery(BaseModel):
-    """The parameters of what is asked for of a map."""
+    """The parameters of a request for a map."""
 
     sport: str | None = Field(None, min_length=1, max_length=64, description="a group of sports, such as ride")
 
@@ -58,7 +58,7 @@ class CellsQuery(LinesQuery):
 
 
 def box_of(text: str | None) -> Box:
-    """The part of the map that a query asks for; None: all of it. Raises ProblemError, without what was sent."""
+    """The part of the map in a query; None for all of it. Raises ProblemError, without the received text."""
     if text is None:
         return EARTH
     try:
@@ -98,7 +98,7 @@ def heat(snapshot: Snapshot, lake: CurrentLake, who: Athlete, asked: Annotated[C
 
 
 def small_box_of(text: str | None, zoom: int) -> Box:
-    """The part of the map that a query asks for the lines of. Raises ProblemError where it is too large."""
+    """The part of the map in a query for lines. Raises ProblemError if it is too large."""
     part = box_of(text)
     if max(part.east - part.west, part.north - part.south) / 360 * 2**zoom > MOST_ACROSS:
         why = f"is wider than {MOST_ACROSS:,} tiles of its zoom"

@@ -51,7 +51,7 @@ def month(request: Request, pipeline: CurrentPipeline, month: Month) -> Response
 
 
 def refuse_unknown(month: str, site: Site) -> None:
-    """A month that has not begun, or that lies before all years, is an error."""
+    """Raise an error for a month that has not begun, or that lies before all years."""
     first, present = kept_value(site, "known months", lambda snapshot: site.pipeline.known_months())
     if month > present:
         raise ProblemError(404, f"{month} has not begun.")

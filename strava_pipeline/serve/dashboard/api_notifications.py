@@ -43,7 +43,7 @@ def listed(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Respo
 
 
 def _place(note: Notification) -> tuple[int, int]:
-    """Where a notification stands among all, by which pages go on behind one that was cleared meanwhile."""
+    """The place of a notification among all, so that pages can continue after one that was cleared meanwhile."""
     return micros(note.at), int(note.id, 16)
 
 

@@ -63,7 +63,7 @@ def tiles(snapshot: Snapshot, who: Athlete, asked: Annotated[PartQuery, Query()]
 
 
 def totals_of(site: Site, choice: TileChoice) -> Explored:
-    """What all tiles come to: half a second of CPU for a hundred thousand, so it is kept."""
+    """The totals of all tiles, which are cached: half a second of CPU for a hundred thousand."""
     return kept_value(site, ("explored", choice), lambda snapshot: explored_tiles(snapshot, choice))
 
 

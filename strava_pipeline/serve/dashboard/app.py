@@ -1,8 +1,7 @@
-"""Puts the dashboard together: the routes of routes.py, what they share (site.py), and what stands before all of them.
+"""Puts the dashboard together: the routes of routes.py, their shared state (site.py), and the middlewares.
 
-From the outside in: a line of log, headers of security, packing, shorter paths, an answer to whatever fails, the guard, and
-answers that are kept.
-process.py serves it.
+From the outside in: a line of log, headers of security, packing, shorter paths, error answers, the guard, and the cache
+of answers. process.py serves it.
 """
 
 from collections.abc import Callable
@@ -39,10 +38,10 @@ def build_dashboard(
     """The dashboard over the data folder of the settings. It opens nothing yet; its records have to be migrated before.
 
     Args:
-        pipeline: what the pipeline says of the data folder.
+        pipeline: the dashboard's interface to the pipeline.
         behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
-        link_command: what to type for a link that logs in.
-        dagster: where Dagster's UI answers on this machine, which is then served below /dagster; None: it is not.
+        link_command: the command for a link that logs in.
+        dagster: the address of Dagster's UI on this machine, which is then served below /dagster, or None.
         say: gets a line of JSON for each request.
     """
     lake = Lake(settings.data_dir)
@@ -58,7 +57,7 @@ def build_dashboard(
 
 
 def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
-    """The routes of these kinds over what they share."""
+    """The routes of these kinds over their shared state."""
     app = DescribedApi(
         title="strava_pipeline",
         openapi_url=DOCUMENT if set(DATA) <= set(kinds) else None,
@@ -76,15 +75,15 @@ def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
 
 
 def add_dagster(app: FastAPI, dagster: str | None) -> None:
-    """Serve Dagster's UI below /dagster, where there is one."""
+    """Serve Dagster's UI below /dagster, if there is one."""
     if dagster is not None:
-        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi  # whose libraries nothing else needs
+        from strava_pipeline.serve.dashboard.dagster_ui import DagsterUi  # only this needs its libraries
 
         app.add_middleware(DagsterUi, url=dagster)
 
 
 def stand_guard(app: FastAPI, site: Site, say: Callable[[str], object]) -> None:
-    """What stands before everything and sees a request first; the last one is the first to see it."""
+    """Add the middlewares, which see a request before any route; the last one added sees it first."""
     app.add_middleware(BodyBounds, largest_file=site.settings.import_limits.total_bytes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Faults)

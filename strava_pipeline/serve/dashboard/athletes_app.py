@@ -1,4 +1,4 @@
-"""Puts the dashboard of several athletes together, from the parts of app.py: an application before them all, and one for each."""
+"""The dashboard of several athletes, from the parts of app.py: an application in front of them all, and one for each."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from strava_pipeline.serve.dashboard.routes import DATA, FRONT, HOUSE
 from strava_pipeline.serve.dashboard.site import Site, system_now
 
 _COMMAND = re.compile(rb"(<code>|`)strava-pipeline (?!dashboard |--athlete )")
-"""A line to type, as pages and messages have it: the pages of an athlete show it for the athlete."""
+"""A command in pages and messages: an athlete's pages show it with the athlete's name."""
 
 
 def build_house(
@@ -36,12 +36,12 @@ def build_house(
     dagster: str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> FastAPI:
-    """The dashboard of all athletes, with accounts, over the settings of the house. It opens nothing yet, as `build_dashboard`.
+    """The dashboard of all athletes, with accounts, over the settings of the house. It opens nothing yet, like `build_dashboard`.
 
     Args:
-        settings: the house's, with the folder of all athletes as the data folder: the records are in it.
-        pipeline_of: what the pipeline says of the data folder of settings.
-        dagster: where the UI of the house's own Dagster answers, which admins then have below /dagster; None: nobody has.
+        settings: the house's, with the folder of all athletes as the data folder, which contains the records.
+        pipeline_of: makes the interface to the pipeline of a data folder's settings.
+        dagster: the address of the house's own Dagster UI, which admins then have below /dagster, or None.
     """
     records = Accounts(connect(database_of(settings)))
     hash_of_nobody()  # so that the first login with an unknown name takes no longer than others
@@ -59,7 +59,7 @@ def build_house(
         app.add_middleware(KeepAnswers, site=site)
         app.add_middleware(Faults)
         app.add_middleware(RelativePaths, shorten=lambda text: _COMMAND.sub(prefix, shorten(text)))
-        app.add_middleware(SecureHeaders, site=site)  # whose maps may have tiles of another server
+        app.add_middleware(SecureHeaders, site=site)  # their maps may have tiles from another server
         return app
 
     house = House(settings, records, of_athlete)
@@ -73,6 +73,6 @@ def build_house(
 
 
 def _shared(settings: Settings) -> dict[str, object]:
-    """What browsers are told of this dashboard is the house's, whatever the folder of an athlete says of one of its own."""
+    """The dashboard's addresses and names for browsers, which are the house's, whatever an athlete's folder says."""
     names = ("dashboard_address", "dashboard_behind_proxy", "dashboard_hosts", "dashboard_lan", "dashboard_cert")
     return {name: getattr(settings, name) for name in names}

@@ -1,6 +1,6 @@
-"""The certificate and key with which the dashboard speaks https by itself: whether both can be used, before anything listens.
+"""The certificate and key for the dashboard's own https: whether both can be used, before anything listens.
 
-uvicorn reads them again when it starts. Its errors would not say which file is wrong, or how.
+uvicorn reads them again when it starts; its errors would not say which file is wrong, or how.
 """
 
 import ssl
@@ -16,7 +16,7 @@ from strava_pipeline.environment.settings import Settings
 
 
 def check_certificate(settings: Settings, now: datetime) -> None:
-    """MisuseError where DASHBOARD_CERT and DASHBOARD_KEY can't be used at `now`, with the file and what to do."""
+    """Raise MisuseError if DASHBOARD_CERT and DASHBOARD_KEY can't be used at `now`, with the file and what to do."""
     if settings.dashboard_cert is None or settings.dashboard_key is None:
         absent = "DASHBOARD_CERT" if settings.dashboard_cert is None else "DASHBOARD_KEY"
         raise MisuseError(f"{absent} is not set. A certificate and its key belong together: set both, or neither.")
@@ -39,7 +39,7 @@ def check_certificate(settings: Settings, now: datetime) -> None:
 
 
 def read_certificate(path: Path) -> x509.Certificate:
-    """The first certificate of a file, which is the server's own. Raises MisuseError where there is none."""
+    """The first certificate of a file, which is the server's own. Raises MisuseError if there is none."""
     try:
         return x509.load_pem_x509_certificate(_content(path, "DASHBOARD_CERT", Path.read_bytes))
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Dagster's UI below /dagster, for who has logged in: requests and WebSockets are handed on to its web server on this machine.
+"""Dagster's UI below /dagster for logged-in users: requests and WebSockets are proxied to its web server on this machine.
 
-guard.py has seen them before: they have a session, and what changes something comes from this origin. Here Dagster's own rule
-comes in addition (serve/same_origin.py): a GET executes nothing. Of the browser's headers Dagster gets a few that it needs, and
-never the session; of its answers' headers the browser gets all but those of the connection, and no cookie.
+guard.py has already checked them: they have a session, and changes come from this origin. Here Dagster's own rule is
+added (serve/same_origin.py): a GET executes nothing. Dagster receives only a few necessary headers of the browser's,
+and never the session; the browser receives all of its answers' headers except those of the connection, and no cookie.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ _NOT_ANSWERED = frozenset(
         b"upgrade",
     )
 )
-# beside Dagster's own policy, and as strict as its pages bear: they load from here alone, and in no frame
+# in addition to Dagster's own policy, and as strict as its pages allow: they load from here alone, and in no frame
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; connect-src 'self' {socket}; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -61,7 +61,7 @@ _POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class DagsterUi:
-    """An ASGI middleware. `url`: where Dagster's web server answers on this machine, with /dagster as its prefix."""
+    """An ASGI middleware. `url`: the address of Dagster's web server on this machine, with /dagster as its prefix."""
 
     app: ASGIApp
     url: str
@@ -109,7 +109,7 @@ class DagsterUi:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _hand_on_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Open a WebSocket to Dagster, and carry messages both ways until one side closes or the time is over."""
+        """Open a WebSocket to Dagster, and forward messages both ways until one side closes or the time is over."""
         await receive()  # websocket.connect
         address = f"ws://{urlsplit(self.url).netloc}{_target(scope).decode('ascii')}"
         protocols = [Subprotocol(name) for name in scope.get("subprotocols", ())]
@@ -118,7 +118,7 @@ class DagsterUi:
                 address,
                 subprotocols=protocols or None,
                 compression=None,
-                max_size=None,  # Dagster's own; of a browser's the server takes some
+                max_size=None,  # Dagster's own limit; the server limits a browser's
                 proxy=None,
                 close_timeout=1,
                 ping_interval=None,  # it is this machine
@@ -171,12 +171,14 @@ def _answered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
 
 
 def _socket_origin(scope: Scope) -> str:
-    """Where this page's WebSockets go: not every browser takes that for 'self'. The guard has examined the Host header."""
+    """The origin of this page's WebSockets, since not every browser counts it as 'self'. The guard has checked the Host
+    header.
+    """
     return f"{'wss' if scope['scheme'] == 'https' else 'ws'}://{Headers(scope=scope)['host']}"
 
 
 def _secure(start: Message, server: str, socket_origin: str) -> None:
-    """Add our policy beside Dagster's, have files asked for again by their tag, and lead redirections here, not to `server`."""
+    """Add our policy to Dagster's, revalidate files by their tag, and point redirections here instead of to `server`."""
     headers = MutableHeaders(scope=start)
     headers.append("Content-Security-Policy", _POLICY.format(socket=socket_origin))
     headers.setdefault("Cache-Control", "no-cache")

@@ -1,7 +1,7 @@
-"""Where a login leads: to the page that was asked for before it. Only ever to a page of this dashboard, by its path.
+"""The destination of a login: the page requested before it, only ever a page of this dashboard, by its path.
 
-The address of the login carries it (`/login?next=/year/2026`). That page puts it into a cookie, since the address that a command
-prints, which logs in as a password does, can't.
+The address of the login carries it (`/login?next=/year/2026`). That page puts it into a cookie, since the address that
+a command prints, which logs in like a password, can't.
 """
 
 import re
@@ -26,7 +26,7 @@ def own_page(address: str) -> str | None:
 
 
 def login_address(request: Request) -> str:
-    """The login, and after it the page that the request is for; for a part or a form, the page that sent it."""
+    """The login's address, followed by the page of the request; for a part or a form, the page that sent it."""
     if request.method == "GET" and "hx-request" not in request.headers:
         query = request.scope["query_string"].decode("ascii", "replace")
         page = quote(request.scope["path"]) + (f"?{query}" if query else "")
@@ -36,7 +36,7 @@ def login_address(request: Request) -> str:
 
 
 def _sender(request: Request) -> str:
-    """The path of the page that sent a request; empty: it is none of this dashboard."""
+    """The path of the page that sent a request; empty if it isn't one of this dashboard."""
     try:
         address = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
     except ValueError:  # half an IPv6 address
@@ -46,7 +46,7 @@ def _sender(request: Request) -> str:
 
 
 def keep_page(answer: Response, site: Site, address: str) -> None:
-    """Have the browser keep where its login is to lead."""
+    """Store a login's destination in the browser."""
     if page := own_page(address):
         answer.set_cookie(
             f"{site.cookie}_next",
@@ -59,7 +59,7 @@ def keep_page(answer: Response, site: Site, address: str) -> None:
 
 
 def kept_page(request: Request, site: Site) -> str:
-    """Where the login leads: what the browser kept, else the first page."""
+    """The login's destination: the one stored in the browser, or else the first page."""
     return own_page(unquote(request.cookies.get(f"{site.cookie}_next", ""))) or "/"
 
 

@@ -42,7 +42,7 @@ LONGEST = 120  # characters of a name in a list; its own page has all of it
 
 
 def shown(value: Any) -> Any:
-    """What a template puts out, with escapes for characters that would show a line in another order."""
+    """A template's output, with escapes for characters that would show a line in another order."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -63,12 +63,12 @@ _KINDS = {
 
 
 def change_kind(kind: str) -> str:
-    """What a change gives, before `of` and the name of an activity."""
+    """The noun for a change's kind, before `of` and the name of an activity."""
     return _KINDS.get(kind, kind.replace("_", " "))
 
 
 def change_value(value: Any, kind: str, units: Units, zone: tzinfo, dates: Dates = USUAL_DATES) -> Markup:
-    """A value of a change, old or new; of several fields those that say something. Empty: nothing is there."""
+    """A value of a change, old or new; for several fields, those with a value. Empty if absent."""
     if isinstance(value, Mapping):
         given = {field: each for field, each in value.items() if each or (each == 0 and field in _ZERO_SAYS)}
         return Markup(", ").join(
@@ -96,9 +96,9 @@ _FIELDS = {
     "total_elevation_gain": "climb",
     "with_names": "with",
 }
-"""Columns of a person's own table whose names are not how this page speaks of them."""
+"""Columns of a person's own table with other names on this page."""
 _ZERO_SAYS = ("temperature", "max_elevation")
-"""Fields in which 0 is a measure; in the others nothing was measured."""
+"""Fields in which 0 is a measurement; in others it means "not measured"."""
 _SIGNS = {"avg_heart_rate": "bpm", "calories": "kcal", "max_heart_rate": "bpm"}
 
 
@@ -146,7 +146,7 @@ def hours(seconds: float | None) -> str:
 
 
 def _measured(value: float | None) -> float | None:
-    """None for what is no number, which files may hold."""
+    """None for NaN, which files may contain."""
     return value if value is not None and isfinite(value) else None
 
 
@@ -170,7 +170,7 @@ _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
 
 
 def moment(value: datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, what a clock showed as it is."""
+    """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, a clock time unchanged."""
     if value is None:
         return NOTHING
     local = value if value.tzinfo is None else value.astimezone(zone)
@@ -183,7 +183,7 @@ def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_
 
 
 def clocked(text: str, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A sentence whose moments are those of `at_minute`, in UTC, with these on the clock of `zone`."""
+    """A sentence whose moments, in `at_minute`'s UTC form, are replaced by clock times in `zone`."""
     return _AT_MINUTE.sub(lambda found: moment(datetime.fromisoformat(f"{found[1]}+00:00"), zone, dates), text)
 
 
@@ -196,13 +196,13 @@ _LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for record, met
 
 
 def length_name(metres: float) -> str:
-    """The name of a distance that is raced or recorded, in any units: `400 m`, `1 mile`, `5 km`, `half marathon`."""
+    """The name of a raced or recorded distance, in any units: `400 m`, `1 mile`, `5 km`, `half marathon`."""
     usual = f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.4g} km"
     return _LENGTHS.get(int(metres), usual)
 
 
 def short_distance(metres: float | None, units: Units) -> str:
-    """A length of which metres matter: `430 m`, `1.61 km`; of imperial units `0.27 mi`."""
+    """A length to the metre: `430 m`, `1.61 km`; in imperial units `0.27 mi`."""
     if metres is None or not isfinite(metres):
         return NOTHING
     if units == "km":
@@ -233,7 +233,7 @@ def years(numbers: Sequence[int]) -> str:
 
 
 def window(width: float, measure: str) -> str:
-    """The width of a curve's window: seconds of power (`20 min`), metres of pace (`5 km`)."""
+    """The width of a curve's window: seconds for power (`20 min`), metres for pace (`5 km`)."""
     if measure != "watts":
         return length_name(width)
     unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if width >= size)
@@ -250,12 +250,12 @@ def zone_range(from_value: float, below_value: float | None, measure: str) -> st
 
 
 def best(value: float, measure: str, at_most: bool = False) -> str:
-    """The best of a window: watts, or a time, which may be that over a greater distance."""
+    """The best of a window: watts, or a time, which may be over a greater distance (`at_most`)."""
     return whole(value, "W") if measure == "watts" else record_text(value, "s", "", "km", at_most=at_most)
 
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:
-    """Output by heartbeat: `1.52 W per bpm`; of a speed `1.21 m per beat`, in imperial units `1.32 yd per beat`."""
+    """Output per heartbeat: `1.52 W per bpm`; for a speed `1.21 m per beat`, in imperial units `1.32 yd per beat`."""
     value = effort["efficiency"]
     if value is None:
         return NOTHING
@@ -265,7 +265,7 @@ def efficiency(effort: Mapping[str, Any], units: Units) -> str:
 
 
 def mark(row: Mapping[str, Any]) -> str:
-    """A place among bests, of all or else of the year: `3rd fastest 5 km of all`, `best 20 min power of 2026`."""
+    """A rank among bests, of all years or else of the year: `3rd fastest 5 km of all`, `best 20 min power of 2026`."""
     kind = f"best {window(row['seconds'], 'watts')} power" if row["seconds"] else record_name(row["record"]).lower()
     of_all = row["is_of_all"]
     place = row["place"] if of_all else row["place_of_year"]
@@ -293,7 +293,7 @@ _ODD = {
 
 
 def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> list[str]:
-    """What is said of an activity's file beside its numbers; `is_of_file`: the numbers are the file's, not a service's."""
+    """Notes about an activity's file; `is_of_file`: the numbers are the file's, not a service's."""
     counts, flags, said = Counter[str](), set[str](), set[tuple[str, Any]]()
     for session in sessions:
         counts.update(session["left_out"] or {})
@@ -311,13 +311,13 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def prose(text: str) -> Markup:
-    """A sentence of ours, in which `lines to type` stand between backticks, as in messages of the command line."""
+    """A sentence of ours with `commands` between backticks, as in messages of the command line."""
     parts = _CODE.split(printable(text))
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def name(text: str | None, longest: int = LONGEST) -> Markup:
-    """A name that somebody wrote, cut to its length, set apart from the direction of the text around it."""
+    """A name that somebody wrote, cut to its length, isolated from the direction of the text around it."""
     words = " ".join((text or "").split())
     if not words:
         return Markup("<i>without a name</i>")
@@ -326,7 +326,7 @@ def name(text: str | None, longest: int = LONGEST) -> Markup:
 
 
 def service(source: str) -> str:
-    """A source for a person: `Ride with GPS`; one that this version doesn't know, as it is."""
+    """A source for a person: `Ride with GPS`; an unknown one unchanged."""
     try:
         return spec_of(source).title
     except PipelineError:
@@ -381,7 +381,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 
 
 def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
-    """The filters that write days, in one of their forms."""
+    """The filters that write days, in one of the date formats."""
     return {
         "change_value": pass_context(
             lambda page, value, kind: change_value(value, kind, page["units"], page["zone"], dates),

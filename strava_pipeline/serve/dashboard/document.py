@@ -1,7 +1,7 @@
-"""The OpenAPI document of the JSON API: what FastAPI knows of the routes, and what stands before and around all of them.
+"""The OpenAPI document of the JSON API: FastAPI's knowledge of the routes, and what stands in front of all of them.
 
-That is the login, the token of a session, and problem documents in place of FastAPI's own errors. A route names the errors
-that it alone has by `problems`.
+That is the login, the token of a session, and problem documents instead of FastAPI's own errors. A route names its
+additional errors by `problems`.
 """
 
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Fields of a form, bounded. A browser sends it by itself, or a script in its place, which gets a part of a page."""
+"""Fields of a form, bounded. A browser sends it by itself, or a script in its place, which receives a part of a page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -18,7 +18,7 @@ _MOST = 1_000  # fields
 
 
 async def form_of(request: Request, largest: int = LARGEST) -> Mapping[str, Sequence[str]]:
-    """The values of each field. Raises ProblemError for a body that is too large, does not come, or has too many fields."""
+    """The values of each field. Raises ProblemError for a body that is too large, does not arrive, or has too many fields."""
     return _parsed(await _body_of(request, largest))
 
 
@@ -43,12 +43,12 @@ def is_form(headers: Headers) -> bool:
 
 
 def is_by_script(request: Request) -> bool:
-    """Whether a script sent the form and puts the answer into the page; else the browser shows the answer as a page."""
+    """Whether a script sent the form and puts the answer into the page; otherwise the browser shows the answer as a page."""
     return "hx-request" in request.headers
 
 
 async def token_of_form(scope: Scope, receive: Receive) -> tuple[str, Receive]:
-    """The token in a form, and where its body is read again by the route. Raises ProblemError as `form_of` does."""
+    """The token in a form, and a `receive` from which the route reads the body again. Raises ProblemError as `form_of` does."""
     body = await _body_of(Request(scope, receive), LARGEST)
     is_read = False
 

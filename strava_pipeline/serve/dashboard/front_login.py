@@ -1,7 +1,7 @@
-"""Before the login of a dashboard with accounts: logging in, and the first page of who has no athlete.
+"""The part before the login of a dashboard with accounts: logging in, and the first page without an athlete.
 
-Nobody learns here which accounts there are: an unknown name, a wrong password and a blocked account get the same answer after
-the same work.
+Nobody can learn here which accounts exist: an unknown name, a wrong password and a blocked account get the same answer
+after the same work.
 """
 
 from fastapi import APIRouter, Request
@@ -44,7 +44,7 @@ def log_in(request: Request, form: LoginForm) -> Response:
         return render(request, "login.html", {**_FORM, "failure": _WRONG}, status=403)
     site, accounts = site_of(request), house_of(request).accounts
     if (before := accounts.session(request.cookies.get(site.cookie, ""), site.now())) is not None:
-        accounts.end_session(before)  # of whoever used this browser
+        accounts.end_session(before)  # of this browser's last user
     answer = login_again(site, request, accounts.begin_session_of(account, site.now()))
     answer.headers.update(WITHOUT_CACHE)
     return answer

@@ -1,10 +1,9 @@
-"""Who may: one middleware that sees each request before every route; how large a body may be; headers that every answer carries.
+"""Access control: one middleware that sees each request before every route; limits for bodies; headers of every answer.
 
-A request is let through where its Host header names this dashboard; unless its path is open, where its cookie is a session's; and
-if it changes something, where a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token: in a
-header, or in a field of a form that a browser sent without a script.
-Whoever adds a route adds nothing here: what is not named as open is closed. Sessions are kept by records/, logins made in
-alone_login.py and front_login.py.
+A request passes if its Host header names this dashboard; unless its path is open, if its cookie is a session's; and for
+a change, if a page of this dashboard sent it (Origin or Sec-Fetch-Site) with the session's CSRF token: in a header, or
+in a field of a form that a browser sent without a script. A new route needs nothing here: paths are closed unless named
+as open. Sessions are kept by records/, logins made in alone_login.py and front_login.py.
 """
 
 import secrets
@@ -42,13 +41,13 @@ def is_open(path: str) -> bool:
 
 
 def is_for_admins(path: str) -> bool:
-    """Whether a path is for admins alone, where there are accounts: theirs, and Dagster's, by which all runs are started."""
+    """Whether a path is for admins only, if there are accounts: their own, and Dagster's, which can start any run."""
     return path == ADMIN or path.startswith(f"{ADMIN}/") or is_of_dagster(path)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """An ASGI application that hands on to `app` what may pass."""
+    """An ASGI application that passes allowed requests on to `app`."""
 
     app: ASGIApp
     site: Site
@@ -70,7 +69,7 @@ class Guard:
                 await self.app(scope, receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A WebSocket is Dagster's alone, and needs what a request needs that changes something."""
+        """A WebSocket is always Dagster's, and needs the same as a request for a change."""
         is_refused = not is_of_dagster(scope["path"])
         if not is_refused:
             try:
@@ -83,7 +82,9 @@ class Guard:
             await self.app(scope, receive, send)
 
     async def _let_through(self, request: HTTPConnection, receive: Receive) -> Receive:
-        """Raises ProblemError for what may not pass; notes the session in the request's state. Returns where its body is read."""
+        """Raise ProblemError for a forbidden request; store the session in the request's state. Returns the source of
+        its body.
+        """
         request.state.session = None
         if self.site.settings.dashboard_lan and not is_neighbour(request.scope):
             raise ProblemError(403, "This dashboard answers on its home network alone (DASHBOARD_LAN).")
@@ -92,7 +93,7 @@ class Guard:
         changes = request.scope.get("method") not in READING
         if changes and not is_same_origin(request.headers, self.site):
             raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
-        # The path of the scope, by which routes are found; request.url is put together from the Host header, too.
+        # The path of the scope, by which routes are found; request.url also depends on the Host header.
         path = request.scope["path"]
         if is_open(path):
             return receive
@@ -101,7 +102,7 @@ class Guard:
             raise ProblemError(401, f"This needs a login. {self._how_to_log_in}")
         if session.account is not None and not session.account.is_admin and is_for_admins(path):
             raise ProblemError(403, "Only an admin may do this.")
-        if changes and not is_of_dagster(request.scope["path"]):  # whose pages know no token
+        if changes and not is_of_dagster(request.scope["path"]):  # Dagster's pages send no token
             sent = request.headers.get(CSRF_HEADER)
             if sent is None and is_form(request.headers):
                 sent, receive = await token_of_form(request.scope, receive)
@@ -141,23 +142,23 @@ _WRONG_HOST = (
 
 
 def is_neighbour(scope: Scope) -> bool:
-    """Whether who asks is in a network of one's own: by a private address, or in the network (/64) of the address that was asked.
+    """Whether the client is in one's own network: by a private address, or in the network (/64) of the server's address.
 
-    Homes have public addresses of IPv6, too. A port that a router forwards shows the stranger's own address.
+    Homes have public IPv6 addresses, too. Through a port that a router forwards, a stranger's own address shows.
     """
     (client, _), (server, _) = scope.get("client") or ("", 0), scope.get("server") or ("", 0)
     if is_private_address(client):
         return True
     try:
-        is_ipv4 = IPv6Address(client).ipv4_mapped is not None  # all of which are in one /64
+        is_ipv4 = IPv6Address(client).ipv4_mapped is not None  # all IPv4 addresses are in one /64
         return not is_ipv4 and IPv6Address(server) in IPv6Network((client, 64), strict=False)
     except ValueError:
         return False
 
 
 def is_own_host(headers: Headers, site: Site) -> bool:
-    """Whether the request asks for this machine by a loopback name, or by a name of DASHBOARD_HOSTS; with DASHBOARD_LAN also by
-    the number of a private address, which no other page can have as its name. Ports don't matter.
+    """Whether the request's host is a loopback name, or a name in DASHBOARD_HOSTS; with DASHBOARD_LAN also a private
+    address as a number, which no other page can have as its name. Ports don't matter.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1:
@@ -165,7 +166,7 @@ def is_own_host(headers: Headers, site: Site) -> bool:
     try:
         parts = urlsplit(f"//{hosts[0]}")
         name, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:  # half an IPv6 address, a port that is no number
+    except ValueError:  # half an IPv6 address, an invalid port
         return False
     if not name or parts.netloc != hosts[0] or "@" in hosts[0]:
         return False
@@ -173,7 +174,7 @@ def is_own_host(headers: Headers, site: Site) -> bool:
 
 
 def is_same_origin(headers: Headers, site: Site) -> bool:
-    """Whether a browser says that a page of this origin sent the request. It says so in one of two headers, or in both."""
+    """Whether a browser says that a page of this origin sent the request, in one of two headers, or in both."""
     origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
     host = headers.get("host", "").lower()
     own = {f"https://{host}"} if site.is_https else {f"http://{host}"}
@@ -182,7 +183,7 @@ def is_same_origin(headers: Headers, site: Site) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SecureHeaders:
-    """An ASGI middleware that gives each answer the headers that browsers protect a page by."""
+    """An ASGI middleware that adds the security headers to each answer."""
 
     app: ASGIApp
     site: Site
@@ -225,9 +226,9 @@ FILES = "/api/files/"
 
 @dataclass(frozen=True, slots=True)
 class BodyBounds:
-    """An ASGI middleware that refuses a body that is too large, or does not say how large it is, before it is read.
+    """An ASGI middleware that refuses a body that is too large, or of unknown size, before it is read.
 
-    The server holds a client to the length that it has given. `largest_file`: in bytes.
+    The server holds a client to the announced length. `largest_file`: in bytes.
     """
 
     app: ASGIApp
@@ -248,7 +249,5 @@ class BodyBounds:
         if length.isascii() and length.isdecimal() and int(length[:20]) <= largest:
             return None
         if is_file:
-            return ProblemError(
-                413, f"The file is larger than {megabytes(largest)}, which STRAVA_IMPORT_LIMIT_MB sets."
-            )
+            return ProblemError(413, f"The file is larger than {megabytes(largest)}. Send it in parts.")
         return ProblemError(413, f"The body is larger than {largest:,} bytes. Send fewer things at once.")

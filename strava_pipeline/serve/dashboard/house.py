@@ -1,7 +1,7 @@
-"""The dashboard of several athletes: an application for each, and one for who has not logged in, or has no athlete.
+"""The dashboard of several athletes: an application for each, and one for visitors without a login or an athlete.
 
-The account of a request's session alone says which of them answers. Each has a `Site` of its own: settings, data folder,
-snapshot, kept answers. No route is given another athlete's.
+Only the account of a request's session determines which of them answers. Each has its own `Site`: settings, data
+folder, snapshot, cached answers. No route receives another athlete's.
 """
 
 import threading
@@ -21,12 +21,12 @@ from strava_pipeline.serve.dashboard.records.store import Account, Session
 
 
 class House:
-    """The athletes' applications in this process, each built when somebody asks for it first.
+    """The athletes' applications in this process, each built on its first request.
 
     Args:
         settings: the house's.
-        accounts: who may log in.
-        build: the application of an athlete.
+        accounts: the accounts that may log in.
+        build: makes the application of an athlete.
     """
 
     def __init__(self, settings: Settings, accounts: Accounts, build: Callable[["House", Athlete], FastAPI]) -> None:
@@ -36,17 +36,17 @@ class House:
         self._apps: dict[Athlete, FastAPI] = {}
 
     def build_all(self) -> None:
-        """Build the applications of those who are known now: processes that are forked later then give answers the same tags."""
+        """Build the applications of all known athletes: processes that are forked later then give answers the same tags."""
         for name in self.names():
             with suppress(PipelineError):  # a request for it says why
                 self.app_of(name)
 
     def names(self) -> list[str]:
-        """The athletes by name. Raises PipelineError where the registry can't be used."""
+        """The athletes by name. Raises PipelineError if the registry can't be used."""
         return [each.name for each in athletes(self._settings)]
 
     def app_of(self, name: str) -> FastAPI:
-        """The application of an athlete. Raises PipelineError where there is none of that name, or its settings can't be used."""
+        """The application of an athlete. Raises PipelineError for an unknown name, or unusable settings."""
         athlete = athlete_named(self._settings, name)
         with self._lock:
             if athlete not in self._apps:
@@ -54,7 +54,7 @@ class House:
             return self._apps[athlete]
 
     def fault_of(self, account: Account) -> str | None:
-        """Why an account sees no athlete's pages; None: it does, or is to see none."""
+        """Why an account can't see its athlete's pages, or None."""
         if account.athlete is None:
             return None
         try:
@@ -66,7 +66,7 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class OwnPages:
-    """An ASGI middleware behind the guard: a request goes to the athlete of its session's account, else on to `app`."""
+    """An ASGI middleware after the guard: a request goes to the athlete of its session's account, otherwise on to `app`."""
 
     app: ASGIApp
     house: House

@@ -1,4 +1,4 @@
-"""The page of an account: who one is here, a new password, logging out."""
+"""The page of an account: name and role, a new password, logging out."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response

@@ -1,4 +1,4 @@
-"""What admins see and do: accounts, and how each athlete's pipeline stands. Never positions, or names of activities."""
+"""The admins' pages and actions: accounts, and the state of each athlete's pipeline. Never positions, or names of activities."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,9 +43,9 @@ def block(request: Request, name: str) -> Response:
 
 
 def _seen(house: House, name: str) -> Mapping[str, Any]:
-    """How an athlete's pipeline stands; `fault`: why that can't be said, in which case the others stand there all the same.
+    """The state of an athlete's pipeline; `fault`: why it is unknown, in which case the others are still shown.
 
-    Each value is chosen here, since another fact may tell where somebody was.
+    Each value is selected here, since another fact may reveal somebody's place.
     """
     try:
         facts = house.app_of(name).state.site.pipeline.facts()

@@ -1,6 +1,6 @@
-"""What pages say of the data, kept in this process until the data change: values, and whole answers (kept_answers.py).
+"""A cache of values from the data, in this process, until the data change: values, and whole answers (kept_answers.py).
 
-site.py says by what they are kept.
+site.py defines the keys.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from collections.abc import Hashable
 from typing import Any
 
 MOST = 8_000_000  # bytes of all that is kept: some 300 pages
-LARGEST = 1_000_000  # bytes of one thing: the cells of a heat map are half of it
+LARGEST = 1_000_000  # bytes of one entry: the cells of a heat map are half of it
 
 
 class Kept:
-    """A bounded store for the threads of a process; what was used least recently makes room.
+    """A bounded cache for the threads of a process; the least recently used item makes room.
 
-    Keys are hashes with a secret of this start of the dashboard, which processes that are forked later share: nothing can be read
-    from a key, and none is valid for another version of a page.
+    Keys are hashes with a secret of this start of the dashboard, which processes that are forked later share: nothing
+    can be read from a key, and none is valid for another version of a page.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Kept:
         return hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
 
     def get(self, key: str) -> tuple[Any] | None:
-        """What was put, as a copy of its own, so that nobody changes what is kept; None: it isn't here."""
+        """The stored value, as a separate copy, so that nobody changes the stored one; None if absent."""
         with self._lock:
             packed = self._packed.get(key)
             if packed is None:

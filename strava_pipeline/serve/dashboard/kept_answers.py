@@ -1,8 +1,8 @@
-"""Whole answers that are kept until the data change, and are not sent again to a browser that has them: 304, by an ETag.
+"""Whole answers that are cached until the data change, and not sent again to a browser that has them: 304, by an ETag.
 
-A route that says `dependencies=[KEPT]` answers by the data, the day, its address and the page's layout alone. One that shows the
-state of services, requests or runs does not say it. The guard stands before all of this: who has not logged in gets 401, whatever
-the browser still holds.
+A route with `dependencies=[KEPT]` depends only on the data, the day, its address and the page's layout. A route that
+shows the state of services, requests or runs must not use it. The guard comes first: without a login the answer is 401,
+whatever the browser still holds.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from strava_pipeline.serve.dashboard.middlewares import PACKED_TAG, with_body
 from strava_pipeline.serve.dashboard.rendering import layout_state
 from strava_pipeline.serve.dashboard.site import Site, data_key, site_of
 
-_PART = "HX-Request"  # a part of a page may be asked for at the address of the whole
+_PART = "HX-Request"  # the header that asks for a part of a page at the whole page's address
 _REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time
 _KEPT = (200, 303)
 
 
 class KeptAnswerFound(Exception):  # noqa: N818 - it is no error: nothing else ends a dependency with an answer
-    """The answer is known already."""
+    """The answer is already cached."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__()
@@ -51,11 +51,11 @@ def _find(request: Request) -> None:
 
 
 KEPT = Depends(_find)
-"""Of a route whose answers are kept."""
+"""A dependency of routes whose answers are cached."""
 
 
 def do_not_keep(request: Request) -> None:
-    """Have the answer to a request sent and not kept, because it says what is wrong at the moment."""
+    """Exclude the answer to a request from the cache, because it shows a temporary fault."""
     request.state.kept_as = None
 
 
@@ -67,7 +67,7 @@ def _key(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class KeepAnswers:
-    """An ASGI middleware that keeps the answers of routes with `KEPT`, and gives them their ETag."""
+    """An ASGI middleware that caches the answers of routes with `KEPT`, and adds their ETag."""
 
     app: ASGIApp
     site: Site
@@ -85,7 +85,7 @@ class KeepAnswers:
         await self.app(scope, receive, with_body(send, lambda start: key() is not None, keeping))
 
     def _keep(self, request: Request, key: str | None, start: Message, body: bytes) -> None:
-        """Keep an answer, if nothing has changed since it was begun."""
+        """Cache an answer, if nothing has changed since it was begun."""
         if key is None or _key(request) != key:
             return
         headers = MutableHeaders(scope=start)

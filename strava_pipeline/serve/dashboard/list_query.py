@@ -1,6 +1,7 @@
-"""What the address of a list of activities asks for: the same names for the page, its CSV and `/api/activities`.
+"""The query of a list of activities: the same names for the page, its CSV and `/api/activities`.
 
-Bounds are in metres and seconds, or with `units` in what a person writes. A parameter without a value, as forms send it, is none.
+Bounds are in metres and seconds, or with `units` in a person's units. A parameter without a value, as forms send it, is
+ignored.
 """
 
 import re
@@ -20,7 +21,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
-ROWS = 50  # of a page
+ROWS = 50  # per page
 BOUNDS = ("distance", "time", "climb")
 Order = Literal["asc", "desc"]
 _MOST_NAMED = 40  # choices in the text of an error
@@ -70,7 +71,7 @@ class ListQuery(BaseModel):
 
     @property
     def selection(self) -> Selection:
-        """What is asked for, in metres and seconds."""
+        """The selection in the query, in metres and seconds."""
         scales = dict(zip(BOUNDS, _SCALES[self.units], strict=True))
         bounds = {
             f"{end}_{name}": round(value * scales[name], 6)
@@ -106,13 +107,13 @@ def _usual_order(sort: Sort) -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A list that was asked for.
+    """A requested list.
 
     Args:
         query: its parameters.
-        given: these as they were written, by name; without the cursor and without what goes without saying.
-        is_clean: whether the address had nothing else.
-        limit: how many rows a page has at most.
+        given: these as written, by name; without the cursor and defaults.
+        is_clean: whether the address contained nothing else.
+        limit: the maximum number of rows in a page.
     """
 
     query: ListQuery
@@ -126,7 +127,7 @@ class Asked:
 
     @property
     def after(self) -> After | None:
-        """Where the page begins. Raises ProblemError."""
+        """The beginning of the page. Raises ProblemError."""
         try:
             return After.parse(self.query.cursor, self.selection) if self.query.cursor else None
         except CursorError as error:
@@ -138,16 +139,16 @@ class Asked:
 
     @property
     def more(self) -> int:
-        """How many of the parameters the form shows only when it is opened."""
+        """The number of parameters that the form shows only when it is opened."""
         return len(self.given.keys() - {"search", "sport", "from", "to", "units"})
 
     def address(self, path: str = "/activities", **others: str | None) -> str:
-        """Of the same list; `others`: parameters that are other ones there."""
+        """The address of the same list; `others`: parameters to replace."""
         query = {name: text for name, text in {**self.given, **others}.items() if text}
         return f"{path}?{urlencode(query)}" if query else path
 
     def sorted_address(self, sort: Sort) -> str:
-        """Of the same list by a column; by the one that it is sorted by already, the other way round."""
+        """The address of the same list sorted by a column; if it already is, in reverse order."""
         order = _usual_order(sort)
         if sort == self.query.sort and (order == "desc") == self.selection.descending:
             order = "asc" if order == "desc" else "desc"
@@ -155,7 +156,7 @@ class Asked:
         return self.address(sort=None if sort == "date" else sort, order=None if is_usual else order)
 
     def fields(self, units: Units) -> dict[str, str]:
-        """What the form shows, by name; bounds in the athlete's units."""
+        """The form's values, by name; bounds in the athlete's units."""
         shown = {name: self.given.get(name, "") for name in (_name(field) for field in ListQuery.model_fields)}
         shown |= {"sort": self.query.sort, "units": units}
         if self.query.units != units:
@@ -197,7 +198,9 @@ AskedOfApi = Annotated[Asked, Depends(_of_api)]
 
 
 def refuse_unknown(asked: Asked, snapshot: Connection, choices: Values | None = None) -> None:
-    """A sport, source or gear that no activity has is an error, where there are activities. `choices`: those of `choices_of`."""
+    """Raise an error for a sport, source or gear that no activity has, if there are activities. `choices`: those of
+    `choices_of`.
+    """
     wanted = {name: value for name, value in asked.selection.wanted.items() if name in ("sport", "source", "gear")}
     if not wanted or not (has := choices or choices_of(snapshot))["sources"]:
         return

@@ -1,4 +1,4 @@
-"""What a login does: it counts the attempt, checks the password, begins a session, and gives the browser its cookie."""
+"""The steps of a login: it counts the attempt, checks the password, begins a session, and gives the browser its cookie."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
@@ -17,7 +17,7 @@ WITHOUT_CACHE = {"Clear-Site-Data": '"cache"'}  # the step back shows no page of
 
 
 class Cookie(TypedDict):
-    """What a session's cookie is set and deleted with."""
+    """The attributes of a session's cookie, for setting and deleting it."""
 
     key: str
     path: str
@@ -31,7 +31,7 @@ def cookie_of(site: Site) -> Cookie:
 
 
 def login_again(site: Site, request: Request, token: str) -> Response:
-    """The browser gets the token of its new session, and is sent to the page that it asked for, or to the first one."""
+    """Give the browser the token of its new session, and send it to the page that it requested, or to the first one."""
     answer = RedirectResponse(kept_page(request, site), 303)
     answer.set_cookie(value=token, max_age=int(SESSION.total_seconds()), **cookie_of(site))
     forget_page(answer, site)
@@ -49,7 +49,7 @@ def log_out(request: Request) -> Response:
 
 
 def check_password(site: Site, request: Request, attempt: str) -> bool:
-    """Whether the attempt is the password. Raises ProblemError where none is set, and where the client has to wait."""
+    """Whether the attempt is the password. Raises ProblemError if none is set, or if the client has to wait."""
     if not has_password(site.settings):
         raise ProblemError(403, f"No password is set. Log in by a link: `{site.link_command}` prints one.")
     client = client_of(site, request)
@@ -61,7 +61,7 @@ def check_password(site: Site, request: Request, attempt: str) -> bool:
 
 
 def count_attempt(site: Site, client: str, *more: str) -> None:
-    """Count a login, or what is as open to guessing, as failed until it succeeds. Raises ProblemError where it has to wait."""
+    """Count a login, or a similar attempt, as failed until it succeeds. Raises ProblemError if it has to wait."""
     wait = site.records.begin_attempt(client, site.now(), *more)
     if wait is not None:
         seconds = ceil(wait.total_seconds())
@@ -71,11 +71,10 @@ def count_attempt(site: Site, client: str, *more: str) -> None:
 
 
 def client_of(site: Site, request: Request) -> str:
-    """Whose failures are counted together: an address, or the network of an IPv6 address, of which one client has many.
+    """The client for counting failures: an address, or the network of an IPv6 address, of which one client has many.
 
-    An address of IPv4 that is written as one of IPv6 is that of IPv4.
-
-    Behind a proxy it is the last address of X-Forwarded-For, which the proxy itself wrote.
+    An IPv4 address written as an IPv6 one counts as IPv4. Behind a proxy it is the last address of X-Forwarded-For,
+    which the proxy itself wrote.
     """
     address = request.client.host if request.client else ""
     if site.behind_proxy:

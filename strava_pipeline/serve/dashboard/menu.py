@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Entry:
     """A page in the menu.
 
-    `above`: the first parts of the paths of pages that stand below it; `is_shown`: whether the menu has it at all.
+    `above`: the first parts of the paths of its subpages; `is_shown`: whether the menu has it at all.
     """
 
     address: str
@@ -27,7 +27,7 @@ class Entry:
     is_shown: Callable[[Site, "Account | None"], bool] = lambda site, account: True
 
     def holds(self, path: str) -> bool:
-        """Whether the page at `path` is this one, or stands below it."""
+        """Whether the page at `path` is this one, or a subpage."""
         if self.address == path or path.split("/")[1] in self.above:
             return True
         return self.address != "/" and path.startswith(f"{self.address}/")
@@ -73,11 +73,11 @@ HOUSE: Mapping[str, tuple[Entry, ...]] = {
         Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster and _is_admin(account)),
     ),
 }
-"""Beside them where there are accounts; alone where an account has no athlete."""
+"""Additional pages if there are accounts; the only ones if an account has no athlete."""
 
 
 def menu(site: Site, account: "Account | None") -> tuple[Sequence[Entry], Mapping[str, Sequence[Entry]]]:
-    """The first pages, and the others by group, without those that would show nothing."""
+    """The first pages, and the others by group, without empty ones."""
     more = {**(MORE if site.has_data else {}), **({} if account is None else HOUSE)}
     shown = {group: [each for each in pages if each.is_shown(site, account)] for group, pages in more.items()}
     return FIRST if site.has_data else (), shown

@@ -1,13 +1,11 @@
-"""What stands around every answer: a line of log, the answer to HEAD, packing, shorter paths.
+"""The processing around every answer: a line of log, the answer to HEAD, packing, shorter paths.
 
-JSON, and pages without the session's token, are packed with gzip for browsers that take it. A page that holds the token is sent
-as it is. Packed together with something that another page made the browser send, its length would tell the token bit by bit
-(BREACH, breachattack.com): the cookie's SameSite=Strict keeps other pages from that, and this is the second wall. Static files
-are packed by static_files.py.
-
-Answers name files relative to the data folder: what this machine's folders are called is not for who asks. Errors say to a person
-at the terminal which file they mean, whole. The same sentences are shown in pages and by the API, in many places, so they are
-shortened where answers leave.
+JSON, and pages without the session's token, are packed with gzip for browsers that accept it. A page that contains the
+token is sent unpacked. Packed together with text that another page made the browser send, its length would reveal the
+token bit by bit (BREACH, breachattack.com): the cookie's SameSite=Strict prevents such requests, and this is the second
+wall. Static files are packed by static_files.py. Answers name files relative to the data folder, since clients must not
+learn the names of this machine's folders. Errors name whole paths to a person at the terminal. The same sentences are
+shown in pages and by the API, in many places, so they are shortened where answers leave.
 """
 
 import gzip
@@ -32,7 +30,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def line_of(scope: Scope, told: dict[str, Any]) -> dict[str, Any]:
-    """What the log says of a request: no values, no addresses."""
+    """The log's fields for a request: no values, no addresses."""
     method = scope["method"] if scope["method"] in METHODS else "other"
     asked = {"method": method, "path": template_of(scope), "status": told["status"], "ms": told["ms"]}
     return {**asked, "process": os.getpid()}
@@ -40,9 +38,10 @@ def line_of(scope: Scope, told: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class HeadRequests:
-    """An ASGI middleware that asks for a HEAD as for a GET, and leaves out the body.
+    """An ASGI middleware that handles a HEAD as a GET, and leaves out the body.
 
-    The query of /login is left out, too: it may hold a link that logs in once, which a look at its headers would use up.
+    The query of /login is left out, too: it may contain a one-time login link, which a look at its headers would use
+    up.
     """
 
     app: ASGIApp
@@ -64,11 +63,13 @@ class HeadRequests:
 
 
 Change = Callable[[Message, Message], Awaitable[Message]]
-"""Given the start of an answer, which it may change, and the first message of its body: that message, as it is to be sent."""
+"""Receives the start of an answer, which it may change, and the first message of its body; returns that message as it
+is to be sent.
+"""
 
 
 def with_body(send: Send, is_wanted: Callable[[Message], bool], change: Change) -> Send:
-    """A `send` that passes answers through `change` whose start `is_wanted`; further parts of a body pass as they are."""
+    """A `send` that passes answers whose start `is_wanted` through `change`; further parts of a body pass unchanged."""
     held: Message | None = None
 
     async def sending(message: Message) -> None:
@@ -93,7 +94,7 @@ PACKED_TAG = "-gzip"  # the end of a strong ETag within its quotes, since the by
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """An ASGI middleware that packs answers. Those in several parts pass as they are."""
+    """An ASGI middleware that packs answers. Those in several parts pass unchanged."""
 
     app: ASGIApp
 
@@ -133,7 +134,7 @@ _SHORTENED = ("text/html", "application/json", "application/problem+json")
 
 
 class Shortening:
-    """Texts without the folders of these settings, but for one at the address of a page: links stay whole."""
+    """Removes the folders of these settings from texts, except in the address of a page: links stay whole."""
 
     def __init__(self, settings: Settings) -> None:
         data, paths = settings.data_dir, [env_file(), *(path for _, path in settings if isinstance(path, Path))]
@@ -148,7 +149,7 @@ class Shortening:
             for each in _written(path)
         }
         longest = sorted(self._short, key=len, reverse=True)
-        # not the begin of another name: /data is no part of /database
+        # not the beginning of another name: /data isn't a part of /database
         self._any = re.compile(rb"(?<![\w/.-])(?:" + b"|".join(map(re.escape, longest)) + rb")(?:(?<=/)|(?![\w-]))")
 
     def __call__(self, text: bytes) -> bytes:
@@ -162,7 +163,7 @@ def _topmost(path: str) -> str:
 
 
 def _written(path: str) -> set[str]:
-    """A path as it stands in JSON, with and without escapes, and in HTML."""
+    """The forms of a path in JSON, with and without escapes, and in HTML."""
     return {path, json.dumps(path)[1:-1], html.escape(path)}
 
 

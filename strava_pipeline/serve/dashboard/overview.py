@@ -1,4 +1,4 @@
-"""What the first page puts together: what needs a person's attention, and when the pipeline runs next."""
+"""The data of the first page: facts that need a person's attention, and the next run of the pipeline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,13 @@ from strava_pipeline.serve.dashboard.site import Site, kept_value
 
 
 def matters(site: Site, fault: str | None) -> list[Fact]:
-    """What needs a person, and limits that keep a run waiting.
+    """Facts that need a person, and limits that keep a run waiting.
 
-    Facts are read once for each state of the folder, and once a minute, because logins end and limits begin anew.
+    Facts are read once for each state of the folder, and once a minute, because logins end and limits start again.
 
     Args:
-        site: of the athlete.
-        fault: what the page says of the published data by itself.
+        site: the athlete's.
+        fault: the page's own message about the published data.
     """
     state = (entries(site.lake.state), site.now().replace(second=0, microsecond=0))
     found = kept_value(site, ("facts", *state), lambda _: site.pipeline.facts())
@@ -26,10 +26,10 @@ def matters(site: Site, fault: str | None) -> list[Fact]:
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """The daily run. `at`: when it is due, None where the schedule is no daily one; `is_awake`: Dagster's daemon is at work.
+    """The daily run. `at`: when it is due, or None if the schedule isn't daily; `is_awake`: whether Dagster's daemon is at work.
 
-    `is_answering`: without a schedule, what a person asks for on the pages runs all the same, as in the demo. `of_many`: the
-    dashboard is that of all athletes, whose Dagster may start the run instead.
+    `is_answering`: without a schedule, requests on the pages still run, as in the demo. `of_many`: the dashboard is
+    that of all athletes, whose Dagster may start the run instead.
     """
 
     at: datetime | None
@@ -42,7 +42,7 @@ class NextRun:
 
 
 def next_run(site: Site) -> NextRun:
-    """When the daily run is due by the settings, and whether anybody would start it."""
+    """When the daily run is due by the settings, and whether anything would start it."""
     settings, now = site.settings, site.now()
     due = next_daily_run(settings.schedule, settings.timezone, now)
     return NextRun(
@@ -57,7 +57,7 @@ def next_run(site: Site) -> NextRun:
 
 
 def why_waiting(site: Site) -> str | None:
-    """Why nobody carries out what is asked for, and what to do about it; None: somebody looked for requests lately."""
+    """Why requests are not carried out, and what to do about it, or None if the sensor looked for requests lately."""
     settings = site.settings
     if is_anybody_looking(site.lake, site.now()):
         return None
@@ -72,6 +72,6 @@ def why_waiting(site: Site) -> str | None:
             "`strava-pipeline dev --demo`."
         )
     return (
-        "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Set `DASHBOARD_REQUESTS=true` and "
-        "start Dagster again (`strava-pipeline dev`), or switch on its sensor `requests` in its web interface."
+        "Nothing runs by itself, because of `STRAVA_AUTOMATION=false`, so the request waits. Switch on the sensor `requests` in "
+        "Dagster’s web interface."
     )

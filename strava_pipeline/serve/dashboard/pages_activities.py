@@ -62,7 +62,7 @@ def _is_dismissal(fields: Fields) -> bool:
 
 
 def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
-    """What the part with an activity's bests shows."""
+    """The contents of the part with an activity's bests."""
     is_dismissed = found.id in dismissed_activities(snapshot, lake)
     values = {"bests": bests_of(snapshot, found.id), "too_fast": too_fast(snapshot, found.id)}
     return {**values, "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}

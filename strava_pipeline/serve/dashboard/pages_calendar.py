@@ -47,7 +47,7 @@ def calendar(
 
 
 def _values(snapshot: Connection, owner: Owner, year: int) -> dict[str, Any]:
-    """What both pages show. Raises ProblemError for a year before the first activity, or one that has not begun."""
+    """The contents of both pages. Raises ProblemError for a year before the first activity, or one that has not begun."""
     today = owner.today
     oldest = min(first_year(snapshot, owner.athlete.id) or today.year, today.year)
     if not oldest <= year <= today.year:
@@ -62,7 +62,7 @@ def _values(snapshot: Connection, owner: Owner, year: int) -> dict[str, Any]:
 
 
 def _months_beside(month: str, values: Mapping[str, Any]) -> list[str]:
-    """The month before and the month after, where the calendar has them."""
+    """The months before and after, if the calendar has them."""
     oldest, today = values["oldest"], values["today"]
     known = months_within(f"{oldest}-01", f"{today.year}-12")
     at = known.index(month)

@@ -42,7 +42,7 @@ def fitness(request: Request, owner: CurrentOwner, found: FitnessOfYear, year: Y
 def _page(
     request: Request, found: PeriodFitness, period: str, years: list[int], days: int | None = None
 ) -> HTMLResponse:
-    """`years`: those that the page leads to; `days`: of the last ones, None: of a year."""
+    """The page. `years`: its links; `days`: the length of the latest period, or None for a year."""
     values = {"found": found, "period": period, "years": years, "days": days}
     return render(request, "fitness.html", values)
 

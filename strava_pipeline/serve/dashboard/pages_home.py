@@ -35,14 +35,14 @@ def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
 
 
 def _cards(site: Site) -> dict[str, Any]:
-    """The person's own cards, which are filled when the page is there; `unusable`: how many files are none."""
+    """The person's own cards, which are filled once the page is there; `unusable`: the number of invalid files."""
     found = widget_files(site.lake)
     cards = [each for each in found.widgets.values() if not each.has_page]
     return {"cards": cards, "kinds": {each.kind for each in cards}, "unusable": len(found.faults)}
 
 
 def _data(site: Site, published: Published) -> dict[str, Any]:
-    """What is read of the published data; `fault`: why it can't be, in which case the rest of the page stands all the same."""
+    """The data from the published warehouse; `fault`: why it can't be read, in which case the rest of the page still works."""
     snapshot, fault = published.snapshot, published.fault
     try:
         with damage_named(site.lake):
@@ -53,7 +53,7 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
 
 
 def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
-    """The present week, the last activity, and the newest year with one; None: there is no activity at all.
+    """The present week, the last activity, and the newest year with one, or None without activities.
 
     `present`: the present year.
     """

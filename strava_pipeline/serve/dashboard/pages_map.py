@@ -14,13 +14,13 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
-_Unset = BeforeValidator(lambda value: value or None)  # a form sends its empty fields, too
+_Unset = BeforeValidator(lambda value: value or None)  # a form also sends its empty fields
 _Year = Annotated[int | None, Query(ge=1900, le=2999), Digits, _Unset]  # in this order: None has no bounds
 _Sport = Annotated[str, Query(max_length=64)]
 
 
 def _asked(year: _Year = None, sport: _Sport = "") -> dict[str, Any]:
-    """What the form asks for, and the address of its cells."""
+    """The form's values, and the address of its cells."""
     query = urlencode({name: value for name, value in (("year", year), ("sport", sport)) if value})
     return {"year": year, "sport": sport, "address": f"/api/heat?{query}"}
 

@@ -39,7 +39,7 @@ from strava_pipeline.serve.dashboard.site import (
 router = APIRouter(include_in_schema=False)
 _SEALED = re.compile(r"([0-9a-f]{1,64}):([0-9a-f]{32})", re.ASCII)
 _VERDICTS: Mapping[str, Verdict] = {"approved": "approved", "rejected": "rejected"}
-A_PAGE = 50  # changes to decide about: what a person reads through in a sitting
+A_PAGE = 50  # changes per page: as many as a person decides in one sitting
 OPEN = ("proposed", "approved", "failed", "conflicted")
 
 
@@ -60,7 +60,7 @@ def sync(
 
 
 def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, Any]:
-    """The months of a year (None: the present one) and of the one before; and the years to go on with, None: there are none."""
+    """The months of a year (None: the present one) and of the one before; and the years to continue with, or None."""
     known, present = pipeline.known_months()
     if year is not None and not int(known[:4]) <= year <= int(present[:4]):
         raise ProblemError(404, f"Months at services go from {known[:4]} to {present[:4]}.")
@@ -76,7 +76,7 @@ def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, A
 
 
 def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) -> dict[str, Any]:
-    """`totals` of each year; `shares`: of each month, in percent of the longest that is shown; `marks` of services."""
+    """`totals` of each year; `shares`: of each month, in percent of the longest one shown; `marks` of services."""
     shown = {month: sums[month]["distance_m"] or 0 for months in years.values() for month in months if month in sums}
     totals = {
         year: {
@@ -90,7 +90,7 @@ def _totals(years: Mapping[str, Mapping[str, Any]], sums: Mapping[str, Values]) 
     return {
         "totals": totals,
         "shares": {month: round(each / most * 100) for month, each in shown.items()},
-        "marks": {name: service(name)[:3].capitalize() for name in names},  # by which all services can be told apart
+        "marks": {name: service(name)[:3].capitalize() for name in names},  # that distinguish all services
     }
 
 
@@ -128,7 +128,7 @@ def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fi
 
 
 def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> dict[str, Any]:
-    """What a month's head and changes show, as they are now; `decided`: what has just been done, in a sentence.
+    """The contents of a month's head and changes at present; `decided`: the result of the last action, in a sentence.
 
     `page`: of the changes that wait for a decision.
     """
@@ -139,19 +139,19 @@ def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> di
         **waiting_changes(changes, page),
         "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
         "decided": decided,
-        "is_again": True,  # parts of a page that is there, in place of its own
+        "is_again": True,  # parts that replace those of an open page
         "is_out_of_band": False,
     }
 
 
 def chosen_changes(fields: Mapping[str, Sequence[str]]) -> list[str]:
-    """The changes that were ticked, and those of a kind that was ticked as a whole, each once."""
+    """The changes that were ticked, and those of a ticked kind, each once."""
     of_kinds = [each for kind in fields.get("kind", ()) for each in fields.get(f"of.{kind}", ())]
     return list(dict.fromkeys([*fields.get("change", ()), *of_kinds]))
 
 
 def _sealed(text: str) -> tuple[str, str]:
-    """The id of a change, and the seal of what was shown."""
+    """The id of a change, and the seal of its shown state."""
     found = _SEALED.fullmatch(text)
     if found is None:
         raise ProblemError(400, "A change of the form is none of this page. Load the page again.")
@@ -159,7 +159,7 @@ def _sealed(text: str) -> tuple[str, str]:
 
 
 def waiting_changes(changes: Mapping[str, Mapping[str, Any]], page: int) -> dict[str, Any]:
-    """Of the changes that wait for a decision those of one page, by service and kind, and how many there are."""
+    """One page of the changes that wait for a decision, by service and kind, and how many there are."""
     proposed = [(key, each) for key, each in changes.items() if each["status"] == "proposed"]
     proposed.sort(key=lambda one: (one[1]["provider"], one[1]["kind"]))
     pages = -(-len(proposed) // A_PAGE) or 1

@@ -49,7 +49,7 @@ def ask(request: Request, fields: Fields) -> Response:
 
 
 def kept_page(request: Request, wanted: Wanted) -> Response:
-    """Keep what is wanted as a request, and show how that stands. Raises MisuseError where it can't be carried out."""
+    """Store a request, and show its status. Raises MisuseError if it can't be carried out."""
     site = site_of(request)
     now = site.now()
     site.pipeline.refuse(wanted)
@@ -68,7 +68,7 @@ def asked(request: Request, view: FoundRequest) -> HTMLResponse:
 
 
 def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResponse:
-    """A request; where a page of its month polls it and it has ended, with the parts of that page that changed."""
+    """A request; if a page of its month polls it and it has ended, with the changed parts of that page."""
     site = site_of(request)
     month = _month_of(site.pipeline, view.request.wanted)
     shown = shown_request(view, month)
@@ -81,7 +81,7 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
 
 
 def _written(pipeline: Pipeline, view: RequestView) -> str:
-    """What became of the changes that a request was to write, in a sentence; of another request, how it ended."""
+    """The result of the changes that a request was to write, in a sentence; for another request, how it ended."""
     wanted = view.request.wanted
     if not isinstance(wanted, ApplyWanted):
         return f"{title_of(wanted)}: {view.status}."
@@ -91,7 +91,7 @@ def _written(pipeline: Pipeline, view: RequestView) -> str:
 
 
 def _month_of(pipeline: Pipeline, wanted: Wanted) -> str | None:
-    """The one month that a request is about; None: there is none, or that can't be read now."""
+    """The one month of a request, or None if there is none, or if it can't be read now."""
     if isinstance(wanted, MonthWanted):
         return wanted.month
     if not isinstance(wanted, ApplyWanted):

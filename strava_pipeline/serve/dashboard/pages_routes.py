@@ -14,7 +14,7 @@ from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
 ROWS = 50
-MOST_SHOWN = 500  # activities of a route: its page has all of a chart at once
+MOST_SHOWN = 500  # activities of a route: its page draws all of them in one chart
 SportField = Annotated[str, Query(max_length=64)]
 
 

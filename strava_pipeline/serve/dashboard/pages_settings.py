@@ -35,7 +35,7 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
 
 
 def _display(site: Site) -> dict[str, Any]:
-    """How pages show things, as goals.toml says; `seal`: of the file; `fault`: why it can't be used."""
+    """The display options in goals.toml; `seal`: of the file; `fault`: why it can't be used."""
     try:
         return {"goals": goals_of(site.lake), "choices": CHOICES, "seal": seal_of_goals(site.lake), "fault": None}
     except PipelineError as error:
@@ -60,7 +60,7 @@ def change_display(request: Request, fields: Fields) -> Response:
 
 
 def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:
-    """The request of a form. A service of which no box is ticked has a field `write.NAME` that is empty."""
+    """The request in a form. A service without a ticked box has an empty field `write.NAME`."""
     found: dict[str, Any] = {"kind": "change_settings", "seal": "".join(fields.get("seal", ())[:1])}
     found["priorities"], found["write"] = {}, {}
     try:
@@ -72,6 +72,6 @@ def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:
             elif name != "seal":
                 raise ValueError
         return SettingsWanted.model_validate(found)
-    except ValueError:  # of a number, or of pydantic
+    except ValueError:  # from a number, or from pydantic
         why = "The form asks for nothing that can be set. A priority is a whole number from 1 on. Load the page again."
         raise ProblemError(400, why) from None

@@ -1,4 +1,4 @@
-"""Explorer tiles: a map of where one was, what that comes to, and what each activity added."""
+"""Explorer tiles: a map of the visited tiles, their totals, and the tiles that each activity added."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ ROWS = 30
 
 
 def _asked(zoom: Zoom = "14", sport: Annotated[str, Query(max_length=64)] = "") -> dict[str, Any]:
-    """What the form asks for, and how addresses say it."""
+    """The form's values, and their form in addresses."""
     return {
         "zoom": int(zoom),
         "sport": sport,

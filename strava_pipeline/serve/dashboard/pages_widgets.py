@@ -20,7 +20,7 @@ from strava_pipeline.serve.dashboard.site import CurrentLake, kept_value, site_o
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Path(pattern=f"^{NAME}$")]
-_AT_ONCE = ThreadPoolExecutor(2, "widget")  # queries of a worker, beside the threads of all other pages
+_AT_ONCE = ThreadPoolExecutor(2, "widget")  # a worker's queries, apart from the threads of all other pages
 ON_A_CARD = 10  # rows
 
 

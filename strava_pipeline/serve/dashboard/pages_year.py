@@ -48,7 +48,7 @@ def report(
 def _values(
     lake: Lake, snapshot: Connection, owner: Owner, year: int, show: str | None, sport: str
 ) -> dict[str, Any] | None:
-    """What the page says; `before`: of the year before, None where there was nothing. None: there is nothing to say."""
+    """The contents of the page; `before`: of the year before, or None if it was empty. None if there is nothing to show."""
     summary = summary_of(snapshot, owner, year)
     if summary is None or summary.year is None:
         return None

@@ -32,12 +32,12 @@ def hash_of_password(password: str) -> str:
 
 
 def hashed(password: str) -> dict[str, str]:
-    """What the file holds for a password."""
+    """The file's contents for a password."""
     return {"argon2": hash_of_password(password)}
 
 
 def is_password(settings: Settings, attempt: str) -> bool:
-    """Whether the attempt is the password. Raises PipelineError where the file is not usable."""
+    """Whether the attempt is the password. Raises PipelineError if the file is not usable."""
     path = settings.dashboard_password_file
     try:
         expected = str(json.loads(read_private(path, is_ours=True))["argon2"])
@@ -50,9 +50,9 @@ def is_password(settings: Settings, attempt: str) -> bool:
 
 
 def is_password_of(expected: str | None, attempt: str) -> bool:
-    """Whether the attempt is the password with this hash. None: nobody's, which takes as long to say.
+    """Whether the attempt is the password with this hash. With None it never is, which takes as long to compute.
 
-    Raises InvalidHashError where that is no hash.
+    Raises InvalidHashError for an invalid hash.
     """
     if len(attempt) > LONGEST_PASSWORD:
         return False

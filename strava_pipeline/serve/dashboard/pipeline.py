@@ -1,7 +1,7 @@
-"""What the dashboard asks of the pipeline itself, because it follows from providers.toml and from logins: comparisons, decisions.
+"""The dashboard's interface to the pipeline, for results that depend on providers.toml and logins: comparisons, decisions.
 
-The dashboard imports no code that speaks to services. It is given this by the command that starts it, and the command line calls
-the same functions. Values are what docs/formats.md shows; what is raised are errors of core/errors.py.
+The dashboard imports no code that calls services. It receives this from the command that starts it, and the command
+line calls the same functions. Values are those of docs/formats.md; exceptions are errors of core/errors.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,11 +18,11 @@ class Pipeline(Protocol):
 
     @property
     def snapshot(self) -> SharedSnapshot:
-        """What is published: pages read it, and what follows from it here."""
+        """The published snapshot, from which pages read, and these results are computed."""
         ...
 
     def months_back(self, count: int) -> list[str]:
-        """So many local months, as 2026-10, the oldest first, the last of which is the present one."""
+        """The last `count` local months, as 2026-10, the oldest first, including the present one."""
         ...
 
     def known_months(self) -> tuple[str, str]:
@@ -30,11 +30,11 @@ class Pipeline(Protocol):
         ...
 
     def calendar(self, months: Collection[str]) -> Mapping[str, Any]:
-        """How these months stand at each service, by month, the newest first; empty where nothing was published yet."""
+        """The state of these months at each service, by month, the newest first; empty if nothing was published yet."""
         ...
 
     def month(self, month: str) -> Mapping[str, Any]:
-        """A month compared, row by row, with the changes of it that wait for a decision."""
+        """A month compared, row by row, with its changes that wait for a decision."""
         ...
 
     def changes(self) -> Mapping[str, Mapping[str, Any]]:
@@ -42,36 +42,36 @@ class Pipeline(Protocol):
         ...
 
     def attempts(self, change_id: str) -> Mapping[int, Any]:
-        """What was sent for a change and answered, by attempt."""
+        """The requests and answers of a change, by attempt."""
         ...
 
     def decide(self, decisions: Sequence[tuple[Verdict, str, str | None]]) -> list[str]:
-        """Record verdicts about changes, by id and seal (None: whatever was shown), all or none; the ids.
+        """Record verdicts about changes, by id and seal (None: whatever was shown), all or none; returns the ids.
 
         Raises UnknownIdError, UndecidedError.
         """
         ...
 
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
-        """Record whether an activity is to hold no best; whether readers see it before the next publish."""
+        """Record whether an activity must hold no best; returns whether readers see it before the next publish."""
         ...
 
     def facts(self) -> Sequence[Fact]:
-        """How things stand: sources, what is published, what waits for a person."""
+        """The facts: sources, published data, decisions that wait."""
         ...
 
     def strava_problem(self) -> str | None:
-        """Why Strava can't be asked, for a person; None: nothing says so."""
+        """Why Strava can't be asked, for a person, or None."""
         ...
 
     def backfill_estimate(self, year: int | None) -> Mapping[str, Any]:
-        """What pulling a year (None: the present one) again takes, or why it can't be asked for."""
+        """The estimate for pulling a year (None: the present one) again, or why it can't be asked for."""
         ...
 
     def settings_now(self) -> Mapping[str, Any]:
-        """What a person chose about services in providers.toml, with the file's `seal`, as the page of settings shows it."""
+        """A person's choices about services in providers.toml, with the file's `seal`, for the page of settings."""
         ...
 
     def refuse(self, wanted: Wanted) -> None:
-        """Raise MisuseError where a request can't be carried out."""
+        """Raise MisuseError if a request can't be carried out."""
         ...

@@ -1,9 +1,10 @@
-"""Errors as answers: a problem document of RFC 9457 for programs, the same as a page for a person. Nothing else answers errors.
+"""Errors as answers: a problem document of RFC 9457 for programs, a page with the same content for a person. Nothing
+else answers errors.
 
-A route raises `ProblemError`, or lets the errors of data functions pass: `MisuseError` becomes 400, an unknown
-id 404, what is decided already 409, other `PipelineError`s 503. Where nothing is published, or what is can't be used, a page says
-what to do with status 200, and a program gets 404 or 409.
-An answer never holds a value that was sent, or the text of an error that is not ours.
+A route raises `ProblemError`, or passes on the errors of data functions: `MisuseError` becomes 400, an unknown id 404,
+a decision already made 409, other `PipelineError`s 503. If nothing is published, or it can't be used, a page says what
+to do with status 200, and a program gets 404 or 409. An answer never contains a received value, or the text of a
+foreign error.
 """
 
 import json
@@ -46,7 +47,7 @@ class ProblemError(Exception):
     Args:
         status: an HTTP status from 400 on.
         detail: what happened, to what, and what to do; without secrets and positions.
-        errors: what is wrong with each parameter or field, by its name.
+        errors: the fault of each parameter or field, by its name.
         headers: further headers of the answer, such as Retry-After.
     """
 
@@ -63,7 +64,7 @@ class ProblemError(Exception):
 
 
 def problem(request: Request, error: ProblemError) -> Response:
-    """The answer to an error: a page where a browser shows it, else a problem document."""
+    """The answer to an error: a page in a browser, otherwise a problem document."""
     title = HTTPStatus(error.status).phrase
     body = {"type": "about:blank", "title": title, "status": error.status, "detail": error.detail}
     if error.errors:
@@ -77,7 +78,7 @@ def problem(request: Request, error: ProblemError) -> Response:
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Have every error of an application answered here."""
+    """Answer every error of an application here."""
     app.add_exception_handler(ProblemError, _own)
     app.add_exception_handler(PipelineError, _of_the_pipeline)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -118,7 +119,7 @@ _STATUSES: dict[type[PipelineError], int] = {
     MissingSettingsError: 400,
     SourceError: 400,
 }
-"""By kind of error, the first that fits."""
+"""By type of error; the first that fits."""
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -129,7 +130,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _place(loc: Sequence[int | str]) -> str:
-    """Where the fault is: a parameter, or a field of a body. What a body's own keys say was sent, and is left out."""
+    """The place of the fault: a parameter, or a field of a body. A body's own keys were received, and are left out."""
     if loc[0] != "body":
         return str(loc[1]) if len(loc) > 1 else str(loc[0])
     return next((part for part in reversed(loc) if isinstance(part, str) and part in _FIELDS), "body")
@@ -142,7 +143,7 @@ def _why(item: Mapping[str, Any]) -> str:
 _FIELDS = frozenset({"seal", "status"}.union(*(kind.model_fields for kind in get_args(Wanted))))
 """Of the bodies that the API takes."""
 _WITHOUT_VALUES = {"union_tag_invalid": "There is no such kind", "extra_forbidden": "A field is not known"}
-"""In place of messages that repeat what was sent, by pydantic's types of errors."""
+"""Replacements for pydantic's messages that repeat received values, by type of error."""
 
 
 _KNOWN = {
@@ -159,7 +160,7 @@ async def _of_the_framework(request: Request, error: Exception) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """An ASGI middleware that answers errors nobody expected. Their texts may hold anything: only types and places are logged."""
+    """An ASGI middleware that answers unexpected errors. Their texts may contain anything: only types and places are logged."""
 
     app: ASGIApp
 

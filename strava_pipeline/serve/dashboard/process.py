@@ -1,7 +1,7 @@
 """The dashboard as processes: one, or several that were forked after everything was loaded and share the listening socket.
 
-The parent migrates the records once, before there is any worker; a worker only connects. A worker that ends by itself is started
-again. Workers end when their parent does, however it ends. Dagster has no part in this.
+The parent migrates the records once, before there is any worker; a worker only connects. A worker that ends by itself
+is started again. Workers end when their parent does, however it ends. Dagster is not involved.
 """
 
 import json
@@ -35,15 +35,15 @@ from strava_pipeline.serve.dashboard.telemetry import start_telemetry
 from strava_pipeline.serve.server import Connection
 
 PAUSE = 1  # seconds until a worker that ended by itself is started again
-THREADS = 8  # of a worker; more would take turns on its one core all the same
+THREADS = 8  # per worker; more would only take turns on its one core
 GRACE = 5  # seconds that requests being answered get at the end
 
 
 class Browser(Connection):
-    """A connection whose requests may have long bodies, since archives are dropped here: routes bound those they read.
+    """A connection whose requests may have long bodies, since archives are dropped here: routes limit the bodies they read.
 
-    Anybody may begin to send the form of a login. So the place of a form that has not come whole is as free as that of a
-    connection at rest; a file that is dropped keeps its own.
+    Anybody may begin to send the form of a login. So the place of an incomplete form is as replaceable as that of an
+    idle connection; a file upload keeps its place.
     """
 
     def is_replaceable(self) -> bool:
@@ -54,7 +54,7 @@ class Browser(Connection):
 
 
 def new_link(settings: Settings, url: str, now: datetime) -> str:
-    """An address that logs a browser in, once. The records have to be migrated."""
+    """A one-time login address. The records have to be migrated."""
     records = Records(connect(database_of(settings)))
     with closing(records):
         return f"{url}/login?token={records.add_link(now)}"
@@ -71,7 +71,7 @@ def run(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; `on_ready` gets the address once connections are accepted.
 
-    `build`: the application, from what takes the lines of its log.
+    `build`: makes the application, given the receiver of its log lines.
     """
     check_start(settings, behind_proxy=behind_proxy)
     lake = Lake(settings.data_dir)
@@ -123,7 +123,7 @@ def _serve(
             log_config=None,  # the format above
             access_log=False,  # middlewares.py writes one line for each request
             server_header=False,
-            proxy_headers=False,  # logins.py reads what the proxy adds
+            proxy_headers=False,  # logins.py reads the proxy's headers
             ssl_certfile=settings.dashboard_cert,
             ssl_keyfile=settings.dashboard_key,
             timeout_graceful_shutdown=GRACE,
@@ -136,7 +136,7 @@ def _serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with a bound to how many routes are at work at once, each with a query that takes 30 MB."""
+    """uvicorn's server, with a limit on routes at work at once, each with a query that takes 30 MB."""
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         current_default_thread_limiter().total_tokens = THREADS
@@ -158,7 +158,7 @@ class _Workers:
         self._watched, self._kept = os.pipe()  # the kernel closes `kept` when we die, however we die
 
     def run(self, count: int) -> None:
-        """Start the workers, and start again those that end, until a signal comes."""
+        """Start the workers, and restart those that end, until a signal comes."""
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, self._end)
         for each in range(1, count + 1):
@@ -177,7 +177,7 @@ class _Workers:
     def _start(self, number: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        # held back until the worker has handlers of its own, and is known here: nobody would end one that came after the signal
+        # held back until the worker has its own handlers, and is known here: nobody would end one that came after the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         if not self._is_ending:
             pid = os.fork()

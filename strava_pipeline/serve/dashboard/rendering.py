@@ -1,4 +1,4 @@
-"""Pages from templates, with what the layout needs. Everything is escaped; a name that is missing fails.
+"""Pages from templates, with the layout's values. Everything is escaped; a missing name fails.
 
 Values become texts by the filters of display.py.
 """
@@ -49,13 +49,13 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
 
 
 def layout_state(request: Request) -> tuple[Hashable, ...]:
-    """What the layout shows beside the data: a page that is kept goes by it."""
+    """The layout's contents besides the data, on which a cached page depends."""
     site, session = request.app.state.site, request.state.session
     return session.token_hash if session else None, count_unread(site.lake), site.is_overheard, site.has_dagster
 
 
 def _form_token(token: str) -> Markup:
-    """What each form that is sent by POST begins with."""
+    """The beginning of each form that is sent by POST."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 
@@ -78,6 +78,6 @@ def _templates(dates: Dates) -> Environment:
 
 
 def _published(site: Site) -> datetime | None:
-    """When, on the athlete's clock."""
+    """The time of publishing, on the athlete's clock."""
     moment = published_at(site.lake)
     return None if moment is None else moment.astimezone(site.zone)

@@ -1,7 +1,8 @@
-"""Which routes there are: those of each module of this package whose name begins with a kind, registered by being there.
+"""The routes: those of each module of this package whose name begins with a kind, registered by existing.
 
-`api_*` and `pages_*` show the data of one athlete; `alone_*` is the login where there are no accounts. With accounts, an
-athlete's application has the first two and `house_*`; that of who has not logged in, or has no athlete, `front_*` and `house_*`.
+`api_*` and `pages_*` show the data of one athlete; `alone_*` is the login without accounts. With accounts, an athlete's
+application has the first two and `house_*`; the one for visitors without a login or an athlete, `front_*` and
+`house_*`.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -21,7 +22,7 @@ DAGSTER = "/dagster"  # below it is Dagster's UI, where that is served (dagster_
 DOCUMENT = "/api/openapi.json"
 
 
-ADMIN = "/admin"  # below it is what admins alone may see, where there are accounts
+ADMIN = "/admin"  # with accounts, the part below it is for admins only
 DATA = ("api_", "pages_")
 ALONE = ("alone_",)
 HOUSE = ("house_",)
@@ -42,7 +43,7 @@ def routes(kinds: tuple[str, ...] = (*DATA, *ALONE)) -> Iterator[APIRoute]:
 
 
 def served_routes() -> Iterator[APIRoute]:
-    """Every route of the kinds that this process has built an application of; before that, of one without accounts."""
+    """Every route of the kinds for which this process has built an application; before that, of one without accounts."""
     for router in _loaded.values() or routers((*DATA, *ALONE)):
         yield from (route for route in router.routes if isinstance(route, APIRoute))
 
@@ -53,7 +54,7 @@ def is_of_dagster(path: str) -> bool:
 
 
 def template_of(scope: MutableMapping[str, Any]) -> str | None:
-    """The path of a request as its route writes it, without values: `/activities/{id}`. None: no route has the path."""
+    """The path of a request as its route writes it, without values: `/activities/{id}`; None for an unknown path."""
     if scope["path"].startswith(f"{STATIC}/"):
         return STATIC
     if is_of_dagster(scope["path"]):

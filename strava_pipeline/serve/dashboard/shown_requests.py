@@ -1,4 +1,4 @@
-"""A request in the words of a page: its title, and the page on which a person asked for it."""
+"""A request in a page's words: its title, and the page from which a person sent it."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ _ORIGINS = {
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request. `origin`: the address and the name of the page that it came from, which shows what it changed."""
+    """A request. `origin`: the address and the name of the page that sent it, which shows its result."""
 
     view: RequestView
     title: str
@@ -35,12 +35,12 @@ class ShownRequest:
 
 
 def shown_request(view: RequestView, month: str | None = None) -> ShownRequest:
-    """`month`: the one that the request is about, where whoever asks knows it."""
+    """`month`: the request's month, if the caller knows it."""
     return ShownRequest(view, title_of(view.request.wanted), _origin(view.request.wanted, month))
 
 
 def title_of(wanted: Wanted) -> str:
-    """What was asked for, as an order."""
+    """The title of a request, as an imperative."""
     match wanted:
         case PullWanted(provider=name):
             return f"Pull {service(name)}"
@@ -58,5 +58,5 @@ def _origin(wanted: Wanted, month: str | None) -> tuple[str, str]:
         case MonthWanted(month=own):
             return f"/month/{own}", month_name(own)
         case BackfillWanted(year=year):
-            return f"/sync?year={year}", f"Sync {year}"  # which there is of a year without activities, too
+            return f"/sync?year={year}", f"Sync {year}"  # a year without activities has one, too
     return (f"/month/{month}", month_name(month)) if month is not None else _ORIGINS[wanted.kind]

@@ -1,6 +1,6 @@
-"""What a route of the dashboard is given: settings, data folder, time, and the published snapshot for the length of a request.
+"""The inputs of the dashboard's routes: settings, data folder, time, and the published snapshot for the length of a request.
 
-A route names what it needs as a parameter of one of these types, and FastAPI passes it. Routes open nothing by themselves.
+A route declares its needs as parameters of these types, and FastAPI passes them. Routes open nothing by themselves.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -43,7 +43,7 @@ def system_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the whole application shares."""
+    """The shared state of the whole application."""
 
     settings: Settings
     lake: Lake
@@ -54,19 +54,19 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
-    house: House | None = None  # where there are accounts
-    has_data: bool = True  # False: the pages before the login, and of who has no athlete
+    house: House | None = None  # if there are accounts
+    has_data: bool = True  # False: the pages before the login, and those of a person without an athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)
 
     @property
     def zone(self) -> ZoneInfo:
-        """Of the athlete's clock, in which moments are shown; of the settings where there is no athlete."""
+        """The zone of the athlete's clock, in which moments are shown; of the settings without an athlete."""
         return self.facts.of(self).zone or ZoneInfo(self.settings.timezone)
 
     @property
     def units(self) -> Units:
-        """In which pages show amounts: of goals.toml, else of the athlete's profile."""
+        """The units of pages: of goals.toml, or else of the athlete's profile."""
         return self.goals.units or self.facts.of(self).units
 
     @property
@@ -76,7 +76,7 @@ class Site:
 
     @property
     def goals(self) -> Goals:
-        """What goals.toml says now; nothing where it can't be used, as pages say where it matters."""
+        """The present goals of goals.toml; empty if it can't be used, which pages report where it matters."""
         try:
             return goals_of(self.lake)
         except UnusableGoalsError:
@@ -84,9 +84,9 @@ class Site:
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie. Browsers don't tell ports apart, and a machine may have several dashboards.
+        """The name of the session's cookie. Browsers don't distinguish ports, and a machine may have several dashboards.
 
-        What begins with `__Host-` is taken by browsers over https alone, and for this host alone.
+        Browsers accept a name that begins with `__Host-` only over https, and for this host alone.
         """
         name = f"dashboard_{(dashboard_address(self.settings) or 'off').rpartition(':')[2]}"
         return f"__Host-{name}" if self.is_https else name
@@ -98,18 +98,18 @@ class Site:
 
     @property
     def is_overheard(self) -> bool:
-        """Whether others of the network can read what pages say and what is typed into them."""
+        """Whether others of the network can read pages and typed texts."""
         return self.settings.dashboard_lan and not self.is_https
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Names beside this machine's own."""
+        """Names besides this machine's own."""
         return frozenset(name for name in (self.settings.dashboard_hosts or "").split(",") if name)
 
 
 @dataclass(slots=True)
 class SnapshotFacts:
-    """What each page needs of the published snapshot, which is asked once. `zone`, `units`: of the athlete, if there is one."""
+    """Facts from the published snapshot that each page needs, read once. `zone`, `units`: of the athlete, if there is one."""
 
     published: datetime | None = None
     zone: ZoneInfo | None = None
@@ -117,7 +117,7 @@ class SnapshotFacts:
     holds: frozenset[str] = frozenset()
 
     def of(self, site: Site) -> "SnapshotFacts":
-        """These, of what is published now; without any where it can't be read, as the page itself says where it needs it."""
+        """The facts of the present snapshot; empty if it can't be read, which the page itself reports."""
         published, default = published_at(site.lake), site.settings.timezone
         if self.zone is None or published != self.published:
             try:
@@ -154,10 +154,10 @@ def _snapshot(request: Request) -> Iterator[Connection]:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published, for a page that says something without it, too.
+    """The published data, for a page that also works without it.
 
     Args:
-        snapshot: None where nothing was published yet, or what was can't be used.
+        snapshot: None if nothing was published yet, or it can't be used.
         fault: why it can't be used and what to do, for a person.
     """
 
@@ -191,12 +191,11 @@ SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None:
 
 
 def data_key(site: Site, *asked: Hashable) -> str | None:
-    """A key of what is asked of the data as they are now, or None where nothing is published.
+    """A key for a value of the present data, or None if nothing is published.
 
-    The key is made of the state of the data folder (lake/dashboard/data_state.py), the athlete's day, and what was asked.
-    Readers take it before they read and once more after: what was read while the data changed is shown, and not kept.
-
-    `asked`: all that the answer depends on beside the data and the day; values whose texts tell them apart.
+    The key is made from the state of the data folder (lake/dashboard/data_state.py), the athlete's day, and `asked`.
+    Readers compute it before they read and once more after: a value read during a change is shown, but not cached.
+    `asked`: further inputs of the answer; values with distinct texts.
     """
     settings, now = site.settings, site.now()
     state = data_state(site.lake, (settings.providers_config, settings.secrets_dir))
@@ -208,12 +207,13 @@ def data_key(site: Site, *asked: Hashable) -> str | None:
 
 
 def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> T:
-    """What `make` says of the published snapshot, or what it said before, where the data have not changed since.
+    """The result of `make` for the published snapshot, or a cached one if the data have not changed since.
 
     Args:
-        asked: the value's name, and everything that it depends on beside the data and the day.
-        make: is given the snapshot, without a row where nothing is published. It must not read by a connection from outside,
-            which may be older. What it returns can be pickled.
+        asked: the value's name, and all of its inputs besides the data and the day.
+        make: receives the snapshot, without a row if nothing is published. It must not read by a connection from
+            outside, which may be older. Its
+            result must be picklable.
 
     Raises what `make` raises, and UnusableSnapshotError.
     """
@@ -229,7 +229,7 @@ def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> 
 
 
 def shown_owner(site: Site) -> Owner | None:
-    """The athlete of the insights, with their goals; None: there is no activity yet."""
+    """The athlete of the insights, with their goals, or None without activities."""
     return kept_value(site, "owner", lambda snapshot: owner_of(snapshot, site.lake, site.now(), site.settings.timezone))
 
 

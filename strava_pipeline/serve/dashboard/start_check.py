@@ -1,6 +1,6 @@
 """Whether the dashboard may start with these settings.
 
-The service asks before it starts one, and lives for months: what few settings need is imported for these alone.
+The service asks before it starts one, and runs for months: modules that few settings need are imported only for these.
 """
 
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from strava_pipeline.serve.house_settings import house_settings
 
 
 def check_start(settings: Settings, *, behind_proxy: bool) -> None:
-    """MisuseError or MissingSettingsError where these settings would show the dashboard to others, or can't work."""
+    """Raise MisuseError or MissingSettingsError if these settings would expose the dashboard to others, or can't work."""
     address = dashboard_address(settings)
     if address is None:
         raise MisuseError("DASHBOARD_ADDRESS is off. Set it to an address like 127.0.0.1:8723.")
@@ -40,7 +40,7 @@ def check_start(settings: Settings, *, behind_proxy: bool) -> None:
 
 
 def _check_reach(settings: Settings, address: str, *, behind_proxy: bool) -> None:
-    """MisuseError where others would reach the dashboard, and not by https with a password."""
+    """Raise MisuseError if others would reach the dashboard without https or without a password."""
     is_local = is_this_machine(address.rpartition(":")[0].strip("[]"))
     if is_local and not behind_proxy:
         return

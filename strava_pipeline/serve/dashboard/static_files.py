@@ -1,7 +1,8 @@
-"""Scripts, styles and pictures: below an address that names their content, so that browsers keep them and never ask again.
+"""Scripts, styles and pictures: below an address that identifies their content, so that browsers cache them for ever.
 
-A hash of all files stands before their names, as in `/static/1f2e3d4c5b6a/vendor/leaflet/leaflet.css`: what a file names relative
-to its own place, such as a picture in a style, is kept with it. Without the hash they answer, too, and are asked for each time.
+A hash of all files precedes their names, as in `/static/1f2e3d4c5b6a/vendor/leaflet/leaflet.css`: a relative reference
+in a file, such as a picture in a style, is cached with it. Without the hash they also work, but are requested each
+time.
 """
 
 import gzip
@@ -25,7 +26,7 @@ _TEXTS = ("text/", "application/javascript", "application/json", "application/ge
 
 @cache
 def content_hash() -> str:
-    """Of the names and bytes of all files, as they were when this process first asked."""
+    """The hash of the names and bytes of all files, as of this process's first request."""
     found = blake2b(digest_size=6)
     for folder in FOLDERS:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -43,7 +44,7 @@ def static_address(name: str) -> str:
 
 
 class HashedFiles(StaticFiles):
-    """The folders, with and without the hash before a name. Texts are packed once, for browsers that take that."""
+    """The folders, with and without the hash before a name. Texts are packed once, for browsers that accept that."""
 
     def __init__(self) -> None:
         super().__init__(directory=FOLDERS[0])

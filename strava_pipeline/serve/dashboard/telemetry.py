@@ -1,7 +1,7 @@
-"""Errors and timings for Sentry, where SENTRY_DSN is set: begun in each worker, since its thread does not survive a fork.
+"""Errors and timings for Sentry, if SENTRY_DSN is set: begun in each worker, since its thread does not survive a fork.
 
-What is sent is a list of what may be, not of what may not: names of routes, types and places of errors, durations. Texts of
-errors, variables, queries, headers, cookies, bodies, addresses and names of the machine stay here.
+Only allowed data are sent, by an allowlist: names of routes, types and places of errors, durations. Texts of errors,
+variables, queries, headers, cookies, bodies, addresses and names of the machine stay here.
 """
 
 import sys
@@ -22,7 +22,7 @@ _TRACE = ("trace_id", "span_id", "parent_span_id", "op", "status", "origin")
 
 
 def check_telemetry(settings: Settings) -> None:
-    """MissingSettingsError where Sentry is wanted and can't be had."""
+    """Raise MissingSettingsError if Sentry is wanted but unavailable."""
     if settings.sentry_dsn is None:
         return
     try:
@@ -41,7 +41,7 @@ def check_telemetry(settings: Settings) -> None:
 
 
 def start_telemetry(settings: Settings) -> None:
-    """Begin to send, in this process. Nothing happens where SENTRY_DSN is not set."""
+    """Begin sending, in this process. Does nothing if SENTRY_DSN is not set."""
     if settings.sentry_dsn is None:
         return
     import sentry_sdk
@@ -69,19 +69,19 @@ def start_telemetry(settings: Settings) -> None:
 
 
 def report(error: BaseException) -> None:
-    """Send an error that was answered, if anything is sent at all."""
+    """Send an error that was answered, if sending is on."""
     if (sentry := sys.modules.get("sentry_sdk")) is not None and sentry.is_initialized():
         sentry.capture_exception(error)
 
 
 def rate(context: Mapping[str, Any], usual: float) -> float:
-    """How likely a request's timing is sent, by its route."""
+    """The probability of sending a request's timing, by its route."""
     scope = context.get("asgi_scope") or {}
     return 0.0 if scope.get("type") != "http" or template_of(scope) in _NEVER else usual
 
 
 def only_what_may_be_sent(event: "Event", _: Mapping[str, Any]) -> "Event | None":
-    """The event without everything that is not known to be harmless."""
+    """The event with only the parts that are known to be harmless."""
     kept: dict[str, Any] = {name: event[name] for name in _FIELDS if name in event}  # type: ignore[literal-required]
     is_route = (event.get("transaction_info") or {}).get("source") == "route"
     kept["transaction"] = event.get("transaction") if is_route else "(no route)"

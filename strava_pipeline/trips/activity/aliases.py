@@ -1,4 +1,4 @@
-"""The names under which engineers of trip products know these commands (docs/trips/activity) → the words that are typed here."""
+"""Engineers' names for these commands, as trip products use them (docs/trips/activity) → the words that are typed here."""
 
 ALIASES = {
     "export_activity_trips": ("trips", "activity", "export"),

@@ -1,4 +1,4 @@
-"""Activity trips: the index, what each trip measures and was judged, and how the algorithms do on all of them.
+"""Activity trips: the index, the metrics and verdict of each trip, and the results of the algorithms on all of them.
 
 The work is operations.py's. Nothing here reports or keeps a position, a device's detail or free text.
 """

@@ -201,7 +201,7 @@ def _report(
 
 
 def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
-    """A JSON array, a trip a line."""
+    """A JSON array, one trip per line."""
     from strava_pipeline.core.json_values import json_bytes
 
     between = b"[\n"
@@ -211,7 +211,7 @@ def _array(bundles: "Iterable[Bundle]") -> Iterator[bytes]:
     yield b"[]\n" if between == b"[\n" else b"\n]\n"
 
 
-DIFFERENCES = 4  # exit code of a comparison that found some
+DIFFERENCES = 4  # exit code of a comparison that found differences
 AlgorithmOption = Annotated[str, typer.Option("--algorithm", help="Which version; `algorithms` lists them.")]
 Exec = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""What `demo` shows of activity trips: an encrypted source that is made up, its runs, and what came of them."""
+"""The demo of activity trips: a made-up encrypted source, its runs, and the results."""
 
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ def prepare(folder: Path, seed: int, until: datetime) -> None:
 
 
 def settings(folder: Path) -> dict[str, Any]:
-    """The settings that lead to the source, where there is one."""
+    """The settings for the source, if there is one."""
     source = folder / TRIPS / SOURCE
     there = source.exists()
     return {
@@ -61,7 +61,7 @@ def show(settings: Settings) -> None:
 
 
 def print_next_steps(shown: Path) -> None:
-    """Print what to type next; `shown`: the demo's folder."""
+    """Print the next commands to type; `shown`: the demo's folder."""
     from strava_pipeline.verbs.terminal import out, program
 
     source, keys = (shown / TRIPS / name for name in (SOURCE, KEYS))

@@ -1,4 +1,4 @@
-"""What `doctor` looks at for activity trips."""
+"""The checks of `doctor` for activity trips."""
 
 from collections.abc import Callable
 

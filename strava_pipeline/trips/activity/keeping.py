@@ -1,7 +1,7 @@
 """The saved rows of activity trips: a Parquet file per table, and their merge into the warehouse.
 
-The trips themselves stay in their source, encrypted. A trip that the source no longer has keeps its row, with `deleted_at`. The
-rows are computed elsewhere and only stored here.
+The trips themselves stay in their source, encrypted. A trip that the source no longer has keeps its row, with
+`deleted_at`. The rows are computed elsewhere and only stored here.
 """
 
 from collections.abc import Collection
@@ -37,7 +37,7 @@ class SaveReport(Numbers):
 def save_trips(
     lake: Lake, table: Table, rows: pl.DataFrame, at: datetime, *, gone: Collection[str] = frozenset()
 ) -> SaveReport:
-    """Save rows in the table's file by its key; a row with the same content stays as it is.
+    """Save rows in the table's file by its key; a row with the same content stays unchanged.
 
     `rows` has the catalogue's columns except `fetched_at`; `gone` are keys that the source no longer has.
     """
@@ -60,7 +60,7 @@ def save_trips(
 
 
 def _unchanged(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The keys of rows that are held with the same content (`fetched_at` aside)."""
+    """The keys of rows that are stored with the same content (apart from `fetched_at`)."""
     content = pl.struct(name for name in held.columns if name != "fetched_at").struct.json_encode().alias("content")
     return rows.select(key, content).join(held.select(key, content), on=[key, "content"], how="semi")
 

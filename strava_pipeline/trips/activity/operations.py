@@ -1,7 +1,8 @@
-"""The steps of a run for activity trips: read, measured and judged, kept without positions, merged, published, reported.
+"""The steps of a run for activity trips: read, measured and judged, stored without positions, merged, published, reported.
 
-Measuring and judging are rules/'s, reading and decrypting reading/'s. Positions stay in memory, a batch at a
-time, and no report holds one, nor a device's detail or free text. Without TRIPS_SOURCE nothing is read and nothing kept changes.
+Measuring and judging are rules/'s, reading and decrypting reading/'s. Positions stay in memory, a batch at a time, and
+no report contains one, nor a device's detail or free text. Without TRIPS_SOURCE nothing is read and no stored row
+changes.
 """
 
 from collections.abc import Sequence
@@ -37,11 +38,11 @@ MAX_UNREADABLE = 0.01  # share of the trips: more means that a key is missing or
 
 @dataclass(frozen=True, slots=True)
 class TripsRead(Numbers):
-    """What one reading of the source changed in a table.
+    """The changes of a table by one reading of the source.
 
     Args:
         changed: rows of the run's years that are new, changed, or marked as deleted.
-        rows: of each year, how many present trips the table has.
+        rows: by year, the number of the table's trips that aren't deleted.
         duplicates: trips left out because another one has their external id.
         deletions_refused: trips that the source lacks and that were not marked as deleted, because they are too many.
         tally: states of the encrypted columns, and which keys opened them.
@@ -59,10 +60,10 @@ class TripsRead(Numbers):
 
 
 def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> StepReport:
-    """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is right.
+    """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is correct.
 
     Args:
-        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+        allow_shrink: mark all trips that the source lacks as deleted, however much of a year that is.
 
     Raises SourceError, MissingSettingsError.
     """
@@ -81,10 +82,10 @@ def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, al
 def diagnose_trips(
     run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
 ) -> StepReport:
-    """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is right.
+    """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is correct.
 
     Args:
-        allow_shrink: mark as deleted whatever the source lacks, however much of a year that is.
+        allow_shrink: mark all trips that the source lacks as deleted, however much of a year that is.
 
     Raises SourceError, MissingSettingsError.
     """
@@ -109,7 +110,7 @@ class Replayed(Numbers):
 
 
 def replay_trips(run: RunContext, settings: Settings) -> StepReport:
-    """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is right."""
+    """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is correct."""
     totals = _replay_all(run, settings) if settings.trips_source else {}
     findings = publish_if_right(run, TRIP_REPLAY.name)
     notes = {} if settings.trips_source else {"result": NO_SOURCE}
@@ -117,7 +118,7 @@ def replay_trips(run: RunContext, settings: Settings) -> StepReport:
 
 
 def _report(table: Table, read: TripsRead | None, findings: Sequence[Finding], years: Sequence[int]) -> StepReport:
-    """`read`: None without a source."""
+    """The report. `read`: None without a source."""
     if read is None:
         return StepReport(table.name, [], findings=findings, notes={"result": NO_SOURCE})
     return table_report(table.name, [read], read.rows, years, findings)
@@ -175,7 +176,7 @@ def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]
 class _Listed:
     """The rows of `trip_index` for every trip of the source, latest first, and by external id the trip's place in the list.
 
-    Of several trips with one external id the one that started last counts; `duplicates`: how many others there are.
+    Of several trips with one external id the latest start counts; `duplicates`: how many others there are.
     """
 
     rows: pl.DataFrame
@@ -194,13 +195,13 @@ def _listed(source: TripSource, run: RunContext) -> _Listed:
 
 
 def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
-    """Trips of these years, and those that were of them when they were last looked at."""
+    """Trips of these years, now or at their last reading."""
     before = held.filter(pl.col("year").is_in(list(years)))["external_id"]
     return pl.col("year").is_in(list(years)) | pl.col("external_id").is_in(before.implode())
 
 
 def _gone(held: pl.DataFrame, listed: _Listed, years: Sequence[int]) -> pl.DataFrame:
-    """The trips kept of these years and present so far; `gone`: the source has them in no year any more."""
+    """The stored trips of these years that aren't deleted; `gone`: whether the source no longer has them in any year."""
     present = held.filter(pl.col("year").is_in(list(years)), pl.col("deleted_at").is_null())
     return present.select("external_id", gone=~pl.col("external_id").is_in(list(listed.places)))
 
@@ -224,13 +225,13 @@ def _keep(
 
 
 def unknown_statuses(run: RunContext) -> list[str]:
-    """Stored statuses that mean neither a verdict nor that there is none yet."""
+    """Unknown stored statuses, which mean neither a verdict nor its absence."""
     held = saved_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
     return sorted({*held} - STATUSES.keys() - PENDING)
 
 
 def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
-    """Of the trips of these years, how many have locations that can't be decrypted or read."""
+    """The share of the trips of these years whose locations can't be decrypted or read."""
     held = saved_trips(run.lake, TRIP_DIAGNOSTICS).filter(
         pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
     )
@@ -239,7 +240,7 @@ def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
 
 
 def _not_shrunk(read: TripsRead | None) -> Finding:
-    """A source that is the wrong one, or was just emptied, must not mark everything as deleted."""
+    """Whether too much would be marked as deleted: a wrong or just emptied source must not delete everything."""
     refused = read.deletions_refused if read else 0
     return Finding(
         "not_shrunk",

@@ -1,6 +1,6 @@
-"""Options of `trips activity`, and what they choose: the source, the keys, the filters, the meaning of stored statuses.
+"""Options of `trips activity`, and their choices: the source, the keys, the filters, the meaning of stored statuses.
 
-Trips are read here, batch by batch, for every command that shows or replays them. Nothing is printed but counts on stderr.
+Trips are read here, batch by batch, for every command that shows or replays them. Only counts are printed, on stderr.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -73,14 +73,14 @@ class ReadFrom:
     ] = None
 
     def refuse_beside_file(self) -> None:
-        """MisuseError where a source is named, too: one of them is read."""
+        """Raise MisuseError if a source is named in addition to a file, since only one is read."""
         from strava_pipeline.core.errors import MisuseError
 
         if self != ReadFrom():
             raise MisuseError("A file or a source with its keys: not both.")
 
     def key_ring(self, settings: "Settings") -> "KeyRing":
-        """The keys: of --keys-file, of --keys-env, else of the settings."""
+        """The keys: of --keys-file, of --keys-env, or else of the settings."""
         from strava_pipeline.core.errors import MisuseError
         from strava_pipeline.trips.activity.reading.connect import trip_keys
         from strava_pipeline.trips.activity.reading.keys import KeyRing
@@ -101,7 +101,7 @@ ExternalIds = Annotated[
 
 @dataclass(frozen=True)
 class Which:
-    """Which trips of a source."""
+    """The selected trips of a source."""
 
     external_id: ExternalIds = None
     status: Annotated[
@@ -137,7 +137,7 @@ class Which:
 
 
 def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
-    """The verdict that each stored status means: `accepted` and `rejected` themselves, and those of --status-means."""
+    """The verdict of each stored status: `accepted` and `rejected` themselves, and those of --status-means."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.trips.activity.rules.replay import STATUSES
     from strava_pipeline.trips.activity.rules.verdict import Verdict
@@ -157,9 +157,10 @@ def status_meanings(typed: list[str] | None) -> "Mapping[str, Verdict]":
 def trip_batches(
     origin: ReadFrom, filters: "Filters", *, at_most: int | None = None
 ) -> "Iterator[Iterator[list[Bundle]]]":
-    """The trips of the source that the filters let through, in batches, while the body runs.
+    """The trips of the source that pass the filters, in batches, during the body.
 
-    MisuseError where no trip has what a filter names; and where there are more than `at_most`, if that can be counted beforehand.
+    Raises MisuseError if no trip has a filter's value; and if there are more than `at_most`, if that can be counted
+    beforehand.
     """
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
@@ -191,7 +192,7 @@ def _counted(
 
 
 def _print_tally(tally: "Tally") -> None:
-    """Counts of what was read, on stderr: columns by state, and how many each key opened."""
+    """Print counts of the reading on stderr: columns by state, and how many each key opened."""
     from strava_pipeline.verbs.terminal import err
 
     for column, states in tally.counts.items():
@@ -201,7 +202,7 @@ def _print_tally(tally: "Tally") -> None:
 
 
 def decide(sweep: "Sweep", export: Path | None, origin: ReadFrom, filters: "Filters", *, processes: int) -> None:
-    """Have the sweep's algorithm decide on the trips of the file, or of the source, batch by batch."""
+    """Let the sweep's algorithm decide on the trips of the file, or of the source, batch by batch."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.trips.activity.reading.algorithms import decided_of_source

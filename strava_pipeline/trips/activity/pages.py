@@ -1,4 +1,4 @@
-"""Activity trips on the dashboard's page of trips: what was found out about each. No positions, no tracks."""
+"""Activity trips on the dashboard's page of trips: the result for each. No positions, no tracks."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MOST = 50  # a page
 
 
 def section(connection: Connection) -> dict[str, Any]:
-    """How many trips have each verdict, by it, and the most frequent reason; the newest with what was found out about each."""
+    """The number of trips by verdict, and the most frequent reason; the newest trips with their results."""
     verdicts = rows_by(connection, sql("sql/trip_verdicts", __package__ or ""), {})
     diagnosed = rows_by(connection, sql("sql/trips_diagnosed", __package__ or ""), {"most": MOST})
     return {"verdicts": {row["verdict"]: row for row in verdicts}, "diagnosed": diagnosed}

@@ -1,6 +1,6 @@
-"""What starts runs of activity trips: a schedule, which reads them all each day, and a sensor, which replays the algorithms.
+"""The triggers of activity trips' runs: a daily schedule that reads them all, and a sensor that replays the algorithms.
 
-That is once after trips were diagnosed, however many years' runs that took: a replay is of all trips.
+The sensor fires once after trips were diagnosed, however many years' runs that took: a replay covers all trips.
 """
 
 import dagster as dg

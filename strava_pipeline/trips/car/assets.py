@@ -1,6 +1,6 @@
-"""Trips by car: pings and the answers of cars as received, and the tables that the tracker makes of them.
+"""Trips by car: pings and the answers of cars as received, and the tables that the tracker makes from them.
 
-The work is operations.py's; a run takes in everything received, whatever its year. No metadata holds a position.
+The work is operations.py's; a run handles everything received, whatever its year. No metadata contains a position.
 """
 
 from typing import Any
@@ -86,6 +86,6 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
 
 
 def _fields(line: type[BaseModel]) -> dict[str, Any]:
-    """The fields of a line of the log, as the columns of the asset that holds it."""
+    """The fields of a log line, as the columns of the asset that contains it."""
     columns = [dg.TableColumn(name, type="JSON") for name in line.model_fields]
     return {"dagster/column_schema": dg.TableSchema(columns)}

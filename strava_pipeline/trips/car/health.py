@@ -1,4 +1,4 @@
-"""What `doctor` looks at for trips by car."""
+"""The checks of `doctor` for trips by car."""
 
 from collections.abc import Callable
 

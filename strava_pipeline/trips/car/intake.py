@@ -1,6 +1,7 @@
-"""What the intake receives from phones: an inbox, the routes of pings.py, and the live state of live.py.
+"""The intake's part for phones: an inbox, the routes of pings.py, and the live state of live.py.
 
-These two load DuckDB and Polars, 60 MB that an intake of webhooks alone does not need; so they are imported when there are pings.
+The latter two load DuckDB and Polars, 60 MB that an intake of webhooks alone does not need; so they are imported only
+if there are pings.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Phones:
-    """Whose pings are taken, who asks their cars, and whether these follow a script. `now`: this machine's time."""
+    """The phones whose pings are accepted, the source of their cars' answers, and whether these follow a script. `now`:
+    this machine's time.
+    """
 
     name, below = "pings", "/pings/"
     _live: "Live"
@@ -51,7 +54,7 @@ class Phones:
 
 @contextmanager
 def receivers(settings: Settings, scripted: Path | None, now: Callable[[], datetime]) -> Iterator[list[Phones]]:
-    """The phones of cars.toml, where there is one. `scripted`: a file of scenarios that answers for cars and routers."""
+    """The phones of cars.toml, if it exists. `scripted`: a file of scenarios that answers for cars and routers."""
     if not settings.takes_pings:
         yield []
         return

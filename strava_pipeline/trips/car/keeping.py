@@ -1,9 +1,10 @@
-"""Trips by car in the warehouse: the replay of bronze from where the last one ended, addresses, queries. Asks nobody.
+"""Trips by car in the warehouse: the replay of bronze from where the last one ended, addresses, queries. Makes no calls.
 
-How far the replay came stands beside the trips in the warehouse, and with each user's state in data/state/car_tracker.json. If
-that file is behind the warehouse, some lines are replayed again, which changes nothing. If it is lost, or ahead of a warehouse
-that was rebuilt, the replay starts from the first ping. Each answer of a geocoder is a line of data/bronze/addresses.jsonl (an
-area and its address; null: it has none), so none is asked for twice and a rebuild asks nobody. Who asks holds ADDRESSES_LOCK.
+The replay's position is stored with the trips in the warehouse, and with each user's state in
+data/state/car_tracker.json. If that file is behind the warehouse, some lines are replayed again, which changes nothing.
+If it is lost, or ahead of a warehouse that was rebuilt, the replay starts from the first ping. Each answer of a
+geocoder is a line of data/bronze/addresses.jsonl (an area and its address, or null), so none is asked for twice and a
+rebuild makes no calls. The asker holds ADDRESSES_LOCK.
 """
 
 import json
@@ -47,7 +48,7 @@ _ROWS = {"trip_id": pl.String, **dict.fromkeys(_ENDS, pl.String)}
 class Replay:
     """Users' states after the last replayed file of bronze, and the outcomes of its lines.
 
-    `before`: the statuses of the lines before those that this replay went through.
+    `before`: the statuses of the lines before those of this replay.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class Replay:
 
 
 def resume_replay(lake: Lake) -> Replay:
-    """A replay that continues the last one if its trips are in the warehouse; else one from the first line."""
+    """A replay that continues the last one if its trips are in the warehouse; otherwise one from the first line."""
     with reading(lake) as connection:
         merged = notes(connection, _NOTE).get(_NOTE)
     kept = last_replay(lake)
@@ -96,7 +97,7 @@ def resume_replay(lake: Lake) -> Replay:
 
 
 def last_replay(lake: Lake) -> Replay:
-    """The states that the last run saved; initial ones where there are none."""
+    """The states that the last run saved, or initial ones."""
     try:
         saved = json.loads((lake.state / _FILE).read_bytes())
         users = {name: read_user(user) for name, user in saved["users"].items()}
@@ -113,8 +114,8 @@ def replayed(lake: Lake) -> Replay:
 
 
 def is_due(lake: Lake, now: datetime) -> bool:
-    """Whether a run has work: new pings, files of bronze not replayed yet (a run died, or the states are lost), or a trip
-    without news for long.
+    """Whether a run has work: new pings, files of bronze not replayed yet (a run died, or the states are lost), or a
+    trip that has been silent for long.
     """
     if has_unread_pings(lake):
         return True
@@ -132,7 +133,7 @@ def save_replay(lake: Lake, replay: Replay) -> None:
 def merge_replay(
     lake: Lake, on_line: LineListener | None = None, before: "Callable[[Replay], object] | None" = None
 ) -> tuple[Replay, MergeReport]:
-    """Replay what came to bronze since the last replay, and merge it. `before` gets the replay before that."""
+    """Replay the new files of bronze, and merge the results. `before` receives the replay before that."""
     replay = resume_replay(lake)
     if before is not None:
         before(replay)
@@ -200,7 +201,7 @@ def published_trips(connection: Connection, user_id: str | None, year: int | Non
 
 @dataclass(frozen=True, slots=True)
 class TripDifference:
-    """A trip by its start; `before` and `after`: its values with the usual limits and with others; None: no trip."""
+    """A trip by its start; `before` and `after`: its values with the usual limits and with others, or None without a trip."""
 
     trip_id: str
     before: Mapping[str, Any] | None
@@ -209,7 +210,9 @@ class TripDifference:
 
 @dataclass(slots=True)
 class Comparison:
-    """Trips with the usual limits and with others. `unknown`: how often the tracker needed what nobody had asked then."""
+    """Trips with the usual limits and with others. `unknown`: how often the tracker needed an answer that nobody had
+    asked for then.
+    """
 
     trips_before: int
     trips_after: int
@@ -282,7 +285,7 @@ class _Line(BaseModel):
 
 
 def saved_addresses(lake: Lake) -> dict[Area, str | None]:
-    """Every answer so far by area, the last one where there are several. A line torn by a power cut is skipped."""
+    """Every answer so far by area, the last one if there are several. A line torn by a power cut is skipped."""
     try:
         lines = lake.addresses.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -307,7 +310,7 @@ def save_address(lake: Lake, area: Area, address: str | None, at: datetime) -> N
 
 
 def unknown_areas(lake: Lake) -> list[Area]:
-    """The areas where trips began or ended and whose address was never asked for, the newest trips first."""
+    """The areas of trips' beginnings and ends whose address was never asked for, the newest trips first."""
     known = saved_addresses(lake)
     with reading(lake) as connection:
         trips = connection.execute(_sql("car_trip_ends")).fetchall()
@@ -338,7 +341,7 @@ def fill_addresses(connection: Connection, lake: Lake, folder: Path) -> int:
 
 
 def _filled(trip: Mapping[str, str | float | None], known: Mapping[Area, str | None]) -> dict[str, str | None] | None:
-    """The trip's row of addresses; None where gold has them already."""
+    """The trip's row of addresses, or None if gold has them already."""
     found: dict[str, str | None] = {}
     for name, (north, east) in _ENDS.items():
         lat, lng = trip[north], trip[east]

@@ -1,7 +1,8 @@
-"""Each user's present trip: sends what was received through the tracker, and asks cars and routers at that moment.
+"""Each user's present trip: passes received lines through the tracker, and asks cars and routers at that moment.
 
-A cache: gold is made of the log alone, by the same functions. One event loop; questions to a car or a router run in a thread, and
-pings are acknowledged long before. Lines of one user are processed one after the other, of several users side by side.
+A cache: gold is made from the log alone, by the same functions. One event loop; questions to a car or a router run in a
+thread, and pings are acknowledged long before. Lines of one user are processed one after the other, of several users in
+parallel.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ _Received = tuple[ReceivedLine, Ping | None]
 
 
 class Live:
-    """The live state of all users. `keep`: puts a line into the log. `now`: this machine's time."""
+    """The live state of all users. `keep`: appends a line to the log. `now`: this machine's time."""
 
     def __init__(
         self, lake: Lake, oracle: Oracle, keep: Callable[[bytes], Awaitable[None]], now: Callable[[], datetime]
@@ -69,7 +70,7 @@ class Live:
         self._unlogged: list[Person] = []
 
     async def begin(self, people: People) -> None:
-        """Note who is who from now on, then take up where the log is; pings that come meanwhile wait for that."""
+        """Record the users and cars from now on, then catch up with the log; pings that come meanwhile wait for that."""
         self._unlogged = list(people.people)
         await self._log_people()
         self._start(self._load_log())
@@ -103,7 +104,7 @@ class Live:
         self._start(self._look())
 
     def _queue(self, waiting: Sequence[Line]) -> None:
-        """What is in the inbox, before what came since. What was answered there is not asked again."""
+        """Queue the inbox's lines before those that came since. Answers already there are not asked for again."""
         self._logged_answers = {line.to: line for line in waiting if isinstance(line, AnswerLine)}
         before: dict[str, deque[_Received]] = {}
         for line in waiting:
@@ -114,7 +115,7 @@ class Live:
             self._queues[user_id] = lines + self._queues.get(user_id, deque())
 
     async def close(self) -> None:
-        """Leave what waits to the next start: it is in the log."""
+        """Leave waiting lines to the next start: they are in the log."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -122,7 +123,7 @@ class Live:
             await asyncio.to_thread(self._save)
 
     def receive(self, line: ReceivedLine, ping: Ping | None = None) -> None:
-        """A line that is on disk now; `ping`: its content, where that was read already."""
+        """Process a line that is on disk now; `ping`: its content, if it was already read."""
         if line.id in self._received:  # it was found in the log already
             return
         if not self._ready:
@@ -163,7 +164,7 @@ class Live:
             await asyncio.sleep(0)
 
     async def _process(self, line: ReceivedLine, ping: Ping | None) -> None:
-        """Ask what the tracker needs to know, note it in the log, and take the step that it led to."""
+        """Ask for what the tracker needs, store the answers in the log, and take the resulting step."""
         await self._apply_ends(line.user_id)
         if line.kind == "config" or line.id in self._logged_answers:
             self._apply(line, self._logged_answers.pop(line.id, None))
@@ -180,13 +181,13 @@ class Live:
                     answered = await asyncio.to_thread(need.noted, answered, self._oracle, at)
         try:
             await self._keep(line_bytes(answered))
-        except (OSError, PipelineError):  # a full disk, a full inbox: what is not in the log was not received
+        except (OSError, PipelineError):  # a full disk, a full inbox: a line outside the log was not received
             self._apply(line, None)
         else:
             self._users[line.user_id] = user
 
     def _step(self, line: ReceivedLine, ping: Ping | None, answered: AnswerLine) -> User:
-        """The user after `line`. Raises Unasked… where something is to be asked first, and it is not too late for that."""
+        """The user after `line`. Raises Unasked… if an answer is needed first, and it is not too late for that."""
         now, at = self._now(), ping.event.t if ping else 0.0
         in_time = now - line.received_at <= MOMENT
         asks = in_time and (line.scripted or is_of_moment(now.timestamp(), at))
@@ -194,13 +195,13 @@ class Live:
         return self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
     def _apply(self, line: ReceivedLine, answered: AnswerLine | None) -> None:
-        """Updated with the lines of the log."""
+        """Update the user's state with the lines of the log."""
         ping = ping_in(line)
         answers = LoggedAnswers(answered, ping.event.t if ping else 0.0)
         self._users[line.user_id] = self._user(line.user_id).after_line(line, answers, DEFAULT_LIMITS, ping)[0]
 
     async def _look(self) -> None:
-        """Now and then: leave a note of how things stand, and do what could not be done before."""
+        """From time to time: record the present state, and retry postponed work."""
         while True:
             await asyncio.sleep(LOOK)
             try:
@@ -211,12 +212,12 @@ class Live:
                 log.warning("The log of pings can't be followed: %s", error)
 
     async def _apply_ends(self, user_id: str) -> None:
-        """A trip that nothing was heard of may have been ended by a run: that comes before what is heard now."""
+        """Apply a run's ending of a silent trip before newer lines."""
         if self._user(user_id).is_stale(self._now().timestamp()):
             await self._follow()
 
     async def _follow(self) -> None:
-        """Take the safety nets that runs put into the log."""
+        """Process the safety nets that runs put into the log."""
         if await asyncio.to_thread(newest_file, self._lake) == self._after:
             return
         for name, lines in await asyncio.to_thread(lambda: list(bronze_files(self._lake, self._after))):

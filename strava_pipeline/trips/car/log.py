@@ -1,8 +1,8 @@
-"""The log of pings: from the inbox into bronze, and out of bronze in the order in which it came there. No trips.
+"""The log of pings: from the inbox into bronze, and from bronze in its order. No trips.
 
-What is in bronze is final: a ping goes there together with what was answered because of it. The name of a file says which part
-of which segment it holds, so that nothing is taken in twice, whenever a process dies. Who takes in holds LOCK. Files never
-change, so the cars' answers in each are counted once and the counts kept.
+Bronze is final: a ping goes there together with the answers it caused. The name of a file says which part of which
+segment it contains, so that nothing is stored twice, whenever a process dies. The mover holds LOCK. Files never change,
+so the cars' answers in each are counted once and the counts stored.
 """
 
 import gzip
@@ -33,7 +33,7 @@ _FILE = "car_readings.json"
 
 @dataclass(slots=True)
 class PingIntake(Numbers):
-    """What came into bronze now. `left`: lines that wait for an answer, or for earlier lines."""
+    """The lines moved to bronze now. `left`: lines that wait for an answer, or for earlier lines."""
 
     pings: Counter[int] = field(default_factory=Counter, repr=False)  # by year of arrival
     readings: int = field(default=0, repr=False)
@@ -50,7 +50,7 @@ class PingIntake(Numbers):
 
 
 def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:
-    """Move finished lines from the inbox into bronze: a file for each segment that held them."""
+    """Move finished lines from the inbox into bronze: a file for each segment that contained them."""
     report = PingIntake()
     lines = [(line, parse_line(line.content)) for line in unread(lake.inbox_pings, _read_so_far(lake))]
     whole = whole_part([what for _, what in lines], now)
@@ -69,7 +69,7 @@ def move_to_bronze(lake: Lake, now: datetime) -> PingIntake:
 
 
 def has_unread_pings(lake: Lake) -> bool:
-    """Whether the inbox holds lines that are not in bronze."""
+    """Whether the inbox contains lines that are not in bronze."""
     return has_unread(lake.inbox_pings, _read_so_far(lake))
 
 
@@ -80,7 +80,7 @@ def waiting_lines(lake: Lake) -> list[Line]:
 
 
 def newest_file(lake: Lake) -> str | None:
-    """The name of the file that came into bronze last."""
+    """The name of the newest file in bronze."""
     return max((path.name for path in lake.pings.glob(f"*/*{ENDING}")), default=None)
 
 
@@ -100,7 +100,9 @@ def bronze_files(
 def _land(
     lake: Lake, segment: str, part: Sequence[tuple[Read, Line | None]], answers: Mapping[str, Read], at: datetime
 ) -> None:
-    """Write the lines, and beside them the answers they caused. The file of the lines is written last and makes both count."""
+    """Write the lines, and the answers they caused in another file. The file of the lines is written last and makes
+    both count.
+    """
     came = [line for line, what in part if not isinstance(what, AnswerLine)]
     ids = {what.id for _, what in part if isinstance(what, ReceivedLine)}
     answered = [line for key, line in answers.items() if key in ids]
@@ -116,7 +118,7 @@ def _packed(lines: Sequence[Read], at: datetime) -> bytes:
 
 
 def lines_in(path: Path) -> Iterator[Line | None]:
-    """The lines of a file of bronze; none where there is no file. Raises PipelineError if it is damaged."""
+    """The lines of a file of bronze; empty without the file. Raises PipelineError if it is damaged."""
     try:
         content = unpacked(path)
     except FileNotFoundError:
@@ -190,7 +192,7 @@ def _count_year(lake: Lake, year: int, before: ReadingCounts) -> ReadingCounts:
 
 
 def known_readings(lake: Lake) -> list[ReadingCounts]:
-    """The counts of each year, as a run kept them last."""
+    """The counts of each year, as the last run stored them."""
     return list(_known(lake).values())
 
 

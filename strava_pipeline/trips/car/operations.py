@@ -68,7 +68,7 @@ PAUSE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class AddressLookups(Numbers):
-    """Areas that the geocoder answered in this run, and areas that a later run asks about."""
+    """Areas that the geocoder answered in this run, and areas left to a later run."""
 
     areas_looked_up: int = 0
     areas_without_answer: int = 0
@@ -101,7 +101,7 @@ def receive_pings(run: RunContext, settings: Settings, years: Sequence[int], *, 
 
 
 def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
-    """Count what cars and routers answered."""
+    """Count the answers of cars and routers."""
     by_year = {
         year: {YEAR_ROWS: of_year.readings, "api_errors": sum(of_year.errors.values())}
         for year, of_year in count_readings(run.lake, years).items()
@@ -111,7 +111,7 @@ def report_car_readings(run: RunContext, years: Sequence[int]) -> StepReport:
 
 @dataclass(frozen=True, slots=True)
 class TripsMerged(Merged):
-    """What is worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
+    """Figures worth watching over years: shares are of the run's partitions, statuses and pauses of this run's lines."""
 
     lines_replayed: int
     pings_by_status: dict[str, int]
@@ -124,9 +124,9 @@ class TripsMerged(Merged):
 
 
 def merge_car_trips(run: RunContext, settings: Settings, scope: Scope) -> list[StepReport]:
-    """Replay the log into gold from where the last replay ended, look up addresses, and publish if the tables are right.
+    """Replay the log into gold from where the last replay ended, look up addresses, and publish if the tables are correct.
 
-    The replay is of all years; the scope's are those that figures are counted of. Raises PipelineError for a damaged file.
+    The replay covers all years; figures are counted for the scope's years. Raises PipelineError for a damaged file.
     """
     if not scope.assets:  # checks alone: only a replay can compare the live state
         with reading(run.lake) as connection:
@@ -159,7 +159,7 @@ def merge_car_trips(run: RunContext, settings: Settings, scope: Scope) -> list[S
 
 
 def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | None:
-    """Ask the geocoder about areas of trips that nobody has asked about, and write the answers into `car_trips`.
+    """Ask the geocoder about new areas of trips, and write the answers into `car_trips`.
 
     None without TRIPS_GEOCODER_URL. A geocoder that fails stops nothing: a later run asks again.
     """
@@ -183,7 +183,7 @@ def look_up_addresses(run: RunContext, settings: Settings) -> AddressLookups | N
 
 
 def _land_with_answers(run: RunContext) -> PingIntake:
-    """Land what is in the inbox; wait a little for cars that are just being asked."""
+    """Move the inbox's lines to bronze; wait a little for cars that are being asked."""
     landed, until = move_to_bronze(run.lake, run.clock.local()), time.monotonic() + PATIENCE
     while landed.left and time.monotonic() < until:
         time.sleep(PAUSE)
@@ -198,7 +198,7 @@ def _add(landed: PingIntake, more: PingIntake) -> None:
 
 
 def _send_clocks(run: RunContext, settings: Settings) -> int:
-    """Write a clock event for each stale trip into the inbox, with its car's answer of now; returns how many."""
+    """Write a clock event for each stale trip into the inbox, with its car's present answer; returns how many."""
     users, now = replayed(run.lake).users, run.clock.local()
     stale = [(name, user) for name, user in users.items() if user.is_stale(now.timestamp())]
     if not stale:
@@ -220,7 +220,7 @@ def _clock(user_id: str, now: datetime) -> ReceivedLine:
 
 
 def _answered(user: User, line: ReceivedLine, oracle: Oracle) -> AnswerLine:
-    """The answers of cars and routers to a line, asked for until the tracker can take its step."""
+    """The answers of cars and routers to a line, requested until the tracker can take its step."""
     ping, answered = ping_in(line), AnswerLine(to=line.id, user_id=line.user_id)
     at = ping.event.t if ping else 0.0
     while True:
@@ -233,9 +233,9 @@ def _answered(user: User, line: ReceivedLine, oracle: Oracle) -> AnswerLine:
 
 
 class _LiveStates:
-    """The intake's live states, compared with the replayed ones at the line after which the intake noted them.
+    """The intake's live states, compared with the replayed ones at the line after which the intake recorded them.
 
-    States noted by another version of the intake (updated and not restarted) are not compared.
+    States recorded by another version of the intake (updated and not restarted) are not compared.
     """
 
     def __init__(self, lake: Lake) -> None:

@@ -1,6 +1,6 @@
-"""The file cars.toml, which a person writes where PINGS_CONFIG says; checked for `doctor`.
+"""The file cars.toml, which a person writes at the path in PINGS_CONFIG; checked for `doctor`.
 
-rules/people.py defines what may stand in it.
+rules/people.py defines its format.
 """
 
 import stat
@@ -23,7 +23,7 @@ class UnusablePeopleError(PipelineError):
 
 
 def people_in(path: Path) -> People:
-    """The people, the path of CarConnectivity's configuration made absolute; nobody where there is no file.
+    """The people, the path of CarConnectivity's configuration made absolute; empty without a file.
 
     Raises UnusablePeopleError.
     """
@@ -60,6 +60,6 @@ def people_health(path: Path) -> Fact:
 
 
 def _where(error: tomllib.TOMLDecodeError) -> str:
-    """The end of the error's text, `(at line 3, column 5)`; what stands before it may quote the line."""
+    """The end of the error's text, `(at line 3, column 5)`; the rest may quote the line."""
     text = str(error)
     return text[text.rindex("(") + 1 :].rstrip(")") if "(" in text else "it can't be parsed"

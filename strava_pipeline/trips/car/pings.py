@@ -1,6 +1,6 @@
-"""The phones' side of the intake: pings into the log, each on disk before it is acknowledged, and the live state to look at.
+"""The phones' side of the intake: pings into the log, each on disk before it is acknowledged, and the live state.
 
-The path's token identifies who pings. What a ping means is the tracker's (live.py), after the answer.
+The path's token identifies the user. A ping's meaning is the tracker's (live.py), after the answer.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Pings:
         self._people, self._inbox, self._live, self._now, self._scripted = people, inbox, live, now, scripted
 
     def routes(self) -> list[Route]:
-        """A path of its own for each kind: a Shortcut or an automation knows no more than a URL."""
+        """A separate path for each kind, since a Shortcut or an automation knows no more than a URL."""
 
         def handler(kind: Kind) -> Callable[[Request], object]:
             async def receive(request: Request) -> Response:
@@ -49,7 +49,7 @@ class Pings:
         ]
 
     async def receive(self, request: Request, kind: Kind) -> Response:
-        """200 when it is on disk. Raises what `answer_or_refuse` turns into a refusal."""
+        """200 when it is on disk. Raises errors that `answer_or_refuse` turns into a refusal."""
         user_id = self._people.user_of(request.path_params["token"])
         if user_id is None:
             return refusal(request, 404, "no such path")
@@ -78,7 +78,7 @@ class Pings:
         return JSONResponse({"kept": True, "interval_s": self._live.interval_s(user_id)})
 
     async def status(self, request: Request) -> Response:
-        """What is made of the user's pings so far. Times are the phone's."""
+        """The present result of the user's pings. Times are the phone's."""
         user_id = self._people.user_of(request.path_params["token"])
         if user_id is None:
             return refusal(request, 404, "no such path")

@@ -1,4 +1,4 @@
-"""What starts runs of trips by car: a schedule, which looks every ten minutes whether there is anything to do."""
+"""The trigger of runs for trips by car: a schedule that looks every ten minutes for work."""
 
 import dagster as dg
 
@@ -34,5 +34,5 @@ def schedules(settings: Settings, status: dg.DefaultScheduleStatus) -> list[dg.S
 
 
 def sensors(settings: Settings, status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
-    """None: the schedule sees whatever comes."""
+    """None: the schedule sees everything that comes."""
     return []

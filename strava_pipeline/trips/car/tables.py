@@ -1,6 +1,6 @@
-"""The tables of trips by car: the replay of pings and of what cars answered, with the column names of the tracker's trip record.
+"""The tables of trips by car: the replay of pings and of cars' answers, with the column names of the tracker's trip record.
 
-A position is two columns. Positions are in the warehouse because they are the user's own pings, as tracks are.
+A position is two columns. Positions are in the warehouse because they are the user's own pings, like tracks.
 """
 
 from strava_pipeline.core.tables.activities import SOURCE

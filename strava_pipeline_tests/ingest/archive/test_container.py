@@ -247,8 +247,7 @@ def test_an_import_that_unpacks_beyond_limits_is_refused_midway(tmp_path: Path, 
         with pytest.raises(SourceError) as caught:
             container.entries[10].read()
     assert str(caught.value) == (
-        f"{path.name} unpacks to more than 11 MB, so nothing of it was imported. If it is yours and must be that large, raise "
-        "STRAVA_IMPORT_LIMIT_MB, or import it in parts."
+        f"{path.name} unpacks to more than 11 MB, so nothing of it was imported. If it is yours, import it in parts."
     )
     assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})
 
@@ -258,7 +257,7 @@ def test_files_too_large_to_be_read_count_piece_by_piece(tmp_path: Path) -> None
     with open_container(path, TOTAL) as container:
         pieces = container.oversized[0].pieces()
         assert sum(len(piece) for piece in islice(pieces, 10)) == 10 * MB
-        with pytest.raises(SourceError, match="STRAVA_IMPORT_LIMIT_MB"):
+        with pytest.raises(SourceError, match="more than 11 MB"):
             next(pieces)
 
 
@@ -320,10 +319,7 @@ def test_a_file_of_more_than_is_read_is_told_and_can_be_kept_piece_by_piece(tmp_
         assert read(path, LIMITS) == (rest, {"big.fit": Problem.TOO_LARGE})
         assert read(path, ImportLimits(file_bytes=len(big))) == (rest | {"big.fit": big}, {})
         with open_container(path, LIMITS) as container:
-            assert str(container.faults[0]) == (
-                "big.fit: 6 MB unpacked; files of more than 6 MB are not read. To read it, raise "
-                "STRAVA_IMPORT_FILE_LIMIT_MB, import it again and run `strava-pipeline rebuild`"
-            )
+            assert str(container.faults[0]) == "big.fit: 6 MB unpacked; files of more than 6 MB are not read"
             (oversized,) = container.oversized
             pieces = [len(piece) for piece in oversized.pieces()]
             assert (sum(pieces), oversized.size, max(pieces)) == (len(big), len(big), MB)

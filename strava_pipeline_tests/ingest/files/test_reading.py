@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strava_pipeline.core import limits
 from strava_pipeline.core.files.recording import Clock, ClockBy, Flag, Format
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files import points, reading
@@ -90,10 +89,7 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked_whole() -> Non
         read = read_file(packed, "tour.gpx.gz", RECEIVED, limits)
         assert (read.kind == "activity", read.limited == {}) == (is_read, is_read)
     assert read.limited == {"file_bytes": 1_000_000}
-    assert read.problem == (
-        "It is larger than 1 MB unpacked; it was not read. To read it, raise STRAVA_IMPORT_FILE_LIMIT_MB and run "
-        "`strava-pipeline rebuild`."
-    )
+    assert read.problem == "It is larger than 1 MB unpacked; it was not read."
 
 
 def test_a_gzip_file_of_more_members_than_any_program_writes_ends() -> None:
@@ -154,8 +150,7 @@ def test_too_many_points_stop(content: Callable[[int], bytes], per_frame: int, m
     read = [read_file(content(many), "", RECEIVED, limits) for many in (500, 501, 2_000)]
     assert [each.limited for each in read] == [{}, {"points": 500}, {"points": 500}]
     assert {each.problem for each in read[1:]} == {
-        "It holds more than 500 points or 5,000,000 messages; what stands before is kept. To read all of it, raise "
-        "STRAVA_IMPORT_POINTS_LIMIT and run `strava-pipeline rebuild`."
+        "It holds more than 500 points or 5,000,000 messages; what stands before is kept."
     }
 
 
@@ -167,14 +162,10 @@ def test_the_points_before_the_limit_are_kept() -> None:
         assert (whole.track.height, Flag.OVER_LIMIT in whole.flags) == (60, False)
 
 
-def test_messages_of_a_fit_file_beyond_the_limit_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ImportLimits(points=1).messages == 5_000_000  # a strap's beats, without a single point
-    assert ImportLimits(points=10_000_000).messages == 25_000_000
-    monkeypatch.setattr(limits, "_FEWEST_MESSAGES", 30)
-    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=1))).recordings
+def test_messages_of_a_fit_file_beyond_the_limit_are_not_read() -> None:
+    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=1, messages=30))).recordings
     assert (one.track.height, read.limited) == (1, {"points": 1})
-    monkeypatch.setattr(limits, "_MESSAGES_PER_POINT", 0.5)
-    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=60))).recordings
+    (one,) = (read := read_file(FIT, "", RECEIVED, ImportLimits(points=60, messages=30))).recordings
     assert (one.track.height, read.limited) == (29, {"points": 60})  # the first message says what the file is
 
 

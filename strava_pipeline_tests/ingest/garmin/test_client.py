@@ -38,7 +38,7 @@ def garmin() -> Iterator[GarminSubject]:
 
 @pytest.fixture
 def settings(garmin: GarminSubject, tmp_path: Path) -> Settings:
-    found = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", garmin_interval=0, **garmin.settings)
+    found = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", pauses=0, **garmin.settings)
     garmin.log_in(found)
     return found
 
@@ -209,7 +209,7 @@ def test_calls_of_all_runs_keep_the_interval_and_look_like_the_app_s(
         now[0] += timedelta(seconds=seconds)
 
     monkeypatch.setattr(Wire, "send", watched)
-    slow = settings.model_copy(update={"garmin_interval": 1.0})
+    slow = settings.model_copy(update={"pauses": 1.0})
     clients = [
         connect(slow, ServerClock(lambda: now[0], lambda: 0.0, sleep), lambda why, seconds: None) for _ in range(2)
     ]

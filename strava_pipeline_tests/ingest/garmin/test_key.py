@@ -48,7 +48,7 @@ def garmin() -> Iterator[GarminSubject]:
 
 @pytest.fixture
 def settings(garmin: GarminSubject, tmp_path: Path) -> Settings:
-    found = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", garmin_interval=0, **garmin.settings)
+    found = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", pauses=0, **garmin.settings)
     save_key(found, garmin.secret, None)
     return found
 
@@ -407,7 +407,7 @@ class TestBoth:
 
 def test_the_unofficial_login_alone_is_as_before(tmp_path: Path) -> None:
     with running() as garmin:
-        settings = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", garmin_interval=0, **garmin.settings)
+        settings = Settings(_env_file=None, secrets_dir=tmp_path / "secrets", pauses=0, **garmin.settings)
         garmin.log_in(settings)
         assert isinstance(Runs(garmin, settings).connect_any(), GarminClient)
 

@@ -36,7 +36,7 @@ class World:
     def __init__(self, garmin: GarminSubject, folder: Path) -> None:
         garmin.garmin.life = LIFE
         self.garmin, self.skew = garmin, timedelta(0)
-        self.settings = Settings(_env_file=None, secrets_dir=folder / "secrets", garmin_interval=0, **garmin.settings)
+        self.settings = Settings(_env_file=None, secrets_dir=folder / "secrets", pauses=0, **garmin.settings)
         self.path = self.settings.secrets_dir / "garmin_tokens.json"
         self.write({**garmin.garmin.log_in(), "account": "5"})
 

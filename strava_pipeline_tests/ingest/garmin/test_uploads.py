@@ -36,7 +36,7 @@ def garmin() -> Iterator[GarminSubject]:
 @pytest.fixture
 def connect(garmin: GarminSubject, tmp_path: Path) -> Connect:
     secrets: dict[str, Any] = {"secrets_dir": tmp_path / "secrets"}
-    settings = Settings(_env_file=None, garmin_interval=0, **secrets, **garmin.settings)
+    settings = Settings(_env_file=None, pauses=0, **secrets, **garmin.settings)
     garmin.log_in(settings)
 
     def connected() -> GarminWriter:

@@ -64,7 +64,7 @@ def connect(garmin: GarminSubject, tmp_path: Path) -> Connect:
     def connected(interval: float = 0) -> GarminWriter:
         clock = ServerClock(garmin.clock.now, garmin.clock.epoch, garmin.clock.advance)
         secrets: dict[str, Any] = {"secrets_dir": tmp_path / "secrets"}
-        settings = Settings(_env_file=None, garmin_interval=interval, **secrets, **garmin.settings)
+        settings = Settings(_env_file=None, pauses=interval, **secrets, **garmin.settings)
         if not (tmp_path / "secrets").exists():
             garmin.log_in(settings)
         return connect_writer(settings, clock, lambda why, seconds: None)
@@ -325,7 +325,7 @@ def test_an_activity_gone_is_gone_and_gear_is_listed_once(garmin: GarminSubject,
 def world(garmin: GarminSubject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: garmin.clock.advance(max(seconds, 0.0)))
     folders: dict[str, Any] = {name: tmp_path / name for name in ("data_dir", "logs_dir", "secrets_dir")}
-    settings = Settings(_env_file=None, **folders, garmin_interval=0, first_year=2024, **garmin.settings)
+    settings = Settings(_env_file=None, **folders, pauses=0, first_year=2024, **garmin.settings)
     garmin.log_in(settings)
     return World(garmin, settings)
 

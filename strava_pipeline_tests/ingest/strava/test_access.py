@@ -25,8 +25,7 @@ from strava_pipeline.ingest.strava.access import (
     revoked_at,
     withdraw_access,
 )
-from strava_pipeline.ingest.strava.oauth import OAuth, make_oauth
-from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.ingest.strava.oauth import OAuth, StoredToken, make_oauth
 from strava_pipeline_tests.ingest.world import World
 
 AT = datetime(2026, 3, 9, 23, 30, 1, 5, tzinfo=UTC)

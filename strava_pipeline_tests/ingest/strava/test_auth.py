@@ -17,8 +17,7 @@ from typer.testing import CliRunner, Result
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.consent import RedirectListener, read_consent
-from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
-from strava_pipeline.ingest.strava.token_store import WRITES
+from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES, authorize_url
 from strava_pipeline.verbs import auth as verb
 from strava_pipeline_tests.ingest.strava.test_client import closed_port
 from strava_pipeline_tests.ingest.world import SECRET, World

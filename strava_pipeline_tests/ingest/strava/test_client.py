@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.client import StravaClient
-from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.ingest.strava.oauth import StoredToken
 from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.raw_answers import raw_answer

@@ -13,7 +13,7 @@ from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import ledger as ledger_module
 from strava_pipeline.ingest.ledger import CEILINGS, Counter, Ledger, LedgerFile
-from strava_pipeline.ingest.strava.budget import ledger_path, make_budget
+from strava_pipeline.ingest.strava.access import ledger_path, make_budget
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE

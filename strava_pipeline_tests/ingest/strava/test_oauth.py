@@ -18,8 +18,14 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
-from strava_pipeline.ingest.strava.oauth import SCOPES, access_tokens, authorize_url, make_oauth, missing_scopes
-from strava_pipeline.ingest.strava.token_store import StoredToken
+from strava_pipeline.ingest.strava.oauth import (
+    SCOPES,
+    StoredToken,
+    access_tokens,
+    authorize_url,
+    make_oauth,
+    missing_scopes,
+)
 from strava_pipeline_tests.ingest.world import World
 
 SAMPLES = {  # samples/strava/http/oauth and /client, and facts/strava_api.md

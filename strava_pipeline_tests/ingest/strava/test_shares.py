@@ -11,7 +11,7 @@ from strava_pipeline.core.errors import BudgetExhaustedError, Ceiling
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import CallShare, RateBudget
 from strava_pipeline.ingest.ledger import MOST_SHARERS, LedgerFile
-from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.access import make_budget
 from strava_pipeline_tests.ingest.fakes import START, Time
 from strava_pipeline_tests.ingest.strava.club import HOUR, MINUTE, Club
 

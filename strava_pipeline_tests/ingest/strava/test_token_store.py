@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.core.errors import MissingSettingsError, NeedsLoginError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.login_file import LoginFile
-from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
+from strava_pipeline.ingest.strava.oauth import StoredToken, token_store
 
 ANSWER = {  # the shape of samples/strava/http/oauth/token_authorization_code.json
     "token_type": "Bearer",

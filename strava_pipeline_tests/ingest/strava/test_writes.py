@@ -23,8 +23,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline.ingest.strava.oauth import SCOPES
-from strava_pipeline.ingest.strava.token_store import WRITES, StoredToken
+from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES, StoredToken
 from strava_pipeline.ingest.strava.writes import PAUSES, StravaWriter, connect_writer
 from strava_pipeline.ingest.writer import Reading, Request, UnsupportedChangeError
 from strava_pipeline_tests.ingest.world import World

@@ -37,7 +37,7 @@ class WahooSubject(EmulatedSubject):
             "wahoo_url": url,
             "wahoo_client_id": wahoo.consents.client_id,
             "wahoo_client_secret": SecretStr(wahoo.consents.client_secret),
-            "wahoo_interval": 0,
+            "pauses": 0,
         }
 
     def log_in(self, settings: Settings) -> None:

@@ -120,8 +120,8 @@ def test_a_lost_answer_costs_no_login_for_the_pair_before_still_lives(world: Wor
     [
         ({"kind": "status", "status": 503, "times": 3}, LoginServiceError, "The login is kept"),
         ({"kind": "status", "status": 429, "times": 3}, LoginServiceError, "The login is kept"),
-        ({"kind": "status", "status": 302}, PipelineError, "WAHOO_URL is wrong"),
-        ({"kind": "status", "status": 404}, PipelineError, "check WAHOO_URL"),
+        ({"kind": "status", "status": 302}, PipelineError, "Wahoo's address is wrong"),
+        ({"kind": "status", "status": 404}, PipelineError, "answered 404; "),
         ({"kind": "body", "body": {"access_token": ""}, "times": 3}, LoginServiceError, "without a token"),
     ],
 )

@@ -16,7 +16,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.budget import RateBudget
 from strava_pipeline.ingest.ledger import LedgerFile
-from strava_pipeline.ingest.strava.budget import make_budget
+from strava_pipeline.ingest.strava.access import make_budget
 from strava_pipeline.orchestrate.home import CONFIG as CONFIGURATION
 from strava_pipeline.orchestrate.house.build import AthleteRunConfig, _work, house_defs
 from strava_pipeline.orchestrate.house.going_on import REST

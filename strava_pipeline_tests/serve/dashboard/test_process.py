@@ -202,7 +202,7 @@ def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_s
     port = free_port()
     with (
         sentry() as (dsn, sent),
-        started(tmp_path, DASHBOARD_ADDRESS=f"127.0.0.1:{port}", SENTRY_DSN=dsn, SENTRY_SAMPLE_RATE="1") as (
+        started(tmp_path, DASHBOARD_ADDRESS=f"127.0.0.1:{port}", SENTRY_DSN=dsn, SEAM_SENTRY_SAMPLE_RATE="1") as (
             process,
             address,
             terminal,

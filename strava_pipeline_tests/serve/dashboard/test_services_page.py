@@ -12,15 +12,14 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.failed_calls import counting
-from strava_pipeline.ingest.strava.access import note_revocation
-from strava_pipeline.ingest.strava.budget import make_budget
-from strava_pipeline.ingest.strava.token_store import StoredToken, token_store
+from strava_pipeline.ingest.strava.access import make_budget, note_revocation
+from strava_pipeline.ingest.strava.oauth import StoredToken, token_store
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import BackfillWanted, Request, open_requests
-from strava_pipeline.operations.budgeted_source import BudgetedSource
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
+from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import served

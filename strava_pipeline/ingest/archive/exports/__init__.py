@@ -1,6 +1,7 @@
-"""Lists of activities in other services' exports: which service wrote one, and how its rows read. Pure.
+"""Lists of activities in other services' exports: recognising the service, and reading the rows. Pure.
 
-A module for each service; nothing outside names one. Ids of services that this program can ask become links in the rows.
+A module for each service; nothing outside names one. Ids of services that this program can ask become links in the
+rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,10 +21,10 @@ _JSONS = (
 
 
 def csv_reader(titles: Sequence[str]) -> Callable[[bytes], ServiceRows] | None:
-    """What reads a CSV with these titles; None where no service that is known here writes it."""
+    """A reader of a CSV with these titles, or None if no known service writes it."""
     return next((read for is_its, read in _CSVS if is_its(titles)), None)
 
 
 def json_reader(value: Any) -> Callable[[Any], ServiceRows] | None:
-    """What reads a list in JSON; None where no service that is known here writes it."""
+    """A reader of a list in JSON, or None if no known service writes it."""
     return next((read for is_its, read in _JSONS if is_its(value)), None)

@@ -1,8 +1,8 @@
-"""Apple Health's export: the workouts of export.xml, as ingest/archive/apple_health.py takes them out of it. Pure.
+"""Apple Health's export: the workouts of export.xml, as extracted by ingest/archive/apple_health.py. Pure.
 
-All times of an export have the offset of the telephone on that day, wherever the workout was: they say the instant, and the
-athlete's clock only where the workout names its zone. What a workout says of its start, times and distance counts before its
-routes, which have gaps; several routes of a workout are parts of one track.
+All times of an export have the telephone's offset on that day, wherever the workout was: they give the instant, and the
+athlete's clock only if the workout names its zone. A workout's own start, times and distance count before its routes,
+which have gaps; several routes of a workout are parts of one track.
 """
 
 from collections.abc import Callable, Mapping
@@ -80,12 +80,12 @@ _MEANS = {  # quantity: names of its mean and its highest value
 
 
 def is_apple_health(value: Any) -> bool:
-    """Whether a JSON value is the workouts of an export."""
+    """Whether a JSON value contains the workouts of an export."""
     return isinstance(value, dict) and isinstance(value.get(KEY), list)
 
 
 def read_apple_health(value: Any) -> ServiceRows:
-    """The workouts in their order. Nothing that they hold raises."""
+    """The workouts in their order. Never raises, whatever they contain."""
     rows = [row for item in value[KEY] if isinstance(item, dict) and (row := _row(item)) is not None]
     faults = [str(each) for each in value.get("faults") or ()]
     if undated := len(value[KEY]) - len(rows):
@@ -127,7 +127,7 @@ def _row(item: Mapping[str, Any]) -> ServiceRow | None:
 
 
 def _sums(about: Mapping[str, Any], statistics: Any) -> dict[str, Any]:
-    """Distance, energy and means: of the workout itself in exports of older telephones, of its statistics in newer ones."""
+    """Distance, energy and means: from the workout itself in exports of older telephones, from its statistics in newer ones."""
     found: dict[str, Any] = {
         "distance": _number(about.get("totalDistance"), about.get("totalDistanceUnit"), _UNITS),
         "calories": _number(about.get("totalEnergyBurned"), about.get("totalEnergyBurnedUnit"), _UNITS),

@@ -44,7 +44,7 @@ def is_garmin(value: Any) -> bool:
 
 
 def read_garmin(value: Any) -> ServiceRows:
-    """The activities of the list, in their order. Nothing that it holds raises."""
+    """The activities of the list, in their order. Never raises, whatever it contains."""
     items = value if isinstance(value, list) else [value]
     listed = [item for each in items if isinstance(each, dict) for item in each.get(_KEY) or ()]
     rows: list[ServiceRow] = []
@@ -76,7 +76,7 @@ def _row(item: Mapping[str, Any]) -> ServiceRow:
 
 
 def _of_api(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What an activity of the export says, by the names and in the units of Garmin's API."""
+    """An activity of the export by the names and in the units of Garmin's API."""
     found = {name: item[name] for name in _SAME if item.get(name) is not None}
     for name, (theirs, unit) in _NUMBERS.items():
         if (number := finite_number(item.get(name))) is not None:

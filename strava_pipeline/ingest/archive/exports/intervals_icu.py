@@ -1,7 +1,8 @@
 """intervals.icu's list of activities, activities.csv: UTF-8 with a BOM, columns by the names of its API. Pure.
 
-The cells become values of JSON, and the provider's own reading does the rest: so a row says what the API would say, and its link
-is the API's id. Body data (weight, resting heart rate, thresholds) is left out, as there. Checked on a real file of 86 columns.
+The cells become values of JSON, and the provider's own reader does the rest: so a row gives the same as the API, and
+its link is the API's id. Body data (weight, resting heart rate, thresholds) is left out, as there. Checked on a real
+file of 86 columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ _MARKS = {"id", "start_date_local", "type", "icu_training_load"}
 _TEXTS = frozenset({"id", "name", "type", "sub_type", "external_id", "description", "timezone", "file_type", "gear"})
 _RENAMED = {"icu_normalized_watts": "icu_weighted_avg_watts"}  # to the API's name
 _BODY = ("hr_z", "hr_max", "p_max", "threshold_pace", "icu_ftp", "icu_w_prime", "icu_pm_", "icu_resting_hr", "lthr")
-"""How the columns begin that say something of the athlete's body, not of the activity; seconds in zones are no such columns."""
+"""Prefixes of columns about the athlete's body, not the activity; columns of seconds in zones don't count."""
 
 
 def is_intervals(titles: Sequence[str]) -> bool:
@@ -29,7 +30,7 @@ def is_intervals(titles: Sequence[str]) -> bool:
 
 
 def read_intervals(body: bytes) -> ServiceRows:
-    """The rows in their order. Nothing that the file holds raises; stubs of Strava's activities are no rows."""
+    """The rows in their order, without stubs of Strava's activities. Never raises, whatever the file contains."""
     records = csv_records(body)
     titles = [_RENAMED.get(title, title) for title in records[0]] if records else []
     rows: list[ServiceRow] = []
@@ -71,7 +72,7 @@ def _row(row: ProviderRow, item: Mapping[str, Any], links: Mapping[str, str]) ->
 
 
 def _value(title: str, text: str, decimal: str | None) -> Any:
-    """A cell as the API would give it: text, a number, true or false. None: an empty one, or one about the athlete's body."""
+    """A cell as the API would give it: text, a number, true or false; None if it is empty or about the athlete's body."""
     if not text.strip() or (title.startswith(_BODY) and not title.endswith("_secs")):
         return None
     if title in _TEXTS:

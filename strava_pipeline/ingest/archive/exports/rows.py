@@ -1,8 +1,8 @@
-"""An activity as a row of another service's own export says it, in Strava's shape, and one with its file. Pure.
+"""An activity as a row of another service's own export, in Strava's shape, alone and combined with its file. Pure.
 
-What an athlete wrote there (name, sport, description) counts before the words of the file; what the device measured counts
-before the numbers of the row, which are rounded copies of it, unless the row is what the device measured. How each
-service's rows read is the modules' beside this one.
+The athlete's words there (name, sport, description) count before the words of the file; the device's measurements count
+before the numbers of the row, which are rounded copies, unless the row holds the device's measurements. How each
+service's rows read is up to the modules in this folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class ServiceRow:
         elapsed_s: how long it took, in seconds.
         is_measured: whether start, times and distance are the device's own: they count before those of the points.
         is_part: whether it is a part of a longer activity, such as the run of a triathlon, which another row is.
-        links: its ids at services that this program can ask, by the service's name.
+        links: its ids at services that this program can ask, by service.
     """
 
     source_id: str
@@ -54,7 +54,7 @@ class ServiceRow:
 
     @property
     def sport(self) -> str | None:
-        """Strava's sport; the word of the service where Strava has none."""
+        """Strava's sport, or the service's word if Strava has none."""
         return self.fields.get("sport_type") or self.fields.get("sport")
 
     def with_links(self, fields: Json) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class ServiceRow:
         return {**fields, **({"links": dict(self.links)} if self.links else {})}
 
     def over(self, recorded: Json) -> dict[str, Any]:
-        """The activity of a recording, with what the row knows better and what the recording lacks."""
+        """The activity of a recording, with better values from the row, and values that the recording lacks."""
         written = {name: self.fields[name] for name in _WRITTEN if self.fields.get(name) is not None}
         left_out = {NOT_COUNTED} if self.is_part else set()  # its recordings are the parts, so these count
         missing = {
@@ -75,7 +75,9 @@ class ServiceRow:
         return self.with_links(whole)
 
     def _measured(self, recorded: Json) -> dict[str, Any]:
-        """What of the row counts before the recording; the clock of the start is by the recording's place if the row has none."""
+        """The row's values that count before the recording's; without a clock in the row, the start's clock is by the
+        recording's place.
+        """
         if not self.is_measured:
             return {}
         found = {name: self.fields[name] for name in _MEASURED if name in self.fields}
@@ -91,7 +93,7 @@ class ServiceRows:
 
     Args:
         rows: in their order.
-        faults: what could not be read, as sentences without a value.
+        faults: as sentences without a value.
         by_start: whether recordings are found by the second of their start, and not by a name in the row.
     """
 

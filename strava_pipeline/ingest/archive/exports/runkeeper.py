@@ -1,8 +1,9 @@
 """Runkeeper's export: the rows of cardioActivities.csv. Pure.
 
-Dates are the athlete's clock without a zone, so only the recording that a row names says the instant. Units stand in the titles
-of the columns. A cell that can't be read, or that no column of ours holds, is kept under its title. Exports of 2016
-and before have no column of ids: a row's id then is its date and its duration, which no edit of a note and no other unit changes.
+Dates are the athlete's clock without a zone, so the instant is known only from a recording that a row names. Units
+stand in the titles of the columns. An unreadable cell, or one without a column of ours, is kept under its title.
+Exports of 2016 and before have no column of ids: a row's id then is its date and its duration, which neither an edited
+note nor other units change.
 """
 
 from collections import Counter
@@ -53,7 +54,7 @@ def is_runkeeper(titles: Iterable[str]) -> bool:
 
 
 def read_runkeeper(body: bytes) -> ServiceRows:
-    """The rows of cardioActivities.csv in their order. Nothing that it holds raises."""
+    """The rows of cardioActivities.csv in their order. Never raises, whatever it contains."""
     records = csv_records(body)
     titles = [title.strip() for title in records[0]] if records else []
     rows, undated, seen = [], 0, Counter[str]()
@@ -91,14 +92,14 @@ def _row(cells: Mapping[str, str], seen: Counter[str], decimal: str | None) -> S
 
 
 def _content_key(cells: Mapping[str, str], seen: Counter[str]) -> str:
-    """What stands for the id of a row without one, a number behind it from the second equal one on."""
+    """A substitute id for a row without one; repetitions get a number from the second on."""
     key = "|".join([cells["date"], cells.get("duration", "")] if "date" in cells else cells.values())
     seen[key] += 1
     return key if seen[key] == 1 else f"{key}|{seen[key]}"
 
 
 def _take(left: dict[str, str], title: str, read: Callable[[str], Any]) -> Any:
-    """The value of a cell, which is then taken out; one that can't be read stays."""
+    """The value of a cell, which is then removed; an unreadable one stays."""
     value = read(left[title]) if title in left else None
     if value is not None:
         del left[title]

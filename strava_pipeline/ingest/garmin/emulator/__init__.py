@@ -1,1 +1,1 @@
-"""Garmin Connect on this machine: its pages, its errors, and an athlete as it knows them."""
+"""Garmin Connect on this machine: its pages, its errors, and an athlete's data there."""

@@ -1,8 +1,8 @@
-"""Garmin Connect, filled with what it would know of an athlete whose activities Strava has: for the demo and tests.
+"""Garmin Connect, filled with the data that it would have of Strava's athlete: for the demo and tests.
 
-Strava's external_id has the number of what Garmin sent there. What came from Zwift, or was recorded by a second watch, has
-another number: its start is some seconds apart, and distance, climb and moving time differ. Names are Garmin's defaults where
-nobody renamed the activity there. Some activities never reached one of the two.
+Strava's external_id has the number of an activity that Garmin sent there. One from Zwift, or recorded by a second
+watch, has another number: its start is some seconds apart, and distance, climb and moving time differ. Names are
+Garmin's defaults unless somebody renamed the activity there. Some activities never reached one of the two.
 """
 
 import json
@@ -18,7 +18,7 @@ from strava_pipeline.ingest.garmin.emulator.app import application
 from strava_pipeline.ingest.garmin.emulator.entries import PRIVACY, entry
 from strava_pipeline.ingest.garmin.emulator.service import Garmin
 
-FIRST_ID = 21_000_000_000  # of what Garmin did not send to Strava
+FIRST_ID = 21_000_000_000  # for activities that Garmin did not send to Strava
 ON_SECOND_WATCH, ABSENT_AT_STRAVA, RENAMED = 0.4, 0.06, 0.3  # shares of the activities
 _PUSHED = re.compile(r"garmin_push_(\d+)")
 _TYPES = {
@@ -41,7 +41,7 @@ _ALONE = (("yoga", "Yoga", 0.0), ("driving_general", "Driving", 12_000.0), ("wal
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there: a key, and the unofficial login for gear and changes."""
+    """The service, and the settings for using it: a key, and the unofficial login for gear and changes."""
     state, pairs, alone = Garmin.starting(athlete.now, athlete.speed), dict[str, int](), 0
     uuids = {key: blake2b(f"{athlete.seed}:{key}".encode(), digest_size=16).hexdigest() for key in athlete.gear_names}
     state.gear = [_piece(uuids[key], key, name) for key, name in athlete.gear_names.items()]
@@ -69,7 +69,7 @@ def fill(athlete: Athlete) -> Service:
         "GARMIN_API_URL": "{url}",
         "GARMIN_AUTH_URL": "{url}",
         "GARMIN_TOKENS_FILE": str(tokens),
-        "GARMIN_INTERVAL": "0",
+        "SEAM_PAUSES": "0",
     }
     return Service(application(state), settings, pairs, alone)
 
@@ -105,14 +105,14 @@ def _same(key: int, activity: Json, manufacturer: str, is_pushed: bool, rng: Ran
 
 
 def _alone(key: int, activity: Json, rng: Random) -> Json:
-    """An activity a day and some hours before one of Strava's, which Strava has not."""
+    """An activity a day and some hours before one of Strava's, unknown to Strava."""
     kind, name, distance = rng.choice(_ALONE)
     start = began(activity) - timedelta(hours=31, minutes=rng.randrange(60))
     return entry(key, name, kind, start, seconds=1500.0, distance=distance or None)
 
 
 def _single(value: float) -> float:
-    """The number as Garmin's list has it: with the noise of 32 bits."""
+    """The number in Garmin's list: with the noise of 32 bits."""
     return float(struct.unpack("f", struct.pack("f", value))[0])
 
 

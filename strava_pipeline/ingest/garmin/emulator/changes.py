@@ -61,7 +61,7 @@ async def associate(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """POST: a file in a form. 202 with the address that says later what became of it; 409 for one that is here already."""
+    """POST: a file in a form. 202 with the address of its status; 409 for a file that is already here."""
     state, now = state_of(request), state_of(request).epoch
     given = read_upload(request.headers.get("content-type", ""), await request.body())
     if given is None or not given.name.lower().endswith((".fit", ".gpx", ".tcx")):
@@ -84,7 +84,7 @@ async def upload(request: Request) -> Response:
 
 
 async def upload_status(request: Request) -> Response:
-    """What became of a file: 202 until it is read, then 201 with its activity, or 200 with why there is none."""
+    """The status of a file: 202 until it is read, then 201 with its activity, or 200 with why there is none."""
     state = state_of(request)
     file = state.uploads.get(request.path_params["uuid"])
     if file is None:
@@ -98,7 +98,7 @@ async def upload_status(request: Request) -> Response:
 
 
 def _import_result(file: TakenFile, *, is_read: bool = False, is_known: bool = False) -> Json:
-    """What is said of a file: that it was taken, that it was read, or that it is here already."""
+    """The result for a file: accepted, read, or already here."""
     named = {"internalId": file.key, "externalId": None, "messages": None}
     why = {"code": 202, "content": "Duplicate Activity."} if is_known else {"code": 100, "content": "Invalid file."}
     failed = [{**named, "messages": [why]}] if is_known or (is_read and file.key is None) else []

@@ -1,6 +1,6 @@
-"""What the official API of the emulated Garmin Connect does in its own way. The rest is service.py's.
+"""The special behaviour of the official API of the emulated Garmin Connect. The rest is service.py's.
 
-The real one has a host of its own. Here the login decides: a call with the token of a key is a call to that host.
+The real one has its own host. Here the login decides: a call with the token of a key is a call to that host.
 """
 
 import re
@@ -18,13 +18,13 @@ ALLOWED = (
     re.compile(r"/download-service/files/activity/.+"),
     re.compile(r"/usersummary-service/v2/dailysummaries"),
 )
-MOST_ROWS, OWN_ROWS = 45, 99  # of a page: above the first it fails; the second is what no `limit` stands for
+MOST_ROWS, OWN_ROWS = 45, 99  # rows per page: above the first it fails; the second is the default `limit`
 BOOLEANS = {"manualActivity": "isManualActivity", "favorite": "isFavorite", "pr": "isPR", "parent": "isParent"}
 UNLISTED = ("deviceId", "timeZoneId", "userRoles")  # fields that only the app's API has
 
 
 def refusal_by_key(request: Request) -> Response | None:
-    """The answer to a call that the API does not take: off its list, for a file that is no zip, for too many rows."""
+    """The refusal of a call outside the API's list, for a file without a zip, or for too many rows."""
     path, accept = request.url.path, request.headers.get("accept", "*/*")
     if request.method != "GET" or not any(allowed.fullmatch(path) for allowed in ALLOWED):
         return answer({}, 404)
@@ -38,7 +38,7 @@ def refusal_by_key(request: Request) -> Response | None:
 
 
 def listed_by_key(entry: Json, account: int) -> Json:
-    """An entry of the list as this API has it: with its account, and with other names of booleans."""
+    """An entry of the list in this API's form: with its account, and with other names of booleans."""
     fields = {BOOLEANS.get(name, name): value for name, value in entry.items() if name not in UNLISTED}
     return {**fields, "ownerId": account, "comments": [{"displayName": "somebody else"}]}
 

@@ -1,8 +1,8 @@
-"""Garmin Connect on this machine: its list, details, files, gear and tokens, with its answers for what goes wrong. Changes are
-changes.py's, the official API's own ways personal.py's.
+"""Garmin Connect on this machine: its list, details, files, gear and tokens, with its error answers. Changes are
+changes.py's, the official API's special behaviour personal.py's.
 
-Whoever asks sees the activities of the account whose access token goes with the call. Tokens last for a day, and a refresh
-token works once. Garmin publishes no limit; this one lets `calls_an_hour` through.
+A caller sees the activities of the account of its access token. Tokens last for a day, and a refresh token works once.
+Garmin publishes no limit; this one allows `calls_an_hour`.
 """
 
 import base64
@@ -32,11 +32,11 @@ NOT_FOUND = {"message": "HTTP 404 Not Found", "error": "NotFoundException"}
 
 @dataclass
 class TakenFile:
-    """A file that was uploaded.
+    """An uploaded file.
 
     Args:
         taken, ready: when it came, and when it is read (epoch).
-        key: the activity that it becomes; None: it can't be read.
+        key: the activity that it becomes, or None if it can't be read.
         entry: that activity, until it is in the list.
     """
 
@@ -59,11 +59,11 @@ class Garmin(EmulatedService):
         files: the file of an activity, and its ending.
         gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
         linked: the ids of the gear of each activity.
-        uploads: the files that were taken, by their ids; each is read `reading_seconds` later, and then an activity.
+        uploads: the accepted files, by their ids; each is read `reading_seconds` later, and then becomes an activity.
         keys: the account of each key of the official API.
         key_tokens: in which form a key's token comes.
         calls_a_minute: how many calls with tokens of keys pass; `exchanges`: how many such tokens were given.
-        keeps_gear: whether the app's call, which names the gear of an activity, keeps what it does not name.
+        keeps_gear: whether the app's call, which names the gear of an activity, keeps gear that it does not name.
     """
 
     title, token_path = "Garmin Connect", TOKEN_PATH
@@ -94,11 +94,11 @@ class Garmin(EmulatedService):
     _issued: int = 0
 
     def is_counted(self, path: str) -> bool:
-        """Whether a call is none for a token."""
+        """Whether a call is counted: all but calls for a token."""
         return path not in (TOKEN_PATH, KEY_TOKEN_PATH)
 
     def refusal(self, request: Request) -> Response | None:
-        """The refusal of a token that is not active, of what the official API does not take, and of one call too many."""
+        """The refusal of an inactive token, of a request that the official API does not accept, or of one call too many."""
         if self.caller_of(request) is None:
             return answer({"message": "Token is not active", "error": "NotAuthorizedException"}, 401)
         if not self.is_by_key(request):
@@ -109,16 +109,16 @@ class Garmin(EmulatedService):
         return answer({}, 429, {"retry-after": str(self.minute.seconds_left(self.epoch))})
 
     def error_body(self, status: int) -> Json:
-        """What Garmin sends with an error."""
+        """Garmin's error body."""
         other = {"message": f"HTTP {status}", "error": "WebApplicationException"}
         return {403: NOT_OWNER, 404: NOT_FOUND}.get(status, other)
 
     def log_in(self, account: int | None = None) -> Json:
-        """The file of a new login, as garminconnect writes it."""
+        """The file of a new login, in garminconnect's form."""
         return {**self._issue(self.account if account is None else account), "di_client_id": CLIENT_ID}
 
     def refresh(self, token: str) -> Json | None:
-        """Other tokens for a refresh token that was not used before; None for any other one."""
+        """New tokens for an unused refresh token; None for any other one."""
         account = self._refresh.pop(token, None)
         if account is None:
             return None
@@ -139,7 +139,7 @@ class Garmin(EmulatedService):
         return key
 
     def exchange(self, key: str) -> str | None:
-        """An access token for a key; None: there is no such key."""
+        """An access token for a key, or None for an unknown key."""
         if key not in self.keys:
             return None
         self.exchanges += 1
@@ -148,20 +148,20 @@ class Garmin(EmulatedService):
         return token
 
     def accept(self, token: str, key: str) -> None:
-        """Accept an access token as one that came for a key."""
+        """Register an access token as one for a key."""
         self._of_keys[token] = key
         self._access[token] = (self.keys[key], self.epoch + self.life)
 
     def is_by_key(self, request: Request) -> bool:
-        """Whether the access token came for a key: then the call is one of the official API."""
+        """Whether the access token was issued for a key: then the call is one of the official API."""
         return bearer_of(request) in self._of_keys
 
     def withdraw(self) -> None:
-        """No access token is accepted any more."""
+        """Invalidate all access tokens."""
         self._access.clear()
 
     def caller_of(self, request: Request) -> int | None:
-        """Whose access token goes with the call; None: nobody's, or it expired."""
+        """The account of the call's access token, or None if it is unknown or expired."""
         token = bearer_of(request) or ""
         account, ends = self._access.get(token, (None, 0.0))
         is_deleted = token in self._of_keys and self._of_keys[token] not in self.keys
@@ -174,13 +174,13 @@ class Garmin(EmulatedService):
         return sorted(own, key=lambda entry: (str(entry["startTimeLocal"]), str(entry["activityId"])), reverse=True)
 
     def read_uploads(self) -> None:
-        """Have the activities of the files that are read by now."""
+        """Add the activities of the files that are read by now."""
         for file in self.uploads.values():
             if file.key is not None and file.entry is not None and file.ready <= self.epoch:
                 self.activities[file.key], file.entry = file.entry, None
 
     def pieces_of(self, key: int) -> list[Json]:
-        """The gear of an activity in the order of linking, as the older list shows it, whichever list the pieces are in."""
+        """The gear of an activity in the order of linking, in the older list's form, whichever list the pieces are in."""
         known = {undashed(piece["uuid"]): in_older_list(piece) for piece in self.new_gear}
         known |= {piece["uuid"]: piece for piece in self.gear}
         return [known[uuid] for uuid in self.linked.get(key, []) if uuid in known]
@@ -201,7 +201,7 @@ class Garmin(EmulatedService):
 
 
 async def token(request: Request) -> Response:
-    """POST: other tokens for a refresh token; the app's name goes as the user of a basic login, and in the form."""
+    """POST: new tokens for a refresh token; the app's name is the user of a basic login, and in the form."""
     form = dict(parse_qsl((await request.body()).decode()))
     state = state_of(request)
     basic = f"Basic {base64.b64encode(f'{CLIENT_ID}:'.encode()).decode()}"
@@ -238,7 +238,7 @@ async def listed(request: Request) -> Response:
 
 
 async def detail(request: Request) -> Response:
-    """An activity in the shape of details: a part of what Garmin says."""
+    """An activity in the shape of details: a part of Garmin's fields."""
     entry = own_entry(request)
     if entry is None:
         return answer(NOT_FOUND, 404)
@@ -278,7 +278,7 @@ async def download(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """What Garmin makes of an activity: here, its file, where that has the ending."""
+    """Garmin's conversion of an activity: here, its file, if that has the ending."""
     entry = own_entry(request)
     file = state_of(request).files.get(int(entry["activityId"])) if entry is not None else None
     if file is None or file[0] != request.path_params["ending"]:
@@ -309,13 +309,13 @@ def own_entry(request: Request) -> Json | None:
 
 
 def state_of(request: Request) -> Garmin:
-    """What the emulator knows."""
+    """The emulator's state."""
     state: Garmin = request.app.state.emulator
     return state
 
 
 def account_of(request: Request) -> int:
-    """Whose access token goes with the call."""
+    """The account of the call's access token."""
     state = state_of(request)
     return state.caller_of(request) or state.account
 

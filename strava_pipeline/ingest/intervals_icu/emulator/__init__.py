@@ -1,1 +1,1 @@
-"""An intervals.icu on this machine: its API with its real shapes and errors, and the made-up athlete as it knows them."""
+"""An intervals.icu on this machine: its API with its real shapes and errors, and the made-up athlete's data."""

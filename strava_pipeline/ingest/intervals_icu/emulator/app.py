@@ -1,6 +1,6 @@
 """The API of intervals.icu for one athlete: lists by local day, files, gear, its errors and its limit of calls.
 
-A stub in `activities` has the source STRAVA; everything that is asked of it answers 422.
+A stub in `activities` has the source STRAVA; every request for it is answered with 422.
 """
 
 from base64 import b64decode
@@ -20,7 +20,7 @@ from strava_pipeline.emulator.service import Headers, Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
 API = "/api/v1"
-MOST_EVENTS = 50  # of a delivery; how many there are really, nobody documents
+MOST_EVENTS = 50  # per delivery; the real number is undocumented
 USER = "API_KEY"  # literally: the password is the key
 WITHHELD = {"status": 422, "error": "Cannot read Strava activities via the API"}
 DENIED = {"status": 403, "error": "Access denied"}
@@ -36,7 +36,7 @@ class IntervalsIcu(base.EmulatedService):
         coached: ids of others who may be asked for with the key, and have nothing.
         activities: rows as listed, by id.
         files: the original of an activity, as uploaded, by its id.
-        derived: what is made of its streams, by its id.
+        derived: the file made of its streams, by its id.
         gear: the athlete's gear.
         newest_is_listed: whether the day `newest` is part of a listing, which nobody documents.
         gear_ending: what follows the address of gear.
@@ -64,21 +64,21 @@ class IntervalsIcu(base.EmulatedService):
     consents: Consents = field(default_factory=lambda: Consents("315", "intervals-client-secret"))
 
     def __post_init__(self) -> None:
-        # How long the pauses are, and how many, nobody documents; they grow.
+        # The number and length of the pauses are undocumented; they grow.
         deliveries = Deliveries(0, orders=Orders(attempts=6, timeout=10.0, pause=1.0, growth=2.0))
         self.subscriber = Subscriber(
             deliveries, lambda found: {"secret": self.webhook_secret, "events": found}, MOST_EVENTS
         )
 
     def put(self, row: Json) -> None:
-        """Have an activity, new or changed, with its events: it is uploaded or updated, and then analysed."""
+        """Add or change an activity, with its events: it is uploaded or updated, and then analysed."""
         kind = "ACTIVITY_UPDATED" if row["id"] in self.activities else "ACTIVITY_UPLOADED"
         self.activities[row["id"]] = row
         for each in (kind, "ACTIVITY_ANALYZED"):
             self.notify(each, activity=row)
 
     def delete(self, key: str) -> Json:
-        """Delete an activity; its event says hardly more than its id."""
+        """Delete an activity; its event says little more than its id."""
         row = self.activities.pop(key)
         rest = {"commute": False, "race": False, "file_sport_index": 0, "has_weather": False, "icu_lap_count": 0}
         self.notify(
@@ -93,7 +93,7 @@ class IntervalsIcu(base.EmulatedService):
         self.subscriber.notify({"athlete_id": self.athlete, "type": kind, "timestamp": at, **more})
 
     def add_stub(self, strava_id: str, local: str) -> None:
-        """Have an activity that came from Strava, and began at `local` on the athlete's clock."""
+        """Add an activity that came from Strava, and began at `local` on the athlete's clock."""
         self.activities[strava_id] = stub_of(strava_id, self.athlete, local)
 
     def error_body(self, status: int) -> Json:
@@ -129,7 +129,7 @@ class IntervalsIcu(base.EmulatedService):
         return answer({"token_type": "Bearer", "access_token": found[0], "scope": found[1], "athlete": athlete})
 
     async def listed(self, request: Request) -> Response:
-        """Activities between two local days or times, the newest first. No pages; `limit` cuts without a word."""
+        """Activities between two local days or times, the newest first. No pages; `limit` truncates silently."""
         if refusal := self._denied(request):
             return refusal
         query = request.query_params
@@ -157,7 +157,7 @@ class IntervalsIcu(base.EmulatedService):
         return datetime.combine(at, time.max) if is_day and self.newest_is_listed else at
 
     async def several(self, request: Request) -> Response:
-        """Activities by their ids; those that are missing are left out."""
+        """Activities by their ids, without missing ones."""
         if refusal := self._denied(request):
             return refusal
         rows = {row["id"]: row for row in self._rows(request)}
@@ -203,13 +203,13 @@ class IntervalsIcu(base.EmulatedService):
         return None if is_allowed else answer(DENIED, 403)
 
     def missing(self, request: Request) -> Response:
-        """What is said where there is nothing."""
+        """The answer for a missing item."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return answer({"timestamp": at, "status": 404, "error": "Not Found", "path": request.url.path}, 404)
 
 
 def _scope_to_write(call: Request) -> str | None:
-    """The scope that a login by OAuth needs for a call that changes something; None: the call only reads."""
+    """The scope that a login by OAuth needs for a change, or None if the call only reads."""
     if call.method == "GET":
         return None
     return "SETTINGS:WRITE" if call.url.path.endswith("/gear") else "ACTIVITY:WRITE"
@@ -235,7 +235,7 @@ def row_of(key: str, athlete: str, started: datetime, **fields: Any) -> Json:
 
 
 def stub_of(strava_id: str, athlete: str, local: str) -> Json:
-    """What is shown of an activity that came from Strava, and began at `local` on the athlete's clock."""
+    """The few fields shown for an activity that came from Strava, and began at `local` on the athlete's clock."""
     return {
         "id": strava_id,
         "icu_athlete_id": athlete,

@@ -1,8 +1,8 @@
-"""Intervals.icu, filled with what it would know of an athlete whose activities Strava has: for the demo and tests.
+"""intervals.icu, filled with the data that it would have of Strava's athlete: for the demo and tests.
 
-What came from Strava is a stub. The rest came from devices: the start is the same within two seconds, distances and moving times
-are computed again, and names are often the device's. Rides on a trainer may be there twice, by Zwift and by a watch. Some rows
-name the activity at Strava; those from Garmin Connect name it there.
+Activities from Strava are stubs. The rest came from devices: the start is the same within two seconds, distances and
+moving times are computed again, and names are often the device's. Rides on a trainer may be there twice, by Zwift and
+by a watch. Some rows name the activity at Strava; those from Garmin Connect name it there.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -20,7 +20,7 @@ _WORDS = {"Ride": "Cycling", "VirtualRide": "Indoor Cycling", "Run": "Running", 
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there."""
+    """The service, and the settings for using it."""
     state, pairs, alone = app.IntervalsIcu.starting(athlete.now, athlete.speed, key="emulator-key"), dict[str, int](), 0
     gear = {key: _gear(place, name, key) for place, (key, name) in enumerate(athlete.gear_names.items())}
     state.gear = [*gear.values()]
@@ -103,7 +103,7 @@ def _by_watch(row: Json, key: str, athlete: str, rng: Random) -> Json:
 
 
 def _on_another_day(row: Json, key: str, athlete: str, rng: Random) -> Json:
-    """An activity that never reached Strava, six hours to a day before, of another length."""
+    """An activity that never reached Strava, six hours to a day before, with another length."""
     start = _start_of(row) - timedelta(seconds=rng.randint(21_600, 86_400))
     factor = rng.uniform(0.4, 0.7)
     shorter = {name: round(row[name] * factor) for name in ("distance", "moving_time", "elapsed_time")}

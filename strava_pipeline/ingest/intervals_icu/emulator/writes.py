@@ -1,7 +1,7 @@
-"""What a client changes at intervals.icu: an activity's name, gear and the like, new gear, and uploads of files.
+"""Changes by a client at intervals.icu: an activity's name, gear and the like, new gear, and uploads of files.
 
-Each request is kept in the journal with its body. What is documented nowhere is a choice here: a name that is too long is refused
-as the service refuses that of a workout, gear that does not exist is refused, and gear without an id is none.
+Each request is kept in the journal with its body. Undocumented behaviour is a choice here: a name that is too long is
+refused as the service refuses that of a workout, unknown gear is refused, and gear without an id means no gear.
 """
 
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from strava_pipeline.ingest.intervals_icu.emulator.app import API, DENIED, WITHH
 
 EDITABLE = ("name", "description", "type", "sub_type", "commute", "trainer", "race")
 BY_HAND = ("elapsed_time", "moving_time", "distance")  # of an activity without a file
-TOO_LONG = {"status": 422, "error": "Name is too long"}  # forum.intervals.icu/t/609, of a workout's
+TOO_LONG = {"status": 422, "error": "Name is too long"}  # forum.intervals.icu/t/609, about a workout's name
 NO_GEAR = {"status": 422, "error": "Gear not found"}
 NO_FILE = {"status": 422, "error": "file is required"}
 UNREADABLE = {"status": 422, "error": "Unsupported file type"}
@@ -41,7 +41,7 @@ class _Writes:
         self._service = service
 
     async def put_activity(self, request: Request) -> Response:
-        """Change the fields that are given; answers the whole activity."""
+        """Change the given fields; answers the whole activity."""
         sent, row = await sent_json(request), self._service.activities.get(request.path_params["key"])
         if row is None:
             return self._service.written(request, sent, self._service.missing(request))
@@ -56,7 +56,7 @@ class _Writes:
         return self._answered(request, sent, row | changed)
 
     def _fault(self, sent: Json, row: Json) -> Json | None:
-        """Why an activity can't be changed so."""
+        """Why an activity can't be changed in this way."""
         longest, gear = self._service.longest_name, sent.get("gear") or {}
         if row.get("source") == "STRAVA":
             return WITHHELD

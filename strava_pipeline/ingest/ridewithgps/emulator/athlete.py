@@ -1,7 +1,8 @@
-"""Ride with GPS, filled with what it would know of an athlete whose activities Strava has: for the demo and tests.
+"""Ride with GPS, filled with the data that it would have of Strava's athlete: for the demo and tests.
 
-The same recording arrives at both: the start is the same second, distances are rounded to metres, climb and moving time are
-the service's own, most names are Strava's. Some activities never reached one of the two. Trips name no ids of Strava's.
+The same recording arrives at both: the start is the same second, distances are rounded to metres, climb and moving time
+are the service's own, most names are Strava's. Some activities never reached one of the two. Trips name no ids of
+Strava's.
 """
 
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ _VISIBILITY = {"everyone": "public", "followers_only": "friends_only", "only_me"
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there."""
+    """The service, and the settings for using it."""
     state, pairs, alone = RideWithGps.starting(athlete.now, athlete.speed), dict[str, int](), 0
     names = enumerate(athlete.gear_names.items())
     gear = {key: gear_item(FIRST_GEAR + place, name, "Acme", name) for place, (key, name) in names}
@@ -58,7 +59,7 @@ def fill(athlete: Athlete) -> Service:
         "RIDEWITHGPS_BASE_URL": "{url}",
         "RIDEWITHGPS_API_KEY": state.key,
         "RIDEWITHGPS_AUTH_TOKEN": state.token,
-        "RIDEWITHGPS_INTERVAL": "0",
+        "SEAM_PAUSES": "0",
         "RIDEWITHGPS_CLIENT_SECRET": state.client_secret,
     }
     return Service(application(state), settings, pairs, alone)
@@ -115,7 +116,7 @@ def _trip(trip_id: int, user_id: int, activity: Json, gear: Json | None, rng: Ra
 
 
 def _on_another_day(trip: Json, trip_id: int, rng: Random) -> Json:
-    """A ride that never reached Strava, six hours to a day before, of another length."""
+    """A ride that never reached Strava, six hours to a day before, with another length."""
     start = datetime.fromisoformat(trip["departed_at"]) - timedelta(seconds=rng.randint(21_600, 86_400))
     factor = rng.uniform(0.4, 0.7)
     longer = {name: round(trip[name] * factor) for name in ("distance", "duration", "moving_time")}

@@ -1,7 +1,7 @@
-"""A Ride with GPS on this machine: one account's trips and gear, and what happened to them, in memory.
+"""A Ride with GPS on this machine: one account's trips and gear, and their changes, in memory.
 
-Its answers have the shapes of the service's documentation (github.com/ridewithgps/developers, November 2025) and of recorded
-answers of its web site. The addresses are app.py's.
+Its answers have the shapes of the service's documentation (github.com/ridewithgps/developers, November 2025) and of
+recorded answers of its web site. The addresses are app.py's.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from strava_pipeline.emulator.deliveries import Deliveries, Orders, post
 from strava_pipeline.emulator.service import Json, answer
 from strava_pipeline.emulator.subscriber import Subscriber
 
-LEGACY_ROWS = 100  # of a page of the web site's list, at most
+LEGACY_ROWS = 100  # trips on a page of the web site's list, at most
 _DETAIL_ONLY = ("track_points", "gear", "photos")
-MOST_NOTIFICATIONS = 100  # of a delivery, by the documentation
-_NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # what the web site's list does not have
+MOST_NOTIFICATIONS = 100  # events in a delivery, by the documentation
+_NO_COLUMN = (*_DETAIL_ONLY, "activity_type", "device", "url")  # fields that the web site's list doesn't have
 
 
 @dataclass
@@ -32,7 +32,7 @@ class RideWithGps(EmulatedService):
 
     Args:
         least_rows, most_rows: of a page of trips.json.
-        events: what happened to items, as `sync.json` lists it.
+        events: the changes of items, as `sync.json` lists them.
         client_secret: of the API client, under which deliveries are signed; `subscriber`: where these go; `consents`: logins
             by OAuth.
         hidden: trips that exist and that this login may not see.
@@ -102,12 +102,12 @@ class RideWithGps(EmulatedService):
         return self.trips.pop(trip_id)
 
     def restore(self, trip: Json) -> None:
-        """Have back a trip that was deleted."""
+        """Restore a deleted trip."""
         self.trips[trip["id"]] = {**trip, "updated_at": self.stamp}
         self.record("created", trip["id"])
 
     def record(self, action: str, item_id: int, *, item_type: str = "trip", owner: int | None = None) -> None:
-        """Have an item in `sync.json`, and notify the callback of it."""
+        """Add an item to `sync.json`, and notify the callback of it."""
         event = {
             "item_type": item_type,
             "item_id": item_id,
@@ -123,7 +123,7 @@ class RideWithGps(EmulatedService):
         self.subscriber.notify({"user_id": self.user_id, **notification, **shown})
 
     def listed(self) -> list[Json]:
-        """The entries of trips.json: what was updated last comes first."""
+        """The entries of trips.json, the last updated first."""
         trips = [*self.trips.values()][::-1]
         trips.sort(key=lambda trip: datetime.fromisoformat(trip["updated_at"]), reverse=True)
         return [{name: value for name, value in trip.items() if name not in _DETAIL_ONLY} for trip in trips]
@@ -149,7 +149,7 @@ class RideWithGps(EmulatedService):
         return answer({"access_token": found[0], "token_type": "Bearer", "scope": "user", **created})
 
     async def page_user(self, request: Request) -> Response:
-        """Whose login it is."""
+        """The login's owner."""
         user = {"id": self.user_id, "name": "A Rider", "created_at": "2020-01-17T01:45:09Z"}
         return answer({"user": user | {"updated_at": "2020-01-17T01:45:09Z"}})
 
@@ -164,7 +164,7 @@ class RideWithGps(EmulatedService):
         return answer({"trips": found[(page - 1) * size : page * size], "meta": {"pagination": pagination}})
 
     async def page_sync(self, request: Request) -> Response:
-        """What happened to items since a time."""
+        """The changes of items since a time."""
         try:
             since = datetime.fromisoformat(request.query_params.get("since", ""))
         except ValueError:
@@ -187,7 +187,7 @@ class RideWithGps(EmulatedService):
         return answer({"error": "Not found"}, 404) if trip is None else answer({"trip": trip})
 
     async def page_legacy_user(self, request: Request) -> Response:
-        """The person, with gear, as the web site has it."""
+        """The person, with gear, in the web site's form."""
         private = {"email": "rider@example.invalid", "dob": "1980-02-03", "weight": 71.5, "auth_token": self.token}
         return answer({"user": {"id": self.user_id, "name": "A Rider", **private, "gear": self.gear}})
 
@@ -200,7 +200,7 @@ class RideWithGps(EmulatedService):
         return answer({"results": results, "results_count": len(found)})
 
     async def page_edit_trip(self, request: Request) -> Response:
-        """A change of a trip's name or gear by the web site's interface; gear None: the trip has none any more."""
+        """A change of a trip's name or gear by the web site's interface; gear None removes the gear."""
         body = await sent_json(request)
         found = self._found(request.path_params["name"].removesuffix(".json"))
         reply = answer({"error": "Not found"}, 404) if found is None else self._edited(found["id"], body)
@@ -295,7 +295,7 @@ def gear_of_detail(item: Json) -> Json:
 
 
 def legacy_entry(trip: Json) -> Json:
-    """A trip as the web site's list shows it: UTC, an offset beside it, ids of gear, other words for who may see it."""
+    """A trip as the web site's list shows it: UTC and an offset, ids of gear, other words for the visibility."""
     began = datetime.fromisoformat(trip["departed_at"])
     offset = began.utcoffset()
     return {
@@ -318,7 +318,7 @@ def _instant(trip: Json) -> float:
 
 
 def legacy_detail(trip: Json) -> Json:
-    """A trip as the web site shows it: what lists say at the top, `metrics` says here."""
+    """A trip in the web site's form: values that lists have at the top are in `metrics` here."""
     entry: dict[str, Any] = legacy_entry(trip)
     metrics = {
         **{what: {"avg": entry.pop(f"avg_{what}"), "max": entry.pop(f"max_{what}")} for what in ("hr", "cad", "watts")},

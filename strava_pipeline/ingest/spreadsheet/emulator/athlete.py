@@ -1,4 +1,4 @@
-"""The table that the athlete keeps, filled with what the made-up athlete has there."""
+"""The made-up athlete's own table, filled."""
 
 from collections import Counter
 from importlib.util import find_spec
@@ -9,7 +9,7 @@ from strava_pipeline.ingest.spreadsheet.emulator.owner import kept_by_owner
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there."""
+    """The service, and the settings for using it."""
     zones = Counter(str(activity["timezone"]).partition(" ")[2] for activity in athlete.activities)
     home = zones.most_common(1)[0][0] if zones else "UTC"
     kept = kept_by_owner(athlete.activities, athlete.gear_names, home, athlete.seed)

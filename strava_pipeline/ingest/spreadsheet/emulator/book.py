@@ -1,6 +1,6 @@
 """A table of activities that its owner edits and saves: rows by the titles of their columns, as a workbook or as CSV.
 
-There is no service and no call. What damages a file on its way, such as a program that synchronises it, is done here too.
+There is no service and no call. Damage on a file's way, as by a program that synchronises it, is made here too.
 """
 
 import csv
@@ -45,7 +45,7 @@ class Book:
         return [*self.above, [*self.titles], *rows, *self.below]
 
     def save(self) -> None:
-        """Write the file, in place of what is there."""
+        """Write the file, replacing the existing one."""
         self.path.write_bytes(
             as_csv(self.lines()) if self.path.suffix == ".csv" else as_workbook(self.lines(), self.sheet)
         )

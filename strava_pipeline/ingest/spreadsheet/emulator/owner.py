@@ -23,7 +23,7 @@ class Kept:
     """The rows of a table, oldest first.
 
     Args:
-        pairs: which row is which activity of Strava's: Strava's id by the row's place. Other rows are at no service.
+        pairs: Strava's id by the row's place. Other rows are at no service.
     """
 
     rows: list[Row] = field(repr=False)
@@ -90,7 +90,7 @@ def _rounded(value: float | None, unit: float, decimals: int, zero: float = 0.0)
 
 
 def _on_another_day(row: Row, chance: Random) -> Row:
-    """Of an activity that never reached Strava, a day or two before, of another length."""
+    """A row for an activity that never reached Strava, a day or two before, with another length."""
     written = row["start_time"]
     began: datetime | date = datetime.fromisoformat(written) if isinstance(written, str) else written
     earlier = timedelta(days=chance.randint(1, 2), hours=chance.randint(1, 9) if isinstance(began, datetime) else 0)

@@ -1,4 +1,4 @@
-"""What Strava answers below /api/v3 to calls that read, and its error answers.
+"""Strava's answers below /api/v3 to calls that read, and its error answers.
 
 Tokens, limits and faults are the gate's (app.py), edits are in changes.py.
 """

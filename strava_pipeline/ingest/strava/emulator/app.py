@@ -62,7 +62,7 @@ def create_app(config: EmulatorConfig) -> Starlette:
 
 
 _AT_NEW_ADDRESS = {"athlete", "athletes", "activities", "gear", "uploads", "push_subscriptions"}
-"""What paths of the API begin with at the address that it has from 2027 on: the same, without /api/v3."""
+"""Prefixes of the API's paths at its address from 2027 on: the same, without /api/v3."""
 
 
 class StravaGate(Gate[State]):
@@ -96,7 +96,7 @@ class StravaGate(Gate[State]):
         return api.status_body(status)
 
     def shorten_page(self, query: dict[str, str], rows: int | None) -> None:
-        """From now on, that page of a listing of activities has so few rows."""
+        """From now on, return only `rows` rows for that page of a listing of activities."""
         api.shorten_page(self.state, query, rows)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:

@@ -1,7 +1,7 @@
-"""What Strava keeps for one API application, and the configuration of the emulator: no HTTP.
+"""The state of one API application at Strava, and the configuration of the emulator: no HTTP.
 
-Rate limits and their use, tokens, and the push subscription belong to an application, not to an athlete. Every token starts
-with `emulator-`, so that a client can refuse to send it to a real host.
+Rate limits and their use, tokens, and the push subscription belong to an application, not to an athlete. Every token
+starts with `emulator-`, so that a client can refuse to send it to a real host.
 """
 
 import hashlib
@@ -101,14 +101,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorConfig:
-    """What to emulate. Raises EmulatorConfigError for years that can't be.
+    """The emulator's configuration. Raises EmulatorConfigError for impossible years.
 
-    `now`: where the emulator's clock starts (with a time zone). `recorded_until`: when the newest activity has ended; None: now.
-    `point_seconds`: from a recorded point to the next; None: a few points, which are enough for a picture.
-    `years`: first and last year of the activities. With a
-    `dataset`, `activities` and `years` have no effect, and `seed` decides only the tokens. `limits` None: limits that nobody
-    reaches. `speed`: emulator seconds per real second. `latency`: seconds before every API answer. `upload_seconds`: from a file
-    to its activity. `longest_name`: the characters that are kept of an activity's name; None: all.
+    `now`: where the emulator's clock starts (with a time zone). `recorded_until`: when the newest activity ended; None:
+    now. `point_seconds`: from a recorded point to the next; None: a few points, which are enough for a picture.
+    `years`: first and last year of the activities. With a `dataset`, `activities` and `years` have no effect, and
+    `seed` decides only the tokens. `limits` None: limits that nobody reaches. `speed`: emulator seconds per real
+    second. `latency`: seconds before every API answer. `upload_seconds`: from a file to its activity. `longest_name`:
+    the number of characters that are kept of an activity's name; None: all.
     """
 
     now: datetime
@@ -144,7 +144,7 @@ class EmulatorConfig:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the athlete allowed an application: scopes in Strava's order."""
+    """The athlete's permission for an application: scopes in Strava's order."""
 
     scopes: tuple[str, ...]
 
@@ -202,12 +202,12 @@ class TokenStore:
         return None if grant is None else self._issue(grant, epoch)
 
     def grant_of(self, access: str, epoch: float) -> Grant | None:
-        """What an access token allows; None if it is unknown or expired."""
+        """The permission of an access token, or None if it is unknown or expired."""
         grant, expires_at = self._access.get(access, (None, 0.0))
         return grant if epoch < expires_at else None
 
     def grants(self) -> list[Grant]:
-        """What each valid login allows."""
+        """The permission of each valid login."""
         return list(self._refresh.values())
 
     def is_issued(self, token: str) -> bool:

@@ -1,4 +1,4 @@
-"""What an application asks for itself, with its id and secret instead of an athlete's token and outside the limits.
+"""Requests of an application itself, with its id and secret instead of an athlete's token and outside the limits.
 
 OAuth below the base URL: consent (always given, unless an order says otherwise), tokens, revocation. Push subscriptions
 below the API: at most one, and the callback must be on this machine and repeat a challenge first.
@@ -85,7 +85,7 @@ async def revoke(request: Request) -> Response:
         return unauthorized("Application", "", "invalid")
     if "token" not in fields:
         return bad_request("Application", "token", "missing")
-    if state.tokens.is_issued(fields["token"]):  # an unknown token is no error: RFC 7009, section 2.2
+    if state.tokens.is_issued(fields["token"]):  # an unknown token is not an error: RFC 7009, section 2.2
         withdraw(state)
     return answer({})
 
@@ -163,7 +163,7 @@ async def unsubscribe(request: Request) -> Response:
 
 
 async def _handshake(state: State, callback: str, token: str) -> str | None:
-    """Strava's words for what is wrong with a callback's answer; None if it is right."""
+    """Strava's message about a callback's wrong answer, or None if it is right."""
     challenge = state.subscriptions.challenge()
     query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": token}
     status, body = await asyncio.to_thread(ask, callback, query, state.deliveries.orders.timeout)

@@ -102,7 +102,9 @@ class Oddities:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSummary:
-    """What was written: rows, the files that rows name, and rows without a file (manual activities, failed exports)."""
+    """The counts of the written archive: rows, the files that rows name, and rows without a file (manual activities,
+    failed exports).
+    """
 
     rows: int
     files: int
@@ -121,7 +123,7 @@ class Exported:
 
     @classmethod
     def of(cls, state: State) -> Self:
-        """All that exists at the emulator's now, including edits, deletions and additions."""
+        """Everything at the emulator's present time, including edits, deletions and additions."""
         rows = state.store.listed(state.epoch, private=True, after=float("-inf"), before=None)
         return cls(state.config.seed, state.clock.now(), rows, state.athlete, dict(state.gear))
 

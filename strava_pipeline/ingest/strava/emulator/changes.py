@@ -1,7 +1,7 @@
-"""What happens to activities after recording: edits, deletions, late uploads, withdrawn access, and the event of each change.
+"""Changes to activities after recording: edits, deletions, late uploads, withdrawn access, and the event of each change.
 
-Control orders (app.py) may change every field; PUT /activities/{id} may change what Strava allows an application.
-deliveries.py sends the events.
+Control orders (app.py) may change every field; PUT /activities/{id} may change the fields that Strava allows an
+application. deliveries.py sends the events.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -104,7 +104,7 @@ def _next_id(state: State) -> int:
 
 
 def completed(state: State, given: Json) -> Json:
-    """A given activity, with a new id where it has none, and with defaults for the fields that every activity has."""
+    """A given activity, with a new id if it has none, and with defaults for the fields that every activity has."""
     start = given.get("start_date", state.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
     offset = given.get("utc_offset", 0.0)
     try:
@@ -146,8 +146,8 @@ def routes() -> list[Route]:
 async def put_activity(request: Request) -> Response:
     """Edit an activity by JSON; the answer is its DetailedActivity.
 
-    Fields that Strava doesn't take are ignored, and those that are null; unknown gear is answered with 400, and nothing changes.
-    Every text is valid as a sport, because Strava keeps adding sports.
+    Fields that Strava doesn't accept are ignored, as are null ones; unknown gear is answered with 400, and nothing
+    changes. Every text is valid as a sport, because Strava keeps adding sports.
     """
     state, row, sent = state_of(request), visible_row(request), await sent_json(request)
     if row is None:

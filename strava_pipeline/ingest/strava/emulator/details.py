@@ -1,4 +1,4 @@
-"""DetailedActivity of a generated activity: laps, splits and efforts, beside the fields of the summary.
+"""DetailedActivity of a generated activity: laps, splits and efforts, besides the fields of the summary.
 
 Drawn from the activity's own seed, like the summary, so that a detail is the same every time.
 """

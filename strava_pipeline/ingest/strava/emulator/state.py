@@ -158,9 +158,9 @@ class _GeneratedSource:
 
 
 def read_dataset(path: Path) -> list[Json]:
-    """The activities of a file of JSON, plain or gzipped: an array, or one activity. Of equal ids the last one counts.
+    """The activities of a JSON file, plain or gzipped: an array, or one activity. With equal ids the last one counts.
 
-    Activities stay as they are. Raises EmulatorConfigError with the position of an entry that is no activity.
+    Activities stay unchanged. Raises EmulatorConfigError with the position of an entry that isn't an activity.
     """
     activities: dict[int, Json] = {}
     for index, item in enumerate(_items(path)):

@@ -1,6 +1,6 @@
-"""How Strava shows the made-up athlete: the athlete, the gear, and the SummaryActivity of a generated activity.
+"""Strava's documents about the made-up athlete: the athlete, the gear, and the SummaryActivity of a generated activity.
 
-details.py adds what only a detail request shows.
+details.py adds fields that only a detail request shows.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Uploads of files: POST /uploads takes one, GET /uploads/{id} says what became of it; some seconds later it is an activity.
+"""Uploads of files: POST /uploads accepts one, GET /uploads/{id} gives its status; some seconds later it is an activity.
 
-A file is a duplicate where it was sent before, or where an activity began in the same second.
+A file is a duplicate if it was sent before, or if an activity began in the same second.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ PROCESSING, READY, FAILED, DELETED = (  # developers.strava.com/docs/uploads
     "There was an error processing your activity.",
     "The created activity has been deleted.",
 )
-_OWN = ("sha256", "ready")  # what is kept of an upload and not shown
+_OWN = ("sha256", "ready")  # stored fields of an upload that are not shown
 
 
 def routes() -> list[Route]:
@@ -36,7 +36,7 @@ def routes() -> list[Route]:
 
 
 async def post_upload(request: Request) -> Response:
-    """Take a file: 201 with an Upload, which is still being processed."""
+    """Accept a file: 201 with an Upload, which is still being processed."""
     state = state_of(request)
     upload = read_upload(request.headers.get("content-type", ""), await request.body())
     if upload is None:
@@ -49,7 +49,7 @@ async def post_upload(request: Request) -> Response:
 
 
 async def get_upload(request: Request) -> Response:
-    """What became of a file."""
+    """The status of a file."""
     state = state_of(request)
     upload = next((each for each in state.uploads if str(each["id"]) == request.path_params["id"]), None)
     return not_found("Upload") if upload is None else answer(_shown(state, upload))

@@ -1,7 +1,7 @@
-"""Wahoo, filled with what the made-up athlete has there.
+"""Wahoo, filled with the made-up athlete's data.
 
-The same recordings as at Strava, with the service's own distances and moving times. Some are missing, some are at no other
-service, and some workouts are planned only.
+The same recordings as at Strava, with the service's own distances and moving times. Some are missing, some are at no
+other service, and some workouts are planned only.
 """
 
 import json
@@ -19,7 +19,7 @@ _KINDS |= {"TrailRun": 4, "Walk": 6, "Hike": 9, "Swim": 25, "NordicSki": 30, "We
 
 
 def fill(athlete: Athlete) -> Service:
-    """The service, and the settings that lead there."""
+    """The service, and the settings for using it."""
     state, pairs = Wahoo.starting(athlete.now, athlete.speed), dict[str, int]()
     for place, activity in enumerate(athlete.activities):
         rng, key = Random(f"{athlete.seed}:wahoo:{activity['id']}"), FIRST_ID + 7 * place
@@ -39,18 +39,18 @@ def fill(athlete: Athlete) -> Service:
     tokens.write_text(json.dumps(login))
     tokens.chmod(0o600)
     settings = {
-        "WAHOO_URL": "{url}",
+        "SEAM_WAHOO_URL": "{url}",
         "WAHOO_CLIENT_ID": state.consents.client_id,
         "WAHOO_CLIENT_SECRET": state.consents.client_secret,
-        "WAHOO_TOKEN_FILE": str(tokens),
-        "WAHOO_INTERVAL": "0",
+        "SEAM_WAHOO_TOKEN_FILE": str(tokens),
+        "SEAM_PAUSES": "0",
     }
     done = sum(row["workout_summary"] is not None for row in state.workouts.values())
     return Service(application(state), settings, pairs, done - len(pairs))
 
 
 def _summary(activity: Json, rng: Random, factor: float = 1.0) -> Json:
-    """What was measured of an activity of Strava's, or of one that is shorter by a factor."""
+    """The measurements of an activity of Strava's, or of one that is shorter by a factor."""
     moving, elapsed = (round(activity[name] * factor) for name in ("moving_time", "elapsed_time"))
     active = round(moving * rng.uniform(0.985, 1.0))
     distance, joules = round(activity["distance"] * factor * rng.uniform(0.998, 1.002), 2), activity.get("kilojoules")

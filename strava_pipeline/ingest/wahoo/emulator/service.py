@@ -1,7 +1,8 @@
 """A Wahoo on this machine: the workouts of one user, the files at secret addresses, the logins of one app and its limits.
 
-Shapes are those of Wahoo's reference (cloud-api.wahooligan.com) and of code that reads its answers. What is not known is the
-author's choice: the words of errors, the status of a token too many, and that limits begin with windows of the clock.
+Shapes are those of Wahoo's reference (cloud-api.wahooligan.com) and of code that reads its answers. Unknown details are
+the author's choice: the words of errors, the status of a token too many, and that limits begin with windows of the
+clock.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from strava_pipeline.emulator.consent import Consents, consent_route
 from strava_pipeline.emulator.service import Headers, Json, WindowCount, answer
 
 MOST_ROWS = 30
-MOST_TOKENS = 10  # that live, of a user and an app
+MOST_TOKENS = 10  # valid at once, per user and app
 LIFE = 7200  # s, of an access token
 PRODUCTION = (5000, 1000, 200)  # calls in a day, an hour and five minutes
 SANDBOX = (250, 100, 25)
@@ -47,7 +48,7 @@ class Wahoo(base.EmulatedService):
         life: of an access token, in seconds.
         most_rows: of a page, at most.
         limits: calls in a day, an hour and five minutes.
-        said: what a page says of itself in place of the truth.
+        said: a page's false statements about itself.
     """
 
     title, activity, identifier = "Wahoo", r"/v1/workouts/(.+)", r"(?<=/v1/workouts/).+"
@@ -65,7 +66,7 @@ class Wahoo(base.EmulatedService):
     windows: list[WindowCount] = field(default_factory=lambda: [WindowCount(each) for each in _WINDOWS])
 
     def log_in(self, before: Pair | None = None) -> Json | None:
-        """Another pair of tokens, as an answer shows it; None: too many live."""
+        """Another pair of tokens, as an answer shows it, or None if too many live."""
         if len(self.pairs) >= MOST_TOKENS:
             return None
         self.given += 1
@@ -88,7 +89,7 @@ class Wahoo(base.EmulatedService):
         return True
 
     def refusal(self, request: Request) -> Response | None:
-        """A call without a login, or one too many in any window."""
+        """The refusal of a call without a login, or of one too many in any window."""
         if not self.is_login(request):
             return self.error(401)
         counts = [window.count(self.epoch) for window in self.windows]
@@ -172,7 +173,7 @@ class Wahoo(base.EmulatedService):
 
 
 def summary_of(key: int, user: int, starts: str, given: Json) -> Json:
-    """What was measured of a workout: every number is a text, and what is not given is null."""
+    """The measurements of a workout: every number is a text, and a missing value is null."""
     names = (
         "distance_accum duration_active_accum duration_paused_accum duration_total_accum ascent_accum calories_accum "
     )

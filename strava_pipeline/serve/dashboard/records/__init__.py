@@ -1,1 +1,1 @@
-"""The dashboard's own records, sessions above all: SQLite in the data folder, or PostgreSQL where DATABASE_URL is set."""
+"""The dashboard's own records, mainly sessions: SQLite in the data folder, or PostgreSQL if DATABASE_URL is set."""

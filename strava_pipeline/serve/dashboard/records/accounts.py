@@ -1,8 +1,8 @@
-"""Accounts: who may log in to the dashboard of several athletes, as what, and whose pages they then see.
+"""Accounts for the dashboard of several athletes: logins, roles, and the athlete whose pages each one sees.
 
-An account has a stamp, a random text that is another one after each change: of password, role, athlete, blocked. A session has
-the stamp of its login and holds while the account has the same. So one statement ends the sessions of an account in every process
-at once, and a login under way while the account changes begins a session that has ended already.
+An account has a stamp, a random text that changes with each change of password, role, athlete, or blocking. A session
+has the stamp of its login and is valid while the account has the same. So one statement ends the sessions of an account
+in every process at once, and a login under way during a change begins a session that has already ended.
 """
 
 import re
@@ -25,15 +25,15 @@ from strava_pipeline.serve.dashboard.records.store import (
     statement,
 )
 
-_UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account list"
+_UNKNOWN = "There is no such account. List them: strava-pipeline dashboard account"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 
 class Accounts(Records):
-    """The records of a dashboard of several athletes. Its sessions are accounts': none without one is valid here."""
+    """The records of a dashboard of several athletes. Its sessions belong to accounts: none without one is valid here."""
 
     def begin_session_of(self, account: Account, now: datetime) -> str:
-        """A new session's token, valid while the account stays as it is given."""
+        """A new session's token, valid while the account stays unchanged."""
         return self._begin("add_account_session", now, stamp=account.stamp)
 
     def session(self, token: str, now: datetime) -> Session | None:
@@ -48,12 +48,12 @@ class Accounts(Records):
             return [_account(row) for row in connection.execute(statement("list_accounts"))]
 
     def account(self, name: str) -> Account | None:
-        """The account of this name; None: there is none."""
+        """The account of this name, or None."""
         row = self._run("find_account", name=name)
         return None if row is None else _account(row)
 
     def known(self, name: str) -> Account:
-        """The same, where there has to be one. Raises UnknownIdError."""
+        """The same for a name that must exist. Raises UnknownIdError."""
         if (found := self.account(name)) is None:
             raise UnknownIdError(_UNKNOWN)
         return found
@@ -65,9 +65,9 @@ class Accounts(Records):
             raise MisuseError(f"There is an account {account.name} already.")
 
     def change(self, name: str, known: Account | None = None, /, **changed: Any) -> Account:
-        """Change fields of an account, which ends its sessions. Raises MisuseError, also where no admin would be left.
+        """Change fields of an account, which ends its sessions. Raises MisuseError, also if no admin would be left.
 
-        `known`: the account as whoever changes it saw it, where it may not have changed since.
+        `known`: the account as the caller saw it, if it must not have changed since.
         """
         with self._changing(name) as (connection, old, has_other_admin):
             if known is not None and known.stamp != old.stamp:
@@ -92,7 +92,7 @@ class Accounts(Records):
 
     @contextmanager
     def _changing(self, name: str) -> Iterator[tuple[Connection, Account, bool]]:
-        """A transaction, the account, and whether an admin who can log in would be left without it, where it is one."""
+        """A transaction, the account, and whether no admin who can log in would be left without it, if it is one."""
         with self._transaction() as connection:
             connection.execute(statement("hold_admins"))
             known = {row.name: _account(row) for row in connection.execute(statement("list_accounts"))}
@@ -103,7 +103,7 @@ class Accounts(Records):
 
 
 def usable_name(typed: str) -> str | None:
-    """The name of an account as it was typed; None: it can't be one."""
+    """The name of an account as it was typed, or None if it is invalid."""
     name = typed.strip().lower()
     return name if _NAME.fullmatch(name) else None
 

@@ -1,7 +1,7 @@
-"""Where the records are, and how their tables come to be. What is in them stands in store.py.
+"""The database of the records, and the creation of its tables. Their contents are store.py's.
 
-`migrate` runs once per start, in the process that starts the others: they only connect. It may run any number of times, and two
-programs that start together wait for each other.
+`migrate` runs once per start, in the process that starts the others: they only connect. It may run any number of times,
+and two programs that start together wait for each other.
 """
 
 import os
@@ -18,18 +18,18 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.records.migrations import versions
 
-VERSION_TABLE = "dashboard_version"  # Dagster has Alembic's own name where it shares the database
+VERSION_TABLE = "dashboard_version"  # Dagster uses Alembic's default name in a shared database
 _PATIENCE = 10  # seconds for a connection, or for another process to finish its write
 _LOCK_NUMBER = 7_243_101  # of PostgreSQL's advisory lock: any number that nobody else uses
 
 
 def database_of(settings: Settings) -> URL:
-    """The address of the records. Raises MissingSettingsError where DATABASE_URL is of another kind."""
+    """The address of the records. Raises MissingSettingsError if DATABASE_URL is of another kind."""
     if settings.database_url is None:
         return URL.create("sqlite+pysqlite", database=str(Lake(settings.data_dir).app_records))
     try:
         url = make_url(settings.database_url.get_secret_value())
-    except (SQLAlchemyError, ValueError):  # the latter for a port that is no number
+    except (SQLAlchemyError, ValueError):  # the latter for an invalid port
         raise MissingSettingsError(f"DATABASE_URL is no address of a database. {_LIKE}") from None
     if url.drivername.partition("+")[0] not in ("postgresql", "postgres"):
         raise MissingSettingsError(f"DATABASE_URL is not PostgreSQL's. {_LIKE}")
@@ -40,14 +40,14 @@ _LIKE = "Write one like postgresql://user:password@host/name, or unset it: then 
 
 
 def connect(url: URL) -> Engine:
-    """Connections to the records, made when they are needed. A process that was forked makes an engine of its own."""
+    """Connections to the records, made on demand. A forked process makes its own engine."""
     if url.get_backend_name() == "sqlite":
         return create_engine(url, connect_args={"timeout": _PATIENCE}, hide_parameters=True)
     return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, pool_pre_ping=True, hide_parameters=True)
 
 
 def migrate(url: URL, state: Path) -> None:
-    """Make or update the tables. `state`: a folder for the lock. Raises PipelineError where the database can't be used."""
+    """Make or update the tables. `state`: a folder for the lock. Raises PipelineError if the database can't be used."""
     state.mkdir(parents=True, exist_ok=True)
     is_file = url.get_backend_name() == "sqlite"
     if is_file:
@@ -78,7 +78,7 @@ def _upgrade(connection: Connection) -> None:
         *connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))
     ]:
         return
-    from alembic import command  # 11 MB of memory, which a dashboard whose tables are there does without
+    from alembic import command  # 11 MB of memory, which a dashboard with its tables made doesn't need
     from alembic.config import Config
 
     config = Config()

@@ -1,6 +1,6 @@
-"""Sessions, links that log in once, and failed logins. Tokens are kept as hashes: who reads the records can't log in with them.
+"""Sessions, one-time login links, and failed logins. Tokens are stored as hashes: reading the records does not allow a login.
 
-Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are given, in UTC.
+Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are arguments, in UTC.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
-LINK = timedelta(hours=24)  # then a link that nobody opened logs in no more
-FREE_FAILURES = 5  # of a client, then it has to wait
+LINK = timedelta(hours=24)  # then an unopened link no longer logs in
+FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
 _EVERYBODY = "*"
@@ -29,7 +29,7 @@ Role = Literal["athlete", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who somebody is. `athlete`: whose pages they see; None: nobody's. `blocked`: they can't log in."""
+    """An account. `athlete`: whose pages it sees, or None; `blocked`: it can't log in."""
 
     name: str
     role: Role
@@ -45,9 +45,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that has logged in. `csrf_token`: what its requests that change something have to repeat.
+    """A logged-in browser. `csrf_token`: must be repeated in its requests for changes.
 
-    `account`: who it is, where there are accounts.
+    `account`: the account, if there are accounts.
     """
 
     token_hash: str = field(repr=False)
@@ -65,11 +65,11 @@ class Records:
         self._engine.dispose()
 
     def begin_session(self, now: datetime) -> str:
-        """A new session's token, for its browser alone."""
+        """A new session's token, for its browser only."""
         return self._begin("add_session", now)
 
     def session(self, token: str, now: datetime) -> Session | None:
-        """The session of a token; None where there is none, or where it has ended."""
+        """The session of a token, or None if it is unknown or has ended."""
         row = self._run("find_session", token_hash=hash_of(token), now=seconds_of(now))
         return None if row is None else Session(hash_of(token), row.csrf_token)
 
@@ -77,7 +77,7 @@ class Records:
         self._run("end_session", token_hash=session.token_hash)
 
     def end_all(self) -> None:
-        """No session and no link is valid any more."""
+        """Invalidate all sessions and links."""
         self._run("end_all_sessions")
         self._run("end_all_links")
 
@@ -88,13 +88,14 @@ class Records:
         return token
 
     def redeem_link(self, token: str, now: datetime) -> bool:
-        """Whether the token was a link's; from now on it no longer is."""
+        """Whether the token was a link's; it is used up by this."""
         return self._run("redeem_link", token_hash=hash_of(token), now=seconds_of(now)) is not None
 
     def begin_attempt(self, client: str, now: datetime, *more: str) -> timedelta | None:
-        """Count a failed login; None: it may be examined. Otherwise nothing is counted, and the time to wait is returned.
+        """Count a failed login in advance; None: it may be checked. Otherwise nothing is counted, and the time to wait
+        is returned.
 
-        `more`: what it counts for beside the client and everybody, as the account that is asked for.
+        `more`: further counters besides the client's and the total, such as that of the requested account.
         """
         counted = {**dict.fromkeys((client, *more), FREE_FAILURES), _EVERYBODY: FREE_FAILURES_OF_ALL}
         with self._transaction() as connection:
@@ -102,17 +103,17 @@ class Records:
                 asked = {"client": name, "now": seconds_of(now), "free": free, "forgotten_after": _of(FORGOTTEN_AFTER)}
                 if connection.execute(statement("begin_attempt"), asked).first() is None:
                     row = connection.execute(statement("next_attempt"), {"client": name}).first()
-                    connection.rollback()  # what is not examined counts for nobody
+                    connection.rollback()  # an attempt that isn't checked is not counted
                     return timedelta(seconds=max(1, (row.open_at if row else 0) - seconds_of(now)))
         return None
 
     def forget_attempts(self, client: str, *more: str) -> None:
-        """The login succeeded."""
+        """Remove the counted attempts after a successful login."""
         for name in (client, *more, _EVERYBODY):
             self._run("forget_attempts", client=name)
 
     def remove_old(self, now: datetime) -> None:
-        """Remove what has ended."""
+        """Remove ended sessions, links and attempts."""
         self._run("remove_old_sessions", now=seconds_of(now))
         self._run("remove_old_links", now=seconds_of(now))
         self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
@@ -131,7 +132,9 @@ class Records:
         return token
 
     def _run(self, name: str, /, **parameters: Any) -> Row[Any] | None:
-        """Run a statement in a transaction; its first row, if it has rows. PipelineError where the database can't be used."""
+        """Run a statement in a transaction; returns its first row, if it has rows. Raises PipelineError if the database
+        can't be used.
+        """
         with self._transaction() as connection:
             result = connection.execute(statement(name), parameters)
             return result.first() if result.returns_rows else None

@@ -41,9 +41,9 @@ def decided_of_source(
     processes: int,
     limits: TripLimits = TripLimits(),
 ) -> Iterator[DecidedBatch]:
-    """What the sweep's algorithm decides with its sets of the trips that the filters let through, batch by batch, in their order.
+    """The decisions of the sweep's algorithm, with its sets, on the trips that pass the filters, batch by batch, in their order.
 
-    Raises SourceError; PipelineError where a process was ended from outside.
+    Raises SourceError; PipelineError if a process was ended from outside.
     """
     in_this_process = processes < 2 or filters.needs_feedback  # then the keys decide which trips these are
     with open_source(url, limits) as source:
@@ -90,15 +90,15 @@ _GRACE = 1.0  # seconds that a program may take to end
 
 
 class ExternalAlgorithmError(PipelineError):
-    """The program gave no usable decision: it ended, fell silent, or answered something else."""
+    """The program gave no usable decision: it ended, was silent for too long, or answered wrongly."""
 
 
 @contextmanager
 def external_algorithm(command: str, *, timeout: float = TIMEOUT) -> Iterator[Algorithm]:
-    """The program `command` (words as a shell splits them, no shell) as an algorithm while the body runs.
+    """The program `command` (words as a shell splits them, no shell) as an algorithm during the body.
 
-    The program gets the bundles, but no thresholds. Raises MisuseError where the program can't be
-    started, ExternalAlgorithmError while deciding.
+    The program receives the bundles, but no thresholds. Raises MisuseError if the program can't be started,
+    ExternalAlgorithmError while deciding.
     """
     try:
         words = shlex.split(command)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """A decrypted column. `value` is None only for an activity_distribution that could not be read."""
+    """A decrypted column. `value` is None only for an unreadable activity_distribution."""
 
     value: Any
     state: State
@@ -29,7 +29,7 @@ class Column(NamedTuple):
 
 
 def read_column(name: str, content: Any, keys: "Sequence[Fernet]") -> Column:
-    """Decrypt and parse the column `name`. `content` is text, bytes or None; anything else is no token.
+    """Decrypt and parse the column `name`. `content` is text, bytes or None; anything else isn't a token.
 
     `[]` and `{}` both mean empty, as some programs write one for the other.
     """
@@ -53,7 +53,7 @@ def read_column(name: str, content: Any, keys: "Sequence[Fernet]") -> Column:
 def parse(content: bytes) -> Any:
     """Parse JSON, with three leniencies, so that one bad value doesn't hide a trip. Raises ValueError for anything else.
 
-    NaN and the infinities, which JSON doesn't have but programs write, become null, which an export can hold. Half a
+    NaN and the infinities, which JSON lacks but programs write, become null, which an export can contain. Half a
     surrogate pair becomes U+FFFD. A number beyond a double becomes null.
     """
     try:
@@ -85,13 +85,13 @@ def _finite(text: str) -> float | None:
 
 
 def _whole_number(text: str) -> float | None:
-    """A whole number within the 64 bits that readers of JSON accept; beyond, the nearest double, as orjson does."""
+    """A whole number within the 64 bits that readers of JSON accept; beyond, the nearest double, as in orjson."""
     number = _finite(text)
     return number if number is None or abs(number) >= 2**63 else int(text)
 
 
 def _bytes(content: Any) -> bytes | None:
-    """The content as bytes; None: there is nothing. What is neither text nor bytes becomes `b"-"`, which is no token."""
+    """The content as bytes, or None if absent. Values that are neither text nor bytes become `b"-"`, which isn't a token."""
     if content is None:
         return None
     if isinstance(content, str):
@@ -104,7 +104,7 @@ def _bytes(content: Any) -> bytes | None:
 
 
 def _nothing(name: str, state: State) -> Any:
-    """The value of a column that gave none."""
+    """The value of an empty or unreadable column."""
     if name != MIX:
         return []
     return {} if state in (State.ABSENT, State.EMPTY) else None
@@ -136,7 +136,7 @@ def bundle_of(row: Mapping[str, Any], columns: Mapping[str, Column]) -> Bundle:
 
 
 def trip_name(row: Mapping[str, Any]) -> str:
-    """A trip's external id; where it has none, its id, so that the trip can be named."""
+    """A trip's external id, or else its id, so that the trip can be named."""
     return _text(row["external_id"]) or str(row["id"])
 
 
@@ -146,7 +146,7 @@ def plain_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def number(value: Any) -> Any:
-    """A number as in JSON; None for NaN and the infinities. What is no number stays as it is: evidence."""
+    """A number as in JSON; None for NaN and the infinities. Other values stay unchanged: they are evidence."""
     if isinstance(value, Decimal):
         value = value if not value.is_finite() else int(value) if _is_whole(value) else float(value)
     if isinstance(value, float | Decimal):
@@ -155,7 +155,7 @@ def number(value: Any) -> Any:
 
 
 def properties(value: Any) -> Any:
-    """`extra_properties`, which is JSON text or already parsed; None where it can't be parsed."""
+    """`extra_properties`, which is JSON text or already parsed; None if unparsable."""
     if isinstance(value, str):
         value = value.encode("utf-8", "replace")
     if not isinstance(value, bytes):

@@ -1,7 +1,7 @@
-"""From settings to what trips are read with: the open source, the keys and the router; and what `doctor` finds there.
+"""From settings to the objects for reading trips: the open source, the keys and the router; and the checks of `doctor`.
 
-The address of a request to the router holds positions, so nothing of it is logged: a run says how many trips got no route,
-and why. A trip without a route is complete all the same.
+The address of a request to the router contains positions, so nothing of it is logged: a run reports how many trips got
+no route, and why. A trip without a route is complete all the same.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,12 +34,12 @@ def trip_url(settings: Settings, url: str | None = None) -> str:
 
 
 def trip_source(settings: Settings, url: str | None = None) -> TripSource:
-    """The source at `url`, else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
+    """The source at `url`, or else at TRIPS_SOURCE. Raises MissingSettingsError, MisuseError, SourceError."""
     return open_source(trip_url(settings, url), settings.trip_limits)
 
 
 def trip_keys(settings: Settings) -> KeyRing:
-    """The keys of TRIPS_KEYS_FILE, else of TRIPS_FERNET_KEYS, else of TRIPS_KEYS_COMMAND. Raises MissingSettingsError."""
+    """The keys of TRIPS_KEYS_FILE, of TRIPS_FERNET_KEYS, or else of TRIPS_KEYS_COMMAND. Raises MissingSettingsError."""
     if settings.trips_keys_file is not None:
         return KeyRing.from_file(settings.trips_keys_file)
     if settings.trips_fernet_keys is not None:
@@ -51,7 +51,7 @@ def trip_keys(settings: Settings) -> KeyRing:
 
 @contextmanager
 def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Mapping[str, float]]]:
-    """A function that asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting there are none."""
+    """A function that asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting it returns none."""
     if not settings.trips_osrm_url:
         yield lambda _: {}
         return
@@ -67,7 +67,7 @@ _LATEST_TRIPS = 20  # on which the keys are tried
 
 
 def trips_health(settings: Settings) -> list[Fact]:
-    """The source and the keys, tried on the latest trips."""
+    """The source and the keys, tested on the latest trips."""
     try:
         with trip_source(settings) as source:
             trips = sum(count for *_, count in source.counts().groups)
@@ -102,7 +102,7 @@ GIVE_UP = (
 
 
 class Router:
-    """One server for the length of a run; afterwards, `log_failures` says what went wrong."""
+    """One server for the length of a run; afterwards, `log_failures` reports problems."""
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url = url.rstrip("/")
@@ -111,12 +111,12 @@ class Router:
         self._unanswered = 0  # trips in a row that got no answer
 
     def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
-        """Metres by external id, of the trips for which there is a route."""
+        """Metres by external id, for the trips with a route."""
         lengths = {name: self._length(points) for name, points in waypoints(bundles).items()}
         return {name: metres for name, metres in lengths.items() if metres is not None}
 
     def log_failures(self) -> None:
-        """One WARNING, if any trip got no route."""
+        """Log one WARNING, if any trip got no route."""
         self._failures.log("trips without a route from TRIPS_OSRM_URL")
 
     def _length(self, points: Sequence[Position]) -> float | None:
@@ -127,7 +127,7 @@ class Router:
         return found
 
     def _ask(self, points: Sequence[Position]) -> float | str:
-        """Metres, or why there are none."""
+        """Metres, or why there is no route."""
         for _ in range(TRIES):
             try:
                 found = ask_route(self._wire, self._url, "bike", points)

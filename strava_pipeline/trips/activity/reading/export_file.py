@@ -1,6 +1,6 @@
 """Reads an export of trips back from its file: a JSON array, one object, or an object per line.
 
-What an export looks like is core's (Bundle.as_json, Bundle.from_json). Errors name file and place, never content.
+The format of an export is core's (Bundle.as_json, Bundle.from_json). Errors name file and place, never content.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _EXPECTED = "an export is what `strava-pipeline trips activity export` writes"
 def read_export(path: Path) -> Iterator[list[Bundle]]:
     """The bundles of an export in its order, in batches. Raises MisuseError for any other file.
 
-    What `export` wrote has a trip a line and is never in memory as a whole; the text of another form of JSON is.
+    A file by `export` has one trip per line and is never completely in memory; the text of another form of JSON is.
     """
     return batched(_bundle(value, f"{path}, {place}") for place, value in _values(path))
 
@@ -54,7 +54,7 @@ def _is_a_line(line: bytes) -> bool:
 
 
 def _array_by_lines(file: BinaryIO, path: Path) -> Iterator[tuple[str, Any]]:
-    """`[`, a trip a line with a comma behind it, `]`."""
+    """`[`, a trip per line followed by a comma, `]`."""
     ended = False
     for number, line in enumerate(file, start=1):
         text = line.strip()

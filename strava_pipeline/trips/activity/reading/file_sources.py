@@ -1,8 +1,8 @@
 """Trips in a file, SQLite or Parquet, read so that neither the file nor its folder can change.
 
-An SQLite file in WAL mode gets a `-shm` and a `-wal` beside it even from a reader. So a file that no other program has open is
-opened as immutable, which touches nothing, and checked again afterwards; otherwise the other program's `-shm` is used. Of a
-Parquet file only the columns and the rows around those asked for are loaded.
+An SQLite file in WAL mode gets a `-shm` and a `-wal` next to it even from a reader. So a file that no other program has
+open is opened as immutable, which touches nothing, and checked again afterwards; otherwise the other program's `-shm`
+is used. From a Parquet file only the requested columns and the rows around the requested ones are loaded.
 """
 
 import json
@@ -35,7 +35,9 @@ _Answer = TypeVar("_Answer")
 
 
 class SqliteTrips(TripSource):
-    """Columns are read whatever their declared type: SQLite keeps text, bytes and numbers side by side."""
+    """Trips in SQLite. Columns are read whatever their declared type, since SQLite allows text, bytes and numbers in
+    one column.
+    """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -94,7 +96,7 @@ class SqliteTrips(TripSource):
         self.connection.close()
 
     def _key_column(self) -> str:
-        """What is unique and quick: the rowid, which a view and a table WITHOUT ROWID don't have."""
+        """A unique and quick key: the rowid, which a view and a table WITHOUT ROWID lack."""
         kind, without = self._rows("SELECT type, wr FROM pragma_table_list WHERE name = ? COLLATE NOCASE", TABLE)[0]
         return "rowid" if kind == "table" and not without else "id"
 
@@ -135,7 +137,7 @@ def _immutable(path: Path) -> bool:
 
 
 def _state(path: Path) -> tuple[int, int, bool]:
-    """What changes when a program writes the file."""
+    """Values that change when a program writes the file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
 """The Fernet keys of the encrypted columns, newest first, from a file, a text or a program; and decrypting with them.
 
-A program may be a password manager: what it prints is never shown. No key is in a repr or in an error; an error names the program
-alone, because arguments and assignments may hold a token. settings.py reads the environment.
+A program may be a password manager: its output is never shown. No key is in a repr or in an error; an error names the
+program alone, because arguments and assignments may contain a token. settings.py reads the environment.
 """
 
 import json
@@ -30,7 +30,7 @@ NO_KEYS = (
     '(JSON: {"keys": ["newest", "older"]}), or put the keys into TRIPS_FERNET_KEYS, comma-separated, '
     "or name a program that prints them in TRIPS_KEYS_COMMAND."
 )
-LARGEST = 65_536  # bytes of a file, or of what a program prints; a thousand keys have 45,000
+LARGEST = 65_536  # bytes of a file, or of a program's output; a thousand keys have 45,000
 _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself ignores characters that are not base64
 
 
@@ -96,16 +96,16 @@ def _keys(texts: list[Any], where: str) -> "Iterator[Fernet]":
 
 SETTING = "TRIPS_KEYS_COMMAND"
 COMMAND_SECONDS = 30.0  # for its answer: password managers that ask a server need a few
-# of this process: the answer of each command, or why there is none
+# in this process: the answer of each command, or the reason for none
 _answers: dict[str, str | MissingSettingsError] = {}
 _lock = Lock()
 
 
 def keys_text(command: str, seconds: float = COMMAND_SECONDS) -> str:
-    """What the program prints: keys, newest first, one a line or separated by commas, or JSON as in a keys file.
+    """The program's output: keys, newest first, one a line or separated by commas, or JSON as in a keys file.
 
     `command` is split as a shell would (shlex); no shell runs. A command runs once in a process, even if it fails.
-    Raises MissingSettingsError where it can't be started, fails, takes longer than `seconds`, or prints no text.
+    Raises MissingSettingsError if it can't be started, fails, takes longer than `seconds`, or prints no text.
     """
     with _lock:
         if command not in _answers:
@@ -171,12 +171,12 @@ def _answer(command: str, seconds: float) -> str:
 
 
 def _program(word: str) -> str:
-    """The part of a command's first word that is safe to show: nothing after "=" or a space, where a token may be."""
+    """The safe part of a command's first word: nothing after "=" or a space, where a token may be."""
     return re.split(r"[=\s]", word, maxsplit=1)[0]
 
 
 def _advice(word: str) -> str:
-    """What to do where no program has the name `word`."""
+    """What to do if no program has the name `word`."""
     if word.startswith(f"{_program(word)}="):
         return (
             f"There is no shell: assignments before a program need one, as in {SETTING}=\"sh -c 'NAME=value program'\"."
@@ -204,14 +204,14 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 class Decrypted(NamedTuple):
-    """What a token holds, and the index of the key that decrypted it."""
+    """The content of a token, and the index of the key that decrypted it."""
 
     content: bytes
     key_index: int
 
 
 def decrypt(token: bytes, keys: "Sequence[Fernet]") -> Decrypted | None:
-    """Decrypt a token; None where it is no token, or no key fits."""
+    """Decrypt a token; None if it isn't a token, or no key fits."""
     from cryptography.fernet import InvalidToken
 
     for index, key in enumerate(keys):

@@ -1,4 +1,4 @@
-"""Which source of trips a URL names; what each needs is imported when it is opened."""
+"""The kind of trip source that a URL names; its modules are imported when it is opened."""
 
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.limits import TripLimits
@@ -11,7 +11,7 @@ _FORMS = "sqlite:///path/to/file, parquet:///path/to/file or postgresql://user@h
 def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
     """Open `url` for reading; close it, or use it in a `with`. `trips_file` says where a file is looked for.
 
-    Raises MisuseError for what is no URL of a source, SourceError for a source that can't be read; neither shows a password.
+    Raises MisuseError for other URLs, SourceError for a source that can't be read; neither shows a password.
     """
     source = _open(url)
     source.limits = limits
@@ -21,7 +21,7 @@ def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
 def _open(url: str) -> TripSource:
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):
-        from strava_pipeline.trips.activity.reading.postgres import PostgresTrips  # whose driver is an extra
+        from strava_pipeline.trips.activity.reading.postgres import PostgresTrips  # its driver is an extra
 
         return PostgresTrips(url.strip())
     if not separator or scheme not in TRIP_FILES:

@@ -32,7 +32,7 @@ _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AN
 
 
 class PostgresTrips(TripSource):
-    """The table in the schema gamification_private if it is there, else where the search path finds it."""
+    """The table in the schema gamification_private if it is there, otherwise in the search path."""
 
     def __init__(self, url: str) -> None:
         self.name = shown(url)
@@ -108,7 +108,7 @@ class PostgresTrips(TripSource):
 
 
 def shown(url: str) -> str:
-    """The address without user and password; without anything where the parts can't be distinguished."""
+    """The address without user and password; empty if the parts can't be distinguished."""
     try:
         parts = urlsplit(url)
         place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
@@ -149,7 +149,7 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
             "The password may stand in PGPASSWORD or ~/.pgpass instead of the URL."
         ) from None
     for type_name in ("date", "timestamp", "timestamptz"):
-        connection.adapters.register_loader(type_name, TextLoader)  # infinity and far years are no datetime
+        connection.adapters.register_loader(type_name, TextLoader)  # a datetime can't hold infinity or far years
     return connection
 
 

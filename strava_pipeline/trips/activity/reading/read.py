@@ -1,8 +1,8 @@
 """From an open source to bundles, newest first, in batches that fit in memory; the plain columns of all trips; and a tally.
 
-The order is by instant, never by text, so the list of trips is fetched and sorted before the rows; where a filter needs the
-feedback, only the feedback is decrypted first. Nothing decrypted is logged. The tally counts states and keys of bundles, so it is
-the same for a source and for its export.
+The order is by instant, never by text, so the list of trips is fetched and sorted before the rows; if a filter needs
+the feedback, only the feedback is decrypted first. Nothing decrypted is logged. The tally counts states and keys of
+bundles, so it is the same for a source and for its export.
 """
 
 import logging
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
-TOO_LARGE = object()  # in place of a column's content; it is no token
+TOO_LARGE = object()  # instead of a column's content; it isn't a token
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
@@ -60,10 +60,10 @@ def read_bundles(
     order: Sequence[ListedTrip] | None = None,
     batch_points: int = BATCH_POINTS,
 ) -> Iterator[list[Bundle]]:
-    """The trips that the filters let through, latest start first (those without a start last), then the highest id first.
+    """The trips that pass the filters, latest start first (those without a start last), then the highest id first.
 
-    `order`: these trips instead, as `in_order` gave them. A batch has at most `batch_points` points, except for a single
-    trip with more. A column that can't be decrypted is a state of its bundle and one WARNING with the trip's id and the
+    `order`: these trips instead, from `in_order`. A batch has at most `batch_points` points, except for a single trip
+    with more. A column that can't be decrypted is a state of its bundle and one WARNING with the trip's id and the
     column. Raises SourceError.
     """
     chosen = in_order(source, filters) if order is None else order
@@ -86,7 +86,9 @@ def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iter
 
 
 def probe(source: TripSource) -> dict[str, Any]:
-    """What a source holds, as JSON, without a key: numbers of trips, and the latest one's plain columns. Raises SourceError."""
+    """The contents of a source, as JSON, without a key: numbers of trips, and the latest one's plain columns. Raises
+    SourceError.
+    """
     groups, present = source.counts()
     counted = [dict(zip((*GROUPS, "trips"), group, strict=True)) for group in groups]
     counted.sort(key=lambda group: [(group[name] is None, str(group[name])) for name in GROUPS])
@@ -101,7 +103,7 @@ def probe(source: TripSource) -> dict[str, Any]:
 
 
 def refuse_unknown(source: TripSource, filters: Filters) -> None:
-    """Raise MisuseError where the source has no trip with one of the filters' values, which is then probably mistyped."""
+    """Raise MisuseError if the source has no trip with one of the filters' values, which is then probably mistyped."""
     by_column = {
         "external_id": lambda value: Filters(external_ids=(value,)),
         "status": lambda value: Filters(statuses=(value,)),
@@ -120,7 +122,7 @@ def refuse_unknown(source: TripSource, filters: Filters) -> None:
 
 
 def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[ListedTrip]:
-    """The trips that the plain filters let through, latest first. Raises SourceError, also where ids are not unique."""
+    """The trips that pass the plain filters, latest first. Raises SourceError, also if ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
     ambiguous = next(
@@ -161,7 +163,7 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
 def _with_feedback(
     source: TripSource, keys: KeyRing, filters: Filters, portion: _Portion
 ) -> Iterator[tuple[Any, dict[str, Column]]]:
-    """The trips whose feedback the filters let through, with that column decrypted."""
+    """The trips whose feedback passes the filters, with that column decrypted."""
     rows = _rows(source, portion.keys, ("id", FEEDBACK), portion)
     for key, row in ((key, rows[key]) for key in portion.keys if key in rows):
         feedback = _column(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
@@ -171,7 +173,7 @@ def _with_feedback(
 
 
 def _measured(source: TripSource, all_portions: Iterable[list[Any]]) -> Iterator[_Portion]:
-    """Portions, split further so that each fits in memory, whatever its trips say about their points."""
+    """Portions, split further so that each fits in memory, whatever its trips' own point counts."""
     for keys in all_portions:
         sizes = source.sizes(keys)
         part: list[Any] = []
@@ -249,8 +251,8 @@ _AT_ONCE = 2_000  # rows: about 2 MB of plain columns
 
 
 def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
-    """All trips in portions, latest first: the plain columns as JSON has them, `external_id` never empty, and `listed`, by
-    which the trip is read again. Raises SourceError.
+    """All trips in portions, latest first: the plain columns in JSON's types, `external_id` never empty, and `listed`,
+    with which the trip is read again. Raises SourceError.
     """
     order = in_order(source)
     for begin in range(0, len(order), _AT_ONCE):
@@ -265,7 +267,7 @@ def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
 
 @dataclass(slots=True)
 class Tally:
-    """States and keys of trips. `keys`: how many there are, so that a key that decrypted nothing shows as 0: it can go."""
+    """States and keys of trips. `keys`: the number of keys, so that an unused key shows as 0 and can be removed."""
 
     keys: int = 0
     trips: int = 0

@@ -1,7 +1,7 @@
-"""The table `activity_trip`: what every source of trips can do, and from a URL to an open source or to its file.
+"""The table `activity_trip`: the interface of every source of trips, and from a URL to an open source or to its file.
 
-A source lists trips, hands out rows and counts. It never writes, sorts nothing and decrypts nothing: order, limit and what needs
-a key are read.py's. Each kind of source is imported when one is opened, so that asking for a path costs nothing.
+A source lists trips, returns rows and counts. It never writes, sorts nothing and decrypts nothing: order, limit and
+decryption are read.py's. Each kind of source is imported when one is opened, so that asking for a path costs nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -39,7 +39,7 @@ GROUPS = ("status", "review_status", "platform")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which trips: each kind of filter that is given must hold, by any of its values. `limit` counts last."""
+    """The selected trips: each given kind of filter must match, by any of its values. `limit` applies last."""
 
     external_ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Filters:
 
 
 class ListedTrip(NamedTuple):
-    """A trip of the list: `key` finds its row again, the rest sorts the trips and shows how large each is."""
+    """A trip of the list: `key` finds its row again, the rest sorts the trips and gives each one's size."""
 
     key: Any
     id: Any
@@ -78,14 +78,14 @@ class ListedTrip(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """(status, review_status, platform, trips) of each group, and how many trips have something in each encrypted column."""
+    """(status, review_status, platform, trips) of each group, and the number of trips with a value in each encrypted column."""
 
     groups: list[tuple[Any, ...]]
     present: dict[str, int]
 
 
 class TripSource(ABC):
-    """One open source. `name` is for messages: it holds no password. Every method raises SourceError."""
+    """One open source. `name` is for messages and contains no password. Every method raises SourceError."""
 
     name: str
     limits: TripLimits = TripLimits()
@@ -94,22 +94,22 @@ class TripSource(ABC):
 
     @abstractmethod
     def listed(self, filters: Filters) -> Iterable[ListedTrip]:
-        """The trips that the plain filters let through, in no order; no encrypted column is read."""
+        """The trips that pass the plain filters, in no order; no encrypted column is read."""
 
     @abstractmethod
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
-        """These columns of these trips, by key. A trip that was deleted since the listing is not among them."""
+        """These columns of these trips, by key, without trips deleted since the listing."""
 
     @abstractmethod
     def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
-        """Bytes of each of the columns MEASURED of these trips, by key, without reading them: 0 where there is nothing.
+        """The size in bytes of each of the columns MEASURED of these trips, by key, without reading them; 0 if empty.
 
-        A source that would have to read the columns gives nothing.
+        A source that would have to read the columns returns nothing.
         """
 
     @abstractmethod
     def counts(self) -> Counts:
-        """How many trips each group has; of encrypted columns only whether they are NULL."""
+        """The number of trips in each group; for encrypted columns only whether they are NULL."""
 
     @abstractmethod
     def close(self) -> None:
@@ -124,7 +124,7 @@ class TripSource(ABC):
         self.close()
 
     def check(self, columns: Iterable[str]) -> None:
-        """Raise SourceError unless `columns` are all that the table must have; none at all: there is no table."""
+        """Raise SourceError unless `columns` include all required ones; none at all means that there is no table."""
         present = set(columns)
         if not present:
             raise SourceError(f"{self.name} has no table {TABLE}; is it the right database?")

@@ -1,6 +1,6 @@
-"""The bundle of one trip: what the source holds of it, decrypted; the shape that `export` writes and everything reads.
+"""The bundle of one trip: its source data, decrypted; the format that `export` writes and everything reads.
 
-What the encrypted columns hold is kept as it came, whatever it is: its oddities are evidence. Reading it into numbers is
+The encrypted columns' contents are kept as received, because their oddities are evidence. Reading them into numbers is
 track.py's and metrics.py's. No bundle shows its positions, its feedback or its diagnostic in a repr.
 """
 
@@ -27,7 +27,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decryption:
-    """The state of each encrypted column, and which key (0 is the newest) opened `locations`; None: none did."""
+    """The state of each encrypted column, and which key (0 is the newest) opened `locations`, or None."""
 
     locations: State = State.ABSENT
     activity_distribution: State = State.ABSENT
@@ -41,7 +41,7 @@ class Decryption:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the source says of the trip in plain columns: metres, seconds, timestamps as `normal_instant` writes them."""
+    """The source's plain columns about the trip: metres, seconds, timestamps as `normal_instant` writes them."""
 
     distance_meters: Any = None
     start_time: str | None = None
@@ -57,7 +57,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One trip. `activity_distribution` is None where it could not be read, `{}` where there is none."""
+    """One trip. `activity_distribution` is None if it could not be read, `{}` if absent."""
 
     external_id: str
     platform: str | None = None
@@ -87,14 +87,14 @@ class Bundle:
     def as_json(self) -> dict[str, Any]:
         """The bundle as `export` writes it."""
         found = _exported(self) | {"summary": self.summary.as_json()}
-        del found["decryption"]  # which stands behind the diagnostic
+        del found["decryption"]  # which follows the diagnostic
         return found | {"diagnostic": self.diagnostic, "decryption": self.decryption.as_json()}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """The bundle in an export. Raises ValueError, which shows no value, for what is none.
+        """The bundle in an export. Raises ValueError, which shows no value, for anything else.
 
-        An older export has no `decryption`: its states follow from what is there.
+        An older export has no `decryption`: its states follow from the contents.
         """
         if not isinstance(value, Mapping) or not isinstance(value.get("externalId"), str):
             raise ValueError("a trip is an object with the text externalId")
@@ -134,7 +134,7 @@ def _exported(held: "Bundle | Summary | Decryption") -> dict[str, Any]:
 
 
 def entry_comment(entry: Any) -> str | None:
-    """The comment code of one feedback; None where it has none."""
+    """The comment code of one feedback, or None."""
     comment = entry.get("comment") if isinstance(entry, Mapping) else None
     return comment if isinstance(comment, str) else None
 

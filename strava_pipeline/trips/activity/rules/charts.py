@@ -1,7 +1,7 @@
-"""The charts of a trip as geometry: what an SVG needs, in its units. The markup is page/charts.html's. No positions.
+"""The charts of a trip as geometry, in an SVG's units. The markup is page/charts.html's. No positions.
 
-Speed and accuracy over time, and how often which speed was seen. A line has at most two
-points per unit of width: where there are more, the lowest and the highest of each unit stand for all.
+Speed and accuracy over time, and the distribution of speeds. A line has at most two points per unit of width: with
+more, the lowest and the highest of each unit stand for all.
 """
 
 import math
@@ -20,7 +20,7 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`points` as SVG has them: `1.5,2 3,4`."""
+    """`points` in SVG's form: `1.5,2 3,4`."""
 
     style: str
     points: str
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something at one place of an axis, or (with `size`) over a stretch of it."""
+    """A mark at one place of an axis, or (with `size`) over a stretch of it."""
 
     at: float
     text: str
@@ -102,7 +102,7 @@ def accuracy_chart(track: Sequence[Fix], steps: Sequence[Step], limit: float) ->
 
 
 def speed_histogram(speeds: Sequence[float], percentiles: Sequence[tuple[str, float | None]], source: str) -> Chart:
-    """How often which speed was seen, of the source that the verdict goes by."""
+    """The distribution of speeds, by the source that the verdict uses."""
     ceiling = _ceiling(max([10.0, *speeds]), 200)
     width = next(step for step in (1, 2, 5, 10) if ceiling / step <= 40)
     counts = [0] * math.ceil(ceiling / width)
@@ -156,7 +156,7 @@ def _ceiling(highest: float, most: float) -> float:
 
 
 def _runs(track: Sequence[Fix], steps: Sequence[Step], value: Callable[[Fix], float | None]) -> list[Points]:
-    """Values by time, broken where there is none and where a step is a gap."""
+    """Values by time, interrupted where one is missing and where a step is a gap."""
     runs: list[Points] = [[]]
     after_gap = [False, *(step.kind == "gap" for step in steps)]
     for fix, broken in zip(track, after_gap, strict=True):
@@ -192,7 +192,7 @@ def _thinned(points: Points) -> Points:
 
 
 def svg_points(points: Iterable[tuple[float, float]]) -> str:
-    """Points as an SVG's polyline has them."""
+    """Points in the form of an SVG's polyline."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 

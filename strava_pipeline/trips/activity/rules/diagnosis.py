@@ -1,8 +1,8 @@
 """From bundles to diagnoses: measured, judged, explained, compared with labels; as JSON, and as rows of the tables of trips.
 
-The JSON is what `diagnose --format json` writes and what the reports show; its missing-ride section puts in order what the
-phone recorded of a missing ride. Neither JSON nor rows hold positions, device identifiers or free text. How rows are merged is
-trips/activity/keeping.py's.
+The JSON is written by `diagnose --format json` and shown by the reports; its missing-ride section orders the phone's
+records of a missing ride. Neither JSON nor rows contain positions, device identifiers or free text. How rows are merged
+is trips/activity/keeping.py's.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from strava_pipeline.trips.activity.tables import METRICS, TRIP_DIAGNOSTICS, TRI
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """A trip, its JSON diagnosis, and the sentence that says what would flip its verdict."""
+    """A trip, its JSON diagnosis, and the sentence about the change that would flip its verdict."""
 
     bundle: Bundle
     diagnosis: Mapping[str, Any]
@@ -41,7 +41,7 @@ def diagnose(
     routes: Mapping[str, float] | None = None,
     statuses: Mapping[str, Verdict] = STATUSES,
 ) -> list[Diagnosed]:
-    """A diagnosis per bundle, in their order; `routes`: metres of a router, by external id."""
+    """A diagnosis per bundle, in their order; `routes`: metres by a router, by external id."""
     rows = metrics_rows(bundles, thresholds, routes)
     return [_diagnosed(bundle, row, thresholds, statuses) for bundle, row in zip(bundles, rows, strict=True)]
 
@@ -98,7 +98,9 @@ def trip_diagnosis(
 
 
 def _safe_mix(mix: Mapping[str, float]) -> dict[str, float]:
-    """Shares by name. A phone names activities freely: names that are equal once positions are removed are added up."""
+    """Shares by name. A phone chooses its activities' names freely: names that are equal once positions are removed are
+    added up.
+    """
     shares: dict[str, float] = {}
     for name, share in sorted(mix.items()):
         shown = safe_text(name)
@@ -126,10 +128,11 @@ _WORSE = {
 
 
 def missing_ride(bundle: Bundle) -> dict[str, Any] | None:
-    """The section; None without a diagnostic in any feedback.
+    """The missing-ride section, or None without a diagnostic in any feedback.
 
-    `summary`: counts, and the errors and warnings, errors first; `logs`: every line by its time, lines without one last;
-    `since_previous_s`: from the line before, `gap`: more than 60 s. `shapes`: what has no known form, as its type.
+    `summary`: counts, and the errors and warnings, errors first; `logs`: every line by its time, lines without one
+    last; `since_previous_s`: from the line before, `gap`: more than 60 s. `shapes`: values of unknown form, as their
+    types.
     """
     diagnostic = bundle.diagnostic
     if diagnostic is None:
@@ -158,7 +161,7 @@ def missing_ride(bundle: Bundle) -> dict[str, Any] | None:
 
 
 def shape(value: Any) -> str:
-    """The type of a value that is not shown itself."""
+    """The type of a value, which is shown instead of the value."""
     if isinstance(value, Mapping):
         return f"object of {len(value)}"
     return f"list of {len(value)}" if isinstance(value, list) else type(value).__name__
@@ -225,7 +228,7 @@ def _text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
 
 
 def severity(line: Mapping[str, Any]) -> str | None:
-    """`error` or `warning`, whatever the phone calls it; None for every other line."""
+    """`error` or `warning`, under any of the phone's names; None for other lines."""
     return _WORSE.get((line["level"] or "").strip().lower())
 
 
@@ -261,7 +264,7 @@ def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
 
 
 def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFrame:
-    """The plain columns of trips as the source has them, each with its `external_id`, for `trip_index`."""
+    """The plain columns of trips from the source, each with its `external_id`, for `trip_index`."""
     extras = [extra if isinstance(extra, Mapping) else {} for extra in (row["extra_properties"] for row in rows)]
     return frame(
         {
@@ -291,7 +294,7 @@ def diagnostics_rows(
 ) -> pl.DataFrame:
     """Trips with their objects of the JSON diagnosis, for `trip_diagnostics`; `partitions` by external id.
 
-    One without a partition got its external id since these were listed: the next look has it.
+    One without a partition got its external id since these were listed; the next run includes it.
     """
     diagnosed = [trip for trip in diagnosed if trip[0].external_id in partitions]
     bundles = [bundle for bundle, _ in diagnosed]
@@ -319,7 +322,7 @@ _DIAGNOSIS_KEYS = ("verdict", "reasons", "label", "label_source", "outcome_vs_st
 
 
 def replay_row(algorithm: str, thresholds_version: str, input_hash: str, totals: Mapping[str, Any]) -> pl.DataFrame:
-    """What one version of an algorithm came to over all trips, for `trip_replay`."""
+    """The totals of one version of an algorithm over all trips, for `trip_replay`."""
     values = {column: [totals[name]] for column, name in _TOTALS.items()}
     identity = {"algorithm": [algorithm], "thresholds_version": [thresholds_version], "input_hash": [input_hash]}
     return frame({**identity, "source": [TRIPS], **values}, TRIP_REPLAY)

@@ -1,7 +1,7 @@
-"""Why a trip has its verdict: each rule beside its limit in words, and the smallest change that would flip the verdict.
+"""Why a trip has its verdict: each rule with its limit in words, and the smallest change that would flip the verdict.
 
-Whether a rule hits is verdict.py's; there are no rules here. Only a rule that compares one number with one limit can be flipped
-by one number.
+Whether a rule hits is verdict.py's; there are no rules here. Only a rule that compares one number with one limit can be
+flipped by one number.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _UNITS = (("_kmh", "km/h"), ("_m", "m"), ("_s", "s"))
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number on the other side of its limit; `relative_change` in parts of the limit, None where that is 0."""
+    """One number moved to the other side of its limit; `relative_change` in parts of the limit, None if that is 0."""
 
     rule: str
     metric: str
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """`to` is `rejected` (one change would do) or `not_rejected` (it takes all of them)."""
+    """`to` is `rejected` (one change is enough) or `not_rejected` (all of them are needed)."""
 
     to: str
     changes: tuple[Change, ...]
@@ -44,7 +44,7 @@ class Flip:
 
 
 def nearest_flip(decision: Decision, thresholds: Thresholds) -> Flip | None:
-    """The smallest change that would have made a rejected trip not rejected, or the other way; None where no number would."""
+    """The smallest change that would have made a rejected trip not rejected, or the other way; None if no number would."""
     if decision.verdict is Verdict.UNKNOWN:
         return None
     if decision.verdict is Verdict.REJECTED:
@@ -59,7 +59,7 @@ def nearest_flip(decision: Decision, thresholds: Thresholds) -> Flip | None:
 
 
 def flip_text(decision: Decision, flip: Flip | None, thresholds: Thresholds) -> str:
-    """The verdict, the numbers behind it and what would flip it, in one sentence.
+    """The verdict, its numbers and the change that would flip it, in one sentence.
 
     `rejected because avg_speed 38.2 km/h > 35 (cycling-2026.1); would not be rejected at ≤ 35.0 (−8.4 %)`
     """
@@ -86,7 +86,7 @@ def _distance(change: Change) -> float:
 
 
 def _because(decision: Decision, thresholds: Thresholds) -> str:
-    """The reasons: of a rejected trip those that reject it, with their numbers; of one to review its flags."""
+    """The reasons: for a rejected trip those that reject it, with their numbers; for one to review its flags."""
     shown = [_RULES_BY_CODE[code] for code in decision.reasons]
     if decision.verdict is Verdict.REJECTED:
         shown = [rule for rule in shown if rule.severity is Severity.REJECT]
@@ -105,7 +105,7 @@ def _reason_text(rule: Rule, metrics: Mapping[str, Any], thresholds: Thresholds)
 
 
 def _target(change: Change, to: str, *, named: bool) -> str:
-    """Where the number would have to be, and how far that is in parts of what it is: `≤ 35.0 (−8.4 %)`."""
+    """The number's target, and the distance in parts of the present value: `≤ 35.0 (−8.4 %)`."""
     rule = _RULES_BY_CODE[change.rule]
     name, unit = _name_and_unit(rule)
     limit = f"{change.threshold:.1f}" if unit and change.threshold.is_integer() else number_text(change.threshold)
@@ -121,7 +121,7 @@ def _target(change: Change, to: str, *, named: bool) -> str:
 
 
 def _value_text(value: float, limit: float, unit: str) -> str:
-    """The value with its unit, with as many decimals as it takes to tell it from the limit."""
+    """The value with its unit, with enough decimals to distinguish it from the limit."""
     decimals = 1 if unit else 3
     text = number_text(value) if isinstance(value, int) else f"{value:.{decimals}f}"
     while float(text) == limit != value and decimals < 6:
@@ -170,9 +170,9 @@ MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule at one trip: what it means, and its numbers bare and as text; `limit_key` names the threshold.
+    """One rule for one trip: its meaning, and its numbers bare and as text; `limit_key` names the threshold.
 
-    A rule without a number has neither metric nor limit. `lower`: it hits what lies below its limit.
+    A rule without a number has neither metric nor limit. `lower`: it hits values below its limit.
     """
 
     code: str
@@ -197,12 +197,12 @@ class Reason:
 
 
 def reasons(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason]:
-    """The rules that hit, in their order; a code that is of another version is shown by its name alone."""
+    """The rules that hit, in their order; a code of another version is shown only by its name."""
     return [_reason(code, True, diagnosis["metrics"], thresholds) for code in diagnosis["reasons"]]
 
 
 def rules_with_numbers(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> list[Reason]:
-    """Every rule that compares numbers, hit or not; none for a trip that was not judged."""
+    """Every rule that compares numbers, hit or not; empty for a trip that was not judged."""
     if diagnosis["verdict"] == Verdict.UNKNOWN:
         return []
     hit = set(diagnosis["reasons"])
@@ -212,7 +212,7 @@ def rules_with_numbers(diagnosis: Mapping[str, Any], thresholds: Thresholds) -> 
 
 
 def limit_words(thresholds: Thresholds, key: str) -> str:
-    """Why a limit is what it is, and where that comes from."""
+    """The reason and the source of a limit."""
     entry = described(thresholds.version.partition("+")[0])[key]
     return f"{entry['reason']} ({entry['source']})"
 

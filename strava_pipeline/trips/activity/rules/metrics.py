@@ -1,8 +1,8 @@
-"""The metrics of trips, by which every verdict is given: all trips of a batch in one frame, a row per trip.
+"""The metrics of trips, on which every verdict is based: all trips of a batch in one frame, a row per trip.
 
-What counts as a point or a segment is track.py's, what a number means for a trip verdict.py's. A metric is null where what it is
-computed from is missing, or where no float holds it. The mix of activities is here too: shares need not add up to 1, because a
-phone may see several activities at once, and a point may have none.
+Points and segments are track.py's, the meaning of a number for a trip verdict.py's. A metric is null if its inputs are
+missing, or if no float holds it. The mix of activities is here too: shares need not add up to 1, because a phone may
+see several activities at once, and a point may have none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ MIX = pl.List(pl.Struct({"activity": pl.String, "share": pl.Float64}))
 def mixes(bundles: Sequence[Bundle], used: pl.DataFrame) -> pl.DataFrame:
     """The columns trip, activity_mix and activity_source (`stored` or `points`), a row per trip that has a mix.
 
-    Of a stored mix only numbers count; a mix without any counts as not stored.
+    In a stored mix only numbers count; a mix without any counts as not stored.
     """
     held = [_stored(bundle.activity_distribution) for bundle in bundles]
     stored = [(trip, name, share, "stored") for trip, mix in enumerate(held) for name, share in mix.items()]
@@ -64,7 +64,7 @@ SCHEMA = {column.name: MIX if column.name == "activity_mix" else column.kind.pol
 def metrics_frame(
     bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
 ) -> pl.DataFrame:
-    """A row per bundle, in their order, with the columns of SCHEMA; `routes`: metres of a router, by external id."""
+    """A row per bundle, in their order, with the columns of SCHEMA; `routes`: metres by a router, by external id."""
     points = points_frame(bundles)
     usable = usable_points(points)
     used = used_points(usable)
@@ -96,7 +96,7 @@ def metrics_of(
 
 
 def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> pl.DataFrame:
-    """What the source reports of each trip itself, and the router's length."""
+    """The source's own values of each trip, and the router's length."""
     reported = [
         (
             trip,
@@ -121,7 +121,7 @@ def _counts(points: pl.DataFrame, usable: pl.DataFrame, used: pl.DataFrame) -> p
 
 
 def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """Sums, counts and percentiles over the points and segments of each trip; null where there are none to take them of."""
+    """Sums, counts and percentiles over the points and segments of each trip; null without any."""
     good, teleport, gap, moving = (pl.col(name) for name in ("good", "teleport", "gap", "moving"))
     dt, d, accuracy = pl.col("dt"), pl.col("d"), pl.col("accuracy")
     device, displacement = pl.col("device_kmh"), pl.col("displacement_kmh")
@@ -159,7 +159,7 @@ def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
 
 
 def _sum(of: pl.Expr, where: pl.Expr) -> pl.Expr:
-    """One after the other: Polars' own sum depends on what else is in the batch, in the last digits."""
+    """A sum in order: Polars' own sum depends on the rest of the batch, in the last digits."""
     return pl.when(where).then(of).otherwise(0.0).cum_sum().last()
 
 
@@ -168,7 +168,7 @@ def _percentiles(name: str, of: pl.Expr, *shares: float) -> dict[str, pl.Expr]:
 
 
 def _derived(trips: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """What follows from a trip's own row: zeros where there are no points, differences, ratios."""
+    """Values from a trip's own row: zeros without points, differences, ratios."""
     zeros = [name for name in trips.columns if name in _ZERO_WITHOUT_POINTS]
     trips = trips.with_columns(pl.col(zeros).fill_null(0)).with_columns(
         points_invalid=pl.col("points_raw") - pl.col("points_usable"),
@@ -211,6 +211,8 @@ def _ratio(numerator: str, denominator: str) -> pl.Expr:
 
 
 def _share(numerator: str, denominator: str) -> pl.Expr:
-    """A ratio from 0 to 1: null where it is more, for then the one is no part of the other (jumps are left out of the length)."""
+    """A ratio from 0 to 1; null if it is more, for then the numerator isn't part of the denominator (jumps are left out
+    of the length).
+    """
     ratio = _ratio(numerator, denominator)
     return pl.when(ratio.round(6) <= 1).then(ratio.clip(upper_bound=1.0))  # beyond 6 decimals: rounding of sums

@@ -1,8 +1,8 @@
-"""An algorithm's decisions on past trips with sets of thresholds, compared with the stored decisions and with what people said.
+"""An algorithm's decisions on past trips with sets of thresholds, compared with the stored decisions and with people's labels.
 
-A label is what people said; it must not depend on metrics or rules. A replay is a sweep of one set, the baseline. Of each trip
-one small record is kept; its points are dropped with its batch. The syntax of sets (`--set`, `--grid`) is here, too, because a
-set is named by what was typed.
+A label must not depend on metrics or rules. A replay is a sweep of one set, the baseline. Of each trip one small record
+is kept; its points are dropped with its batch. The syntax of sets (`--set`, `--grid`) is here, too, because a set is
+named by the typed text.
 """
 
 import hashlib
@@ -28,22 +28,22 @@ from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 from strava_pipeline.trips.activity.rules.verdict import Algorithm, Decision, Verdict
 
 STATUSES: Mapping[str, Verdict] = {"accepted": Verdict.ACCEPTED, "rejected": Verdict.REJECTED}
-"""The verdict of each stored status; every other status needs review. A source with other names has a map of its own."""
+"""The verdict of each stored status; every other status needs review. A source with other names has its own map."""
 
 
 PENDING = frozenset({"pending", "needs_review"})
-"""Statuses of trips that the source has not decided on."""
+"""Statuses of trips without a decision at the source."""
 
 
 class Label(StrEnum):
-    """What the trip was."""
+    """The truth about a trip."""
 
     RIDE = "ride"
     NOT_RIDE = "not_ride"
 
 
 class Outcome(StrEnum):
-    """A new verdict beside the old one: of a labelled trip better, same or worse, of another same or changed."""
+    """A new verdict compared with the old one: for a labelled trip better, same or worse, for another same or changed."""
 
     BETTER = "better"
     SAME = "same"
@@ -56,7 +56,7 @@ _COMMENTS = {NOT_BIKE: Label.NOT_RIDE, RIDE_NOT_DETECTED: Label.RIDE, MISSING_ST
 
 
 def truth(bundle: Bundle) -> tuple[Label, str] | tuple[None, None]:
-    """The label and its source: the reviewer's decision, else the latest feedback with a telling comment."""
+    """The label and its source: the reviewer's decision, or else the latest feedback with a meaningful comment."""
     if bundle.review_status in _REVIEWS:
         return _REVIEWS[bundle.review_status], "review"
     telling = [
@@ -75,7 +75,7 @@ def stored_verdict(bundle: Bundle, statuses: Mapping[str, Verdict] = STATUSES) -
 
 
 def outcome(old: Verdict, new: Verdict, label: Label | None) -> Outcome:
-    """Whether the new verdict is nearer to the label than the old one; without a label, whether it is another."""
+    """Whether the new verdict is nearer to the label than the old one; without a label, whether it differs."""
     if label is None:
         return Outcome.SAME if new == old else Outcome.CHANGED
     gained = _score(new, label) - _score(old, label)
@@ -90,7 +90,7 @@ def _score(verdict: Verdict, label: Label) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedTrip:
-    """One trip: the stored verdict, the new one with its reasons, and which the label is nearer to."""
+    """One trip: the stored verdict, the new one with its reasons, and which one is nearer to the label."""
 
     external_id: str
     old: Verdict
@@ -114,7 +114,7 @@ class ReplayedTrip:
 
 
 def replayed(bundle: Bundle, decision: Decision, statuses: Mapping[str, Verdict] = STATUSES) -> ReplayedTrip:
-    """One trip's decision, compared with the source's decision and with what people said."""
+    """One trip's decision, compared with the source's decision and with the label."""
     old, (label, source) = stored_verdict(bundle, statuses), truth(bundle)
     compared = outcome(old, decision.verdict, label)
     return ReplayedTrip(bundle.external_id, old, decision.verdict, decision.reasons, label, source, compared)
@@ -129,7 +129,7 @@ class DecidedBatch:
 
 
 def _digest(bundle: Bundle) -> bytes:
-    """The same for a trip whichever key opened it."""
+    """A digest that doesn't depend on the key that opened the trip."""
     held = bundle.as_json()
     held["decryption"].pop("keyIndex")
     return hashlib.sha256(json_bytes(held)).digest()
@@ -162,8 +162,8 @@ BASELINE = "baseline"
 class Sweep:
     """An algorithm with sets of thresholds by name, the baseline first, over batches of trips; `statuses` as in STATUSES.
 
-    `counts`: by set, the cells of the confusion over labelled trips and the outcomes over all. `trips`: by the baseline.
-    `moved`: by set, the trips on which it and the baseline decide differently.
+    `counts`: by set, the cells of the confusion over labelled trips and the outcomes over all. `trips`: by the
+    baseline. `moved`: by set, the trips on which it and the baseline decide differently.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class Sweep:
         return sorted(self.sets, key=lambda name: (self.counts[name]["worse"], -self.counts[name]["better"], name))
 
     def totals(self) -> dict[str, Any]:
-        """By the baseline: how many trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
+        """For the baseline: numbers of trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
         counts = next(iter(self.counts.values()))
         return {
             "trips": len(self.trips),
@@ -234,7 +234,7 @@ class Sweep:
         return {"format": "activity-trip-replay/1", **self._described(), **found}
 
     def sweep_json(self) -> dict[str, Any]:
-        """What each set comes to, each part by the set's name; for the same trips always the same."""
+        """The totals of each set, each part by the set's name; for the same trips always the same."""
         return {
             "format": "activity-trip-sweep/1",
             **self._described(),
@@ -264,7 +264,10 @@ def threshold_sets(
 ) -> dict[str, Thresholds]:
     """The baseline; a set per `name=key=value[,key=value]`; and per value of each grid `key=a,b,c`, or per combination of them.
 
-    Raises MisuseError for what can't be read, a key that is none, a name given twice.
+    Raises MisuseError for unreadable text, an unknown key, a name given twice.
+
+        # the names: baseline, strict, max_avg_speed_kmh=30, max_avg_speed_kmh=32
+        threshold_sets(thresholds(), ["strict=max_avg_speed_kmh=30"], ["max_avg_speed_kmh=30,32"])
     """
     axes: dict[str, dict[float, None]] = {}
     for text in grids:
@@ -308,7 +311,7 @@ _HEAD = ("set", "worse", "better", "same", "changed", "TP", "FN", "FP", "TN", "r
 
 
 def sweep_text(sweep: Sweep) -> str:
-    """A line per set, best first; then the trips that come out otherwise than stored, and those that a set moves."""
+    """A line per set, best first; then the trips whose result differs from the stored one, and those that a set moves."""
     rows = [(cut(name, 34), *_numbers(sweep.counts[name])) for name in sweep.ranking]
     order = (Outcome.WORSE, Outcome.BETTER, Outcome.CHANGED)
     others = [trip for wanted in order for trip in sweep.trips if trip.outcome is wanted]

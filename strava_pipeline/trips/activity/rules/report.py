@@ -48,7 +48,7 @@ def trip_report(bundle: Bundle, diagnosis: Mapping[str, Any], thresholds: Thresh
 
 
 def explanation(diagnosis: Mapping[str, Any], thresholds: Thresholds, flip: str) -> str:
-    """The verdict, the reasons and what would flip the verdict; nothing else."""
+    """Only the verdict, the reasons and the change that would flip the verdict."""
     found = reasons(diagnosis, thresholds)
     lines = [
         *wrap(f"{one_line(diagnosis['externalId'])}: {verdict_line(diagnosis)}", WIDTH, subsequent_indent=_INDENT * 3),
@@ -71,7 +71,7 @@ def verdict_line(diagnosis: Mapping[str, Any]) -> str:
 
 
 def why(found: Sequence[Reason]) -> str:
-    """One sentence: what the first reason means, with its number."""
+    """One sentence: the meaning of the first reason, with its number."""
     if not found:
         return "no rule hits"
     first, more = found[0], len(found) - 1
@@ -120,7 +120,7 @@ def _reason_row(number: int, reason: Reason) -> tuple[str, ...]:
 
 
 def _limits(found: Sequence[Reason], thresholds: Thresholds) -> str:
-    """Where the limits of these reasons come from."""
+    """The sources of these reasons' limits."""
     lines: list[str] = []
     for key in dict.fromkeys(reason.limit_key for reason in found if reason.limit_key):
         text = f"{key}: {limit_words(thresholds, key)}"
@@ -157,7 +157,9 @@ _FACTS = (
 
 
 def trips_page(trips: Sequence[tuple[Bundle, Mapping[str, Any], str]], thresholds: Thresholds) -> str:
-    """The page of one trip or of many: each with its JSON diagnosis and the sentence that says what would flip its verdict."""
+    """The page of one trip or of many: each with its JSON diagnosis and the sentence about the change that would flip
+    its verdict.
+    """
     shown_trips = [_page_trip(*trip, thresholds) for trip in trips]
     verdicts = Counter(trip["verdict"] for trip in shown_trips)
     return (
@@ -197,7 +199,7 @@ def _page_trip(bundle: Bundle, diagnosis: Mapping[str, Any], flip: str, threshol
 
 
 def _page_reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
-    """A rule with its bar: how far value and limit reach, in percent of the bar's width."""
+    """A rule with its bar: value and limit in percent of the bar's width."""
     shown: dict[str, Any] = {"reason": reason, "bar": None, "limit_words": ""}
     if reason.limit is not None and reason.limit_key is not None:
         shown["limit_words"] = limit_words(thresholds, reason.limit_key)
@@ -208,7 +210,7 @@ def _page_reason(reason: Reason, thresholds: Thresholds) -> dict[str, Any]:
 
 
 def _charts(bundle: Bundle, metrics: Mapping[str, Any], thresholds: Thresholds) -> list[Chart]:
-    """Empty for a trip without a point."""
+    """The charts; empty for a trip without a point."""
     track, steps = drawn(bundle, thresholds)
     if not track:
         return []
@@ -243,7 +245,7 @@ def text_parts(batches: Batches, thresholds: Thresholds, *, sketched: bool = Fal
 
 
 def explanation_parts(batches: Batches, thresholds: Thresholds) -> Iterator[bytes]:
-    """The verdict of each trip, the reasons and what would flip it."""
+    """For each trip the verdict, the reasons and the change that would flip it."""
     for number, trip in enumerate(trip for batch in batches for trip in batch):
         text = explanation(trip.diagnosis, thresholds, trip.flip)
         yield f"{'' if number == 0 else chr(10)}{text}\n".encode(errors="replace")
@@ -254,7 +256,7 @@ def json_parts(
     thresholds: Thresholds,
     tally: Callable[[], tuple[Mapping[str, int], Mapping[str, Any]]],
 ) -> Iterator[bytes]:
-    """One JSON object. The tally (keys_used, counts) is complete when all trips were read, so it comes last."""
+    """One JSON object. The tally (keys_used, counts) is complete only when all trips were read, so it comes last."""
     yield (
         b'{"format":' + json_bytes(FORMAT) + b',"thresholds_version":' + json_bytes(thresholds.version) + b',"trips":['
     )

@@ -1,6 +1,6 @@
-"""The tables of a trip's report: the text report and the page both show them.
+"""The tables of a trip's report, in the text report and on the page.
 
-No positions. What the missing-ride section holds is diagnosis.py's.
+No positions. The missing-ride section is diagnosis.py's.
 """
 
 from collections.abc import Mapping
@@ -57,14 +57,14 @@ def sections(bundle: Bundle, diagnosis: Mapping[str, Any]) -> list[Section]:
 
 
 def shown(value: Any) -> str:
-    """A value of the source as it may be shown: one line, no positions, yes and no for booleans."""
+    """A value of the source in a safe form: one line, no positions, yes and no for booleans."""
     if value is None or value == "":
         return NOTHING
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else safe_text(str(value))
 
 
 def readable_metrics(diagnosis: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metrics for people: where the points can't be read, every metric of points is missing, their number too."""
+    """The metrics for people: if the points can't be read, every metric of points is missing, including their number."""
     metrics: Mapping[str, Any] = diagnosis["metrics"]
     if diagnosis["verdict"] != Verdict.UNKNOWN:
         return metrics
@@ -176,7 +176,7 @@ def _mix(metrics: Mapping[str, Any]) -> Section:
 
 
 def _mix_share(share: Any) -> str:
-    """In percent; a number that was stored and is no share, 80 for 80 % say, as it is."""
+    """A share in percent; a stored number that isn't a share, such as 80 for 80 %, unchanged."""
     if not isinstance(share, int | float):
         return NOTHING
     return quantity(share, "%") if 0 <= share <= 1 else f"{share:g} (as stored; a share is from 0 to 1)"
@@ -215,7 +215,7 @@ def pause_text(line: Mapping[str, Any]) -> str:
 
 
 def phone_section(missing: Mapping[str, Any]) -> Section:
-    """What the phone reports of itself: permissions, power, versions, and everything else."""
+    """The phone's report about itself: permissions, power, versions, and everything else."""
     rows = [(f"permission: {name}", shown(value)) for name, value in (missing["permissions"] or {}).items()]
     rows.append(("low-power mode", shown(missing["low_power_mode"])))
     rows += [(name, shown(value)) for kind in ("versions", "other", "shapes") for name, value in missing[kind].items()]
@@ -223,7 +223,7 @@ def phone_section(missing: Mapping[str, Any]) -> Section:
 
 
 def log_section(missing: Mapping[str, Any]) -> Section:
-    """How much there is to read, then errors and warnings, errors first."""
+    """The amount of log lines, then errors and warnings, errors first."""
     summary = missing["summary"]
     longest = summary["longest_gap_s"]
     rows = [
@@ -241,7 +241,7 @@ def log_section(missing: Mapping[str, Any]) -> Section:
 
 
 def log_rows(missing: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The log, a row a line: time, time since the previous one, mark, level, event, message with what else there is, severity."""
+    """The log, a row a line: time, time since the previous one, mark, level, event, message with further fields, severity."""
     return [
         {
             "at": line["at"] or "no time",

@@ -1,8 +1,8 @@
-"""How values are written for people: numbers with units, aligned columns, codes, and text without positions or identities.
+"""Values as people read them: numbers with units, aligned columns, codes, and text without positions or identities.
 
-A code is a short name that a program chose, such as `too_short`; other text is free and may hold anything. Positions and device
-identities are removed by the name of a key, and by the look of a text or number; when in doubt they are removed, because the
-export holds the original.
+A code is a short name that a program chose, such as `too_short`; other text is free and may contain anything. Positions
+and device identities are removed by the name of a key, and by the look of a text or number; when in doubt they are
+removed, because the export has the original.
 """
 
 import re
@@ -38,12 +38,12 @@ def round_length(metres: float) -> str:
 
 
 def limit_text(limit: float, unit: str) -> str:
-    """A limit with no more decimals than it has: `35 km/h`, `5 %`."""
+    """A limit with no more decimals than necessary: `35 km/h`, `5 %`."""
     return f"{_scaled(limit, unit):g} {unit}".rstrip()
 
 
 def beside_limit(value: float | None, limit: float, unit: str) -> str:
-    """A value in its limit's unit, with decimals until it reads as differing from it, where it differs."""
+    """A value in its limit's unit, with enough decimals to differ from it visibly, if it differs."""
     if value is None:
         return NOTHING
     same = [
@@ -73,11 +73,11 @@ def _scaled(value: float, unit: str) -> float:
 
 WIDTH = 100
 INDENT = "  "
-_WIDEST = 34  # of a column that isn't the last
+_WIDEST = 34  # of every column but the last
 
 
 def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = (), indent: str = INDENT) -> list[str]:
-    """Rows in aligned columns; what the last one has no room for goes on below it."""
+    """Rows in aligned columns; the last column wraps onto the lines below."""
     count = max(map(len, rows), default=0)
     cells = [tuple(cut(cell, _WIDEST) if place < count - 1 else cell for place, cell in enumerate(row)) for row in rows]
     widths = [max((len(row[place]) for row in cells if place < len(row)), default=0) for place in range(count)]
@@ -96,7 +96,7 @@ def aligned(rows: Sequence[tuple[str, ...]], *, right: Collection[int] = (), ind
 
 
 def cut(cell: str, width: int) -> str:
-    """A cell that is too wide, with an ellipsis."""
+    """A cell that is too wide, cut with an ellipsis."""
     return cell if len(cell) <= width else cell[: width - 1] + "…"
 
 
@@ -107,17 +107,17 @@ _VERSION = re.compile(r"v?\d{1,4}(?:\.\d{1,2}|(?:\.\d{1,4}){2,3})?(?:[-+][A-Za-z
 
 
 def code(value: Any) -> str | None:
-    """The code that a value is; None for what is none."""
+    """The value if it is a code, or None."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else None
 
 
 def version(value: Any) -> str | None:
-    """The version that a value is, such as `0.7.0`; None for what is none."""
+    """The value if it is a version such as `0.7.0`, or None."""
     return value if isinstance(value, str) and _VERSION.fullmatch(value) else None
 
 
 def shown_code(value: Any) -> str | None:
-    """A code as it may be shown; of other text only that there is some. None where there is none."""
+    """A code unchanged; for other text only that there is some. None if absent."""
     if not isinstance(value, str) or not value.strip():
         return None
     return code(value) or FREE_TEXT
@@ -161,7 +161,7 @@ _DECIMAL = re.compile(
 
 
 def safe_value(key: str, value: Any) -> Any:
-    """A value as it may be shown under its key; nested ones in full, every level by its own keys."""
+    """A value in a safe form, by its key; nested ones completely, every level by its own keys."""
     nested = isinstance(value, Mapping | list | tuple)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is None or isinstance(value, bool):
@@ -176,12 +176,12 @@ def safe_value(key: str, value: Any) -> Any:
 
 
 def safe_text(text: str) -> str:
-    """Text on one line, without what looks like a position or an identity."""
+    """Text on one line, without parts that look like a position or an identity."""
     return _DECIMAL.sub(_without_coordinate, _IN_TEXT.sub(REDACTED, one_line(text)))
 
 
 def one_line(text: str) -> str:
-    """Text without anything that a terminal would obey."""
+    """Text without control sequences for a terminal."""
     return "".join(_shown(char) for char in text)
 
 
@@ -192,12 +192,14 @@ def _shown(char: str) -> str:
 
 
 def _is_written_place(key: str, value: str) -> bool:
-    """Under a place's key a text is shown when it's a word ("denied"), not when it's an address or holds digits alone."""
+    """Whether the text under a place's key is an address or a number, and not a word such as "denied"."""
     return bool(_WRITTEN_PLACE.search(key)) or not any(char.isalpha() for char in value)
 
 
 def _safe_number(value: float) -> Any:
-    """Degrees of some place have four decimals and more; up to 1 it is rather a level or a share, shown with two."""
+    """A number in a safe form: a place's degrees have four decimals and more; up to 1 it is rather a level or a share,
+    shown with two.
+    """
     if isinstance(value, int):
         return value if abs(value) < 2**63 else str(value)
     if value != value or abs(value) == float("inf"):

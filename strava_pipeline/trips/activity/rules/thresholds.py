@@ -1,6 +1,6 @@
-"""Thresholds are data: a version is a file in thresholds/, each number with its unit, reason and source.
+"""Thresholds as data: a version is a file in thresholds/, each number with its unit, reason and source.
 
-Which rule uses which is in verdict.py; five of them are used by metrics.py already.
+The rules that use them are in verdict.py; five thresholds are already used by metrics.py.
 """
 
 import json
@@ -16,12 +16,12 @@ from strava_pipeline.core.json_values import number_text
 
 CURRENT = "cycling-2026.1"
 INSIDE_METRICS = ("teleport_speed_ms", "gap_s", "stationary_speed_ms", "poor_accuracy_m", "min_device_speed_share")
-"""What metrics are computed with: with another value they are computed again."""
+"""Thresholds in metrics: if one changes, the metrics are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """`version` names the file, with what was set otherwise: `cycling-2026.1+max_avg_speed_kmh=30`."""
+    """`version` names the file, with changed values: `cycling-2026.1+max_avg_speed_kmh=30`."""
 
     version: str
     values: Mapping[str, float]
@@ -30,7 +30,7 @@ class Thresholds:
         return self.values[key]
 
     def with_values(self, changes: Mapping[str, float]) -> "Thresholds":
-        """These, with other values for some. Raises MisuseError for a key that is none."""
+        """These thresholds, with some values replaced. Raises MisuseError for an unknown key."""
         for key, value in changes.items():
             if key not in self.values:
                 raise MisuseError(f"{key} is no threshold. There are: {', '.join(self.values)}")
@@ -43,12 +43,12 @@ class Thresholds:
         return Thresholds(f"{self.version}+{changed}", {**self.values, **differing})
 
     def difference(self, baseline: "Thresholds") -> dict[str, float]:
-        """The values that are others than the baseline's."""
+        """The values that differ from the baseline's."""
         return {key: value for key, value in self.values.items() if value != baseline.values[key]}
 
     @property
     def inside_metrics(self) -> tuple[float, ...]:
-        """The values that metrics are computed with: where they are equal, so are the metrics."""
+        """The values used in metrics: if they are equal, so are the metrics."""
         return tuple(self.values[key] for key in INSIDE_METRICS)
 
 
@@ -68,7 +68,7 @@ def described(version: str = CURRENT) -> dict[str, dict[str, Any]]:
 
 
 def versions() -> list[str]:
-    """The versions that there are, oldest first."""
+    """The existing versions, oldest first."""
     return sorted(entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json"))
 
 

@@ -1,9 +1,10 @@
 """The track of a trip: the points of many trips as one flat frame, the segments between them, and one trip drawn in metres.
 
-What a location list may hold (text for numbers, None, lists) becomes nulls here and nowhere else. Then points are dropped,
-sorted and rid of duplicates, and joined to segments of several kinds. A picture shows metres from the first point, so a shape and
-no place; its projection is equirectangular at the first point's latitude: over hundreds of kilometres the shape is off, the
-numbers are not. Sums and percentiles over points are metrics.py's, charts are charts.py's.
+Malformed values in a location list (text for numbers, None, lists) become nulls here and nowhere else. Then points are
+dropped, sorted and deduplicated, and joined to segments of several kinds. A picture shows metres from the first point,
+hence a shape without a place; its projection is equirectangular at the first point's latitude: over hundreds of
+kilometres the shape is distorted, the numbers are not. Sums and percentiles over points are metrics.py's, charts are
+charts.py's.
 """
 
 import math
@@ -34,12 +35,14 @@ _USABLE = _ON_EARTH & _AT.is_not_null() & (_ACCURACY >= 0).fill_null(value=True)
 
 
 def usable_points(points: pl.DataFrame) -> pl.DataFrame:
-    """The points with a position on Earth, a time and no invalid accuracy, as recorded; `backwards`: before the one before it."""
+    """The points with a position on Earth, a time and no invalid accuracy, as recorded; `backwards`: earlier than the
+    point before.
+    """
     return points.filter(_USABLE).with_columns(backwards=_SAME_TRIP & (_AT < _LAST_AT))
 
 
 def used_points(usable: pl.DataFrame) -> pl.DataFrame:
-    """One point per instant, each trip's in order: of several the most accurate, of equally accurate ones the first recorded."""
+    """One point per instant, each trip's in order: of several the most accurate, among equals the first recorded."""
     points = usable.drop("backwards")
     disordered = points.filter(_SAME_TRIP & (_AT <= _LAST_AT))["trip"].unique()
     if disordered.is_empty():
@@ -50,10 +53,10 @@ def used_points(usable: pl.DataFrame) -> pl.DataFrame:
 
 
 def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """The used points, each with the segment that leads to it; null where it is its trip's first.
+    """The used points, each with the segment that leads to it, null for its trip's first point.
 
-    dt (s), d (m), v (m/s), the booleans teleport, gap, good, moving, and jitter (m): how far the point lies off the line
-    between its neighbours, where both its segments are good.
+    dt (s), d (m), v (m/s), the booleans teleport, gap, good, moving, and jitter (m): how far the point lies off the
+    line between its neighbours, if both of its segments are good.
     """
     joined = used.with_columns(
         pl.when(_SAME_TRIP).then(pl.col(name).shift(1)).alias(f"{name}_0") for name in ("latitude", "longitude", "at")
@@ -70,7 +73,7 @@ def segments(used: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
 
 
 def _jitter() -> pl.Expr:
-    """How far a point lies from where it would be at its time on the straight line between its neighbours, in degrees."""
+    """The distance of a point from its expected place at its time on the straight line between its neighbours, in degrees."""
     last, after = pl.col("latitude_0"), pl.col("latitude").shift(-1)
     share = pl.col("dt") / (pl.col("dt") + pl.col("dt").shift(-1))
     east = pl.col("longitude").shift(-1) - pl.col("longitude_0")
@@ -89,7 +92,7 @@ _GETTERS = {key: itemgetter(key) for key in (*_NUMBERS.values(), "timestamp", "a
 def points_frame(bundles: Sequence[Bundle]) -> pl.DataFrame:
     """Columns trip (the bundle's place, UInt32), latitude, longitude, speed (m/s), accuracy (m), at (epoch seconds), activity.
 
-    Values that are none are null; an element that is no object is a row of nulls.
+    Missing or malformed values become null; an element that isn't an object becomes a row of nulls.
     """
     held = _values_by_key(bundles)
     return pl.DataFrame(
@@ -114,7 +117,7 @@ def _values_by_key(bundles: Sequence[Bundle]) -> dict[str, list[Any]]:
 def _of_points(points: list[Any], key: str) -> list[Any]:
     try:
         return list(map(_GETTERS[key], points))
-    except (KeyError, TypeError):  # not_empty point lacks it or is no object
+    except (KeyError, TypeError):  # a point lacks it, or isn't an object
         return [point.get(key) if isinstance(point, dict) else None for point in points]
 
 
@@ -165,9 +168,9 @@ Position = tuple[float, float]
 
 
 def waypoints(bundles: Sequence[Bundle]) -> dict[str, list[Position]]:
-    """By external id the sampled track of each trip that has at least two points.
+    """By external id, the sampled track of each trip with at least two points.
 
-    Of two trips with one external id it is the first one's.
+    Of two trips with one external id, the first one's.
     """
     used = used_points(usable_points(points_frame(bundles)))
     found: dict[str, list[Position]] = {}
@@ -177,14 +180,14 @@ def waypoints(bundles: Sequence[Bundle]) -> dict[str, list[Position]]:
     return found
 
 
-LIGHT_MS = 299_792_458.0  # m/s: what a device calls faster is no speed
+LIGHT_MS = 299_792_458.0  # m/s: a device's faster speeds are invalid
 _METRES_A_DEGREE = EARTH_M * math.pi / 180
 _Point = tuple[float, float, float, float | None, float | None]  # at, latitude, longitude, speed, accuracy
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One used point: x grows to the east, y to the north. `speed_kmh` is the device's; None where it gave no valid one."""
+    """One used point: x grows to the east, y to the north. `speed_kmh` is the device's, None if invalid."""
 
     elapsed_s: float
     x_m: float
@@ -204,7 +207,7 @@ class Step:
 
 
 def drawn(bundle: Bundle, thresholds: Thresholds) -> tuple[list[Fix], list[Step]]:
-    """The used points of a trip, earliest first, and what lies between them; both empty where there are none."""
+    """The used points of a trip, earliest first, and the steps between them; both may be empty."""
     found = segments(used_points(usable_points(points_frame([bundle]))), thresholds)
     points = found.select("at", "latitude", "longitude", "speed", "accuracy").rows()
     track = [_fix_of(point, points[0]) for point in points]
@@ -213,7 +216,7 @@ def drawn(bundle: Bundle, thresholds: Thresholds) -> tuple[list[Fix], list[Step]
 
 
 def frame_of(track: list[Fix], steps: list[Step]) -> tuple[float, float, float, float]:
-    """West, east, south and north of what a picture is drawn for: without what the track jumps to and back from."""
+    """West, east, south and north of a picture: without places to which the track jumps and from which it returns."""
     jumped = [step.kind == "teleport" for step in steps]
     isolated = [before and after for before, after in zip([False, *jumped], [*jumped, False], strict=True)]
     framed = [fix for fix, outside in zip(track, isolated, strict=True) if not outside]
@@ -240,12 +243,12 @@ def _step_between(start: Fix, end: Fix, speed_ms: float, gap: bool, teleport: bo
 COLUMNS, LINES = 60, 20
 _BARS = "▁▂▃▄▅▆▇█"
 _BRAILLE = 0x2800
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the dots of a cell, by line and column
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # the dots of a cell in Braille, by line and column
 _ROUND = (1, 2, 5)
 
 
 def sketch(bundle: Bundle, thresholds: Thresholds) -> str:
-    """Both drawings, with what their sides are long."""
+    """Both drawings, with the lengths of their sides."""
     track, steps = drawn(bundle, thresholds)
     if not track:
         return "Sketch: no point to draw\n"
@@ -253,7 +256,7 @@ def sketch(bundle: Bundle, thresholds: Thresholds) -> str:
 
 
 def sparkline(speeds: Sequence[float | None]) -> str:
-    """A bar per value, from nothing to the highest; a space where there is none."""
+    """A bar per value, from 0 to the highest; a space for a missing one."""
     highest = max((speed for speed in speeds if speed is not None), default=0.0)
     steps = len(_BARS) - 1
     return "".join(
@@ -282,7 +285,7 @@ def _speed(track: list[Fix], steps: list[Step]) -> list[str]:
 
 
 def _by_column(steps: list[Step], length: float) -> list[float | None]:
-    """The mean speed of each column's share of the time, of good steps alone."""
+    """The mean speed of each column's share of the time, from good steps only."""
     metres, seconds = [0.0] * COLUMNS, [0.0] * COLUMNS
     width = length / COLUMNS
     for step in steps:

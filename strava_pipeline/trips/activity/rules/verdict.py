@@ -1,7 +1,7 @@
 """The rules, as a table, the verdict they give, and the versions of the algorithms that decide on trips.
 
-An algorithm is a pure function of a bundle and thresholds; an old version stays callable, so that any two can be compared. The
-limits are data (thresholds.py). How far a trip was from another verdict is explanation.py's.
+An algorithm is a pure function of a bundle and thresholds; an old version stays callable, so that any two can be
+compared. The limits are data (thresholds.py). A trip's distance from another verdict is explanation.py's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 
 
 class Verdict(StrEnum):
-    """What becomes of a trip."""
+    """The decision about a trip."""
 
     ACCEPTED = "accepted"
     NEEDS_REVIEW = "needs_review"
@@ -43,7 +43,7 @@ _NOTHING_THERE = frozenset({State.ABSENT, State.EMPTY})
 
 
 class Severity(StrEnum):
-    """What a rule that hits does to a trip."""
+    """The effect of a rule that hits."""
 
     UNKNOWN = "unknown"
     REJECT = "reject"
@@ -52,10 +52,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. It hits when its metric lies strictly beyond its threshold (`comparison`), both rounded to 6 decimals.
+    """One rule. It hits if its metric lies strictly beyond its threshold (`comparison`), both rounded to 6 decimals.
 
-    A rule without a comparison goes by the state of `locations`. One with `activities` adds up their shares in activity_mix, and
-    hits only where cycling's is below min_cycling_ratio.
+    A rule without a comparison depends on the state of `locations`. One with `activities` adds up their shares in
+    activity_mix, and hits only if cycling's is below min_cycling_ratio.
     """
 
     number: int
@@ -72,7 +72,7 @@ class Rule:
         return self.comparison != "" and not self.activities
 
     def value(self, metrics: Mapping[str, Any]) -> float | None:
-        """What is compared, rounded; None: the rule can't hit."""
+        """The compared value, rounded, or None if the rule can't hit."""
         if self.activities:
             mix = metrics["activity_mix"]
             return round(sum(mix.get(name, 0.0) for name in self.activities), 6) if mix else None
@@ -91,7 +91,7 @@ class Rule:
 
 
 def rules() -> tuple[Rule, ...]:
-    """All rules, in the order in which reports list them; rules 0 and 1 go by the state of `locations`."""
+    """All rules, in the order in which reports list them; rules 0 and 1 depend on the state of `locations`."""
     return _RULES
 
 
@@ -146,7 +146,7 @@ class Halves:
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One version of an algorithm. `decide` is what it is; `halves`, where it has them, must come to the same."""
+    """One version of an algorithm. `decide` defines it; `halves`, if present, must give the same result."""
 
     name: str
     version: str
@@ -155,7 +155,7 @@ class Algorithm:
 
     @property
     def full_name(self) -> str:
-        """As its thresholds are called: `cycling-2026.1`."""
+        """The name of its thresholds: `cycling-2026.1`."""
         return f"{self.name}-{self.version}"
 
     def decide_all(self, bundles: Sequence[Bundle], sets: Sequence[Thresholds]) -> list[list[Decision]]:
@@ -173,7 +173,7 @@ class Algorithm:
 
 
 class Registry:
-    """Algorithms by version; no version is given twice, whatever the algorithm's name."""
+    """Algorithms by version; each version exists once, whatever the algorithm's name."""
 
     def __init__(self) -> None:
         self._algorithms: dict[str, Algorithm] = {}
@@ -192,11 +192,11 @@ class Registry:
         return register
 
     def algorithms(self) -> list[Algorithm]:
-        """All there are, in the order of their versions."""
+        """All algorithms, in the order of their versions."""
         return [self._algorithms[version] for version in sorted(self._algorithms)]
 
     def find(self, version: str) -> Algorithm:
-        """One by its version, or by its full name. Raises MisuseError, which names those there are."""
+        """An algorithm by its version, or by its full name. Raises MisuseError, which names the existing ones."""
         for found in self._algorithms.values():
             if version in (found.version, found.full_name):
                 return found

@@ -1,4 +1,4 @@
-"""Cars' APIs, routers and geocoders for car trips, asked at the moment of a ping. Nothing is kept here.
+"""Cars' APIs, routers and geocoders for car trips, asked at the moment of a ping. Nothing is stored here.
 
-What their answers mean for a trip is rules/'s. No position, VIN or token is logged.
+The meaning of their answers for a trip is rules/'s. No position, VIN or token is logged.
 """

@@ -1,8 +1,9 @@
 """Cars asked through CarConnectivity (github.com/tillsteinbach/CarConnectivity), which knows the services of several makers.
 
-It is an optional package, imported when it is needed. Only asking is used: the package polls nothing on its own, its plugins
-stay off, and it sends no position to a geocoder. Names and units are those of carconnectivity 0.11
-(vehicle.py, position.py, units.py, attributes.py); values are compared by their text, so that reading a vehicle needs no import.
+It is an optional package, imported when it is needed. Only its requests are used: the package polls nothing on its own,
+its plugins stay off, and it sends no position to a geocoder. Names and units are those of carconnectivity 0.11
+(vehicle.py, position.py, units.py, attributes.py); values are compared by their text, so that reading a vehicle needs
+no import.
 """
 
 import importlib
@@ -30,9 +31,9 @@ FRESH = timedelta(seconds=10)
 """How long one fetch counts: it brings all cars of a login, and each car is asked for separately."""
 
 PAUSE = timedelta(minutes=15)
-"""How long a service that refused the login or more questions is not asked: trying makes it worse. The package's pause, too."""
+"""How long a service that refused the login or more requests is not asked: trying makes it worse. The package's pause, too."""
 
-_CLOSING = 1.0  # seconds that the end of a process waits for a question under way
+_CLOSING = 1.0  # seconds that the process's end waits for a running request
 _TROUBLES = {
     "TooManyRequestsError": Trouble.TOO_MANY,
     "AuthenticationError": Trouble.LOGIN,
@@ -46,7 +47,7 @@ _RESTING = (Trouble.LOGIN, Trouble.TOO_MANY, Trouble.MISCONFIGURED)
 
 @dataclass(frozen=True, slots=True)
 class _ConnectorTrouble:
-    """What went wrong with one connector, or before there were any (None), and until when it isn't tried again."""
+    """The trouble with one connector, or before there were any (None), and until when it isn't tried again."""
 
     connector: Any
     trouble: Trouble
@@ -60,8 +61,9 @@ def _utc_now() -> datetime:
 class CarConnectivityCars:
     """Asks for the cars of `vins` (by user and car), with the package's own configuration file `config`.
 
-    `tokens`: where logins are kept from one process to the next; without it each one logs in again. Raises PipelineError where
-    the package isn't installed, SourceError for a configuration that can't be read. The login comes with the first question.
+    `tokens`: where logins are stored between processes; without it each one logs in again. Raises PipelineError if the
+    package isn't installed, SourceError for a configuration that can't be read. The login comes with the first
+    question.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class CarConnectivityCars:
         return found
 
     def close(self) -> None:
-        """Save the logins. Gives up where a question hangs."""
+        """Save the logins. Gives up if a question hangs."""
         if not self._lock.acquire(timeout=_CLOSING):
             return
         try:
@@ -129,7 +131,7 @@ class CarConnectivityCars:
         self._fetched_at = self._now()
 
     def _try(self, name: str, connector: Any, act: Callable[[], object]) -> None:
-        """Call `act`, unless a trouble of late asks for a pause. What goes wrong is noted."""
+        """Call `act`, unless a recent trouble requires a pause. Errors are recorded."""
         before = self._troubles.get(name)
         if before is not None and self._now() < before.until:
             return
@@ -218,14 +220,14 @@ def _keeping_log_formats() -> Iterator[None]:
 
 
 KM = {"km": 1.0, "mi": 1.609344, "m": 0.001, "ft": 0.0003048}
-"""Kilometres in one of each unit of length; a number in another, or in none, is no distance."""
+"""Kilometres in one of each unit of length; a number in another unit, or in none, isn't used as a distance."""
 
 
 def forget_times(vehicle: Any) -> None:
     """Before a fetch: remove the times of a vehicle's values, so that afterwards only values of this fetch have one.
 
-    A value that arrives twice with one time gets the time of its second arrival from the package, which then drops every newer
-    value that the car measured before that: asked each minute, it would never notice that a car was parked.
+    The package gives a value that arrives twice with one time the time of its second arrival, and then drops every
+    newer value that the car measured before that: asked each minute, it would never notice that a car was parked.
     """
     for attribute in _used(vehicle):
         attribute.last_updated = None
@@ -234,7 +236,7 @@ def forget_times(vehicle: Any) -> None:
 def vehicle_state(vehicle: Any) -> dict[str, Any]:
     """A vehicle's state after the fetch, as in a CarReading.
 
-    `measured_at` None: no time was given, or the car is parked, which holds until further notice.
+    `measured_at` None: no time was given, or the car is parked, which remains valid until further notice.
     """
     parked, odometer = is_parked(vehicle), odometer_km(vehicle)
     measured = None
@@ -248,7 +250,7 @@ def vehicle_state(vehicle: Any) -> dict[str, Any]:
 
 
 def is_parked(vehicle: Any) -> bool | None:
-    """Whether the car is parked; None: not known, as with the ignition on at the parked position."""
+    """Whether the car is parked, or None if unknown, as with the ignition on at the parked position."""
     state, position = _text(vehicle.state), _text(vehicle.position.position_type)
     if state == "driving" or (state == "ignition_on" and position != "parking"):
         return False
@@ -267,7 +269,7 @@ def _used(vehicle: Any) -> tuple[Any, ...]:
 
 
 def _value(attribute: Any) -> Any:
-    """The value received with the last fetch; None: it brought none."""
+    """The value from the last fetch, or None."""
     return None if attribute.last_updated is None else attribute.value
 
 
@@ -278,7 +280,9 @@ def _text(attribute: Any) -> str | None:
 
 
 def _measured(attribute: Any) -> datetime | None:
-    """When the car measured the value; None where its service gives no time, and the package that of the arrival."""
+    """When the car measured the value, or None if its service gives no time, in which case the package gives that of
+    the arrival.
+    """
     updated = attribute.last_updated
     if not isinstance(updated, datetime) or updated == attribute.last_updated_local:
         return None

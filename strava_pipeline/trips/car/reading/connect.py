@@ -1,7 +1,8 @@
-"""Who answers for cars, routes and addresses: the services that cars.toml and the settings name, or a script.
+"""The sources of answers about cars, routes and addresses: the services in cars.toml and the settings, or a script.
 
-A script is a file of scenarios (`car-tracker-scenarios/1`) or `{"answers": [{"user_id", "car_id", "t", "answer"}]}`: for demos,
-and for tests of everything around a car. A router is asked each question once, as a ping doesn't wait for a second try.
+A script is a file of scenarios (`car-tracker-scenarios/1`) or `{"answers": [{"user_id", "car_id", "t", "answer"}]}`:
+for demos, and for tests of everything around a car. A router is asked each question once, as a ping doesn't wait for a
+second try.
 """
 
 import threading
@@ -30,7 +31,7 @@ _Key = tuple[str, str, int]  # user, car, milliseconds since 1970
 
 @contextmanager
 def oracle_of(settings: Settings, people: People, scripted: Path | None = None) -> Iterator[Oracle]:
-    """An oracle that asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers in their place."""
+    """An oracle that asks the cars of `people` and TRIPS_OSRM_URL; `scripted`: a file of scenarios answers instead."""
     if scripted is not None:
         yield _Oracle(ScriptedCars.from_file(scripted), ScriptedRoutes.from_file(scripted).length_km)
         return
@@ -47,7 +48,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
 
 @contextmanager
 def geocoder_of(settings: Settings) -> Iterator[Geocoder | None]:
-    """A geocoder at TRIPS_GEOCODER_URL; None without the setting: then no position leaves this machine."""
+    """A geocoder at TRIPS_GEOCODER_URL, or None without the setting: then no position leaves this machine."""
     if not settings.trips_geocoder_url:
         yield None
         return
@@ -69,7 +70,7 @@ class _Oracle:
 
 
 class _NoAdapter:
-    """Where nothing is configured, no car can be asked."""
+    """Used without a configuration: no car can be asked."""
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         return unanswered(car_id, datetime.now(UTC), Trouble.UNKNOWN_CAR)
@@ -87,7 +88,7 @@ def _adapter(settings: Settings, people: People) -> CarAdapter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route; `metres` None: there is none. `answered`: the answer is final; else the server may be asked again later."""
+    """A route; `metres` None: there is none. `answered`: the answer is final; otherwise the server may be asked again later."""
 
     metres: float | None
     answered: bool
@@ -99,7 +100,7 @@ class Route:
 
 
 class CarRouter:
-    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` says what went wrong."""
+    """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` reports problems."""
 
     def __init__(self, url: str, wire: Wire) -> None:
         self._url, self._wire = url.rstrip("/"), wire
@@ -117,7 +118,7 @@ class CarRouter:
         return Route(found, answered=True)
 
     def log_failures(self) -> None:
-        """One WARNING, if any question was left without a route."""
+        """Log one WARNING, if any question was left without a route."""
         self._failures.log("ways of cars without a route from TRIPS_OSRM_URL")
 
 
@@ -132,10 +133,10 @@ def read_script(path: Path) -> Any:
 
 
 class ScriptedCars:
-    """Answers each question with the script's answer for exactly its moment; of several answers, one after the other.
+    """Answers each question with the script's answer for exactly its moment; several answers one after the other.
 
-    A question at no moment of the script comes from the safety net, which runs at any time: its answer is that of the first
-    `clock` step at or after the user's last event.
+    A question at no moment of the script comes from the safety net, which runs at any time: its answer is that of the
+    first `clock` step at or after the user's last event.
     """
 
     def __init__(self, script: Any) -> None:
@@ -175,7 +176,7 @@ class ScriptedCars:
         return clocks[place] if place < len(clocks) else None
 
     def _next(self, key: _Key) -> Any:
-        """The next answer; the last one again where there are no more."""
+        """The next answer; the last one again after the end."""
         with self._lock:
             answers, number = self._answers[key], self._counts[key]
             self._counts[key] += 1
@@ -208,7 +209,7 @@ def _milliseconds(t: Any) -> int:
 
 
 class ScriptedRoutes:
-    """The routes of a user's scenario at a moment: those of the last step up to then, else those of the scenario's config."""
+    """The routes of a user's scenario at a moment: those of the last step up to then, or else those of the scenario's config."""
 
     def __init__(self, scenarios: Sequence[Scenario] = ()) -> None:
         steps_of: defaultdict[str, list[tuple[float, Routes]]] = defaultdict(list)
@@ -221,7 +222,7 @@ class ScriptedRoutes:
 
     @classmethod
     def from_file(cls, path: Path) -> "ScriptedRoutes":
-        """Without routes where the file holds only answers of cars. Raises SourceError, MisuseError."""
+        """The routes in a file; empty if it contains only answers of cars. Raises SourceError, MisuseError."""
         script = read_script(path)
         if not isinstance(script, dict) or script.get("format") != FORMAT:
             return cls()
@@ -231,7 +232,7 @@ class ScriptedRoutes:
             raise MisuseError(f"{path}: {error}") from None
 
     def length_km(self, user_id: str, points: Sequence[tuple[float, float]], at: float) -> float | None:
-        """Kilometres; None: no route."""
+        """Kilometres, or None without a route."""
         steps = self._routes.get(user_id, [])
         place = bisect_right(steps, at, key=lambda step: step[0])
         return steps[place - 1][1].length_km(points) if place else None

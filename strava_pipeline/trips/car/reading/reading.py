@@ -1,7 +1,7 @@
-"""What a car answered at the moment of a ping, and bounds on asking: how long, how many at once, how soon again.
+"""A car's answer at the moment of a ping, and limits on asking: how long, how many at once, how soon again.
 
-An answer of a moment ago counts for the next ping too. The bounds don't suit a scripted car, whose answers go by the ping's
-time.
+An answer of a moment ago counts for the next ping too. The limits don't suit a scripted car, whose answers go by the
+ping's time.
 """
 
 import logging
@@ -29,12 +29,12 @@ class Trouble(StrEnum):
 
 
 def unanswered(car_id: str, at: datetime, why: Trouble) -> CarReading:
-    """What stands in the place of an answer."""
+    """The reading that replaces a missing answer."""
     return CarReading(car_id=car_id, answered_at=at, error=why.value)
 
 
 class CarAdapter(Protocol):
-    """A way of asking cars. `ask` never raises: what goes wrong is in the reading."""
+    """A way of asking cars. `ask` never raises: errors are in the reading."""
 
     def ask(self, car_id: str, at: datetime, user_id: str) -> CarReading:
         """The state of that user's car now; `at` is the moment of the ping that asks for it."""
@@ -45,7 +45,7 @@ _Key = tuple[str, str]  # user, car
 
 
 class _Call:
-    """One question under way, or answered. `waiting`: how many callers wait for it; `is_logged`: the log says that it hangs."""
+    """One question under way, or answered. `waiting`: the number of waiting callers; `is_logged`: the log says that it hangs."""
 
     def __init__(self, begun: datetime) -> None:
         self.begun = begun

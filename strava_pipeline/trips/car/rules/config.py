@@ -1,7 +1,7 @@
 """The configuration of a tracker: limits, and each user's cars, places and time zone; and which place a position is at.
 
-A configuration is read from JSON and checked field by field. An error names a field and what is expected there, never the value
-that was found. What happens at a limit stands with the rule that uses it.
+A configuration is read from JSON and checked field by field. An error names a field and the expected value, never the
+value found. The effect of a limit stands with the rule that uses it.
 """
 
 import re
@@ -34,7 +34,7 @@ Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 @checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Limits:
-    """Counts are reached (>=), everything else is exceeded (>) or fallen short of (<)."""
+    """The limits. Counts are reached (>=), all others are exceeded (>) or undercut (<)."""
 
     no_driving_count: Count = 3  # pings without a driving car, then the trip is given up; the former tracker
     api_error_count: Count = 2  # errors of the car's API, then GPS alone; the former tracker
@@ -46,7 +46,7 @@ class Limits:
     odometer_km: Number = 0.5  # more since the last parked reset: it drives, whatever the API says; the former tracker
     counted_s: Number = 50.0  # between two counted pings; the app's own pause when it sent one a minute
     cooldown_s: Number = 1800.0  # after a trip one needs evidence to begin; chosen, AutoPi reopens for 600 s
-    min_trip_km: Number = 0.1  # less is no trip; the former tracker
+    min_trip_km: Number = 0.1  # a shorter one isn't a trip; the former tracker
     long_route_percent: Number = 5.0  # over the direct route; the former tracker
     haversine_factor: Number = 1.15  # roads are longer than straight lines between points; the former tracker
 
@@ -56,7 +56,7 @@ _LIMITS = TypeAdapter(Limits)
 
 
 def limits_with(assignments: Sequence[str]) -> Limits:
-    """The default limits with some replaced, as in `parked_count=4`. Raises MisuseError for what is no limit."""
+    """The default limits with some replaced, as in `parked_count=4`. Raises MisuseError for an unknown limit."""
     pairs = (assignment.partition("=") for assignment in assignments)
     try:
         return _LIMITS.validate_python({name.strip(): text.strip() for name, _, text in pairs})
@@ -76,14 +76,14 @@ Longitude = Annotated[float, Strict(), Field(ge=-MAX_LNG, le=MAX_LNG, allow_inf_
 
 
 class Position(NamedTuple):
-    """Degrees; 0.0 is a latitude and a longitude like any other."""
+    """Degrees; 0.0 is an ordinary latitude and longitude."""
 
     lat: Latitude
     lng: Longitude
 
 
 def read_position(value: Any) -> Position | None:
-    """The position in an object with `lat` and `lng` (or `lon`); None where these aren't two numbers on the Earth."""
+    """The position in an object with `lat` and `lng` (or `lon`), or None if these aren't two numbers on the Earth."""
     if not isinstance(value, Mapping):
         return None
     lat, lng = degrees(value.get("lat"), MAX_LAT), degrees(longitude(value), MAX_LNG)
@@ -91,13 +91,13 @@ def read_position(value: Any) -> Position | None:
 
 
 def longitude(value: Mapping[str, Any]) -> Any:
-    """The value of `lng`, else of `lon`: senders use either name."""
+    """The value of `lng`, or else of `lon`: senders use either name."""
     lng = value.get("lng")
     return value.get("lon") if lng is None else lng
 
 
 def degrees(value: Any, limit: float) -> float | None:
-    """The number that a value is, where it lies within ±limit."""
+    """The value as a number, if it lies within ±limit."""
     number = finite_number(value)
     return None if number is None or abs(number) > limit else number
 
@@ -111,11 +111,11 @@ SKIP, OFFICE = "skip", "office"
 
 
 class CarConfigError(MisuseError):
-    """A field of the cars' configuration isn't what it should be."""
+    """An invalid field in the cars' configuration."""
 
 
 def faults_of(error: ValidationError) -> list[str]:
-    """A line per fault: its place, as `cars[0].name`, and what is expected there; nothing of what was found."""
+    """A line per fault: its place, as `cars[0].name`, and the expected value; nothing of the value found."""
     found = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         parts = [f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in fault["loc"]]
@@ -125,7 +125,7 @@ def faults_of(error: ValidationError) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    """A name as a fault may show it: somebody may have pasted anything before the `=`."""
+    """A name in a fault's safe form: somebody may have pasted anything before the `=`."""
     return name if re.fullmatch(r"\w{1,30}", name) else "(a name)"
 
 
@@ -153,7 +153,7 @@ Parked = Annotated[Position, BeforeValidator(_with_lng)]
 
 @checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Car:
-    """`car_id` is what Bluetooth and the API know it by; without credentials its API can't be asked."""
+    """`car_id` is the car's name in Bluetooth and the API; without credentials its API can't be asked."""
 
     car_id: Text
     name: Text
@@ -169,7 +169,7 @@ class Car:
 
 @checked_dataclass(frozen=True, slots=True, config=ONLY_KNOWN)
 class Place:
-    """A location with a name: at one of kind `skip` a parked car doesn't end a trip, at an `office` one is business."""
+    """A location with a name: at one of kind `skip` a parked car doesn't end a trip; one at an `office` makes a trip business."""
 
     name: Text
     kind: Literal["skip", "office", "home", "other"]
@@ -180,7 +180,7 @@ class Place:
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, found: Any, info: ValidationInfo) -> Any:
-        """A radius that isn't given is that of the limits."""
+        """A missing radius becomes that of the limits."""
         if isinstance(found, Mapping) and found.get("radius_m") is None:
             limits = info.context or DEFAULT_LIMITS
             usual = limits.skip_radius_m if found.get("kind") == SKIP else limits.location_radius_m
@@ -223,7 +223,7 @@ _PARKED = TypeAdapter(dict[str, Parked | None])
 
 
 def read_config(json: Mapping[str, Any], limits: Limits = Limits()) -> CarConfig:
-    """Read a configuration; radii that aren't given come from `limits`. Raises CarConfigError."""
+    """Read a configuration; missing radii come from `limits`. Raises CarConfigError."""
     try:
         return _CONFIG.validate_python(dict(json), context=limits)
     except ValidationError as error:
@@ -245,12 +245,12 @@ def config_json(config: CarConfig) -> dict[str, Any]:
 
 
 def is_at_skip(config: CarConfig, position: Position) -> bool:
-    """Whether any skip location's radius reaches it; its edge belongs to the place."""
+    """Whether any skip location's radius includes it; the edge belongs to the place."""
     return any(place.kind == SKIP and _off_m(place, position) <= place.radius_m for place in config.locations)
 
 
 def place_at(config: CarConfig, position: Position | None) -> Place | None:
-    """The nearest place whose radius reaches it; of equally near ones the first configured."""
+    """The nearest place whose radius includes it; among equally near ones the first configured."""
     if position is None:
         return None
     reaching = [place for place in config.locations if _off_m(place, position) <= place.radius_m]

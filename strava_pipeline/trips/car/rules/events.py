@@ -1,7 +1,7 @@
-"""What goes into a step of the tracker, and what comes out: the event, the answers that the step can ask for, the result.
+"""The input and the output of a step of the tracker: the event, the answers that the step can ask for, the result.
 
-Answers come from a car's API, a router, and the saving of a trip. What an event does to a trip is decided in tracker.py; who
-asks is turn.py's, who answers lies outside core.
+Answers come from a car's API, a router, and the saving of a trip. An event's effect on a trip is decided in tracker.py;
+turn.py asks, and the answers come from outside core.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ EARLIEST, LATEST = -62_104_060_800.0, 253_370_764_800.0
 
 
 class NoEventError(ValueError):
-    """What was received is no event. The text says what is expected, and nothing of what was received."""
+    """The received data isn't an event. The text says what is expected, and nothing of the received data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Event:
 
 
 def read_event(json: Mapping[str, Any]) -> Event:
-    """The event of `{t, event, gps?, bluetooth?}`; a `gps` that is no position is none. Raises NoEventError."""
+    """The event of `{t, event, gps?, bluetooth?}`; an invalid `gps` counts as missing. Raises NoEventError."""
     kind, t, gps, bluetooth = json.get("event"), parse_instant(json.get("t")), json.get("gps"), json.get("bluetooth")
     if kind not in KINDS:
         raise NoEventError(f"event: expected one of {', '.join(KINDS)}")
@@ -77,7 +77,7 @@ class CarAnswer:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the answer says anything about driving; one that doesn't counts as an error."""
+        """Whether the answer says anything about driving; otherwise it counts as an error."""
         return self.is_parked is not None or self.odometer is not None
 
     @property
@@ -90,17 +90,17 @@ class Answers(Protocol):
     """A step asks each car at most once. `car` and `route` may raise: then the step hasn't happened and can be repeated."""
 
     def car(self, car_id: str) -> CarAnswer | None:
-        """What the car's API says now; None: an error."""
+        """The present answer of the car's API, or None after an error."""
 
     def route(self, points: Sequence[tuple[float, float]]) -> float | None:
-        """Kilometres of the route through points (longitude, latitude); None: no route, or no router."""
+        """Kilometres of the route through points (longitude, latitude), or None without a route or a router."""
 
     def save(self, trip: Trip) -> bool:
-        """Whether the trip is kept."""
+        """Whether the trip was stored."""
 
 
 def read_answer(json: Any) -> CarAnswer | None:
-    """A car's answer; None for what is no object, as `"error"`. A field of another type counts as missing."""
+    """A car's answer, or None for anything except an object, as `"error"`. A field of another type counts as missing."""
     if not isinstance(json, Mapping):
         return None
     parked, position = json.get("is_parked"), read_position(json)
@@ -199,7 +199,7 @@ _OPTIONAL = (
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """The result as a replay prints it: what doesn't apply is left out."""
+    """The result as a replay prints it, without fields that don't apply."""
     optional = {name: getattr(result, name) for name in _OPTIONAL}
     return {
         "status": result.status.value,

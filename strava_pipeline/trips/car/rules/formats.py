@@ -1,9 +1,9 @@
-"""What phones send as pings: which format it is, and the event in it. Pure.
+"""The formats of pings from phones: recognising the format, and reading its event. Pure.
 
-Our own format is a step of a scenario without answers, `{t?, event?, gps?, bluetooth?}`. OwnTracks posts JSON objects with a
-`_type` (owntracks.org/booklet/tech/json). OsmAnd and Traccar Client send fields in a query or form, or since Traccar Client 9
-JSON (www.traccar.org/osmand). No error holds anything of what was received. Whose ping it is, and what it does to a trip, is
-not decided here.
+Our own format is a step of a scenario without answers, `{t?, event?, gps?, bluetooth?}`. OwnTracks posts JSON objects
+with a `_type` (owntracks.org/booklet/tech/json). OsmAnd and Traccar Client send fields in a query or form, or since
+Traccar Client 9 JSON (www.traccar.org/osmand). No error contains any received value. A ping's user, and its effect on a
+trip, are not decided here.
 """
 
 import re
@@ -19,8 +19,9 @@ from strava_pipeline.trips.car.rules.lines import APART_S
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
 FUTURE_S = APART_S
-"""Seconds that a phone's time may be ahead of ours. Further off no car's answer would belong to the ping: a phone whose clock is
-wrong would have trips without a car."""
+"""How many seconds a phone's time may be ahead of ours. Beyond that no car's answer would belong to the ping: a phone
+with a wrong clock would have trips without a car.
+"""
 
 OWN, OWNTRACKS, TRACCAR = "own", "owntracks", "traccar"
 Sent = Literal["ping", "start", "end"]
@@ -28,7 +29,7 @@ Sent = Literal["ping", "start", "end"]
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """`speed_kmh`: the phone's own, whatever its unit was; `format`: own, owntracks or traccar."""
+    """`speed_kmh`: the phone's own, converted from its unit; `format`: own, owntracks or traccar."""
 
     event: Event = field(repr=False)
     speed_kmh: float | None
@@ -36,11 +37,11 @@ class Ping:
 
 
 def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new: bool = False) -> Ping | None:
-    """Read what was received as `kind` at `received_at` (epoch seconds, ours). None: a valid message that is no ping.
+    """Read the data received as `kind` at `received_at` (epoch seconds, ours). None: a valid message that isn't a ping.
 
-    A JSON body counts before the query, the query before a form. `is_new`: it is being received now, and a position that is
-    none is refused in our own format too; what was kept before that rule is an event without a position. Raises
-    NoEventError, whose text may be answered.
+    A JSON body counts before the query, the query before a form. `is_new`: it is being received now, and an invalid
+    position is refused in our own format too; in data stored before that rule it is an event without a position. Raises
+    NoEventError, whose text may be sent back.
     """
     if len(body) > LARGEST:
         raise NoEventError(f"the body is larger than {LARGEST} bytes")
@@ -61,7 +62,7 @@ def read_ping(body: bytes, query: str, kind: Sent, received_at: float, *, is_new
 
 
 def believable_time(t: float, received_at: float) -> float:
-    """The phone's time of an event; the time of arrival where the phone's clock is plainly ahead."""
+    """The phone's time of an event, or the time of arrival if the phone's clock is clearly ahead."""
     return received_at if t > received_at + FUTURE_S else t
 
 
@@ -93,7 +94,8 @@ _OWN_FIELDS = ("t", "event", "gps", "bluetooth")
 
 
 def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
-    """The address of pings takes any named event, those of `start` and `end` only theirs; without a time the event is now.
+    """An event in our format. The address of pings accepts any named event, those of `start` and `end` only theirs;
+    without a time the event is now.
 
     Raises NoEventError.
     """
@@ -109,7 +111,7 @@ def read_own(value: Mapping[str, Any], kind: Kind, received_at: float) -> Event:
 
 
 def check_position(value: Mapping[str, Any]) -> None:
-    """Raise NoEventError where `gps` is neither a position nor the absence of one (null, or null degrees)."""
+    """Raise NoEventError if `gps` is neither a position nor the absence of one (null, or null degrees)."""
     gps = value.get("gps")
     if gps is None or read_position(gps) is not None:
         return
@@ -139,7 +141,7 @@ def is_owntracks_query(query: str) -> bool:
 
 
 def read_owntracks(value: Mapping[str, Any], kind: Kind, received_at: float) -> tuple[Event, float | None] | None:
-    """The event and the speed in km/h; None: a message that is no position. Raises NoEventError."""
+    """The event and the speed in km/h, or None for a message without a position. Raises NoEventError."""
     of = value.get(OWNTRACKS_TYPE)
     if of == OWNTRACKS_ENCRYPTED:
         raise NoEventError(
@@ -165,7 +167,7 @@ _Read = tuple[Event, float | None]
 
 
 def traccar_fields(text: str) -> dict[str, str] | None:
-    """The fields of a query or a form, each with its first value; None where it isn't this protocol's."""
+    """The fields of a query or a form, each with its first value, or None if it isn't this protocol's."""
     try:
         pairs = parse_qsl(text, max_num_fields=MAX_FIELDS)
     except ValueError:  # too many
@@ -177,7 +179,7 @@ def traccar_fields(text: str) -> dict[str, str] | None:
 
 
 def read_traccar_fields(fields: Mapping[str, str], kind: Kind, received_at: float) -> _Read | None:
-    """The event and the speed in km/h; None: a message without a position, or with one that is no fix. Raises NoEventError."""
+    """The event and the speed in km/h, or None for a message without a position, or with an invalid fix. Raises NoEventError."""
     lat, lng = fields.get("lat"), fields.get("lon")
     if lat is None and lng is None:
         together = fields.get(TRACCAR_LOCATION)
@@ -225,17 +227,17 @@ def moment_of_text(text: str) -> float | None:
 
 
 def position(lat: Any, lng: Any) -> Position | None:
-    """The position of two numbers, where they are one on the Earth."""
+    """The position of two numbers, if they are one on the Earth."""
     north, east = degrees(lat, MAX_LAT), degrees(lng, MAX_LNG)
     return None if north is None or east is None else Position(north, east)
 
 
 def speed_kmh(value: Any, factor: float = 1.0) -> float | None:
-    """`factor`: km/h in one of the sender's unit. A speed below zero is none: phones send it where they don't know."""
+    """The speed in km/h. `factor`: km/h in one of the sender's unit. A negative speed means unknown."""
     number = finite_number(value)
     return None if number is None or number < 0 else finite_number(number * factor)
 
 
 def number_of_text(text: str) -> float | None:
-    """The number that digits stand for, as a person or a program writes them; `nan`, `inf` and `1_000` are none."""
+    """The number in digits, as a person or a program writes them; `nan`, `inf` and `1_000` are rejected."""
     return finite_number(float(text)) if _NUMBER.fullmatch(text) else None

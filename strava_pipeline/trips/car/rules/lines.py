@@ -1,8 +1,8 @@
-"""The log of pings: what was received, what was answered at its moment, and the tracker's answers out of the log.
+"""The log of pings: received lines, the answers at their moment, and the tracker's answers from the log.
 
-Everything that decides about a trip stands in these lines, so that a replay needs nothing else. Whoever is there at the moment
-of a ping asks cars and routers, adds the answer to the log and lets the tracker repeat its step. An answer counts only for the
-ping of the same moment.
+Everything that decides about a trip stands in these lines, so that a replay needs nothing else. The process that runs
+at the moment of a ping asks cars and routers, adds the answer to the log and lets the tracker repeat its step. An
+answer counts only for the ping of the same moment.
 """
 
 import hashlib
@@ -18,15 +18,16 @@ from strava_pipeline.trips.car.rules.config import Limits
 from strava_pipeline.trips.car.rules.events import CarAnswer, read_answer
 
 MOMENT = timedelta(seconds=60)
-"""How long after a ping the answers of cars and routers are waited for; then the ping counts as unanswered for good."""
+"""How long after a ping the answers of cars and routers are waited for; then the ping is finally unanswered."""
 
 _FROZEN = ConfigDict(frozen=True)
 
 
 class ReceivedLine(BaseModel):
-    """Something received. `body`, `query`: as received; of a `config` and a `clock`: ours.
+    """A received line. `body`, `query`: as received; for a `config` and a `clock`: ours.
 
-    `id` is unique; `received_at` is our machine's time. `scripted`: a scripted car answers, and the script's times count.
+    `id` is unique; `received_at` is our machine's time. `scripted`: a scripted car answers, and the script's times
+    count.
     """
 
     model_config = _FROZEN
@@ -41,7 +42,7 @@ class ReceivedLine(BaseModel):
 
 
 class CarReading(BaseModel):
-    """What a car answered. `measured_at`: when the car itself measured it, where it says so; `error`: why there is no answer."""
+    """A car's answer. `measured_at`: when the car itself measured it, if known; `error`: why there is no answer."""
 
     model_config = _FROZEN
 
@@ -60,7 +61,7 @@ class CarReading(BaseModel):
 
 
 class RouteReading(BaseModel):
-    """What a router answered: kilometres, or None. `key` stands for the points that it was asked about."""
+    """A router's answer: kilometres, or None. `key` identifies the points in the question."""
 
     model_config = _FROZEN
 
@@ -69,7 +70,7 @@ class RouteReading(BaseModel):
 
 
 class AnswerLine(BaseModel):
-    """All answers to questions asked because of one line, whose id is `to`. There may be none."""
+    """All answers to questions asked because of one line, whose id is `to`; may be empty."""
 
     model_config = _FROZEN
 
@@ -92,7 +93,7 @@ def line_bytes(line: Line) -> bytes:
 
 
 def parse_line(text: bytes) -> Line | None:
-    """The line; None where it is none of ours."""
+    """The line, or None if it isn't one of ours."""
     try:
         return (AnswerLine if text.startswith(b'{"to"') else ReceivedLine).model_validate_json(text)
     except ValidationError:
@@ -100,7 +101,7 @@ def parse_line(text: bytes) -> Line | None:
 
 
 def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
-    """How many of the first lines are complete: each line in them has its answers there too, or no longer waits for any."""
+    """How many of the first lines are complete: each line among them has its answers there too, or no longer waits for any."""
     whole, unanswered = 0, set[str]()
     for number, line in enumerate(lines, start=1):
         if isinstance(line, AnswerLine):
@@ -113,15 +114,17 @@ def whole_part(lines: Sequence[Line | None], now: datetime) -> int:
 
 
 APART_S = Limits().counted_s
-"""Seconds: pings count when they are as far apart, so an answer further off is of another ping's moment, or of none.
+"""Seconds: pings count if they are that far apart, so a more distant answer belongs to another ping's moment, or to none.
 
-A phone without a network sends its pings hours later; then the car must not be asked where it is now, and what it said last
-before the trip is no answer either.
+A phone without a network sends its pings hours later; then the car must not be asked where it is now, and its last
+answer before the trip doesn't count either.
 """
 
 
 def is_of_moment(measured_at: float, ping_t: float) -> bool:
-    """Whether an answer measured at `measured_at` belongs to a ping at `ping_t`, both in epoch seconds. Else it is an error."""
+    """Whether an answer measured at `measured_at` belongs to a ping at `ping_t`, both in epoch seconds. Otherwise it is
+    an error.
+    """
     return abs(measured_at - ping_t) <= APART_S
 
 
@@ -169,9 +172,10 @@ class MissingRouteError(MissingAnswerError):
 
 
 class LoggedAnswers:
-    """The answers that were noted for the event at `at` (epoch seconds).
+    """The answers recorded for the event at `at` (epoch seconds).
 
-    `asks_…`: raise Unasked… for what nobody has asked yet; else it is no answer. `unknown` names the cars of the latter.
+    `asks_…`: raise Unasked… for a question not asked yet; otherwise it counts as unanswered. `unknown` names the cars
+    of the latter.
     """
 
     def __init__(
@@ -183,7 +187,7 @@ class LoggedAnswers:
         self.unknown: list[str] = []
 
     def car(self, car_id: str) -> CarAnswer | None:
-        """What the car answered at that moment; None: no answer, or one of another moment."""
+        """The car's answer at that moment, or None without one, or if it is of another moment."""
         read = self._cars.get(car_id)
         if read is None:
             if self._asks_cars:
@@ -195,14 +199,14 @@ class LoggedAnswers:
         return read_answer(read.model_dump(include={"is_parked", "odometer", "lat", "lng"}))
 
     def route(self, points: Points) -> float | None:
-        """Kilometres; None: no router answered."""
+        """Kilometres, or None if no router answered."""
         routed = self._routes.get(route_key(points))
         if routed is None and self._asks_routes:
             raise MissingRouteError(points)
         return routed.km if routed else None
 
     def save(self, trip: object) -> bool:
-        """Always true: whoever replays the log saves its trips."""
+        """Always true: the caller of a replay saves its trips."""
         return True
 
 

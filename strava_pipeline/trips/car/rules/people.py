@@ -1,4 +1,4 @@
-"""cars.toml as records: who may send pings, with which token, and each one's cars and places. Parsed text in, people out.
+"""cars.toml as records: the users who may send pings, their tokens, cars and places. Parsed text in, people out.
 
     [carconnectivity]
     config = "carconnectivity.json"   # of CarConnectivity, with the login to the makers' services; beside this file
@@ -41,7 +41,7 @@ PLACEHOLDER = "replace-me"  # how tokens of the example begin; they open nothing
 
 
 class PeopleError(ValueError):
-    """What is wrong in cars.toml: a line per fault, each naming the place and what is expected there."""
+    """The faults of cars.toml: a line per fault, each naming the place and the expected value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,15 @@ class Person:
 
     @property
     def has_token(self) -> bool:
-        """Whether it is one of their own, and not the example's."""
+        """Whether it is a token of their own, and not the example's."""
         return not self.token.get_secret_value().startswith(PLACEHOLDER)
 
 
 @dataclass(frozen=True)
 class People:
-    """Everybody. `carconnectivity`: where CarConnectivity's own configuration lies, as written; None: no car can be asked."""
+    """All users. `carconnectivity`: the path of CarConnectivity's own configuration, as written, or None if no car can
+    be asked.
+    """
 
     people: tuple[Person, ...] = ()
     carconnectivity: str | None = None
@@ -72,7 +74,7 @@ class People:
 
     @property
     def vins(self) -> dict[tuple[str, str], str]:
-        """By user and car, of all cars that can be asked."""
+        """The VINs by user and car, for all cars that can be asked."""
         return {(person.config.user_id, car_id): vin for person in self.people for car_id, vin in person.vins.items()}
 
     def user_of(self, token: str) -> str | None:
@@ -141,7 +143,7 @@ class _User(BaseModel):
     cars: list[_Car] = []
     locations: tuple[Place, ...] = ()
     last_parked_gps: dict[str, Parked] = {}
-    osrm: Any = None  # a scenario's router: part of a script, no setting
+    osrm: Any = None  # a scenario's router: part of a script, not a setting
 
     @model_validator(mode="after")
     def _cars_are_apart(self) -> Self:

@@ -1,4 +1,4 @@
-"""Scenarios: steps with the answers that each gets, replayed through the tracker. Expected results in a file are not read.
+"""Scenarios: steps with the answers to each, replayed through the tracker. Expected results in a file are not read.
 
 The command reads the file. An error names the scenario and the field, never a value.
 """
@@ -35,20 +35,20 @@ RESULT_FORMAT = "car-tracker-result/1"
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """What the router answers: metres of a trail and of a direct route, which is the one of two coordinates."""
+    """The router's answers: metres of a trail and of a direct route, which is the one of two coordinates."""
 
     trail_m: float | None = None
     direct_m: float | None = None
 
     def length_km(self, points: Sequence[tuple[float, float]]) -> float | None:
-        """Of the route through these; None: there is none."""
+        """The length of the route through these, or None."""
         metres = self.direct_m if len(points) == 2 else self.trail_m
         return None if metres is None else metres / 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStep:
-    """An event and what the world answers it; `routes` replace the former ones from here on."""
+    """An event and the world's answers to it; `routes` replace the former ones from here on."""
 
     event: Event
     cars: Mapping[str, CarAnswer | None]
@@ -85,7 +85,7 @@ class ScenarioAnswers:
 
 
 def read_scenarios(document: Any, limits: Limits = Limits()) -> list[Scenario]:
-    """The scenarios of a document. Raises MisuseError for what is none."""
+    """The scenarios of a document. Raises MisuseError for an invalid one."""
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         raise MisuseError(f'no scenarios: expected an object with "format": "{FORMAT}"')
     listed = document.get("scenarios")
@@ -146,7 +146,7 @@ def _step(json: Any, path: str) -> ScenarioStep:
 
 
 def _routes(json: Any, path: str) -> Routes | None:
-    """None without an entry for the router; any code but Ok is a router that fails."""
+    """The routes, or None without an entry for the router; any code but Ok is a router that fails."""
     if json is None:
         return None
     if _object(json, path).get("code") != "Ok":

@@ -1,7 +1,7 @@
 """The tracker: from a state, an event and the available answers to the next state and a result.
 
-By event: pings and the phone's start, which open trips and follow them; the phone's end; the clock of the safety net, which ends
-trips that were silent for long. The end of a trip that counts is turn.py's.
+By event: pings and the phone's start, which open trips and follow them; the phone's end; the clock of the safety net,
+which ends trips that were silent for long. Ending a trip that counts is turn.py's.
 """
 
 from dataclasses import replace
@@ -44,7 +44,7 @@ def step(
 
 
 def ping(turn: Turn) -> Stepped:
-    """Keep its position, always; a late ping, or one too soon after a counted ping, changes nothing else."""
+    """Always store its position; a late ping, or one too soon after a counted ping, changes nothing else."""
     cache, t = turn.state.cache, turn.event.t
     if cache is None:
         return _without_trip(turn)
@@ -58,7 +58,7 @@ def ping(turn: Turn) -> Stepped:
 
 
 def start(turn: Turn) -> Stepped:
-    """Without a trip, the same as a ping; with one only the position is kept."""
+    """Without a trip, the same as a ping; during a trip only the position is stored."""
     cache = turn.state.cache
     if cache is None:
         return _without_trip(turn)
@@ -80,7 +80,7 @@ def _counted(turn: Turn, cache: Cache) -> Stepped:
 
 
 def _gps_only(turn: Turn, cache: Cache) -> Stepped:
-    """Only the phone's positions count: no API is called in this mode."""
+    """Use only the phone's positions: no API is called in this mode."""
     named, position = turn.bluetooth_car, turn.event.position
     if cache.car_id is None and named is not None:
         cache = with_car(cache, named)
@@ -152,7 +152,7 @@ def _parked(turn: Turn, cache: Cache, answer: CarAnswer) -> Stepped:
 
 
 def _opened(turn: Turn) -> Cache | None:
-    """The trip that begins with this event; None in the cooldown after a trip, without evidence that a car drives again."""
+    """The trip that begins with this event, or None in the cooldown after a trip, without evidence that a car drives again."""
     last, resumes = turn.state.last_trip, None
     if last is not None and _cools_down(turn, last):
         car = _evidence(turn, last)
@@ -168,7 +168,7 @@ def _cools_down(turn: Turn, last: LastTrip) -> bool:
 
 
 def _evidence(turn: Turn, last: LastTrip) -> Car | None:
-    """The car that Bluetooth names, unless it still stands where the last trip left it; without Bluetooth a car that drives."""
+    """The car named by Bluetooth, unless it still stands where the last trip left it; without Bluetooth a car that drives."""
     named = turn.bluetooth_car
     if named is None:
         return turn.asking.driving_car().car
@@ -181,7 +181,7 @@ def _evidence(turn: Turn, last: LastTrip) -> Car | None:
 
 
 def _identifying(turn: Turn, cache: Cache) -> Stepped:
-    """Find the car of a trip: the one that Bluetooth names, and then no other is asked; else one that drives."""
+    """Find the car of a trip: the one named by Bluetooth, in which case no other is asked; otherwise one that drives."""
     named = turn.bluetooth_car
     if named is not None:
         return _named(turn, cache, named)

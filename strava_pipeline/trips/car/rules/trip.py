@@ -1,8 +1,8 @@
-"""A car trip: under way (the cache, with what a tracker remembers between two events), and finished (its record).
+"""A car trip: under way (the cache, with the tracker's memory between two events), and finished (its record).
 
-Records are immutable; instants are epoch seconds. As JSON the state is exact, so that it can be kept between two events; in
-results the cache is shown with UTC texts. The trail of a trip is derived from the raw points of car and phone, which are never
-thinned themselves. What changes a state is tracker.py's, how the values of a record come about turn.py's.
+Records are immutable; instants are epoch seconds. As JSON the state is exact, so that it can be stored between two
+events; in results the cache is shown with UTC texts. The trail of a trip is derived from the raw points of car and
+phone, which are never thinned themselves. Changes of a state are tracker.py's, the values of the record turn.py's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ from strava_pipeline.trips.car.rules.config import OFFICE, CarConfig, Limits, Pl
 
 
 class TripState(StrEnum):
-    """Where a user's tracking stands; derived from the cache, never stored."""
+    """The state of a user's tracking; derived from the cache, never stored."""
 
     IDLE = "idle"
     PAUSED_AT_SKIP = "paused_at_skip"
@@ -31,7 +31,7 @@ class TripState(StrEnum):
 
 
 class Point(NamedTuple):
-    """A position at an instant, raw as it came; `is_skip`: at a skip location. A tuple, for a trip has thousands."""
+    """A position at an instant, raw as received; `is_skip`: at a skip location. A tuple, because a trip has thousands."""
 
     lat: float
     lng: float
@@ -45,7 +45,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The trip under way. The names are a contract with what stores and shows it; fields of our own begin with `x_`."""
+    """The trip under way. The names are a contract with programs that store and show it; fields of our own begin with `x_`."""
 
     user_id: str
     start_time: float
@@ -62,7 +62,7 @@ class Cache:
     api_error_count: int = 0  # errors of the car's API in a row
     gps_events: tuple[Point, ...] = ()  # the phone's
     gps_trail: tuple[Point, ...] = ()  # the car's
-    audi_gps: Point | None = None  # the car's latest, of whatever make it is
+    audi_gps: Point | None = None  # the car's latest, of any make
     gps_only_mode: bool = False
     end_triggered: float | None = None  # when the phone said that the trip is over
     x_odo_anchor: float | None = None  # the odometer at the last parked reset
@@ -73,7 +73,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class LastTrip:
-    """What the cooldown needs of the last finalised trip."""
+    """Values of the last finalised trip that the cooldown needs."""
 
     trip_id: str
     car_id: str | None
@@ -91,7 +91,7 @@ class TrackerState:
 
 
 def state_name(cache: Cache | None) -> TripState:
-    """The state of a cache; of several that fit the first counts."""
+    """The state of a cache; the first one that fits."""
     if cache is None:
         return TripState.IDLE
     if cache.skip_pause_count > 0:
@@ -177,7 +177,7 @@ def _unchanged(seconds: float | None) -> float | None:
 
 
 class Via(StrEnum):
-    """What ended a trip."""
+    """The cause of a trip's end."""
 
     PARKED = "parked"
     END = "end"
@@ -185,7 +185,7 @@ class Via(StrEnum):
 
 
 class DistanceSource(StrEnum):
-    """What measured a trip: the car, the router, or the straight lines between its points, lengthened."""
+    """The source of a trip's distance: the car, the router, or the straight lines between its points, lengthened."""
 
     ODOMETER = "odometer"
     OSRM = "osrm"
@@ -236,7 +236,7 @@ def trip_id(user_id: str, start_time: float) -> str:
 
 
 def trip_json(trip: Trip) -> dict[str, Any]:
-    """The record as it is stored and shown."""
+    """The record in its stored and shown form."""
     held: dict[str, Any] = {name: getattr(trip, name) for name in Trip.__slots__}
     return held | {
         "start_time": format_milliseconds(trip.start_time),
@@ -275,7 +275,7 @@ def length_km(points: tuple[Point, ...], limits: Limits) -> float:
 
 
 def km_now(cache: Cache, limits: Limits) -> float:
-    """How far the trip has gone: by the odometer, else by its trail. No router is asked."""
+    """The distance of the trip so far: by the odometer, or else by its trail. No router is asked."""
     if cache.start_odo is None or cache.last_odo is None:
         return length_km(trail(cache, limits), limits)
     return cache.last_odo - cache.start_odo
@@ -290,7 +290,9 @@ SATURDAY = 5  # of datetime.weekday()
 
 
 def classify(config: CarConfig, start_time: float, start: Place | None, end: Place | None) -> Classification:
-    """Business from or to an office; else private on a Saturday or Sunday in the user's time zone, business otherwise."""
+    """Business from or to an office; otherwise private on a Saturday or Sunday in the user's time zone, business on
+    other days.
+    """
     if any(place is not None and place.kind == OFFICE for place in (start, end)):
         return Classification.BUSINESS
     began = datetime.fromtimestamp(start_time, config.zone)

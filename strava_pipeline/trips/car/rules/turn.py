@@ -1,7 +1,8 @@
-"""One step of the tracker: its questions, what positions and answers change in the cache, and the end of a trip that counts.
+"""One step of the tracker: its questions, the changes of the cache by positions and answers, and the end of a trip that counts.
 
-Each car is asked at most once in a step, and every call is counted. A trip that ends is measured, located, compared with the
-direct route, classified and saved, in this order. Which event reads what, and when a trip is over, is decided in tracker.py.
+Each car is asked at most once in a step, and every call is counted. A trip that ends is measured, located, compared
+with the direct route, classified and saved, in this order. Which event reads what, and when a trip is over, is decided
+in tracker.py.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Asking:
         return len(self._answered)
 
     def car(self, car_id: str) -> CarAnswer | None:
-        """The car's usable answer; None: an error, or no credentials to ask it with."""
+        """The car's usable answer, or None after an error, or without credentials."""
         car = self._config.car(car_id)
         if car is None or not car.has_credentials:
             return None
@@ -73,7 +74,7 @@ class Asking:
         return Search("parked" if usable else "api_error")
 
     def route_km(self, positions: Sequence[Position]) -> float | None:
-        """Kilometres of the route through the positions; through a sample of them where they are many. None: no route."""
+        """Kilometres of the route through the positions, or through a sample of many. None without a route."""
         points = [(position.lng, position.lat) for position in sampled(positions)]
         self.osrm_coords.append(len(points))
         return self._answers.route(points)
@@ -170,7 +171,7 @@ def with_error(cache: Cache) -> Cache:
 
 
 def as_driving(cache: Cache) -> Cache:
-    """The cache after a reading that says driving. Whether the phone ended the trip stays as it is."""
+    """The cache after a reading that says driving. Whether the phone ended the trip is unchanged."""
     return replace(cache, parked_count=0, skip_pause_count=0, x_parked_since=None, x_odo_anchor=cache.last_odo)
 
 
@@ -180,7 +181,7 @@ def paused(cache: Cache) -> Cache:
 
 
 def is_driving(cache: Cache, answer: CarAnswer, limits: Limits) -> bool | None:
-    """Whether the car drives, by an answer that the cache already holds: odometer first, then API. None: neither knows."""
+    """Whether the car drives, by an answer that the cache already contains: odometer first, then API. None if neither knows."""
     if answer.odometer is not None and cache.last_odo is not None and cache.x_odo_anchor is not None:
         driven = rounded(cache.last_odo - cache.x_odo_anchor)  # since the last parked reset: small steps add up
         if driven > limits.odometer_km:
@@ -201,7 +202,7 @@ def stands_at_skip(turn: Turn, cache: Cache, answer: CarAnswer | None) -> bool:
 
 
 def _with_odometer(cache: Cache, km: float) -> Cache:
-    """An odometer never goes back: a smaller value is bad data."""
+    """Update the odometer, which never goes back: a smaller value is bad data."""
     now = km if cache.last_odo is None else max(km, cache.last_odo)
     return replace(
         cache,
@@ -221,14 +222,14 @@ def paused_result(turn: Turn, cache: Cache) -> Stepped:
 
 
 class Measured(NamedTuple):
-    """How long a trip was, and by what."""
+    """The length of a trip, and its source."""
 
     km: float
     source: DistanceSource
 
 
 def finalise(turn: Turn, cache: Cache, via: Via, *, api_down: bool = False, **fields: Any) -> Stepped:
-    """Save the trip's record, or cancel the trip and say why; a save that fails leaves the trip as it is.
+    """Save the trip's record, or cancel the trip and say why; a save that fails leaves the trip unchanged.
 
     `api_down`: the last reading of the odometer failed. `fields` are those of the result.
     """
@@ -297,7 +298,7 @@ def _record(turn: Turn, cache: Cache, points: tuple[Point, ...], measured: Measu
 
 
 def _start(turn: Turn, cache: Cache, points: tuple[Point, ...]) -> Position | None:
-    """Where the car was left, for the phone's first point may come late."""
+    """The place where the car was left, because the phone's first point may come late."""
     parked = None if cache.car_id is None else turn.state.last_parked_gps.get(cache.car_id)
     if parked is not None:
         return parked
@@ -311,7 +312,7 @@ def _end(cache: Cache, points: tuple[Point, ...]) -> Position | None:
 
 
 def _end_time(cache: Cache) -> float:
-    """Since when it was parked, else when the phone ended it, else its last event; an `end` that came late is no earlier end."""
+    """When it was parked, or when the phone ended it, or its last event; a late `end` doesn't make the end earlier."""
     candidates = (cache.x_parked_since, cache.end_triggered, cache.x_last_event_at)
     return max(cache.start_time, next(instant for instant in candidates if instant is not None))
 

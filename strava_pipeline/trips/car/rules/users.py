@@ -1,8 +1,8 @@
 """One user's log, line by line, through the tracker: the state after each line, the live status, and rows of the tables. Pure.
 
-The intake does this at once, and every replay does it again. Beside the tracker's rules there are three: a line that was received
-twice counts once; an event that is not newer than the end of the last trip, or ends a trip that began after the event, is too
-late; the time of a phone whose clock is ahead is replaced by the time of arrival.
+The intake does this at once, and every replay repeats it. In addition to the tracker's rules there are three: a line
+that was received twice counts once; an event that is not newer than the end of the last trip, or ends a trip that began
+after the event, is too late; the time of a phone whose clock is ahead is replaced by the time of arrival.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ from strava_pipeline.trips.car.rules.tracker import step
 from strava_pipeline.trips.car.rules.trip import Cache, TrackerState, Trip, km_now, read_state, state_json, state_name
 from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 
-REMEMBERED = 300  # events of a user that may come again: five hours of pings a minute
-VERSION = 2  # of what a state says and how trips are named; another one starts every replay from the first ping
+REMEMBERED = 300  # a user's events that may come again: five hours of pings a minute
+VERSION = 2  # of states and of how trips are named; with another one, every replay starts from the first ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class User:
     def after_line(
         self, line: ReceivedLine, answers: Answers, limits: Limits, ping: Ping | None
     ) -> tuple["User", Result | None]:
-        """The state after `line`, whose content is `ping`, and the result; None: the line changed no trip."""
+        """The state after `line`, whose content is `ping`, and the result, or None if the line changed no trip."""
         here = replace(self, after=line.id, came_at=line.received_at.timestamp())
         if line.kind == "config":
             return _configured(here, parse_json(line.body.encode())), None
@@ -76,12 +76,12 @@ class User:
         return replace(here, tracker=tracker, seen=(*self.seen[-REMEMBERED:], digest)), result
 
     def is_stale(self, now: float) -> bool:
-        """Whether a trip is under way without news for long, neither by the phone's time nor by arrival."""
+        """Whether a trip is under way but has been silent for long, both by the phone's time and by arrival."""
         cache, long = self.tracker.cache, DEFAULT_LIMITS.stale_s
         return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
 
     def _is_late(self, event: Event) -> bool:
-        """Whether the event is of a time before the current trip."""
+        """Whether the event is not newer than the last trip's end, or ends a trip that began after the event."""
         last, cache = self.tracker.last_trip, self.tracker.cache
         if last is not None and event.t <= last.end_time:
             return True
@@ -100,7 +100,7 @@ def _configured(user: User, body: Mapping[str, Any]) -> User:
 
 
 def ping_in(line: ReceivedLine) -> Ping | None:
-    """The ping in a line; None where the line is no ping."""
+    """The ping in a line, or None for other lines."""
     if line.kind == "config":
         return None
     try:
@@ -112,7 +112,7 @@ def ping_in(line: ReceivedLine) -> Ping | None:
 
 
 def with_believable_time(ping: Ping, line: ReceivedLine) -> Ping:
-    """`ping`, as read from `line`, with a time that can be true: a phone's clock may be ahead, a script's is right."""
+    """`ping`, as read from `line`, with a believable time: a phone's clock may be ahead, a script's is right."""
     event, came = ping.event, line.received_at.timestamp()
     if line.scripted or max(event.t, event.gps_at or 0.0) <= came + FUTURE_S:
         return ping
@@ -139,7 +139,7 @@ def user_digest(user: User) -> str:
 
 
 def read_user(saved: Mapping[str, Any]) -> User:
-    """ValueError or KeyError where another version wrote it."""
+    """The state in `saved`. Raises ValueError or KeyError if another version wrote it."""
     if saved["version"] != VERSION:
         raise ValueError("another version's")
     config = read_config(saved["config"]) if saved["config"] else None
@@ -227,7 +227,7 @@ class Outcomes:
 
 
 def _alike(table: Table, record: Trip | Cancellation) -> dict[str, Any]:
-    """The values of a record that its table has under the same names; instants are other ones."""
+    """The values of a record that its table has under the same names; instants are converted."""
     names = [column.name for column in table.columns if column.kind is not Kind.INSTANT]
     return {name: getattr(record, name) for name in names if hasattr(record, name)}
 
@@ -272,7 +272,7 @@ def _user(user_id: str, year: int) -> dict[str, Any]:
 
 
 def _moment(seconds: float) -> datetime:
-    """To the millisecond, as every other output has it."""
+    """To the millisecond, as in every other output."""
     return datetime.fromtimestamp(round(seconds, 3), UTC)
 
 

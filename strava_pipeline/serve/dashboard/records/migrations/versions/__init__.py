@@ -1,1 +1,1 @@
-"""The migrations. Each one may run again on what it made: a table is made only where it is missing."""
+"""The migrations. Each one may run again on its own result: a table is made only if it is missing."""
