@@ -30,6 +30,7 @@ FILE = "file"  # an activity file without a row in any list
 SOURCES = [STRAVA, STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE]  # a list, since DuckDB wants one
 
 IMPORTED = frozenset({STRAVA_JSON, STRAVA_ARCHIVE, RUNNING_PAGE, FILE})  # the sources of the command `import`
+NOWHERE = "http://127.0.0.1:9"  # the Strava of the demo, where no emulator runs
 
 
 def hashed_id(source: str, source_id: str, athlete_id: int | None = None) -> int:

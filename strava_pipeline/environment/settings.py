@@ -14,6 +14,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsE
 
 from strava_pipeline.core.errors import APPLICATION_PAGE, MissingSettingsError
 from strava_pipeline.core.limits import MEGABYTE, AnswerLimit, ImportLimits, TripLimits
+from strava_pipeline.core.sources import NOWHERE
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.environment.process_owner import athlete_folder, is_house, reading_folder
 from strava_pipeline.environment.setting_sources import (
@@ -209,6 +210,11 @@ class Settings(SourceSettings):
         if not value:
             raise MissingSettingsError(f"The environment variable {name} is not set.")
         return SecretStr(value)
+
+    @property
+    def is_demo_alone(self) -> bool:
+        """Whether it is the demo's folder, without the emulators that `dev --demo` brings."""
+        return self.base_url == NOWHERE
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

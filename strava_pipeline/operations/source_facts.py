@@ -74,7 +74,8 @@ def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
                 "login", str(error), f"Correct or remove it; else take it out of {settings.providers_config}.", of=name
             )
             continue
-        needs_none = name == STRAVA and not is_strava_set_up(settings)  # archives and files alone need no login
+        # archives and files alone need no login, nor do the services of the demo, which are gone
+        needs_none = settings.is_demo_alone or (name == STRAVA and not is_strava_set_up(settings))
         yield from _login(settings, spec, now, needs_none=needs_none)
         if needs_none and last_pull(lake) is None:
             continue

@@ -110,8 +110,9 @@ def link(
 ) -> None:
     """Print an address that logs a browser in, once; for a dashboard without a password."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
+    from strava_pipeline.core.sources import NOWHERE
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.verbs.demo import NOWHERE, demo_settings, folder_option
+    from strava_pipeline.verbs.demo import demo_settings, folder_option
 
     settings = demo_settings(folder.absolute(), NOWHERE) if demo else Settings.load()
     check_extra()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import NOWHERE
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.text import fields_of
 from strava_pipeline.verbs.demo_athlete import (
@@ -279,7 +280,6 @@ def print_dev_hint(folder: Path, settings: "Settings") -> None:
     out.print(f"  {Address('127.0.0.1', 3000).url}  Dagster's UI")
 
 
-NOWHERE = "http://127.0.0.1:9"  # nothing is asked; `dev --demo` brings an emulator
 ARCHIVE_QUERIES = (
     "SELECT year, count(DISTINCT activity_id) AS tracks, count(*) AS points, round(avg(heartrate)) AS heartrate, "
     "round(max(altitude)) AS highest_m FROM read_parquet('{tracks}/**/*.parquet', hive_partitioning = true) "

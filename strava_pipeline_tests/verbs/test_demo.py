@@ -8,11 +8,12 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.insights.goals import read_goals
+from strava_pipeline.core.sources import NOWHERE
 from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.state import build_state
-from strava_pipeline.verbs.demo import NOWHERE, demo_settings, prepare_folder
+from strava_pipeline.verbs.demo import demo_settings, prepare_folder
 from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
 from strava_pipeline.verbs.service_process import free_address
 

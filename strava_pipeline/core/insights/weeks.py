@@ -17,12 +17,13 @@ _WEEK, _YEAR_BEFORE = timedelta(days=7), timedelta(weeks=52)
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals: activities, metres, seconds in motion, metres climbed."""
+    """Totals: activities, metres, seconds in motion, metres climbed, training load."""
 
     activities: int = 0
     distance_m: float = 0.0
     moving_time_seconds: int = 0
     elevation_gain_m: float = 0.0
+    load: float = 0.0
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(
@@ -30,6 +31,7 @@ class Sums:
             self.distance_m + other.distance_m,
             self.moving_time_seconds + other.moving_time_seconds,
             self.elevation_gain_m + other.elevation_gain_m,
+            self.load + other.load,
         )
 
 

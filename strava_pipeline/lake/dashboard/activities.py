@@ -45,6 +45,12 @@ def find_activity(connection: Connection, activity_id: int) -> FoundActivity | N
     return FoundActivity(found[0]["id"], found[0]["year"]) if found else None
 
 
+def has_track(connection: Connection, lake: Lake, activity_id: int) -> bool:
+    """Whether the points of a present activity are on disk."""
+    found = find_activity(connection, activity_id)
+    return found is not None and track_path(lake, found.year, found.id).exists()
+
+
 @dataclass(frozen=True, slots=True)
 class WholeActivity:
     """An activity.

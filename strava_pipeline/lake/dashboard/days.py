@@ -6,12 +6,13 @@ and seconds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from strava_pipeline.core.insights.weeks import (
     Sums,
     Week,
     days_of_year,
+    first_of_week,
     months_of_year,
     shades,
     total,
@@ -120,11 +121,38 @@ def calendar_month(connection: Connection, athlete_id: int, month: str, *, begin
     weeks = weeks_of_month(month, begins)
     first, last = weeks[0][0], weeks[-1][-1]
     days = _days(connection, athlete_id, first, last)
-    asked = {"athlete_id": athlete_id, "first_on": first, "last_on": last, "most": MOST_OF_A_DAY}
-    activities: dict[date, list[Values]] = {}
-    for row in rows_of(connection, "activities_by_day", asked):
-        activities.setdefault(row["on_day"], []).append(row)
     own = (sums for day, sums in days.items() if f"{day:%Y-%m}" == month)
     return CalendarMonth(
-        month, total(own), weeks, activities, [total(days[day] for day in week if day in days) for week in weeks]
+        month,
+        total(own),
+        weeks,
+        _activities(connection, athlete_id, first, last),
+        [total(days[day] for day in week if day in days) for week in weeks],
     )
+
+
+def _activities(connection: Connection, athlete_id: int, first: date, last: date) -> dict[date, list[Values]]:
+    asked = {"athlete_id": athlete_id, "first_on": first, "last_on": last, "most": MOST_OF_A_DAY}
+    found: dict[date, list[Values]] = {}
+    for row in rows_of(connection, "activities_by_day", asked):
+        found.setdefault(row["on_day"], []).append(row)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PresentWeek:
+    """The week of a day: its days, the activities of each day with any, its sums, and those of the week before."""
+
+    days: list[date]
+    activities: Mapping[date, list[Values]]
+    sums: Sums
+    before: Sums
+
+
+def present_week(connection: Connection, athlete_id: int, today: date, *, begins: int) -> PresentWeek:
+    """The week that `today` is in; weeks begin on the weekday `begins`."""
+    first = first_of_week(today, begins)
+    days = [first + timedelta(days=place) for place in range(-7, 7)]
+    done = _days(connection, athlete_id, days[0], days[-1])
+    before, sums = (total(done[day] for day in week if day in done) for week in (days[:7], days[7:]))
+    return PresentWeek(days[7:], _activities(connection, athlete_id, first, days[-1]), sums, before)

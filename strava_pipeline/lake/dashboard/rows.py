@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import Kind, Table
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -31,6 +32,12 @@ def rows_by(connection: Connection, statement: str, parameters: Mapping[str, Any
     found = connection.execute(statement, dict(parameters))
     columns = [column[0] for column in found.description]
     return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def parts_with_content(connection: Connection) -> frozenset[str]:
+    """Which of `segments`, `gear` and `sync` (several services to compare) have anything to show."""
+    (found,) = rows_of(connection, "holds", {"imported": list(IMPORTED)})
+    return frozenset(part for part, is_there in found.items() if is_there)
 
 
 def with_json(table: Table, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

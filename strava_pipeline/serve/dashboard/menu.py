@@ -33,6 +33,10 @@ class Entry:
         return self.address != "/" and path.startswith(f"{self.address}/")
 
 
+def _holds(part: str) -> Callable[[Site, "Account | None"], bool]:
+    return lambda site, account: part in site.holds
+
+
 FIRST = (
     Entry("/", "Overview"),
     Entry("/activities", "Activities"),
@@ -44,15 +48,15 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
     "Your activities": (
         Entry("/year", "Year"),
         Entry("/records", "Records"),
-        Entry("/segments", "Segments"),
+        Entry("/segments", "Segments", is_shown=_holds("segments")),
         Entry("/routes", "Routes"),
         Entry("/tiles", "Tiles"),
-        Entry("/gear", "Gear"),
+        Entry("/gear", "Gear", is_shown=_holds("gear")),
         Entry("/widgets", "Widgets"),
-        Entry("/trips", "Trips", is_shown=lambda site, account: site.has_trips),
+        Entry("/trips", "Trips", is_shown=_holds("trips")),
     ),
     "Your data": (
-        Entry("/sync", "Sync", above=("month",)),
+        Entry("/sync", "Sync", above=("month",), is_shown=_holds("sync")),
         Entry("/providers", "Services", above=("backfill",)),
         Entry("/requests", "Requests"),
         Entry("/maps", "Regions of the map"),

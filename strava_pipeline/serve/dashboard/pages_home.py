@@ -7,11 +7,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.errors import UnusableSnapshotError
+from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows
-from strava_pipeline.lake.copied import known_copy
+from strava_pipeline.core.insights.weeks import WEEKDAYS, weekdays
+from strava_pipeline.core.insights.year_views import usual_show, year_view
+from strava_pipeline.core.sports import ALL
+from strava_pipeline.lake.dashboard.activities import has_track
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
+from strava_pipeline.lake.dashboard.days import present_week
 from strava_pipeline.lake.dashboard.widgets import widget_files
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -20,16 +25,13 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, kept_value, shown_owner, site_of
 
 router = APIRouter(include_in_schema=False)
-_LATEST = 5
 
 
 @router.get("/")
 def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
-    """The newest year with an activity in numbers, the last activities, what needs attention, the next run."""
+    """What needs attention, this week, the last activity, the newest year with one, form, goals, the person's own cards."""
     site = site_of(request)
-    copy = known_copy(site.lake) if site.settings.is_copied else None
-    values = {**_data(site, published), "next_run": next_run(site), "copied_at": copy and copy.at, **_cards(site)}
-    return render(request, "home.html", values)
+    return render(request, "home.html", {**_data(site, published), "next_run": next_run(site), **_cards(site)})
 
 
 def _cards(site: Site) -> dict[str, Any]:
@@ -51,23 +53,35 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
 
 
 def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
-    """The newest year with an activity, and the last activities, or None without activities.
+    """The present week, the last activity, and the newest year with one, or None without activities.
 
     `present`: the present year.
     """
     owner = shown_owner(site)
     if owner is None:
         return None
-    number = shown_year(snapshot, owner)
+    number, begins = shown_year(snapshot, owner), owner.goals.week_begins
     summary = summary_of(snapshot, owner, number)
+    latest = activity_page(snapshot, Selection(), limit=1).activities
     return {
         "number": number,
         "present": owner.today.year,
         "fault": owner.fault,
         "units": owner.athlete.units,
-        "numbers": year_numbers(summary) if summary is not None else [],
-        "goals": goal_rows(summary) if summary is not None else [],
-        "latest": activity_page(snapshot, Selection(), limit=_LATEST).activities,
+        "week": present_week(snapshot, owner.athlete.id, owner.today, begins=begins),
+        "weekdays": [WEEKDAYS[day] for day in weekdays(begins)],
+        "latest": {key: {**row, "has_track": has_track(snapshot, site.lake, key)} for key, row in latest.items()},
+        **({} if summary is None else _of_year(summary)),
+    }
+
+
+def _of_year(summary: YearSummary) -> dict[str, Any]:
+    """A year in numbers, its line beside the year before it, fitness and form, goals."""
+    return {
+        "numbers": year_numbers(summary),
+        "charts": year_view(summary, usual_show(summary), ALL).charts[:1],
+        "load": summary.load,
+        "goals": goal_rows(summary),
     }
 
 

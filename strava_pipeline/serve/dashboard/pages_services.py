@@ -6,26 +6,28 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.core.facts import Fact, State
+from strava_pipeline.core.facts import Fact
+from strava_pipeline.lake.copied import known_copy
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.overview import next_run
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite
 
 router = APIRouter(include_in_schema=False)
 _MARKS: Mapping[str, Literal["read", "cleared"]] = {"read": "read", "cleared": "cleared"}
 
 
 @router.get("/providers")
-def providers(request: Request, pipeline: CurrentPipeline) -> HTMLResponse:
-    """Each enabled service: its login, its last pull, its limits; then what stands of none."""
-    facts = [
-        fact for fact in pipeline.facts() if fact.of or fact.state is not State.PROBLEM
-    ]  # the first page has those
+def providers(request: Request, site: CurrentSite) -> HTMLResponse:
+    """Each enabled service: its login, its last pull, its limits; then what stands of none, and when the next run is due."""
+    facts = site.pipeline.facts()
     names = sorted(dict.fromkeys(fact.of for fact in facts), key=lambda name: not name)
     found: dict[str, list[Fact]] = {name: [fact for fact in facts if fact.of == name] for name in names}
-    return render(request, "providers.html", {"providers": found})
+    copy = known_copy(site.lake) if site.settings.is_copied else None
+    values = {"providers": found, "next_run": next_run(site), "copied_at": copy and copy.at}
+    return render(request, "providers.html", values)
 
 
 @router.get("/notifications")

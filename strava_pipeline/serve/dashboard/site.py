@@ -18,6 +18,7 @@ from strava_pipeline.core.systems import parts
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
 from strava_pipeline.lake.dashboard.data_state import data_state
+from strava_pipeline.lake.dashboard.rows import parts_with_content
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
@@ -69,9 +70,9 @@ class Site:
         return self.goals.units or self.facts.of(self).units
 
     @property
-    def has_trips(self) -> bool:
-        """Whether the page of trips has any to show."""
-        return self.facts.of(self).has_trips
+    def holds(self) -> frozenset[str]:
+        """Which of the pages `trips`, `segments`, `gear` and `sync` have anything to show."""
+        return self.facts.of(self).holds
 
     @property
     def goals(self) -> Goals:
@@ -113,7 +114,7 @@ class SnapshotFacts:
     published: datetime | None = None
     zone: ZoneInfo | None = None
     units: Units = "km"
-    has_trips: bool = False
+    holds: frozenset[str] = frozenset()
 
     def of(self, site: Site) -> "SnapshotFacts":
         """The facts of the present snapshot; empty if it can't be read, which the page itself reports."""
@@ -122,12 +123,14 @@ class SnapshotFacts:
             try:
                 with site.snapshot.reader() as connection:
                     athlete = athlete_of(connection, Goals(), site.now())
-                    has_trips = any(any(system.section(connection).values()) for system in parts("pages"))
+                    holds = parts_with_content(connection)
+                    if any(any(system.section(connection).values()) for system in parts("pages")):
+                        holds |= {"trips"}
             except PipelineError:  # the next page tries again
                 return SnapshotFacts()
             self.zone = ZoneInfo(default) if athlete is None else athlete.clock(default)
             self.units = "km" if athlete is None else athlete.units
-            self.has_trips, self.published = has_trips, published
+            self.holds, self.published = holds, published
         return self
 
 

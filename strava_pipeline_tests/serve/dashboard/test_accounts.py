@@ -321,7 +321,7 @@ def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> 
     assert ["tiles.example" in each for each in policies] == [True, False, False]
     assert "without encryption" not in mother.get("/account", headers=PAGE).text
     assert mother.post("/logout").headers["set-cookie"].startswith('dashboard_8723=""'), "the house's, not anna's own"
-    shown = father.get("/settings", headers=PAGE).text + father.get("/", headers=PAGE).text
+    shown = "".join(father.get(path, headers=PAGE).text for path in ("/settings", "/", "/providers"))
     assert re.findall(r"<code>strava-pipeline (?!--athlete bob )", shown) == []
     assert "<code>strava-pipeline --athlete bob " in shown
     assert "the Dagster of all" in shown, "which may be what starts bob's runs"

@@ -22,7 +22,7 @@ def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_dat
     for part in (
         '<html lang="en" data-dates="d mmm yyyy">',
         'aria-current="page">Overview',
-        "strava-pipeline flow",
+        "strava-pipeline start",
         "Nothing has been published yet",
     ):
         assert part in page.text

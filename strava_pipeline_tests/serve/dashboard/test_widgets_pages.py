@@ -55,7 +55,7 @@ def test_the_overview_has_a_card_for_each_widget_that_is_no_page_and_runs_none(s
     assert re.findall(r'hx-get="/widgets/(\w+)/card" hx-trigger="load"', text) == sorted(FILES.keys() - {"commutes"})
     assert "&lt;script&gt;alert(1)" in text
     assert all(f'src="{static_address(script)}"' in text for script in ("widgets.js", "charts.js", "ground.js"))
-    assert "1 file in data/widgets can’t be used" in words(text)
+    assert "1 widget can’t be used" in words(text)
 
 
 def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:

@@ -4,8 +4,10 @@ SELECT
     count(*)::BIGINT AS activities,
     coalesce(sum(distance_m), 0) AS distance_m,
     coalesce(sum(moving_time_seconds), 0)::BIGINT AS moving_time_seconds,
-    coalesce(sum(elevation_gain_m), 0) AS elevation_gain_m
+    coalesce(sum(elevation_gain_m), 0) AS elevation_gain_m,
+    coalesce(sum(load), 0) AS load
 FROM counted_activities
+LEFT JOIN (SELECT activity_id, load FROM activity_load) USING (activity_id)
 WHERE athlete_id = $athlete_id AND on_day BETWEEN $first_on AND $last_on
 GROUP BY on_day
 ORDER BY on_day

@@ -14,8 +14,8 @@
       const line = L.polyline(way, { className: "track-line" }).addTo(map);
       for (const [className, at] of [["track-begin", way[0][0]], ["track-end", way.at(-1).at(-1)]]) L.circleMarker(at, { className, radius: 6 }).addTo(map);
       map.fitBounds(line.getBounds(), { padding: [16, 16], maxZoom: 17 });
-      state.textContent = "The way of the first one.";
+      state.textContent = box.dataset.said ?? "";
     })
-    .catch(() => { state.textContent = "The track of the first one could not be loaded. Load the page again."; })
+    .catch(() => { state.textContent = "The track could not be loaded. Load the page again."; })
     .finally(() => { box.dataset.ready = ""; });
 })();
