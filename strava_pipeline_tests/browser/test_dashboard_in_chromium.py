@@ -61,7 +61,7 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Changes")).to_be_visible()
         page.wait_for_load_state()  # with its scripts: without them the form is sent as a page, which says less
-        chosen = page.locator(".changes li", has_text="Spreadsheet, ids of").first.locator("input[type=checkbox]")
+        chosen = page.locator(".kind", has_text="Spreadsheet, ids").locator("li input[type=checkbox]").first
         if page.locator("details.ids").count():
             press_until(page, "details.ids > summary")
             page.keyboard.press("Enter")
