@@ -195,9 +195,9 @@ def left_settings() -> list[str]:
         "MIRROR_KEY_FILE": "RESTIC_PASSWORD_FILE took its place (docs/copies.md)",
         "SPREADSHEET_BACKUPS": "the five newest copies stay",
         "EXPORT_SCHEMA": "the tables are in the schema strava; delete those in another one yourself",
-        "WAHOO_TOKEN_FILE": "the login is kept in wahoo_token.json in STRAVA_SECRETS_DIR",
+        "WAHOO_TOKEN_FILE": "the login belongs into wahoo_token.json in STRAVA_SECRETS_DIR: move it there",
     }
-    there = {*os.environ, *(name for name, value in dotenv_values(env_file()).items() if value)}
+    there = {name for name, value in (dotenv_values(env_file()) | os.environ).items() if value}
     if secrets := secrets_folder():
         there.update(path.name for path in secrets.iterdir())
     return [f"{name} is set, and {instead}" for name, instead in gone.items() if name in there]

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, create_model, model_validator
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsError
@@ -58,6 +59,7 @@ from strava_pipeline.environment.setting_values import (
     Url,
     Zone,
     group_id,
+    is_this_machine,
 )
 
 __all__ = ["ENV_FILE", "SECRETS", "Application", "Settings", "SourceSettings", "env_file", "secrets_folder"]
@@ -157,7 +159,7 @@ class Settings(SourceSettings):
     house_name: str = house("house", alias="HOUSE_NAME", pattern=r"^[a-z][a-z0-9_]{0,31}$")
     dagster_home: Home = own(Path(), alias="DAGSTER_HOME")
     dashboard_requests: bool = seam(False, alias="SEAM_DASHBOARD_REQUESTS")  # with automation=False: done all the same
-    pauses: float = seam(1.0, alias="SEAM_PAUSES")  # between two calls to a service: times what its client says
+    pauses: float = seam(1.0, ge=0, alias="SEAM_PAUSES")  # between two calls to a service: times what its client says
     publish_minutes: int = seam(5, alias="SEAM_PUBLISH_MINUTES")  # between publishes of what webhooks changed
     sentry_sample_rate: float = seam(0.1, alias="SEAM_SENTRY_SAMPLE_RATE")
     wahoo_url: Server = seam("https://api.wahooligan.com", alias="SEAM_WAHOO_URL")
@@ -215,6 +217,10 @@ class Settings(SourceSettings):
     def is_demo_alone(self) -> bool:
         """Whether it is the demo's folder, without the emulators that `dev --demo` brings."""
         return self.base_url == NOWHERE
+
+    def pause(self, seconds: float, url: str) -> float:
+        """The time between two calls to a service; an emulator on this machine may be asked faster."""
+        return seconds * self.pauses if is_this_machine(urlsplit(url).hostname or "") else seconds
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

@@ -37,13 +37,14 @@ def account(
         elif remove:
             accounts.remove(name)
             echo(f"The account {name} is removed.")
-        elif accounts.account(name) is None:
+        elif (account := accounts.account(name)) is None:
             _add(settings, accounts, name, role or "athlete", for_)
         else:
             wanted = {"role": role, "athlete": _athlete(settings, for_)}
             changed = {field: value for field, value in wanted.items() if value is not None}
             accounts.change(name, **(changed or {"argon2": _new_password()}))
-            echo(f"{name} is changed, and has to log in again.")
+            blocked = ", but is blocked: an admin lets it in at /admin" if account.blocked else ""
+            echo(f"{name} is changed, and has to log in again{blocked}.")
 
 
 def _add(settings: "Settings", accounts: "Accounts", name: str, role: "Role", for_: str | None) -> None:

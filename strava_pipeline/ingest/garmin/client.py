@@ -195,7 +195,7 @@ def connect_unofficially(settings: Settings, clock: ServerClock, on_wait: OnWait
         return of(name, exchange, clock)
 
     tokens, url = access_tokens(settings, wire, clock, refused), settings.garmin_api_url
-    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), INTERVAL * settings.pauses, clock)
+    pace = Pace(path.with_name(f"{path.stem}_pace.lock"), settings.pause(INTERVAL, url), clock)
     more = {"login": f"Please {LOGIN}.", "headers": HEADERS, "tokens": tokens, "on_wait": on_wait}
     service = GarminService(refusals, SPEC, url, pace, wire, clock, **more)
     return GarminClient(url, tokens, service, settings.import_limits)

@@ -183,7 +183,7 @@ def connect_by_key(
     """A client with a key; nothing is sent. `unofficial`: as of `PersonalClient`."""
     wire, url = make_wire(settings, clock, SPEC.name), settings.garmin_personal_api_base_url
     tokens = key_tokens(settings, key, wire, clock, on_wait)
-    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), INTERVAL * settings.pauses, clock)
+    pace = Pace(key_file(settings).with_name("garmin_personal_pace.lock"), settings.pause(INTERVAL, url), clock)
     service = PersonalService(
         OF_KEY,
         url,

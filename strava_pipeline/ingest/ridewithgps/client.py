@@ -75,7 +75,7 @@ class RideWithGpsClient(ServiceProvider):
             wire,
             clock,
             login=APPLICATION.again if is_own else by_token,
-            interval=INTERVAL * settings.pauses,
+            interval=settings.pause(INTERVAL, base_url),
             pausing=(429, 503),
             unsaid=UNSAID,
             most_refusals=MOST_REFUSALS,

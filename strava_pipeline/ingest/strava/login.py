@@ -44,7 +44,7 @@ def access_problem(settings: Settings) -> str | None:
     """Why Strava can't be asked, for a person; None if a login exists and may be used."""
     if reason := no_access_reason(settings):
         return reason
-    return None if has_login(settings) else "There is no login yet. Run `strava-pipeline auth`."
+    return None if has_login(settings) else "There is no login yet. Run `strava-pipeline start`."
 
 
 def login_problem(settings: Settings) -> str | None:

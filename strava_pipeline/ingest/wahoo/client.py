@@ -253,4 +253,4 @@ def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> WahooCli
     """A client; nothing is sent. Raises MissingSettingsError if the login is missing."""
     wire = make_wire(settings, clock, NAME)
     tokens = access_tokens(settings, wire, clock)
-    return WahooClient(settings.wahoo_url, tokens, INTERVAL * settings.pauses, wire, clock, on_wait)
+    return WahooClient(settings.wahoo_url, tokens, settings.pause(INTERVAL, settings.wahoo_url), wire, clock, on_wait)

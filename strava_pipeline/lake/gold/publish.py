@@ -262,13 +262,13 @@ def current_snapshot(lake: Lake) -> Iterator[Connection]:
 
     Nested bodies share one snapshot, whatever is published meanwhile: opening it costs 20 ms of CPU.
     """
-    with shared_by_thread(lake.snapshot, partial(_checked, lake)) as connection:
+    with damage_named(lake), shared_by_thread(lake.snapshot, partial(_checked, lake)) as connection:
         yield connection
 
 
 @contextmanager
 def _checked(lake: Lake) -> Iterator[Connection]:
-    with damage_named(lake), snapshot(lake) as connection:
+    with snapshot(lake) as connection:
         _refuse_other_tables(connection)
         yield connection
 

@@ -307,6 +307,8 @@ def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> li
 
 
 _AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
+_DAYTIMES = ((5, "night"), (11, "morning"), (14, "midday"), (18, "afternoon"), (22, "evening"), (24, "night"))
+"""Hours until which a time of the day lasts."""
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -323,6 +325,20 @@ def name(text: str | None, longest: int = LONGEST) -> Markup:
         return Markup("<i>without a name</i>")
     cut = words if len(words) <= longest else f"{words[: longest - 1]}…"
     return Markup("<bdi>{}</bdi>").format(printable(cut))
+
+
+def titled(row: Mapping[str, Any], longest: int = LONGEST) -> Markup:
+    """The name of an activity. Without one it has words of ours, marked as such: *Evening ride near Manhattan*.
+
+    `row`: with `name`, `sport_type`, and where they are known `start_date_local` and `place`.
+    """
+    if (row["name"] or "").strip():
+        return name(row["name"], longest)
+    start, place = row.get("start_date_local"), row.get("place")
+    daytime = next(word for until, word in _DAYTIMES if start.hour < until) if start else ""
+    words = (daytime, sport(row["sport_type"]) if row["sport_type"] else "activity", f"near {place}" if place else "")
+    text = " ".join(filter(None, (words[0], words[1].lower(), words[2])))
+    return Markup('<i class="ours" title="without a name">{}</i>').format(printable(text[:1].upper() + text[1:]))
 
 
 def service(source: str) -> str:
@@ -359,6 +375,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "name": name,
     "prose": prose,
     "service": service,
+    "titled": titled,
     "sport": sport,
     "group": group_name,
     "group_of": group_of,

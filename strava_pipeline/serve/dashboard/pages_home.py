@@ -71,12 +71,14 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
         "week": present_week(snapshot, owner.athlete.id, owner.today, begins=begins),
         "weekdays": [WEEKDAYS[day] for day in weekdays(begins)],
         "latest": {key: {**row, "has_track": has_track(snapshot, site.lake, key)} for key, row in latest.items()},
-        **({} if summary is None else _of_year(summary)),
+        **_of_year(summary),
     }
 
 
-def _of_year(summary: YearSummary) -> dict[str, Any]:
+def _of_year(summary: YearSummary | None) -> dict[str, Any]:
     """A year in numbers, its line beside the year before it, fitness and form, goals."""
+    if summary is None:
+        return {"numbers": [], "charts": (), "load": None, "goals": []}
     return {
         "numbers": year_numbers(summary),
         "charts": year_view(summary, usual_show(summary), ALL).charts[:1],

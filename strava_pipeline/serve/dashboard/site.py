@@ -124,6 +124,8 @@ class SnapshotFacts:
                 with site.snapshot.reader() as connection:
                     athlete = athlete_of(connection, Goals(), site.now())
                     holds = parts_with_content(connection)
+                    if len(site.pipeline.settings_now()["services"]) > 1:
+                        holds |= {"sync"}
                     if any(any(system.section(connection).values()) for system in parts("pages")):
                         holds |= {"trips"}
             except PipelineError:  # the next page tries again
@@ -212,8 +214,7 @@ def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> 
     Args:
         asked: the value's name, and all of its inputs besides the data and the day.
         make: receives the snapshot, without a row if nothing is published. It must not read by a connection from
-            outside, which may be older. Its
-            result must be picklable.
+            outside, which may be older. Its result must be picklable.
 
     Raises what `make` raises, and UnusableSnapshotError.
     """

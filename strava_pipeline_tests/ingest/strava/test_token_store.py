@@ -1,4 +1,4 @@
-"""ingest.strava.token_store: a login survives crashes, full disks and second processes, and is never shown."""
+"""Strava's login on disk survives crashes, full disks and second processes, and is never shown."""
 
 import json
 import logging

@@ -4,6 +4,7 @@ SELECT
     activity_id,
     name,
     sport_type,
+    start_date_local,
     distance_m,
     moving_time_seconds,
     count(*) OVER (PARTITION BY on_day)::BIGINT AS of_day

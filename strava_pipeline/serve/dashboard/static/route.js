@@ -10,6 +10,11 @@
         if (latitude === null) { if (parts.at(-1).length) parts.push([]); } else parts.at(-1).push([latitude, track.longitude[i]]);
       });
       const way = parts.filter((part) => part.length);
+      if (!way.length) { // indoors: a track without positions
+        document.getElementById("route-map").hidden = true;
+        state.textContent = "";
+        return;
+      }
       const map = groundMap(document.getElementById("route-map"), { units: box.dataset.units, scrollWheelZoom: false });
       const line = L.polyline(way, { className: "track-line" }).addTo(map);
       for (const [className, at] of [["track-begin", way[0][0]], ["track-end", way.at(-1).at(-1)]]) L.circleMarker(at, { className, radius: 6 }).addTo(map);
