@@ -26,7 +26,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "auth": ("auth", "auth", "Log in to Strava."),
         "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish."),
         "import": ("import_", "import_", "Import Strava's archive, folders and files; no call."),
-        "status": ("status", "status", "Login, budget, what is in the warehouse, what is missing."),
+        "status": ("status", "status", "Login, limits, what is in the warehouse, what is missing."),
         "sql": ("query", "sql", "Query the warehouse in SQL."),
         "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine or your home network."),
         "service": ("service", "service", "Dagster's UI and daemon in the background, through reboots."),

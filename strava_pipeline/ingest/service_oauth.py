@@ -116,7 +116,7 @@ class ServiceApplication:
         if self.is_set(settings) and not any(found):
             raise MissingSettingsError(f"There is no login at {self.title} yet. {self.again}")
         absent = " and ".join(name for name, value in zip(names, found, strict=True) if value is None)
-        raise MissingSettingsError(f"{absent} not set. {steps} It goes into {env_file()}.")
+        raise MissingSettingsError(f"Not set: {absent}. {steps} Settings go into {env_file()}.")
 
 
 class ServiceToken(StoredLogin):

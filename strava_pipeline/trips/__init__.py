@@ -6,7 +6,7 @@ keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
 health       looks: the checks of `doctor`
-measures     PART: its part of `metrics`
+measures     GROUPS: its facts with measures, for `metrics`
 intake       receivers: its part of the web intake
 demo         its part of `demo`
 pages        TEMPLATE, section: its part of the dashboard's page of trips
