@@ -80,7 +80,7 @@ def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterat
     ):
         if path.exists():
             yield path, why
-    ledger = part(STRAVA, "budget").ledger_path(settings)
+    ledger = part(STRAVA, "access").ledger_path(settings)
     if ledger.exists() and lake.data_dir not in ledger.parents:
         yield (
             ledger,
