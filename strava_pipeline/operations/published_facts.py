@@ -5,8 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 
 from strava_pipeline.core.facts import Fact, Measure, ok, warning
+from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
 from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
 from strava_pipeline.lake.gold.quarantine import failing_now
@@ -53,10 +55,11 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         )
     missing, stale = sum(year.missing_details for year in years), sum(year.stale_details for year in years)
     resting = sum(each.retry_at is not None and now < each.retry_at for each, _ in failing_now(lake))
+    fetches = missing and missing_login(STRAVA, settings) is None
     yield ok(
         "details",
         f"{missing} missing, {stale} edited since, {resting} resting after failures",
-        advice="strava-pipeline enrich-all fetches what is missing." if missing else None,
+        advice="strava-pipeline enrich-all fetches what is missing." if fetches else None,
         values={"missing": MISSING(missing), "stale": STALE(stale), "resting": resting},
     )
     yield from _left_out(left_out, problems)

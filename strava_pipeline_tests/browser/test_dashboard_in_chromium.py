@@ -54,6 +54,8 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         expect(page.get_by_role("progressbar").first).to_be_visible()
         proposed = page.request.get(f"{visit.address}/api/changes?status=proposed").json()["changes"].values()
         links = [one["month"] for one in proposed if (one["kind"], one["provider"]) == ("link_activity", "spreadsheet")]
+        press_until(page, ".attention > summary")
+        page.keyboard.press("Enter")
         press_until(page, "main a[href='/sync']")
         page.keyboard.press("Enter")
         page.wait_for_url("**/sync")

@@ -37,8 +37,7 @@ from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
-
-LONGEST = 120  # characters of a name in a list; its own page has all of it
+from strava_pipeline.serve.dashboard.names import name, titled
 
 
 def shown(value: Any) -> Any:
@@ -307,8 +306,6 @@ def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> li
 
 
 _AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
-_DAYTIMES = ((5, "night"), (11, "morning"), (14, "midday"), (18, "afternoon"), (22, "evening"), (24, "night"))
-"""Hours until which a time of the day lasts."""
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -316,29 +313,6 @@ def prose(text: str) -> Markup:
     """A sentence of ours with `commands` between backticks, as in messages of the command line."""
     parts = _CODE.split(printable(text))
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
-
-
-def name(text: str | None, longest: int = LONGEST) -> Markup:
-    """A name that somebody wrote, cut to its length, isolated from the direction of the text around it."""
-    words = " ".join((text or "").split())
-    if not words:
-        return Markup("<i>without a name</i>")
-    cut = words if len(words) <= longest else f"{words[: longest - 1]}…"
-    return Markup("<bdi>{}</bdi>").format(printable(cut))
-
-
-def titled(row: Mapping[str, Any], longest: int = LONGEST) -> Markup:
-    """The name of an activity. Without one it has words of ours, marked as such: *Evening ride near Manhattan*.
-
-    `row`: with `name`, `sport_type`, and where they are known `start_date_local` and `place`.
-    """
-    if (row["name"] or "").strip():
-        return name(row["name"], longest)
-    start, place = row.get("start_date_local"), row.get("place")
-    daytime = next(word for until, word in _DAYTIMES if start.hour < until) if start else ""
-    words = (daytime, sport(row["sport_type"]) if row["sport_type"] else "activity", f"near {place}" if place else "")
-    text = " ".join(filter(None, (words[0], words[1].lower(), words[2])))
-    return Markup('<i class="ours" title="without a name">{}</i>').format(printable(text[:1].upper() + text[1:]))
 
 
 def service(source: str) -> str:

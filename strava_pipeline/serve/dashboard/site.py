@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -26,10 +26,12 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.serve.addresses import dashboard_address
-from strava_pipeline.serve.dashboard.house import House
 from strava_pipeline.serve.dashboard.kept import Kept
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.records.store import Records
+
+if TYPE_CHECKING:  # where there are no accounts, nothing of them is imported
+    from strava_pipeline.serve.dashboard.house import House
 
 T = TypeVar("T")
 LINK_COMMAND = "strava-pipeline dashboard link"
@@ -54,7 +56,7 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
-    house: House | None = None  # if there are accounts
+    house: "House | None" = None  # if there are accounts
     has_data: bool = True  # False: the pages before the login, and those of a person without an athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())
     kept: Kept = field(default_factory=Kept)

@@ -327,7 +327,7 @@ def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> 
     assert "the Dagster of all" in shown, "which may be what starts bob's runs"
     assert "<code>strava-pipeline dashboard account father</code>" in father.get("/account", headers=PAGE).text
     asked = father.post("/api/requests", json={"kind": "pull", "provider": "strava"}).json()["detail"]
-    assert "`strava-pipeline --athlete bob auth`" in asked
+    assert "`strava-pipeline --athlete bob start`" in asked
     assert house.browser("mother").get("/account", headers=PAGE).text.count("<dd>mother</dd>") == 2, "who sees them"
     house.add("spy", athlete="anna")
     assert "<dd>mother, spy</dd>" in house.browser("mother").get("/account", headers=PAGE).text

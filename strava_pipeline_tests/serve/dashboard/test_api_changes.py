@@ -126,7 +126,7 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     assert text.count("&lt;b&gt;Up&lt;/b&gt; \\u202ethe hill") == 3, "at the toy, and in a change"
     assert "Toy ✓ in sync Strava ! requires action" in words(text), "above each column"
     row = words(text.partition("<tbody>")[2].partition("</tr>")[0])
-    assert row.startswith("20 Jun 2025, 08:00 2.2 km Toy Only at the toy at Toy leads")
+    assert row.startswith("20 Jun 2025, 08:00 2.2 km Toy Only at the toy at Toy counts")
     assert row.endswith("Strava not there"), "nothing is to do"
     assert ("name wrong" in text, "Pull and compare" in text, "<bdi>Home</bdi>" in text) == (True, True, True)
     months = unescape(words(api.get("/sync?year=2025").text))

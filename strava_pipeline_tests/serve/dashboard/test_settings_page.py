@@ -79,7 +79,7 @@ def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path:
 
 def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site: TestClient, tmp_path: Path) -> None:
     text = page(site, "/settings")
-    assert "Copy providers.example.toml" in words(text)
+    assert "There is one service alone" in words(text)
     assert ("zone 1: radius 437 m" in words(text), "48.2037" in text, "16.36" in text) == (True, False, False)
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")

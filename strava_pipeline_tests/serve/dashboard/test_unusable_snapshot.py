@@ -34,7 +34,7 @@ VALUES = {
     "request_id": "20261120T080206564698Z-0123abcd",
 }
 NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1"}
-WITHOUT_SNAPSHOT = ("/providers", "/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
+WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",
     "/api/maps",
