@@ -283,7 +283,7 @@ def test_a_folder_that_is_typed_for_good_is_the_one_that_was_meant(
 def test_advice_names_the_athlete(house: Path, type_in: Type) -> None:
     type_in("athletes", "add", "ada")
     said = type_in("status", "--athlete", "ada")
-    assert "strava-pipeline start --athlete ada" in said.out
+    assert "strava-pipeline auth --athlete ada" in said.out
     assert "--athlete" not in type_in("status").out
 
 

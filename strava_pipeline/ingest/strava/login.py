@@ -44,7 +44,8 @@ def access_problem(settings: Settings) -> str | None:
     """Why Strava can't be asked, for a person; None if a login exists and may be used."""
     if reason := no_access_reason(settings):
         return reason
-    return None if has_login(settings) else "There is no login yet. Run `strava-pipeline start`."
+    way = "start" if settings.client_id is None else "auth"
+    return None if has_login(settings) else f"There is no login yet. Run `strava-pipeline {way}`."
 
 
 def login_problem(settings: Settings) -> str | None:

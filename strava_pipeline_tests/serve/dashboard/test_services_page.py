@@ -26,7 +26,7 @@ from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import PAGE, page, words
 
-NO_LOGIN = "There is no login yet. Run strava-pipeline start ."
+NO_LOGIN = "There is no login yet. Run strava-pipeline auth ."
 
 LONDON = ZoneInfo("Europe/London")  # of the settings: there is no athlete yet
 
