@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.lake.dashboard.data_state import entries
 from strava_pipeline.lake.requests import is_anybody_looking
-from strava_pipeline.serve.dashboard.site import Site, kept_value
+from strava_pipeline.serve.dashboard.site import Site, kept
 
 
 def matters(site: Site, fault: str | None) -> list[Fact]:
@@ -21,10 +20,7 @@ def matters(site: Site, fault: str | None) -> list[Fact]:
         fault: the page's own message about the published data.
     """
     state = (entries(site.lake.state), site.now().replace(second=0, microsecond=0))
-    try:
-        found = kept_value(site, ("facts", *state), lambda _: site.pipeline.facts())
-    except UnusableSnapshotError:  # nothing is kept of it
-        found = site.pipeline.facts()
+    found = kept(site, ("facts", *state), site.pipeline.facts)
     return [fact for fact in found if fact.text != fault and (fact.needs_a_person or fact.name == "limited")]
 
 

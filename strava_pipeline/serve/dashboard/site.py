@@ -126,8 +126,6 @@ class SnapshotFacts:
                 with site.snapshot.reader() as connection:
                     athlete = athlete_of(connection, Goals(), site.now())
                     holds = parts_with_content(connection)
-                    if len(site.pipeline.settings_now()["services"]) > 1:
-                        holds |= {"sync"}
                     if any(any(system.section(connection).values()) for system in parts("pages")):
                         holds |= {"trips"}
             except PipelineError:  # the next page tries again
@@ -210,6 +208,23 @@ def data_key(site: Site, *asked: Hashable) -> str | None:
     return site.kept.key(state, *days, *asked)
 
 
+def kept(site: Site, asked: Hashable, make: Callable[[], T]) -> T:
+    """The result of `make`, or a cached one if the data have not changed since.
+
+    Args:
+        asked: the value's name, and all of its inputs besides the data and the day.
+        make: its result must be picklable. What it raises is raised.
+    """
+    key = data_key(site, "value", asked)
+    if key is not None and (found := site.kept.get(key)) is not None:
+        value: T = found[0]
+        return value
+    value = make()
+    if key is not None and key == data_key(site, "value", asked):
+        site.kept.put(key, value)
+    return value
+
+
 def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> T:
     """The result of `make` for the published snapshot, or a cached one if the data have not changed since.
 
@@ -220,15 +235,12 @@ def kept_value(site: Site, asked: Hashable, make: Callable[[Connection], T]) -> 
 
     Raises what `make` raises, and UnusableSnapshotError.
     """
-    key = data_key(site, "value", asked)
-    if key is not None and (found := site.kept.get(key)) is not None:
-        value: T = found[0]
-        return value
-    with site.snapshot.reader_or_empty() as connection:
-        value = make(connection)
-    if key is not None and key == data_key(site, "value", asked):
-        site.kept.put(key, value)
-    return value
+
+    def read() -> T:
+        with site.snapshot.reader_or_empty() as connection:
+            return make(connection)
+
+    return kept(site, asked, read)
 
 
 def shown_owner(site: Site) -> Owner | None:
