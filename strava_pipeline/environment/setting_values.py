@@ -277,6 +277,11 @@ def own_hosts(hosts: str) -> list[str]:
     return listed
 
 
+def is_loopback(url: str) -> bool:
+    """Whether the address's host is this machine, by name or number."""
+    return is_this_machine(urlsplit(url).hostname or "")
+
+
 def is_this_machine(host: str) -> bool:
     """Whether the host is this machine by name or number."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3: always loopback

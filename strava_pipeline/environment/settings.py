@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, create_model, model_validator
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsError
@@ -59,7 +58,7 @@ from strava_pipeline.environment.setting_values import (
     Url,
     Zone,
     group_id,
-    is_this_machine,
+    is_loopback,
 )
 
 __all__ = ["ENV_FILE", "SECRETS", "Application", "Settings", "SourceSettings", "env_file", "secrets_folder"]
@@ -160,8 +159,9 @@ class Settings(SourceSettings):
     dagster_home: Home = own(Path(), alias="DAGSTER_HOME")
     dashboard_requests: bool = seam(False, alias="SEAM_DASHBOARD_REQUESTS")  # with automation=False: done all the same
     pauses: float = seam(1.0, ge=0, alias="SEAM_PAUSES")  # between two calls to a service: times what its client says
-    publish_minutes: int = seam(5, alias="SEAM_PUBLISH_MINUTES")  # between publishes of what webhooks changed
-    sentry_sample_rate: float = seam(0.1, alias="SEAM_SENTRY_SAMPLE_RATE")
+    # between publishes of what webhooks changed
+    publish_minutes: int = seam(5, ge=0, le=1440, alias="SEAM_PUBLISH_MINUTES")
+    sentry_sample_rate: float = seam(0.1, ge=0, le=1, alias="SEAM_SENTRY_SAMPLE_RATE")
     wahoo_url: Server = seam("https://api.wahooligan.com", alias="SEAM_WAHOO_URL")
     wahoo_token_file: AbsolutePath | None = seam(None, alias="SEAM_WAHOO_TOKEN_FILE")
     import_limits: ImportLimits = ImportLimits()
@@ -220,7 +220,7 @@ class Settings(SourceSettings):
 
     def pause(self, seconds: float, url: str) -> float:
         """The time between two calls to a service; an emulator on this machine may be asked faster."""
-        return seconds * self.pauses if is_this_machine(urlsplit(url).hostname or "") else seconds
+        return seconds * self.pauses if is_loopback(url) else seconds
 
     def require_application(self) -> Application:
         """The API application, or MissingSettingsError telling where to get it and what to write."""

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.environment.setting_values import http_url, is_this_machine
+from strava_pipeline.environment.setting_values import http_url, is_loopback
 
 
 def open_session(
@@ -73,7 +73,7 @@ class _BoundedAdapter(HTTPAdapter):
             http_url(url, self._plain_http_hosts)
         except ValueError as error:
             raise PipelineError(f"{error}.") from None
-        return {} if is_this_machine(urlsplit(url).hostname or "") else get_environ_proxies(url)
+        return {} if is_loopback(url) else get_environ_proxies(url)
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Without a configured bundle, trust this machine's certificates as well as the public ones."""

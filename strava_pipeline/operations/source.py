@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from strava_pipeline.core.deliveries import Hint
 from strava_pipeline.core.errors import Ceiling, GoneError, NeedsLoginError, RefusedError
 from strava_pipeline.core.limits import Allowance
 from strava_pipeline.core.plan import PER_CALL, PER_LOCAL_CALL, exceeds_a_day, finish_time
 from strava_pipeline.core.providers import ProviderSpec, spec_of
-from strava_pipeline.environment.setting_values import is_this_machine
+from strava_pipeline.environment.setting_values import is_loopback
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.budget import CallShare, RateBudget
@@ -287,11 +286,7 @@ class BudgetedSource(Source):
     @property
     def usual_per_call(self) -> timedelta:
         """The expected time of a call before any was made; by the server's clock."""
-        return (
-            PER_LOCAL_CALL * self._run.clock.speed
-            if is_this_machine(urlsplit(self.settings.api_url).hostname or "")
-            else PER_CALL
-        )
+        return PER_LOCAL_CALL * self._run.clock.speed if is_loopback(self.settings.api_url) else PER_CALL
 
     def allowances(self, limits: CallOptions | None) -> dict[Ceiling, Allowance]:
         """The calls that each limit still allows a run with these limits. Makes no call."""

@@ -16,7 +16,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefreshTokenRefusedError,
 )
-from strava_pipeline.environment.setting_values import is_this_machine
+from strava_pipeline.environment.setting_values import is_loopback
 from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
@@ -96,11 +96,6 @@ def token_store(settings: Settings) -> LoginFile[StoredToken]:
         missing=f"no login yet ({path} does not exist): {LOG_IN}",
         damaged=f"{path} is not a login file any more; move it away and {LOG_IN}",
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address's host is this machine, by name or number."""
-    return is_this_machine(urlsplit(url).hostname or "")
 
 
 def keep_emulator_tokens_here(secret: str, url: str) -> None:
