@@ -247,7 +247,7 @@ def test_a_target_calls_its_command() -> None:
         "flow-latest": "logs latest",
         "clean-logs": "logs clean --days 0",
     }
-    called = {each: ran("make", "-n", *each.split(), cwd=REPO, check=True).stdout.split() for each in calls}
+    called = {c: ran(*f"make -n --no-print-directory {c}".split(), cwd=REPO, check=True).stdout.split() for c in calls}
     assert {each: " ".join(words[1:]) for each, words in called.items()} == calls
 
 
