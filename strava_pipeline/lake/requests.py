@@ -20,8 +20,6 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.insights.goals import USUAL_DATES, Dates, Units, WeekStart
-from strava_pipeline.core.providers import NEVER_FIRST, Edit
 from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
 from strava_pipeline.lake.paths import Lake
@@ -80,33 +78,13 @@ class ImportWanted(_Wanted):
     )
 
 
-_Service = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+class PublishWanted(_Wanted):
+    """Merge and publish, so that pages show what was written into goals.toml or providers.toml. Carries none of it."""
+
+    kind: Literal["publish"]
 
 
-class SettingsWanted(_Wanted):
-    """Write into providers.toml whose name and gear count, and which changes may be proposed at a service. By service."""
-
-    kind: Literal["change_settings"]
-    seal: str = Field(
-        pattern=r"^[0-9a-f]{32}$", description="of providers.toml as it was shown; another one is refused"
-    )
-    priorities: dict[_Service, Annotated[int, Field(ge=1, lt=NEVER_FIRST, strict=True)]] = Field(
-        default_factory=dict, max_length=50
-    )
-    write: dict[_Service, Annotated[tuple[Edit, ...], Field(max_length=3)]] = Field(default_factory=dict, max_length=50)
-
-
-class DisplayWanted(_Wanted):
-    """Write into goals.toml how pages and reports show amounts, weeks and days."""
-
-    kind: Literal["change_display"]
-    seal: str = Field(pattern=r"^[0-9a-f]{32}$", description="of goals.toml as it was shown; another one is refused")
-    units: Units | None = Field(default=None, description="none: as the athlete's profile says")
-    week_starts: WeekStart = "monday"
-    dates: Dates = USUAL_DATES
-
-
-Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | SettingsWanted | DisplayWanted
+Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | PublishWanted
 
 
 class Request(BaseModel, frozen=True):

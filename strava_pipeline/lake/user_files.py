@@ -1,23 +1,25 @@
-"""The file goals.toml, which a person writes next to the data folder: checked for `doctor`, and changed at a page's request.
+"""The file goals.toml, which a person writes next to the data folder, or on a page: read, checked for `doctor`, changed.
 
 core/insights/goals.py defines its format.
 """
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, MutableMapping
+from itertools import pairwise
 from typing import Any
 
 import tomlkit
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem
-from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, read_goals
-from strava_pipeline.environment.setting_files import file_text, read_toml
+from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
+from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 GOALS = "goals"
+_MARK = "\ufeff"  # a byte order mark
 
 
 class UnusableGoalsError(PipelineError):
@@ -56,30 +58,79 @@ def _seal(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def with_display(lake: Lake, chosen: Mapping[str, str | None], seal: str) -> tuple[str, str]:
-    """The text of goals.toml (empty without the file), and the same with these CHOICES; None removes a choice's line.
+Place = tuple[str | int, ...]
+"""Where a value stands in goals.toml: names of tables, numbers of entries from 0, and the value's name."""
 
-    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, or if nothing would
-    change; UnusableGoalsError if it can't be used.
+
+def goals_document(lake: Lake) -> dict[str, Any]:
+    """The content of goals.toml, empty without the file. Raises UnusableGoalsError if a value of it can't be used."""
+    goals_of(lake)
+    return tomllib.loads(file_text(lake.goals).removeprefix(_MARK))
+
+
+def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
+    """Write values into goals.toml, for its owner alone; None removes one, and a table that has none left.
+
+    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, if nothing would change, or
+    if a value can't be used; UnusableGoalsError if the file can't be.
+
+        write_goals(lake, {("2026", "ride", "distance_km"): 5000, ("athlete", 0, "weight_kg"): None}, seal)
     """
-    known, before = goals_of(lake), file_text(lake.goals)
-    if _seal(before) != seal:
-        raise MisuseError("goals.toml was changed since the page showed it. Load the page again.")
-    usual = Goals()
-    values: dict[str, Any] = {name: chosen[name] or getattr(usual, name) for name in CHOICES if name in chosen}
-    wanted = replace(known, **values)
-    if wanted == known:
-        raise MisuseError("Nothing of it differs from goals.toml, so nothing is written.")
-    mark = "\ufeff" if before.startswith("\ufeff") else ""
-    document = tomlkit.parse(before.removeprefix(mark))
-    for name in CHOICES:
-        if getattr(wanted, name) == getattr(known, name):
-            continue
-        if getattr(wanted, name) is None:
-            del document[name]
-        else:
-            document[name] = getattr(wanted, name)
-    after = tomlkit.dumps(document)
-    if read_goals(tomllib.loads(after)) != wanted:
-        raise UnusableGoalsError(f"{lake.goals} can't be changed as it is written; change it yourself.")
-    return before, mark + after
+    with locked(lake, "goals", who="the dashboard"):
+        before, wanted = file_text(lake.goals), goals_document(lake)
+        if _seal(before) != seal:
+            raise MisuseError("goals.toml was changed since the page showed it. Load the page again.")
+        try:
+            _edit(wanted, values, dict, list)
+            read_goals(wanted)
+        except GoalsError as error:
+            raise MisuseError(f"Nothing was written into goals.toml. {error}") from None
+        except (KeyError, IndexError, TypeError):
+            raise MisuseError("goals.toml has no such place. Load the page again.") from None
+        mark = _MARK if before.startswith(_MARK) else ""
+        document = tomlkit.parse(before.removeprefix(mark))
+        _edit(document, values, tomlkit.table, tomlkit.aot)
+        after = mark + tomlkit.dumps(document)
+        if after == before:
+            raise MisuseError("Nothing of it differs from goals.toml, so nothing is written.")
+        if tomllib.loads(after.removeprefix(mark)) != wanted:
+            raise UnusableGoalsError(f"{lake.goals} can't be changed as it is written; change it yourself.")
+        replace_file(lake.goals, before, after, is_private=True)
+
+
+def _edit(
+    document: MutableMapping[str, Any],
+    values: Mapping[Place, Any],
+    new_table: Callable[[], Any],
+    new_tables: Callable[[], Any],
+) -> None:
+    for place, value in values.items():
+        if value is not None:
+            _put(document, place, value, new_table, new_tables)
+    for place in sorted((place for place, value in values.items() if value is None), key=_order, reverse=True):
+        _remove(document, place)  # the last entries first: the numbers of the others stay
+
+
+def _order(place: Place) -> list[str]:
+    return [f"{each:06}" if isinstance(each, int) else each for each in place]
+
+
+def _put(holder: Any, place: Place, value: Any, new_table: Callable[[], Any], new_tables: Callable[[], Any]) -> None:
+    name: Any
+    for name, below in pairwise(place):
+        if isinstance(holder, list) and name == len(holder):
+            holder.append(new_table())
+        elif not isinstance(holder, list) and name not in holder:
+            holder[name] = new_tables() if isinstance(below, int) else new_table()
+        holder = holder[name]
+        if not isinstance(holder, MutableMapping | list):
+            raise MisuseError(f"goals.toml has one value for all at {name}. Change that one.")
+    holder[place[-1]] = value
+
+
+def _remove(holder: Any, place: Place) -> None:
+    name, *below = place
+    if below:
+        _remove(holder[name], tuple(below))
+    if not below or not holder[name] or (isinstance(holder, list) and holder[name].keys() <= {"since"}):
+        del holder[name]

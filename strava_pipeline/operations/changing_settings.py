@@ -1,20 +1,17 @@
-"""A person's choices, for a page; and their writing by a run: about services into providers.toml, about display into goals.toml.
-
-Nothing is sent.
-"""
+"""A person's choices about services, for a page, and their writing into providers.toml. Nothing is sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, providers_file
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.user_files import with_display
 
 
 def chosen_settings(settings: Settings) -> dict[str, Any]:
@@ -49,19 +46,6 @@ def change_settings(
 
     Raises MisuseError, PipelineError.
     """
-    if not seal:
-        raise MisuseError(
-            "Nothing was chosen, so nothing was written. Settings are chosen on the dashboard's page of settings."
-        )
-    before, after = with_choices(settings.providers_config, priorities, write, seal)
-    replace_file(settings.providers_config, before, after)
-
-
-def change_display(settings: Settings, chosen: Mapping[str, str | None], seal: str) -> None:
-    """Write display choices into goals.toml, if it still has this seal; comments stay.
-
-    Raises MisuseError, PipelineError.
-    """
-    lake = Lake(settings.data_dir)
-    before, after = with_display(lake, chosen, seal)
-    replace_file(lake.goals, before, after)
+    with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
+        before, after = with_choices(settings.providers_config, priorities, write, seal)
+        replace_file(settings.providers_config, before, after)

@@ -1,6 +1,6 @@
 """The dashboard's interface to the pipeline: the command line's functions, with the settings that they need. No HTTP here."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,7 +22,7 @@ from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
 from strava_pipeline.operations.changes.months import calendar_of, compared_month, known_since
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
-from strava_pipeline.operations.changing_settings import chosen_settings
+from strava_pipeline.operations.changing_settings import change_settings, chosen_settings
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
@@ -93,6 +93,9 @@ class DashboardPipeline:
 
     def settings_now(self) -> dict[str, Any]:
         return chosen_settings(self.settings)
+
+    def change_settings(self, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str) -> None:
+        change_settings(self.settings, priorities, write, seal)
 
     def refuse(self, wanted: Wanted) -> None:
         refuse_request(self.settings, wanted, self._now())

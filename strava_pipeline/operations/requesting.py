@@ -10,19 +10,15 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.ingest.registry import missing_login
-from strava_pipeline.ingest.service_tables import with_choices
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
-    DisplayWanted,
     ImportWanted,
     MonthWanted,
     PullWanted,
-    SettingsWanted,
     Wanted,
 )
-from strava_pipeline.lake.user_files import with_display
 from strava_pipeline.operations.changes.months import known_since
 from strava_pipeline.operations.changes.proposing import states_now
 from strava_pipeline.operations.years import year_range
@@ -48,10 +44,6 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
             _refuse_nobody(settings)
         case ApplyWanted(ids=ids):
             years_of_approved(settings, ids, now)
-        case SettingsWanted(priorities=priorities, write=write, seal=seal):
-            with_choices(settings.providers_config, priorities, write, seal)
-        case DisplayWanted(seal=seal) as chosen:
-            with_display(Lake(settings.data_dir), chosen.model_dump(exclude={"kind", "seal"}), seal)
         case ImportWanted(names=names):
             paths_of_import(Lake(settings.data_dir), names)
 

@@ -1,9 +1,7 @@
-"""The jobs as Dagster's: those of jobs.py, made of assets, and `rebuild` and `change_settings`, with one op each.
+"""The jobs as Dagster's: those of jobs.py, made of assets, and `rebuild`, which is one op.
 
 A rebuild is all or nothing, and a run of one year could not replace the warehouse; so it isn't a run of the assets. Its
-run still reports each asset as materialised, year by year. The work is operations/rebuilding.py's. `change_settings`
-writes providers.toml or goals.toml and makes no asset, so it reports none; the work is
-operations/changing_settings.py's.
+run still reports each asset as materialised, year by year. The work is operations/rebuilding.py's.
 
 Jobs in Dagster: https://docs.dagster.io/guides/build/jobs/asset-jobs
 """
@@ -15,16 +13,12 @@ import dagster as dg
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers
-from strava_pipeline.operations.changing_settings import change_display, change_settings
 from strava_pipeline.operations.rebuilding import rebuild_all
-from strava_pipeline.orchestrate.config import SettingsConfig
 from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.failures import step_in_our_words
 from strava_pipeline.orchestrate.job_records import Selected, made_by
 from strava_pipeline.orchestrate.jobs import (
     REBUILD_JOB,
-    SETTINGS_JOB,
-    SETTINGS_OP,
     events_job,
     jobs_of,
     sends_webhooks,
@@ -77,36 +71,5 @@ def rebuild_job(settings: Settings) -> dg.JobDefinition:
     @dg.job(name=REBUILD_JOB, description="Rebuild shards and the warehouse from bronze, without a call, and publish.")
     def job() -> None:
         from_bronze()
-
-    return job
-
-
-def settings_job(settings: Settings, run: dg.ResourceDefinition) -> dg.JobDefinition:
-    """The job that writes a person's choices on the dashboard into providers.toml.
-
-    `run`: the definitions' own resource. Without one, Dagster would make a copy of the job and of each sensor that has
-    it, and warn on every command's first line that a sensor's `owners`, which ours don't name, are a beta.
-    """
-
-    @dg.op(
-        name=SETTINGS_OP,
-        description="providers.toml or goals.toml with what was chosen on the dashboard.",
-    )
-    def providers_file(context: dg.OpExecutionContext, config: SettingsConfig, run: Run) -> None:
-        with step_in_our_words(context.run, run.logs_dir):
-            if config.display:
-                change_display(settings, config.display, config.seal)
-                context.log.info("goals.toml was changed. It counts from now on.")
-                return
-            change_settings(settings, config.priorities, config.write, config.seal)
-            context.log.info("providers.toml was changed. It counts from the next run on.")
-
-    @dg.job(
-        name=SETTINGS_JOB,
-        description="Write into providers.toml or goals.toml what was chosen on the dashboard; comments stay.",
-        resource_defs={"run": run},
-    )
-    def job() -> None:
-        providers_file()
 
     return job

@@ -13,12 +13,11 @@ from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.operations.used import sources_set_up, that_send
-from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job, settings_job
+from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
 from strava_pipeline.orchestrate.assets.sources import source_assets
-from strava_pipeline.orchestrate.dagster_private import UnresolvedAssetJobDefinition
 from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.metadata import LINEAGE, OWNER
 from strava_pipeline.orchestrate.partitions import year_partitions
@@ -68,15 +67,14 @@ def build_defs(
     assets = [_finished(keys, asset) for asset in with_freshness(assets, settings, sources)]
     run = run_resource(settings, progress_of, _by_year(assets))
     made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
-    jobs: list[UnresolvedAssetJobDefinition | dg.JobDefinition] = [*made, settings_job(settings, run)]
-    names = {job.name for job in jobs}
+    names = {job.name for job in made}
     return dg.Definitions(
         assets=assets,
-        jobs=[*jobs, rebuild_job(settings)],
+        jobs=[*made, rebuild_job(settings)],
         schedules=schedules(settings, sources, left_out, running=settings.automation),
         sensors=[
             each
-            for each in sensors(settings, senders, providers, jobs, running=settings.automation)
+            for each in sensors(settings, senders, providers, made, running=settings.automation)
             if names.issuperset(target.job_name for target in each.targets)
         ],
         resources={"run": run, "sources": sources_resource(settings), "snapshot": snapshot_resource(settings)},

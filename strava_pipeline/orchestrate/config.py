@@ -87,17 +87,6 @@ class ApplyConfig(dg.Config):
     all: bool = Field(default=False, description="also more than twenty at one service")
 
 
-class SettingsConfig(dg.Config):
-    """What `change_settings` writes into providers.toml, by service; with `display`, into goals.toml alone."""
-
-    seal: str = Field("", description="of the file as it was when this was chosen; the dashboard gives it")
-    priorities: dict[str, int] = Field({}, description="whose name and gear count: the lowest number's")
-    write: dict[str, list[str]] = Field({}, description="what changes may be proposed there")
-    display: dict[str, str] = Field(
-        {}, description="units, week_starts and dates, as in goals.toml; empty: as by default"
-    )
-
-
 class ImportConfig(dg.Config):
     """What `bronze_files` takes in."""
 

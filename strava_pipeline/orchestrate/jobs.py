@@ -38,7 +38,6 @@ APPLY_JOB = "apply_changes"
 SOURCES_JOB = "backfill_sources"  # of Strava and all enabled providers at once
 MONTH_JOB = "sync_month"  # the same for a month
 PULL_JOB = "pull_services"  # of the enabled providers, without Strava
-SETTINGS_JOB, SETTINGS_OP = "change_settings", "providers_file"  # no assets, not by year: it stands in asset_jobs.py
 REBUILD_JOB = "rebuild"  # all years at once: it stands in asset_jobs.py
 
 _PULL = (LISTING, "activity_shards")

@@ -103,8 +103,6 @@ def test_with_every_service_each_job_ends_well_or_says_what_to_choose(tmp_path: 
                 assert [cause[:60] for cause in why] == [
                     f"MisuseError: The job {name} works on years that a person chooses"[:60]
                 ]
-            elif name == "change_settings":  # the dashboard's own
-                assert ("Nothing was chosen" in why[0], foreign(why)) == (True, [])
             else:
                 assert why == [], name
                 assert_made_by_year(launcher, run)
@@ -113,7 +111,7 @@ def test_with_every_service_each_job_ends_well_or_says_what_to_choose(tmp_path: 
 def test_with_every_service_each_job_and_asset_ends_well_for_a_year(tmp_path: Path) -> None:
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)
-        for name in {*launcher.jobs} - {"change_settings"}:
+        for name in launcher.jobs:
             why = launcher.job(name, YEAR)[1]
             assert {cause[:48] for cause in why} == (
                 {'PipelineError: The mode "month" lists one month.'} if name == "sync_month" else set()
@@ -144,7 +142,7 @@ def test_without_a_login_everything_that_asks_a_service_says_so_and_all_else_end
             for spec in launcher.assets
         }
         assert {name: foreign(why) for name, why in ended.items() if foreign(why)} == {}
-        failed = {name for name, why in ended.items() if why} - {"change_settings"}
+        failed = {name for name, why in ended.items() if why}
         assert {"flow", "backfill", "profile", "bronze_activities", "athlete"} <= failed
         assert all("strava-pipeline auth" in ended[name][0] for name in failed)
         ended_well = ["compact", "rebuild", "trips", "car_trips", "import_files", "activities", "applied_changes"]

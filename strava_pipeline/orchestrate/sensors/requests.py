@@ -18,12 +18,11 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
-    DisplayWanted,
     ImportWanted,
     MonthWanted,
+    PublishWanted,
     PullWanted,
     Request,
-    SettingsWanted,
     Unreadable,
     Wanted,
     end_request,
@@ -45,8 +44,6 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     MONTH_JOB,
-    SETTINGS_JOB,
-    SETTINGS_OP,
     SOURCES_JOB,
     jobs_of,
     provider_job,
@@ -54,9 +51,9 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
-from strava_pipeline.orchestrate.tags import DATA_DIR, FIRST, REQUEST
+from strava_pipeline.orchestrate.tags import FIRST, REQUEST
 
-_JOBS = ("flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
+_JOBS = ("compact", "flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
 SOON = timedelta(minutes=1)  # within it, the service loads what was just set up
 _NOT_LOADED = (
     "Dagster has not loaded what this needs. Start it again (`strava-pipeline service restart`), then ask again."
@@ -125,19 +122,8 @@ def request_of(settings: Settings, request: Request, now: datetime) -> dg.RunReq
     """The run of a request. Raises PipelineError if it can't be carried out any more."""
     refuse_request(settings, request.wanted, now)
     tags = {**FIRST, REQUEST: request.id}
-    if isinstance(request.wanted, SettingsWanted | DisplayWanted):
-        config = {"ops": {SETTINGS_OP: {"config": _chosen(request.wanted)}}}
-        tags[DATA_DIR] = str(settings.data_dir)
-        return dg.RunRequest(run_key=request.id, job_name=SETTINGS_JOB, run_config=config, tags=tags)
     job, years, own = _planned(settings, request.wanted, now)
     return run_request(settings, job, years, run_key=request.id, tags=tags, config=own)
-
-
-def _chosen(wanted: SettingsWanted | DisplayWanted) -> dict[str, Any]:
-    if isinstance(wanted, SettingsWanted):
-        return wanted.model_dump(mode="json", include={"seal", "priorities", "write"})
-    display = {name: value or "" for name, value in wanted.model_dump(exclude={"kind", "seal"}).items()}
-    return {"seal": wanted.seal, "display": display}
 
 
 def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Sequence[int], dict[str, dict[str, Any]]]:
@@ -158,6 +144,8 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
             return jobs[SOURCES_JOB if SOURCES_JOB in jobs else "backfill"], [year], {}
         case ApplyWanted(ids=ids):
             return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
+        case PublishWanted():
+            return jobs["compact"], years_without_choice(settings, "compact", now), {}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
             # the files' years are known when they are read

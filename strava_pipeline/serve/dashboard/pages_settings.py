@@ -1,24 +1,25 @@
-"""What is set: services with their priorities and what may be written, and how pages show amounts, weeks and days, both changed
-by a request; zone, privacy zones.
+"""What is set: services with their priorities and what may be written; goals, the athlete's values, privacy zones, display.
 
-A run writes providers.toml and goals.toml; nothing here does. No secret, path or position is on the page.
+All of it is changed here, against the seal of the file that was shown. This process writes providers.toml and goals.toml:
+no request and no run carries what they hold. No secret, path or position is on the page.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.insights.goals import CHOICES
-from strava_pipeline.lake.requests import DisplayWanted, SettingsWanted
-from strava_pipeline.lake.user_files import goals_of, seal_of_goals
+from strava_pipeline.core.providers import NEVER_FIRST
+from strava_pipeline.lake.requests import PublishWanted
+from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
+from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentSite, Site, SnapshotIfAny, shown_owner
+from strava_pipeline.serve.dashboard.site import CurrentSite, Site, SnapshotIfAny, shown_owner, site_of
 
 router = APIRouter(include_in_schema=False)
 _PRIORITY, _WRITE = "priority.", "write."
@@ -26,52 +27,63 @@ _PRIORITY, _WRITE = "priority.", "write."
 
 @router.get("/settings")
 def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLResponse:
-    """What is set, and the form that changes some of it."""
+    """What is set, and the forms that change it."""
     owner = None if snapshot is None else shown_owner(site)
-    values = {"owner": owner, "schedule_zone": site.settings.timezone, "example": site.now().date()}
+    values = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.now().astimezone(site.zone).date()}
     return render(
-        request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "display": _display(site)}
+        request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals_form(site)}
     )
 
 
-def _display(site: Site) -> dict[str, Any]:
-    """The display options in goals.toml; `seal`: of the file; `fault`: why it can't be used."""
+def goals_form(site: Site) -> dict[str, Any]:
+    """The values in goals.toml as fields; `seal`: of the file; `fault`: why it can't be used."""
     try:
-        return {"goals": goals_of(site.lake), "choices": CHOICES, "seal": seal_of_goals(site.lake), "fault": None}
+        document = goals_document(site.lake)
     except PipelineError as error:
         return {"fault": str(error)}
+    words = {name: getattr(goal_fields, name.upper()) for name in ("groups", "measures", "intervals", "yours")}
+    choices = goal_fields.choices_of(document)
+    found = {**goal_fields.fields_of(document), "choices": choices, "seal": seal_of_goals(site.lake)}
+    return {**found, **words, "fault": None}
 
 
 @router.post("/settings", response_model=None)
 def change(request: Request, fields: Fields) -> Response:
-    """Keep a request to write providers.toml, and show how it stands."""
-    return kept_page(request, _wanted(fields))
+    """Write providers.toml, and ask for what follows."""
+    site_of(request).pipeline.change_settings(**_wanted(fields))
+    return _written(request)
 
 
-@router.post("/settings/display", response_model=None)
-def change_display(request: Request, fields: Fields) -> Response:
-    """Keep a request to write goals.toml, and show how it stands."""
-    given = {name: values[0] or None for name, values in fields.items()}
-    try:
-        wanted = DisplayWanted.model_validate({"kind": "change_display", **given})
-    except ValueError:  # of pydantic
-        raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
-    return kept_page(request, wanted)
+@router.post("/settings/goals", response_model=None)
+def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
+    """Write goals.toml, and ask for what follows."""
+    values = goal_fields.values_in(fields, goals_document(site.lake))
+    write_goals(site.lake, values, "".join(fields.get("seal", ())[:1]))
+    return _written(request)
 
 
-def _wanted(fields: Mapping[str, Sequence[str]]) -> SettingsWanted:
-    """The request in a form. A service without a ticked box has an empty field `write.NAME`."""
-    found: dict[str, Any] = {"kind": "change_settings", "seal": "".join(fields.get("seal", ())[:1])}
-    found["priorities"], found["write"] = {}, {}
+def _written(request: Request) -> Response:
+    """Pages show what follows from the files after the next publish, which is asked for where there is anything to publish."""
+    if not site_of(request).has_data:
+        return RedirectResponse("/settings", 303)
+    return kept_page(request, PublishWanted(kind="publish"))
+
+
+def _wanted(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The choices in a form. A service without a ticked box has an empty field `write.NAME`."""
+    priorities: dict[str, int] = {}
+    write: dict[str, list[str]] = {}
     try:
         for name, values in fields.items():
             if name.startswith(_PRIORITY):
-                found["priorities"][name.removeprefix(_PRIORITY)] = int(values[0])
+                priorities[name.removeprefix(_PRIORITY)] = priority = int(values[0])
+                if not 1 <= priority < NEVER_FIRST:
+                    raise ValueError(name)
             elif name.startswith(_WRITE):
-                found["write"][name.removeprefix(_WRITE)] = tuple(each for each in values if each)
+                write[name.removeprefix(_WRITE)] = [each for each in values if each]
             elif name != "seal":
-                raise ValueError
-        return SettingsWanted.model_validate(found)
-    except ValueError:  # from a number, or from pydantic
+                raise ValueError(name)
+    except ValueError:
         why = "The form asks for nothing that can be set. A priority is a whole number from 1 on. Load the page again."
         raise ProblemError(400, why) from None
+    return {"priorities": priorities, "write": write, "seal": "".join(fields.get("seal", ())[:1])}

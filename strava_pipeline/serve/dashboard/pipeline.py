@@ -14,7 +14,7 @@ from strava_pipeline.lake.requests import Wanted
 
 
 class Pipeline(Protocol):
-    """The pipeline of one data folder. Nothing here makes a call; only decisions write."""
+    """The pipeline of one data folder. Nothing here makes a call; only decisions and settings write."""
 
     @property
     def snapshot(self) -> SharedSnapshot:
@@ -70,6 +70,13 @@ class Pipeline(Protocol):
 
     def settings_now(self) -> Mapping[str, Any]:
         """A person's choices about services in providers.toml, with the file's `seal`, for the page of settings."""
+        ...
+
+    def change_settings(self, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str) -> None:
+        """Write choices about services into providers.toml, by service, if it still has this seal.
+
+        Raises MisuseError, PipelineError.
+        """
         ...
 
     def refuse(self, wanted: Wanted) -> None:

@@ -9,15 +9,13 @@ from strava_pipeline.serve.dashboard.display import service
 _TITLES = {
     "apply_changes": "Write changes",
     "import": "Import files",
-    "change_settings": "Write providers.toml",
-    "change_display": "Write goals.toml",
+    "publish": "Publish what was written",
 }
 _ORIGINS = {
     "pull": ("/providers", "Services"),
     "apply_changes": ("/sync", "Sync"),
     "import": ("/", "Overview"),
-    "change_settings": ("/settings", "Settings"),
-    "change_display": ("/settings", "Settings"),
+    "publish": ("/settings", "Settings"),
 }
 
 

@@ -63,7 +63,6 @@ def test_nothing_sent_and_no_path_here_is_repeated(dashboard: Dashboard, caplog:
         ({"kind": "hush"}, "body"),
         ({"kind": "pull", "hush": 1}, "body"),
         ({"kind": "pull", "provider": {"hush": 1}}, "provider"),
-        ({"kind": "change_settings", "seal": "0", "priorities": {"hush": "hush"}, "write": {}}, "priorities"),
     ):
         answer = browser.post("/api/requests", json=body)
         assert (answer.status_code, "hush" in answer.text, place in answer.json()["errors"]) == (400, False, True), body

@@ -11,11 +11,10 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
-    DisplayWanted,
     ImportWanted,
     MonthWanted,
+    PublishWanted,
     PullWanted,
-    SettingsWanted,
     Wanted,
     begin_request,
     end_request,
@@ -32,8 +31,7 @@ WANTED: tuple[tuple[Wanted, str, str], ...] = (
     (ApplyWanted(kind="apply_changes", ids=("0f3c",)), "Write changes", "/sync"),
     (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/sync?year=2024"),
     (ImportWanted(kind="import", names=("<b>.fit",)), "Import &lt;b&gt;.fit", "/"),
-    (SettingsWanted(kind="change_settings", seal="0" * 32), "Write providers.toml", "/settings"),
-    (DisplayWanted(kind="change_display", seal="0" * 32), "Write goals.toml", "/settings"),
+    (PublishWanted(kind="publish"), "Publish what was written", "/settings"),
 )
 
 

@@ -1,22 +1,20 @@
-"""The page of settings: what it shows and hides, what its form may ask for, and a real run that writes providers.toml."""
+"""The page of settings: what it shows and hides, what its forms write, and a real run that publishes it."""
 
 import re
-import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
-from strava_pipeline.lake.user_files import seal_of_goals, with_display
+from strava_pipeline.lake.user_files import Place, goals_document, goals_of, seal_of_goals, write_goals
 from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -57,30 +55,42 @@ def seal_on(text: str) -> str:
 
 def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
-    chosen = {"units": "miles", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
-    assert with_display(lake, chosen, seal_of_goals(lake)) == (
-        "",
-        'units = "miles"\nweek_starts = "sunday"\ndates = "yyyy-mm-dd"\n',
-    )
-    text = '# mine\nunits = "km"  # for the club\n\n[2026.ride]  # the year\ncount = 3\n'
+    made: dict[Place, Any] = {
+        ("units",): "km",
+        ("2026", "ride", "distance_km"): [4500, 5000],
+        ("athlete", 0, "since"): date(2024, 3, 1),
+        ("athlete", 0, "ftp", "ride"): 250,
+        ("privacy", "zones", 0, "place"): [52.5, 13.25],
+        ("privacy", "zones", 0, "radius_m"): 400,
+        ("service", "Blue, old", "chain", "every_km"): 3000,
+    }
+    write_goals(lake, made, seal_of_goals(lake))
+    assert (goals_of(lake).of(2026, "ride", "distance_m"), lake.goals.stat().st_mode & 0o777) == ((4.5e6, 5e6), 0o600)
+    write_goals(lake, {place[:3] if "zones" in place else place: None for place in made}, seal_of_goals(lake))
+    assert goals_document(lake) == {}
+    text = '\ufeff# mine\nunits = "km"  # for the club\n\n[2026.ride]  # the year\ncount = 3\n'
     lake.goals.write_text(text)
     seal = seal_of_goals(lake)
-    assert with_display(lake, chosen, seal)[1] == (
-        '# mine\nunits = "miles"  # for the club\nweek_starts = "sunday"\ndates = "yyyy-mm-dd"\n\n[2026.ride]  # the year\ncount = 3\n'
-    )
-    usual = {"units": None, "week_starts": "monday", "dates": "d mmm yyyy"}
-    assert "units" not in with_display(lake, usual, seal)[1]
-    lake.goals.write_text(text + "# later\n")
+    for values, why in (
+        ({("units",): "km"}, "Nothing of it differs"),
+        ({("units",): "furlong"}, "units: 'furlong' is neither"),
+        ({("units", "a"): 1}, "one value for all at units"),
+        ({("athlete", 3, "since"): 1}, "no such place"),
+        ({("2026", 0, "count"): 1}, "no group of sports is called 0"),
+    ):
+        with pytest.raises(MisuseError, match=why):
+            write_goals(lake, values, seal)
+    assert lake.goals.read_text() == text
+    write_goals(lake, {("units",): "miles", ("2026", "run", "count"): 9}, seal)
+    assert lake.goals.read_text() == text.replace('"km"', '"miles"') + "\n[2026.run]\ncount = 9\n"
     with pytest.raises(MisuseError, match="was changed since"):
-        with_display(lake, chosen, seal)
-    with pytest.raises(MisuseError, match="Nothing of it differs"):
-        with_display(lake, usual | {"units": "km"}, seal_of_goals(lake))
+        write_goals(lake, {("units",): "km"}, seal)
 
 
 def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site: TestClient, tmp_path: Path) -> None:
     text = page(site, "/settings")
     assert "There is one service alone" in words(text)
-    assert ("zone 1: radius 437 m" in words(text), "48.2037" in text, "16.36" in text) == (True, False, False)
+    assert ('value="437"' in text, "48.2037" in text, "16.36" in text) == (True, False, False)
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")
     assert "this version has no such provider" in page(site, "/settings")
@@ -105,48 +115,69 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site:
         ({"priority.ridewithgps": "2", "write.strava": ["name"]}, 400),  # as it is
     ):
         assert site.post("/settings", data=good | more).status_code == status, more
-    shown = {"seal": re.findall(SEAL, text)[1], "units": "", "week_starts": "monday", "dates": "d mmm yyyy"}
-    for more in ({}, {"dates": "yy"}, {"units": "furlong"}, {"seal": "0" * 32, "units": "km"}, {"path": "/etc/passwd"}):
-        assert site.post("/settings/display", data=shown | more).status_code == 400, more
-    assert not (tmp_path / "data" / "inbox").exists()
     assert site.post("/settings", data=good).status_code == 303
-    assert site.post("/settings/display", data=shown | {"units": "miles"}).status_code == 303
-    assert file.read_text() == FILE, "the page writes nothing"
+    written = FILE.replace('["name"]', '["name", "gear"]').replace("[providers.sp", "priority = 1\n[providers.sp")
+    assert file.read_text() == written
+    assert site.post("/settings", data=good).status_code == 400, "another file is there"
+
+
+def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestClient, tmp_path: Path) -> None:
+    lake, before = Lake(tmp_path / "data"), (tmp_path / "goals.toml").read_text()
+    good = {
+        "seal": seal_on(page(site, "/settings")),
+        '["units"]': "miles",
+        '["week_starts"]': "monday",
+        "add.goal": ["2025", "ride", "distance_km", "5000, 6000"],
+        "add.athlete": ["2025-01-01", "ftp.ride", "251"],
+        "add.zone": ["", ""],
+    }
+    for more, status in (
+        ({"seal": "0" * 32}, 400),
+        ({'["units"]': "furlong"}, 400),
+        ({'["x", {}]': "1"}, 400),
+        ({'["privacy", "zones", "y"]': "1"}, 400),
+        ({"remove": '["nothing"]'}, 400),
+        ({"add.path": ["/etc/passwd"]}, 400),
+        ({"add.athlete": ["", "ftp.ride", "250"]}, 400),
+        ({"add.zone": ["91, 0", "400"]}, 400),
+    ):
+        assert site.post("/settings/goals", data=good | more).status_code == status, more
+        assert lake.goals.read_text() == before
+    assert not (tmp_path / "data" / "inbox").exists()
+    answer = site.post("/settings/goals", data=good)
+    assert (answer.status_code, "Publish what was written" in site.get(answer.headers["location"]).text) == (303, True)
+    (asked,) = open_requests(lake)
+    assert isinstance(asked, Request)
+    assert asked.wanted.model_dump() == {"kind": "publish"}
+    assert goals_document(lake) == {
+        "privacy": {"zones": [{"place": [48.2037, 16.3618], "radius_m": 437}]},
+        "units": "miles",
+        "2025": {"ride": {"distance_km": [5000, 6000]}},
+        "athlete": [{"since": date(2025, 1, 1), "ftp": {"ride": 251}}],
+    }
+    text = page(site, "/settings")
+    for name, value in (('["2025", "ride", "distance_km"]', "5000, 6000"), ('["athlete", 0, "ftp", "ride"]', "251")):
+        assert f"name='{name}' value=\"{value}\"" in text.replace("&#34;", '"')
+    removed = {'["2025", "ride", "distance_km"]': "", "remove": '["privacy", "zones", 0]'}
+    assert (
+        site.post(
+            "/settings/goals", data=good | removed | {"seal": seal_on(text), "add.goal": ["1", "2", "3", ""]}
+        ).status_code
+        == 303
+    )
+    assert goals_document(lake).keys() == {"units", "athlete"}
 
 
 @pytest.mark.slow
-def test_a_run_writes_the_file_with_its_comments_and_refuses_what_was_changed_meanwhile(make_rig: Make) -> None:
+def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
-    rig.settings.providers_config.write_text(FILE)
     with served(rig.settings, time=datetime.now(UTC)) as made, watched(rig) as watch:
         site = made.browser()
-
-        def asked(**fields: Any) -> tuple[Request, dg.RunRequest]:
-            answer = site.post("/settings", data={"seal": seal_on(site.get("/settings").text), **fields})
-            assert answer.status_code == 303, answer.text
-            (request,) = open_requests(rig.lake)
-            assert isinstance(request, Request)
-            return request, request_of(rig.settings, request, datetime.now(UTC))
-
-        chosen = {"priority.strava": "1", "write.strava": ["", "name", "gear"], "priority.ridewithgps": "7"}
-        request, run = asked(**chosen)
-        assert watch.launch(run).status is DagsterRunStatus.SUCCESS
-        written = rig.settings.providers_config.read_text()
-        after = FILE.replace("priority = 3 ", "priority = 1 ").replace('["name"]', '["name", "gear"]')
-        assert written == after.replace("[providers.spreadsheet]", "priority = 7\n[providers.spreadsheet]"), (
-            "the comments stay"
-        )
-        assert "<b>Write providers.toml: done</b>" in site.get(f"/requests/{request.id}").text
-        display = {"units": "km", "week_starts": "sunday", "dates": "yyyy-mm-dd"}
-        seal = SEAL.findall(site.get("/settings").text)[1]
-        assert site.post("/settings/display", data={"seal": seal, **display}).status_code == 303
+        good = {"seal": seal_on(site.get("/settings").text), "add.athlete": ["2025-01-01", "weight_kg", "71.5"]}
+        assert site.post("/settings/goals", data=good).status_code == 303
         (request,) = open_requests(rig.lake)
+        assert isinstance(request, Request)
         assert watch.launch(request_of(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
-        assert "2026-" in site.get(f"/requests/{request.id}").text, "days are written as it says from now on"
-        assert tomllib.loads(rig.lake.goals.read_text()) == display
-        request, run = asked(**{"priority.strava": "2"})
-        rig.settings.providers_config.write_text(written + "# later\n")
-        with pytest.raises(dg.Failure, match="was changed since"):
-            watch.launch(run)
-        assert rig.settings.providers_config.read_text() == written + "# later\n"
-        assert "<b>Write providers.toml: failed</b>" in site.get(f"/requests/{request.id}").text
+        assert "<b>Publish what was written: done</b>" in site.get(f"/requests/{request.id}").text
+    with snapshot(rig.lake) as connection:
+        assert connection.execute("SELECT weight_kg FROM athlete_by_date").fetchall() == [(71.5,)]

@@ -1,0 +1,179 @@
+"""The values of goals.toml as fields of a form.
+
+A field's name is the value's place there, as JSON; an empty one removes the value. Fields named `add.…` hold
+a further value in parts. Places of privacy zones are written, and never shown.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from strava_pipeline.core.insights.goals import CHOICES, EVERY_YEAR, USUAL_DATES, group_name
+from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.lake.user_files import Place
+from strava_pipeline.serve.dashboard.problems import ProblemError
+
+MEASURES = {
+    "distance_km": "distance, km",
+    "distance_miles": "distance, miles",
+    "time_hours": "time in motion, hours",
+    "elevation_m": "climb, m",
+    "elevation_ft": "climb, ft",
+    "count": "activities",
+}
+GROUPS = {group: group_name(group) for group in (ALL, *SPORTS)}
+INTERVALS = {"every_km": "every km", "every_miles": "every miles", "every_hours": "every hours in motion"}
+_YOURS = {
+    "weight_kg": "weight, kg",
+    "ftp": "FTP, W",
+    "threshold_pace": "threshold pace, as 4:15/km",
+    "threshold_heartrate": "threshold heart rate, bpm",
+    "max_heartrate": "highest heart rate, bpm",
+    "resting_heartrate": "resting heart rate, bpm",
+    "power_zones": "power zones after the first begin at, W",
+    "heartrate_zones": "heart rate zones after the first begin at, bpm",
+}
+_OF_ALL = ("threshold_heartrate", "max_heartrate", "resting_heartrate", "heartrate_zones")
+YOURS = {
+    **{name: _YOURS[name] for name in ("weight_kg", "threshold_pace")},
+    **{
+        f"{name}.{group}": f"{_YOURS[name]} · {GROUPS[group]}"
+        for name in ("ftp", "power_zones")
+        for group in ("ride", "run")
+    },
+    **{f"{name}.{ALL}": _YOURS[name] for name in _OF_ALL},
+}
+_USUAL = {"week_starts": "monday", "dates": USUAL_DATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that is set: its place as JSON, its words, and its text in the form."""
+
+    name: str
+    words: str
+    text: str
+
+
+def fields_of(document: Mapping[str, Any]) -> dict[str, list[Field]]:
+    """The values that are set, by what they are about: `goals`, `athlete`, `service` and `privacy`."""
+    found: dict[str, list[Field]] = {name: [] for name in ("goals", "athlete", "service", "privacy")}
+    for place, value in _leaves((), document):
+        if len(place) > 1 and place[-1] != "place":
+            about = str(place[0]) if place[0] in found else "goals"
+            found[about].append(Field(json.dumps(place), _words(document, place), _text(value)))
+    return found
+
+
+def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) -> dict[Place, Any]:
+    """The values of a form that differ from those in goals.toml, by place; None: it is removed. Raises ProblemError."""
+    found: dict[Place, Any] = {}
+    try:
+        for name, texts in fields.items():
+            if name.startswith("["):
+                place = _place(name)
+                if texts[0].strip() != _text(_at(document, place)):
+                    found[place] = _value(texts[0])
+            elif name.startswith("add.") and texts[-1].strip():
+                found |= _added(name, texts, document)
+        removed = {_place(name): None for name in fields.get("remove", ())}
+        if any(_at(document, place) is None for place in removed):
+            raise ValueError
+    except (ValueError, TypeError):  # of JSON, or of what a form of ours would hold
+        raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
+    return found | removed
+
+
+def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict[Place, Any]:
+    *parts, text = (each.strip() for each in texts)
+    if not all(parts):
+        raise ValueError(name)
+    match name:
+        case "add.goal":
+            year, group, measure = parts
+            return {(year, group, measure): _value(text)}
+        case "add.athlete":
+            since, what = parts
+            entries = document.get("athlete", [])
+            at = next((at for at, each in enumerate(entries) if str(each["since"]) == since), len(entries))
+            return {
+                ("athlete", at, "since"): date.fromisoformat(since),
+                ("athlete", at, *what.split(".")): _value(text),
+            }
+        case "add.service":
+            gear, service, every = parts
+            return {("service", gear, service, every): _value(text)}
+        case "add.zone":
+            (place,) = parts
+            at = len(document.get("privacy", {}).get("zones", []))
+            zone = ("privacy", "zones", at)
+            return {(*zone, "place"): _value(place), (*zone, "radius_m"): _value(text)}
+    raise ValueError(name)
+
+
+def _place(name: str) -> Place:
+    found = json.loads(name)
+    if not 1 <= len(found) <= 4 or not all(isinstance(each, str | int) and each is not True for each in found):
+        raise ValueError(name)
+    return tuple(found)
+
+
+def _leaves(place: Place, value: Any) -> Iterator[tuple[Place, Any]]:
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            yield from _leaves((*place, name), below)
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        for number, below in enumerate(value):
+            yield from _leaves((*place, number), below)
+    else:
+        yield place, value
+
+
+def _at(document: Any, place: Place) -> Any:
+    """The value there; None where there is none."""
+    for name in place:
+        try:
+            document = document[name]
+        except (KeyError, IndexError, TypeError):
+            return _USUAL.get(str(name)) if len(place) == 1 else None
+    return document
+
+
+def _words(document: Mapping[str, Any], place: Place) -> str:
+    match place:
+        case ("athlete", int(at), "since"):
+            return f"Values {at + 1} hold from"
+        case ("athlete", int(at), str(what), *groups):
+            since = document["athlete"][at]["since"]
+            return f"From {since}: {_YOURS[what]}{''.join(f' · {GROUPS[str(group)]}' for group in groups)}"
+        case ("service", gear, service, str(what)):
+            return f"{gear}, {service}: {INTERVALS.get(what, 'done on')}"
+        case ("privacy", _, int(at), _):
+            return f"Zone {at + 1}: radius, m"
+    year, group, measure = map(str, place)
+    return f"{'Every year' if year == EVERY_YEAR else year} · {GROUPS[group]} · {MEASURES[measure]}"
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _value(text: str) -> Any:
+    parts = [_one(part.strip()) for part in text.split(",")]
+    return (parts[0] if parts[0] != "" else None) if len(parts) == 1 else parts
+
+
+def _one(text: str) -> Any:
+    for read in (int, float, date.fromisoformat):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def choices_of(document: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Each option of how pages show things: its value, and what it can be."""
+    return {name: (_text(_at(document, (name,))), held) for name, held in CHOICES.items()}
