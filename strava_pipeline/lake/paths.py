@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from strava_pipeline.core.sources import SOURCES, STRAVA
 
 if TYPE_CHECKING:
+    from strava_pipeline.core.gear_links import Links
     from strava_pipeline.core.providers import Kind  # loads Polars, and every command comes here
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Lake:
     Args:
         clock: this machine's; needed to land anything.
         priorities: of providers, as a person chose them; needed for matching (`naming_sources`).
+        gear_links: of gear at several services, as a person wrote them; None leaves those in the warehouse as they are.
         group: the number of the group whose members may read the snapshot; needed for publishing.
     """
 
@@ -35,6 +37,7 @@ class Lake:
     warehouse: str = "strava.duckdb"  # the working warehouse's file
     clock: Callable[[], datetime] | None = field(default=None, compare=False, repr=False)
     priorities: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    gear_links: "Links | None" = field(default=None, compare=False, repr=False)
     group: int | None = field(default=None, compare=False, repr=False)
 
     def local_time(self) -> datetime | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.providers_file import chosen_priorities
+from strava_pipeline.ingest.providers_file import chosen_priorities, providers_file
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -72,6 +72,7 @@ def run_context(
         settings.data_dir,
         clock=clock.local,
         priorities=chosen_priorities(settings.providers_config),
+        gear_links=providers_file(settings.providers_config).gear,
         group=settings.reader_group,
     )
     return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id, logs_dir=settings.logs_dir)

@@ -230,6 +230,41 @@ GEAR_SERVICES = Table(
         Column("done_on", Kind.DATE, "local day when it was last done; NULL: never"),
     ),
 )
+GEAR_LINKS = Table(
+    "gear_links",
+    "Which pieces of gear are one thing, as providers.toml says.",
+    (
+        Column("source", Kind.TEXT, "the service", key=True),
+        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
+        Column("item", Kind.TEXT, "the thing"),
+    ),
+)
+GEAR_ITEMS = Table(
+    "gear_items",
+    "Every piece of gear that a source shows or its present activities name, and the thing that it is (`gear_links`).",
+    (
+        Column("item", Kind.TEXT, "the thing: its name, if pieces of it are linked, or else source:piece"),
+        Column("source", Kind.TEXT, "the service", key=True),
+        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
+        Column("gear_id", Kind.TEXT, "its id, or the text as it is written"),
+        Column("name", Kind.TEXT, "its name there"),
+        Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
+        Column("is_linked", Kind.BOOLEAN, "a person linked it"),
+        Column("is_used", Kind.BOOLEAN, "a present activity names it"),
+    ),
+)
+GEAR_USES = Table(
+    "gear_uses",
+    "Each activity that counts (`counted_activities`) with each thing that any of its sources names.",
+    (
+        Column("item", Kind.TEXT, "the thing: `gear_items`", key=True),
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
+        Column("on_day", Kind.DATE, "its local day"),
+        Column("distance_m", Kind.DOUBLE, "distance", "m"),
+        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+    ),
+)
 DISMISSED_BESTS = Table(
     "dismissed_bests",
     "Present activities that hold no best, as a person decided.",
@@ -250,6 +285,7 @@ GEAR_SERVICE_STATE = Table(
         Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
         Column("share_used", Kind.DOUBLE, "of the interval; 1: due"),
         Column("is_due", Kind.BOOLEAN, "the interval is over"),
+        Column("items", Kind.TEXTS, "the things of that name or id: `gear_items`"),
     ),
 )
 SEGMENT_HISTORY = Table(
@@ -301,6 +337,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         ATHLETE_BY_DATE,
         THRESHOLDS_BY_DATE,
         GEAR_SERVICES,
+        GEAR_LINKS,
         DISMISSED_BESTS,
         ASSUMED_STARTS,
         COMPUTED_VALUES,
@@ -354,6 +391,8 @@ INSIGHTS: dict[str, Table] = {
         ACTIVITY_POWER,
         POWER_BESTS,
         GEAR_MILEAGE,
+        GEAR_ITEMS,
+        GEAR_USES,
         GEAR_SERVICE_STATE,
         SEGMENT_HISTORY,
         SEGMENT_BESTS,

@@ -64,9 +64,11 @@ def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
 class GearUse:
     """Gear by service and by its id there, with the totals of that service's own activities (m, s).
 
+    `things`: by item (`gear_items`), with the totals of all activities; linked gear is one.
     `maintenance`: by gear and service (a chain, tyres) the service intervals of goals.toml, and the distance since.
     """
 
+    things: Mapping[str, Values]
     gear: Mapping[tuple[str, str], Values]
     maintenance: Mapping[tuple[str, str], Values]
 
@@ -74,6 +76,7 @@ class GearUse:
 def gear_use(connection: Connection) -> GearUse:
     """All gear, the most used first, and its maintenance, the most due first."""
     return GearUse(
+        {row.pop("item"): row for row in rows_of(connection, "gear_things", {})},
         {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
         {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
     )

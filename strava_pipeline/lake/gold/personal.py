@@ -1,4 +1,4 @@
-"""goals.toml, a person's decisions about bests, and assumed starts as tables, so that SQL alone suffices.
+"""goals.toml, links of gear, a person's decisions about bests, and assumed starts as tables, so that SQL alone suffices.
 
 An unusable goals.toml counts as empty here; `goals check`, `doctor` and the check of `insights` say what is wrong in
 it.
@@ -6,15 +6,19 @@ it.
 
 from typing import Any, ClassVar
 
+from strava_pipeline.core.changes.linked_gear import LinkedGear
 from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables.insights import (
     ASSUMED_STARTS,
     ATHLETE_BY_DATE,
     DISMISSED_BESTS,
+    GEAR_LINKS,
     GEAR_SERVICES,
     THRESHOLDS_BY_DATE,
 )
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -51,6 +55,7 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
         goals = Goals()
     others = {
         DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(connection, lake)],
+        **linked_gear(connection, lake),
         ASSUMED_STARTS.name: connection.execute(sql("assumed_starts").format(owner=sql("owner"))).fetchall(),
     }
     return {
@@ -58,6 +63,16 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
         for name, rows in (_rows(goals) | others).items()
         if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
     }
+
+
+def linked_gear(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
+    """The rows of GEAR_LINKS, if the links are known; a link to a piece that no source has is left out."""
+    if lake.gear_links is None:
+        return {}
+    sources = {source for linked in lake.gear_links.values() for source in linked}
+    texts = {source for source in sources if spec_of(source).by_hand}
+    gear = LinkedGear(lake.gear_links, gear_pieces(connection, sorted(sources)) if sources else (), texts)
+    return {GEAR_LINKS.name: sorted((*piece, item) for piece, item in gear.items.items())}
 
 
 def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:

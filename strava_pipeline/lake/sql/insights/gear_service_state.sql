@@ -1,21 +1,32 @@
--- What each gear with a service in goals.toml did since that was done: all activities after that day, on every piece of that name or
+-- What each gear with a service in goals.toml did since that was done: all activities after that day, with every thing of that name or
 -- id, as several services may know one bike. No piece: the name in goals.toml may be a slip.
-WITH used AS (
-    SELECT counted.gear_id, gear.name, counted.activity_id, counted.on_day, counted.distance_m, counted.moving_time_seconds
-    FROM counted_activities AS counted
-    LEFT JOIN gear ON gear.source = counted.gear_source AND gear.gear_id = counted.gear_id
-    WHERE counted.gear_id IS NOT NULL
+WITH meant AS (
+    SELECT DISTINCT services.gear, services.service, items.item, items.source, items.piece, items.is_used
+    FROM gear_services AS services
+    JOIN gear_items AS items ON services.gear IN (items.name, items.gear_id) OR (items.is_linked AND services.gear = items.item)
+),
+pieces AS (
+    SELECT gear, service, count(*) FILTER (is_used) AS pieces, list_sort(list_distinct(list(item))) AS items
+    FROM meant
+    GROUP BY ALL
+),
+used AS (
+    SELECT DISTINCT meant.gear, meant.service, uses.activity_id, uses.on_day, uses.distance_m, uses.moving_time_seconds
+    FROM meant
+    JOIN gear_uses AS uses USING (item)
 ),
 sums AS (
     SELECT
         services.*,
-        count(DISTINCT used.gear_id) AS pieces,
+        coalesce(any_value(pieces.pieces), 0) AS pieces,
+        coalesce(any_value(pieces.items), []) AS items,
         count(used.activity_id) FILTER (done_on IS NULL OR on_day > done_on) AS activities,
         coalesce(sum(distance_m) FILTER (done_on IS NULL OR on_day > done_on), 0) AS distance_m,
         coalesce(sum(moving_time_seconds) FILTER (done_on IS NULL OR on_day > done_on), 0)::BIGINT AS moving_time_seconds
     FROM gear_services AS services
-    LEFT JOIN used ON used.name = services.gear OR used.gear_id = services.gear
-    GROUP BY ALL
+    LEFT JOIN pieces USING (gear, service)
+    LEFT JOIN used USING (gear, service)
+    GROUP BY services.*
 )
 SELECT
     gear,
@@ -28,5 +39,6 @@ SELECT
     every_m,
     every_seconds,
     greatest(distance_m / every_m, moving_time_seconds / every_seconds) AS share_used,
-    share_used >= 1 AS is_due
+    share_used >= 1 AS is_due,
+    items
 FROM sums

@@ -1,0 +1,25 @@
+-- Each thing, what was used furthest first: every activity once, whichever of its sources names it.
+WITH used AS (
+    SELECT
+        item,
+        count(*) AS activities,
+        sum(distance_m) AS distance_m,
+        sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+        min(on_day) AS first_on,
+        max(on_day) AS last_on
+    FROM gear_uses
+    GROUP BY item
+)
+SELECT
+    item,
+    CASE WHEN any_value(is_linked) THEN item ELSE any_value(name) END AS name,
+    coalesce(bool_and(retired), false) AS retired,
+    coalesce(any_value(used.activities), 0) AS activities,
+    any_value(used.distance_m) AS distance_m,
+    any_value(used.moving_time_seconds) AS moving_time_seconds,
+    any_value(used.first_on) AS first_on,
+    any_value(used.last_on) AS last_on
+FROM gear_items
+LEFT JOIN used USING (item)
+GROUP BY item
+ORDER BY retired, distance_m DESC NULLS LAST, name, item
