@@ -115,8 +115,9 @@ def _order(place: Place) -> list[str]:
     return [f"{each:06}" if isinstance(each, int) else each for each in place]
 
 
-def _put(holder: Any, place: Place, value: Any, new_table: Callable[[], Any], new_tables: Callable[[], Any]) -> None:
-    name: Any
+def _put(
+    holder: Any, place: tuple[Any, ...], value: Any, new_table: Callable[[], Any], new_tables: Callable[[], Any]
+) -> None:
     for name, below in pairwise(place):
         if isinstance(holder, list) and name == len(holder):
             holder.append(new_table())
@@ -128,7 +129,7 @@ def _put(holder: Any, place: Place, value: Any, new_table: Callable[[], Any], ne
     holder[place[-1]] = value
 
 
-def _remove(holder: Any, place: Place) -> None:
+def _remove(holder: Any, place: tuple[Any, ...]) -> None:
     name, *below = place
     if below:
         _remove(holder[name], tuple(below))

@@ -1,15 +1,19 @@
-"""A person's choices about services, for a page, and their writing into providers.toml. Nothing is sent."""
+"""A person's choices about services and gear, for a page, and their writing into providers.toml. Nothing is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.core.gear_links import GearItem, gear_items
+from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, providers_file
+from strava_pipeline.ingest.gear_tables import with_links
+from strava_pipeline.ingest.providers_file import ProviderChoice, chosen_priorities, enabled_providers, providers_file
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
+from strava_pipeline.lake.gold.gear import gear_pieces
+from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
@@ -49,3 +53,29 @@ def change_settings(
     with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
         before, after = with_choices(settings.providers_config, priorities, write, seal)
         replace_file(settings.providers_config, before, after)
+
+
+def gear_of(settings: Settings) -> list[GearItem]:
+    """All gear of Strava and the enabled services; of Strava alone, nothing can be linked."""
+    services = [STRAVA, *enabled_providers(settings)]
+    ranked = naming_order(services, chosen_priorities(settings.providers_config))
+    sources = [name for name in ranked if name in services]
+    with current_snapshot(Lake(settings.data_dir)) as connection:
+        pieces = gear_pieces(connection, sources)
+    return gear_items(pieces, providers_file(settings.providers_config).gear, sources)
+
+
+def link_gear(settings: Settings, names: Collection[str] | None = None) -> None:
+    """Write the links that are proposed for these items, or for all, into providers.toml.
+
+    Raises MisuseError if an item has no proposal any more; PipelineError.
+    """
+    with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
+        proposed = {item.name: item.proposed for item in gear_of(settings) if item.proposed}
+        if names is not None:
+            if not proposed.keys() >= {*names}:
+                raise MisuseError(
+                    "That is linked, or no two services have gear of that name any more. Load the page again."
+                )
+            proposed = {name: proposed[name] for name in names}
+        replace_file(settings.providers_config, *with_links(settings.providers_config, proposed))

@@ -9,6 +9,7 @@ from typing import Any
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.facts import Fact
+from strava_pipeline.core.gear_links import GearItem
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login, primed_clock
@@ -22,7 +23,7 @@ from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
 from strava_pipeline.operations.changes.months import calendar_of, compared_month, known_since
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
-from strava_pipeline.operations.changing_settings import change_settings, chosen_settings
+from strava_pipeline.operations.changing_settings import change_settings, chosen_settings, gear_of, link_gear
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
@@ -96,6 +97,14 @@ class DashboardPipeline:
 
     def change_settings(self, priorities: Mapping[str, int], write: Mapping[str, Sequence[str]], seal: str) -> None:
         change_settings(self.settings, priorities, write, seal)
+
+    def gear(self) -> list[GearItem]:
+        with self._sharing():
+            return gear_of(self.settings)
+
+    def link_gear(self, name: str) -> None:
+        with self._sharing():
+            link_gear(self.settings, [name])
 
     def refuse(self, wanted: Wanted) -> None:
         refuse_request(self.settings, wanted, self._now())

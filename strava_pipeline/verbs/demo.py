@@ -80,13 +80,13 @@ def _demo(folder: Path, activities: int) -> None:
     from strava_pipeline.ingest.clock import system_clock
     from strava_pipeline.ingest.http import make_wire
     from strava_pipeline.ingest.registry import PROVIDERS
-    from strava_pipeline.lake.gold.publish import snapshot
+    from strava_pipeline.lake.gold.publish import publish, snapshot
     from strava_pipeline.lake.gold.quality import counts_by_year
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.changing_settings import link_gear
     from strava_pipeline.orchestrate.jobs import SOURCES_JOB, STREAMS_JOB, provider_listing
     from strava_pipeline.verbs.insights import write_report
-    from strava_pipeline.verbs.options import all_years
-    from strava_pipeline.verbs.provider_gear import link_all
+    from strava_pipeline.verbs.options import all_years, context_without_run
     from strava_pipeline.verbs.run_report import fetch_new_gear, run_and_report
     from strava_pipeline.verbs.terminal import out, print_wrapped
 
@@ -105,7 +105,8 @@ def _demo(folder: Path, activities: int) -> None:
         listings = {"bronze_activities": "incremental"} | {provider_listing(name): "all" for name in PROVIDERS}
         config = {name: {"mode": mode} for name, mode in listings.items()}
         run_and_report(settings, SOURCES_JOB, years=all_years(settings), config=config)
-        link_all(settings)
+        link_gear(settings)
+        publish(context_without_run(settings).lake)
         for system in parts("demo"):
             system.run(settings)
         wire = make_wire(settings, system_clock(settings))

@@ -9,44 +9,17 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.gear_links import GearItem, gear_items
-from strava_pipeline.core.providers import naming_order
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.gear_links import GearItem
 from strava_pipeline.core.text import counted, fields_of
 from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.gear_tables import with_links
-from strava_pipeline.ingest.providers_file import chosen_priorities, enabled_providers, providers_file
-from strava_pipeline.lake.gold.gear import gear_pieces
-from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.verbs.options import NONE_ENABLED
 from strava_pipeline.verbs.output import confirm, echo
-
-
-def gear_of(settings: Settings) -> list[GearItem]:
-    """All gear of Strava and the enabled services. Raises MisuseError if none is enabled."""
-    enabled = enabled_providers(settings)
-    if not enabled:
-        raise MisuseError(NONE_ENABLED)
-    services = [STRAVA, *enabled]
-    ranked = naming_order(services, chosen_priorities(settings.providers_config))
-    sources = [name for name in ranked if name in services]
-    with current_snapshot(Lake(settings.data_dir)) as connection:
-        pieces = gear_pieces(connection, sources)
-    return gear_items(pieces, providers_file(settings.providers_config).gear, sources)
 
 
 def gear_json(items: Iterable[GearItem]) -> dict[str, Any]:
     """The shape in docs/formats.md."""
     return {"gear": {item.name: _item_json(item) for item in items}}
-
-
-def link_all(settings: Settings) -> None:
-    """Write all proposed links into providers.toml, without asking: for a file of our own."""
-    proposed = {item.name: item.proposed for item in gear_of(settings) if item.proposed}
-    replace_file(settings.providers_config, *with_links(settings.providers_config, proposed))
 
 
 def _item_json(item: GearItem) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def gear(
     """Show bikes and shoes of Strava and all enabled services side by side, and which of them are linked."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.verbs.provider_gear import gear_json, gear_of, link_gear
+    from strava_pipeline.operations.changing_settings import gear_of
+    from strava_pipeline.verbs.provider_gear import gear_json, link_gear
 
     if link and as_json:
         raise MisuseError("--link asks a person, and --json is for programs; choose one.")

@@ -1,10 +1,12 @@
 """Views of what gear has done since its last service, and of efforts on segments, on rows with known answers."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from strava_pipeline.lake.dashboard.bests import gear_use
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
@@ -52,6 +54,43 @@ def test_gear_is_due_by_what_it_did_since_its_last_service(lake: Lake, tmp_path:
     with snapshot(lake) as connection:
         due = connection.execute("SELECT gear, service FROM gear_service_state WHERE is_due").fetchall()
     assert due == [("Domane", "chain")]
+
+
+def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path: Path) -> None:
+    """Three rides: of the first, two sources name the bike; of the second, only the other; of the third, each another one."""
+    strava = [activity(day, f"2025-05-0{day}T08:00", gear_id=gear) for day, gear in ((1, "b1"), (2, None), (3, "b1"))]
+    other = [
+        activity(-day, f"2025-05-0{day}T08:00", source="ridewithgps", gear_id=gear) | {"gear_source": "ridewithgps"}
+        for day, gear in ((1, "7"), (2, "7"), (3, "9"))
+    ]
+    put(lake, [*strava, *other])
+    put(lake, [{"activity_id": day, "id": -day, "place": 2} for day in (1, 2, 3)], "activity_members")
+    names = (("strava", "b1", "Tarmac"), ("ridewithgps", "7", "Blue bike"), ("ridewithgps", "9", "Old bike"))
+    put(lake, [{"source": source, "gear_id": gear, "name": name} for source, gear, name in names], "gear")
+    (tmp_path / "goals.toml").write_text(
+        "[service.'Blue bike'.chain]\nevery_km = 50\n[service.Bike.fork]\nevery_km = 100\n"
+    )
+
+    def things() -> dict[str, tuple[int, float]]:
+        with snapshot(lake) as connection:
+            return {name: (row["activities"], row["distance_m"]) for name, row in gear_use(connection).things.items()}
+
+    publish(replace(lake, gear_links={}))
+    assert things() == {"strava:b1": (2, 40_000), "ridewithgps:7": (2, 40_000), "ridewithgps:9": (1, 20_000)}
+    links = {
+        "Bike": {"strava": "Tarmac", "ridewithgps": "7"},
+        "Old": {"ridewithgps": "Old bike"},
+        "X": {"strava": "gone"},
+    }
+    publish(replace(lake, gear_links=links))
+    assert things() == {"Bike": (2, 40_000), "Old": (1, 20_000)}, "of the third, that of the leading source"
+    with snapshot(lake) as connection:
+        due = connection.execute(
+            "SELECT gear, distance_m, pieces, items FROM gear_service_state ORDER BY gear"
+        ).fetchall()
+    assert due == [("Bike", 40_000, 2, ["Bike"]), ("Blue bike", 40_000, 2, ["Bike"])]
+    publish(lake)
+    assert things().keys() == {"Bike", "Old"}, "who doesn't know the links leaves them"
 
 
 def test_efforts_have_their_place_and_segments_their_best(lake: Lake) -> None:

@@ -50,20 +50,34 @@ _USUAL = {"week_starts": "monday", "dates": USUAL_DATES}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A value that is set: its place as JSON, its words, and its text in the form."""
+    """A value that is set, or the days of a service: its place, its words, and its text in the form."""
 
-    name: str
+    place: Place
     words: str
     text: str
+
+    @property
+    def name(self) -> str:
+        """The place as JSON."""
+        return json.dumps(self.place)
+
+    @property
+    def about(self) -> Place:
+        """What it is one of several values of: a service of gear."""
+        return self.place[1:-1]
 
 
 def fields_of(document: Mapping[str, Any]) -> dict[str, list[Field]]:
     """The values that are set, by what they are about: `goals`, `athlete`, `service` and `privacy`."""
     found: dict[str, list[Field]] = {name: [] for name in ("goals", "athlete", "service", "privacy")}
-    for place, value in _leaves((), document):
+    services = {
+        gear: {name: {"done": None, **values} for name, values in held.items()}
+        for gear, held in document.get("service", {}).items()
+    }
+    for place, value in _leaves((), {**document, "service": services}):
         if len(place) > 1 and place[-1] != "place":
             about = str(place[0]) if place[0] in found else "goals"
-            found[about].append(Field(json.dumps(place), _words(document, place), _text(value)))
+            found[about].append(Field(place, _words(document, place), _text(value)))
     return found
 
 

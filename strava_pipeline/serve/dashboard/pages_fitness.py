@@ -1,11 +1,10 @@
-"""Fitness over the last days or a year, and gear with its services. Values are those of `/api/fitness` and `/api/gear`."""
+"""Fitness over the last days or a year. Values are those of `/api/fitness`."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.bests import gear_use, shown_year
+from strava_pipeline.lake.dashboard.bests import shown_year
 from strava_pipeline.lake.dashboard.fitness import PeriodFitness, recent_fitness
-from strava_pipeline.serve.dashboard.answers import nested
 from strava_pipeline.serve.dashboard.api_fitness import Days, FitnessOfYear, SportGroup, Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
@@ -45,11 +44,3 @@ def _page(
     """The page. `years`: its links; `days`: the length of the latest period, or None for a year."""
     values = {"found": found, "period": period, "years": years, "days": days}
     return render(request, "fitness.html", values)
-
-
-@router.get("/gear", dependencies=[KEPT])
-def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner) -> HTMLResponse:
-    """Bikes and shoes of each service, and what is due."""
-    use = gear_use(snapshot)
-    values = {"gear": nested(use.gear), "maintenance": use.maintenance, "fault": owner.fault}
-    return render(request, "gear.html", values)

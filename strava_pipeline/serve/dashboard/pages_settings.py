@@ -51,7 +51,7 @@ def goals_form(site: Site) -> dict[str, Any]:
 def change(request: Request, fields: Fields) -> Response:
     """Write providers.toml, and ask for what follows."""
     site_of(request).pipeline.change_settings(**_wanted(fields))
-    return _written(request)
+    return written_page(request)
 
 
 @router.post("/settings/goals", response_model=None)
@@ -59,10 +59,10 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
     """Write goals.toml, and ask for what follows."""
     values = goal_fields.values_in(fields, goals_document(site.lake))
     write_goals(site.lake, values, "".join(fields.get("seal", ())[:1]))
-    return _written(request)
+    return written_page(request)
 
 
-def _written(request: Request) -> Response:
+def written_page(request: Request) -> Response:
     """Pages show what follows from the files after the next publish, which is asked for where there is anything to publish."""
     if not site_of(request).has_data:
         return RedirectResponse("/settings", 303)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.facts import Fact
+from strava_pipeline.core.gear_links import GearItem
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
 
@@ -77,6 +78,14 @@ class Pipeline(Protocol):
 
         Raises MisuseError, PipelineError.
         """
+        ...
+
+    def gear(self) -> Sequence[GearItem]:
+        """All gear of the services, grouped by links and by equal names, with the links that are proposed."""
+        ...
+
+    def link_gear(self, name: str) -> None:
+        """Write the links that are proposed for this item into providers.toml. Raises MisuseError, PipelineError."""
         ...
 
     def refuse(self, wanted: Wanted) -> None:

@@ -1,13 +1,14 @@
 -- What each gear with a service in goals.toml did since that was done: all activities after that day, with every thing of that name or
 -- id, as several services may know one bike. No piece: the name in goals.toml may be a slip.
 WITH meant AS (
-    SELECT DISTINCT services.gear, services.service, items.item, items.source, items.piece, items.is_used
+    SELECT DISTINCT services.gear, services.service, items.item
     FROM gear_services AS services
     JOIN gear_items AS items ON services.gear IN (items.name, items.gear_id) OR (items.is_linked AND services.gear = items.item)
 ),
 pieces AS (
     SELECT gear, service, count(*) FILTER (is_used) AS pieces, list_sort(list_distinct(list(item))) AS items
     FROM meant
+    JOIN gear_items USING (item)
     GROUP BY ALL
 ),
 used AS (
