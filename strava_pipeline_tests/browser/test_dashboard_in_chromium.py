@@ -90,10 +90,30 @@ def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) 
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Gear")).to_be_visible()
         expect(page.locator("main")).to_contain_text("chain")  # a service that goals.toml of the demo names
+        set_a_service_and_a_goal(demo, page)
         page.get_by_role("link", name="Fitness").click()
         expect(page.locator("[data-curve] canvas").first).to_be_visible()
         assert visit.faults == []
         return request
+
+
+def set_a_service_and_a_goal(demo: Demo, page: Page) -> None:
+    """Forms write goals.toml at once; a run publishes what follows."""
+    card = page.locator(".cards > section", has_text="Tarmac")
+    card.get_by_text("Set what is due when").click()
+    card.get_by_label("Another service").fill("fork")
+    card.get_by_label("How many").fill("9000")
+    card.get_by_role("button", name="Save").click()
+    expect(page.locator("#request b").first).to_have_text("Publish what was written: done", timeout=RUN)
+    page.get_by_role("link", name="Settings").last.click()
+    page.get_by_label("How much").fill("250")
+    page.get_by_label("What").first.select_option("activities")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    expect(page.locator("#request b").first).to_have_text("Publish what was written: done", timeout=RUN)
+    page.goto(f"{page.url.partition('/requests')[0]}/gear")
+    expect(card.locator("progress[aria-label='Tarmac, fork']")).to_be_visible()
+    goals = demo.folder.joinpath("goals.toml").read_text(encoding="utf-8")
+    assert ("explains it" in goals, "every_km = 9000" in goals, "count = 250" in goals) == (True, True, True)
 
 
 def choose_a_lap_and_compare_by_keyboard(visit: Visit) -> None:

@@ -26,7 +26,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentPipeline, Snapshot
 
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known_parameters)], tags=["services"])
-_GEAR = page_shape("Gear", gear=dict[str, Rows], maintenance=dict[str, Rows])
+_GEAR = page_shape("Gear", gear=dict[str, Rows], maintenance=dict[str, Rows], things=Rows)
 MOST_DUE = 500
 
 
@@ -38,11 +38,14 @@ def status(pipeline: CurrentPipeline) -> Response:
 
 @router.get("/gear", response_model=_GEAR, dependencies=[KEPT])
 def gear(snapshot: Snapshot, limit: Limit = 500, cursor: After = None) -> Response:
-    """Bikes and shoes of each service, with how far and how long they were used there; what is due first of all of them."""
+    """Bikes and shoes of each service, with how far and how long they were used there; of all of them, what is due first, and
+    the things that they are, the most used first.
+    """
     use = gear_use(snapshot)
     page, rest = page_of(use.gear, limit, cursor)
     due, _ = page_of(use.maintenance, MOST_DUE, None)
-    return json_answer({"gear": nested(page), "maintenance": nested(due), "next": rest})
+    things, _ = page_of(use.things, MOST_DUE, None)
+    return json_answer({"gear": nested(page), "maintenance": nested(due), "things": things, "next": rest})
 
 
 @router.get("/insights/{year}", response_model=Row, responses=problems(404), dependencies=[KEPT])
