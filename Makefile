@@ -33,7 +33,7 @@ PAGE := $(if $(PER_PAGE),--per-page $(PER_PAGE))
 LOOKBACK := $(if $(DAYS),--days $(DAYS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev image demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage \
+.PHONY: help install install-dev image release demo demo-archive dev test test-slow test-bounds audit dbt other-duckdb soak bench coverage \
 	test-samples test-all lint types contracts size pre-commit format check docs graph screenshots clean test-container auth run \
 	run-lite run-all compact recompact enrich enrich-all flow flow-backfill refresh duck build flow-now flow-latest clean-logs \
 	schedule-build schedule-up schedule-down schedule-restart schedule-logs schedule-ps schedule-exec schedule-time \
@@ -57,6 +57,10 @@ build: $(READY) ## The same as install.
 
 image: ## The container image, by docker, podman or buildah: make image ENGINE=podman BASE=python:3.13-slim.
 	@sh deploy/build_image.sh "$(ENGINE)" "$(BASE)" $(ARGS)
+
+release: $(TOOLS) image ## The wheel, in dist/ and tried in an empty folder, and the image: make release ENGINE=podman.
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/python -m pytest -n 0 -m slow strava_pipeline_tests/e2e/test_wheel.py
 
 $(READY): EXTRAS := dashboard,spreadsheet
 $(TOOLS): EXTRAS := dev

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST
+from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.requests import PublishWanted
 from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
 from strava_pipeline.serve.dashboard import goal_fields
@@ -64,7 +65,7 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
 
 def written_page(request: Request) -> Response:
     """Pages show what follows from the files after the next publish, which is asked for where there is anything to publish."""
-    if not site_of(request).has_data:
+    if published_at(site_of(request).lake) is None:
         return RedirectResponse("/settings", 303)
     return kept_page(request, PublishWanted(kind="publish"))
 
