@@ -81,6 +81,14 @@ def _served(
     )
 
 
+def show_in_browser(settings: "Settings") -> None:
+    """Open the dashboard in this machine's browser: the running one, or else one that runs here until Ctrl-C."""
+    if (url := running_dashboard(settings)) is not None:
+        typer.launch(_way_in(settings, url))
+    else:
+        dashboard(workers=1, opens=True)
+
+
 def password(
     remove: Annotated[bool, typer.Option("--remove", help="Have none again: log in by links.")] = False,
 ) -> None:
@@ -195,7 +203,7 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
     if settings.dashboard_lan:
         echo(f"The dashboard answers on the home network{_how_others_see(settings)}.", err=True)
     if opens:
-        typer.launch(url if has_password(settings) else new_link(settings, url, system_now()))
+        typer.launch(_way_in(settings, url))
     if has_password(settings):
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
     elif settings.dashboard_lan:
@@ -211,6 +219,15 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
         )
     else:
         echo(f"Dashboard: {url} (`{link_command(settings)}` prints an address that logs in)", err=True)
+
+
+def _way_in(settings: "Settings", url: str) -> str:
+    """The address to open in a browser: with a login token, unless there is a password."""
+    from strava_pipeline.serve.dashboard.passwords import has_password
+    from strava_pipeline.serve.dashboard.process import new_link
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    return url if has_password(settings) else new_link(settings, url, system_now())
 
 
 def _how_others_see(settings: "Settings") -> str:

@@ -99,7 +99,7 @@ def test_a_link_is_shown_and_written_if_agreed(world: World, type_in: Type, monk
 
 @pytest.mark.parametrize(
     ("text", "words", "what"),
-    [("", (), "No service besides Strava is enabled"), (OWN, ("--link", "--json"), "choose one")],
+    [("", (), "No service is enabled"), (OWN, ("--link", "--json"), "choose one")],
 )
 def test_what_makes_no_sense_is_refused(
     world: World, type_in: Type, text: str, words: tuple[str, ...], what: str

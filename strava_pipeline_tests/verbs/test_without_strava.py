@@ -39,10 +39,8 @@ def test_no_command_speaks_of_strava(folder: Path, type_in: Any, words: list[str
     assert [line for line in said.splitlines() if "Budget" in line or "flow" in line.split("`")[0]] == []
 
 
-@pytest.mark.parametrize("use", ["application", "login", "data", "nothing else"])
-def test_whoever_uses_strava_or_nothing_else_is_told_of_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, use: str
-) -> None:
+@pytest.mark.parametrize("use", ["application", "login", "data"])
+def test_whoever_uses_strava_is_told_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch, use: str) -> None:
     assert not is_strava_used(Settings.load())
     match use:
         case "application":
@@ -50,12 +48,10 @@ def test_whoever_uses_strava_or_nothing_else_is_told_of_it(
         case "login":
             (folder / "secrets").mkdir(mode=0o700)
             (folder / "secrets" / "strava_token.json").write_text('{"refresh_token": "x"}')
-        case "data":
+        case _:
             listing = folder / "data" / "bronze" / "activities" / "20260301T120000Z-all"
             listing.mkdir(parents=True)
             (listing / "manifest.json").write_text(MANIFEST)
-        case _:
-            (folder / "providers.toml").unlink()
     assert is_strava_used(Settings.load())
 
 
