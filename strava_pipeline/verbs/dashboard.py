@@ -28,6 +28,8 @@ def dashboard(
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
     opens: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser, too.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Of the demo, without Dagster and services.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
     dagster: Annotated[
         str | None, typer.Option(hidden=True, help="Where Dagster's UI is that is to be below /dagster.")
     ] = None,
@@ -36,9 +38,11 @@ def dashboard(
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """
+    from strava_pipeline.core.sources import NOWHERE
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.verbs.demo import demo_folder, demo_settings
 
-    settings = Settings.load()
+    settings = demo_settings(demo_folder(folder), NOWHERE) if demo else Settings.load()
     check_extra()
     from strava_pipeline.serve.dashboard.process import run
     from strava_pipeline.serve.dashboard.site import system_now

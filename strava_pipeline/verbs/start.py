@@ -364,15 +364,9 @@ def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None
 def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, is_shown: bool) -> tuple[str, str]:
     """The next step: a sentence, and the command. `is_shown`: the browser is about to open."""
     if is_empty:
-        return (
-            "Nothing was fetched. This goes on when there is something to fetch, and keeps what you told it:",
-            "start",
-        )
+        return "Nothing was fetched. This goes on, and keeps what you told it:", "start"
     if STRAVA in chosen and (found := _missing_details(settings)):
-        return (
-            f"{found}. Next, fetch them; the command stops at a day's limit, and goes on when called again:",
-            "flow-backfill",
-        )
+        return f"{found}. Next, fetch them; where a day's limit stops it, call it again:", "flow-backfill"
     if not is_shown:
         return "Next, look at your activities in a browser:", "dashboard --open"
     if chosen:
