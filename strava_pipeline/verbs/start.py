@@ -136,7 +136,7 @@ def _chosen(text: str, shown: Sequence[str], used: list[str]) -> list[str]:
 
     if not text:
         return used
-    if text.lower() in ("0", NONE):
+    if text.lower() in ("0", NONE, "none of these", "archive", "files"):
         return []
     if text in map(str, range(1, len(shown) + 1)):
         return [shown[int(text) - 1]]

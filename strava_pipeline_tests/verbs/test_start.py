@@ -184,6 +184,7 @@ def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: Int
         ("spreadsheet", "spreadsheet"),
         ("none", None),
         ("0", None),
+        ("Files", None),
     ],
 )
 def test_numbers_and_names_of_the_menu_are_taken(typed: str, name: str | None) -> None:
