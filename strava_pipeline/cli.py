@@ -25,7 +25,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "start": ("start", "start", "From nothing to your activities, by three questions."),
         "auth": ("auth", "auth", "Log in to Strava."),
         "flow": ("pipeline", "flow", "The daily run: pull, merge, fetch recent details, publish."),
-        "import": ("import_", "import_", "Import Strava's archive, folders and files; no call."),
+        "import": ("import_", "import_", "Import archives, folders and files; no call."),
         "status": ("status", "status", "Login, limits, what is in the warehouse, what is missing."),
         "sql": ("query", "sql", "Query the warehouse in SQL."),
         "dashboard": ("dashboard", "dashboard", "Your activities in a browser, on this machine or your home network."),

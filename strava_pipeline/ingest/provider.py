@@ -96,6 +96,7 @@ class LoginRequest:
         writes: whether changes at the service are wanted, so that the login has to allow them.
         creates_gear: whether new gear is wanted there, too.
         by_key: whether the person has a key of the service's API, which `ask_secret` gets.
+        asks_again: whether a wrong answer can be asked for again; False: another program answers.
     """
 
     tokens: Path | None
@@ -107,6 +108,7 @@ class LoginRequest:
     writes: bool = False
     creates_gear: bool = False
     by_key: bool = False
+    asks_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

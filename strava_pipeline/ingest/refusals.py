@@ -23,7 +23,7 @@ def refusal_of(
     """The error of a failed answer, or None if it refuses neither the login nor a call, or asks for a pause.
 
     Args:
-        name: of the call, for a person.
+        name: of the call, for a person; not in the error of a refused login, which is not about one call.
         advice: a person's action when the login is refused, as a sentence.
         at_login: whether the call gets a token or names the account.
     """
@@ -32,7 +32,7 @@ def refusal_of(
         return WrongApplicationError(fault)
     meaning = spec.refusals.meaning(status, exchange.body, at_login=at_login)
     if meaning == "login":
-        return NeedsLoginError(f"{name}: {spec.title} does not accept the login. {advice}")
+        return NeedsLoginError(f"{spec.title} does not accept the login. {advice}")
     if meaning == "nothing":
         return TransientError(f"{name}: {spec.title} refuses for now ({status})", status=status)
     if meaning in ("call", "perhaps_login"):

@@ -24,7 +24,6 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import catalogue_version
-from strava_pipeline.core.text import counted
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.landing import Times
 from strava_pipeline.lake.bronze.listing import Listing
@@ -62,9 +61,6 @@ class ShardReport(Numbers):
 
     def shown(self) -> dict[str, Any]:
         return {"rows": self.rows.total(), **Numbers.shown(self)}
-
-    def __str__(self) -> str:
-        return f"Shards written: {self.files}, with {counted(self.rows.total(), 'row')}"
 
 
 def write_shards(

@@ -105,7 +105,7 @@ class YearsReport(Numbers):
         more = [
             (self.missing, f"{self.missing} missing"),
             (self.waiting_for_retry, f"{self.waiting_for_retry} resting"),
-            (gone, f"{len(gone)} gone: {some_of(gone, _NAMED)}"),
+            (gone, f"{len(gone)} have none there" if self.of else f"{len(gone)} gone: {some_of(gone, _NAMED)}"),
             (failed, f"{len(failed)} failed: {some_of(failed, _NAMED)}"),
         ]
         if not self.calls and not any(value for value, _ in more):

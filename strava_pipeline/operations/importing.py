@@ -190,7 +190,7 @@ class _Landing:
         files: list[ImportedFile] = []
         fresh: list[int] = []  # sizes of the files with new bytes
         total = len(found.entries) + len(found.oversized)
-        with progressing(self._run.progress, f"Taking in {container.path.name}", total) as advance:
+        with progressing(self._run.progress, f"Taking in files of {container.path.name}", total) as advance:
             for role, entry in _to_keep(found):
                 try:
                     file, is_new = _kept(role, entry, self.store, limits)

@@ -88,7 +88,7 @@ def read_imports(run: RunContext, limits: ImportLimits) -> StepReport:
     with run.exclusive(LOCK):
         read = read_unread_files(run.lake, run.progress, limits)
         if lacks_activities(run.lake):
-            with progressing(run.progress, "Making activities of them", None) as advance:
+            with progressing(run.progress, "Making activities of files", None) as advance:
                 activities = make_activities(run, advance, unknown)
     return StepReport("file_readings", [read, ActivitiesMade(activities, sorted(unknown)[:EXAMPLES])])
 

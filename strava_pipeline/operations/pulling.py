@@ -24,7 +24,7 @@ from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
-from strava_pipeline.lake.bronze.listings import Span, is_by_start
+from strava_pipeline.lake.bronze.listings import Span, is_by_start, listings
 from strava_pipeline.lake.bronze.manifests import Manifest, Window
 from strava_pipeline.lake.bronze.resuming import is_of_run, resumable_listing
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json
@@ -218,6 +218,10 @@ def _known_rows(run: RunContext, source: Source, window: Window, years: Sequence
         if is_outdated(connection):
             return None
         by_year = rows_of_source(connection, source.spec.name)
+    if window.mode == "all" and not any(
+        each.manifest.complete and each.manifest.window.mode == "all" for each in listings(run.lake, source.spec.name)
+    ):
+        return None  # what is published are some years
     known = sum(by_year.get(year, 0) for year in years) if window.mode == "year" else sum(by_year.values())
     return known or None
 

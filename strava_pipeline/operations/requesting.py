@@ -68,7 +68,7 @@ def _refuse_nobody(settings: Settings) -> None:
     """Raise MisuseError if there is no service to ask."""
     reasons = [missing_login(name, settings) for name in used_sources(settings)]
     if not reasons:
-        raise MisuseError("There is no service to ask: no login of Strava is set, and providers.toml enables none.")
+        raise MisuseError("There is no service to ask yet: `strava-pipeline start` logs in to one.")
     if all(reasons):
         raise MisuseError(" ".join(filter(None, reasons)))
 

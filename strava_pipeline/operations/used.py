@@ -8,7 +8,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.environment.process_owner import first_year_shown, note_first_year_shown
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_in_file, enabled_providers
+from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import login_files
 from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.lake.bronze.deliveries import has_deliveries
@@ -24,13 +24,8 @@ def is_strava_set_up(settings: Settings) -> bool:
 
 
 def is_strava_used(settings: Settings) -> bool:
-    """Whether it is set up, or has left data here, or no other source exists. Raises UnusableProvidersError.
-
-    A webhook subscription counts as data, too: it can outlive the login.
-    """
-    if is_strava_set_up(settings) or not enabled_in_file(settings):
-        return True
-    return any(True for _ in listings(Lake(settings.data_dir)))
+    """Whether it is set up, or has left data here: a webhook subscription counts as data, too; it can outlive the login."""
+    return is_strava_set_up(settings) or any(True for _ in listings(Lake(settings.data_dir)))
 
 
 def sources_set_up(settings: Settings) -> dict[str, ProviderChoice]:

@@ -5,8 +5,6 @@ ingest's, storing the athlete is the lake's.
 """
 
 import secrets
-import sys
-import webbrowser
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -45,13 +43,14 @@ from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.verbs.output import ask, echo
+from strava_pipeline.verbs.terminal import has_browser, print_wrapped
 
 PORT = 8721
 TERMS = (
     "Strava's API terms ask that what the API gives is kept no longer than seven days, is not combined with other data, and is "
     "not used with an AI. They ask that it is shown to its own athlete alone, and allow ten athletes to an application. This "
-    "program keeps it until you delete it, or for STRAVA_API_KEEP_DAYS; none of this binds Strava's archive, which "
-    "`strava-pipeline import` reads without a login: docs/terms.md."
+    "program keeps it until you delete it, or for as many days as you set (STRAVA_API_KEEP_DAYS). None of this binds Strava's "
+    "archive, which `strava-pipeline import` reads without a login. More: docs/terms.md."
 )
 
 
@@ -117,7 +116,7 @@ def log_in(
         _refuse_another_athlete(settings.data_dir, store, token, force=force)
         store.save(token)
     forget_revocation(settings)
-    echo(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
+    print_wrapped(f"Logged in as athlete {token.athlete_id}; the login is kept in {store.path}.")
     _print_missing_scopes(asked, scopes)
     _fetch_athlete(settings, clock)
 
@@ -151,7 +150,7 @@ def _consent(
     state = secrets.token_urlsafe(16)
     if port is None:
         _show(page(redirect_uri, state), browser=browser)
-        echo("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
+        print_wrapped("Strava then sends you to an address that may not open. Copy it whole from the address bar.")
         return read_consent(ask("Paste that address, or its code"), state)
     with RedirectListener(port, state) as listener:
         _show(page(listener.redirect_uri, state), browser=browser)
@@ -161,13 +160,8 @@ def _consent(
 
 def _show(url: str, *, browser: bool) -> None:
     echo(f"Open this page and allow access, leaving every box ticked:\n\n  {url}\n")
-    if browser and sys.stdout.isatty():
-        try:
-            found = webbrowser.get()
-        except webbrowser.Error:
-            return
-        if type(found) is not webbrowser.GenericBrowser:  # those run inside the terminal
-            found.open(url)
+    if browser and has_browser():
+        typer.launch(url)
 
 
 def _refuse_another_athlete(data_dir: Path, store: LoginFile[StoredToken], new: StoredToken, *, force: bool) -> None:

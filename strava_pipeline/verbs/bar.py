@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -23,6 +22,7 @@ from rich.table import Column
 
 from strava_pipeline.core.text import wait_in_words
 from strava_pipeline.verbs.interrupts import only_first_interrupt
+from strava_pipeline.verbs.output import wrapped
 
 if TYPE_CHECKING:
     from strava_pipeline.operations.progress import Eta
@@ -56,12 +56,12 @@ class BarProgress:
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.description}", table_column=name),
             BarColumn(bar_width=None, table_column=Column(max_width=WIDEST)),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[count]}", table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[done]}", table_column=Column(no_wrap=True)),
-            TimeElapsedColumn() if eta else TimeRemainingColumn(),
+            TimeElapsedColumn() if eta or total is None else TimeRemainingColumn(),
             console=self._console,
         )
-        self._bar.add_task(what, total=total, done=self._done(0))
+        self._bar.add_task(what, total=total, done=self._done(0), count=_count(0, total))
         self._drawn.enter_context(only_first_interrupt())  # a second one would break its end, and the terminal with it
         self._bar.start()
 
@@ -69,7 +69,10 @@ class BarProgress:
         if self._bar is None:
             return
         task = self._bar.tasks[0]
-        self._bar.advance(task.id, steps)
+        done = int(task.completed) + steps
+        if task.total is not None and done > task.total:  # there are more than the last time
+            task.total = None
+        self._bar.update(task.id, completed=done, count=_count(done, task.total))
         if self._eta is not None and self._monotonic() - self._estimated_at >= SECONDS:
             self._estimated_at = self._monotonic()
             self._bar.update(task.id, done=self._done(int(task.completed)))
@@ -82,7 +85,7 @@ class BarProgress:
     def say(self, text: str) -> None:
         if self._bar is not None:
             self._bar.refresh()  # or it would stand below the text as it was a tenth of a second ago
-        self._console.print(text, soft_wrap=False)  # words stay whole where the terminal is narrow
+        self._console.print(wrapped(text, self._console.width), soft_wrap=True)
 
     def end(self) -> None:
         if self._bar is not None:
@@ -96,6 +99,11 @@ class BarProgress:
     def _done(self, steps: int) -> str:
         at = self._eta(steps) if self._eta is not None else None
         return f"done ~{done_at(at, self._now())}" if at is not None else ""
+
+
+def _count(done: int, total: float | None) -> str:
+    """`1,234 of 12,345`; where the total is not known, `1,234`."""
+    return f"{done:,}" if total is None else f"{done:,} of {total:,.0f}"
 
 
 def done_at(at: datetime, now: datetime) -> str:

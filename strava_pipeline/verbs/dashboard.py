@@ -28,6 +28,8 @@ def dashboard(
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
     opens: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser, too.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Of the demo, without Dagster and services.")] = False,
+    folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
     dagster: Annotated[
         str | None, typer.Option(hidden=True, help="Where Dagster's UI is that is to be below /dagster.")
     ] = None,
@@ -36,9 +38,11 @@ def dashboard(
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """
+    from strava_pipeline.core.sources import NOWHERE
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.verbs.demo import demo_folder, demo_settings
 
-    settings = Settings.load()
+    settings = demo_settings(demo_folder(folder), NOWHERE) if demo else Settings.load()
     check_extra()
     from strava_pipeline.serve.dashboard.process import run
     from strava_pipeline.serve.dashboard.site import system_now
@@ -79,6 +83,14 @@ def _served(
         lambda say: build_house(house, DashboardPipeline, behind_proxy=behind_proxy, dagster=of_house, say=say),
         lambda url: begin_house(house, url, opens=opens),
     )
+
+
+def show_in_browser(settings: "Settings") -> None:
+    """Open the dashboard in this machine's browser: the running one, or else one that runs here until Ctrl-C."""
+    if (url := running_dashboard(settings)) is not None:
+        typer.launch(_way_in(settings, url))
+    else:
+        dashboard(workers=1, opens=True)
 
 
 def password(
@@ -195,7 +207,7 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
     if settings.dashboard_lan:
         echo(f"The dashboard answers on the home network{_how_others_see(settings)}.", err=True)
     if opens:
-        typer.launch(url if has_password(settings) else new_link(settings, url, system_now()))
+        typer.launch(_way_in(settings, url))
     if has_password(settings):
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
     elif settings.dashboard_lan:
@@ -211,6 +223,15 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
         )
     else:
         echo(f"Dashboard: {url} (`{link_command(settings)}` prints an address that logs in)", err=True)
+
+
+def _way_in(settings: "Settings", url: str) -> str:
+    """The address to open in a browser: with a login token, unless there is a password."""
+    from strava_pipeline.serve.dashboard.passwords import has_password
+    from strava_pipeline.serve.dashboard.process import new_link
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    return url if has_password(settings) else new_link(settings, url, system_now())
 
 
 def _how_others_see(settings: "Settings") -> str:

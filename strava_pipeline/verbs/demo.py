@@ -143,6 +143,15 @@ def emulated(folder: Path, athlete: Sequence[str]) -> "Iterator[Settings]":
         yield settings
 
 
+def demo_folder(folder: Path) -> Path:
+    """The demo's folder from the root on. Raises PipelineError if there is no demo in it."""
+    from strava_pipeline.verbs.terminal import program
+
+    if not (folder / MARK).exists():
+        raise PipelineError(f"There is no demo in {folder.absolute()} yet. Run `{program()} demo` first.")
+    return folder.absolute()
+
+
 def demo_settings(folder: Path, url: str, services: Mapping[str, str] = {}) -> "Settings":
     """Settings of the demo: no file of the user's is read or written, and no schedule runs.
 

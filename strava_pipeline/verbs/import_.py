@@ -33,7 +33,7 @@ def import_(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Import Strava's archive, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
+    """Import archives, folders and files: activities, laps, tracks. Twice changes nothing; no call is made.
 
     `import undo` shows all imports, `import undo NAME` takes one out again.
     """

@@ -33,7 +33,9 @@ Sports = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for a run in progress, instead of ending.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Dagster's own log too.")]
-NONE_ENABLED = "No service besides Strava is enabled. `strava-pipeline providers list` shows which there are."
+NONE_ENABLED = (
+    "No service is enabled in providers.toml. `strava-pipeline start` enables one; `providers list` shows all."
+)
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Mark what is gone, however large a part of a year that is.")
 ]

@@ -7,8 +7,10 @@ module is cheap.
 
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,24 @@ __all__ = ["plain"]  # besides its own
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """A line (or several) on stdout, or on stderr."""
-    typer.echo(printable(advised(str(text))), err=err, nl=nl)
+    """A line (or several) on stdout, or on stderr, which wraps between words in a terminal."""
+    shown = printable(advised(str(text)))
+    if err and sys.stderr.isatty():
+        shown = wrapped(shown, shutil.get_terminal_size().columns)
+    typer.echo(shown, err=err, nl=nl)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text with its long lines broken between words, never within a word such as an address or `wi-fi`.
+
+    An indented line stays as it is: it is to be copied.
+    """
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False))
+        if len(line) > width and not line.startswith(" ")
+        else line
+        for line in text.split("\n")
+    )
 
 
 _whose: list[tuple[re.Pattern[str], str]] = []
@@ -51,7 +69,7 @@ def advised(text: str) -> str:
 def ask(question: str, **options: Any) -> Any:
     """A person's answer to a question (`typer.prompt`). Ctrl-C ends it."""
     let_interrupts_end_reading()
-    return typer.prompt(question, **options)
+    return typer.prompt(wrapped(question, shutil.get_terminal_size().columns - len(": ")), **options)
 
 
 def new_password() -> str:

@@ -10,7 +10,15 @@ import typer
 
 from strava_pipeline.core.plan import RESTART_NOTE
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.verbs.options import HELP, Json, MoreYears, all_years, context_without_run, typed_years
+from strava_pipeline.verbs.options import (
+    HELP,
+    NONE_ENABLED,
+    Json,
+    MoreYears,
+    all_years,
+    context_without_run,
+    typed_years,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +58,7 @@ def plan(
     if as_json or is_strava_used(settings):
         show(plan_facts(estimate) | providers, as_json=as_json, advice=_notes(estimate))
     else:
-        show(providers)
+        show(providers, nothing=NONE_ENABLED)
 
 
 def print_job_plan(

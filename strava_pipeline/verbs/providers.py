@@ -233,6 +233,7 @@ def login_request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRe
         ask_secret=lambda question: sys.stdin.readline() if is_piped else _prompt(question, hide_input=True),
         say=lambda text: echo(text, err=True),
         by_key=by_key,
+        asks_again=not is_piped,
         **more,
     )
 

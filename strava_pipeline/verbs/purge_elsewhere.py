@@ -73,7 +73,7 @@ def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterat
     for path, why in (
         (lake.goals, "your goals"),
         (lake.views, "your own views"),
-        (settings.providers_config, "which services besides Strava are enabled"),
+        (settings.providers_config, "which services are enabled"),
         (settings.pings_config, "users, tokens, cars and places of pings"),
         (env_file(), "settings: the application's secret among them"),
         (settings.dagster_home, "Dagster's records: ids, times and counts of runs, perhaps of other data folders too"),

@@ -37,15 +37,12 @@ def dev(
 
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.verbs.dagster_process import Address, exclusive_instance, serve
-    from strava_pipeline.verbs.demo import MARK, emulated
+    from strava_pipeline.verbs.demo import MARK, demo_folder, emulated
     from strava_pipeline.verbs.service_process import dashboard_beside, free_address, metrics_beside, together
-    from strava_pipeline.verbs.terminal import program
 
     with ExitStack() as held:
         if demo:
-            folder = folder.absolute()
-            if not (folder / MARK).exists():
-                raise PipelineError(f"There is no demo in {folder} yet. Run `{program()} demo` first.")
+            folder = demo_folder(folder)
             instance = held.enter_context(exclusive_instance(folder / "dagster_home"))
             athlete = (folder / MARK).read_text().split()
             settings, env_file = held.enter_context(emulated(folder, athlete)), folder / ".env"  # it doesn't exist

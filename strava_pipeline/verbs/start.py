@@ -5,9 +5,10 @@ pulling by provider_pulls.py and pipeline.py. Files of settings are changed by s
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -19,9 +20,12 @@ from strava_pipeline.core.errors import (
     MisuseError,
     NeedsLoginError,
     PipelineError,
+    TransientError,
     WrongApplicationError,
 )
 from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import STRAVA, UnusableSourceError
+from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.output import ask, confirm, echo
 
 if TYPE_CHECKING:
@@ -31,12 +35,13 @@ T = TypeVar("T")
 DATA_DIR = "STRAVA_DATA_DIR"
 INTERRUPTED = 130  # a shell's code for Ctrl-C
 NONE = "none"
+STOPPED = 3  # the code where a limit ended the work
 
 
 def start(
     service: Annotated[
         str | None,
-        typer.Option("--service", metavar="NAME", help="The service: a name of `providers list`, strava, or none."),
+        typer.Option("--service", metavar="NAME", help="The service, such as garmin, or none."),
     ] = None,
     archive: Annotated[
         str | None, typer.Option("--archive", metavar="PATH", help="An archive or a folder of files, to be imported.")
@@ -90,15 +95,16 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
     codes = [_import(path)] if path is not None else []
     if not no_pull:
         codes += _pull(Settings.load(), chosen)
-    _print_next(is_empty=no_pull or not (chosen or path))
-    return next((code for code in codes if code), 0)
+    code = next((code for code in codes if code), 0)
+    if code in (0, STOPPED):
+        _end(Settings.load(), chosen, is_empty=no_pull or not (chosen or path))
+    return code
 
 
 def _shown_sources() -> list[str]:
     """The sources to choose by number, without those that read a person's own file: the best first, then those that
     need an application.
     """
-    from strava_pipeline.core.sources import UnusableSourceError
     from strava_pipeline.ingest.registry import application_settings, sources
 
     ranks: dict[str, tuple[bool, int]] = {}
@@ -125,17 +131,31 @@ def _titles(names: Sequence[str]) -> str:
 
 
 def _chosen(text: str, shown: Sequence[str], used: list[str]) -> list[str]:
-    from strava_pipeline.ingest.registry import provider_name, sources
+    """The sources of a number of the menu or a name, such as `1`, `garmin`, `Garmin Connect` or `intervals`."""
+    from strava_pipeline.ingest.registry import sources
 
     if not text:
         return used
-    if text in ("0", NONE):
+    if text.lower() in ("0", NONE, "none of these", "archive", "files"):
         return []
-    if text.isdecimal():
-        if int(text) > len(shown):
-            raise MisuseError(f"{text} is none of these numbers.")
+    if text in map(str, range(1, len(shown) + 1)):
         return [shown[int(text) - 1]]
-    return [text if text in sources() else provider_name(text)]
+    typed, names = _letters(text), {name: {_letters(name), _letters(_title(name))} for name in sources()}
+    found = [name for name in names if typed in names[name]]
+    found = found or [name for name in names if typed and any(each.startswith(typed) for each in names[name])]
+    if len(found) != 1:
+        raise MisuseError(f"{text} is none of these. Possible: {', '.join(map(_title, shown))}, or {NONE}.")
+    return found
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W\d_]", "", text).lower()
+
+
+def _title(name: str) -> str:
+    with suppress(UnusableSourceError):
+        return spec_of(name).title
+    return name
 
 
 def _archive(settings: "Settings", text: str) -> Path | None:
@@ -168,10 +188,7 @@ def _short(path: Path) -> str:
 
 
 def _say(text: str) -> None:
-    """A line on stderr, wrapped between words in a terminal."""
-    from strava_pipeline.verbs.terminal import err
-
-    err.print(text, soft_wrap=not err.is_terminal)
+    echo(text, err=True)
 
 
 def _answered(given: str | None, question: str, read: Callable[[str], T]) -> T:
@@ -190,7 +207,7 @@ def _log_in_until_right(name: str, *, is_new: bool) -> None:
     while True:
         try:
             return _log_in(name, is_new=is_new, is_application_wrong=is_application_wrong)
-        except (MisuseError, NeedsLoginError) as error:
+        except (MisuseError, NeedsLoginError, TransientError) as error:
             if not sys.stdin.isatty():
                 raise
             _say(str(error))
@@ -210,7 +227,7 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     if missing_login(name, settings) is None and not (is_new and _replaces(spec.title)):
         _say(f"{spec.title}: the login that is here stays.")
         return
-    _say(f"\n{spec.title}: {spec.login_steps}\nSecrets are not shown while you type or paste them.")
+    _say(f"\n{spec.title}: {spec.login_steps}\nKeys, secrets and passwords are not shown while you type or paste them.")
     if takes_key(name):
         log_in(name, settings, login_request(None, by_key=True))
     elif own := login_settings(name, settings):
@@ -221,9 +238,9 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
             with _settings_set({each: _typed(each) for each in missing}) as settings:
                 pass
         if spec.commands:
-            auth()
-        else:
-            log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
+            auth()  # it says who is logged in
+            return
+        log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
     _say(f"{spec.title}: logged in.")
 
 
@@ -246,13 +263,15 @@ def _typed(variable: str) -> str:
     """A person's input for a setting, or a line of standard input."""
     from strava_pipeline.environment.settings import Settings
 
+    words = variable.partition("_")[2].replace("_", " ").capitalize()
+    question = re.sub("Api|id$", lambda found: found[0].upper(), words)  # API key, Client ID, Client secret
     if not sys.stdin.isatty():
         text = sys.stdin.readline()
     else:
         hidden = Settings.is_secret(variable)
-        text = ask(variable, default="", show_default=False, hide_input=hidden, err=True)
+        text = ask(question, default="", show_default=False, hide_input=hidden, err=True)
     if not text.strip():
-        raise MisuseError(f"{variable} is needed, and nothing was given.")
+        raise MisuseError(f"{question} is needed, and nothing was given.")
     return text.strip()
 
 
@@ -330,15 +349,42 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
     return pulled(names, [])
 
 
-def _print_next(*, is_empty: bool) -> None:
-    from strava_pipeline.verbs.terminal import program
+def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:
+    """Print the one next step, and open the dashboard if this machine has a browser."""
+    from strava_pipeline.verbs.dashboard import show_in_browser
+    from strava_pipeline.verbs.terminal import has_browser, print_wrapped, program
 
+    opens = not is_empty and settings.athlete_folder is None and has_browser()
+    why, words = _next_step(settings, chosen, is_empty=is_empty, is_shown=opens)
+    print_wrapped(f"\n{why}\n  {program()} {words}")
+    if opens:
+        show_in_browser(settings)
+
+
+def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, is_shown: bool) -> tuple[str, str]:
+    """The next step: a sentence, and the command. `is_shown`: the browser is about to open."""
     if is_empty:
-        echo("Nothing was fetched. Run this command again when there is something to fetch: it keeps what you told it.")
-    echo("\nNext:")
-    for words, what in (
-        ("dashboard", "your activities in a browser"),
-        ("service up", "fetches what is new every day, in the background"),
-        ("status", "what is here, and what is missing"),
-    ):
-        echo(f"  {program()} {words:<12} {what}")
+        return "Nothing was fetched. This goes on, and keeps what you told it:", "start"
+    if STRAVA in chosen and (found := _missing_details(settings)):
+        return f"{found}. Next, fetch them; where a day's limit stops it, call it again:", "flow-backfill"
+    if not is_shown:
+        return "Next, look at your activities in a browser:", "dashboard --open"
+    if chosen:
+        return "Next, in another terminal, let what is new come every day, in the background:", "service up"
+    return "Later, import more archives and files:", "import PATH"
+
+
+def _missing_details(settings: "Settings") -> str:
+    """A phrase about Strava's details that no call has fetched yet, with the days that they take; empty without any."""
+    from strava_pipeline.operations.options import ListingOptions
+    from strava_pipeline.operations.planning import plan_backfill
+    from strava_pipeline.operations.source import BudgetedSource
+    from strava_pipeline.verbs.options import all_years, context_without_run
+
+    run = context_without_run(settings)
+    source = BudgetedSource(STRAVA, settings, run)
+    plan, _ = plan_backfill(run, source, all_years(settings), ListingOptions(per_page=None, days=None))
+    if not plan.details:
+        return ""
+    days = f", which Strava's limits allow within {counted(plan.days, 'day')}" if plan.days else ""
+    return f"Splits, laps and descriptions of {counted(plan.details, 'activity')} are missing: a call each{days}"

@@ -1,8 +1,10 @@
 """Consoles for a person: tables on stdout, progress on stderr (bar.py draws the bar)."""
 
 import logging
+import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,14 +12,12 @@ from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.control import Control
-from rich.padding import Padding
 from rich.segment import Segment
-from rich.text import Text
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
-from strava_pipeline.verbs.output import advised, let_interrupts_end_reading
+from strava_pipeline.verbs.output import advised, let_interrupts_end_reading, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,8 @@ err = screen(stderr=True, soft_wrap=True)
 
 def print_wrapped(text: str, *, indent: int = 0, style: str = "", to: Console = out) -> None:
     """A line on stdout; in a terminal it wraps between words, with the continuation indented."""
-    if to.is_terminal:
-        to.print(Padding(Text(text), (0, 0, 0, indent), expand=False), style=style, soft_wrap=False)
-    else:
-        to.print(" " * indent + text, style=style)
+    fitting = wrapped(text, to.width - indent) if to.is_terminal else text
+    to.print(textwrap.indent(fitting, " " * indent), style=style, soft_wrap=True)
 
 
 def program() -> str:
@@ -62,6 +60,19 @@ def program() -> str:
     if not own.exists() or (found is not None and Path(found).absolute() == own):
         return own.name
     return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
+
+
+def has_browser() -> bool:
+    """Whether whoever sits at this terminal has a browser with windows: not in CI, nor over ssh without a display."""
+    import webbrowser
+
+    has_display = "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    if not sys.stdout.isatty() or "CI" in os.environ or ("SSH_CONNECTION" in os.environ and not has_display):
+        return False
+    try:
+        return type(webbrowser.get()) is not webbrowser.GenericBrowser  # those run inside the terminal
+    except webbrowser.Error:
+        return False
 
 
 @contextmanager

@@ -71,12 +71,14 @@ def in_a_terminal(rig: Rig, *words: str, columns: int = 80) -> AbstractContextMa
 
 @contextmanager
 def terminal(folder: Path, settings: Mapping[str, str], *words: str, columns: int = 80) -> Iterator[Terminal]:
-    """Run a command in a folder, with settings over the environment's, in a terminal of so many columns."""
+    """Run a command in a folder, with settings over the environment's, in a terminal of so many columns; by ssh, unless
+    the settings name a DISPLAY.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {**os.environ, **settings, "TERM": "xterm-256color"}
-    for name in ("COLUMNS", "LINES", "NO_COLOR", "CI"):
-        environment.pop(name, None)
+    left_out = ("COLUMNS", "LINES", "NO_COLOR", "CI", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    outside = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment = {**outside, "SSH_CONNECTION": "here", **settings, "TERM": "xterm-256color"}
     process = subprocess.Popen(
         [sys.executable, "-m", "strava_pipeline", *words],
         env=environment,

@@ -1,6 +1,7 @@
 """From an empty folder by `start` in a terminal to the activities in a browser: with a watch and without Strava, and with Strava."""
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urljoin
@@ -35,20 +36,24 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
         with terminal(
             tmp_path, service, "start", "--service", "intervals_icu", "--archive", "", "--data-dir", ""
         ) as shown:
-            shown.read_until("INTERVALS_API_KEY: ")
+            shown.read_until("API key: ")
             shown.press(CTRL_C)
             assert shown.read_to_the_end() == 130, shown.seen
         assert [path.name for path in tmp_path.iterdir()] == []
-        with terminal(tmp_path, service, "start") as shown:
+        with terminal(tmp_path, service | a_browser(tmp_path), "start") as shown:
             for question, answer in {
-                "Number or name (Enter: none):": "intervals_icu",
+                "Number or name (Enter: none):": "intervals.icu",
                 "folder of files (Enter: none):": "",
                 "Where to keep everything (Enter: data):": "rides",
-                "INTERVALS_API_KEY: ": intervals.secret,  # the blank comes once nothing is shown any more
+                "API key: ": intervals.secret,  # the blank comes once nothing is shown any more
             }.items():
                 shown.read_until(question)
                 shown.press(f"{answer}\r".encode())
+            shown.read_until("Ctrl-C stops it.")
+            opened = requests.get((tmp_path / "opened").read_text(), timeout=PATIENCE)
+            shown.press(CTRL_C)
             assert shown.read_to_the_end() == 0, shown.seen
+        assert "This week" in opened.text
         assert intervals.secret not in shown.seen
         year, _, rest = shown.seen.partition(" is here: in another terminal, ")
         assert ("Published" in year, "Published" in rest, "service up" in rest) == (True, True, True)
@@ -76,8 +81,8 @@ def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkey
         with terminal(tmp_path, service, "start", "--archive", "", "--data-dir", "rides", columns=400) as shown:
             for question, answer in {
                 "Number or name (Enter: none):": "strava",
-                "STRAVA_CLIENT_ID: ": "12345",
-                "STRAVA_CLIENT_SECRET: ": "emulator-secret",
+                "Client ID: ": "12345",
+                "Client secret: ": "emulator-secret",
             }.items():
                 shown.read_until(question)
                 shown.press(f"{answer}\r".encode())
@@ -87,9 +92,22 @@ def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkey
             shown.press(f"{agreed}\r".encode())
             assert shown.read_to_the_end() == 0, shown.seen
         assert "emulator-secret" not in shown.seen
+        missing = re.search(r"descriptions of (\d+) activities are missing: a call each, .* within 1 day\.", shown.seen)
+        assert (missing is not None, shown.seen.split()[-1]) == (True, "flow-backfill"), shown.seen
         newest = names(tmp_path)[-1]
         assert len(names(tmp_path)) == 6
         assert newest in first_page(tmp_path, service)
+
+
+def a_browser(folder: Path) -> dict[str, str]:
+    """A screen, and a browser that writes the address that it is to open into `opened`; for a dashboard on a port of its own."""
+    for name in ("xdg-open", "open"):
+        program = folder.parent / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\nprintf %s \"$1\" > '{folder}/opened'\n")
+        program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "DISPLAY": ":9", "DASHBOARD_ADDRESS": f"127.0.0.1:{free_port()}"}
 
 
 def first_page(folder: Path, settings: dict[str, str]) -> str:

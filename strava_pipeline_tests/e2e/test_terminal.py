@@ -29,12 +29,12 @@ def test_the_count_of_fetched_details_moves_on_the_screen(make_rig: Make) -> Non
     seen = terminal.seen
     assert code == 0, seen
     assert "Traceback" not in seen
-    counts = [int(count) for count in re.findall(r"Fetching details .*?(\d+)/24", seen)]
+    counts = [int(count) for count in re.findall(r"Fetching details .*?(\d+) of 24", seen)]
     assert counts == sorted(counts)
     assert len(set(counts)) > 2, seen
     assert counts[-1] == 24
     assert "done ~" in seen
-    assert "Fetched 24 details in 24 calls" in seen[seen.rindex("24/24") :], "what came of it stands below"
+    assert "Fetched 24 details in 24 calls" in seen[seen.rindex("24 of 24") :], "what came of it stands below"
 
 
 @pytest.mark.core

@@ -333,7 +333,7 @@ def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
 @pytest.mark.parametrize(
     ("words", "code", "what"),
     [
-        ((), 2, "No service besides Strava is enabled"),
+        ((), 2, "No service is enabled"),
         (("toy",), 2, "Toy is not enabled. Put these lines into "),
         (("tyo",), 2, "There is no provider tyo. Known besides Strava: "),
         (("strava",), 2, "`strava-pipeline flow` pulls"),

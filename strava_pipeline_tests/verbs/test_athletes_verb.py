@@ -277,7 +277,7 @@ def test_a_folder_that_is_typed_for_good_is_the_one_that_was_meant(
     said = type_in(*words)
     assert said.code == 0, said
     assert f"STRAVA_DATA_DIR={house}/kept\n" in (house / "athletes" / "ada" / ".env").read_text()
-    assert "strava-pipeline dashboard --athlete ada" in said.out
+    assert "strava-pipeline start --athlete ada" in said.out
 
 
 def test_advice_names_the_athlete(house: Path, type_in: Type) -> None:

@@ -12,7 +12,9 @@ from strava_pipeline_tests.e2e.pty_terminal import CONTROLS
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("columns", "total", "count"), [(60, 12345, "1234/12345"), (50, None, "1234/?")])
+@pytest.mark.parametrize(
+    ("columns", "total", "count"), [(60, 12345, "1,234 of 12,345"), (50, None, "1,234"), (50, 9, "1,234")]
+)
 def test_one_line_shows_how_far_it_is(columns: int, total: int | None, count: str) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=columns, soft_wrap=True)
     bar = BarProgress(console, monotonic=lambda: 0.0, now=lambda: NOW)

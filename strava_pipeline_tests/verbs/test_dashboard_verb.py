@@ -103,6 +103,11 @@ def test_the_command_for_a_link_is_that_of_this_dashboard(
         assert f"(`strava-pipeline dashboard link --demo{words}` prints" in capsys.readouterr().err
 
 
+def test_where_no_demo_was_made_its_dashboard_names_the_command(settings: Settings, type_in: Type) -> None:
+    said = type_in("dashboard", "--demo")
+    assert (said.code, f"There is no demo in {Path.cwd() / 'demo'} yet." in said.err) == (1, True)
+
+
 def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """`start`: what is asked, what is written, and what rubbish leaves behind. The first pull is e2e/test_first_hour.py's."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -11,6 +12,7 @@ import pytest
 import requests
 import typer
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.registry import missing_login
@@ -109,7 +111,7 @@ def test_a_key_goes_into_env_once_the_service_accepts_it(
     settings = Settings.load()
     assert (settings.data_dir, missing_login("intervals_icu", settings)) == (here / "my data", None)
     assert KEY not in said.out + said.err
-    assert [words in said.out for words in ("dashboard", "service up", "status")] == [True] * 3
+    assert said.out.splitlines()[-1].endswith("strava-pipeline start"), "nothing was fetched yet"
     before, calls = files(here), len(intervals.journal.log)
     said = piped("", "--service", "intervals_icu")
     assert (said.code, files(here), len(intervals.journal.log)) == (0, before, calls), "what is here stays"
@@ -141,7 +143,7 @@ def test_strava_is_one_of_the_services(here: Path, answers: Any, monkeypatch: py
         said, asked = answers("4", "", "", "12345", "wrong", "x y", True, code, True, *right)
     assert said.code == 0, said.err
     paste = "Paste that address, or its code"
-    application = ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET*"]
+    application = ["Client ID", "Client secret*"]
     assert asked[3:] == [*application, paste, "Try again?", paste, "Try again?", *application, paste]
     assert (here / ".env").read_text() == "STRAVA_CLIENT_ID=12345\nSTRAVA_CLIENT_SECRET=emulator-secret\n"
     assert (here / "secrets" / "strava_token.json").exists()
@@ -153,7 +155,7 @@ def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: Int
     number, _, archive, _, folder, _, key, again, _ = answers(
         "9", "2", "/no/such.zip", "", "file", "", "wrong-key", True, KEY
     )[1]
-    assert (number, key) == ("Number or name (Enter: none)", "INTERVALS_API_KEY*")
+    assert (number, key) == ("Number or name (Enter: none)", "API key*")
     assert (archive, folder) == (
         "Archive of Strava or Garmin, or a folder of files (Enter: none)",
         "Where to keep everything (Enter: data)",
@@ -167,6 +169,43 @@ def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: Int
     said, asked = answers("2", "", "", True, "another-key")
     assert asked[3] == "A login at intervals.icu is here. Replace it?"
     assert (said.code, (here / ".env").read_text()) == (0, "INTERVALS_API_KEY=another-key\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("1", "garmin"),
+        ("GARMIN", "garmin"),
+        ("Garmin Connect", "garmin"),
+        ("intervals", "intervals_icu"),
+        ("intervals.icu", "intervals_icu"),
+        ("ride-with-gps", "ridewithgps"),
+        ("strava", "strava"),
+        ("spreadsheet", "spreadsheet"),
+        ("none", None),
+        ("0", None),
+        ("Files", None),
+    ],
+)
+def test_numbers_and_names_of_the_menu_are_taken(typed: str, name: str | None) -> None:
+    assert start._chosen(typed, start._shown_sources(), ["wahoo"]) == ([name] if name else [])
+
+
+@pytest.mark.parametrize("typed", ["99", "-1", "1 3", "watch", "…"])
+def test_rubbish_is_answered_with_the_names_to_choose_from(typed: str) -> None:
+    names = "Garmin Connect, intervals.icu, Ride with GPS, Strava, Wahoo, or none"
+    with pytest.raises(MisuseError, match=rf"^{re.escape(typed)} is none of these\. Possible: {names}\.$"):
+        start._chosen(typed, start._shown_sources(), [])
+
+
+def test_a_wrong_day_is_asked_again_and_the_key_is_kept(
+    here: Path, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with garmin_subject.running(garmin_subject.KeySubject) as garmin:
+        monkeypatch.setenv("GARMIN_PERSONAL_API_BASE_URL", garmin.settings["garmin_personal_api_base_url"])
+        said, asked = answers("1", "", "", garmin.secret, "1.3.2099", "2020-03-01", "2099-03-01")
+    assert (said.code, [question.partition(",")[0] for question in asked[3:]]) == (0, ["Key*", *["Its last day"] * 3])
+    assert json.loads((here / "secrets" / "garmin_personal_key.json").read_text())["ends_on"] == "2099-03-01"
 
 
 @pytest.mark.parametrize(
@@ -189,14 +228,13 @@ def test_whoever_stops_half_way_leaves_nothing_behind(
             2,
             "There is no terminal to ask you at. Name the answers: --service NAME (or none), --archive PATH, --data-dir",
         ),
-        (["--service", "garmn"], 2, "There is no provider garmn. Known besides Strava: garmin, intervals_icu"),
-        (["--service", "77"], 2, "77 is none of these numbers."),
+        (["--service", "garmn"], 2, "garmn is none of these. Possible: Garmin Connect, intervals.icu, Ride with GPS, "),
         (["--archive", "/no/such.zip"], 2, "There is no /no/such.zip; name a file or a folder that exists."),
         (["--service", "none", "--data-dir", "providers.toml"], 2, "providers.toml is a file; name a folder."),
-        (["--service", "intervals_icu"], 2, "INTERVALS_API_KEY is needed, and nothing was given."),
-        (["--service", "ridewithgps"], 2, "RIDEWITHGPS_API_KEY is needed, and nothing was given."),
-        (["--service", "strava"], 2, "STRAVA_CLIENT_ID is needed, and nothing was given."),
-        (["--service", "wahoo"], 2, "WAHOO_CLIENT_ID is needed, and nothing was given."),
+        (["--service", "intervals_icu"], 2, "API key is needed, and nothing was given."),
+        (["--service", "ridewithgps"], 2, "API key is needed, and nothing was given."),
+        (["--service", "strava"], 2, "Client ID is needed, and nothing was given."),
+        (["--service", "wahoo"], 2, "Client ID is needed, and nothing was given."),
         (["--service", "garmin"], 2, "That is no key."),
     ],
 )

@@ -24,10 +24,20 @@ def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) 
     value = request.ask_secret("Key").strip()
     if not is_key(value):
         raise MisuseError(f"That is no key. {KEY_PAGE} shows one when it is made, and only then.")
-    ends_on = _day(request.ask("Last day of the key, as 2027-03-01 (Enter: not known)").strip(), clock)
+    ends_on = _last_day(request, clock)
     wire = make_wire(settings, clock)
     key_tokens(settings, Key(value, "this login"), wire, clock, lambda why, seconds: request.say(why)).get_new()
     save_key(settings, value, ends_on)
+
+
+def _last_day(request: LoginRequest, clock: ServerClock) -> date | None:
+    while True:
+        try:
+            return _day(request.ask("Its last day, as 2027-03-01 (Enter: not known)").strip(), clock)
+        except MisuseError as error:
+            if not request.asks_again:
+                raise
+            request.say(str(error))
 
 
 def _day(text: str, clock: ServerClock) -> date | None:
@@ -36,7 +46,7 @@ def _day(text: str, clock: ServerClock) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise MisuseError("That is no day like 2027-03-01. Nothing was kept.") from None
+        raise MisuseError("That is no day like 2027-03-01.") from None
     if day < clock.now().date():
-        raise MisuseError(f"A key that ended on {day} is of no use. Nothing was kept.")
+        raise MisuseError(f"A key that ended on {day} is of no use: the day must be today or later.")
     return day

@@ -180,7 +180,7 @@ SPEC = ProviderSpec(
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
     paged=False,
-    for_whom="any other watch, as docs/watches.md says of each",
+    for_whom="any other watch: Polar, Suunto, COROS …",
     login_steps=f"The API key is at {KEY_PAGE}.",
     withheld=(
         "They came to it from Strava, whose data it may not pass on. Connect the watch to intervals.icu directly "

@@ -356,7 +356,11 @@ SPEC = ProviderSpec(
     precedence=4,
     priority=2,
     read_page=page_reader(NAME, rows, read_row),
-    login_steps="docs/providers/ridewithgps.md shows how to get a key and a token.",
+    for_whom="rides that you keep there",
+    login_steps=(
+        "Make an API client at https://ridewithgps.com/settings/developers. Its page shows the API key, and makes the "
+        "authentication token."
+    ),
     capabilities=frozenset({"feed", "files", "webhooks"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},

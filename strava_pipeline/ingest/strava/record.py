@@ -20,7 +20,7 @@ SPEC = ProviderSpec(
     edits=frozenset({"name", "gear"}),
     webhooks=WEBHOOKS,
     refusals=REFUSALS,
-    for_whom="by its API, for subscribers; an archive of Strava needs none",
+    for_whom="its API, which needs a subscription",
     login_steps=(
         f"Create an API application at {APPLICATION_PAGE}, with `localhost` as its Authorization Callback Domain. "
         "It has an id and a secret."

@@ -169,8 +169,11 @@ SPEC = ProviderSpec(
     read_page=page_reader(NAME, rows, read_row),
     rows_a_call=MOST_ROWS,
     quiet_day_calls=2,  # whose login it is, and a page
-    for_whom="a Wahoo, by an app of your own there; intervals.icu needs none",
-    login_steps="docs/providers/wahoo.md shows how to register the app that has the id and the secret.",
+    for_whom="if you register an app there",
+    login_steps=(
+        "Register an app at https://developers.wahooligan.com, with http://localhost/ as a redirect address and the scopes "
+        "user_read, workouts_read and offline_data. It has an id and a secret."
+    ),
     capabilities=frozenset({"windows", "files"}),
     # A login that is dead may be an opaque 400 to its refresh token.
     refusals=Refusals(

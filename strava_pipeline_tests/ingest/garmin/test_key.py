@@ -453,7 +453,7 @@ class TestLogin:
         monkeypatch.setattr("typer.prompt", prompt)
         monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
         assert type_in("providers", "login", "garmin", "--key").code == 0
-        assert asked == [("Key", True), ("Last day of the key", False)]
+        assert asked == [("Key", True), ("Its last day", False)]
 
     @pytest.mark.parametrize(
         ("typed", "code", "why"),

@@ -90,9 +90,7 @@ def test_an_opaque_refusal_of_the_refresh_token_says_to_log_in(world: World, cap
     caplog.set_level(logging.DEBUG)
     tokens = kept(world)
     service(world).pairs.clear()
-    with pytest.raises(
-        NeedsLoginError, match=r"login service: Wahoo does not accept the login\. Please run .*login wahoo"
-    ):
+    with pytest.raises(NeedsLoginError, match=r"Wahoo does not accept the login\. Please run .*login wahoo"):
         client(world).login()
     assert not [one for one in ("access_token", "refresh_token") if tokens[one] in caplog.text]
     log_in(world)
