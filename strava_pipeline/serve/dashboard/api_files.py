@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Annotated
 from urllib.parse import quote
 
@@ -32,16 +33,26 @@ Name = Annotated[str, Path(max_length=255, description="the file's own name, wit
 )
 async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
     """Keep the body as a file in data/inbox/files, under this name or, where another file has it, one like it."""
-    size = int(request.headers.get("content-length", "0"))  # checked by BodyBounds; the server holds the client to it
+    size = length_of(request)
+    kept = await received(request, uploading(lake, name, size))
+    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"/api/files/{quote(kept)}"})
+
+
+def length_of(request: Request) -> int:
+    """The bytes of the body: checked by BodyBounds, and the server holds the client to it."""
+    return int(request.headers.get("content-length", "0"))
+
+
+async def received(request: Request, coming: AbstractContextManager[Upload]) -> str:
+    """Keep the body as the file of `coming`; returns its name. Raises ProblemError, MisuseError."""
     try:
-        async with contextmanager_in_threadpool(uploading(lake, name, size)) as upload:
-            kept = await _receive(request, upload)
+        async with contextmanager_in_threadpool(coming) as upload:
+            return await _receive(request, upload)
     except NoRoomError as error:
         raise ProblemError(_FULL, str(error)) from None
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ProblemError(_FULL, f"The file could not be kept ({why}). Nothing of it is left.") from None
-    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"/api/files/{quote(kept)}"})
 
 
 async def _receive(request: Request, upload: Upload) -> str:

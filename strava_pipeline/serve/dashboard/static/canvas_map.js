@@ -24,7 +24,7 @@ const canvasMap = (() => {
       L.DomUtil.setPosition(this.canvas, corner);
       [this.canvas.width, this.canvas.height] = [size.x * dense, size.y * dense];
       [this.canvas.style.width, this.canvas.style.height] = [`${size.x}px`, `${size.y}px`];
-      const pen = this.canvas.getContext("2d");
+      const pen = this.canvas.getContext("2d", { willReadFrequently: true });
       pen.scale(dense, dense);
       this.paint(pen, map.getPixelOrigin().add(corner));
     },
