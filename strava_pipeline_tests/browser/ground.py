@@ -14,7 +14,7 @@ _POLICY = (
 EVERYWHERE = (-180.0, -85.0, 180.0, 85.0)
 _LINES = "**/api/heat/lines?*"
 _ROAD = "214,208,195"  # of static/ground.js, where it is light
-_SHADES = ["217,119,58", "179,64,15"]  # of static/style.css, where it is light: of one activity, and of two to five
+_SHADES = ["217,119,58", "179,64,15"]  # of static/style.css, where it is light: of the fewest activities, and of more
 _COLOURS = """pane => [...new Set([...document.querySelectorAll(`#heat .leaflet-${pane}-pane :is(canvas, img)`)].flatMap(drawn => {
   const copy = document.createElement('canvas'), pen = copy.getContext('2d');
   [copy.width, copy.height] = [drawn.naturalWidth ?? drawn.width, drawn.naturalHeight ?? drawn.height];

@@ -12,7 +12,7 @@ from strava_pipeline.core.tables import HEAT_TILES
 from strava_pipeline.lake.dashboard import heat_lines as module
 from strava_pipeline.lake.dashboard.heat import Box
 from strava_pipeline.lake.dashboard.heat_lines import HeatLines, heat_lines
-from strava_pipeline.lake.dashboard.heat_picture import heat_areas, heat_picture
+from strava_pipeline.lake.dashboard.heat_picture import heat_picture, heat_view
 from strava_pipeline.lake.dashboard.home_box import home_box
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -165,7 +165,9 @@ def pixels(picture: bytes) -> dict[tuple[int, int], int]:
 def test_a_picture_has_the_colour_of_how_often_one_came_through(published: Connection, counted: Lake) -> None:
     def of(zoom: int, column: int, row: int, athlete: int = ME, **chosen: Any) -> dict[tuple[int, int], int]:
         square = (zoom, column, row)
-        return pixels(heat_picture(published, counted, athlete, square=square, colours=COLOURS, **chosen))
+        return pixels(
+            heat_picture(published, counted, athlete, square=square, levels=(1, 5, 25), colours=COLOURS, **chosen)
+        )
 
     # each of both years: 1 and 1, 1 and 2, …
     whole = {(0, 0): 2, (1, 0): 2, (2, 0): 3, (3, 0): 3, (4, 0): 4, (5, 0): 4, (511, 511): 3}
@@ -179,15 +181,19 @@ def test_a_picture_has_the_colour_of_how_often_one_came_through(published: Conne
 
 
 def test_where_one_is_most_is_without_a_tour_and_a_holiday(published: Connection, counted: Lake, lake: Lake) -> None:
-    found = heat_areas(published, counted, ME)
+    found = heat_view(published, counted, ME)
     assert found is not None
-    most, everywhere = found
+    most, everywhere = found.most, found.everywhere
+    assert ([*found.steps], found.levels) == ([(1, 1, 2), (2, 3, 4), (3, 5, 9), (4, 10, None)], (2, 4, 9)), "of 41"
     assert (tile_of(most.north - 1e-6, most.west, 14), tile_of(most.south + 1e-6, most.east - 1e-6, 14)) == (
         (8936, 5679),
         (8937, 5680),
     )
     assert (everywhere.west, everywhere.north) == (most.west, most.north)
     assert tile_of(everywhere.south + 1e-6, everywhere.east - 1e-6, 14) == (14552, 6451)
-    assert heat_areas(published, counted, ME + 1) is None, "no tile of zoom 14"
-    assert heat_areas(published, counted, ME, year=1999) is None
-    assert heat_areas(published, lake, ME, sport_group="swim") is None
+    assert heat_view(published, counted, ME + 1) is None, "no tile of zoom 14"
+    of_2024 = heat_view(published, counted, ME, year=2024)
+    assert of_2024 is not None
+    assert of_2024.levels == (1, 2, 3), "each place once"
+    assert heat_view(published, counted, ME, year=1999) is None
+    assert heat_view(published, lake, ME, sport_group="swim") is None

@@ -7,7 +7,9 @@ athlete's own screen.
 import struct
 import zlib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, count
 
 from strava_pipeline.core.geodesy import place_of
 from strava_pipeline.core.tables import HEAT_TILES
@@ -20,7 +22,11 @@ from strava_pipeline.lake.paths import Lake
 _ACROSS = 512  # pixels of a picture: a screen needs two to six, each of which costs a look through all counted tiles
 _PIXEL = 9  # zooms between a square and its pixels
 FINEST = TILE_ZOOMS[0] - _PIXEL  # zoom of the squares whose pixels are the smallest tiles
-LEVELS = (1, 5, 25)  # activities up to which a place has the first colours: each is about five times the one before
+_POWERS = (
+    0.2,
+    0.4,
+    0.6,
+)  # of the activities of the busiest town: a single street of it sees far fewer than all of them
 _AREA_ZOOM, _REACH, _SHARE = 14, 8, 0.1  # tiles of 1.6 km at 48°: a town and what is around it, without rare tours
 
 
@@ -30,6 +36,7 @@ def heat_picture(
     athlete_id: int,
     *,
     square: tuple[int, int, int],
+    levels: Sequence[int],
     colours: Sequence[bytes],
     year: int | None = None,
     sport_group: str | None = None,
@@ -38,7 +45,8 @@ def heat_picture(
 
     Args:
         square: its zoom, up to FINEST, its column and its row.
-        colours: red, green and blue of each of LEVELS, and of more.
+        levels: of a `HeatView`.
+        colours: red, green and blue of each level, and of more activities.
         year: a local year, or None for all.
         sport_group: None for every sport.
     """
@@ -58,7 +66,7 @@ def heat_picture(
     }
     lines = bytearray((1 + _ACROSS) * _ACROSS)  # before the pixels of a line stands its filter, which is none
     for seen in rows_of(connection, "heat_pixels", asked) if files else []:
-        lines[seen["place"]] = 1 + bisect_left(LEVELS, seen["activities"])
+        lines[seen["place"]] = 1 + bisect_left(levels, seen["activities"])
     return _png(lines, colours)
 
 
@@ -81,16 +89,37 @@ def _png(lines: bytes | bytearray, colours: Sequence[bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def heat_areas(
+@dataclass(frozen=True, slots=True)
+class HeatView:
+    """What a heat map begins with.
+
+    Args:
+        most: where the athlete went most.
+        everywhere: the part of the map with every track.
+        levels: the activities up to which a place has the first, second and third colour.
+    """
+
+    most: Box
+    everywhere: Box
+    levels: Sequence[int]
+
+    @property
+    def steps(self) -> Iterator[tuple[int, int, int | None]]:
+        """The number of each colour, and the least and the most activities that have it."""
+        return zip(count(1), (1, *(level + 1 for level in self.levels)), (*self.levels, None), strict=False)
+
+
+def heat_view(
     connection: Connection, lake: Lake, athlete_id: int, *, year: int | None = None, sport_group: str | None = None
-) -> tuple[Box, Box] | None:
-    """Where the athlete went most, and everywhere; None if there is no track."""
+) -> HeatView | None:
+    """The view of a year and a group of sports, or of all; None if there is no track."""
     files = measured_files(lake, HEAT_TILES, None if year is None else [year])
     asked = {"files": files, "athlete_id": athlete_id, "sport_group": sport_group}
     limits = {"zoom": _AREA_ZOOM, "reach": _REACH, "share": _SHARE}
-    for found in rows_of(connection, "heat_areas", {**asked, **limits}) if files else []:
-        edges = [*found.values()]
-        return _box(*edges[:4]), _box(*edges[4:])
+    for found in rows_of(connection, "heat_view", {**asked, **limits}) if files else []:
+        busiest, *edges = found.values()
+        levels = accumulate((round(busiest**power) for power in _POWERS), lambda before, level: max(before + 1, level))
+        return HeatView(_box(*edges[:4]), _box(*edges[4:]), (*levels,))
     return None
 
 

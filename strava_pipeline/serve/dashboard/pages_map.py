@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.lake.dashboard.heat import heat_choices
-from strava_pipeline.lake.dashboard.heat_picture import FINEST, LEVELS, heat_areas, heat_picture
+from strava_pipeline.lake.dashboard.heat_picture import FINEST, heat_picture, heat_view
 from strava_pipeline.serve.dashboard.answers import Digits
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
@@ -20,7 +20,8 @@ _Unset = BeforeValidator(lambda value: value or None)  # a form also sends its e
 _Year = Annotated[int | None, Query(ge=1900, le=2999), Digits, _Unset]  # in this order: None has no bounds
 _Sport = Annotated[str, Query(max_length=64)]
 _COLOUR = "[0-9a-f]{6}"
-_Colours = Annotated[str, Query(pattern=f"^{_COLOUR}(-{_COLOUR}){{{len(LEVELS)}}}$")]  # of the page's style sheet
+_Colours = Annotated[str, Query(pattern=f"^{_COLOUR}(-{_COLOUR}){{3}}$")]  # of the page's style sheet
+_Levels = Annotated[str, Query(pattern=r"^[1-9]\d{0,5}(-[1-9]\d{0,5}){2}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,21 @@ class _Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Square:
-    """A square of the map, as Leaflet numbers them."""
+    """A square of the map, as Leaflet numbers them, and how it is drawn: numbers and colours with a dash between them."""
 
     zoom: Annotated[int, Path(ge=0, le=FINEST), Digits]
     column: Annotated[int, Path(ge=0, lt=2**FINEST), Digits]
     row: Annotated[int, Path(ge=0, lt=2**FINEST), Digits]
+    levels: _Levels
+    colours: _Colours
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        return {
+            "square": (self.zoom, self.column, self.row),
+            "levels": [int(each) for each in self.levels.split("-")],
+            "colours": [bytes.fromhex(each) for each in self.colours.split("-")],
+        }
 
 
 Choice = Annotated[_Choice, Depends()]
@@ -56,17 +67,13 @@ Square = Annotated[_Square, Depends()]
 @router.get("/map", dependencies=[KEPT])
 def heat(request: Request, snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, choice: Choice) -> HTMLResponse:
     """The map, of a sport and a year or of all."""
-    areas = heat_areas(snapshot, lake, owner.athlete.id, **choice.chosen)
-    values = {"choice": choice, "choices": heat_choices(snapshot, lake, owner.athlete.id), "areas": areas}
-    return render(request, "map.html", {**values, "levels": LEVELS})
+    view = heat_view(snapshot, lake, owner.athlete.id, **choice.chosen)
+    values = {"choice": choice, "choices": heat_choices(snapshot, lake, owner.athlete.id), "view": view}
+    return render(request, "map.html", values)
 
 
 @router.get("/map/{zoom}/{column}/{row}.png", dependencies=[KEPT])
-def picture(
-    snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, choice: Choice, square: Square, colours: _Colours
-) -> Response:
+def picture(snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, choice: Choice, square: Square) -> Response:
     """The lines in a square of the map."""
-    shades = [bytes.fromhex(each) for each in colours.split("-")]
-    place = (square.zoom, square.column, square.row)
-    made = heat_picture(snapshot, lake, owner.athlete.id, square=place, colours=shades, **choice.chosen)
+    made = heat_picture(snapshot, lake, owner.athlete.id, **square.drawn, **choice.chosen)
     return Response(made, media_type="image/png")

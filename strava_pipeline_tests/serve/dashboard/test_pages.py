@@ -427,7 +427,7 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     assert 'data-heat="/api/heat/lines?year=2025&amp;sport=ride"' in text
     assert re.search(r'data-most="16\.\d+,48\.\d+,16\.\d+,48\.\d+" data-everywhere="16', text)
     (picture,) = re.findall(r'data-pictures="([^"]+)"', text)
-    drawn = picture.replace("&amp;", "&").format(z=9, x=279, y=177) + "&colours={}"
+    drawn = picture.replace("&amp;", "&").format(z=9, x=279, y=177) + "&levels=1-5-25&colours={}"
     four = "d9773a-b3400f-7a1540-2f0a5c"
     found = site.get(drawn.format(four))
     assert (found.headers["content-type"], found.content[:4], bool(found.headers["etag"])) == (
@@ -438,7 +438,8 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     for wrong in (four[7:], f"{four}-000000", "red", four.upper()):
         assert site.get(drawn.format(wrong)).status_code == 400, wrong
     for place in ("12/0/0", "9/2048/1", "9/-1/1", "9/1.0/1"):
-        assert site.get(f"/map/{place}.png?colours={four}").status_code == 400, place
+        assert site.get(f"/map/{place}.png?levels=1-5-25&colours={four}").status_code == 400, place
+    assert site.get(f"{drawn.format(four)}".replace("1-5-25", "0-5-25")).status_code == 400
     assert "No track is of this sport and year." in page(site, "/map?year=2001")
     assert re.findall(r'<option value="([^"]+)"( selected)?', text) == [("ride", " selected"), ("2025", " selected")]
     assert ("data-tiles" in text, "img-src" in site.get("/map").headers["content-security-policy"]) == (False, False)

@@ -28,7 +28,7 @@ OTHER_VALUES = {
 NEEDED = {
     "/api/heat/lines": "?box=16.1,48.0,16.3,48.2",
     "/api/calendar": "?from=2025-05&to=2025-06",
-    PICTURE: "?colours=d9773a-b3400f-7a1540-2f0a5c",
+    PICTURE: "?levels=1-5-25&colours=d9773a-b3400f-7a1540-2f0a5c",
 }
 
 

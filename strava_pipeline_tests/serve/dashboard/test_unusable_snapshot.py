@@ -37,7 +37,7 @@ VALUES = {
     "request_id": "20261120T080206564698Z-0123abcd",
 }
 PICTURE = "/map/{zoom}/{column}/{row}.png"
-NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1", PICTURE: "?colours=d9773a-b3400f-7a1540-2f0a5c"}
+NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1", PICTURE: "?levels=1-5-25&colours=d9773a-b3400f-7a1540-2f0a5c"}
 WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",

@@ -7,7 +7,7 @@
   const LINES_FROM = 14; // zooms of the map at which the places that were counted would be wider than a street
   const PIXEL = 8; // zooms between a tile of the map and a pixel, in which lines are counted
   const WIDER = 2; // zooms between a tile of the map and a picture
-  const LEVELS = [1, 5, 25]; // as lake/dashboard/heat_picture.py has them
+  const LEVELS = box.dataset.levels.split("-").map(Number);
   const OF_ONE = 4; // of the 255 steps of a pixel's opacity, what an activity adds: 63 can be counted, and edges are smooth
   const { colour, fetched, newMap, seen, begin } = canvasMap;
   const colours = () => [1, 2, 3, 4].map((level) => colour(`--heat-${level}`).slice(1));
@@ -25,7 +25,7 @@
     createTile({ x, y, z }, done) {
       const picture = L.DomUtil.create("img");
       [picture.alt, picture.onload, picture.onerror] = ["", () => done(null, picture), () => done(new Error(), picture)];
-      picture.src = `${L.Util.template(box.dataset.pictures, { x, y, z: z - WIDER })}&colours=${colours().join("-")}`;
+      picture.src = `${L.Util.template(box.dataset.pictures, { x, y, z: z - WIDER })}&levels=${box.dataset.levels}&colours=${colours().join("-")}`;
       return picture;
     },
   });

@@ -1,4 +1,4 @@
--- The edges, in tiles of $zoom, of where the athlete went most and of everywhere. Most: around the busiest tile, at most $reach tiles from it,
+-- The activities of the busiest tile of $zoom, and the edges, in such tiles, of where the athlete went most and of everywhere. Most: around the busiest tile, at most $reach tiles from it,
 -- those with at least a part $share of its activities. From the Parquet files $files. $sport_group NULL: of every sport.
 WITH seen AS (
     SELECT x, y, sum(activities) AS activities
@@ -12,6 +12,7 @@ WITH seen AS (
     FROM seen, busiest
 )
 SELECT
+    max(activities)::INTEGER AS busiest,
     min(x) FILTER (is_near) AS "left", min(y) FILTER (is_near) AS top,
     max(x) FILTER (is_near) AS "right", max(y) FILTER (is_near) AS bottom,
     min(x) AS least_x, min(y) AS least_y, max(x) AS most_x, max(y) AS most_y
