@@ -22,11 +22,7 @@ from strava_pipeline.lake.paths import Lake
 _ACROSS = 512  # pixels of a picture: a screen needs two to six, each of which costs a look through all counted tiles
 _PIXEL = 9  # zooms between a square and its pixels
 FINEST = TILE_ZOOMS[0] - _PIXEL  # zoom of the squares whose pixels are the smallest tiles
-_POWERS = (
-    0.2,
-    0.4,
-    0.6,
-)  # of the activities of the busiest town: a single street of it sees far fewer than all of them
+_POWERS = (0.2, 0.4, 0.6)  # of the activities of the busiest tile: a single street of it sees far fewer
 _AREA_ZOOM, _REACH, _SHARE = 14, 8, 0.1  # tiles of 1.6 km at 48°: a town and what is around it, without rare tours
 
 

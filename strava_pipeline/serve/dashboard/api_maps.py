@@ -1,5 +1,6 @@
 """`/api/maps`: the regions of the map, whose files `/maps/NAME` gives by ranges (pages_maps.py), and new ones."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,10 +15,8 @@ from strava_pipeline.serve.dashboard.answers import (
     only_known_parameters,
     page_of,
     page_shape,
-    shape,
 )
-from strava_pipeline.serve.dashboard.api_files import Name, length_of, received
-from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.api_files import KEEPS_ITS_BODY, Name, received
 from strava_pipeline.serve.dashboard.site import CurrentLake
 
 router = APIRouter(prefix="/api/maps", dependencies=[Depends(only_known_parameters)], tags=["maps"])
@@ -30,18 +29,10 @@ def maps(lake: CurrentLake, limit: Limit = 500, cursor: After = None) -> Respons
     return json_answer({"regions": {name: _shown(name, region) for name, region in page.items()}, "next": rest})
 
 
-@router.put(
-    "/{name}",
-    status_code=201,
-    response_model=shape("KeptRegion", name=str, bytes=int),
-    responses=problems(408, 507),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
-)
+@router.put("/{name}", **KEEPS_ITS_BODY)
 async def add(request: Request, lake: CurrentLake, name: Name) -> Response:
     """Keep the body as the file of a region in data/maps, if it is one and no other has its name."""
-    size = length_of(request)
-    kept = await received(request, uploading_region(lake, name, size))
-    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"/maps/{kept}"})
+    return await received(request, partial(uploading_region, lake, name), "/maps")
 
 
 def _shown(name: str, region: Region | None) -> dict[str, Any]:

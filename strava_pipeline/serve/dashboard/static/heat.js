@@ -44,11 +44,8 @@
     }
     const picture = pen.getImageData(0, 0, width, height), { data } = picture;
     const shades = colours().map((each) => [0, 2, 4].map((from) => parseInt(each.slice(from, from + 2), 16)));
-    for (let at = 3; at < data.length; at += 4) {
-      if (!data[at]) continue;
-      data.set(shades[LEVELS.filter((most) => data[at] > most * OF_ONE).length], at - 3);
-      data[at] = Math.min(data[at] / OF_ONE, 1) * 255;
-    }
+    const painted = Array.from({ length: 256 }, (_, sum) => [...shades[LEVELS.filter((most) => sum > most * OF_ONE).length], Math.min(sum / OF_ONE, 1) * 255]);
+    for (let at = 3; at < data.length; at += 4) if (data[at]) data.set(painted[data[at]], at - 3);
     pen.putImageData(picture, 0, 0);
   });
   const isNear = () => map.getZoom() >= LINES_FROM;
