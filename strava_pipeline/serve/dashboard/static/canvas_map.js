@@ -1,4 +1,4 @@
-// What maps of squares share (heat.js, tiles.js): corners of squares, one canvas over the part that is seen, and asking again elsewhere.
+// What the map of lines and that of tiles share (heat.js, tiles.js): corners of squares, one canvas over the part that is seen, and asking again elsewhere.
 "use strict";
 const canvasMap = (() => {
   const HIGHEST = 85.05; // degrees: where the map of squares ends
