@@ -180,7 +180,7 @@ def test_a_picture_has_the_colour_of_how_often_one_came_through(published: Conne
     assert of(5, 17, 11) == {(232, 47): 4, (233, 48): 3, (236, 47): 2}, "pixels of zoom 14"
 
 
-def test_where_one_is_most_is_without_a_tour_and_a_holiday(published: Connection, counted: Lake, lake: Lake) -> None:
+def test_where_one_is_most_is_without_a_tour_and_a_holiday(published: Connection, counted: Lake) -> None:
     found = heat_view(published, counted, ME)
     assert found is not None
     most, everywhere = found.most, found.everywhere
@@ -196,4 +196,3 @@ def test_where_one_is_most_is_without_a_tour_and_a_holiday(published: Connection
     assert of_2024 is not None
     assert of_2024.levels == (1, 2, 3), "each place once"
     assert heat_view(published, counted, ME, year=1999) is None
-    assert heat_view(published, lake, ME, sport_group="swim") is None
