@@ -7,6 +7,7 @@ import gzip
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 VIENNA = (16.1, 48.0, 16.7, 48.4)
 BERLIN = (12.9, 52.2, 13.9, 52.8)
@@ -14,8 +15,13 @@ _TILES = (4**15 - 1) // 3  # of zooms 0 to 14, numbered one after another
 _EXTENT = 4096
 
 
-def write_region(
-    path: Path,
+def write_region(path: Path, box: tuple[float, float, float, float] = VIENNA, **other: Any) -> Path:
+    """Write the archive."""
+    path.write_bytes(region(box, **other))
+    return path
+
+
+def region(
     box: tuple[float, float, float, float] = VIENNA,
     *,
     magic: bytes = b"PMTiles",
@@ -24,8 +30,8 @@ def write_region(
     compression: int = 2,
     max_zoom: int = 14,
     layers: str = "earth roads places",
-) -> Path:
-    """Write the archive; its header says what the arguments say, whatever is true."""
+) -> bytes:
+    """The archive; its header says what the arguments say, whatever is true."""
     tile = gzip.compress(_tile(), mtime=0)
     named = {"vector_layers": [{"id": layer} for layer in layers.split()]}
     metadata = gzip.compress(json.dumps(named).encode(), mtime=0)
@@ -37,8 +43,7 @@ def write_region(
     kinds = (1, 2, compression, kind, 0, max_zoom)
     edges = [round(each * 1e7) for each in box]
     head = struct.pack("<7sB11Q6B4iB2i", magic, version, *numbers, *kinds, *edges, 10, *edges[:2])
-    path.write_bytes(head + root + metadata + tile)
-    return path
+    return head + root + metadata + tile
 
 
 def _tile() -> bytes:

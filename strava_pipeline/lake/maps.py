@@ -12,7 +12,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -21,6 +21,7 @@ from typing import BinaryIO
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.environment.file_locks import sync_file
 from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_folder
+from strava_pipeline.lake.imports.uploads import Upload, uploading_into
 from strava_pipeline.lake.paths import Lake
 
 ENDING = ".pmtiles"
@@ -80,9 +81,9 @@ def read_region(path: Path) -> Region:
     with path.open("rb") as file:
         head, state = file.read(_HEADER_BYTES), os.fstat(file.fileno())
     if head[:7] != _MAGIC:
-        raise NoRegionError(f"{path.name} is no PMTiles archive. {_ANOTHER}")
+        raise NoRegionError(f"The file is no PMTiles archive. {_ANOTHER}")
     if len(head) < _HEADER_BYTES or head[7] != _VERSION:
-        raise NoRegionError(f"{path.name} is not whole, or not of version {_VERSION} of PMTiles. {_ANOTHER}")
+        raise NoRegionError(f"The file is not whole, or not of version {_VERSION} of PMTiles. {_ANOTHER}")
     _, _, *numbers = _HEADER.unpack_from(head)
     parts, (_, inner, outer, kind, least, most), box = (
         numbers[:8],
@@ -90,15 +91,15 @@ def read_region(path: Path) -> Region:
         [each / 1e7 for each in numbers[17:]],
     )
     if kind != _VECTOR_TILES or not {inner, outer} <= {_NO_COMPRESSION, _GZIP}:
-        raise NoRegionError(f"{path.name} has no vector tiles, or their compression is not gzip. {_ANOTHER}")
+        raise NoRegionError(f"The file has no vector tiles, or their compression is not gzip. {_ANOTHER}")
     ends = [parts[place] + parts[place + 1] for place in (0, 2, 4, 6)]  # root, metadata, leaves, tiles
     if parts[0] < _HEADER_BYTES or not parts[1] or not parts[7] or max(ends) > state.st_size:
         raise NoRegionError(
-            f"{path.name} is not whole: it has {state.st_size:,} bytes, and its parts end later. {_ANOTHER}"
+            f"The file is not whole: it has {state.st_size:,} bytes, and its parts end later. {_ANOTHER}"
         )
     west, south, east, north = box
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90 and least <= most <= _FINEST):
-        raise NoRegionError(f"{path.name} says of no part of the Earth that it covers it. {_ANOTHER}")
+        raise NoRegionError(f"The file says of no part of the Earth that it covers it. {_ANOTHER}")
     return Region((west, south, east, north), least, most, state.st_size, state.st_mtime_ns)
 
 
@@ -107,15 +108,10 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
 
     Raises NoRegionError if it isn't a region, PipelineError if the disk has no room for it.
     """
-    if not re.fullmatch(NAME, source.name):
-        raise NoRegionError(
-            f"{source.name} is no name for a region: rename it to letters, digits, - and _ with {ENDING} behind, such as "
-            f"home{ENDING}."
-        )
+    _check_name(source.name)
     if not source.is_file():
         raise NoRegionError(f"There is no file {source}.")
-    region = read_region(source)
-    _refuse_other_layers(source)
+    region = _checked(source)
     if region.bytes > bytes_free(lake.maps):
         raise PipelineError(
             f"{source.name} has {region.bytes:,} bytes, more than the disk of {lake.data_dir} has room for. Make room, or "
@@ -136,6 +132,15 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
     return source.name, added
 
 
+def uploading_region(lake: Lake, name: str, size: int) -> AbstractContextManager[Upload]:
+    """A region's file that arrives in pieces: checked when it is complete, never in place of another one of its name.
+
+    Raises NoRegionError for a name that isn't a region's, and what `uploading_into` raises.
+    """
+    _check_name(name)
+    return uploading_into(lake.maps, name, size, needs=size, check=_checked, renames=False)
+
+
 def remove_region(lake: Lake, name: str) -> None:
     """Delete a region's file. Raises NoRegionError if it doesn't exist."""
     path = region_path(lake, name) or region_path(lake, f"{name}{ENDING}")
@@ -145,17 +150,25 @@ def remove_region(lake: Lake, name: str) -> None:
     sync_folder(lake.maps)
 
 
-def _refuse_other_layers(path: Path) -> None:
-    """Raise NoRegionError if the tiles have other layers than those that the map draws."""
+def _check_name(name: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise NoRegionError(
+            f"{name} is no name for a region: rename it to letters, digits, - and _ with {ENDING} behind, such as "
+            f"home{ENDING}."
+        )
+
+
+def _checked(path: Path) -> Region:
+    """The header of a file whose tiles have the layers that the map draws. Raises NoRegionError."""
+    region = read_region(path)
     with path.open("rb") as file:
         try:
             layers = {layer["id"] for layer in json.loads(_metadata(file))["vector_layers"]}
         except (ValueError, KeyError, TypeError, zlib.error):
-            raise NoRegionError(f"{path.name} does not say which layers it has. {_ANOTHER}") from None
+            raise NoRegionError(f"The file does not say which layers it has. {_ANOTHER}") from None
     if not layers >= _LAYERS:
-        raise NoRegionError(
-            f"{path.name} has other layers than the map draws, which are those of Protomaps. {_ANOTHER}"
-        )
+        raise NoRegionError(f"The file has other layers than the map draws, which are those of Protomaps. {_ANOTHER}")
+    return region
 
 
 def _metadata(file: BinaryIO) -> bytes:

@@ -30,6 +30,7 @@ NO_PAGES = (
     "/activities.csv",
     "/health",
     "/logout",
+    "/map/{zoom}/",
     "/maps/{name}",
     "/activities/{activity_id}/photos/",
     "/widgets/{widget}/card",
@@ -37,10 +38,10 @@ NO_PAGES = (
 NOWHERE = "/nowhere"  # an address that shows the page of a problem
 
 
-def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium: Browser, tmp_path: Path) -> None:
+def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium: Browser) -> None:
     """One test, since workers would each make a demo of their own."""
     request = approve_a_change_by_keyboard_and_look_around(demo, chromium)
-    look_at_the_ground(demo, chromium, tmp_path)
+    look_at_the_ground(demo, chromium)
     sort_and_filter_the_list(demo, chromium)
     assert faults_of_all_pages(demo, chromium, request) == []
     assert sheets_of_a_year(demo, chromium) == {(what, of): 2 for what in ("page", "report") for of in ("A4", "Letter")}

@@ -1,14 +1,18 @@
-"""The heat map close up, and the box where one is most: which tracks, cut where they leave, and no more than a screen needs."""
+"""The heat map: from afar, pictures by how often; close up, which tracks, cut where they leave; and the parts where one is most."""
 
+import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
 from strava_pipeline.core.geodesy import place_of, tile_of
+from strava_pipeline.core.tables import HEAT_TILES
 from strava_pipeline.lake.dashboard import heat_lines as module
 from strava_pipeline.lake.dashboard.heat import Box
 from strava_pipeline.lake.dashboard.heat_lines import HeatLines, heat_lines
+from strava_pipeline.lake.dashboard.heat_picture import heat_picture, heat_view
 from strava_pipeline.lake.dashboard.home_box import home_box
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -126,3 +130,69 @@ def test_the_box_where_one_is_most_is_rounded_outwards(
     assert box.most_megabytes == pytest.approx(45, abs=1)
     assert home_box(published, lake, ME + 1) is None
     assert home_box(published, new_lake(tmp_path_factory.mktemp("empty") / "data"), ME) is None
+
+
+COLOURS = [bytes([level] * 3) for level in (1, 2, 3, 4)]
+
+
+@pytest.fixture(scope="module")
+def counted(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Tiles of two years: at the corner of a square the busier the more to the east; a town, a tour from it, and Japan."""
+    made = new_lake(tmp_path_factory.mktemp("counted") / "data")
+    corner = [(20, 1000 * 512 + column, 700 * 512, count) for column, count in enumerate((1, 2, 5, 6, 25, 26))]
+    corner += [(20, 1000 * 512 - 1, 700 * 512, 9), (20, 1000 * 512 + 511, 701 * 512 - 1, 9)]
+    places = ((14, 8936, 5679, 40), (14, 8937, 5680, 20), (14, 8940, 5679, 3), (14, 14552, 6451, 7))
+    for year, most in ((2024, 1), (2025, 100)):
+        rows = [("ride", *place, min(count, most)) for *place, count in (*corner, *places)]
+        rows += [("run", *place, count - most) for *place, count in (*corner, *places) if count > most > 1]
+        rows = [(ME, *row) for row in rows] + [(ME + 1, *rows[0])]
+        path = made.data_dir / "heat_tiles" / f"year={year}" / "heat_tiles.parquet"
+        path.parent.mkdir(parents=True)
+        names = ("athlete_id", "sport_group", "zoom", "x", "y", "activities")
+        schema = {name: HEAT_TILES.polars_schema[name] for name in names}
+        pl.DataFrame(rows, schema, orient="row").write_parquet(path)
+    return made
+
+
+def pixels(picture: bytes) -> dict[tuple[int, int], int]:
+    """The colours of a picture by column and row, without what is transparent."""
+    chunk = picture.index(b"IDAT")
+    lines = zlib.decompress(picture[chunk + 4 : chunk + 4 + int.from_bytes(picture[chunk - 4 : chunk])])
+    assert (len(lines), {*lines[::513]}) == (512 * 513, {0})
+    return {(place % 513 - 1, place // 513): level for place, level in enumerate(lines) if level}
+
+
+def test_a_picture_has_the_colour_of_how_often_one_came_through(published: Connection, counted: Lake) -> None:
+    def of(zoom: int, column: int, row: int, athlete: int = ME, **chosen: Any) -> dict[tuple[int, int], int]:
+        square = (zoom, column, row)
+        return pixels(
+            heat_picture(published, counted, athlete, square=square, levels=(1, 4, 25), colours=COLOURS, **chosen)
+        )
+
+    # each of both years: 1 and 1, 1 and 2, …
+    whole = {(0, 0): 2, (1, 0): 2, (2, 0): 3, (3, 0): 3, (4, 0): 4, (5, 0): 4, (511, 511): 3}
+    assert of(11, 1000, 700) == whole
+    assert of(11, 1000, 700, year=2024) == dict.fromkeys(whole, 1)
+    assert of(11, 1000, 700, year=2025) == {**whole, (0, 0): 1, (4, 0): 3}
+    assert of(11, 1000, 700, sport_group="run") == of(11, 1, 1) == of(11, 1000, 700, year=1999) == {}
+    assert of(11, 1000, 700, ME + 1) == {(0, 0): 2}
+    assert of(10, 500, 350) == {(0, 0): 2, (1, 0): 3, (2, 0): 4, (255, 255): 3}, "of two tiles the busier"
+    assert of(5, 17, 11) == {(232, 47): 4, (233, 48): 3, (236, 47): 2}, "pixels of zoom 14"
+
+
+def test_where_one_is_most_is_without_a_tour_and_a_holiday(published: Connection, counted: Lake) -> None:
+    found = heat_view(published, counted, ME)
+    assert found is not None
+    most, everywhere = found.most, found.everywhere
+    assert ([*found.steps], found.levels) == ([(1, 1, 2), (2, 3, 4), (3, 5, 9), (4, 10, None)], (2, 4, 9)), "of 41"
+    assert (tile_of(most.north - 1e-6, most.west, 14), tile_of(most.south + 1e-6, most.east - 1e-6, 14)) == (
+        (8936, 5679),
+        (8937, 5680),
+    )
+    assert (everywhere.west, everywhere.north) == (most.west, most.north)
+    assert tile_of(everywhere.south + 1e-6, everywhere.east - 1e-6, 14) == (14552, 6451)
+    assert heat_view(published, counted, ME + 1) is None, "no tile of zoom 14"
+    of_2024 = heat_view(published, counted, ME, year=2024)
+    assert of_2024 is not None
+    assert of_2024.levels == (1, 2, 3), "each place once"
+    assert heat_view(published, counted, ME, year=1999) is None

@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.maps import NoRegionError, Region, add_region, region_path, regions, remove_region
+from strava_pipeline.core.errors import MisuseError, PipelineError
+from strava_pipeline.lake.maps import (
+    NoRegionError,
+    Region,
+    add_region,
+    region_path,
+    regions,
+    remove_region,
+    uploading_region,
+)
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.pmtiles import BERLIN, VIENNA, write_region
+from strava_pipeline_tests.pmtiles import BERLIN, VIENNA, region, write_region
 from strava_pipeline_tests.small_disk import SIZE, SmallDisk
 
 
@@ -51,6 +59,25 @@ def test_another_file_is_refused_and_not_written(lake: Lake, tmp_path: Path, oth
         add_region(lake, write_region(tmp_path / "home.pmtiles", **other))
     assert "/maps" in str(refused.value), "what to do"
     assert not lake.maps.exists()
+
+
+def test_a_region_that_arrives_in_pieces_is_kept_when_it_is_one_and_never_over_another(lake: Lake) -> None:
+    def send(body: bytes, name: str = "home.pmtiles") -> str:
+        with uploading_region(lake, name, len(body)) as upload:
+            for begin in range(0, len(body), 100):
+                upload.write(body[begin : begin + 100])
+            return upload.finish()
+
+    whole = region()
+    refused = ((whole[:-1], "home.pmtiles", "is not whole"), (region(layers="water"), "home.pmtiles", "other layers"))
+    for body, name, why in (*refused, (b"", "home.pmtiles", "no PMTiles"), (whole, "../home.pmtiles", "no name")):
+        with pytest.raises(NoRegionError, match=why):
+            send(body, name)
+    assert regions(lake) == {}
+    assert send(whole) == send(whole) == "home.pmtiles"
+    with pytest.raises(MisuseError, match=r"Another home\.pmtiles is there"):
+        send(region(BERLIN))
+    assert [(path.name, path.read_bytes()) for path in lake.maps.iterdir()] == [("home.pmtiles", whole)]
 
 
 @pytest.mark.parametrize("box", [(16.7, 48.0, 16.1, 48.4), (16.1, 48.0, 16.7, 98.0)])

@@ -27,6 +27,11 @@ class Box:
     east: float
     north: float
 
+    @property
+    def text(self) -> str:
+        """The box as queries take it: `16.10000,48.00000,16.60000,48.40000`."""
+        return f"{self.west:.5f},{self.south:.5f},{self.east:.5f},{self.north:.5f}"
+
 
 EARTH = Box(-180.0, -90.0, 180.0, 90.0)
 

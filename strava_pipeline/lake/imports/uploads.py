@@ -1,12 +1,12 @@
-"""A file on its way into the drop folder, data/inbox/files: under a hidden name until all of it is on disk.
+"""A file on its way into a folder such as the drop folder, data/inbox/files: under a hidden name until all of it is on disk.
 
 Existing files stay: the same bytes under the same name are not kept twice, other bytes under that name get the next
-free one.
+free one, or are refused.
 """
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
@@ -31,10 +31,15 @@ class NoRoomError(PipelineError):
 
 @dataclass(slots=True)
 class Upload:
-    """A file that is being written: `size` bytes in the end, under `name` or a similar one."""
+    """A file that is being written: `size` bytes in the end, under `name` or, if `renames`, a similar one.
+
+    `check` looks at the complete file and raises MisuseError for one that isn't allowed in the folder.
+    """
 
     name: str
     size: int
+    check: Callable[[Path], object]
+    renames: bool
     _path: Path
     _file: BinaryIO
     _hash: Any = field(default_factory=sha256)
@@ -45,10 +50,11 @@ class Upload:
         self._hash.update(piece)
 
     def finish(self) -> str:
-        """Make the file visible, and return its name. Raises MisuseError if its size differs, and OSError."""
+        """Make the file visible, and return its name. Raises MisuseError if its size differs or it isn't allowed, and OSError."""
         self._file.flush()
         if self._file.tell() != self.size:
             raise MisuseError("The file did not come whole, so it was not kept. Send it again.")
+        self.check(self._path)
         os.fsync(self._file.fileno())
         for number in count(1):
             target = self._path.with_name(_numbered(self.name, number))
@@ -56,7 +62,9 @@ class Upload:
                 _put(self._path, target)
             except FileExistsError:
                 if not self._is_same(target):
-                    continue
+                    if self.renames:
+                        continue
+                    raise MisuseError(f"Another {target.name} is there. Remove that one, or rename yours.") from None
             else:
                 sync_folder(target.parent)
             return target.name
@@ -71,23 +79,42 @@ class Upload:
 
 @contextmanager
 def uploading(lake: Lake, name: str, size: int) -> Iterator[Upload]:
-    """A file called `name` of `size` bytes; removed unless the body finishes it.
+    """A file of the drop folder called `name`; see `uploading_into`. Raises MisuseError also for a name that isn't allowed."""
+    # an import keeps the bytes once more, in bronze
+    with uploading_into(lake.inbox_files, _checked(name), size, needs=2 * size) as upload:
+        yield upload
 
-    Raises MisuseError for a name that isn't allowed in the folder; NoRoomError; OSError.
+
+@contextmanager
+def uploading_into(
+    folder: Path,
+    name: str,
+    size: int,
+    *,
+    needs: int,
+    check: Callable[[Path], object] = lambda path: None,
+    renames: bool = True,
+) -> Iterator[Upload]:
+    """A file of `size` bytes; removed unless the body finishes it.
+
+    Args:
+        needs: bytes that the disk must have free, beside SPARE.
+        check, renames: of `Upload`.
+    Raises:
+        NoRoomError, OSError.
     """
-    name, folder = _checked(name), lake.inbox_files
     for path in folder.glob(".upload-*.tmp"):
         has_no_holder(path, clear=True)  # left by a process that was killed
     free = bytes_free(folder)
-    if free < 2 * size + SPARE:  # an import keeps the bytes once more, in bronze
+    if free < needs + SPARE:
         raise NoRoomError(
-            f"The file has {megabytes(size)}, and the disk of the data folder {megabytes(free)} free: the file, its copy in "
-            f"bronze and {megabytes(SPARE)} to spare need more. Nothing was kept; make room there."
+            f"The file has {megabytes(size)}, and the disk of the data folder {megabytes(free)} free: with {megabytes(SPARE)} to "
+            f"spare, {megabytes(needs + SPARE)} are needed. Nothing was kept; make room there."
         )
     path = folder / f".upload-{token_hex(4)}.tmp"
     with held(path) as file:
         try:
-            yield Upload(name, size, path, file)
+            yield Upload(name, size, check, renames, path, file)
         finally:
             path.unlink(missing_ok=True)
 

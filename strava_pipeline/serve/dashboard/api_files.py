@@ -1,8 +1,10 @@
 """`/api/files`: files that a person drops onto a page, into the drop folder. A request of the kind `import` has them read."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -23,25 +25,34 @@ _FULL = 507  # RFC 4918, section 11.5
 Name = Annotated[str, Path(max_length=255, description="the file's own name, without folders")]
 
 
-@router.put(
-    "/{name}",
-    status_code=201,
-    response_model=shape("KeptFile", name=str, bytes=int),
-    responses=problems(408, 507),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
-)
+KEEPS_ITS_BODY: dict[str, Any] = {
+    "status_code": 201,
+    "response_model": shape("KeptFile", name=str, bytes=int),
+    "responses": problems(408, 507),
+    "openapi_extra": {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+}
+
+
+@router.put("/{name}", **KEEPS_ITS_BODY)
 async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
     """Keep the body as a file in data/inbox/files, under this name or, where another file has it, one like it."""
+    return await received(request, partial(uploading, lake, name), "/api/files")
+
+
+async def received(
+    request: Request, uploading_of: Callable[[int], AbstractContextManager[Upload]], folder: str
+) -> Response:
+    """Keep the body as the file that `uploading_of` its size makes. Raises ProblemError, MisuseError."""
     size = int(request.headers.get("content-length", "0"))  # checked by BodyBounds; the server holds the client to it
     try:
-        async with contextmanager_in_threadpool(uploading(lake, name, size)) as upload:
+        async with contextmanager_in_threadpool(uploading_of(size)) as upload:
             kept = await _receive(request, upload)
     except NoRoomError as error:
         raise ProblemError(_FULL, str(error)) from None
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ProblemError(_FULL, f"The file could not be kept ({why}). Nothing of it is left.") from None
-    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"/api/files/{quote(kept)}"})
+    return json_answer({"name": kept, "bytes": size}, 201, {"Location": f"{folder}/{quote(kept)}"})
 
 
 async def _receive(request: Request, upload: Upload) -> str:

@@ -221,7 +221,7 @@ def _policy(site: Site) -> str:
 
 _LARGEST = 128_000  # bytes: 500 decisions with their seals are 60 kB
 _LARGEST_OF_DAGSTER = 1_000_000  # bytes: its queries are 10 kB, and a run's configuration or partitions may be more
-FILES = "/api/files/"
+FILES = ("/api/files/", "/api/maps/")  # what a PUT below them sends may be large
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_routes import follow, positions, way
+from strava_pipeline_tests.pmtiles import region
 from strava_pipeline_tests.serve.dashboard.test_api import NOW, client_of, settings_of
 
 
@@ -131,6 +132,7 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("DELETE", "/api/notifications", "", None, 204),
     ("POST", "/api/requests", "", {"kind": "import", "names": []}, 400),
     ("PUT", "/api/files/{name}", "ride.fit", "bytes", 201),
+    ("PUT", "/api/maps/{name}", "home.pmtiles", region(), 201),
     ("POST", "/api/requests", "", {"kind": "import", "names": []}, 202),
     ("GET", "/api/requests/{request_id}", "REQUEST", None, 200),
     ("GET", "/api/requests/{request_id}", REQUEST, None, 404),

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from strava_pipeline.lake.maps import add_region, read_region
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.routes import HERE
-from strava_pipeline_tests.pmtiles import VIENNA, write_region
+from strava_pipeline_tests.pmtiles import VIENNA, region, write_region
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 WORLD = HERE / "static" / "ground" / "world.pmtiles"
@@ -58,6 +58,26 @@ def test_a_damaged_region_is_said_and_a_missing_one_is_not_found(dashboard: Dash
     assert site.get("/maps/away.pmtiles").status_code == 404
     for name in ("away.txt", "..%2Fstate%2Fapp.sqlite3", ".home.pmtiles.tmp"):
         assert site.get(f"/maps/{name}").status_code in (400, 404), name
+
+
+def test_a_file_that_is_dropped_becomes_a_region_or_leaves_nothing(dashboard: Dashboard) -> None:
+    lake, site, whole = (
+        Lake(dashboard.settings.data_dir),
+        dashboard.browser(),
+        region() + bytes(200_000),
+    )  # more than other bodies may have
+    place = "/api/maps/home.pmtiles"
+    refused = site.put(place, content=b"rubbish" * 100)
+    assert (refused.status_code, "no PMTiles archive" in refused.json()["detail"]) == (400, True)
+    assert site.put("/api/maps/..%2fhome.pmtiles", content=whole).status_code in (400, 404)
+    assert site.put(place, content=whole, headers={"X-CSRF-Token": "another"}).status_code == 403
+    assert site.put(place, content=whole, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert site.put(place, headers={"Content-Length": "999999999999999"}).status_code == 413
+    assert dashboard.browser(logged_in=False).put(place, content=whole).status_code == 401
+    assert [path for path in lake.maps.glob("*") if path.is_file()] == []
+    added = site.put(place, content=whole)
+    assert (added.status_code, added.json()) == (201, {"name": "home.pmtiles", "bytes": len(whole)}), added.text
+    assert [*site.get("/api/maps").json()["regions"]] == ["home.pmtiles"]
 
 
 def test_the_page_shows_the_command_that_extracts_a_region(site: TestClient) -> None:

@@ -424,7 +424,23 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     dashboard: Dashboard, site: TestClient, tmp_path: Path
 ) -> None:
     text = page(site, "/map?sport=ride&year=2025")
-    assert 'data-heat="/api/heat?year=2025&amp;sport=ride"' in text
+    assert 'data-heat="/api/heat/lines?year=2025&amp;sport=ride"' in text
+    assert re.search(r'data-most="16\.\d+,48\.\d+,16\.\d+,48\.\d+" data-everywhere="16', text)
+    (picture,) = re.findall(r'data-pictures="([^"]+)"', text)
+    drawn = picture.replace("&amp;", "&").format(z=9, x=279, y=177) + "&levels=1-5-25&colours={}"
+    four = "d9773a-b3400f-7a1540-2f0a5c"
+    found = site.get(drawn.format(four))
+    assert (found.headers["content-type"], found.content[:4], bool(found.headers["etag"])) == (
+        "image/png",
+        b"\x89PNG",
+        True,
+    )
+    for wrong in (four[7:], f"{four}-000000", "red", four.upper()):
+        assert site.get(drawn.format(wrong)).status_code == 400, wrong
+    for place in ("12/0/0", "9/2048/1", "9/-1/1", "9/1.0/1"):
+        assert site.get(f"/map/{place}.png?levels=1-5-25&colours={four}").status_code == 400, place
+    assert site.get(f"{drawn.format(four)}".replace("1-5-25", "0-5-25")).status_code == 400
+    assert "No track is of this sport and year." in page(site, "/map?year=2001")
     assert re.findall(r'<option value="([^"]+)"( selected)?', text) == [("ride", " selected"), ("2025", " selected")]
     assert ("data-tiles" in text, "img-src" in site.get("/map").headers["content-security-policy"]) == (False, False)
     cells = {"zoom": 21, "cells": {"1142947/728128": 1}, "next": None}
@@ -441,7 +457,7 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
         assert site.get(f"/api/heat/lines?{query}").status_code == 400, query
     assert f"{HOSTILE[:20]}" not in page(site, "/map?sport=%3Cscript%3Ealert(1)")
     page(site, "/map?year=1", 400)
-    assert 'data-heat="/api/heat?"' in page(site, "/map?sport=&year="), "as its form asks for all"
+    assert 'data-heat="/api/heat/lines?"' in page(site, "/map?sport=&year="), "as its form asks for all"
     tiled = dashboard.site.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
     with served(tiled, time=NOW) as made:
         for path in ("/map", "/activities/7"):

@@ -13,6 +13,7 @@ WITHOUT = (
     "/login",
     "/logout",
     "/activities/{activity_id}/photos/",
+    "/map/{zoom}/",
     "/maps/{name}",
     "/widgets/{widget}/card",
     "/activities.csv",

@@ -30,10 +30,14 @@ VALUES = {
     "widget": "week",
     "digest": "0" * 64,
     "name": "home.pmtiles",
+    "zoom": "9",
+    "column": "1",
+    "row": "2",
     "change_id": "0f3c",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
-NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1"}
+PICTURE = "/map/{zoom}/{column}/{row}.png"
+NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1", PICTURE: "?levels=1-5-25&colours=d9773a-b3400f-7a1540-2f0a5c"}
 WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",

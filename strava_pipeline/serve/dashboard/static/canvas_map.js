@@ -1,4 +1,4 @@
-// What maps of squares share (heat.js, tiles.js): corners of squares, one canvas over the part that is seen, and asking again elsewhere.
+// What the map of lines and that of tiles share (heat.js, tiles.js): corners of squares, one canvas over the part that is seen, and asking again elsewhere.
 "use strict";
 const canvasMap = (() => {
   const HIGHEST = 85.05; // degrees: where the map of squares ends
@@ -24,7 +24,7 @@ const canvasMap = (() => {
       L.DomUtil.setPosition(this.canvas, corner);
       [this.canvas.width, this.canvas.height] = [size.x * dense, size.y * dense];
       [this.canvas.style.width, this.canvas.style.height] = [`${size.x}px`, `${size.y}px`];
-      const pen = this.canvas.getContext("2d");
+      const pen = this.canvas.getContext("2d", { willReadFrequently: true });
       pen.scale(dense, dense);
       this.paint(pen, map.getPixelOrigin().add(corner));
     },

@@ -1,4 +1,5 @@
-// Files from the page into the drop folder, one after the other, then a request to import them.
+// Files from the page to the dashboard, one after the other: into the drop folder, then a request to import them; or, where the place says
+// `data-to`, there, and what is drawn on the page's map is looked up again. They are dropped onto the place, or onto what has `data-drop`.
 "use strict";
 {
   const place = document.getElementById("drop");
@@ -6,11 +7,12 @@
   const bar = document.getElementById("drop-bar");
   const status = document.getElementById("drop-status");
   const headers = { "X-CSRF-Token": place.dataset.csrf };
+  const to = place.dataset.to ?? "/api/files/";
   const most = 100; // names of one request
 
   const send = (file, onBytes) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch says nothing of how much has been sent
-    request.open("PUT", `/api/files/${encodeURIComponent(file.name)}`);
+    request.open("PUT", to + encodeURIComponent(file.name));
     request.setRequestHeader("X-CSRF-Token", headers["X-CSRF-Token"]);
     request.upload.addEventListener("progress", (event) => onBytes(event.loaded));
     request.addEventListener("load", () => {
@@ -67,7 +69,8 @@
     input.disabled = false;
     input.value = "";
     status.textContent = [`${names.length} of ${files.length} files kept.`, ...failed].join("\n");
-    if (names.length) {
+    if (names.length && place.dataset.to) document.dispatchEvent(new Event("regions"));
+    else if (names.length) {
       try {
         const link = document.createElement("a");
         link.href = `/requests/${await ask(names)}`;
@@ -81,19 +84,21 @@
   };
 
   input.addEventListener("change", () => input.files.length && take([...input.files]));
-  for (const kind of ["dragenter", "dragover"]) {
-    place.addEventListener(kind, (event) => {
+  for (const zone of [place, ...document.querySelectorAll("[data-drop]")]) {
+    for (const kind of ["dragenter", "dragover"]) {
+      zone.addEventListener(kind, (event) => {
+        event.preventDefault();
+        zone.classList.add("over");
+      });
+    }
+    zone.addEventListener("dragleave", () => zone.classList.remove("over"));
+    zone.addEventListener("drop", (event) => {
       event.preventDefault();
-      place.classList.add("over");
+      zone.classList.remove("over");
+      const items = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+      const files = [...event.dataTransfer.files].filter((_, at) => !items[at]?.isDirectory);
+      if (files.length) take(files);
+      else status.textContent = "A folder can't be sent from a page. Drop its files, or a ZIP of it.";
     });
   }
-  place.addEventListener("dragleave", () => place.classList.remove("over"));
-  place.addEventListener("drop", (event) => {
-    event.preventDefault();
-    place.classList.remove("over");
-    const items = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-    const files = [...event.dataTransfer.files].filter((_, at) => !items[at]?.isDirectory);
-    if (files.length) take(files);
-    else status.textContent = "A folder can't be sent from a page. Drop its files, or a ZIP of it.";
-  });
 }

@@ -1,6 +1,6 @@
 // A map with its ground: what every page with a map begins with (templates/map_head.html loads it).
-// `groundMap(holder, {units, …})` makes a Leaflet map in the element; the other options are Leaflet's own. Below the element it says
-// what the ground lacks.
+// `groundMap(holder, {units, …})` makes a Leaflet map in the element; the other options are Leaflet's own. On the map it says what the
+// ground lacks. After the event `regions` the ground is drawn anew.
 //
 // The ground is coast, borders, lakes and towns of the world, and streets of the regions in data/maps. All of them are sources of one
 // layer: of two layers the upper one would hide the lower.
@@ -76,30 +76,27 @@ const groundMap = (() => {
     };
   }
 
+  // Names are a layer of their own, above the tracks; it shares the tiles of the other one.
   function addGround(map, regions, say) {
     const sources = { world: { url: world, maxDataZoom: WORLD_ZOOM } };
     for (const { name, url, max_zoom } of regions) sources[name] = { url, maxDataZoom: max_zoom };
-    const layer = protomapsL.leafletLayer({ sources, ...rules(regions), maxZoom: FINEST, noWrap: true, attribution: WORLD_BY });
-    for (const region of regions) guard(layer.views.get(region.name).tileCache.source, region, say);
-    dark.addEventListener("change", () => {
-      Object.assign(layer, rules(regions));
-      layer.clearLayout();
-      layer.rerenderTiles();
-    });
-    layer.on("load", () => { map.getContainer().dataset.ground = "drawn"; });
-    if (regions.length) map.attributionControl.addAttribution(STREETS_BY);
-    layer.addTo(map);
+    const { labelRules, ...drawn } = rules(regions), both = { sources, maxZoom: FINEST, noWrap: true };
+    const ground = protomapsL.leafletLayer({ ...both, ...drawn, attribution: regions.length ? `${WORLD_BY}, ${STREETS_BY}` : WORLD_BY });
+    const names = protomapsL.leafletLayer({ ...both, labelRules, attribution: "", pane: "names" });
+    for (const region of regions) guard(ground.views.get(region.name).tileCache.source, region, say);
+    names.views = ground.views;
+    names.on("load", () => { map.getContainer().dataset.ground = "drawn"; });
+    return L.layerGroup([ground, names]).addTo(map);
   }
 
   function lacks(map, all) {
     const damaged = all.filter((region) => region.damaged).map((region) => region.name);
     if (damaged.length) return `The map is drawn without ${damaged.join(", ")}: ${damaged.length > 1 ? "these files are" : "this file is"} damaged. `;
     const seen = map.getBounds(), isCovered = all.some(({ damaged, bounds }) => !damaged && bounds.intersects(seen));
-    return map.getZoom() >= COARSE_FROM && !isCovered ? "The map has no streets here. The file of a region brings them: " : "";
+    return map.getZoom() >= COARSE_FROM && !isCovered ? "The map has no streets here. " : "";
   }
 
-  let asked;
-  const knownRegions = () => asked ??= fetchJson("/api/maps")
+  const knownRegions = () => fetchJson("/api/maps")
     .then(({ regions }) => Object.entries(regions).map(([name, { url, box, max_zoom, is_damaged }]) => (
       { name, url, max_zoom, damaged: is_damaged, bounds: box && L.latLngBounds([box[1], box[0]], [box[3], box[2]]) })))
     .catch(() => []); // out of reach: the world is drawn from what the browser keeps, if it does
@@ -112,23 +109,32 @@ const groundMap = (() => {
       L.tileLayer(tiles, { attribution, maxZoom: FINEST }).addTo(map);
       return map;
     }
-    const note = L.DomUtil.create("p", "quiet"), words = document.createTextNode(""), link = L.DomUtil.create("a");
+    map.createPane("names");
+    const note = L.DomUtil.create("p", "map-hint"), hint = L.control({ position: "topright" });
     note.setAttribute("role", "status");
-    [link.href, link.textContent] = ["/maps", "regions of the map"];
-    holder.after(note);
-    knownRegions().then((all) => {
-      const say = () => {
-        const text = lacks(map, all);
-        if (text === words.data) return;
-        words.data = text;
-        note.replaceChildren(...(text ? [words, link] : []));
-      };
-      map.whenReady(() => {
-        addGround(map, all.filter((region) => !region.damaged), say);
-        say();
-        map.on("moveend", say);
-      });
-    });
+    L.DomEvent.disableClickPropagation(note);
+    hint.onAdd = () => note;
+    hint.addTo(map);
+    const words = document.createTextNode(""), link = L.DomUtil.create("a");
+    [link.href, link.textContent] = ["/maps", "Add a region"];
+    const how = [words, link, "drop" in holder.dataset ? ", or drop its PMTiles file here." : ""];
+    let all = [], ground;
+    const say = () => {
+      const text = lacks(map, all);
+      if (text === words.data) return;
+      words.data = text;
+      note.replaceChildren(...(text ? how : []));
+    };
+    const draw = () => {
+      ground?.remove();
+      ground = addGround(map, all.filter((region) => !region.damaged), say);
+      say();
+    };
+    const look = () => knownRegions().then((found) => { all = found; map.whenReady(draw); });
+    map.on("moveend", say);
+    dark.addEventListener("change", () => ground && draw());
+    document.addEventListener("regions", look); // one was added
+    look();
     return map;
   };
 })();

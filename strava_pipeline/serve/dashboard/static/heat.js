@@ -1,111 +1,76 @@
-// The heat map: squares of the places that activities came through, of the part of the map that is seen, drawn on one canvas; close up,
-// the tracks themselves as lines. Nothing is computed here: /api/heat gives squares of a size that fits the scale of the map, the busiest
-// first, and /api/heat/lines the tracks of the newest activities.
+// The map of where one went, as lines by how many activities came through. From afar they are pictures, whose pixels are the places that
+// were counted; close up, the tracks of the newest activities, counted here.
 "use strict";
 (() => {
   const box = document.getElementById("heat");
   const state = document.getElementById("heat-state");
-  const FINER = 5; // zooms between a tile of the map (256 px) and a square on it (8 px, or 4 where that size was not counted)
-  const LINES_FROM = 15; // zooms of the map at which squares would be wider than a street
+  const LINES_FROM = 14; // zooms of the map at which the places that were counted would be wider than a street
   const PIXEL = 8; // zooms between a tile of the map and a pixel, in which lines are counted
-  const REGION = 9; // zoom of the tiles that a region is made of: 50 km
-  const { colour, corners, fetched, newMap, seen, begin } = canvasMap;
-  let most = [1, 3, 9]; // activities of the first three colours; each has a share of the places that are seen
-  const level = (activities) => 1 + most.filter((each) => activities > each).length;
-  const SHARES = [0.4, 0.75, 0.93];
-  const bounds = (cells, zoom) => {
-    let [west, north, east, south] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (const [x, y] of cells) {
-      west = Math.min(west, x); east = Math.max(east, x + 1);
-      north = Math.min(north, y); south = Math.max(south, y + 1);
-    }
-    return corners(west, north, east, south, zoom);
+  const WIDER = 2; // zooms between a tile of the map and a picture
+  const LEVELS = box.dataset.levels.split("-").map(Number);
+  const OF_ONE = 4; // of the 255 steps of a pixel's opacity, what an activity adds: 63 can be counted, and edges are smooth
+  const { colour, fetched, newMap, seen, begin } = canvasMap;
+  const colours = () => [1, 2, 3, 4].map((level) => colour(`--heat-${level}`).slice(1));
+  const area = (name) => {
+    const [west, south, east, north] = box.dataset[name].split(",").map(Number);
+    return [[south, west], [north, east]];
   };
-  const answered = (what, more) => {
-    const address = new URL(box.dataset.heat, location.href);
-    address.pathname += what;
-    return fetched(address, more);
-  };
-  const ask = (more) => answered("", more).then(({ zoom, cells, next }) => ({
-    zoom, isWhole: next === null, cells: Object.entries(cells).map(([place, activities]) => [...place.split("/").map(Number), activities]),
-  }));
-  const askLines = (more) => answered("/lines", more).then(({ zoom, lines, is_whole }) => ({ zoom, isWhole: is_whole, lines: Object.values(lines) }));
+  const ready = (text) => { box.dataset.ready = ""; state.textContent = text; };
+  const failed = () => { state.textContent = "The map could not be loaded. Load the page again."; };
+  let shown = { lines: [] }, turn = 0, isBroken = false;
 
-  let shown = { zoom: 18, cells: [] }, turn = 0;
   const map = newMap(box, 18);
-
-  const layer = canvasMap.layer((pen, origin) => {
-    const edge = 256 * 2 ** (map.getZoom() - shown.zoom), least = Math.max(edge, 2);
-    if (shown.lines) { drawLines(pen, edge, origin); return; }
-    for (let wanted = 1; wanted <= 4; wanted++) { // the busiest places on top
-      pen.fillStyle = colour(`--heat-${wanted}`);
-      for (const [x, y, activities] of shown.cells) {
-        if (level(activities) === wanted) pen.fillRect(x * edge - origin.x, y * edge - origin.y, least, least);
-      }
-    }
+  // not L.TileLayer, which empties pictures by a `data:` address that the page's policy refuses
+  const Pictures = L.GridLayer.extend({
+    createTile({ x, y, z }, done) {
+      const picture = L.DomUtil.create("img");
+      [picture.alt, picture.onload, picture.onerror] = ["", () => done(null, picture), () => done(new Error(), picture)];
+      picture.src = `${L.Util.template(box.dataset.pictures, { x, y, z: z - WIDER })}&levels=${box.dataset.levels}&colours=${colours().join("-")}`;
+      return picture;
+    },
   });
-
-  function drawLines(pen, edge, origin) {
-    pen.strokeStyle = colour("--heat-2");
-    [pen.lineWidth, pen.lineJoin, pen.globalAlpha] = [3, "round", 0.5]; // where several lead, they add up
-    for (const line of shown.lines.flat()) {
+  const pictures = new Pictures({ pane: "overlayPane", bounds: area("everywhere"), tileSize: 256 * 2 ** WIDER, maxZoom: LINES_FROM - 1 })
+    .on("loading", () => { isBroken = false; }).on("tileerror", () => { isBroken = true; }).on("load", () => isBroken ? failed() : ready(""));
+  const layer = canvasMap.layer((pen, origin) => {
+    if (!isNear() || !shown.lines.length) return;
+    const edge = 256 * 2 ** (map.getZoom() - shown.zoom), { width, height } = pen.canvas;
+    [pen.lineWidth, pen.lineJoin, pen.globalAlpha, pen.globalCompositeOperation] = [3, "round", OF_ONE / 255, "lighter"];
+    for (const activity of shown.lines) {
       pen.beginPath();
-      for (let at = 0; at < line.length; at += 2) pen.lineTo((line[at] + 0.5) * edge - origin.x, (line[at + 1] + 0.5) * edge - origin.y);
+      for (const line of activity) {
+        for (let at = 0; at < line.length; at += 2) pen[at ? "lineTo" : "moveTo"]((line[at] + 0.5) * edge - origin.x, (line[at + 1] + 0.5) * edge - origin.y);
+      }
       pen.stroke();
     }
-  }
+    const picture = pen.getImageData(0, 0, width, height), { data } = picture;
+    const shades = colours().map((each) => [0, 2, 4].map((from) => parseInt(each.slice(from, from + 2), 16)));
+    const painted = Array.from({ length: 256 }, (_, sum) => [...shades[LEVELS.filter((most) => sum > most * OF_ONE).length], Math.min(sum / OF_ONE, 1) * 255]);
+    for (let at = 3; at < data.length; at += 4) if (data[at]) data.set(painted[data[at]], at - 3);
+    pen.putImageData(picture, 0, 0);
+  });
+  const isNear = () => map.getZoom() >= LINES_FROM;
 
   function look() {
     const mine = ++turn;
-    const where = { box: seen(map) }, zoom = map.getZoom();
+    if (!isNear()) return;
     state.textContent = "Loading…";
-    (zoom < LINES_FROM ? ask({ zoom: zoom + FINER, ...where }) : askLines({ zoom: zoom + PIXEL, ...where }))
-      .then((found) => { if (mine === turn) { shown = found; if (found.cells) scale(); layer.draw(); say(); } })
-      .catch((status) => { if (mine === turn) failed(status); });
+    fetched(new URL(box.dataset.heat, location.href), { zoom: map.getZoom() + PIXEL, box: seen(map) })
+      .then(({ zoom, lines, is_whole }) => {
+        if (mine !== turn) return;
+        shown = { zoom, lines: Object.values(lines) };
+        layer.draw();
+        const count = shown.lines.length;
+        ready(!count ? "There is nothing in this part of the map."
+          : !is_whole ? `The ${count} newest activities in this part of the map are drawn; older ones are left out.`
+            : count === 1 ? "1 activity in this part of the map." : `${count} activities in this part of the map.`);
+      })
+      .catch(() => { if (mine === turn) failed(); });
   }
 
-  function scale() {
-    const counts = shown.cells.map((cell) => cell[2]).sort((a, b) => a - b);
-    let least = 0;
-    most = SHARES.map((share) => { least = Math.max(least + 1, counts[Math.floor(share * counts.length)] ?? 0); return least; });
-    const range = (from, to) => from === to ? from.toLocaleString("en") : `${from.toLocaleString("en")} to ${to.toLocaleString("en")}`;
-    const texts = [...most.map((to, i) => range(i ? most[i - 1] + 1 : 1, to)), `${(most[2] + 1).toLocaleString("en")} or more`];
-    document.querySelectorAll(".heat-legend span").forEach((each, i) => { each.textContent = texts[i]; });
-  }
-
-  function say() {
-    box.dataset.ready = "";
-    document.getElementById("heat-legend").hidden = Boolean(shown.lines);
-    if (shown.lines) {
-      const count = shown.lines.length;
-      state.textContent = !count ? "There is nothing in this part of the map."
-        : !shown.isWhole ? `The ${count} newest activities in this part of the map are drawn as lines; older ones are left out.`
-          : count === 1 ? "1 activity in this part of the map, drawn as a line." : `${count} activities in this part of the map, drawn as lines.`;
-      return;
-    }
-    const most = shown.cells.length ? shown.cells[0][2] : 0;
-    const places = shown.cells.length === 1 ? "1 place" : `${shown.cells.length.toLocaleString("en")} places`;
-    state.textContent = !shown.cells.length ? "There is nothing in this part of the map."
-      : `${places} in this part of the map; the busiest saw ${most === 1 ? "1 activity" : `${most.toLocaleString("en")} activities`}.${shown.isWhole ? "" : " The quietest places are left out: look closer to see them."}`;
-  }
-
-  const failed = () => { state.textContent = "The map could not be loaded. Load the page again."; };
-
-  ask({ zoom: 14 }).then((found) => {
-    if (!found.cells.length) {
-      map.fitWorld();
-      state.textContent = "No track is of this sport and year.";
-      box.dataset.ready = "";
-      return;
-    }
-    const count = new Map(), size = 2 ** (found.zoom - REGION), of = ([x, y]) => [Math.floor(x / size), Math.floor(y / size)];
-    for (const cell of found.cells) count.set(String(of(cell)), (count.get(String(of(cell))) ?? 0) + 1);
-    const [column, row] = [...count].reduce((best, each) => each[1] > best[1] ? each : best)[0].split(",").map(Number);
-    const near = found.cells.filter((cell) => { const [x, y] = of(cell); return Math.abs(x - column) <= 1 && Math.abs(y - row) <= 1; });
-    const show = (cells) => map.fitBounds(bounds(cells, found.zoom), { animate: false });
-    show(near);
-    document.getElementById("heat-most").addEventListener("click", () => show(near));
-    document.getElementById("heat-all").addEventListener("click", () => show(found.cells));
-    begin(map, layer, look);
-  }).catch(failed);
+  const show = (name) => map.fitBounds(area(name), { animate: false, maxZoom: LINES_FROM - 1 });
+  show("most");
+  pictures.addTo(map);
+  begin(map, layer, look);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => pictures.redraw());
+  document.querySelectorAll("[data-area]").forEach((button) => button.addEventListener("click", () => show(button.dataset.area)));
 })();

@@ -51,8 +51,10 @@
       return;
     }
     for (const [row, first, last] of found.cluster) for (let column = first; column <= last; column++) inCluster.add(`${column}/${row}`);
-    const { x, y, side } = found.square, around = Math.max(side / 2, 4);
-    map.fitBounds(corners(x - around, y - around, x + side + around, y + side + around, ZOOM), { animate: false });
+    const { x, y, side } = found.square, rows = found.cluster.length ? found.cluster : [[y - 4, x - 4, x + side + 3], [y + side + 3, x, x]];
+    const [top, left] = [0, 1].map((at) => Math.min(...rows.map((each) => each[at])));
+    const [bottom, right] = [0, 2].map((at) => Math.max(...rows.map((each) => each[at])) + 1);
+    map.fitBounds(corners(left, top, right, bottom, ZOOM), { animate: false });
     begin(map, layer, look);
   }).catch(failed);
 })();
