@@ -140,9 +140,9 @@ def _tiles(summary: YearSummary) -> list[tuple[str, str, str]]:
     totals, units = summary.totals, summary.units
     found = [
         ("activities", f"{totals.activities:,}", f"on {counted(totals.active_days, 'day')}"),
-        ("distance", amount_text("distance_m", totals.distance_m, units), ""),
-        ("moving time", amount_text("moving_time_seconds", totals.moving_time_seconds, units), ""),
-        ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m, units), ""),
+        ("distance", amount_text("distance_m", totals.distance_m or None, units), ""),
+        ("moving time", amount_text("moving_time_seconds", totals.moving_time_seconds or None, units), ""),
+        ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m or None, units), ""),
     ]
     for streak in summary.streaks:
         found.append(
@@ -187,11 +187,11 @@ def _row(sums: Sums, units: Units) -> list[str]:
 
 
 def _records(summary: YearSummary, names: Mapping[int, str]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The records by group, the groups with most activities first."""
-    count: dict[str, int] = {}
+    """The records by group, the groups with most time first."""
+    time: dict[str, int] = {}
     for _, group, sums in summary.by_sport:
-        count[group] = count.get(group, 0) + sums.activities
-    groups = sorted({record.group for record in summary.records}, key=lambda group: (-count.get(group, 0), group))
+        time[group] = time.get(group, 0) + (sums.moving_time_seconds or 0)
+    groups = sorted({record.group for record in summary.records}, key=lambda group: (-time.get(group, 0), group))
     return [
         (group_name(group), [_record(each, summary, names) for each in _in_order(summary.records, group)])
         for group in groups

@@ -67,13 +67,13 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
 def test_weeks_stand_beside_those_of_the_year_before(site: TestClient) -> None:
     text = page(site, "/calendar/2025")
     seen = words(text)
-    assert (
-        "Weeks Week from Activities Distance Time Climb Distance in 2024 Time in 2024 30 Jun 2025 1 20.0 km" in seen
-    ), "the newest first, as the athlete's clock has it"
+    assert "Weeks Week from Activities Distance Time Climb 30 Jun 2025 1 20.0 km" in seen, (
+        "the newest first, as the athlete's clock has it, and nothing in any of these weeks of 2024"
+    )
+    assert "Weeks: 19 more Week from Activities Distance Time Climb Distance in 2024 Time in 2024" in seen
     assert "5 May 2025 3 25.0 km 3.0 h 450 m 20.0 km 1.0 h" in seen
     assert "30 Dec 2024 1 20.0 km 1.0 h 150 m – –" in seen, "a week of two years"
     assert 'href="/activities?from=2025-05-05&amp;to=2025-05-11"' in text
-    assert "Weeks: 19 more" in seen
 
 
 def test_weeks_begin_on_the_day_that_goals_toml_says(dashboard: Dashboard, site: TestClient) -> None:
@@ -84,7 +84,7 @@ def test_weeks_begin_on_the_day_that_goals_toml_says(dashboard: Dashboard, site:
         assert re.findall(r'<abbr title="(\w+)"', text)[:7] == [
             *("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
         ]
-        assert "Week from Activities Distance Time Climb Distance in 2024 Time in 2024 29 Jun 2025 1" in words(text)
+        assert "Week from Activities Distance Time Climb 29 Jun 2025 1" in words(text)
         assert '<th scope="col">Sunday</th><th scope="col">Monday' in page(site, "/calendar/2025-05")
     finally:
         goals.unlink()
@@ -119,7 +119,15 @@ def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
 
 
 def test_what_was_not_covered_is_no_distance_in_the_list(site: TestClient) -> None:
-    assert "Yoga – 1:00:00" in words(page(site, "/activities?sport=Yoga"))
+    assert "Yoga 1:00:00" in words(page(site, "/activities?sport=Yoga"))
+    assert "Average speed" not in words(page(site, "/activities")), "speeds of several sports have no mean"
+    assert "Average speed" in words(page(site, "/activities?sport=ride"))
+
+
+def test_records_are_by_sport_in_the_order_of_ones_hours(site: TestClient) -> None:
+    for path in ("/records", "/year/2025"):
+        groups = re.findall(r'<h2 id="(?:of|records)-\d">(?:Records: )?(\w+)', page(site, path))
+        assert groups == ["Ride", "Gym", "Run"], path
 
 
 def test_what_has_no_day_is_in_no_month(site: TestClient) -> None:
