@@ -1,4 +1,4 @@
-"""Tables of pages without columns in which no row has a value. It reads the markup that templates make, in which values are escaped."""
+"""Tables of pages without columns in which no row has a value. It reads the markup of templates, in which values are escaped."""
 
 import re
 from itertools import count

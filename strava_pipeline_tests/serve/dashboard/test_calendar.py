@@ -46,7 +46,7 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
     text = page(site, "/calendar/2025")
     assert "15 activities, 265 km, 14.0 h, on 5 days" in words(text), "of the athlete alone"
     days = re.findall(
-        r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)" aria-label="\4">(\d+)<',
+        r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)" aria-label="\4">(\d+)\n',
         text,
     )
     assert [(shade, first, number) for shade, first, last, _, number in days if first == last] == [
@@ -56,11 +56,15 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
         ("4", "2025-06-01", "1"),
         ("1", "2025-07-01", "1"),
     ], "quarters, by time"
-    assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h"
-    assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km"
+    assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h, Ride, Run"
+    assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km, Ride"
+    assert "30 Ride 20.0 km" in words(text), "of which no time is known"
+    assert "5 Ride +1 2.0 h 12" in words(text)
     assert text.count("<caption>") == 12
     assert re.findall(r'<caption><a href="([^"]+)"', text)[4] == "/calendar/2025-05"
-    by_distance = re.findall(r'class="shade-(\d)"', page(site, "/calendar/2025?by=distance"))
+    by_distance = page(site, "/calendar/2025?by=distance")
+    assert ("5 Ride +1 25.0 km" in words(by_distance), "7 Gym 1.0 h" in words(by_distance)) == (True, True)
+    by_distance = re.findall(r'class="shade-(\d)"', by_distance)
     assert by_distance == ["1", "3", "1", "4", "1"]
 
 
