@@ -128,6 +128,15 @@ def test_what_was_not_covered_is_no_distance_in_the_list(site: TestClient) -> No
     assert "Average speed" in words(page(site, "/activities?sport=ride"))
 
 
+def test_what_colours_and_marks_mean_is_read_without_a_pointer(site: TestClient) -> None:
+    italics = "In italics : without a name of its own."
+    april, june = (words(page(site, f"/calendar/2025-{month}")) for month in ("04", "06"))
+    assert (italics in april, italics in words(page(site, "/activities")), italics in june) == (True, True, False)
+    assert "By month (km) ■ 2024 ■ 2025" in words(year := page(site, "/year/2025"))
+    assert "★ the best of all years." in words(year)
+    assert "A day has its sport and its time; the stronger the colour, the more." in words(page(site, "/calendar/2025"))
+
+
 def test_records_are_by_sport_in_the_order_of_ones_hours(site: TestClient) -> None:
     for path in ("/records", "/year/2025"):
         groups = re.findall(r'<h2 id="(?:of|records)-\d">(?:Records: )?(\w+)', page(site, path))
