@@ -22,6 +22,7 @@ from strava_pipeline.core.insights.goals import (
 )
 from strava_pipeline.core.insights.heat import HeatPicture
 from strava_pipeline.core.insights.pacing import PacedMeasure
+from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.insights.year_views import MOST_SPORTS, sports_of, usual_show, year_views
 from strava_pipeline.core.sports import ALL, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
@@ -46,8 +47,9 @@ def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, h
         "sport_groups": [(each, group_name(each)) for each in groups],
     }
     charts = [fitness_chart(summary.load_days, summary.number, summary.dates)] if summary.load_days else []
-    page = templates(__package__).get_template("report.html")
-    return page.render(**values, **chosen, charts=charts, heat=heat)
+    environment = templates(__package__)
+    environment.filters["without_empty_columns"] = without_empty_columns
+    return environment.get_template("report.html").render(**values, **chosen, charts=charts, heat=heat)
 
 
 def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:

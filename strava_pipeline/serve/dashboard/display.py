@@ -34,6 +34,7 @@ from strava_pipeline.core.insights.goals import (
     speed,
 )
 from strava_pipeline.core.insights.page import how_told
+from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
@@ -42,7 +43,6 @@ from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.serve.dashboard.names import name, titled
-from strava_pipeline.serve.dashboard.table_columns import without_empty_columns
 
 
 def shown(value: Any) -> Any:

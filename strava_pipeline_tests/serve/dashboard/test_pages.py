@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.track_measures import DISTANCES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import KnownCopy, note_copy
@@ -37,7 +38,6 @@ from strava_pipeline.serve.dashboard.display import (
 )
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.routes import routes
-from strava_pipeline.serve.dashboard.table_columns import without_empty_columns
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy
