@@ -13,6 +13,8 @@ WITHOUT = (
     "/login",
     "/logout",
     "/activities/{activity_id}/photos/",
+    "/activities/{activity_id}/original",
+    "/activities/{activity_id}/track.gpx",
     "/maps/{name}",
     "/widgets/{widget}/card",
     "/activities.csv",
