@@ -87,7 +87,12 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [estimated, {**effort, "activity_id": 6, "name": "x", "elapsed_time": 90}], "activity_segment_efforts")
     best = {"name": "1/2 mile", "distance": 805.0, "elapsed_time": 200}
     put(lake, [{**CHILD, "effort_index": 1, **best}], "activity_best_efforts")
-    edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": json.dumps({"name": HOSTILE})}
+    edited = {
+        "version": 2,
+        "valid_from": NOW,
+        "changed_fields": ["name", "gear_id"],
+        "previous": json.dumps({"name": HOSTILE, "gear_id": "g9"}),
+    }
     put(lake, [{"activity_id": 7, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     point = pl.DataFrame({"recorded_at": [NOW], "latitude": [48.1], "longitude": [16.2]})
     write_track(lake, 2025, 7, ME, "file", [point.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
@@ -228,6 +233,7 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     ):
         assert part in seen, part
     assert "1 Jul 2025, 13:00, Strava: name" in seen
+    assert "gear (was Old shoes )" in seen, "by its name"
     assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride" data-estimated' in text
     assert f'href="/segments/{2**53 + 1}"' in text
     assert site.get("/api/activities/7/track").json()["recorded"] == 1
