@@ -62,6 +62,10 @@ class UnknownIdError(MisuseError):
     """Nothing has the id that was named."""
 
 
+class NothingToExportError(PipelineError):
+    """An activity has no such file, or nothing of it lies outside the privacy zones."""
+
+
 class UndecidedError(PipelineError):
     """No decision was recorded: the changes have another state, or differ from those that were shown."""
 

@@ -8,10 +8,8 @@ import typer
 from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_group
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from strava_pipeline.core.files.writing import Titled
     from strava_pipeline.core.privacy import PrivacyZone
+    from strava_pipeline.lake.dashboard.activities import FoundActivity
     from strava_pipeline.lake.paths import Lake
 
 export = command_group("An activity as a file, or all tables as files.")
@@ -107,7 +105,7 @@ def _write_new(path: Path, body: bytes) -> None:
 def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
     """The file of an activity as a device wrote it. It can't be cut, so zones forbid it."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
-    from strava_pipeline.lake.gold.efforts import original_files
+    from strava_pipeline.lake.dashboard.downloads import original_file
     from strava_pipeline.lake.imports.files import stored_bytes
 
     if zones:
@@ -115,47 +113,25 @@ def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone
             "goals.toml sets privacy zones, and the file of a device can't be cut. Add --full for all of it, "
             "or leave --original out."
         )
-    found = next(iter(original_files(connection, lake, [_found(connection, one).id]).values()), None)
+    found = original_file(connection, lake, _found(connection, one).id)
     if found is None:
         raise PipelineError(
             f"No file of a device is there for the activity {one}. Leave --original out for its track, if it has one."
         )
-    return stored_bytes(lake, found.sha256), f"{Path(found.name).name}, as it came."
+    return stored_bytes(lake, found.sha256), f"{found.name}, as it came."
 
 
 def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
     """The track of an activity in the format of the path's ending."""
-    import polars as pl
-
-    from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.core.files.writing import Titled
-    from strava_pipeline.core.privacy import outside
     from strava_pipeline.core.text import counted
-    from strava_pipeline.lake.tracks import track_path
+    from strava_pipeline.lake.dashboard.downloads import exported_track
 
-    found = _found(connection, one)
-    try:
-        points = pl.read_parquet(track_path(lake, found.year, found.id), hive_partitioning=False).sort("part", "point")
-    except FileNotFoundError:
-        raise PipelineError(
-            f"The activity {one} has no track here. `strava-pipeline streams` fetches tracks from Strava; "
-            "files that you import have theirs."
-        ) from None
-    except pl.exceptions.ComputeError:
-        raise PipelineError(
-            f"The track of the activity {one} is damaged. `strava-pipeline rebuild` makes it again from bronze."
-        ) from None
-    shown = outside(points, zones)
-    if shown.is_empty():
-        raise PipelineError(f"The activity {one} never leaves your privacy zones. Add --full for all of it.")
-    query = "SELECT name, coalesce(sport_type, type) FROM activities WHERE id = $id"
-    ((name, sport),) = connection.execute(query, {"id": found.id}).fetchall()
-    body = _encoded(shown, Titled(name, sport), path.suffix.lower())
-    cut = points.height - shown.height
-    return body, f"{counted(shown.height, 'point')}{f', {cut:,} in privacy zones left out' if cut else ''}."
+    found = exported_track(connection, lake, _found(connection, one), path.suffix.lower(), zones)
+    cut = f", {found.left_out:,} in privacy zones left out" if found.left_out else ""
+    return found.body, f"{counted(found.points, 'point')}{cut}."
 
 
-def _found(connection: Any, one: int) -> Any:
+def _found(connection: Any, one: int) -> "FoundActivity":
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.lake.dashboard.activities import find_activity
 
@@ -163,21 +139,3 @@ def _found(connection: Any, one: int) -> Any:
     if found is None:
         raise PipelineError(f"No activity has the id {one}.")
     return found
-
-
-def _encoded(points: "pl.DataFrame", titled: "Titled", suffix: str) -> bytes:
-    from io import BytesIO
-
-    from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.core.files.writing import csv, gpx, tcx
-
-    if suffix == ".parquet":
-        buffer = BytesIO()
-        points.write_parquet(buffer, compression="zstd")
-        return buffer.getvalue()
-    if suffix == ".csv":
-        return csv(points)
-    try:
-        return gpx(points, titled) if suffix == ".gpx" else tcx(points, titled)
-    except ValueError as error:
-        raise PipelineError(f"This activity can't be written as {suffix[1:].upper()}: {error}.") from None

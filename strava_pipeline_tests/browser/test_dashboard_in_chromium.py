@@ -33,6 +33,8 @@ NO_PAGES = (
     "/map/{zoom}/",
     "/maps/{name}",
     "/activities/{activity_id}/photos/",
+    "/activities/{activity_id}/original",
+    "/activities/{activity_id}/track.gpx",
     "/widgets/{widget}/card",
 )
 NOWHERE = "/nowhere"  # an address that shows the page of a problem

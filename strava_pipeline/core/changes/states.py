@@ -96,7 +96,8 @@ class ChangeState:
         is_open: a process that ended may have written it, so the service is read before anything else.
         may_be_sent: the approval still holds, so that an open change may be written once more.
         is_spent: a result of this round is known: the change can only be approved when it is proposed again.
-        is_said: of a rejected change, whether the data still call for it; otherwise approving it would do nothing.
+        is_said: of a rejected or a written change, whether the data still call for it. Otherwise approving a rejected one
+            would do nothing, and the data show what was written.
     """
 
     change: Change
@@ -231,7 +232,8 @@ class _States:
         if decided is not None and decided.verdict == "approved" and decided.old != digest_of(last.change.value_before):
             decided = None  # a line of the journal was lost, and the person has seen another change
         if result is not None and undone is None:
-            return self._as(last, result, of_round[-1].at, decided, of_round[-1].message)
+            state = self._as(last, result, of_round[-1].at, decided, of_round[-1].message)
+            return replace(state, is_said=self._is_said(last.change))
         if result is None and decided is not None and decided.verdict == "approved":
             return self._approved(last, decided, expiry, is_open=bool(of_round))
         if verdict is not None and verdict.verdict == "rejected":

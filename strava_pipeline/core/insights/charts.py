@@ -66,7 +66,7 @@ class Chart:
 
     Args:
         now: the end of the first line, marked.
-        bars: of each pair, the bar of the year before is on the left; `bar`: their width.
+        bars: of each pair, the bar of the year before is on the left; `bar`: their width; `keys`: the text of each kind.
     """
 
     title: str
@@ -77,6 +77,7 @@ class Chart:
     now: tuple[float, float] = (0.0, 0.0)
     bars: tuple[Bar, ...] = ()
     bar: float = 0.0
+    keys: tuple[tuple[str, str], ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -169,6 +170,7 @@ def month_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasu
         axes.ticks(step),
         bars=tuple(bars),
         bar=wide * 0.38,
+        keys=tuple((kind, str(number)) for kind, number, _ in years),
         right=WIDTH - _EDGE,
     )
 

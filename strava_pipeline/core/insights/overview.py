@@ -22,13 +22,15 @@ class YearNumber:
 
 
 def year_numbers(summary: YearSummary) -> list[YearNumber]:
-    """Distance, time, climb and activities of the year so far."""
+    """Distance, time, climb and activities of the year so far; without what neither this year nor the one before measured."""
     totals, before = summary.totals, {each.measure: each for each in summary.before if each.group == ALL}
     found = []
     for measure in MEASURES:
         amount, last = float(getattr(totals, measure.name) or 0.0), before.get(measure.name)
         place = summary.year.days if summary.year is not None else 0
         then = last.series[min(len(last.series), place) - 1] if last is not None and place else None
+        if not (amount or then or measure.name == "activities"):
+            continue
         found.append(
             YearNumber(
                 measure.title,

@@ -22,6 +22,7 @@ from strava_pipeline.core.insights.goals import (
 )
 from strava_pipeline.core.insights.heat import HeatPicture
 from strava_pipeline.core.insights.pacing import PacedMeasure
+from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.insights.year_views import MOST_SPORTS, sports_of, usual_show, year_views
 from strava_pipeline.core.sports import ALL, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
@@ -46,8 +47,9 @@ def year_page(summary: YearSummary, *, names: Mapping[int, str] | None = None, h
         "sport_groups": [(each, group_name(each)) for each in groups],
     }
     charts = [fitness_chart(summary.load_days, summary.number, summary.dates)] if summary.load_days else []
-    page = templates(__package__).get_template("report.html")
-    return page.render(**values, **chosen, charts=charts, heat=heat)
+    environment = templates(__package__)
+    environment.filters["without_empty_columns"] = without_empty_columns
+    return environment.get_template("report.html").render(**values, **chosen, charts=charts, heat=heat)
 
 
 def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None) -> dict[str, Any]:
@@ -140,9 +142,9 @@ def _tiles(summary: YearSummary) -> list[tuple[str, str, str]]:
     totals, units = summary.totals, summary.units
     found = [
         ("activities", f"{totals.activities:,}", f"on {counted(totals.active_days, 'day')}"),
-        ("distance", amount_text("distance_m", totals.distance_m, units), ""),
-        ("moving time", amount_text("moving_time_seconds", totals.moving_time_seconds, units), ""),
-        ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m, units), ""),
+        ("distance", amount_text("distance_m", totals.distance_m or None, units), ""),
+        ("moving time", amount_text("moving_time_seconds", totals.moving_time_seconds or None, units), ""),
+        ("climb", amount_text("elevation_gain_m", totals.elevation_gain_m or None, units), ""),
     ]
     for streak in summary.streaks:
         found.append(
@@ -187,11 +189,11 @@ def _row(sums: Sums, units: Units) -> list[str]:
 
 
 def _records(summary: YearSummary, names: Mapping[int, str]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The records by group, the groups with most activities first."""
-    count: dict[str, int] = {}
+    """The records by group, the groups with most time first."""
+    time: dict[str, int] = {}
     for _, group, sums in summary.by_sport:
-        count[group] = count.get(group, 0) + sums.activities
-    groups = sorted({record.group for record in summary.records}, key=lambda group: (-count.get(group, 0), group))
+        time[group] = time.get(group, 0) + (sums.moving_time_seconds or 0)
+    groups = sorted({record.group for record in summary.records}, key=lambda group: (-time.get(group, 0), group))
     return [
         (group_name(group), [_record(each, summary, names) for each in _in_order(summary.records, group)])
         for group in groups

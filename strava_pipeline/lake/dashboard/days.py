@@ -39,6 +39,7 @@ class CalendarYear:
 
     Args:
         days: the totals of each day that has an activity.
+        sports: of these days, the groups of sports, the one with the most time first.
         shades: of these days, 1 to 4: quarters of them, by the amount that was asked for.
         months: by month (2026-10) a row of days for each weekday, a column a week.
         weeks: by their first days, the newest first, with those of the year before.
@@ -49,6 +50,7 @@ class CalendarYear:
 
     number: int
     days: Mapping[date, Sums]
+    sports: Mapping[date, list[str]]
     sums: Sums
     shades: Mapping[date, int]
     months: Mapping[str, list[list[date | None]]]
@@ -65,9 +67,11 @@ def calendar_year(
     found = _days(connection, athlete_id, *days_of_year(number, begins))
     days = {day: sums for day, sums in found.items() if day.year == number}
     starts = _starts(connection, athlete_id, number)
+    sports = rows_of(connection, "sports_by_day", {"athlete_id": athlete_id, "year": number})
     return CalendarYear(
         number,
         days,
+        {row["on_day"]: row["sport_groups"] for row in sports},
         total(days.values()),
         shades({day: getattr(sums, by) for day, sums in days.items()}),
         months_of_year(number, begins),

@@ -55,6 +55,7 @@ def shown(state: ChangeState) -> dict[str, Any]:
         "round": state.round,
         "proposed_at": plain(state.proposed_at),
         "undoes": change.undoes,
+        "awaits_publish": state.state == "applied" and state.is_said,
     }
 
 

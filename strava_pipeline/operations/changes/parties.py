@@ -68,9 +68,9 @@ class Comparing:
         return [self._party(connection, name, months, tracked) for name in self.pulls if not self._is_stale(name)]
 
     def gear(self, connection: Connection) -> LinkedGear:
-        """The linked gear of all of them."""
-        pieces = gear_pieces(connection, [*self.chosen]) if self.links else []
-        return LinkedGear(self.links, pieces, {name for name in self.chosen if spec_of(name).by_hand})
+        """The gear of all of them, and how it is linked: without links, names alone."""
+        by_text = {name for name in self.chosen if spec_of(name).by_hand}
+        return LinkedGear(self.links, gear_pieces(connection, [*self.chosen]), by_text)
 
     def first_days(self) -> dict[str, date]:
         """The local day from which runs propose changes, by provider: a person's choice, or the month before it was connected.

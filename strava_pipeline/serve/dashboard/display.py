@@ -1,4 +1,8 @@
-"""Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s."""
+"""Values as pages show them, in the athlete's units: the filters of the templates. Values come in metres, seconds and m/s.
+
+Services and files write 0 where nothing was measured: a distance, a climb, a heart rate, a power of 0 is a dash. Where 0 is a
+measurement (`height`, `temperature`, a difference), it is shown.
+"""
 
 import re
 from collections import Counter
@@ -30,6 +34,7 @@ from strava_pipeline.core.insights.goals import (
     speed,
 )
 from strava_pipeline.core.insights.page import how_told
+from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
@@ -46,7 +51,7 @@ def shown(value: Any) -> Any:
 
 
 def distance(metres: float | None, units: Units) -> str:
-    return amount_text("distance_m", _measured(metres), units)
+    return amount_text("distance_m", _measured(metres) or None, units)
 
 
 _KINDS = {
@@ -125,14 +130,19 @@ def temperature(celsius: float, units: Units) -> str:
     return f"{celsius:.0f} °C" if units == "km" else f"{celsius * 1.8 + 32:.0f} °F"
 
 
-def climb(metres: float | None, units: Units) -> str:
+def height(metres: float | None, units: Units) -> str:
+    """A height above the sea: `310 m`, `0 m`."""
     measured = _measured(metres)
     return amount_text("elevation_gain_m", 0.0 if measured is not None and abs(measured) < 0.5 else measured, units)
 
 
+def climb(metres: float | None, units: Units) -> str:
+    return height(metres or None, units)
+
+
 def climb_difference(metres: float | None, units: Units) -> str:
     """A change of height, with its sign: `+12 m`, `-3 m`."""
-    text = climb(metres, units)
+    text = height(metres, units)
     return f"+{text}" if metres is not None and text[0] not in f"-0{NOTHING}" else text
 
 
@@ -150,8 +160,10 @@ def _measured(value: float | None) -> float | None:
 
 
 def whole(value: float | None, unit: str = "") -> str:
-    """A number without decimals: `142 bpm`."""
-    return NOTHING if value is None or not isfinite(value) else f"{round(value):,} {unit}".rstrip()
+    """A number without decimals: `142 bpm`. Nothing that has a unit is 0 where it was measured."""
+    if value is None or not isfinite(value) or (unit and not value):
+        return NOTHING
+    return f"{round(value):,} {unit}".rstrip()
 
 
 def day(value: date | datetime | None, dates: Dates) -> str:
@@ -161,7 +173,7 @@ def day(value: date | datetime | None, dates: Dates) -> str:
 _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
     DURATION: lambda seconds, _: clock(seconds),
     "distance": distance,
-    "max_elevation": climb,
+    "max_elevation": height,
     "max_speed": lambda metres_a_second, units: speed(metres_a_second, OTHER, units),
     "temperature": temperature,
     "total_elevation_gain": climb,
@@ -212,12 +224,6 @@ def short_distance(metres: float | None, units: Units) -> str:
 def grade(percent: float) -> str:
     """A mean slope: `+4.2 %`, or `0 %`."""
     return f"{percent:+.1f} %" if abs(percent) >= 0.05 else "0 %"
-
-
-def measured_fields(rows: Iterable[Mapping[str, Any]], *fields: str) -> list[str]:
-    """Those of the fields that any of the rows has."""
-    held = list(rows)
-    return [field for field in fields if any(row[field] is not None for row in held)]
 
 
 def years(numbers: Sequence[int]) -> str:
@@ -361,8 +367,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "grade": grade,
     "efficiency": efficiency,
     "mark": mark,
-    "measured": measured_fields,
     "years": years,
+    "without_empty_columns": without_empty_columns,
     "zone_range": lambda zone, measure: zone_range(zone.from_value, zone.below_value, measure),
     "best": best,
     "how_told": how_told,

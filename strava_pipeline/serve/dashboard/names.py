@@ -37,4 +37,4 @@ def titled(row: Mapping[str, Any], longest: int = LONGEST) -> Markup:
         f"near {place}" if place else "",
     )
     text = " ".join(filter(None, (words[0], words[1].lower(), words[2])))
-    return Markup('<i class="ours" title="without a name">{}</i>').format(printable(text[:1].upper() + text[1:]))
+    return Markup('<i class="ours">{}</i>').format(printable(text[:1].upper() + text[1:]))

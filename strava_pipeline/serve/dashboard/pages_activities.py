@@ -13,6 +13,7 @@ from strava_pipeline.lake.dashboard.activities import (
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
+from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -22,7 +23,7 @@ from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,7 +34,8 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values: dict[str, Any] = {"whole": whole_activity(snapshot, lake, found), "id": found.id}
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
     values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
-    values["way"] = way_of(snapshot, found.id)
+    values |= {"way": way_of(snapshot, found.id), "original": original_file(snapshot, lake, found.id)}
+    values["has_zones"] = bool(site_of(request).goals.zones)
     return render(request, "activity.html", values)
 
 

@@ -5,7 +5,7 @@ Values are those of `/api/calendar` and `/api/changes`.
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Annotated, Any
@@ -137,11 +137,17 @@ def month_values(site: Site, month: str, decided: str = "", page: int = 1) -> di
         **kept_value(site, ("month", month), lambda snapshot: site.pipeline.month(month)),
         "changes": changes,
         **waiting_changes(changes, page),
-        "due": {(each["provider"], str(each["activity_id"])) for each in changes.values()},
+        "due": _cells(each for each in changes.values() if not each["awaits_publish"]),
+        "written": _cells(each for each in changes.values() if each["awaits_publish"]),
         "decided": decided,
         "is_again": True,  # parts that replace those of an open page
         "is_out_of_band": False,
     }
+
+
+def _cells(changes: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """The service and the activity of each change: a cell of the month's table."""
+    return {(each["provider"], str(each["activity_id"])) for each in changes}
 
 
 def chosen_changes(fields: Mapping[str, Sequence[str]]) -> list[str]:
@@ -170,6 +176,6 @@ def waiting_changes(changes: Mapping[str, Mapping[str, Any]], page: int) -> dict
 
 
 def _open_changes(pipeline: Pipeline, month: str) -> dict[str, Mapping[str, Any]]:
-    """The changes of a month that wait for a decision, for being written, or for being decided again."""
-    changes = pipeline.changes().items()
-    return {key: each for key, each in changes if each["month"] == month and each["status"] in OPEN}
+    """The changes of a month that wait for a decision, for being written or decided again, or for the next publish."""
+    of_month = {key: each for key, each in pipeline.changes().items() if each["month"] == month}
+    return {key: each for key, each in of_month.items() if each["status"] in OPEN or each["awaits_publish"]}

@@ -45,11 +45,11 @@ def _streaks(longest: Mapping[str, Values], summary: YearSummary | None) -> dict
 
 
 def _by_record(rows: Iterable[Record]) -> dict[str, dict[str, Record]]:
-    """By group of sports and kind of record, in order."""
+    """By group of sports, as they come, and kind of record, in order."""
     found: dict[str, dict[str, Record]] = {}
-    for row in sorted(rows, key=lambda row: (row.sport_group, record_place(row.record))):
+    for row in rows:
         found.setdefault(row.sport_group, {})[row.record] = row
-    return found
+    return {group: dict(sorted(held.items(), key=lambda each: record_place(each[0]))) for group, held in found.items()}
 
 
 @router.get("/segments", dependencies=[KEPT])

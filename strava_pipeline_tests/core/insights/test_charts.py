@@ -62,6 +62,7 @@ def test_months_stand_beside_those_of_the_year_before() -> None:
         "By month (mi)",
         "2025",
     )
+    assert (chart.keys, alone.keys) == ((("before", "2024"), ("line", "2025")), (("line", "2025"),))
 
 
 def test_fitness_may_begin_below_zero_and_shows_no_minus_zero() -> None:

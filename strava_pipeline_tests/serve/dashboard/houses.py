@@ -139,6 +139,9 @@ def fill(lake: Lake, mark: str, new_lake: NewLake, *, is_first: bool) -> dict[st
     file = {"sha256": digest, "name": f"{mark}.jpg", "names": [f"{mark}.jpg"], "role": "media", "size": 20}
     put(lake, [file], "files")
     for n in numbers:
+        recorded = {"sha256": store_durably(lake, f"{mark} {n}".encode()), "name": f"{mark} {n}.fit", "names": []}
+        of_device = {"role": "activity", "kind": "activity", "recordings": 1, "source": "strava", "source_id": str(n)}
+        put(lake, [{**recorded, **of_device}], "files")
         efforts = {"activity_id": n, "athlete_id": ME, "source": "strava", "effort_index": 1}
         segment = {"segment_id": n, "segment_name": mark, "name": mark, "elapsed_time": 61}
         put(lake, [{**efforts, **segment}], "activity_segment_efforts")

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.changes import verdicts
+from strava_pipeline.lake.changes import Outcome, record_outcome, verdicts
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
+from strava_pipeline.testing.worlds import at_strava
+from strava_pipeline_tests.lake.insight_rows import put
 from strava_pipeline_tests.providers.test_comparing import two_names_differ
-from strava_pipeline_tests.providers.worlds import World
+from strava_pipeline_tests.providers.worlds import World, list_at_strava
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
 
@@ -208,6 +210,26 @@ def test_what_was_written_leaves_its_page_when_the_request_has_ended(world: Worl
     del api.headers["HX-Request"]
     whole = api.get(shown).text
     assert ('id="changes"' in whole, f'<a href="{address}">June 2025</a>' in whole) == (False, True)
+
+
+def test_a_written_change_is_said_to_be_until_the_published_data_show_it(world: World, api: TestClient) -> None:
+    lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
+    put(lake, [{"source": "strava", "gear_id": "b1", "name": "Tourer"}], "gear")
+    api.headers["Accept"] = "text/html"
+    (key,) = (key for key, each in api.get("/api/changes").json()["changes"].items() if each["new"] == "Home")
+    assert words(api.get(address).text).count("name wrong") == 2
+    decide(world.settings, "approved", [Wanted(key)], "test")
+    record_outcome(lake, Outcome(id=key, round=1, at=datetime.now(UTC), result="applied"), None)
+    text = words(api.get(address).text)
+    assert "Strava, Home : written, shown after the next publish." in text
+    assert "Strava Away at Strava written, shown after the next publish" in text
+    assert text.count("name wrong") == 1
+    list_at_strava(world, at_strava(2, "2025-06-11", "Home", hours=2) | {"gear_id": "b1"})
+    world.pull()
+    propose_month(world.run(), world.settings, MONTH)
+    publish(lake)
+    text = words(api.get(address).text)
+    assert ("after the next publish" in text, "Home at Strava Tourer" in text) == (False, True), "no gear is linked"
 
 
 def test_changes_are_paged_by_kind_and_a_kind_is_chosen_as_a_whole() -> None:

@@ -46,7 +46,7 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
     text = page(site, "/calendar/2025")
     assert "15 activities, 265 km, 14.0 h, on 5 days" in words(text), "of the athlete alone"
     days = re.findall(
-        r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)" aria-label="\4">(\d+)<',
+        r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)" aria-label="\4">(\d+)\n',
         text,
     )
     assert [(shade, first, number) for shade, first, last, _, number in days if first == last] == [
@@ -56,24 +56,28 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
         ("4", "2025-06-01", "1"),
         ("1", "2025-07-01", "1"),
     ], "quarters, by time"
-    assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h"
-    assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km"
+    assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h, Ride, Run"
+    assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km, Ride"
+    assert "30 Ride 20.0 km" in words(text), "of which no time is known"
+    assert "5 Ride +1 2.0 h 12" in words(text)
     assert text.count("<caption>") == 12
     assert re.findall(r'<caption><a href="([^"]+)"', text)[4] == "/calendar/2025-05"
-    by_distance = re.findall(r'class="shade-(\d)"', page(site, "/calendar/2025?by=distance"))
+    by_distance = page(site, "/calendar/2025?by=distance")
+    assert ("5 Ride +1 25.0 km" in words(by_distance), "7 Gym 1.0 h" in words(by_distance)) == (True, True)
+    by_distance = re.findall(r'class="shade-(\d)"', by_distance)
     assert by_distance == ["1", "3", "1", "4", "1"]
 
 
 def test_weeks_stand_beside_those_of_the_year_before(site: TestClient) -> None:
     text = page(site, "/calendar/2025")
     seen = words(text)
-    assert (
-        "Weeks Week from Activities Distance Time Climb Distance in 2024 Time in 2024 30 Jun 2025 1 20.0 km" in seen
-    ), "the newest first, as the athlete's clock has it"
+    assert "Weeks Week from Activities Distance Time Climb 30 Jun 2025 1 20.0 km" in seen, (
+        "the newest first, as the athlete's clock has it, and nothing in any of these weeks of 2024"
+    )
+    assert "Weeks: 19 more Week from Activities Distance Time Climb Distance in 2024 Time in 2024" in seen
     assert "5 May 2025 3 25.0 km 3.0 h 450 m 20.0 km 1.0 h" in seen
     assert "30 Dec 2024 1 20.0 km 1.0 h 150 m – –" in seen, "a week of two years"
     assert 'href="/activities?from=2025-05-05&amp;to=2025-05-11"' in text
-    assert "Weeks: 19 more" in seen
 
 
 def test_weeks_begin_on_the_day_that_goals_toml_says(dashboard: Dashboard, site: TestClient) -> None:
@@ -84,7 +88,7 @@ def test_weeks_begin_on_the_day_that_goals_toml_says(dashboard: Dashboard, site:
         assert re.findall(r'<abbr title="(\w+)"', text)[:7] == [
             *("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
         ]
-        assert "Week from Activities Distance Time Climb Distance in 2024 Time in 2024 29 Jun 2025 1" in words(text)
+        assert "Week from Activities Distance Time Climb 29 Jun 2025 1" in words(text)
         assert '<th scope="col">Sunday</th><th scope="col">Monday' in page(site, "/calendar/2025-05")
     finally:
         goals.unlink()
@@ -119,7 +123,24 @@ def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
 
 
 def test_what_was_not_covered_is_no_distance_in_the_list(site: TestClient) -> None:
-    assert "Yoga – 1:00:00" in words(page(site, "/activities?sport=Yoga"))
+    assert "Yoga 1:00:00" in words(page(site, "/activities?sport=Yoga"))
+    assert "Average speed" not in words(page(site, "/activities")), "speeds of several sports have no mean"
+    assert "Average speed" in words(page(site, "/activities?sport=ride"))
+
+
+def test_what_colours_and_marks_mean_is_read_without_a_pointer(site: TestClient) -> None:
+    italics = "In italics : without a name of its own."
+    april, june = (words(page(site, f"/calendar/2025-{month}")) for month in ("04", "06"))
+    assert (italics in april, italics in words(page(site, "/activities")), italics in june) == (True, True, False)
+    assert "By month (km) ■ 2024 ■ 2025" in words(year := page(site, "/year/2025"))
+    assert "★ the best of all years." in words(year)
+    assert "A day has its sport and its time; the stronger the colour, the more." in words(page(site, "/calendar/2025"))
+
+
+def test_records_are_by_sport_in_the_order_of_ones_hours(site: TestClient) -> None:
+    for path in ("/records", "/year/2025"):
+        groups = re.findall(r'<h2 id="(?:of|records)-\d">(?:Records: )?(\w+)', page(site, path))
+        assert groups == ["Ride", "Gym", "Run"], path
 
 
 def test_what_has_no_day_is_in_no_month(site: TestClient) -> None:

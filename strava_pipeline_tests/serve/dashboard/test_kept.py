@@ -36,6 +36,8 @@ WITH_STATE = {
     "/backfill",
     "/requests",
     "/requests/{request_id}",
+    "/activities/{activity_id}/original",
+    "/activities/{activity_id}/track.gpx",
     "/activities/{activity_id}/photos/{digest}",  # large, and no other request asks for them
     "/activities.csv",  # likewise
     "/maps",  # files that a person adds

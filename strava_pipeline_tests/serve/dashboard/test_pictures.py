@@ -14,6 +14,8 @@ WITHOUT = (
     "/logout",
     "/activities/{activity_id}/photos/",
     "/map/{zoom}/",
+    "/activities/{activity_id}/original",
+    "/activities/{activity_id}/track.gpx",
     "/maps/{name}",
     "/widgets/{widget}/card",
     "/activities.csv",

@@ -1,5 +1,5 @@
 -- The records of all time, of $year, and of the last 52, 26, 12 and 4 weeks up to $today (in the east it is tomorrow); of equal ones the
--- earliest. Those that do not count are marked. `rank`: the least is best.
+-- earliest. Those that do not count are marked. `rank`: the least is best. Groups of sports come in the order of their time in motion.
 WITH held AS (
     SELECT sport_group, record, unit, local_year, on_day, NOT counts AS stands_apart, {
         'rank': CASE WHEN starts_with(record, 'fastest') THEN value ELSE -value END,
@@ -20,5 +20,8 @@ SELECT
     min(it) FILTER (on_day BETWEEN $today - 83 AND $today + 1) AS weeks_12,
     min(it) FILTER (on_day BETWEEN $today - 27 AND $today + 1) AS weeks_4
 FROM held
-GROUP BY sport_group, record, unit, stands_apart
-ORDER BY sport_group, record, stands_apart
+LEFT JOIN (
+    SELECT sport_group, sum(moving_time_seconds) AS seconds FROM counted_activities WHERE athlete_id = $athlete_id GROUP BY sport_group
+) AS spent USING (sport_group)
+GROUP BY sport_group, seconds, record, unit, stands_apart
+ORDER BY seconds DESC NULLS LAST, sport_group, record, stands_apart

@@ -5,7 +5,7 @@
   const box = document.getElementById("track");
   const state = document.getElementById("track-state");
   const { clock, colour, STEPS } = chartParts;
-  const { KINDS, AXES, filled, stretches, chart, view, begin, say } = trackParts(box);
+  const { measured, AXES, filled, stretches, chart, view, begin, say } = trackParts(box);
   const LETTERS = ["A", "B"];
   let tracks, markers = [], joined;
 
@@ -76,7 +76,7 @@
     const looks = [{ stroke: colour("--accent") }, { stroke: colour("--second"), dash: [7, 4] }];
     const drawn = gap.some((v) => v !== null)
       ? [draw(["gap", "B behind A (+) or ahead (−)", 1, (v) => `${sign(v)}${gapText(v)}`], [{ label: "gap", values: gap, stroke: colour("--text") }], view.over === "distance" ? { incrs: STEPS } : {})] : [];
-    for (const kind of KINDS.filter(([name]) => tracks.some((track) => track[name]))) {
+    for (const kind of measured(...tracks)) {
       const values = tracks.map((track, t) => points[t].map((i) => i < 0 ? null : track[kind[0]]?.[i] ?? null));
       drawn.push(draw(kind, values.map((each, t) => ({ label: LETTERS[t], values: each, ...looks[t] }))));
     }
@@ -90,7 +90,7 @@
       if (i < 0) return `${LETTERS[t]} has ended`;
       if (track.time[i] === null) return `${LETTERS[t]} pauses`;
       if (across[t][place] !== null) said.push(view.over === "distance" ? clock(across[t][place]) : AXES.distance(across[t][place]));
-      for (const [name, , scale, text] of KINDS) if (track[name] && track[name][i] !== null) said.push(text(track[name][i] * scale));
+      for (const [name, , scale, text] of measured(track)) if (track[name][i] !== null) said.push(text(track[name][i] * scale));
       if (markers[t] && track.latitude[i] !== null) markers[t].setLatLng([track.latitude[i], track.longitude[i]]);
       return `${LETTERS[t]} ${said.join(", ")}`;
     });

@@ -5,7 +5,7 @@
   const box = document.getElementById("track");
   const state = document.getElementById("track-state");
   const { clock, colour } = chartParts;
-  const { KINDS, AXES, filled, stretches, chart, view, begin, point, say } = trackParts(box);
+  const { measured, AXES, filled, stretches, chart, view, begin, point, say } = trackParts(box);
   const chooser = document.getElementById("track-lap");
   let track, map, marker, lapLine, laps = [];
 
@@ -88,7 +88,7 @@
 
   function charts() {
     const xs = filled(track[view.over] ?? track.time), hooks = { drawAxes: [drawLaps] };
-    return KINDS.filter(([name]) => track[name])
+    return measured(track)
       .map((kind) => chart({ kind, xs, hooks, lines: [{ label: kind[1], values: track[kind[0]], stroke: colour("--accent") }] }));
   }
 
@@ -96,7 +96,7 @@
     const parts = [];
     if (track.distance && track.distance[i] !== null) parts.push(AXES.distance(track.distance[i]));
     if (track.time[i] !== null) parts.push(clock(track.time[i]));
-    for (const [name, , scale, text] of KINDS) if (track[name] && track[name][i] !== null) parts.push(text(track[name][i] * scale));
+    for (const [name, , scale, text] of measured(track)) if (track[name][i] !== null) parts.push(text(track[name][i] * scale));
     say(i, parts.join(", ") || "a pause");
     if (marker && track.latitude[i] !== null) marker.setLatLng([track.latitude[i], track.longitude[i]]);
   }

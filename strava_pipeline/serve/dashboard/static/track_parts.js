@@ -19,6 +19,9 @@ const trackParts = (box) => {
     ["watts", "estimated" in box.dataset ? "Power, estimated" : "Power", 1, (v) => `${Math.round(v)} W`],
     ["cadence", "Cadence", 1, (v) => `${Math.round(v)} /min`],
   ];
+  // those that any of the tracks has: 0 throughout was not measured, and speeds of two sports are not compared
+  const measured = (...tracks) => KINDS.filter(([name]) =>
+    !(name === "speed" && box.dataset.group === "mixed") && tracks.some((track) => track[name]?.some(Boolean)));
   const AXES = {
     time: clock,
     distance: (v) => `${+(v / METRES).toFixed(1)} ${miles ? "mi" : "km"}`,
@@ -96,5 +99,5 @@ const trackParts = (box) => {
     }, [xs, ...lines.map(({ values }) => values.map((v) => v === null ? null : v * scale))], holder);
   }
 
-  return { KINDS, AXES, filled, stretches, chart, view, begin, point, say };
+  return { measured, AXES, filled, stretches, chart, view, begin, point, say };
 };
