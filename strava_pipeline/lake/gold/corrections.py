@@ -31,6 +31,8 @@ class CorrectionDecision(Decision):
 def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
     """The words, trimmed; an empty text takes one back. `counts` can only be said to be false. Raises MisuseError."""
     found: dict[str, str | bool | list[str] | None] = {}
+    if not words:
+        raise MisuseError("Nothing was said of the activity.")
     for name, value in words.items():
         if name in ("name", "note", "sport_type", "gear") and isinstance(value, str):
             found[name] = value.strip() or None
@@ -74,12 +76,21 @@ def words_of(connection: Connection, lake: Lake) -> dict[int, dict[str, Any]]:
     return {key: holding[key] for key in sorted(holding) if holding[key]}
 
 
+def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Words, bool]:
+    """The words about an activity that hold, and whether the table has just these."""
+    words = words_of(connection, lake).get(activity_id, {})
+    query = f"SELECT * FROM {CORRECTIONS.name} WHERE activity_id = $id"
+    published = connection.execute(query, {"id": activity_id}).fetchone()
+    return words, published == (_row(activity_id, words) if words else None)
+
+
 def correction_rows(connection: Connection, lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of the table CORRECTIONS, by its name."""
-    rows = []
-    for key, words in words_of(connection, lake).items():
-        source, _, gear_id = words.get("gear", "").partition(":")
-        texts = (words.get("name"), words.get("sport_type"), source or None, gear_id or None)
-        rest = (words.get("commute"), words.get("note"), words.get("tags"), words.get("counts"))
-        rows.append((key, *texts, *rest, [name for name in FIELDS if name in words]))
-    return {CORRECTIONS.name: rows}
+    return {CORRECTIONS.name: [_row(key, words) for key, words in words_of(connection, lake).items()]}
+
+
+def _row(activity_id: int, words: Mapping[str, Any]) -> tuple[Any, ...]:
+    source, _, gear_id = words.get("gear", "").partition(":")
+    texts = (words.get("name"), words.get("sport_type"), source or None, gear_id or None)
+    rest = (words.get("commute"), words.get("note"), words.get("tags"), words.get("counts"))
+    return (activity_id, *texts, *rest, [name for name in FIELDS if name in words])
