@@ -76,6 +76,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
     "Look": {
         "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),
         "bests": ("bests", "bests", "Bests of an activity: how each was measured; and keeping it out of records."),
+        "corrections": ("corrections", "corrections", "What you say of an activity counts first: set, list, undo."),
         "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records."),
         "goals": ("insights", "goals", "Your goals in goals.toml: check them."),
         "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings."),

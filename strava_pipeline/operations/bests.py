@@ -1,14 +1,17 @@
-"""A person's decision that an activity holds no best: recorded, and published as soon as no run is at work."""
+"""A person's decisions about an activity, its bests and its values: recorded, and published as soon as no run is at work."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
-from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.decisions import Decision, record_decisions
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words
 from strava_pipeline.lake.gold.personal import BestsDecision
-from strava_pipeline.lake.gold.publish import if_readable, publish
+from strava_pipeline.lake.gold.publish import if_readable, is_published, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.paths import Lake
 
@@ -17,15 +20,27 @@ _PATIENCE = 2.0  # s: a person waits for the answer
 
 def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: str) -> bool:
     """Record that an activity holds no best any more, or may again; returns whether readers see it already."""
+    lake = _decided(settings, lambda at: BestsDecision(at=at, by=by, activity_id=activity_id, dismissed=dismissed))
+    return if_readable(lake, lambda published: _is_dismissed(published, activity_id)) is dismissed
+
+
+def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool:
+    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError."""
+    checked = checked_words(words)
+    lake = _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=checked))
+    return is_published(lake)
+
+
+def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
 
-    lake, at = Lake(settings.data_dir, group=settings.reader_group), primed_clock(settings).now()
-    record_decisions(lake, BestsDecision(at=at, by=by, activity_id=activity_id, dismissed=dismissed))
+    lake = Lake(settings.data_dir, group=settings.reader_group)
+    record_decisions(lake, made(primed_clock(settings).now()))
     with at_rest(lake, patience=_PATIENCE) as is_free:
         if is_free:
             with suppress(PipelineError, OSError):  # it is recorded: the next run that publishes follows it
                 publish(lake, refuse=partial(refuse_faults, lake=lake))
-    return if_readable(lake, lambda published: _is_dismissed(published, activity_id)) is dismissed
+    return lake
 
 
 def _is_dismissed(published: Connection, activity_id: int) -> bool:

@@ -43,8 +43,7 @@ def bests(
 
 def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
     """The id of the activity (not deleted), its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
-    from strava_pipeline.core.errors import UnknownIdError
-    from strava_pipeline.lake.dashboard.activities import find_activity
+    from strava_pipeline.lake.dashboard.activities import known_activity
     from strava_pipeline.lake.dashboard.bests import bests_of
     from strava_pipeline.lake.gold.personal import dismissed_activities
     from strava_pipeline.lake.gold.publish import insights_snapshot
@@ -52,9 +51,5 @@ def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
 
     lake = Lake(settings.data_dir)
     with insights_snapshot(lake) as connection:
-        found = find_activity(connection, one)
-        if found is None:
-            raise UnknownIdError(
-                f"No present activity has the id {one}. The address of its page on the dashboard ends with it."
-            )
+        found = known_activity(connection, one)
         return found.id, bests_of(connection, found.id), found.id in dismissed_activities(connection, lake)

@@ -265,6 +265,22 @@ GEAR_USES = Table(
         Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
     ),
 )
+CORRECTIONS = Table(
+    "corrections",
+    "What a person said of present activities; it counts in `activities` before any source. NULL: nothing.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("name", Kind.TEXT, "title"),
+        Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
+        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
+        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
+        Column("commute", Kind.BOOLEAN, "a commute"),
+        Column("note", Kind.TEXT, "a note of one's own"),
+        Column("tags", Kind.TEXTS, "tags of one's own"),
+        Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
+        Column("fields", Kind.TEXTS, "what was said"),
+    ),
+)
 DISMISSED_BESTS = Table(
     "dismissed_bests",
     "Present activities that hold no best, as a person decided.",
@@ -338,6 +354,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         THRESHOLDS_BY_DATE,
         GEAR_SERVICES,
         GEAR_LINKS,
+        CORRECTIONS,
         DISMISSED_BESTS,
         ASSUMED_STARTS,
         COMPUTED_VALUES,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import PipelineError, UnknownIdError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.sports import LIFTED
@@ -43,6 +43,15 @@ def find_activity(connection: Connection, activity_id: int) -> FoundActivity | N
     """The activity, not deleted, with this id, or with a source that has it."""
     found = rows_of(connection, "activity_of_id", {"id": activity_id})
     return FoundActivity(found[0]["id"], found[0]["year"]) if found else None
+
+
+def known_activity(connection: Connection, activity_id: int) -> FoundActivity:
+    """The same. Raises UnknownIdError if there is none."""
+    if (found := find_activity(connection, activity_id)) is None:
+        raise UnknownIdError(
+            f"No present activity has the id {activity_id}. The address of its page on the dashboard ends with it."
+        )
+    return found
 
 
 def has_track(connection: Connection, lake: Lake, activity_id: int) -> bool:

@@ -18,6 +18,7 @@ from strava_pipeline.core.tables.insights import (
     THRESHOLDS_BY_DATE,
 )
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
@@ -56,6 +57,7 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
     others = {
         DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(connection, lake)],
         **linked_gear(connection, lake),
+        **correction_rows(connection, lake),
         ASSUMED_STARTS.name: connection.execute(sql("assumed_starts").format(owner=sql("owner"))).fetchall(),
     }
     return {

@@ -77,7 +77,10 @@ def _gold() -> Iterator[str]:
             yield sql("following").format(name=table.name, stored=table.stored)
     yield sql("views").format(
         filling=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in FILLED),
-        filled=", ".join(f"coalesce(head.{name}, matched.{name}) AS {name}" for name in FILLED),
+        filled=", ".join(
+            f"coalesce({'word.sport_type, ' if name == 'sport_type' else ''}head.{name}, matched.{name}) AS {name}"
+            for name in FILLED
+        ),
         imported=_texts(sorted(IMPORTED)),
         drives=_texts(sorted(DRIVES)),
         unspecified=UNSPECIFIED,

@@ -1,6 +1,6 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole, by a source's
+-- has; a person's own word (`corrections`) is before all of them. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole, by a source's
 -- word or by matching. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
@@ -26,9 +26,10 @@ matched AS (
 )
 SELECT head.* EXCLUDE (deleted_at) REPLACE (
     {filled},
-    coalesce(matched.name, head.name) AS name,
-    coalesce(matched.gear.id, head.gear_id) AS gear_id,
-    coalesce(matched.gear.source, head.gear_source) AS gear_source,
+    coalesce(word.name, matched.name, head.name) AS name,
+    coalesce(word.gear_id, matched.gear.id, head.gear_id) AS gear_id,
+    coalesce(word.gear_source, matched.gear.source, head.gear_source) AS gear_source,
+    coalesce(word.commute, head.commute) AS commute,
     -- a file's clock may be off by hours where its place tells the right zone
     coalesce(
         -- without a start it is a day alone, whose time another source may know
@@ -42,10 +43,12 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
 ),
 (head.extra ->> '$.not_counted') IS NULL
 AND part.part_id IS NULL
-AND lower(CASE WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
+AND coalesce(word.counts, true)
+AND lower(CASE WHEN word.sport_type IS NOT NULL THEN word.sport_type WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
 -- a service that has no word for a drive calls it a workout
-AND NOT (coalesce(head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
+AND NOT (coalesce(word.sport_type, head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
 FROM activities_all AS head
+LEFT JOIN corrections AS word ON word.activity_id = head.id
 LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id

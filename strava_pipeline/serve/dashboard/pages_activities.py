@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -12,13 +13,16 @@ from strava_pipeline.lake.dashboard.activities import (
     whole_activity,
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
+from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
 from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
+from strava_pipeline.lake.gold.corrections import own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
+from strava_pipeline.serve.dashboard.display import sport
 from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -36,6 +40,7 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
     values |= {"way": way_of(snapshot, found.id), "original": original_file(snapshot, lake, found.id)}
     values["has_zones"] = bool(site_of(request).goals.zones)
+    values["own"] = _own(snapshot, lake, found)
     return render(request, "activity.html", values)
 
 
@@ -54,6 +59,28 @@ def decide_bests(
         return RedirectResponse(f"/activities/{found.id}#bests", 303)
     values = {**_bests(snapshot, lake, found), "is_decided": True, "is_late": not is_seen}
     return render(request, "activity_bests.html", {"id": found.id, **values})
+
+
+@router.post("/activities/{activity_id}/words", response_model=None)
+def correct(pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response:
+    """Record what the athlete says of an activity."""
+    is_undo = "undo" in fields
+    words = {name: None if is_undo else _word(name, values[0]) for name, values in fields.items() if name != "undo"}
+    pipeline.correct(found.id, words)
+    return RedirectResponse(f"/activities/{found.id}", 303)
+
+
+def _word(name: str, text: str) -> str | bool | list[str] | None:
+    if name == "tags":
+        return text.split(",")
+    return {"": None, "true": True, "false": False}.get(text, text) if name in ("commute", "counts") else text
+
+
+def _own(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
+    """What the athlete said of the activity, whether readers see it, and what can be chosen."""
+    words, is_published = own_words(snapshot, lake, found.id)
+    sports = {name: sport(name) for name in sorted(GROUP_OF)}
+    return {"words": words, "is_published": is_published, "sports": sports, "gear": choices_of(snapshot)["gear"]}
 
 
 def _is_dismissal(fields: Fields) -> bool:

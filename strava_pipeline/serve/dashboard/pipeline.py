@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.gear_links import GearItem
+from strava_pipeline.lake.gold.corrections import Words
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
 
@@ -55,6 +56,10 @@ class Pipeline(Protocol):
 
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
         """Record whether an activity must hold no best; returns whether readers see it before the next publish."""
+        ...
+
+    def correct(self, activity_id: int, words: Words) -> bool:
+        """Record what a person says of an activity; returns whether readers see it already. Raises MisuseError."""
         ...
 
     def facts(self) -> Sequence[Fact]:

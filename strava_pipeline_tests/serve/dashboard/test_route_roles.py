@@ -45,7 +45,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /activities/{activity_id}/bests": {"data": {"dismissed": "true"}},
         "POST /api/requests": {"json": {"kind": "import", "names": [ids["dropped"]]}},
         "POST /requests": {"data": {"kind": "import", "names": ids["dropped"]}},
-        "POST /settings/display": {"data": {"units": "miles", "seal": ids["seal"]}},
+        "POST /settings/goals": {"data": {'["units"]': "miles", "seal": ids["seal"]}},
         "POST /account": {"data": {"password": "wrong", "new": "another password"}},
         ADMINS[0]: {"data": {"athlete": "bob"}},
         "POST /login": {"data": {"name": "mother", "password": "wrong"}},

@@ -1,4 +1,4 @@
--- Each activity that counts with each thing that any of its sources names, once. Where sources name two linked things, the one counts that
+-- Each activity that counts with each thing that any of its sources names, once; with the one that a person names, if any. Where sources name two linked things, the one counts that
 -- leads in the activity.
 WITH said AS (
     SELECT DISTINCT
@@ -8,6 +8,9 @@ WITH said AS (
     FROM activities_all AS own
     LEFT JOIN activity_members AS member ON member.id = own.id
     WHERE own.deleted_at IS NULL AND piece <> '' AND (own.extra ->> '$.not_counted') IS NULL
+      AND coalesce(member.activity_id, own.id) NOT IN (SELECT activity_id FROM corrections WHERE gear_id IS NOT NULL)
+    UNION ALL
+    SELECT activity_id, gear_source, gear_id FROM corrections WHERE gear_id IS NOT NULL
 )
 SELECT DISTINCT
     items.item,
