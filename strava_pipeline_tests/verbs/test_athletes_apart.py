@@ -41,6 +41,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "export": [("export", "activity", "1", "--to", "track.csv")],
     "purge": [("purge", "--dry-run", "--json")],
     "insights": [("insights", "--json")],
+    "corrections": [("corrections", "list")],
     "bests": [("bests", "1")],
     "report": [("report", "--html", "report.html")],
     "goals": [("goals", "check")],
