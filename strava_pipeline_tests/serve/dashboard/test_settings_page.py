@@ -168,6 +168,27 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     assert goals_document(lake).keys() == {"units", "athlete"}
 
 
+def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site: TestClient, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    put(lake, [activity(2, "2025-05-02T08:00", gear_id="b1")])
+    put(lake, [{"source": "strava", "gear_id": "b1", "name": "<Domane>"}], "gear")
+    lake.goals.write_text("[service.'<Domane>'.chain]\nevery_km = 10\n[service.Domaine.fork]\nevery_km = 10\n")
+    publish(lake)
+    text = page(site, "/gear")
+    assert "Domaine , fork : no activity has gear of this name." in words(text)
+    card = words(text.split('class="cards"')[1])
+    assert ("chain is due" in card, "20.0 km of 10.0 km since the first activity" in card) == (True, True)
+    added = {
+        "seal": seal_on(text),
+        "add.service": ["<Domane>", "tyres", "every_km", "100"],
+        '["service", "<Domane>", "chain", "done"]': "2025-05-03",
+    }
+    assert site.post("/settings/goals", data=added).status_code == 303
+    publish(lake)
+    card = words(page(site, "/gear").split('class="cards"')[1])
+    assert ("chain is due" in card, "20.0 km of 100 km" in card) == (False, True)
+
+
 @pytest.mark.slow
 def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
