@@ -9,9 +9,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.decisions import Decision, record_decisions
-from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, own_words
 from strava_pipeline.lake.gold.personal import BestsDecision
-from strava_pipeline.lake.gold.publish import if_readable, is_published, publish
+from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.paths import Lake
 
@@ -28,7 +28,7 @@ def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool
     """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError."""
     checked = checked_words(words)
     lake = _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=checked))
-    return is_published(lake)
+    return if_readable(lake, lambda published: own_words(published, lake, activity_id)[1]) is True
 
 
 def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:

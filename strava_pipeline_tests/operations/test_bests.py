@@ -10,7 +10,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.bests import decide_bests
+from strava_pipeline.operations.bests import correct, decide_bests
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -41,6 +41,7 @@ def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 2
     assert decide_bests(settings, 1, dismissed=True, by="a test"), "they saw it before"
     assert decide_bests(settings, 1, dismissed=False, by="a test")
+    assert correct(settings, 2, {"name": "Mine"}, "a test")
     assert furthest(lake) == 1
 
 
@@ -55,6 +56,7 @@ def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, setting
     with writing(lake) as connection:
         mark(connection, REBUILDING)
     assert not decide_bests(settings, 1, dismissed=True, by="a test")
+    assert not correct(settings, 2, {"name": "Mine"}, "a test")
     assert furthest(lake) == 1
     with writing(lake) as connection:
         unmark(connection, REBUILDING)
