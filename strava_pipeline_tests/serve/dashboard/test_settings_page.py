@@ -94,6 +94,7 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site:
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")
     assert "this version has no such provider" in page(site, "/settings")
+    page(site, "/gear")
     file.write_text(FILE)
     text = page(site, "/settings")
     assert re.findall(r'name="write\.strava" value="(\w+)"( checked)?', text) == [("gear", ""), ("name", " checked")]
