@@ -25,9 +25,15 @@ def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: s
 
 
 def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool:
-    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError."""
-    checked = checked_words(words)
-    lake = _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=checked))
+    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError.
+
+    Only what differs is recorded: a word taken back that was never said would count later, for an activity matched with it.
+    """
+    lake, checked = Lake(settings.data_dir), checked_words(words)
+    held = if_readable(lake, lambda published: own_words(published, lake, activity_id)[0])
+    said = {name: value for name, value in checked.items() if held is None or held.get(name) != value}
+    if said:
+        _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=said))
     return if_readable(lake, lambda published: own_words(published, lake, activity_id)[1]) is True
 
 

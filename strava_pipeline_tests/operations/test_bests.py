@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.gold.corrections import own_words
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
 from strava_pipeline.lake.paths import Lake
@@ -50,6 +51,18 @@ def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: S
     assert decide_bests(settings.model_copy(update={"data_group": str(group)}), 1, dismissed=True, by="a test")
     found = lake.snapshot.parent.stat()
     assert (found.st_gid, found.st_mode & 0o777) == (group, 0o750)
+
+
+def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake: Lake, settings: Settings) -> None:
+    assert correct(settings, 1, {"name": "Mine"}, "a test")
+    assert correct(settings, 2, {"name": "", "note": "late"}, "a test")
+    put(lake, [{"activity_id": 1, "id": key, "place": key, "source": "strava"} for key in (1, 2)], "activity_members")
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert own_words(connection, lake, 1) == ({"name": "Mine", "note": "late"}, True)
+    assert correct(settings, 1, {"name": "", "note": ""}, "a test")
+    with snapshot(lake) as connection:
+        assert own_words(connection, lake, 1) == ({}, True)
 
 
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
