@@ -93,9 +93,16 @@ def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
         after = mark + tomlkit.dumps(document)
         if after == before:
             raise MisuseError("Nothing of it differs from goals.toml, so nothing is written.")
-        if tomllib.loads(after.removeprefix(mark)) != wanted:
+        if not _says(after.removeprefix(mark), wanted):
             raise UnusableGoalsError(f"{lake.goals} can't be changed as it is written; change it yourself.")
         replace_file(lake.goals, before, after, is_private=True)
+
+
+def _says(text: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:  # tomlkit has no place for a table in a list between brackets
+        return False
 
 
 def _edit(
@@ -111,8 +118,9 @@ def _edit(
         _remove(document, place)  # the last entries first: the numbers of the others stay
 
 
-def _order(place: Place) -> list[str]:
-    return [f"{each:06}" if isinstance(each, int) else each for each in place]
+def _order(place: Place) -> list[tuple[bool, str]]:
+    """By which `since`, without which an entry is none, is the last value of its entry."""
+    return [(each == "since", f"{each:06}" if isinstance(each, int) else each) for each in place]
 
 
 def _put(

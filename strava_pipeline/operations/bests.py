@@ -9,9 +9,9 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.decisions import Decision, record_decisions
-from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, own_words
 from strava_pipeline.lake.gold.personal import BestsDecision
-from strava_pipeline.lake.gold.publish import if_readable, is_published, publish
+from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.paths import Lake
 
@@ -25,10 +25,16 @@ def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: s
 
 
 def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool:
-    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError."""
-    checked = checked_words(words)
-    lake = _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=checked))
-    return is_published(lake)
+    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError.
+
+    Only what differs is recorded: a word taken back that was never said would count later, for an activity matched with it.
+    """
+    lake, checked = Lake(settings.data_dir), checked_words(words)
+    held = if_readable(lake, lambda published: own_words(published, lake, activity_id)[0])
+    said = {name: value for name, value in checked.items() if held is None or held.get(name) != value}
+    if said:
+        _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=said))
+    return if_readable(lake, lambda published: own_words(published, lake, activity_id)[1]) is True
 
 
 def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:

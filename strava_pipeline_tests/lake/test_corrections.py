@@ -87,6 +87,17 @@ def test_a_word_follows_its_activity_into_another_and_back(lake: Lake) -> None:
     assert shown(lake, "id, name") == [(1, "Later")]
 
 
+def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> None:
+    written = {"source": "spreadsheet", "extra": '{"equipment": "Old Bike"}'}
+    put(lake, [activity(1, "2025-05-01T08:00", gear_id="b1"), activity(2, "2025-05-02T08:00", gear_id="b1")])
+    put(lake, [activity(-3, "2025-05-03T08:00") | written])
+    say(lake, 1, gear="spreadsheet:Old Bike")
+    say(lake, -3, gear="strava:b1")
+    with snapshot(lake) as connection:
+        uses = connection.execute("SELECT item, activity_id FROM gear_uses ORDER BY activity_id").fetchall()
+    assert uses == [("strava:b1", -3), ("spreadsheet:old bike", 1), ("strava:b1", 2)]
+
+
 @pytest.mark.parametrize(
     "words",
     [

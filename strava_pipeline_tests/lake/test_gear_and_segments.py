@@ -91,6 +91,10 @@ def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path
     assert due == [("Bike", 40_000, 2, ["Bike"]), ("Blue bike", 40_000, 2, ["Bike"])]
     publish(lake)
     assert things().keys() == {"Bike", "Old"}, "who doesn't know the links leaves them"
+    written = {"source": "spreadsheet", "extra": '{"equipment": "Straßenrad"}'}
+    put(lake, [activity(-4, "2025-05-04T08:00") | written])
+    publish(replace(lake, gear_links={"Bike": {"strava": "b1", "spreadsheet": "straßenrad"}}))
+    assert things()["Bike"] == (3, 60_000), "a text that has no lower case alone"
 
 
 def test_efforts_have_their_place_and_segments_their_best(lake: Lake) -> None:

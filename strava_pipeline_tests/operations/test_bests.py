@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.gold.corrections import own_words
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.bests import decide_bests
+from strava_pipeline.operations.bests import correct, decide_bests
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -41,6 +42,7 @@ def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 2
     assert decide_bests(settings, 1, dismissed=True, by="a test"), "they saw it before"
     assert decide_bests(settings, 1, dismissed=False, by="a test")
+    assert correct(settings, 2, {"name": "Mine"}, "a test")
     assert furthest(lake) == 1
 
 
@@ -51,10 +53,23 @@ def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: S
     assert (found.st_gid, found.st_mode & 0o777) == (group, 0o750)
 
 
+def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake: Lake, settings: Settings) -> None:
+    assert correct(settings, 1, {"name": "Mine"}, "a test")
+    assert correct(settings, 2, {"name": "", "note": "late"}, "a test")
+    put(lake, [{"activity_id": 1, "id": key, "place": key, "source": "strava"} for key in (1, 2)], "activity_members")
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert own_words(connection, lake, 1) == ({"name": "Mine", "note": "late"}, True)
+    assert correct(settings, 1, {"name": "", "note": ""}, "a test")
+    with snapshot(lake) as connection:
+        assert own_words(connection, lake, 1) == ({}, True)
+
+
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
     with writing(lake) as connection:
         mark(connection, REBUILDING)
     assert not decide_bests(settings, 1, dismissed=True, by="a test")
+    assert not correct(settings, 2, {"name": "Mine"}, "a test")
     assert furthest(lake) == 1
     with writing(lake) as connection:
         unmark(connection, REBUILDING)

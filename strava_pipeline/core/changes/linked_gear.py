@@ -3,7 +3,7 @@
 Equal names prove nothing here: gear that is not linked is not compared (core/gear_links.py proposes links).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from strava_pipeline.core.gear_links import Links, Piece, comparable
@@ -45,11 +45,6 @@ class LinkedGear:
                 if found is not None:
                     self._places[item, provider] = found
                     self._items.setdefault((provider, found.gear_id or comparable(found.name)), item)
-
-    @property
-    def items(self) -> Mapping[tuple[str, str], str]:
-        """The linked items by provider and id there, or comparable text."""
-        return self._items
 
     def item(self, provider: str, gear_id: str) -> str | None:
         """The person's name of the item that a row names, or None if it is not linked."""

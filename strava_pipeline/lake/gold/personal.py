@@ -13,6 +13,7 @@ from strava_pipeline.core.tables.insights import (
     ASSUMED_STARTS,
     ATHLETE_BY_DATE,
     DISMISSED_BESTS,
+    GEAR_ITEMS,
     GEAR_LINKS,
     GEAR_SERVICES,
     THRESHOLDS_BY_DATE,
@@ -74,7 +75,9 @@ def linked_gear(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
     sources = {source for linked in lake.gear_links.values() for source in linked}
     texts = {source for source in sources if spec_of(source).by_hand}
     gear = LinkedGear(lake.gear_links, gear_pieces(connection, sorted(sources)) if sources else (), texts)
-    return {GEAR_LINKS.name: sorted((*piece, item) for piece, item in gear.items.items())}
+    pieces = connection.execute(f"SELECT source, piece, gear_id FROM {GEAR_ITEMS.name} ORDER BY ALL").fetchall()
+    items = [(source, piece, gear.item(source, gear_id)) for source, piece, gear_id in pieces]
+    return {GEAR_LINKS.name: [row for row in items if row[2] is not None]}
 
 
 def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:

@@ -95,7 +95,7 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError
-    except (ValueError, TypeError):  # of JSON, or of what a form of ours would hold
+    except (ValueError, TypeError, RecursionError):  # of JSON, or of what a form of ours would hold
         raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
     return found | removed
 
@@ -129,7 +129,8 @@ def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict
 
 def _place(name: str) -> Place:
     found = json.loads(name)
-    if not 1 <= len(found) <= 4 or not all(isinstance(each, str | int) and each is not True for each in found):
+    is_short = 1 <= len(found) <= 4 and isinstance(found[0], str)
+    if not is_short or not all(isinstance(each, str | int) and each is not True for each in found):
         raise ValueError(name)
     return tuple(found)
 

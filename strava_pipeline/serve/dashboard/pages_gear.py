@@ -1,8 +1,11 @@
 """Bikes and shoes: a card per thing with what it did, its services, and its pieces at each source; links that are proposed."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.dashboard.bests import gear_use
 from strava_pipeline.serve.dashboard.forms import Fields
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -18,7 +21,9 @@ def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, site: Curren
     """Each thing, the most used first, with what is due; and what may be one."""
     use = gear_use(snapshot)
     pieces = [{**row, "source": source} for (source, _), row in use.gear.items()]
-    proposed = {item.name: item.pieces for item in site.pipeline.gear() if item.proposed}
+    proposed = {}
+    with suppress(PipelineError):  # an unusable providers.toml, as /settings says
+        proposed = {item.name: item.pieces for item in site.pipeline.gear() if item.proposed}
     values = {"use": use, "pieces": pieces, "proposed": proposed, "goals": goals_form(site), "today": owner.today}
     return render(request, "gear.html", values)
 

@@ -102,6 +102,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     write_track(lake, 2024, 8, ME, "file", [climb.cast({"recorded_at": pl.Datetime("us", "UTC")})], "file:1")
     lake.goals.write_text(
         'units = "miles"\n[2025.ride]\ndistance_miles = 100\n[2025.all]\ncount = [16, 300]\n[service.b1."<b>chain</b>"]\nevery_miles = 50\n'
+        "[service.Lost.chain]\nevery_km = 9\n[service.b1.fork]\nevery_miles = 50\ndone = 2025-07-01\n"
         "[[athlete]]\nsince = 2025-02-01\nftp = 250\nweight_kg = 80\n"
     )
     with reading(lake) as connection:
@@ -218,7 +219,9 @@ def test_a_long_name_is_cut_in_the_list(site: TestClient) -> None:
 def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site: TestClient) -> None:
     text = page(site, "/activities/7")
     seen = words(text)
-    assert seen.count("&lt;script&gt;alert(1)") == 8, "title, headline, gear, lap, segment, source and its gear, before"
+    assert seen.count("&lt;script&gt;alert(1)") == 9, (
+        "title, headline, gear, its choice, lap, segment, source and its gear, before"
+    )
     for part in (
         "12.4 mi",
         "1:00:00",
@@ -355,7 +358,9 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     seen = words(page(site, "/gear"))
     assert "&lt;b&gt;chain&lt;/b&gt; is due 87.0 mi of 50.0 mi" in seen
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
-    assert "Old shoes retired – – 0 – –" in seen, "what nobody measured is not 0"
+    assert "fork 0 of 50.0 mi since 1 Jul 2025" in seen, "it was just done"
+    assert "Old shoes retired Not used yet." in seen, "what nobody measured is not 0"
+    assert re.findall(r"(\w+) , chain : no activity has gear", seen) == ["Lost"]
     piece = site.get("/api/gear").json()["gear"]["strava"]["g9"]
     assert (piece["activities"], piece["distance_m"], piece["moving_time_seconds"]) == (0, None, None)
 

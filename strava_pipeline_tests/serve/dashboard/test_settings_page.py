@@ -94,6 +94,7 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site:
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")
     assert "this version has no such provider" in page(site, "/settings")
+    page(site, "/gear")
     file.write_text(FILE)
     text = page(site, "/settings")
     assert re.findall(r'name="write\.strava" value="(\w+)"( checked)?', text) == [("gear", ""), ("name", " checked")]
@@ -135,6 +136,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"seal": "0" * 32}, 400),
         ({'["units"]': "furlong"}, 400),
         ({'["x", {}]': "1"}, 400),
+        ({"[0]": "1"}, 400),
         ({'["privacy", "zones", "y"]': "1"}, 400),
         ({"remove": '["nothing"]'}, 400),
         ({"add.path": ["/etc/passwd"]}, 400),
@@ -166,6 +168,14 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         == 303
     )
     assert goals_document(lake).keys() == {"units", "athlete"}
+    emptied = {'["athlete", 0, "since"]': "", '["athlete", 0, "ftp", "ride"]': ""}
+    text = page(site, "/settings")
+    assert site.post("/settings/goals", data={"seal": seal_on(text)} | emptied).status_code == 303, "a whole entry"
+    assert goals_document(lake) == {"units": "miles"}
+    lake.goals.write_text(inline := "athlete = [{since = 2024-03-01, weight_kg = 70}]\n")
+    more = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-01-01", "weight_kg", "71"]}
+    assert "change it yourself" in site.post("/settings/goals", data=more).text
+    assert lake.goals.read_text() == inline
 
 
 def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site: TestClient, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ WITH said AS (
     WHERE own.deleted_at IS NULL AND piece <> '' AND (own.extra ->> '$.not_counted') IS NULL
       AND coalesce(member.activity_id, own.id) NOT IN (SELECT activity_id FROM corrections WHERE gear_id IS NOT NULL)
     UNION ALL
-    SELECT activity_id, gear_source, gear_id FROM corrections WHERE gear_id IS NOT NULL
+    SELECT word.activity_id, meant.source, meant.piece
+    FROM corrections AS word
+    JOIN gear_items AS meant ON meant.source = word.gear_source AND word.gear_id IN (meant.piece, meant.gear_id)
 )
 SELECT DISTINCT
     items.item,
