@@ -13,7 +13,7 @@ from tomlkit.items import AbstractTable
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sources import SOURCES
 from strava_pipeline.environment.setting_files import file_text
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.gear_tables import says
@@ -73,7 +73,7 @@ def _changed(
     found: dict[str, dict[str, Any]] = {}
     for name in {**priorities, **write}:
         choice = known.providers.get(name, ProviderChoice())
-        if name != STRAVA and not choice.enabled:
+        if not choice.enabled and (registry.is_provider(name) or name not in SOURCES):
             raise MisuseError("One of the services is not enabled in providers.toml. Load the page again.")
         spec = spec_of(name)
         if name in priorities and priorities[name] != (choice.priority or spec.priority):

@@ -5,11 +5,11 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.decisions import Decision, record_decisions
-from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, own_words
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, is_known_gear, own_words
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
@@ -32,6 +32,10 @@ def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool
     lake, checked = Lake(settings.data_dir), checked_words(words)
     held = if_readable(lake, lambda published: own_words(published, lake, activity_id)[0])
     said = {name: value for name, value in checked.items() if held is None or held.get(name) != value}
+    if said.get("gear") and not if_readable(lake, lambda published: is_known_gear(published, str(said["gear"]))):
+        raise MisuseError(
+            "No source has gear of this id. Gear is written as its service and its id there: strava:b1234567."
+        )
     if said:
         _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=said))
     return if_readable(lake, lambda published: own_words(published, lake, activity_id)[1]) is True

@@ -22,6 +22,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
+from strava_pipeline.environment.browser import has_browser
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, system_clock
 from strava_pipeline.ingest.consent import Consent, RedirectListener, read_consent
@@ -43,7 +44,7 @@ from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import refuse_emulator
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.verbs.output import ask, echo
-from strava_pipeline.verbs.terminal import has_browser, print_wrapped
+from strava_pipeline.verbs.terminal import print_wrapped
 
 PORT = 8721
 TERMS = (

@@ -351,8 +351,9 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
 
 def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:
     """Print the one next step, and open the dashboard if this machine has a browser."""
+    from strava_pipeline.environment.browser import has_browser
     from strava_pipeline.verbs.dashboard import show_in_browser
-    from strava_pipeline.verbs.terminal import has_browser, print_wrapped, program
+    from strava_pipeline.verbs.terminal import print_wrapped, program
 
     opens = not is_empty and settings.athlete_folder is None and has_browser()
     why, words = _next_step(settings, chosen, is_empty=is_empty, is_shown=opens)
@@ -365,7 +366,7 @@ def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, i
     """The next step: a sentence, and the command. `is_shown`: the browser is about to open."""
     if is_empty:
         return "Nothing was fetched. This goes on, and keeps what you told it:", "start"
-    if STRAVA in chosen and (found := _missing_details(settings)):
+    if any("details" in spec_of(name).capabilities for name in chosen) and (found := _missing_details(settings)):
         return f"{found}. Next, fetch them; where a day's limit stops it, call it again:", "flow-backfill"
     if not is_shown:
         return "Next, look at your activities in a browser:", "dashboard --open"

@@ -1,7 +1,6 @@
 """Consoles for a person: tables on stdout, progress on stderr (bar.py draws the bar)."""
 
 import logging
-import os
 import shutil
 import sys
 import textwrap
@@ -60,19 +59,6 @@ def program() -> str:
     if not own.exists() or (found is not None and Path(found).absolute() == own):
         return own.name
     return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
-
-
-def has_browser() -> bool:
-    """Whether whoever sits at this terminal has a browser with windows: not in CI, nor over ssh without a display."""
-    import webbrowser
-
-    has_display = "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-    if not sys.stdout.isatty() or "CI" in os.environ or ("SSH_CONNECTION" in os.environ and not has_display):
-        return False
-    try:
-        return type(webbrowser.get()) is not webbrowser.GenericBrowser  # those run inside the terminal
-    except webbrowser.Error:
-        return False
 
 
 @contextmanager

@@ -19,6 +19,15 @@ from strava_pipeline.core.tables.bests import (
     YEAR,
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.gear import (
+    CORRECTIONS,
+    GEAR_ITEMS,
+    GEAR_LINKS,
+    GEAR_MILEAGE,
+    GEAR_SERVICE_STATE,
+    GEAR_SERVICES,
+    GEAR_USES,
+)
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES, ACTIVITY_LOAD, TRAINING_LOAD
 from strava_pipeline.core.tables.model import Column, Kind, Table
@@ -152,24 +161,6 @@ EDDINGTON_NUMBERS = Table(
         Column("days_to_next", Kind.BIGINT, "days of E + 1 or more that E + 1 still needs"),
     ),
 )
-GEAR_MILEAGE = Table(
-    "gear_mileage",
-    "What each bike and pair of shoes has done here, beside what Strava says it has.",
-    (
-        ATHLETE,
-        Column("gear_source", Kind.TEXT, "whose id gear_id is", key=True),
-        Column("gear_id", Kind.TEXT, "the bike or the shoes", key=True),
-        Column("name", Kind.TEXT, "name"),
-        Column("retired", Kind.BOOLEAN, "no longer used"),
-        Column("activities", Kind.BIGINT, "how many"),
-        Column("distance_m", Kind.DOUBLE, "distance", "m"),
-        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
-        Column("elevation_gain_m", Kind.DOUBLE, "climbed", "m"),
-        Column("first_on", Kind.DATE, "first used"),
-        Column("last_on", Kind.DATE, "last used"),
-        Column("strava_distance_m", Kind.DOUBLE, "distance on Strava, which may have started above 0", "m"),
-    ),
-)
 ATHLETE_BY_DATE = Table(
     "athlete_by_date",
     "What the athlete weighed when: what goals.toml says, an entry per row, completed by earlier entries.",
@@ -219,90 +210,10 @@ TRAINING_ZONES = Table(
     ),
 )
 
-GEAR_SERVICES = Table(
-    "gear_services",
-    "Services of gear, as goals.toml says.",
-    (
-        Column("gear", Kind.TEXT, "name of the gear, or its id", key=True),
-        Column("service", Kind.TEXT, "name of the service", key=True),
-        Column("every_m", Kind.DOUBLE, "distance after which it is due; NULL: not by distance", "m"),
-        Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
-        Column("done_on", Kind.DATE, "local day when it was last done; NULL: never"),
-    ),
-)
-GEAR_LINKS = Table(
-    "gear_links",
-    "Which pieces of gear are one thing, as providers.toml says.",
-    (
-        Column("source", Kind.TEXT, "the service", key=True),
-        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
-        Column("item", Kind.TEXT, "the thing"),
-    ),
-)
-GEAR_ITEMS = Table(
-    "gear_items",
-    "Every piece of gear that a source shows or its present activities name, and the thing that it is (`gear_links`).",
-    (
-        Column("item", Kind.TEXT, "the thing: its name, if pieces of it are linked, or else source:piece"),
-        Column("source", Kind.TEXT, "the service", key=True),
-        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
-        Column("gear_id", Kind.TEXT, "its id, or the text as it is written"),
-        Column("name", Kind.TEXT, "its name there"),
-        Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
-        Column("is_linked", Kind.BOOLEAN, "a person linked it"),
-        Column("is_used", Kind.BOOLEAN, "a present activity names it"),
-    ),
-)
-GEAR_USES = Table(
-    "gear_uses",
-    "Each activity that counts (`counted_activities`) with each thing that any of its sources names.",
-    (
-        Column("item", Kind.TEXT, "the thing: `gear_items`", key=True),
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
-        Column("on_day", Kind.DATE, "its local day"),
-        Column("distance_m", Kind.DOUBLE, "distance", "m"),
-        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
-    ),
-)
-CORRECTIONS = Table(
-    "corrections",
-    "What a person said of present activities; it counts in `activities` before any source. NULL: nothing.",
-    (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("name", Kind.TEXT, "title"),
-        Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
-        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
-        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
-        Column("commute", Kind.BOOLEAN, "a commute"),
-        Column("note", Kind.TEXT, "a note of one's own"),
-        Column("tags", Kind.TEXTS, "tags of one's own"),
-        Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
-        Column("fields", Kind.TEXTS, "what was said"),
-    ),
-)
 DISMISSED_BESTS = Table(
     "dismissed_bests",
     "Present activities that hold no best, as a person decided.",
     (Column("activity_id", Kind.BIGINT, "the activity", key=True),),
-)
-GEAR_SERVICE_STATE = Table(
-    "gear_service_state",
-    "What each gear with a service in goals.toml has done since that was last done.",
-    (
-        Column("gear", Kind.TEXT, "name of the gear, or its id, as in goals.toml", key=True),
-        Column("service", Kind.TEXT, "name of the service", key=True),
-        Column("done_on", Kind.DATE, "local day when it was last done; NULL: never, so everything counts"),
-        Column("pieces", Kind.BIGINT, "ids of that gear that activities name; 0: goals.toml may have a slip"),
-        Column("activities", Kind.BIGINT, "activities after that day"),
-        Column("distance_m", Kind.DOUBLE, "distance since", "m"),
-        Column("moving_time_seconds", Kind.BIGINT, "time in motion since", "s"),
-        Column("every_m", Kind.DOUBLE, "distance after which it is due; NULL: not by distance", "m"),
-        Column("every_seconds", Kind.DOUBLE, "time in motion after which it is due; NULL: not by time", "s"),
-        Column("share_used", Kind.DOUBLE, "of the interval; 1: due"),
-        Column("is_due", Kind.BOOLEAN, "the interval is over"),
-        Column("items", Kind.TEXTS, "the things of that name or id: `gear_items`"),
-    ),
 )
 SEGMENT_HISTORY = Table(
     "segment_history",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.core.tables.insights import CORRECTIONS
+from strava_pipeline.core.tables.gear import CORRECTIONS
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -74,6 +74,14 @@ def words_of(connection: Connection, lake: Lake) -> dict[int, dict[str, Any]]:
         found.setdefault(present.get(each.activity_id, each.activity_id), {}).update(each.words)
     holding = {key: {name: value for name, value in words.items() if value is not None} for key, words in found.items()}
     return {key: holding[key] for key in sorted(holding) if holding[key]}
+
+
+def is_known_gear(connection: Connection, gear: str) -> bool:
+    """Whether a source shows this gear, or its activities name it. `gear`: the source and its id there, strava:b1234."""
+    source, _, gear_id = gear.partition(":")
+    query = "SELECT count(*) FROM gear_items WHERE source = $source AND (piece = $id OR gear_id = $id)"
+    ((count,),) = connection.execute(query, {"source": source, "id": gear_id}).fetchall()
+    return bool(count)
 
 
 def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Words, bool]:

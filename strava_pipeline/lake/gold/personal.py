@@ -9,15 +9,8 @@ from typing import Any, ClassVar
 from strava_pipeline.core.changes.linked_gear import LinkedGear
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.tables.insights import (
-    ASSUMED_STARTS,
-    ATHLETE_BY_DATE,
-    DISMISSED_BESTS,
-    GEAR_ITEMS,
-    GEAR_LINKS,
-    GEAR_SERVICES,
-    THRESHOLDS_BY_DATE,
-)
+from strava_pipeline.core.tables.gear import GEAR_ITEMS, GEAR_LINKS, GEAR_SERVICES
+from strava_pipeline.core.tables.insights import ASSUMED_STARTS, ATHLETE_BY_DATE, DISMISSED_BESTS, THRESHOLDS_BY_DATE
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces

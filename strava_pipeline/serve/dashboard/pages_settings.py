@@ -5,6 +5,7 @@ no request and no run carries what they hold. No secret, path or position is on 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST
 from strava_pipeline.lake.gold.publish import published_at
-from strava_pipeline.lake.requests import PublishWanted
+from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
 from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
 from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields
@@ -65,9 +66,10 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
 
 def written_page(request: Request) -> Response:
     """Pages show what follows from the files after the next publish, which is asked for where there is anything to publish."""
-    if published_at(site_of(request).lake) is None:
-        return RedirectResponse("/settings", 303)
-    return kept_page(request, PublishWanted(kind="publish"))
+    if published_at(site_of(request).lake) is not None:
+        with suppress(RequestsFullError):  # the file is written, and what waits publishes, too
+            return kept_page(request, PublishWanted(kind="publish"))
+    return RedirectResponse("/settings", 303)
 
 
 def _wanted(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -49,7 +49,15 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
 
 
 @pytest.mark.parametrize(
-    "more", [{"sport_type": "Nothing"}, {"counts": "true"}, {"commute": "maybe"}, {"distance": "5"}, {"gear": "b1"}]
+    "more",
+    [
+        {"sport_type": "Nothing"},
+        {"counts": "true"},
+        {"commute": "maybe"},
+        {"distance": "5"},
+        {"gear": "b1"},
+        {"gear": "strava:b99"},
+    ],
 )
 def test_what_cannot_be_said_is_refused_and_nothing_is_kept(
     site: TestClient, tmp_path: Path, more: dict[str, str]

@@ -202,6 +202,7 @@ def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site:
 @pytest.mark.slow
 def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
+    publish(rig.lake)
     with served(rig.settings, time=datetime.now(UTC)) as made, watched(rig) as watch:
         site = made.browser()
         good = {"seal": seal_on(site.get("/settings").text), "add.athlete": ["2025-01-01", "weight_kg", "71.5"]}
