@@ -170,7 +170,7 @@ def approve_and_write(page: Page, month: str, into: Path) -> None:
     page.get_by_role("link", name="this request").click()
     page.locator("#request b", has_text="done").first.wait_for(timeout=PATIENCE * 1000)
     page.set_viewport_size({"width": 1200, "height": 480})
-    page.locator("summary").click()
+    page.locator("main summary").click()
     shoot(page, into, REQUEST)
 
 
