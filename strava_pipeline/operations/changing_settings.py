@@ -16,16 +16,18 @@ from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.used import is_strava_used
 
 
 def chosen_settings(settings: Settings) -> dict[str, Any]:
-    """`services` by name, Strava first; `seal` of providers.toml, or None; `fault`: why it can't be used."""
+    """`services` that are used, by name, Strava first; `seal` of providers.toml, or None; `fault`: why it can't be used."""
     path = settings.providers_config
     try:
         choices = providers_file(path).providers
     except PipelineError as error:
         return {"services": {}, "seal": None, "fault": str(error)}
-    names = [STRAVA, *enabled_providers(settings)]
+    has_strava = STRAVA in choices or is_strava_used(settings)
+    names = [*([STRAVA] if has_strava else []), *enabled_providers(settings)]
     services = {name: _service(name, choices.get(name, ProviderChoice())) for name in names}
     return {"services": services, "seal": seal_of_file(path), "fault": None}
 

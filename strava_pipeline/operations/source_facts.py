@@ -104,7 +104,7 @@ def _login(settings: Settings, spec: ProviderSpec, now: datetime, *, needs_none:
         found = [warning("login", ending, login.renewal)]
     else:
         words = [login.described if login is not None else "there", *registry.assumptions(name, settings)]
-        found = [ok("login", "; ".join(words))]
+        found = [ok("login", "; ".join(dict.fromkeys(words)))]
     if missing is not None and all(fact.state is State.OK for fact in found):
         found = [problem("login", missing, "Without a login nothing is pulled; what is here stays.")]
     yield replace(found[0], of=name, values={**found[0].values, **values})

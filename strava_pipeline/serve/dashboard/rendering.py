@@ -40,6 +40,7 @@ def render(request: Request, name: str, values: Mapping[str, Any], *, status: in
         "unread": count_unread(site.lake) if session else 0,
         "published": _published(site) if session else None,
         "has_data": site.has_data,
+        "holds": site.holds if session else frozenset(),
         "zone": site.zone if session else UTC,
         "dates": site.goals.dates if session else USUAL_DATES,
         "map_tiles": site.settings.map_tiles_url,
