@@ -36,7 +36,7 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     }
     assert site.post("/activities/1/words", data=said).status_code == 303
     text = page(site, "/activities/1")
-    assert ("To &lt;work&gt;" in text, "You said: name, sport, commute, tags, note." in words(text)) == (True, True)
+    assert ("To &lt;work&gt;" in text, "Corrected by you: name, sport, commute, tags, note." in words(text)) == (True, True)
     assert ('value="rain, wind"' in text, '<option value="GravelRide" selected>' in text) == (True, True)
     assert "To &lt;work&gt;" in page(site, "/activities")
     assert site.get("/api/activities/1").json()["activity"]["sport_type"] == "GravelRide"
@@ -45,7 +45,7 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     assert ("Morning Ride" in text, "This is in no total" in text) == (True, True)
     assert site.post("/activities/1/words", data={**said, "undo": "true"}).status_code == 303
     text = words(page(site, "/activities/1"))
-    assert ("You said" in text, "Morning Ride" in text, "This is in no total" in text) == (False, True, False)
+    assert ("Corrected by you" in text, "Morning Ride" in text, "This is in no total" in text) == (False, True, False)
 
 
 @pytest.mark.parametrize(
