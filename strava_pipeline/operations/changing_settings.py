@@ -26,8 +26,8 @@ def chosen_settings(settings: Settings) -> dict[str, Any]:
         choices = providers_file(path).providers
     except PipelineError as error:
         return {"services": {}, "seal": None, "fault": str(error)}
-    has_strava = STRAVA in choices or is_strava_used(settings)
-    names = [*([STRAVA] if has_strava else []), *enabled_providers(settings)]
+    chosen = {STRAVA} & choices.keys()
+    names = [*([STRAVA] if chosen or is_strava_used(settings) else []), *enabled_providers(settings)]
     services = {name: _service(name, choices.get(name, ProviderChoice())) for name in names}
     return {"services": services, "seal": seal_of_file(path), "fault": None}
 

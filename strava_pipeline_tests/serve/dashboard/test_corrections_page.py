@@ -36,7 +36,10 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     }
     assert site.post("/activities/1/words", data=said).status_code == 303
     text = page(site, "/activities/1")
-    assert ("To &lt;work&gt;" in text, "Corrected by you: name, sport, commute, tags, note." in words(text)) == (True, True)
+    assert ("To &lt;work&gt;" in text, "Corrected by you: name, sport, commute, tags, note." in words(text)) == (
+        True,
+        True,
+    )
     assert ('value="rain, wind"' in text, '<option value="GravelRide" selected>' in text) == (True, True)
     assert "To &lt;work&gt;" in page(site, "/activities")
     assert site.get("/api/activities/1").json()["activity"]["sport_type"] == "GravelRide"
