@@ -120,7 +120,7 @@ def _values(place: str, entry: Mapping[str, Any], faults: list[str]) -> dict[str
             found[name] = {group: _value(place, name, one, faults) for group, one in by_group.items()}
         elif name != "since":
             faults.append(f"{place} {name}: no value has this name; there are {', '.join(_RANGES)}")
-    if not any(found.values()) and entry.keys() <= {"since", *found}:
+    if not any(each or each is None for each in found.values()) and entry.keys() <= {"since", *found}:
         faults.append(f"{place}: it sets nothing; there are {', '.join(_RANGES)}")
     return found
 

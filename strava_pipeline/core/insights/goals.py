@@ -185,7 +185,7 @@ def _read_group(
         amounts = _amounts(value)
         if amounts is None:
             faults.append(
-                f"{place} {goal}: {value!r} is not a number above 0 and below 1e9, nor one to {MOST} of them in []"
+                f"{place} {goal}: {value!r} is not a number above 0 and below 1e9, nor a list of one to {MOST} of them"
             )
         elif (year, group, measure.name) in found:
             faults.append(f"{place} {goal}: there is another goal of {_title(measure)} already")

@@ -33,7 +33,7 @@ def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) 
 def _last_day(request: LoginRequest, clock: ServerClock) -> date | None:
     while True:
         try:
-            return _day(request.ask("Its last day, as 2027-03-01 (Enter: not known)").strip(), clock)
+            return _day(request.ask("Its last day, such as 2027-03-01 (Enter: not known)").strip(), clock)
         except MisuseError as error:
             if not request.asks_again:
                 raise

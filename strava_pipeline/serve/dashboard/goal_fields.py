@@ -159,7 +159,7 @@ def _at(document: Any, place: Place) -> Any:
 def _words(document: Mapping[str, Any], place: Place) -> str:
     match place:
         case ("athlete", int(at), "since"):
-            return f"Values {at + 1} hold from"
+            return f"First day of these values ({at + 1})"
         case ("athlete", int(at), str(what), *groups):
             since = document["athlete"][at]["since"]
             return f"From {since}: {_YOURS[what]}{''.join(f' · {GROUPS[str(group)]}' for group in groups)}"

@@ -63,7 +63,7 @@ def why_waiting(site: Site) -> str | None:
         return None
     if settings.automation:
         return (
-            "Dagster’s daemon is not at work, or its sensor `requests` is switched off, so the request waits. Start it: "
+            "The service is not running, or its sensor `requests` is switched off, so the request waits. Start it: "
             "`strava-pipeline service up`"
         )
     if settings.dashboard_requests:

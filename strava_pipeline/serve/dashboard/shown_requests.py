@@ -9,7 +9,7 @@ from strava_pipeline.serve.dashboard.display import service
 _TITLES = {
     "apply_changes": "Write changes",
     "import": "Import files",
-    "publish": "Publish what was written",
+    "publish": "Use what was saved",
 }
 _ORIGINS = {
     "pull": ("/providers", "Services"),

@@ -176,7 +176,7 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     wanted = {"kind": "apply_changes", "ids": re.findall(r'name="ids" value="([0-9a-f]+)"', after)}
     asked = api.post("/requests", data=wanted)
     assert (asked.status_code, "Write changes: waiting" in asked.text) == (202, True)
-    assert "daemon is not at work" in asked.text
+    assert "service is not running" in asked.text
     (shown,) = set(re.findall(r'hx-get="(/requests/[^"]+)"', asked.text))
     assert "Write changes: waiting" in api.get(shown).text
     assert api.post("/requests", data={"kind": "sync_month", "month": MONTH}).status_code == 202

@@ -89,7 +89,7 @@ def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path:
 
 def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site: TestClient, tmp_path: Path) -> None:
     text = page(site, "/settings")
-    assert "There is one service alone" in words(text)
+    assert "With two services or more" in words(text)
     assert ('value="437"' in text, "48.2037" in text, "16.36" in text) == (True, False, False)
     file = tmp_path / "providers.toml"
     file.write_text("[providers.nobody]\nenabled = true\n")
@@ -147,7 +147,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         assert lake.goals.read_text() == before
     assert not (tmp_path / "data" / "inbox").exists()
     answer = site.post("/settings/goals", data=good)
-    assert (answer.status_code, "Publish what was written" in site.get(answer.headers["location"]).text) == (303, True)
+    assert (answer.status_code, "Use what was saved" in site.get(answer.headers["location"]).text) == (303, True)
     (asked,) = open_requests(lake)
     assert isinstance(asked, Request)
     assert asked.wanted.model_dump() == {"kind": "publish"}
@@ -210,6 +210,6 @@ def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_r
         (request,) = open_requests(rig.lake)
         assert isinstance(request, Request)
         assert watch.launch(request_of(rig.settings, request, datetime.now(UTC))).status is DagsterRunStatus.SUCCESS
-        assert "<b>Publish what was written: done</b>" in site.get(f"/requests/{request.id}").text
+        assert "<b>Use what was saved: done</b>" in site.get(f"/requests/{request.id}").text
     with snapshot(rig.lake) as connection:
         assert connection.execute("SELECT weight_kg FROM athlete_by_date").fetchall() == [(71.5,)]
