@@ -10,6 +10,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.gear import CORRECTIONS
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
@@ -65,13 +66,9 @@ def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
 def words_of(connection: Connection, lake: Lake) -> dict[int, dict[str, Any]]:
     """By present activity, every word that holds, in the order of ids; the later one of two stands."""
     said = decisions(lake, CorrectionDecision).all
-    ids = {"ids": [each.activity_id for each in said]}
-    members = connection.execute(
-        "SELECT id, activity_id FROM activity_members WHERE list_contains($ids, id)", ids
-    ).fetchall()
-    present, found = dict(members), dict[int, dict[str, Any]]()
+    present, found = activities_of(connection, (each.activity_id for each in said)), dict[int, dict[str, Any]]()
     for each in said:
-        found.setdefault(present.get(each.activity_id, each.activity_id), {}).update(each.words)
+        found.setdefault(present[each.activity_id], {}).update(each.words)
     holding = {key: {name: value for name, value in words.items() if value is not None} for key, words in found.items()}
     return {key: holding[key] for key in sorted(holding) if holding[key]}
 

@@ -14,6 +14,7 @@ from strava_pipeline.core.tables.insights import ASSUMED_STARTS, ATHLETE_BY_DATE
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
+from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -79,11 +80,8 @@ def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:
     A decision names an activity by its id at that time; it may have been matched with others since.
     """
     decided = decisions(lake, BestsDecision).all
-    ids = {"ids": [each.activity_id for each in decided]}
-    present = dict(
-        connection.execute("SELECT id, activity_id FROM activity_members WHERE list_contains($ids, id)", ids).fetchall()
-    )
-    last = {present.get(each.activity_id, each.activity_id): each.dismissed for each in decided}
+    present = activities_of(connection, (each.activity_id for each in decided))
+    last = {present[each.activity_id]: each.dismissed for each in decided}
     return sorted(one for one, is_dismissed in last.items() if is_dismissed)
 
 
