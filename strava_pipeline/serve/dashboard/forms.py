@@ -37,6 +37,11 @@ def _parsed(body: bytes) -> Mapping[str, Sequence[str]]:
         raise ProblemError(400, f"The form has more than {_MOST} fields. Send fewer things at once.") from None
 
 
+def first_of(fields: Mapping[str, Sequence[str]], name: str) -> str:
+    """The first value of a field; empty without one."""
+    return next(iter(fields.get(name, ())), "")
+
+
 def is_form(headers: Headers) -> bool:
     """Whether the body is a form as browsers send one."""
     return headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded"
@@ -59,7 +64,7 @@ async def token_of_form(scope: Scope, receive: Receive) -> tuple[str, Receive]:
         is_read = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return next(iter(_parsed(body).get(CSRF_FIELD, ())), ""), again
+    return first_of(_parsed(body), CSRF_FIELD), again
 
 
 async def _fields(request: Request) -> Mapping[str, Sequence[str]]:

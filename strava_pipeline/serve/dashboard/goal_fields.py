@@ -45,6 +45,8 @@ YOURS = {
     },
     **{f"{name}.{ALL}": _YOURS[name] for name in _OF_ALL},
 }
+OFFERED = {"groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
+"""What a further value can be of, as the form's lists name it."""
 _USUAL = {"week_starts": "monday", "dates": USUAL_DATES}
 
 

@@ -23,7 +23,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.display import sport
-from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
+from strava_pipeline.serve.dashboard.forms import Fields, first_of, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -84,7 +84,7 @@ def _own(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, An
 
 
 def _is_dismissal(fields: Fields) -> bool:
-    wanted = next(iter(fields.get("dismissed", ())), "")
+    wanted = first_of(fields, "dismissed")
     if wanted not in ("true", "false"):
         raise ProblemError(400, "The form does not say whether the activity may hold a best.")
     return wanted == "true"

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.dashboard.bests import gear_use
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pages_settings import goals_form, written_page
 from strava_pipeline.serve.dashboard.rendering import render
@@ -31,5 +31,5 @@ def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, site: Curren
 @router.post("/gear/links", response_model=None)
 def link(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Link the pieces that are proposed to be one thing, and ask for what follows."""
-    site.pipeline.link_gear("".join(fields.get("item", ())[:1]))
+    site.pipeline.link_gear(first_of(fields, "item"))
     return written_page(request)

@@ -21,7 +21,7 @@ from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service
-from strava_pipeline.serve.dashboard.forms import Fields, is_by_script
+from strava_pipeline.serve.dashboard.forms import Fields, first_of, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -117,7 +117,7 @@ def _within(month: str) -> Selection:
 @router.post("/month/{month}/changes", response_model=None)
 def decide(request: Request, pipeline: CurrentPipeline, month: Month, fields: Fields) -> Response:
     """Approve or reject the changes that were chosen, as they were shown, all or none; the list as it is then."""
-    verdict = _VERDICTS.get(next(iter(fields.get("verdict", ())), ""))
+    verdict = _VERDICTS.get(first_of(fields, "verdict"))
     if verdict is None:
         raise ProblemError(400, "The form does not say whether to approve or to reject.")
     decided = pipeline.decide([(verdict, key, seal) for key, seal in map(_sealed, chosen_changes(fields))])

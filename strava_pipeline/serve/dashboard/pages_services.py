@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.copied import known_copy
 from strava_pipeline.lake.notifications import mark_notifications, notifications
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.overview import next_run
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -39,7 +39,7 @@ def listed(request: Request, lake: CurrentLake) -> HTMLResponse:
 @router.post("/notifications")
 def mark(request: Request, lake: CurrentLake, fields: Fields) -> HTMLResponse:
     """Mark those that were shown as read, or clear them; the list as it is then."""
-    chosen = _MARKS.get(next(iter(fields.get("mark", ())), ""))
+    chosen = _MARKS.get(first_of(fields, "mark"))
     if chosen is None:
         raise ProblemError(400, "The form does not say whether to mark as read or to clear.")
     known = {each.id for each in notifications(lake)}

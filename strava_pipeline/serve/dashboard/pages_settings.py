@@ -17,7 +17,7 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
 from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
 from strava_pipeline.serve.dashboard import goal_fields
-from strava_pipeline.serve.dashboard.forms import Fields
+from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -40,13 +40,11 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
 def goals_form(site: Site) -> dict[str, Any]:
     """The values in goals.toml as fields; `seal`: of the file; `fault`: why it can't be used."""
     try:
-        document = goals_document(site.lake)
+        document, seal = goals_document(site.lake), seal_of_goals(site.lake)
     except PipelineError as error:
         return {"fault": str(error)}
-    words = {name: getattr(goal_fields, name.upper()) for name in ("groups", "measures", "intervals", "yours")}
     choices = goal_fields.choices_of(document)
-    found = {**goal_fields.fields_of(document), "choices": choices, "seal": seal_of_goals(site.lake)}
-    return {**found, **words, "fault": None}
+    return {**goal_fields.fields_of(document), **goal_fields.OFFERED, "choices": choices, "seal": seal, "fault": None}
 
 
 @router.post("/settings", response_model=None)
@@ -60,7 +58,7 @@ def change(request: Request, fields: Fields) -> Response:
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Write goals.toml, and ask for what follows."""
     values = goal_fields.values_in(fields, goals_document(site.lake))
-    write_goals(site.lake, values, "".join(fields.get("seal", ())[:1]))
+    write_goals(site.lake, values, first_of(fields, "seal"))
     return written_page(request)
 
 
@@ -89,4 +87,4 @@ def _wanted(fields: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     except ValueError:
         why = "The form asks for nothing that can be set. A priority is a whole number from 1 on. Load the page again."
         raise ProblemError(400, why) from None
-    return {"priorities": priorities, "write": write, "seal": "".join(fields.get("seal", ())[:1])}
+    return {"priorities": priorities, "write": write, "seal": first_of(fields, "seal")}
