@@ -40,9 +40,15 @@ def goals_health(lake: Lake) -> Fact:
 
 def goals_of(lake: Lake) -> Goals:
     """The goals in goals.toml; empty without the file. Raises UnusableGoalsError."""
+    return _read(lake)[0]
+
+
+def _read(lake: Lake) -> tuple[Goals, dict[str, Any]]:
+    """The goals and the content that they were read from."""
     path = lake.goals
     try:
-        return read_toml(path, read_goals, UnusableGoalsError) or Goals()
+        found = read_toml(path, lambda document: (read_goals(document), document), UnusableGoalsError)
+        return found or (Goals(), {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UnusableGoalsError(f"{path} is no TOML in UTF-8: {error}") from error
     except GoalsError as error:
@@ -64,8 +70,7 @@ Place = tuple[str | int, ...]
 
 def goals_document(lake: Lake) -> dict[str, Any]:
     """The content of goals.toml, empty without the file. Raises UnusableGoalsError if a value of it can't be used."""
-    goals_of(lake)
-    return tomllib.loads(file_text(lake.goals).removeprefix(_MARK))
+    return _read(lake)[1]
 
 
 def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
