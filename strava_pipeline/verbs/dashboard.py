@@ -38,11 +38,9 @@ def dashboard(
 
     `dashboard link` prints an address that logs a browser in, once; `dashboard password` sets a password in its place.
     """
-    from strava_pipeline.core.sources import NOWHERE
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.verbs.demo import demo_folder, demo_settings
 
-    settings = demo_settings(demo_folder(folder), NOWHERE) if demo else Settings.load()
+    settings = _demo(folder) if demo else Settings.load()
     check_extra()
     from strava_pipeline.serve.dashboard.process import run
     from strava_pipeline.serve.dashboard.site import system_now
@@ -51,6 +49,13 @@ def dashboard(
     served, build, begin = _served(settings, behind_proxy=is_proxied, opens=opens, dagster=dagster)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
         run(served, build, workers=workers, behind_proxy=is_proxied, now=system_now, on_ready=begin)
+
+
+def _demo(folder: Path) -> "Settings":
+    from strava_pipeline.core.sources import NOWHERE
+    from strava_pipeline.verbs.demo import demo_folder, demo_settings
+
+    return demo_settings(demo_folder(folder), NOWHERE)
 
 
 def _served(
