@@ -91,6 +91,11 @@ def gear_items(pieces: Iterable[Piece], links: Links, sources: Sequence[str]) ->
     return items
 
 
+def proposed_links(items: Iterable[GearItem]) -> Links:
+    """The links that are proposed, by item."""
+    return {item.name: item.proposed for item in items if item.proposed}
+
+
 def comparable(name: str) -> str:
     """The form in which names of gear are compared."""
     return unicodedata.normalize("NFC", name).strip().casefold()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.gear_links import GearItem, gear_items
+from strava_pipeline.core.gear_links import GearItem, gear_items, proposed_links
 from strava_pipeline.core.providers import naming_order, spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.setting_files import replace_file
@@ -73,7 +73,7 @@ def link_gear(settings: Settings, names: Collection[str] | None = None) -> None:
     Raises MisuseError if an item has no proposal any more; PipelineError.
     """
     with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
-        proposed = {item.name: item.proposed for item in gear_of(settings) if item.proposed}
+        proposed = proposed_links(gear_of(settings))
         if names is not None:
             if not proposed.keys() >= {*names}:
                 raise MisuseError(

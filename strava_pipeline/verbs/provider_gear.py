@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from strava_pipeline.core.gear_links import GearItem
+from strava_pipeline.core.gear_links import GearItem, proposed_links
 from strava_pipeline.core.text import counted, fields_of
 from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.environment.settings import Settings
@@ -39,7 +39,7 @@ def _item_json(item: GearItem) -> dict[str, Any]:
 def link_gear(settings: Settings, items: list[GearItem]) -> None:
     """Show the changes of providers.toml, ask, and write them."""
     path = settings.providers_config
-    proposed = {item.name: item.proposed for item in items if item.proposed}
+    proposed = proposed_links(items)
     if not proposed:
         echo("There is nothing to link: no two services have unlinked gear of the same name.")
         return
