@@ -3,6 +3,11 @@
 from strava_pipeline.core.tables.bests import ATHLETE
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
+_PIECE = (
+    Column("source", Kind.TEXT, "the service", key=True),
+    Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
+)
+
 GEAR_MILEAGE = Table(
     "gear_mileage",
     "What each bike and pair of shoes has done here, beside what Strava says it has.",
@@ -36,8 +41,7 @@ GEAR_LINKS = Table(
     "gear_links",
     "Which pieces of gear are one thing, as providers.toml says.",
     (
-        Column("source", Kind.TEXT, "the service", key=True),
-        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
+        *_PIECE,
         Column("item", Kind.TEXT, "the thing"),
     ),
 )
@@ -46,13 +50,16 @@ GEAR_ITEMS = Table(
     "Every piece of gear that a source shows or its present activities name, and the thing that it is (`gear_links`).",
     (
         Column("item", Kind.TEXT, "the thing: its name, if pieces of it are linked, or else source:piece"),
-        Column("source", Kind.TEXT, "the service", key=True),
-        Column("piece", Kind.TEXT, "its id of the piece; in lower case, where gear is a text there", key=True),
+        *_PIECE,
         Column("gear_id", Kind.TEXT, "its id, or the text as it is written"),
         Column("name", Kind.TEXT, "its name there"),
         Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
         Column("is_linked", Kind.BOOLEAN, "a person linked it"),
-        Column("is_used", Kind.BOOLEAN, "a present activity names it"),
+        Column("activities", Kind.BIGINT, "present activities of the source that name it"),
+        Column("distance_m", Kind.DOUBLE, "their distance", "m"),
+        Column("moving_time_seconds", Kind.BIGINT, "their time in motion", "s"),
+        Column("first_on", Kind.DATE, "first used, by these"),
+        Column("last_on", Kind.DATE, "last used, by these"),
     ),
 )
 GEAR_USES = Table(

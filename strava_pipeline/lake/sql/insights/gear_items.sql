@@ -1,19 +1,32 @@
--- Every piece of gear that a source shows or its present activities name, and the thing that it is: linked pieces are one. Where a person
--- wrote gear as a text, each text is a piece: the commonest spelling of those that differ in case or in blanks.
+-- Every piece of gear that a source shows or its present activities name, the thing that it is (linked pieces are one), and what these
+-- activities say of it; NULL where none says. Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that
+-- differ in case or in blanks.
 WITH named AS (
     SELECT
         coalesce(gear_source, source) AS source,
         coalesce(gear_id, trim(extra ->> '$.equipment')) AS spelling,
         CASE WHEN gear_id IS NULL THEN lower(nfc_normalize(spelling)) ELSE gear_id END AS piece,
-        count(*) AS activities
+        count(*) AS activities,
+        sum(CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END) AS distance_m, -- as in counted_activities
+        sum(CASE WHEN moving_time BETWEEN 0 AND 1e9 THEN moving_time END) AS moving_time_seconds,
+        min(start_date_local::DATE) AS first_on,
+        max(start_date_local::DATE) AS last_on
     FROM activities_all
     WHERE deleted_at IS NULL AND spelling <> '' AND (extra ->> '$.not_counted') IS NULL
     GROUP BY ALL
 ),
 pieces AS (
-    SELECT source, piece, arg_max(spelling, (activities, spelling)) AS spelling, true AS is_used
+    SELECT
+        source,
+        piece,
+        arg_max(spelling, (activities, spelling)) AS spelling,
+        sum(activities)::BIGINT AS activities,
+        sum(distance_m) AS distance_m,
+        sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+        min(first_on) AS first_on,
+        max(last_on) AS last_on
     FROM named
-    GROUP BY ALL
+    GROUP BY source, piece
 )
 SELECT
     coalesce(gear_links.item, concat(source, ':', piece)) AS item,
@@ -23,7 +36,11 @@ SELECT
     coalesce(nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS name,
     gear.retired,
     gear_links.item IS NOT NULL AS is_linked,
-    coalesce(pieces.is_used, false) AS is_used
+    coalesce(pieces.activities, 0) AS activities,
+    pieces.distance_m,
+    pieces.moving_time_seconds,
+    pieces.first_on,
+    pieces.last_on
 FROM (SELECT * RENAME (gear_id AS piece) FROM gear) AS gear
 FULL JOIN pieces USING (source, piece)
 LEFT JOIN gear_links USING (source, piece)
