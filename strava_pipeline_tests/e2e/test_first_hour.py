@@ -13,6 +13,7 @@ import requests
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
@@ -50,7 +51,8 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
                 shown.read_until(question)
                 shown.press(f"{answer}\r".encode())
             shown.read_until("Ctrl-C stops it.")
-            opened = requests.get((tmp_path / "opened").read_text(), timeout=PATIENCE)
+            noted = tmp_path / "opened"  # by a process that nobody waits for
+            opened = requests.get(until(lambda: noted.exists() and noted.read_text(), bool), timeout=PATIENCE)
             shown.press(CTRL_C)
             assert shown.read_to_the_end() == 0, shown.seen
         assert "This week" in opened.text

@@ -26,7 +26,7 @@ def test_every_command_of_the_readme_ends_well(make_rig: Make, type_on: TypeOn) 
     ran = []
     for words in lines:
         if not " ".join(words).startswith(TYPED_ELSEWHERE):
-            ended = typed(*(archive if word.endswith("export_3412345678.zip") else word for word in words))
+            ended = typed(*(archive if word.endswith(("export_3412345678.zip", "FOLDER")) else word for word in words))
             assert (words, ended.code) == (words, 0), ended.err
             ran.append(words[0])
     assert set(ran) >= {"flow", "status", "flow-backfill", "import", "sql", "report"}
