@@ -127,6 +127,11 @@ class Lake:
         return self.data_dir / "tracks"
 
     @property
+    def cut_tracks(self) -> Path:
+        """Copies of tracks of which a person cut a part, without it."""
+        return self.data_dir / "cut_tracks"
+
+    @property
     def files(self) -> Path:
         """Imported files, byte for byte, by the hash of their bytes."""
         return self.data_dir / "bronze" / "files"
@@ -317,7 +322,7 @@ class Lake:
     @property
     def derived(self) -> list[Path]:
         """The data that a rebuild makes again from bronze and decisions."""
-        return [self.data_dir / "warehouse", self.shards, self.tracks, self.insights]
+        return [self.data_dir / "warehouse", self.shards, self.tracks, self.cut_tracks, self.insights]
 
     def insights_of(self, year: int) -> Path:
         return self.insights / str(year)
@@ -327,6 +332,9 @@ class Lake:
 
     def tracks_of(self, year: int) -> Path:
         return self.tracks / f"year={year}"
+
+    def cut_tracks_of(self, year: int) -> Path:
+        return self.cut_tracks / f"year={year}"
 
     def details_of(self, year: int) -> Path:
         return self.details / f"year={year}"

@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from strava_pipeline.core.cuts import cut_summary
 from strava_pipeline.core.tables import (
     CURVES,
+    CUT_SUMMARIES,
     HEAT_CELLS,
     HEAT_TILES,
     TRACK_CELLS,
@@ -29,10 +31,10 @@ from strava_pipeline.core.tables import (
 from strava_pipeline.core.track_measures import CELL_ZOOM, FORM, TILE_ZOOMS, cells, curves, value_seconds
 from strava_pipeline.core.track_summaries import summary
 from strava_pipeline.core.ways import WAY_FORM, way_measures
+from strava_pipeline.lake.cut_tracks import counted_origins, counted_track
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import track_origins, track_path
 
 _MADE_FROM = "strava_pipeline.made_from"
 # a track removed meanwhile, or damaged: the next run looks again
@@ -59,7 +61,8 @@ class _Measures:
     """Tables that are computed together: from an activity's points and its group of sports; and the tables that follow.
 
     `form` and the first `depends_on` values of the owner: what the rows depend on besides the points. `follow`: tables
-    derived from the first one's rows. `of_places`: for real places only, so virtual worlds have none.
+    derived from the first one's rows. `of_places`: for real places only, so virtual worlds have none. `of_cuts`: only for
+    tracks of which something was cut.
     """
 
     tables: tuple[Table, ...]
@@ -68,6 +71,7 @@ class _Measures:
     depends_on: int = 2
     follow: tuple[Table, ...] = ()
     of_places: bool = False
+    of_cuts: bool = False
 
     def is_nowhere(self, owner: _Owner | None) -> bool:
         return self.of_places and owner is not None and owner.is_virtual
@@ -81,6 +85,7 @@ _MEASURES = (
     _Measures((CURVES,), _one(curves)),
     _Measures((VALUE_SECONDS,), _one(value_seconds)),
     _Measures((TRACK_SUMMARIES,), _one(summary)),
+    _Measures((CUT_SUMMARIES,), _one(cut_summary), of_cuts=True),
     _Measures((TRACK_CELLS,), _one(cells), follow=(HEAT_CELLS, HEAT_TILES), of_places=True),
     # ways are put in order of their starts
     _Measures((TRACK_WAYS, WAY_CELLS), way_measures, WAY_FORM, depends_on=3, of_places=True),
@@ -126,15 +131,17 @@ def due_tracks(lake: Lake, connection: Connection, years: Iterable[int]) -> list
         known = [_known(lake, year, measures) for measures in _MEASURES]
         folder = lake.tracks_of(year)
         names = {path.stem for path in folder.glob("*.parquet")} if folder.is_dir() else set()
-        if year not in asked and all(has_all and {str(one) for one in held} == names for held, has_all in known):
+        of_all = [state for measures, state in zip(_MEASURES, known, strict=True) if not measures.of_cuts]
+        if year not in asked and all(has_all and {str(one) for one in held} == names for held, has_all in of_all):
             continue
-        looked_at.append((year, known, track_origins(lake, year)))
-    owners = _owners(connection, [one for *_, origins in looked_at for one in origins])
+        looked_at.append((year, known, *counted_origins(lake, year)))
+    owners = _owners(connection, [one for *_, origins, _ in looked_at for one in origins])
     found = []
-    for year, known, origins in looked_at:
+    for year, known, origins, cut in looked_at:
         due = []
         for measures, (held, has_all) in zip(_MEASURES, known, strict=True):
-            made_from = {one: _digest(measures, origin, owners.get(one)) for one, origin in origins.items()}
+            of = cut if measures.of_cuts else origins
+            made_from = {one: _digest(measures, origins[one], owners.get(one)) for one in of}
             if made_from != held or not has_all:
                 stale = frozenset(one for one, digest in made_from.items() if held.get(one) != digest)
                 due.append(_Due(measures, made_from, stale))
@@ -157,7 +164,7 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
     unreadable = set()
     for activity_id in due.stale:
         try:
-            points = pl.read_parquet(track_path(lake, due.year, activity_id))
+            points = pl.read_parquet(counted_track(lake, due.year, activity_id), hive_partitioning=False)
         except _UNREADABLE:
             unreadable.add(activity_id)
             continue

@@ -25,7 +25,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files, provider_tracks
 from strava_pipeline.lake.sql import sql
 
-_ORIGIN = "strava_pipeline.origin"
+ORIGIN = "strava_pipeline.origin"
 FROM_FILE = "file:"  # prefix of the origin of a track that came from an activity file
 _THIS_READING = f"{FROM_FILE}v{VERSION}:"
 _READING = 2  # raised whenever core/activities.py makes other points from the same answer
@@ -57,7 +57,7 @@ def write_track(
     path = track_path(lake, year, activity_id)
     note_first_version(lake)
     size = write_rows(
-        path, rows.select(*TRACKS.polars_schema).cast(pl.Schema(TRACKS.polars_schema)), "zstd", {_ORIGIN: origin}
+        path, rows.select(*TRACKS.polars_schema).cast(pl.Schema(TRACKS.polars_schema)), "zstd", {ORIGIN: origin}
     )
     sync_folder(path.parent)
     return size
@@ -69,12 +69,16 @@ def track_path(lake: Lake, year: int, activity_id: int) -> Path:
 
 def track_origins(lake: Lake, year: int) -> dict[int, str]:
     """The inputs of the tracks of a year, by activity. Damaged tracks are left out, so they are made again."""
+    return origins_in(lake.tracks_of(year).glob("*.parquet"))
+
+
+def origins_in(paths: Iterable[Path]) -> dict[int, str]:
+    """The inputs of tracks, by activity, without damaged and missing ones."""
     found: dict[int, str] = {}
-    folder = lake.tracks_of(year)
-    for path in folder.glob("*.parquet") if folder.is_dir() else ():
+    for path in paths:
         try:
-            found[int(path.stem)] = pl.read_parquet_metadata(path).get(_ORIGIN, "")
-        except (pl.exceptions.ComputeError, ValueError):
+            found[int(path.stem)] = pl.read_parquet_metadata(path).get(ORIGIN, "")
+        except (FileNotFoundError, pl.exceptions.ComputeError, ValueError):
             continue
     return found
 

@@ -43,12 +43,14 @@ def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool
 
 def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
+    from strava_pipeline.operations.tracking import measure_what_was_said
 
     lake = Lake(settings.data_dir, group=settings.reader_group)
     record_decisions(lake, made(primed_clock(settings).now()))
     with at_rest(lake, patience=_PATIENCE) as is_free:
         if is_free:
             with suppress(PipelineError, OSError):  # it is recorded: the next run that publishes follows it
+                measure_what_was_said(lake)
                 publish(lake, refuse=partial(refuse_faults, lake=lake))
     return lake
 

@@ -3,17 +3,22 @@
 The methods stand in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted
+from strava_pipeline.lake.cut_tracks import sync_cut_tracks
 from strava_pipeline.lake.gold.matches import note_tracks_current
+from strava_pipeline.lake.gold.personal import note_measured, sync_goals, unmeasured_years
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, imported_activities
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import note_tracks_written
 from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
+from strava_pipeline.lake.locks import try_locked
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.routes import sync_routes
 from strava_pipeline.lake.tile_visits import sync_tile_visits
@@ -26,9 +31,10 @@ from strava_pipeline.lake.tracks import (
     sync_stream_tracks,
     tracks_by_activity,
 )
-from strava_pipeline.operations.progress import progressing
+from strava_pipeline.operations.progress import LogProgress, Progress, progressing
 from strava_pipeline.operations.run_context import RunContext
 
+log = logging.getLogger(__name__)
 LOCK = "track_measures"  # of two runs at once, each would write a year's file without the other's results
 
 
@@ -80,23 +86,36 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
     with run.exclusive(LOCK):
-        report.tracks_measured = _measure(run, years)
+        report.tracks_measured = _measure(run.lake, years, run.progress)
         report.tile_years_written = len(sync_tile_visits(run.lake))
         report.routes_looked_for = sync_routes(run.lake)
     return report
 
 
-def _measure(run: RunContext, years: Sequence[int]) -> int:
+def _measure(lake: Lake, years: Sequence[int], progress: Progress) -> int:
     """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile."""
-    with reading(run.lake) as connection:
-        due = due_tracks(run.lake, connection, years)
-    if not due:
-        return 0
+    with reading(lake) as connection:
+        sync_goals(connection, lake)
+        sync_cut_tracks(lake, connection)
+        said = unmeasured_years(connection)
+        due = due_tracks(lake, connection, {*years, *said})
     count = sum(len(each.stale) for each in due)
-    with progressing(run.progress, "Measuring tracks", count) as advance:
-        for each in due:
-            measure_tracks(run.lake, each, lambda: advance(1))
+    if due:
+        with progressing(progress, "Measuring tracks", count) as advance:
+            for each in due:
+                measure_tracks(lake, each, lambda: advance(1))
+    if said:
+        with writing(lake) as connection:
+            note_measured(connection, said)
     return count
+
+
+def measure_what_was_said(lake: Lake) -> None:
+    """Compute again what depends on a person's words of activities, unless a run is computing: that or the next one follows."""
+    with try_locked(lake, LOCK) as is_free:
+        if is_free and _measure(lake, (), LogProgress(log)):
+            sync_tile_visits(lake)
+            sync_routes(lake)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ def set_(
     sport: Annotated[str | None, typer.Option(help="Its sport, as Strava names it: GravelRide.")] = None,
     gear: Annotated[str | None, typer.Option(help="Its gear, as service:id.", metavar="SERVICE:ID")] = None,
     commute: Annotated[bool | None, typer.Option("--commute/--no-commute", help="Whether it is a commute.")] = None,
+    description: Annotated[str | None, typer.Option(help="Its description.")] = None,
+    distance: Annotated[float | None, typer.Option(help="Its distance in metres.", metavar="METRES")] = None,
+    moving_time: Annotated[str | None, typer.Option(help="Its time in motion.", metavar="H:MM:SS")] = None,
+    elapsed_time: Annotated[str | None, typer.Option(help="Its time from start to end.", metavar="H:MM:SS")] = None,
     note: Annotated[str | None, typer.Option(help="A note of your own.")] = None,
     tag: Annotated[
         list[str] | None, typer.Option(help="A tag; several times for several. They replace others.")
@@ -43,18 +47,59 @@ def set_(
     counts_in_nothing: Annotated[
         bool, typer.Option("--counts-in-nothing", help="Leave it out of every total and record.")
     ] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Delete it here alone; `undo` brings it back.")] = False,
 ) -> None:
     """Say what an activity is. What you don't name stays; `undo` takes it back."""
-    said = {"name": name, "sport_type": sport, "gear": gear, "commute": commute, "note": note, "tags": tag or None}
+    said: dict[str, Any] = {
+        "name": name,
+        "sport_type": sport,
+        "gear": gear,
+        "commute": commute,
+        "note": note,
+        "tags": tag or None,
+    }
+    said |= {"description": description, "distance": distance, "deleted": deleted or None}
+    said |= {"moving_time": _seconds(moving_time), "elapsed_time": _seconds(elapsed_time)}
     said["counts"] = False if counts_in_nothing else None
     _correct(one, {field: value for field, value in said.items() if value is not None}, "set")
+
+
+def _seconds(text: str | None) -> float | None:
+    from strava_pipeline.core.cuts import clock_seconds
+
+    return None if text is None else clock_seconds(text)
+
+
+@corrections.command(context_settings=NEGATIVE_IDS)
+def cut(
+    one: AnyId,
+    begins: Annotated[
+        str | None,
+        typer.Option("--from", help="Where it begins, after the start; without it, there.", metavar="H:MM:SS"),
+    ] = None,
+    ends: Annotated[
+        str | None, typer.Option("--to", help="Where it ends; without it, at the end.", metavar="H:MM:SS")
+    ] = None,
+) -> None:
+    """Cut a stretch of an activity's track: distance, times, records, map and exports are of the rest. The track stays."""
+    from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.lake.cut_tracks import with_cut
+    from strava_pipeline.lake.dashboard.activities import known_activity
+    from strava_pipeline.lake.gold.publish import insights_snapshot
+    from strava_pipeline.lake.paths import Lake
+
+    lake = Lake(Settings.load().data_dir)
+    with insights_snapshot(lake) as connection:
+        found = known_activity(connection, one)
+        cuts = with_cut(connection, lake, found.year, found.id, _seconds(begins), _seconds(ends))
+    _correct(found.id, {"cuts": cuts}, "cut")
 
 
 @corrections.command(context_settings=NEGATIVE_IDS)
 def undo(
     one: AnyId,
     field: Annotated[
-        list[str] | None, typer.Option(help="Only this: name, sport_type, gear, commute, note, tags, counts.")
+        list[str] | None, typer.Option(help="Only this, as `list` calls it: name, cuts, deleted …")
     ] = None,
 ) -> None:
     """Take back what you said of an activity: all of it, or a field."""
@@ -66,13 +111,16 @@ def undo(
 def _correct(one: int, words: dict[str, Any], command: str) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard.activities import known_activity
+    from strava_pipeline.lake.gold.corrections import own_words
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.bests import correct
     from strava_pipeline.verbs.output import echo
 
     settings = Settings.load()
-    with insights_snapshot(Lake(settings.data_dir)) as connection:
-        found = known_activity(connection, one)
-    is_seen = correct(settings, found.id, words, f"strava-pipeline corrections {command}")
+    lake = Lake(settings.data_dir)
+    with insights_snapshot(lake) as connection:
+        was_deleted = "deleted" in own_words(connection, lake, one)[0]
+        activity_id = one if was_deleted else known_activity(connection, one).id
+    is_seen = correct(settings, activity_id, words, f"strava-pipeline corrections {command}")
     echo("Recorded." if is_seen else "Recorded. Readers see it after the next run that publishes.")

@@ -105,7 +105,7 @@ def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> Non
         {"gear": "b1"},
         {"counts": True},
         {"commute": "yes"},
-        {"distance": 5},
+        {"distance": -5},
         {"tags": ["x" * 51]},
         {"name": "x" * 2001},
     ],

@@ -35,6 +35,7 @@ from strava_pipeline.core.tables.activities import (
     QUARANTINE as QUARANTINE,
 )
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES as PROPOSED_CHANGES
+from strava_pipeline.core.tables.computed import CUT_SUMMARIES as CUT_SUMMARIES
 from strava_pipeline.core.tables.computed import TRACK_SUMMARIES as TRACK_SUMMARIES
 from strava_pipeline.core.tables.details import (
     ACTIVITY_DETAILS as ACTIVITY_DETAILS,
@@ -102,6 +103,7 @@ PARQUET_TABLES: dict[str, Table] = {
         CURVES,
         VALUE_SECONDS,
         TRACK_SUMMARIES,
+        CUT_SUMMARIES,
         TRACK_CELLS,
         HEAT_CELLS,
         HEAT_TILES,

@@ -3,8 +3,33 @@
 Those that exist only as Parquet stand in details.py.
 """
 
+from dataclasses import replace
+
+from strava_pipeline.core.tables.activities import SUMMARY_FIELDS
 from strava_pipeline.core.tables.details import CURVES
 from strava_pipeline.core.tables.model import Column, Kind, activity_rows
+
+CUT_FIELDS = (
+    "distance",
+    "moving_time",
+    "elapsed_time",
+    "total_elevation_gain",
+    "elev_high",
+    "elev_low",
+    "average_speed",
+    "max_speed",
+    "average_heartrate",
+    "max_heartrate",
+    "average_cadence",
+    "average_temp",
+    "average_watts",
+    "max_watts",
+    "weighted_average_watts",
+    "kilojoules",
+    "start_latlng",
+    "end_latlng",
+)
+"""The columns of `activities` that a track without what was cut tells."""
 
 TRACK_SUMMARIES = activity_rows(
     "track_summaries",
@@ -59,6 +84,17 @@ TRACK_SUMMARIES = activity_rows(
         ),
     ),
 )
+CUT_SUMMARIES = activity_rows(
+    "cut_summaries",
+    "Values of each activity of whose track a person cut a part: of what is left, under the names of `activities`, which "
+    "has them in place of what sources say. In the warehouse: `cut_values`.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("athlete_id", Kind.BIGINT, "the athlete"),
+        Column("begins_at", Kind.INSTANT, "its first point"),
+        *(replace(column, source=None, edited=False) for column in SUMMARY_FIELDS if column.name in CUT_FIELDS),
+    ),
+)
 COMPUTED_VALUES = activity_rows(
     "computed_values",
     "Sums of each activity that its track tells: the rows of `track_summaries`. What its source says stands before them.",
@@ -68,4 +104,9 @@ TRACK_BESTS = activity_rows(
     "track_bests",
     "The best of each activity out of its track: the rows of `curves`.",
     (*CURVES.columns, Column("year", Kind.INTEGER, "the year whose file of `curves` has it")),
+)
+CUT_VALUES = activity_rows(
+    "cut_values",
+    "Values of what a person left of an activity's track: the rows of `cut_summaries`.",
+    (*CUT_SUMMARIES.columns, Column("year", Kind.INTEGER, "the year whose file of `cut_summaries` has it")),
 )

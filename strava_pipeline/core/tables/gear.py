@@ -105,6 +105,12 @@ CORRECTIONS = Table(
         Column("note", Kind.TEXT, "a note of one's own"),
         Column("tags", Kind.TEXTS, "tags of one's own"),
         Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
+        Column("description", Kind.TEXT, "description"),
+        Column("distance", Kind.DOUBLE, "distance", "m"),
+        Column("moving_time", Kind.BIGINT, "time in motion", "s"),
+        Column("elapsed_time", Kind.BIGINT, "time from start to end", "s"),
+        Column("cuts", Kind.TEXTS, "cut stretches of its track, from/to in UTC; the start has no from, the end no to"),
+        Column("deleted", Kind.BOOLEAN, "true: deleted here, so that `activities` lacks it"),
         Column("fields", Kind.TEXTS, "what was said"),
     ),
 )

@@ -18,7 +18,7 @@ from strava_pipeline.core.tables.bests import (
     TOO_FAST_ACTIVITIES,
     YEAR,
 )
-from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.gear import (
     CORRECTIONS,
     GEAR_ITEMS,
@@ -270,6 +270,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         ASSUMED_STARTS,
         COMPUTED_VALUES,
         TRACK_BESTS,
+        CUT_VALUES,
         ACTIVITY_HEARTRATES,
         NEAR_TOWNS,
         ACTIVITY_LIST,

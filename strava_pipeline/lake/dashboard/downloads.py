@@ -12,12 +12,12 @@ from strava_pipeline.core.errors import NothingToExportError, PipelineError
 from strava_pipeline.core.files.writing import Titled, csv, gpx, tcx
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.privacy import PrivacyZone, outside
+from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.activities import FoundActivity
 from strava_pipeline.lake.gold.efforts import original_files
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import peeked_bytes
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import track_path
 
 MOST_BYTES = ImportLimits().file_bytes  # of a file that a page sends
 
@@ -54,7 +54,9 @@ def exported_track(
     Raises NothingToExportError without a track, or without a point outside the zones; PipelineError if it is damaged.
     """
     try:
-        points = pl.read_parquet(track_path(lake, found.year, found.id), hive_partitioning=False).sort("part", "point")
+        points = pl.read_parquet(counted_track(lake, found.year, found.id), hive_partitioning=False).sort(
+            "part", "point"
+        )
     except FileNotFoundError:
         raise NothingToExportError(
             f"The activity {found.id} has no track here. `strava-pipeline streams` fetches tracks from Strava; "

@@ -12,11 +12,11 @@ import duckdb
 from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.tables import TRACK_CELLS
 from strava_pipeline.core.track_measures import CELL_ZOOM
+from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.heat import Box
 from strava_pipeline.lake.dashboard.rows import Values, measured_files, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import track_path
 
 MOST_LINES = 150  # activities: more overlap to a band of one colour
 _MOST_POINTS = 2_000  # of an activity
@@ -63,7 +63,7 @@ def heat_lines(
         of_year = int(file.rpartition("year=")[2].partition("/")[0])
         limits = {"files": [file], "most": MOST_LINES + 1 - len(found)}
         ids = [row["activity_id"] for row in rows_of(connection, "heat_line_activities", {**asked, **limits})]
-        found += [str(path) for one in ids if (path := track_path(lake, of_year, one)).exists()]
+        found += [str(path) for one in ids if (path := counted_track(lake, of_year, one)).exists()]
         if len(found) > MOST_LINES:
             break
     limits = {"missing": _MISSING, "pause": _PAUSE, "step": _STEP, "most": _MOST_POINTS, "across": 2**zoom}

@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 
 from strava_pipeline.core.track_lines import HOLDS, LONG
+from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.activities import FoundActivity
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import track_path
 
 MOST_POINTS = 2000  # a 4K screen has 3,840 columns, a chart some half of them
 _MOST_GAPS = 200  # of the points: the longest pauses
@@ -52,7 +52,7 @@ class TrackPoints:
 
 def track_points(connection: Connection, lake: Lake, found: FoundActivity) -> TrackPoints | None:
     """The track of an activity, or None if none can be read."""
-    path = track_path(lake, found.year, found.id)
+    path = counted_track(lake, found.year, found.id)
     try:
         return thinned(connection, path) if path.exists() else None
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):

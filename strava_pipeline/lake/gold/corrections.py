@@ -6,6 +6,7 @@ A word names the activity by its id at that time; it may have been matched with 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from strava_pipeline.core.cuts import checked_cuts
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables.gear import CORRECTIONS
@@ -14,10 +15,28 @@ from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
-Words = Mapping[str, str | bool | list[str] | None]
+Word = str | bool | float | list[str] | None
+Words = Mapping[str, Word]
 """A person's words by field of FIELDS; None takes one back."""
 
-FIELDS = ("name", "sport_type", "gear", "commute", "note", "tags", "counts")
+FIELDS = (
+    "name",
+    "sport_type",
+    "gear",
+    "commute",
+    "note",
+    "tags",
+    "counts",
+    "description",
+    "distance",
+    "moving_time",
+    "elapsed_time",
+    "cuts",
+    "deleted",
+)
+_TEXTS = ("name", "note", "description", "sport_type", "gear")
+_MOST = {"distance": 4e7, "moving_time": 1e9, "elapsed_time": 1e9}  # what `counted_activities` believes; m, s
+_ONE_WAY = {"counts": False, "deleted": True}  # the other one is to take it back
 _LONGEST, _MOST_TAGS, _LONGEST_TAG = 2_000, 20, 50
 
 
@@ -26,21 +45,25 @@ class CorrectionDecision(Decision):
 
     kind: ClassVar[str] = "corrections"
     activity_id: int
-    words: dict[str, str | bool | list[str] | None]
+    words: dict[str, Word]
 
 
-def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
+def checked_words(words: Words) -> dict[str, Word]:
     """The words, trimmed; an empty text takes one back. `counts` can only be said to be false. Raises MisuseError."""
-    found: dict[str, str | bool | list[str] | None] = {}
+    found: dict[str, Word] = {}
     if not words:
         raise MisuseError("Nothing was said of the activity.")
     for name, value in words.items():
-        if name in ("name", "note", "sport_type", "gear") and isinstance(value, str):
+        if name in _TEXTS and isinstance(value, str):
             found[name] = value.strip() or None
         elif name == "tags" and isinstance(value, list):
             found[name] = [*dict.fromkeys(filter(None, (str(tag).strip() for tag in value)))] or None
-        elif value is None or (name == "commute" and isinstance(value, bool)) or (name == "counts" and value is False):
+        elif name == "cuts" and isinstance(value, list):
+            found[name] = checked_cuts(value) or None
+        elif value is None or (name == "commute" and isinstance(value, bool)) or value is _ONE_WAY.get(name):
             found[name] = value
+        elif name in _MOST and not isinstance(value, bool | list | str) and 0 < value <= _MOST[name]:
+            found[name] = float(value) if name == "distance" else round(value)
         else:
             raise MisuseError(f"Nothing like that can be said of {name}.")
     if unknown := found.keys() - {*FIELDS}:
@@ -53,12 +76,13 @@ def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
         raise MisuseError(
             "Gear is written as its service and its id there: strava:b1234567. `providers gear` lists them."
         )
-    tags = found.get("tags") or []
+    tags, cuts = found.get("tags") or [], found.get("cuts") or []
     assert isinstance(tags, list)
-    too_long = any(len(str(found.get(name) or "")) > _LONGEST for name in ("name", "note", "gear"))
-    if too_long or len(tags) > _MOST_TAGS or any(len(tag) > _LONGEST_TAG for tag in tags):
+    assert isinstance(cuts, list)
+    too_long = any(len(str(found.get(name) or "")) > _LONGEST for name in _TEXTS)
+    if too_long or max(len(tags), len(cuts)) > _MOST_TAGS or any(len(tag) > _LONGEST_TAG for tag in tags):
         raise MisuseError(
-            f"Texts have {_LONGEST:,} characters at most, tags {_LONGEST_TAG}, and there are {_MOST_TAGS} of them at most."
+            f"Texts have {_LONGEST:,} characters at most, tags {_LONGEST_TAG}, and there are {_MOST_TAGS} tags and cuts at most."
         )
     return found
 
@@ -97,5 +121,4 @@ def correction_rows(connection: Connection, lake: Lake) -> dict[str, list[tuple[
 def _row(activity_id: int, words: Mapping[str, Any]) -> tuple[Any, ...]:
     source, _, gear_id = words.get("gear", "").partition(":")
     texts = (words.get("name"), words.get("sport_type"), source or None, gear_id or None)
-    rest = (words.get("commute"), words.get("note"), words.get("tags"), words.get("counts"))
-    return (activity_id, *texts, *rest, [name for name in FIELDS if name in words])
+    return (activity_id, *texts, *(words.get(name) for name in FIELDS[3:]), [name for name in FIELDS if name in words])

@@ -12,8 +12,16 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.core.tables import CURVES, ROUTE_MEMBERS, TILE_VISITS, TRACK_SUMMARIES, VALUE_SECONDS, Table
-from strava_pipeline.core.tables.computed import COMPUTED_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables import (
+    CURVES,
+    CUT_SUMMARIES,
+    ROUTE_MEMBERS,
+    TILE_VISITS,
+    TRACK_SUMMARIES,
+    VALUE_SECONDS,
+    Table,
+)
+from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
 from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, note, notes, revision, transaction, unmark
@@ -39,6 +47,7 @@ class Measured:
 MEASURED = (
     Measured(COMPUTED_VALUES, TRACK_SUMMARIES),
     Measured(TRACK_BESTS, CURVES),
+    Measured(CUT_VALUES, CUT_SUMMARIES),
     Measured(ACTIVITY_HEARTRATES, VALUE_SECONDS, sql("activity_heartrates")),
     Measured(ACTIVITY_ROUTES, ROUTE_MEMBERS),
     Measured(VISITED_TILES, TILE_VISITS),

@@ -16,6 +16,7 @@ from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
+from strava_pipeline.core.tables.computed import CUT_FIELDS
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
 
 
@@ -77,15 +78,28 @@ def _gold() -> Iterator[str]:
             yield sql("following").format(name=table.name, stored=table.stored)
     yield sql("views").format(
         filling=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in FILLED),
-        filled=", ".join(
-            f"coalesce({'word.sport_type, ' if name == 'sport_type' else ''}head.{name}, matched.{name}) AS {name}"
-            for name in FILLED
-        ),
+        filled=",\n    ".join(f"{_filled(name)} AS {name}" for name in FILLED),
         imported=_texts(sorted(IMPORTED)),
         drives=_texts(sorted(DRIVES)),
         unspecified=UNSPECIFIED,
+        later=_LATER,
     )
     yield sql("gold_activities")
+
+
+def _filled(name: str) -> str:
+    """The value of a column that a further source fills in: a person's own, of what is left of a cut track, or of sources."""
+    value = f"coalesce(head.{name}, matched.{name})"
+    if name in CUT_FIELDS or name in _LINES:  # a line leads along what was cut, too
+        value = f"CASE WHEN cut.activity_id IS NULL THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
+    if name == "start_date":
+        value = f"CASE WHEN {_LATER} THEN cut.begins_at ELSE {value} END"
+    return f"coalesce(word.{name}, {value})" if name in _SAID else value
+
+
+_LINES = ("polyline", "summary_polyline")
+_SAID = ("sport_type", "distance", "moving_time", "elapsed_time")
+_LATER = "starts_with(word.cuts[1], '/') AND cut.begins_at IS NOT NULL"  # its start was cut
 
 
 def _insights() -> Iterator[tuple[str, str]]:

@@ -18,6 +18,8 @@ carried AS MATERIALIZED ( -- an effort or a split may hold a part of a short str
     SELECT activity_id FROM too_fast
     UNION
     SELECT activity_id FROM track_bests WHERE measure = 'too_fast'
+    UNION
+    SELECT activity_id FROM cut_values
 ),
 lengths AS MATERIALIZED ( -- those of each group, with the least time that anybody may have taken
     SELECT

@@ -1,6 +1,7 @@
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has; a person's own word (`corrections`) is before all of them. Whether it is gone is for the best source to say. `counts`: false for drives, and legs of what counts as a whole, by a source's
+-- has; a person's own word (`corrections`) is before all of them, and what a person left of a track (`cut_values`) before any source.
+-- Whether it is gone is for the best source to say, or a person. `counts`: false for drives, and legs of what counts as a whole, by a source's
 -- word or by matching. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
@@ -37,7 +38,8 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         timezone('UTC', coalesce(head.start_date, matched.start_date)) + to_seconds(coalesce(head.utc_offset, matched.utc_offset)),
         head.start_date_local,
         assumed.start_date_local
-    ) AS start_date_local,
+    ) + CASE WHEN {later} AND head.start_date IS NOT NULL THEN cut.begins_at - head.start_date ELSE INTERVAL 0 SECONDS END AS start_date_local,
+    CASE WHEN cut.activity_id IS NULL THEN head.suffer_score END AS suffer_score,
     CASE WHEN head.average_heartrate IS NULL AND matched.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate
 ),
@@ -49,10 +51,11 @@ AND lower(CASE WHEN word.sport_type IS NOT NULL THEN word.sport_type WHEN head.s
 AND NOT (coalesce(word.sport_type, head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
 FROM activities_all AS head
 LEFT JOIN corrections AS word ON word.activity_id = head.id
+LEFT JOIN cut_values AS cut ON cut.activity_id = head.id
 LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
-WHERE head.deleted_at IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
+WHERE head.deleted_at IS NULL AND word.deleted IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 CREATE OR REPLACE VIEW deleted_activities AS
 SELECT *, false AS counts FROM activities_all

@@ -21,6 +21,11 @@ SELECT
     coalesce(held.elapsed_time < min(held.elapsed_time) OVER before, true) AS was_best
 FROM activity_segment_efforts AS held
 JOIN counted_activities AS counted USING (activity_id)
+-- of a track with cuts, those efforts alone that none of them touches
+ANTI JOIN (SELECT activity_id, unnest(cuts) AS cut FROM corrections) AS word
+    ON word.activity_id = held.activity_id
+    AND held.start_date < coalesce(nullif(split_part(word.cut, '/', 2), '')::TIMESTAMPTZ, 'infinity')
+    AND held.start_date + to_seconds(held.elapsed_time) > coalesce(nullif(split_part(word.cut, '/', 1), '')::TIMESTAMPTZ, '-infinity')
 WHERE held.segment_id IS NOT NULL AND held.elapsed_time > 0
 WINDOW before AS (
     PARTITION BY counted.athlete_id, held.segment_id

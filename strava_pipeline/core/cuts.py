@@ -1,0 +1,129 @@
+"""Cuts: stretches of a track that a person says don't count, and the sums of what is left. Pure.
+
+A cut is a text with two instants, as ISO 8601 writes an interval: `2024-05-01T10:00:00Z/2024-05-01T10:12:30Z`. One of the
+start has no first instant, one of the end no second one. Points between them are cut; points at an instant stay.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import polars as pl
+
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.tables.computed import CUT_SUMMARIES
+from strava_pipeline.core.track_lines import covered_line, held_mean, held_seconds, timed_values
+from strava_pipeline.core.track_measures import BEATS, MOST_WATTS
+from strava_pipeline.core.track_summaries import fastest, summary
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def checked_cuts(cuts: Iterable[str]) -> list[str]:
+    """The cuts in UTC and in order, each once. Raises MisuseError for what is no interval, or ends before it begins."""
+    found = {_instants(text) for text in cuts}
+    if any(begins >= ends for begins, ends in found) or (_FIRST, _LAST) in found:
+        raise MisuseError("A cut has to end after it begins, and can't be all of an activity.")
+    return [f"{_text(begins)}/{_text(ends)}" for begins, ends in sorted(found)]
+
+
+def _instants(text: str) -> tuple[datetime, datetime]:
+    begins, _, ends = text.partition("/")
+    try:
+        return _instant(begins, _FIRST), _instant(ends, _LAST)
+    except (ValueError, OverflowError):
+        raise MisuseError("A cut is two instants: 2024-05-01T10:00:00Z/2024-05-01T10:12:30Z.") from None
+
+
+def _instant(text: str, none: datetime) -> datetime:
+    at = datetime.fromisoformat(text) if text else none
+    if at.tzinfo is None:
+        raise ValueError("without a zone")
+    return at.astimezone(UTC) if text else at
+
+
+def _text(at: datetime) -> str:
+    return "" if at in (_FIRST, _LAST) else at.isoformat().replace("+00:00", "Z")
+
+
+def clock_seconds(text: str) -> float:
+    """Seconds of a time since the start, as h:mm:ss or m:ss. Raises MisuseError.
+
+    >>> clock_seconds("1:02:05")
+    3725.0
+    """
+    parts = text.strip().split(":")
+    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in parts):
+        raise MisuseError("A time since the start is written as h:mm:ss or m:ss, such as 1:02:05.")
+    return float(sum(int(part) * 60**place for place, part in enumerate(reversed(parts))))
+
+
+def without(points: pl.DataFrame, cuts: Sequence[str]) -> pl.DataFrame:
+    """The points that count, in order: each stretch between cuts is a `part` of its own, and `distance` lacks what was cut.
+
+    Points without a time stay.
+
+    Args:
+        points: of one activity, with the columns of `tracks`.
+        cuts: from `checked_cuts`.
+    """
+    at = pl.col("recorded_at")
+    within = [(at > begins) & (at < ends) for begins, ends in map(_instants, cuts)]
+    gone = pl.col("gone")
+    reached = pl.col("distance").forward_fill().over("part")
+    step = reached.diff().over("part").fill_null(0.0)
+    is_left = ~(gone | gone.shift(fill_value=False))
+    counted = reached.first().over("part") + pl.when(is_left).then(step).otherwise(0.0).cum_sum().over("part")
+    return (
+        points.lazy()
+        .sort("part", "point")
+        .with_columns(gone=pl.any_horizontal(within).fill_null(value=False))
+        .with_columns(
+            distance=pl.when(pl.col("distance").is_not_null()).then(counted), cut=gone.cast(pl.Int32).cum_sum()
+        )
+        .filter(~gone)
+        .with_columns(part=pl.struct("part", "cut").rle_id().cast(pl.Int32))
+        .with_columns(point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"))
+        .select(points.columns)
+        .collect()
+    )
+
+
+def cut_summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+    """One row with the columns of `cut_summaries` that belong to an activity: sums of its stretches, as `summary` makes them.
+
+    Args:
+        points: from `without`, at least one.
+        sport_group: of core/sports.py.
+    """
+    stretches = points.partition_by("part", maintain_order=True)
+    sums = pl.concat([summary(each, sport_group) for each in stretches])
+    lines = [covered_line(each, fastest(sport_group)) for each in stretches]
+    distance = sum(line["covered"].item(-1) for line in lines if line.height > 1) or None
+    at = pl.col("recorded_at")
+    lasted = points.group_by("part").agg(s=(at.max() - at.min()).dt.total_seconds())["s"].sum()
+    watts = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
+    beats = timed_values(points, "heartrate", *BEATS)
+    moving = sums["moving_time"].sum() or None
+    placed = points.select("latitude", "longitude").drop_nulls()
+    found = {
+        "begins_at": points["recorded_at"].min(),
+        "distance": distance,
+        "moving_time": moving,
+        "elapsed_time": lasted or None,
+        "total_elevation_gain": sums["elevation_gain"].sum() if sums["elevation_gain"].count() else None,
+        "elev_high": points["altitude"].max(),
+        "elev_low": points["altitude"].min(),
+        "average_speed": distance / moving if distance and moving else None,
+        "max_speed": sums["max_speed"].max(),
+        "average_heartrate": held_mean(points, "heartrate"),
+        "max_heartrate": beats["heartrate"].max(),
+        "average_cadence": held_mean(points, "cadence"),
+        "average_temp": held_mean(points, "temperature"),
+        "average_watts": held_mean(points, "watts"),
+        "max_watts": watts["watts"].max(),
+        "weighted_average_watts": summary(points, sport_group)["normalized_power"].max(),
+        "kilojoules": (watts["watts"] * watts["held"]).sum() / 1000 if watts.height else None,
+        "start_latlng": [*placed.row(0)] if placed.height else None,
+        "end_latlng": [*placed.row(-1)] if placed.height else None,
+    }
+    return pl.DataFrame([found], {name: CUT_SUMMARIES.polars_schema[name] for name in found})

@@ -1,0 +1,94 @@
+"""Tracks without what a person cut: a copy of each such track, so that whoever reads a track that counts need not know of cuts.
+
+The whole tracks stay (lake/tracks.py). A copy's metadata records the track and the cuts it was made from.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from strava_pipeline.core.cuts import checked_cuts, without
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.lake.files import sync_folder, write_rows
+from strava_pipeline.lake.gold.corrections import own_words, words_of
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
+
+
+def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
+    """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone."""
+    cuts = {one: words["cuts"] for one, words in words_of(connection, lake).items() if "cuts" in words}
+    query = "SELECT id, year FROM activities_all WHERE list_contains($ids, id)"
+    found = connection.execute(query, {"ids": [*cuts]}).fetchall() if cuts else []
+    wanted = {_path(lake, year, one): (one, year) for one, year in found if track_path(lake, year, one).exists()}
+    for path in {*lake.cut_tracks.glob("year=*/*.parquet")} - wanted.keys():
+        path.unlink(missing_ok=True)
+    for path, (one, year) in wanted.items():
+        _write(lake, path, track_path(lake, year, one), cuts[one])
+
+
+def _write(lake: Lake, path: Path, whole: Path, cuts: list[str]) -> None:
+    origin = f"{origins_in([whole]).get(int(whole.stem), '')} without:{','.join(cuts)}"
+    if origins_in([path]).get(int(path.stem)) == origin:
+        return
+    try:
+        points = without(pl.read_parquet(whole, hive_partitioning=False), cuts)
+    except pl.exceptions.ComputeError:  # damaged: the next run makes it again
+        return
+    if points.height:
+        write_rows(path, points, "zstd", {ORIGIN: origin})
+        sync_folder(path.parent)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def with_cut(
+    connection: Connection, lake: Lake, year: int, activity_id: int, begins: float | None, ends: float | None
+) -> list[str]:
+    """The cuts of an activity and one more, in seconds since the first point that counts so far. Raises MisuseError.
+
+    Args:
+        begins: None: the start of the track is cut.
+        ends: None: its end is.
+    """
+    held = own_words(connection, lake, activity_id)[0].get("cuts") or []
+    assert isinstance(held, list)
+    try:
+        whole = pl.read_parquet(track_path(lake, year, activity_id), hive_partitioning=False)
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        whole = pl.DataFrame({"recorded_at": []})
+    left = without(whole, held) if held else whole
+    if (first := left["recorded_at"].min()) is None:
+        raise MisuseError(
+            "This activity has no track with times, so nothing can be cut. Its distance and times can be typed in."
+        )
+    assert isinstance(first, datetime)
+    at = ["" if after is None else (first + timedelta(seconds=after)).isoformat() for after in (begins, ends)]
+    cuts = checked_cuts([*held, "/".join(at)])
+    rest = without(whole, cuts)
+    if rest.height == left.height:
+        raise MisuseError("That cut lies outside of the track, or between two of its points: nothing would change.")
+    if rest["recorded_at"].n_unique() < 2:
+        raise MisuseError("That cut leaves nothing of the track. To leave the activity out, let it count in nothing.")
+    return cuts
+
+
+def counted_track(lake: Lake, year: int, activity_id: int) -> Path:
+    """The file with the points of an activity that count: all of them, or those that were not cut."""
+    path = _path(lake, year, activity_id)
+    return path if path.exists() else track_path(lake, year, activity_id)
+
+
+def counted_origins(lake: Lake, year: int) -> tuple[dict[int, str], set[int]]:
+    """The inputs of what counts of the tracks of a year, by activity; and the activities of which something was cut."""
+    whole = track_origins(lake, year)
+    cut = {
+        one: origin for one, origin in origins_in(lake.cut_tracks_of(year).glob("*.parquet")).items() if one in whole
+    }
+    return whole | cut, {*cut}
+
+
+def _path(lake: Lake, year: int, activity_id: int) -> Path:
+    return lake.cut_tracks_of(year) / f"{activity_id}.parquet"
