@@ -30,6 +30,12 @@ def test_words_are_set_listed_and_taken_back(filled: Lake, type_in: Type) -> Non
     assert type_in("corrections", "undo", "-7", "--field", "tags").code == 0
     with snapshot(filled) as connection:
         assert connection.execute("SELECT name, commute FROM activities").fetchall() == [("Mine", False)]
+    assert type_in("corrections", "set", "-7", "--deleted", "--moving-time", "1:00:01").code == 0
+    with snapshot(filled) as connection:
+        assert connection.execute("SELECT count(*) FROM activities").fetchall() == [(0,)]
+    assert type_in("corrections", "undo", "-7", "--field", "deleted").code == 0
+    with snapshot(filled) as connection:
+        assert connection.execute("SELECT moving_time FROM activities").fetchall() == [(3601,)]
     assert type_in("corrections", "undo", "-7").code == 0
     assert type_in("corrections", "list").out == "You corrected nothing.\n"
     for words, code in (
@@ -37,5 +43,6 @@ def test_words_are_set_listed_and_taken_back(filled: Lake, type_in: Type) -> Non
         (("set", "-7", "--sport", "x"), 2),
         (("set", "8", "--name", "x"), 2),
         (("undo", "-7", "--field", "x"), 2),
+        (("cut", "-7", "--to", "10:00"), 2),
     ):
         assert type_in("corrections", *words).code == code, words

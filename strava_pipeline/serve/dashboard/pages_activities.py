@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from strava_pipeline.core.cuts import clock_seconds
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.lake.cut_tracks import with_cut
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -68,6 +70,17 @@ def correct(pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response
     words = {name: None if is_undo else _word(name, values[0]) for name, values in fields.items() if name != "undo"}
     pipeline.correct(found.id, words)
     return RedirectResponse(f"/activities/{found.id}", 303)
+
+
+@router.post("/activities/{activity_id}/cuts", response_model=None)
+def cut(snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response:
+    """Cut a stretch of the track, or take all cuts back."""
+    cuts = None
+    if "undo" not in fields:
+        begins, ends = (clock_seconds(text) if (text := first_of(fields, name)) else None for name in ("from", "to"))
+        cuts = with_cut(snapshot, lake, found.year, found.id, begins, ends)
+    pipeline.correct(found.id, {"cuts": cuts})
+    return RedirectResponse(f"/activities/{found.id}#cuts", 303)
 
 
 def _word(name: str, text: str) -> str | bool | list[str] | None:

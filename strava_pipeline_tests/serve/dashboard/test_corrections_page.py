@@ -7,8 +7,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.tracks import write_track
+from strava_pipeline.operations.tracking import measure_what_was_said
+from strava_pipeline_tests.core.test_cuts import track
 from strava_pipeline_tests.lake.conftest import NewLake
-from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
@@ -68,3 +72,20 @@ def test_what_cannot_be_said_is_refused_and_nothing_is_kept(
     assert site.post("/activities/1/words", data=NOTHING | more).status_code == 400
     assert site.post("/activities/99/words", data=NOTHING).status_code == 404
     assert not (tmp_path / "data" / "decisions").exists()
+
+
+def test_a_stretch_of_the_track_is_cut_on_the_page_and_taken_back(site: TestClient, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    points = track(3600, altitude=[None] * 3600).drop("activity_id", "athlete_id", "source", "part", "point")
+    write_track(lake, 2025, 2, ME, "file", [points], "file:2")
+    measure_what_was_said(lake)
+    publish(lake)
+    assert "Cut the track" not in page(site, "/activities/1"), "without a track"
+    assert site.post("/activities/2/cuts", data={"from": "50:00", "to": ""}).status_code == 303
+    text = words(page(site, "/activities/2"))
+    assert ("You cut 1 part" in text, "15.0 km" in text, "50:00" in text) == (True, True, True)
+    assert site.get("/activities/2/track.gpx").text.count("<trkpt") == 3001
+    for refused in ({"from": "soon"}, {"from": "2:00:00"}, {"to": "0:00"}):
+        assert site.post("/activities/2/cuts", data=refused).status_code == 400, refused
+    assert site.post("/activities/2/cuts", data={"undo": "true"}).status_code == 303
+    assert "20.0 km" in words(page(site, "/activities/2"))

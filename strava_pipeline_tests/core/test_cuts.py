@@ -1,0 +1,82 @@
+"""Cuts: which points stay, and the sums of what is left."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.cuts import checked_cuts, clock_seconds, cut_summary, without
+from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.tables import TRACKS
+
+START = datetime(2024, 5, 1, 10, tzinfo=UTC)
+
+
+def track(seconds: int, **more: list[float | None]) -> pl.DataFrame:
+    """A point each second, 5 m farther, to the north and uphill; with the other columns of `tracks`."""
+    rows = range(seconds)
+    points = {
+        "part": [0] * seconds,
+        "point": [*rows],
+        "recorded_at": [START + timedelta(seconds=row) for row in rows],
+        "distance": [5.0 * row for row in rows],
+        "latitude": [50 + row * 5 / 111_195 for row in rows],
+        "longitude": [8.0] * seconds,
+        "altitude": [100 + 0.1 * row for row in rows],
+        "heartrate": [120.0] * 1200 + [180.0] * (seconds - 1200),
+        **more,
+    }
+    return pl.DataFrame(
+        {name: points.get(name, [None] * seconds) for name in TRACKS.polars_schema}, TRACKS.polars_schema
+    )
+
+
+def at(minutes: float) -> str:
+    return (START + timedelta(minutes=minutes)).isoformat()
+
+
+def test_the_start_a_stretch_and_the_end_are_cut_and_the_rest_is_summed() -> None:
+    cuts = checked_cuts([f"{at(50)}/", f"/{at(10)}", f"{at(20)}/{at(30)}"])
+    assert cuts == [
+        "/2024-05-01T10:10:00Z",
+        "2024-05-01T10:20:00Z/2024-05-01T10:30:00Z",
+        "2024-05-01T10:50:00Z/",
+    ]
+    left = without(track(3600), cuts)
+    ends = left.group_by("part", maintain_order=True).agg(
+        pl.col("distance").first().alias("from"), pl.col("distance").last()
+    )
+    assert ends.rows() == [(0, 0.0, 3000.0), (1, 3000.0, 9000.0)], "what was cut is in no distance"
+    assert left["point"].to_list() == [*range(601), *range(1201)]
+    ((found,),) = [cut_summary(left, "ride").to_dicts()]
+    assert found["begins_at"] == START + timedelta(minutes=10)
+    assert (found["distance"], found["moving_time"], found["elapsed_time"]) == (9000.0, 1800, 1800)
+    assert (found["average_speed"], found["max_heartrate"]) == (5.0, 180.0)
+    assert found["average_heartrate"] == pytest.approx((601 - 1) / 1802 * 120 + 1202 / 1802 * 180, abs=0.1)
+    assert found["total_elevation_gain"] == pytest.approx(180, abs=4), "the ten minutes between climb nothing"
+
+
+def test_without_a_distance_the_way_along_the_positions_counts() -> None:
+    found = cut_summary(without(track(3600, distance=[None] * 3600), checked_cuts([f"{at(20)}/{at(30)}"])), "ride")
+    assert found["distance"].item() == pytest.approx(5 * (1200 + 1799), rel=0.01)
+
+
+def test_points_without_a_time_stay() -> None:
+    points = track(1300).with_columns(recorded_at=pl.when(pl.col("point") < 1290).then("recorded_at"))
+    assert without(points, checked_cuts([f"{at(1)}/"])).height == 61 + 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", f"{at(2)}/{at(1)}", f"{at(1)}/{at(1)}", "soon/later", "2024-05-01T10:00:00/", f"{at(1)}/{at(2)}/{at(3)}"],
+)
+def test_what_is_no_cut_is_refused(text: str) -> None:
+    with pytest.raises(MisuseError):
+        checked_cuts([text])
+
+
+@pytest.mark.parametrize("text", ["", "90", "1:2:3:4", "a:b", "-1:00", "1:²0"])
+def test_what_is_no_time_since_the_start_is_refused(text: str) -> None:
+    assert (clock_seconds("1:02:05"), clock_seconds(" 90:00 ")) == (3725.0, 5400.0)
+    with pytest.raises(MisuseError):
+        clock_seconds(text)
