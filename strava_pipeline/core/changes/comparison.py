@@ -14,6 +14,9 @@ from strava_pipeline.core.changes.names import is_default_name
 from strava_pipeline.core.changes.records import is_same
 from strava_pipeline.core.sports import FAMILY
 
+PERSON = "you"
+"""Who leads where the person said something of an activity here (`corrections`)."""
+
 Status = Literal["authority", "ok", "missing", "wrong", "withheld", "unsupported"]
 
 
@@ -52,6 +55,7 @@ class Effort:
         local_start: as the athlete's clock showed it.
         distance: metres.
         said: the providers' rows, the best of each provider first.
+        own_name, own_gear: what the person said of it here, which leads; gear as its provider and its id there.
     """
 
     key: str
@@ -61,6 +65,8 @@ class Effort:
     distance: float | None = None
     sport: str | None = None
     said: Sequence[Said] = field(default=(), repr=False)
+    own_name: str | None = field(default=None, repr=False)
+    own_gear: tuple[str, str] | None = None
 
     @property
     def is_compared(self) -> bool:
@@ -164,7 +170,8 @@ class Cell:
 class Row:
     """An effort with each provider's cell.
 
-    `name_from`, `gear_from`: the providers that lead, or None. `item`: the person's name of the leading gear.
+    `name_from`, `gear_from`: the providers that lead, PERSON, or None. `name`: the leading one. `item`: the person's name
+    of the leading gear.
     """
 
     effort: Effort
@@ -172,6 +179,7 @@ class Row:
     name_from: str | None = None
     gear_from: str | None = None
     item: str | None = None
+    name: str | None = field(default=None, repr=False)
 
     @property
     def differs(self) -> bool:
@@ -196,8 +204,8 @@ def compared(effort: Effort, parties: Sequence[Party], gear: LinkedGear) -> Row:
     """The effort's cells, by provider. `parties` are in order: the first one's name and gear lead."""
     there = {party.name: said for party in parties if (said := effort.of(party.name)) is not None}
     leading = [(party, there[party.name]) for party in parties if party.leads and party.name in there]
-    name_from, name = next((found for found in (_name(each, effort) for each in leading) if found), (None, None))
-    gear_from, item = _leading_gear(leading, gear)
+    name_from, name = _leading_name(leading, effort)
+    gear_from, item = _own_gear(effort, gear) if effort.own_gear else _leading_gear(leading, gear)
     cells: dict[str, Cell] = {}
     for party in parties:
         said = there.get(party.name)
@@ -214,12 +222,24 @@ def compared(effort: Effort, parties: Sequence[Party], gear: LinkedGear) -> Row:
             "authority" if party.name == gear_from else _gear_status(said, party, item, gear),
             party.link.format(source_id=said.source_id) if party.link else None,
         )
-    return Row(effort, cells, name_from, gear_from, item)
+    return Row(effort, cells, name_from, gear_from, item, name)
 
 
 def is_given(text: str | None) -> bool:
     """Whether a text is given and not empty."""
     return text is not None and text.strip() != ""
+
+
+def _leading_name(leading: Sequence[tuple[Party, Said]], effort: Effort) -> tuple[str | None, str | None]:
+    if effort.own_name is not None:
+        return PERSON, effort.own_name
+    return next((found for found in (_name(each, effort) for each in leading) if found), (None, None))
+
+
+def _own_gear(effort: Effort, gear: LinkedGear) -> tuple[str | None, str | None]:
+    """The item of the gear that the person said; gear that isn't linked leads nowhere, as nobody knows what it is elsewhere."""
+    item = gear.item(*effort.own_gear) if effort.own_gear else None
+    return (None, None) if item is None else (PERSON, item)
 
 
 def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None:

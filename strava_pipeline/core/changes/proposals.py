@@ -68,8 +68,8 @@ def proposals_of(row: Row, parties: Sequence[Party], gear: LinkedGear, facts: Fa
 
 def _edits(row: Row, party: Party, cell: Cell, gear: LinkedGear) -> Iterator[Change]:
     make = _maker(row, party, cell)
-    if row.name_from is not None and "name" in party.write and cell.name_status in ("wrong", "missing"):
-        yield make("update_name", row.cells[row.name_from].name, old=cell.name, source=row.name_from)
+    if row.name is not None and "name" in party.write and cell.name_status in ("wrong", "missing"):
+        yield make("update_name", row.name, old=cell.name, source=row.name_from)
     if row.gear_from is not None and row.item is not None and "gear" in party.write:
         yield from _gear(row, party, cell, gear)
     if "duration" in party.write and "duration" in party.edits:
@@ -128,7 +128,7 @@ def _additions(row: Row, party: Party, gear: LinkedGear, facts: Facts) -> Iterat
         cells: dict[str, Any] = {
             **known,
             **_ids(row),
-            NAME: row.cells[row.name_from].name if row.name_from is not None else None,
+            NAME: row.name,
             "equipment": piece.name if piece is not None else None,
         }
         given = {word: value for word, value in cells.items() if value is not None and word in party.columns}
@@ -141,7 +141,7 @@ def _additions(row: Row, party: Party, gear: LinkedGear, facts: Facts) -> Iterat
             "sha256": file.sha256,
             "name": file.name,
             "sport_type": effort.sport,
-            "title": row.cells[row.name_from].name if row.name_from is not None else None,
+            "title": row.name,
             "external_id": f"strava_pipeline_{change.id}",
         }
         yield replace(change, details=of_file)
@@ -166,7 +166,7 @@ def _maker(row: Row, party: Party, cell: Cell | None) -> Callable[..., Change]:
     """A function that makes changes of the effort at the provider."""
     effort = row.effort
     names = (cell.name for cell in row.cells.values() if cell.name)
-    title = row.cells[row.name_from].name if row.name_from is not None else next(names, None)
+    title = row.name or next(names, None)
 
     def make(kind: Kind, new: Value, **more: Any) -> Change:
         return Change(

@@ -3,8 +3,18 @@
 -- them says anything has one row, without a source. Parts of a whole and activities of another athlete than the login's are left
 -- out; a file alone says of none whose it is.
 WITH effort AS (
-    SELECT id, strftime(start_date_local, '%Y-%m') AS month, start_date, start_date_local, distance, sport_type
+    SELECT
+        id,
+        strftime(start_date_local, '%Y-%m') AS month,
+        start_date,
+        start_date_local,
+        activities.distance,
+        activities.sport_type,
+        word.name AS own_name,
+        word.gear_source AS own_source,
+        word.gear_id AS own_gear
     FROM activities
+    LEFT JOIN corrections AS word ON word.activity_id = activities.id
     WHERE list_contains($months::VARCHAR[], month)
       AND id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
       AND (athlete_id IS NULL OR athlete_id = coalesce((SELECT arg_max(athlete_id, fetched_at) FROM athlete), athlete_id))
@@ -34,6 +44,9 @@ SELECT
     effort.start_date_local,
     effort.distance,
     effort.sport_type,
+    effort.own_name,
+    effort.own_source,
+    effort.own_gear,
     said.source,
     said.source_id,
     said.account,

@@ -181,6 +181,23 @@ def test_a_name_is_proposed_where_it_may_be_written() -> None:
     assert proposed(here, garmin={**WRITE, "edits": ()}) == []
 
 
+def test_what_a_person_said_here_leads_and_is_proposed_everywhere() -> None:
+    rows = said("spreadsheet", "Home"), said("strava", "Mine"), said("garmin", gear="g1")
+    here = effort(*rows, own_name="Mine", own_gear=("strava", "b1"))
+    assert (names(compared(here, parties(), GEAR)), gear(compared(here, parties(), GEAR))) == (
+        ("you", "wr ok mi"),
+        ("you", "mi mi ok"),
+    )
+    found = short(proposed(here, spreadsheet=WRITE, strava=WRITE, garmin=WRITE))
+    assert [each for each in found if each[0] == "update_name"] == [
+        ("update_name", "spreadsheet", "spreadsheet-1", "Home", "Mine", "you"),
+        ("update_name", "garmin", "garmin-1", None, "Mine", "you"),
+    ]
+    assert [each[1] for each in found if each[0] == "update_gear"] == ["spreadsheet", "strava"]
+    unknown = effort(*rows, own_gear=("strava", "b9"))
+    assert gear(compared(unknown, parties(), GEAR))[0] is None, "gear that is not linked leads nowhere"
+
+
 def test_gear_is_proposed_by_id_and_to_a_table_as_text() -> None:
     here = effort(said("spreadsheet"), said("strava", gear="b1"), said("garmin", gear="g2"))
     table, garmin = proposed(here, spreadsheet=WRITE, garmin=WRITE)
