@@ -76,8 +76,8 @@ def goals_document(lake: Lake) -> dict[str, Any]:
 def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
     """Write values into goals.toml, for its owner alone; None removes one, and a table that has none left.
 
-    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, if nothing would change, or
-    if a value can't be used; UnusableGoalsError if the file can't be.
+    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, or if nothing would change;
+    GoalsError if a value can't be used; UnusableGoalsError if the file can't be.
 
         write_goals(lake, {("2026", "ride", "distance_km"): 5000, ("athlete", 0, "weight_kg"): None}, seal)
     """
@@ -88,8 +88,6 @@ def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
         try:
             _edit(wanted, values, dict, list)
             read_goals(wanted)
-        except GoalsError as error:
-            raise MisuseError(f"Nothing was written into goals.toml. {error}") from None
         except (KeyError, IndexError, TypeError):
             raise MisuseError("goals.toml has no such place. Load the page again.") from None
         mark = _MARK if before.startswith(_MARK) else ""

@@ -105,7 +105,7 @@ class FilesRead(Numbers):
     first_problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        of_them = f", {self.files_with_problems} of them with problems" if self.files_with_problems else ""
+        of_them = f", {self.files_with_problems} of them with a remark" if self.files_with_problems else ""
         return f"Read {counted(self.files_read, 'file')}{of_them}"
 
 

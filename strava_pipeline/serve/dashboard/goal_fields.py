@@ -94,6 +94,8 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
                     found[place] = _value(texts[0])
             elif name.startswith("add.") and texts[-1].strip():
                 found |= _added(name, texts, document)
+            elif name == "add.zone" and texts[0].strip():
+                raise ProblemError(400, "A privacy zone needs a radius, too: 200 m at least.")
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError
@@ -171,6 +173,13 @@ def _words(document: Mapping[str, Any], place: Place) -> str:
             return f"Zone {at + 1}: radius, m"
     year, group, measure = map(str, place)
     return f"{'Every year' if year == EVERY_YEAR else year} · {GROUPS[group]} · {MEASURES[measure]}"
+
+
+def in_words(faults: str) -> str:
+    """The faults of values, a line each that begins with a place in goals.toml, by the names that the form has."""
+    named = {**_YOURS, **MEASURES, **INTERVALS, "radius_m": "radius, m", "place": "latitude, longitude"}
+    lines = [line.partition(": ") for line in faults.splitlines()]
+    return "\n".join(f"{named.get(place.split()[-1], place)}: {why}." for place, _, why in lines)
 
 
 def _text(value: Any) -> str:

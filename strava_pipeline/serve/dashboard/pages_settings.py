@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.core.providers import NEVER_FIRST
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
@@ -58,7 +59,10 @@ def change(request: Request, fields: Fields) -> Response:
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Write goals.toml, and ask for what follows."""
     values = goal_fields.values_in(fields, goals_document(site.lake))
-    write_goals(site.lake, values, first_of(fields, "seal"))
+    try:
+        write_goals(site.lake, values, first_of(fields, "seal"))
+    except GoalsError as error:
+        raise ProblemError(400, goal_fields.in_words(str(error))) from None
     return written_page(request)
 
 

@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.core.errors import (
@@ -71,7 +72,9 @@ def problem(request: Request, error: ProblemError) -> Response:
     if error.errors:
         body["errors"] = error.errors
     if wants_a_page(request):
-        answer: Response = render(request, "problem.html", {"problem": body}, status=error.status)
+        answer: Response = render(
+            request, "problem.html", {"problem": body, "form_page": _form_page(request)}, status=error.status
+        )
     else:
         answer = Response(json.dumps(body), error.status, media_type=MEDIA_TYPE)
     answer.headers.update(error.headers)
@@ -94,6 +97,14 @@ def wants_a_page(request: Request) -> bool:
         and not is_part
         and not request.scope["path"].startswith("/api")
     )
+
+
+def _form_page(request: Request) -> str | None:
+    """The page with the form that was sent: the address itself, or the one above it; None if no form was sent."""
+    path = request.url.path
+    asked = [{**request.scope, "path": each, "method": "GET"} for each in (path, path.rpartition("/")[0])]
+    pages = (each["path"] for each in asked if any(one.matches(each)[0] is Match.FULL for one in request.app.routes))
+    return next(pages, None) if request.method == "POST" else None
 
 
 async def _own(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from dagster import DagsterRunStatus
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
@@ -78,7 +79,7 @@ def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path:
         ({("athlete", 3, "since"): 1}, "no such place"),
         ({("2026", 0, "count"): 1}, "no group of sports is called 0"),
     ):
-        with pytest.raises(MisuseError, match=why):
+        with pytest.raises((MisuseError, GoalsError), match=why):
             write_goals(lake, values, seal)
     assert lake.goals.read_text() == text
     write_goals(lake, {("units",): "miles", ("2026", "run", "count"): 9}, seal)
@@ -142,9 +143,17 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"add.path": ["/etc/passwd"]}, 400),
         ({"add.athlete": ["", "ftp.ride", "250"]}, 400),
         ({"add.zone": ["91, 0", "400"]}, 400),
+        ({"add.zone": ["52.5, 13.25", " "]}, 400),
     ):
         assert site.post("/settings/goals", data=good | more).status_code == status, more
         assert lake.goals.read_text() == before
+    wrong = {"add.athlete": ["2025-01-01", "weight_kg", "-5"]}
+    refused = site.post("/settings/goals", data=good | wrong, headers={"accept": "text/html"}).text
+    assert ("Not saved" in refused, '<a href="/settings">' in refused, "weight, kg: -5 is not" in words(refused)) == (
+        True,
+        True,
+        True,
+    )
     assert not (tmp_path / "data" / "inbox").exists()
     answer = site.post("/settings/goals", data=good)
     assert (answer.status_code, "Use what was saved" in site.get(answer.headers["location"]).text) == (303, True)
