@@ -66,6 +66,7 @@ def undo(
 def _correct(one: int, words: dict[str, Any], command: str) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard.activities import known_activity
+    from strava_pipeline.lake.gold.corrections import Edit
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.bests import correct
@@ -74,5 +75,5 @@ def _correct(one: int, words: dict[str, Any], command: str) -> None:
     settings = Settings.load()
     with insights_snapshot(Lake(settings.data_dir)) as connection:
         found = known_activity(connection, one)
-    is_seen = correct(settings, found.id, words, f"strava-pipeline corrections {command}")
-    echo("Recorded." if is_seen else "Recorded. Readers see it after the next run that publishes.")
+    done = correct(settings, [found.id], Edit(words), f"strava-pipeline corrections {command}")
+    echo("Recorded." if done.is_seen else "Recorded. Readers see it after the next run that publishes.")
