@@ -36,9 +36,13 @@ class DecisionFile(Generic[D]):
 
 
 def record_decisions(lake: Lake, *new: Decision) -> None:
-    """Append decisions; they are on disk on return."""
+    """Append decisions, those of a kind at once; they are on disk on return."""
+    lines: dict[Path, bytes] = {}
     for decision in new:
-        _append(lake, _path(lake, type(decision)), f"{decision.model_dump_json()}\n".encode())
+        path = _path(lake, type(decision))
+        lines[path] = lines.get(path, b"") + f"{decision.model_dump_json()}\n".encode()
+    for path, content in lines.items():
+        _append(lake, path, content)
 
 
 def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
@@ -68,8 +72,8 @@ def _path(lake: Lake, of: type[Decision]) -> Path:
     return lake.decisions / f"{of.kind}.jsonl"
 
 
-def _append(lake: Lake, path: Path, line: bytes) -> None:
+def _append(lake: Lake, path: Path, lines: bytes) -> None:
     with locked(lake, "decisions"):
-        append_line(path, line)
+        append_line(path, lines)
         sync_folder(path.parent)
         sync_folder(path.parent.parent)

@@ -1,18 +1,30 @@
 """A person's decisions about an activity, its bests and its values: recorded, and published as soon as no run is at work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from secrets import token_hex
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
 from strava_pipeline.lake.decisions import Decision, record_decisions
-from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, is_known_gear, own_words
+from strava_pipeline.lake.gold.corrections import (
+    CorrectionDecision,
+    Edit,
+    Words,
+    are_published,
+    checked_words,
+    is_known_gear,
+    words_before,
+    words_of,
+)
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 _PATIENCE = 2.0  # s: a person waits for the answer
@@ -24,35 +36,78 @@ def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: s
     return if_readable(lake, lambda published: _is_dismissed(published, activity_id)) is dismissed
 
 
-def correct(settings: Settings, activity_id: int, words: Words, by: str) -> bool:
-    """Record what a person says of an activity, or takes back; returns whether readers see it already. Raises MisuseError.
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """`step`: what was said at once, to be taken back by it, or None if nothing differed; whether readers see it already."""
+
+    step: str | None
+    is_seen: bool
+
+
+def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Corrected:
+    """Record what a person says of activities, or takes back, a line each, and publish once. Raises MisuseError.
 
     Only what differs is recorded: a word taken back that was never said would count later, for an activity matched with it.
     """
-    lake, checked = Lake(settings.data_dir), checked_words(words)
-    held = if_readable(lake, lambda published: own_words(published, lake, activity_id)[0])
-    said = {name: value for name, value in checked.items() if held is None or held.get(name) != value}
-    if said.get("gear") and not if_readable(lake, lambda published: is_known_gear(published, str(said["gear"]))):
+    gear = checked_words(edit.words).get("gear") if edit.words else None
+    lake = _lake(settings)
+    if gear and not if_readable(lake, lambda published: is_known_gear(published, str(gear))):
         raise MisuseError(
             "No source has gear of this id. Gear is written as its service and its id there: strava:b1234567."
         )
-    if said:
-        _decided(settings, lambda at: CorrectionDecision(at=at, by=by, activity_id=activity_id, words=said))
-    return if_readable(lake, lambda published: own_words(published, lake, activity_id)[1]) is True
+
+    with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording
+        held = if_readable(lake, lambda published: words_of(published, lake)) or {}
+        step = _record(settings, {one: edit.changes(held.get(one, {})) for one in ids}, by)
+    return _publish_step(lake, step)
+
+
+def take_back(settings: Settings, step: str, by: str) -> Corrected:
+    """Restore the words that held before a step, where nothing was said since."""
+    lake = _lake(settings)
+    with locked(lake, "decisions"):
+        before = if_readable(lake, lambda published: words_before(published, lake, step)) or {}
+        taken_back = _record(settings, before, by)
+    return _publish_step(lake, taken_back)
+
+
+def _record(settings: Settings, said: Mapping[int, Words], by: str) -> str | None:
+    at, step = primed_clock(settings).now(), token_hex(6)
+    lines = [
+        CorrectionDecision(at=at, by=by, activity_id=one, words=dict(words), step=step)
+        for one, words in said.items()
+        if words
+    ]
+    record_decisions(_lake(settings), *lines)
+    return step if lines else None
+
+
+def _publish_step(lake: Lake, step: str | None) -> Corrected:
+    if step:
+        _publish_if_free(lake)
+    return Corrected(step, if_readable(lake, lambda published: are_published(published, lake)) is True)
+
+
+def _lake(settings: Settings) -> Lake:
+    return Lake(settings.data_dir, group=settings.reader_group)
 
 
 def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:
+    lake = _lake(settings)
+    record_decisions(lake, made(primed_clock(settings).now()))
+    _publish_if_free(lake)
+    return lake
+
+
+def _publish_if_free(lake: Lake) -> None:
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
     from strava_pipeline.operations.tracking import measure_what_was_said
 
-    lake = Lake(settings.data_dir, group=settings.reader_group)
-    record_decisions(lake, made(primed_clock(settings).now()))
     with at_rest(lake, patience=_PATIENCE) as is_free:
         if is_free:
             with suppress(PipelineError, OSError):  # it is recorded: the next run that publishes follows it
                 measure_what_was_said(lake)
                 publish(lake, refuse=partial(refuse_faults, lake=lake))
-    return lake
 
 
 def _is_dismissed(published: Connection, activity_id: int) -> bool:

@@ -13,12 +13,12 @@ from strava_pipeline.core.gear_links import GearItem
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login, primed_clock
-from strava_pipeline.lake.gold.corrections import Words
+from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
-from strava_pipeline.operations.bests import correct, decide_bests
+from strava_pipeline.operations.bests import correct, decide_bests, take_back
 from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
@@ -82,8 +82,11 @@ class DashboardPipeline:
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
         return decide_bests(self.settings, activity_id, dismissed=dismissed, by=DECIDED_BY)
 
-    def correct(self, activity_id: int, words: Words) -> bool:
-        return correct(self.settings, activity_id, words, DECIDED_BY)
+    def correct(self, ids: Collection[int], edit: Edit) -> str | None:
+        return correct(self.settings, ids, edit, DECIDED_BY).step
+
+    def take_back(self, step: str) -> None:
+        take_back(self.settings, step, DECIDED_BY)
 
     def facts(self) -> list[Fact]:
         with self._sharing():

@@ -111,7 +111,7 @@ def undo(
 def _correct(one: int, words: dict[str, Any], command: str) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard.activities import known_activity
-    from strava_pipeline.lake.gold.corrections import own_words
+    from strava_pipeline.lake.gold.corrections import Edit, own_words
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.bests import correct
@@ -122,5 +122,5 @@ def _correct(one: int, words: dict[str, Any], command: str) -> None:
     with insights_snapshot(lake) as connection:
         was_deleted = "deleted" in own_words(connection, lake, one)[0]
         activity_id = one if was_deleted else known_activity(connection, one).id
-    is_seen = correct(settings, activity_id, words, f"strava-pipeline corrections {command}")
-    echo("Recorded." if is_seen else "Recorded. Readers see it after the next run that publishes.")
+    done = correct(settings, [activity_id], Edit(words), f"strava-pipeline corrections {command}")
+    echo("Recorded." if done.is_seen else "Recorded. Readers see it after the next run that publishes.")

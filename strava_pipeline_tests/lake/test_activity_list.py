@@ -3,7 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +21,8 @@ from strava_pipeline.lake.dashboard.activity_list import (
     selection_sql,
 )
 from strava_pipeline.lake.dashboard.rows import CursorError
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.corrections import CorrectionDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.sessions import confine
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -28,6 +30,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, many, put
 
+AT = datetime(2026, 11, 28, tzinfo=UTC)
 LONG = "Übung \u202e🚵 'x' \\ \x00\n" + "long " * 50
 
 
@@ -52,6 +55,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
     ]
     put(made, members, "activity_members")
     put(made, [{"source": "strava", "gear_id": "b9", "name": "Domane"}], "gear")
+    for one, words in ((201, {"tags": ["wet, 'cold'"]}), (203, {"counts": False}), (999, {"tags": ["of none"]})):
+        record_decisions(made, CorrectionDecision(at=AT, by="a test", activity_id=one, words=words))
     publish(made)
     return made
 
@@ -85,6 +90,12 @@ def ids(connection: Connection, selection: Selection) -> list[int]:
         ({"gear": "strava:b9"}, [202, 201]),
         ({"gear": "strava:b9", "visibility": "everyone"}, [202]),
         ({"gear": "strava:b"}, []),
+        ({"tag": "wet, 'cold'"}, [201]),
+        ({"tag": "wet"}, []),
+        ({"corrected": True}, [201, 203]),
+        ({"gear": "strava:b9", "corrected": False}, [202]),
+        ({"counts": False}, [203]),
+        ({"gear": "strava:b9", "counts": True}, [202, 201]),
         ({"place": "i", "min_distance": 20_000.0, "max_distance": 20_000.0}, [202, 201]),
         ({"place": "i", "min_distance": 20_000.1}, []),
         ({"place": "i", "max_distance": 19_999.9}, []),
@@ -129,7 +140,7 @@ def test_pages_hold_each_activity_once_in_every_order_and_lacking_ones_last(publ
         after: After | None = None
         for _ in range(20):
             page = activity_page(published, selection, limit=19, after=after)
-            assert page.totals["activities"] == len(rows)
+            assert page.totals["activities"] + page.totals["not_counted"] == len(rows)
             seen += page.activities
             if page.next is None:
                 break
@@ -187,9 +198,17 @@ def test_choices_are_what_activities_have(published: Connection) -> None:
     assert choices["sources"] == ["garmin", "strava"]
     assert choices["gear"]["strava:b9"] == "Domane"
     assert choices["gear"]["strava:g1"] == "g1", "without a name its id"
+    there = {"tags": ["wet, 'cold'"], "commute": True, "corrected": True, "not_counted": True}
+    assert choices.items() >= there.items()
     assert choices_of(
         published.execute("CREATE TEMP TABLE activity_list AS FROM strava.main.activity_list LIMIT 0")
-    ) == {"sports": [], "sources": [], "gear": {}}
+    ) == {
+        "sports": [],
+        "sources": [],
+        "gear": {},
+        "tags": [],
+        **dict.fromkeys(("commute", "corrected", "not_counted"), False),
+    }
 
 
 def test_a_cursor_of_a_list_in_another_order_is_refused() -> None:

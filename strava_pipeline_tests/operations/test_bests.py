@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.gold.corrections import own_words
+from strava_pipeline.lake.gold.corrections import Edit, own_words, words_of
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.bests import correct, decide_bests
+from strava_pipeline.operations import bests
+from strava_pipeline.operations.bests import correct, decide_bests, take_back
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -42,7 +43,7 @@ def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 2
     assert decide_bests(settings, 1, dismissed=True, by="a test"), "they saw it before"
     assert decide_bests(settings, 1, dismissed=False, by="a test")
-    assert correct(settings, 2, {"name": "Mine"}, "a test")
+    assert correct(settings, [2], Edit({"name": "Mine"}), "a test").is_seen
     assert furthest(lake) == 1
 
 
@@ -54,22 +55,45 @@ def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: S
 
 
 def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake: Lake, settings: Settings) -> None:
-    assert correct(settings, 1, {"name": "Mine"}, "a test")
-    assert correct(settings, 2, {"name": "", "note": "late"}, "a test")
+    assert correct(settings, [1], Edit({"name": "Mine"}), "a test").is_seen
+    assert correct(settings, [2], Edit({"name": "", "note": "late"}), "a test").is_seen
     put(lake, [{"activity_id": 1, "id": key, "place": key, "source": "strava"} for key in (1, 2)], "activity_members")
     publish(lake)
     with snapshot(lake) as connection:
         assert own_words(connection, lake, 1) == ({"name": "Mine", "note": "late"}, True)
-    assert correct(settings, 1, {"name": "", "note": ""}, "a test")
+    assert correct(settings, [1], Edit({"name": "", "note": ""}), "a test").is_seen
     with snapshot(lake) as connection:
         assert own_words(connection, lake, 1) == ({}, True)
+
+
+def test_many_are_corrected_by_one_publish_and_taken_back_but_what_was_said_later(
+    lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = []
+    monkeypatch.setattr(bests, "publish", lambda *asked, **more: published.append(publish(*asked, **more)))
+    correct(settings, [1], Edit({"note": "first", "tags": ["a"]}), "a test")
+    done = correct(settings, [1, 2], Edit({"note": "second", "commute": True}, ["b"], ["a"]), "a test")
+    assert (len(published), done.is_seen, done.step is not None) == (2, True, True)
+    correct(settings, [2], Edit({"note": "third"}, ["c"]), "another")
+    with snapshot(lake) as connection:
+        both = {"note": "second", "commute": True, "tags": ["b"]}
+        assert words_of(connection, lake) == {1: both, 2: {**both, "note": "third", "tags": ["b", "c"]}}
+    assert take_back(settings, done.step or "", "a test").is_seen
+    assert take_back(settings, done.step or "", "a test").step is None, "again, there is nothing left of it"
+    assert correct(settings, [1, 2], Edit({"commute": None}), "a test").step is None, "nothing differs"
+    assert len(published) == 4
+    with snapshot(lake) as connection:
+        assert words_of(connection, lake) == {
+            1: {"note": "first", "tags": ["a"]},
+            2: {"note": "third", "tags": ["b", "c"]},
+        }
 
 
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
     with writing(lake) as connection:
         mark(connection, REBUILDING)
     assert not decide_bests(settings, 1, dismissed=True, by="a test")
-    assert not correct(settings, 2, {"name": "Mine"}, "a test")
+    assert not correct(settings, [2], Edit({"name": "Mine"}), "a test").is_seen
     assert furthest(lake) == 1
     with writing(lake) as connection:
         unmark(connection, REBUILDING)

@@ -11,6 +11,7 @@ import pytest
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.cut_tracks import counted_track, with_cut
+from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -70,8 +71,10 @@ def cuts(lake: Lake, begins: float | None, ends: float | None, activity_id: int 
 def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -> None:
     before, whole = shown(lake), track_path(lake, 2024, 1).read_bytes()
     assert ("fastest_5k", 900.0, "best_effort") in before[1]
-    assert correct(settings, 1, {"cuts": cuts(lake, None, 600)}, "a test")
-    assert correct(settings, 1, {"cuts": cuts(lake, 3000 - 600, None)}, "a test"), "counted from the new start"
+    assert correct(settings, [1], Edit({"cuts": cuts(lake, None, 600)}), "a test").is_seen
+    assert correct(settings, [1], Edit({"cuts": cuts(lake, 3000 - 600, None)}), "a test").is_seen, (
+        "counted from the new start"
+    )
     (values, bests, curves, segments, listed) = shown(lake)
     begins = START + timedelta(minutes=10)
     assert values == [(12_000.0, 2400, 2400, None, begins, LOCAL + timedelta(minutes=10))]
@@ -81,15 +84,15 @@ def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -
     assert (segments, listed) == ([(40,)], [(12_000.0,)])
     assert track_path(lake, 2024, 1).read_bytes() == whole
     assert pl.read_parquet(counted_track(lake, 2024, 1)).height == 2401
-    assert correct(settings, 1, {"distance": 9_000.0}, "a test")
+    assert correct(settings, [1], Edit({"distance": 9_000.0}), "a test").is_seen
     assert shown(lake)[0][0][:2] == (9_000.0, 2400), "what is typed in stands before what is computed"
-    assert correct(settings, 1, {"cuts": None, "distance": None}, "a test")
+    assert correct(settings, [1], Edit({"cuts": None, "distance": None}), "a test").is_seen
     assert shown(lake) == before
     assert counted_track(lake, 2024, 1) == track_path(lake, 2024, 1)
 
 
 def test_what_a_track_is_measured_by_follows_a_sport(lake: Lake, settings: Settings) -> None:
-    assert correct(settings, 1, {"sport_type": "Ride"}, "a test")
+    assert correct(settings, [1], Edit({"sport_type": "Ride"}), "a test").is_seen
     assert max(width for measure, width, _ in shown(lake)[2] if measure == "pace") == 10_000
     assert "fastest_half_marathon" not in {record for record, *_ in shown(lake)[1]}
 
@@ -97,7 +100,7 @@ def test_what_a_track_is_measured_by_follows_a_sport(lake: Lake, settings: Setti
 def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, settings: Settings) -> None:
     wanted = cuts(lake, None, 600)
     with locked(lake, LOCK), ThreadPoolExecutor(1) as another:
-        another.submit(correct, settings, 1, {"cuts": wanted}, "a test").result()
+        another.submit(correct, settings, [1], Edit({"cuts": wanted}), "a test").result()
     assert shown(lake)[0][0][0] == 20_000.0
     measure_what_was_said(lake)
     publish(lake)
@@ -105,7 +108,7 @@ def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, s
 
 
 def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
-    assert correct(settings, 1, {"cuts": cuts(lake, None, 600)}, "a test")
+    assert correct(settings, [1], Edit({"cuts": cuts(lake, None, 600)}), "a test").is_seen
     track_path(lake, 2024, 1).unlink()
     measure_what_was_said(lake)
     publish(lake)
@@ -115,11 +118,11 @@ def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
 
 def test_what_is_deleted_here_is_in_nothing_until_it_is_taken_back(lake: Lake, settings: Settings) -> None:
     before = shown(lake)
-    assert correct(settings, 1, {"deleted": True}, "a test")
+    assert correct(settings, [1], Edit({"deleted": True}), "a test").is_seen
     assert [place for place, rows in enumerate(shown(lake)) if rows] == [2], (
         "track_bests, of which views take what counts"
     )
-    assert correct(settings, 1, {"deleted": None}, "a test")
+    assert correct(settings, [1], Edit({"deleted": None}), "a test").is_seen
     assert shown(lake) == before
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.changes.comparing import compare_months, find_proposals, month_states
@@ -80,7 +81,7 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
     }
     assert rejected["2026-01"].status == "in_sync"
     assert [state.activities for state in states.values()] == [3, 1, 0]
-    correct(world.settings, 2, {"name": "Said here"}, "a test")
+    correct(world.settings, [2], Edit({"name": "Said here"}), "a test")
     with reading(world.run().lake) as connection:
         found_again = find_proposals(world.settings, connection, months=months, now=NOW).changes
     assert [(one.source_id, one.old, one.new, one.source) for one in found_again] == [

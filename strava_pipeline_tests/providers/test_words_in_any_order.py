@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.rebuilding import rebuild_all
@@ -40,6 +41,10 @@ def some_words(chance: random.Random, day: str) -> dict[str, Any]:
     return {name: chance.choice([*pool[name], None]) for name in chance.sample([*pool], chance.randint(1, 3))}
 
 
+def say(world: World, activity_id: int, words: dict[str, Any]) -> None:
+    correct(world.settings, [activity_id], Edit(words), "a test")
+
+
 def bring(world: World) -> None:
     """A run: rows, files, tracks, and what readers see."""
     world.pull()
@@ -67,7 +72,7 @@ def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int
             case "say":
                 place = chance.randrange(len(DAYS))
                 said.append((ids[place], some_words(chance, DAYS[place])))
-                correct(world.settings, *said[-1], "a test")
+                say(world, *said[-1])
             case "edit":
                 world.subject.edit(chance.choice(keys), f"edited {step}")
             case "bring":
@@ -82,5 +87,5 @@ def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int
     list_at_strava(anew, *strava)
     bring(anew)
     for words in said:
-        correct(anew.settings, *words, "a test")
+        say(anew, *words)
     assert shown(world) == shown(anew), said

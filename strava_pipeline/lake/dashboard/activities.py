@@ -3,7 +3,7 @@
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from strava_pipeline.core.tables import ACTIVITIES_ALL, ACTIVITY_DETAILS, ACTIVI
 from strava_pipeline.core.tables.insights import ACTIVITY_SUMS
 from strava_pipeline.lake.dashboard.photos import photos_on_disk
 from strava_pipeline.lake.dashboard.rows import Values, columns_of, rows_of, with_json
+from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import track_path
@@ -52,6 +53,16 @@ def known_activity(connection: Connection, activity_id: int) -> FoundActivity:
             f"No present activity has the id {activity_id}. The address of its page on the dashboard ends with it."
         )
     return found
+
+
+def known_activities(connection: Connection, ids: Collection[int]) -> list[int]:
+    """The present activities with these ids, or with sources that have them. Raises UnknownIdError for one without."""
+    present = [*dict.fromkeys(activities_of(connection, ids).values())]
+    query = "SELECT count(*) FROM activity_list WHERE list_contains($ids, id)"
+    ((count,),) = connection.execute(query, {"ids": present}).fetchall()
+    if count < len(present):
+        raise UnknownIdError("An activity of these is no longer there. Load the list again.")
+    return present
 
 
 def has_track(connection: Connection, lake: Lake, activity_id: int) -> bool:

@@ -56,6 +56,9 @@ class Selection:
         source: one of the sources that have it.
         gear: source and id of its gear, as `strava:b1234`.
         commute: false: not marked as one.
+        tag: one of its tags, as it is written.
+        corrected: whether a person said something of it.
+        counts: false: it is in no total.
         visibility: everyone, followers_only or only_me.
         min_distance, max_distance, min_climb, max_climb: metres, inclusive.
         min_time, max_time: seconds in motion, inclusive.
@@ -70,6 +73,9 @@ class Selection:
     source: str | None = None
     gear: str | None = None
     commute: bool | None = None
+    tag: str | None = None
+    corrected: bool | None = None
+    counts: bool | None = None
     visibility: str | None = None
     min_distance: float | None = None
     max_distance: float | None = None
@@ -111,6 +117,9 @@ _CONDITIONS = {
     "source": "list_contains(sources, {})",
     "gear": "gear_source || ':' || gear_id = {}",
     "commute": "coalesce(commute, false) = {}",
+    "tag": "id IN (SELECT activity_id FROM corrections WHERE list_contains(tags, {}))",
+    "corrected": "(id IN (SELECT activity_id FROM corrections)) = {}",
+    "counts": "counts = {}",
     "visibility": "visibility = {}",
     "min_distance": "distance >= {}",
     "max_distance": "distance <= {}",
@@ -228,6 +237,9 @@ def selected_rows(connection: Connection, selection: Selection) -> Iterator[list
 
 
 def choices_of(connection: Connection) -> Values:
-    """The existing values of the filters: `sports`, `sources`, and `gear`, the names by source and id (`strava:b1234`)."""
+    """The existing values of the filters: `sports`, `sources`, `tags`, and `gear`, the names by source and id (`strava:b1234`).
+
+    `commute`, `corrected`, `not_counted`: whether there is any.
+    """
     found = rows_of(connection, "list_choices", {})[0]
     return {**found, "gear": {each["key"]: each["name"] for each in found["gear"]}}

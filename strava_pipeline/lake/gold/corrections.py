@@ -3,7 +3,8 @@
 A word names the activity by its id at that time; it may have been matched with others since, and takes its words along.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from strava_pipeline.core.cuts import checked_cuts
@@ -41,11 +42,42 @@ _LONGEST, _MOST_TAGS, _LONGEST_TAG = 2_000, 20, 50
 
 
 class CorrectionDecision(Decision):
-    """Words about an activity; those about other fields stay as they were."""
+    """Words about an activity; those about other fields stay as they were. `step`: all that was said at once."""
 
     kind: ClassVar[str] = "corrections"
     activity_id: int
     words: dict[str, Word]
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person says at once.
+
+    Args:
+        words: by field.
+        more_tags, fewer_tags: added to those that hold, and taken from them.
+        shown: the words that the person saw, if any were shown: only these are taken back.
+    """
+
+    words: Words
+    more_tags: Sequence[str] = ()
+    fewer_tags: Sequence[str] = ()
+    shown: Words | None = None
+
+    def changes(self, held: Words) -> Words:
+        """What differs from the words that hold of an activity. Raises MisuseError."""
+        words = dict(self.words)
+        if self.more_tags or self.fewer_tags:
+            tags = held.get("tags")
+            assert isinstance(tags, list | None)
+            words["tags"] = [*(tag for tag in tags or () if tag not in self.fewer_tags), *self.more_tags]
+        return {
+            name: value
+            for name, value in checked_words(words).items()
+            if held.get(name) != value
+            and (value is not None or name == "tags" or self.shown is None or held.get(name) == self.shown.get(name))
+        }
 
 
 def checked_words(words: Words) -> dict[str, Word]:
@@ -97,6 +129,24 @@ def words_of(connection: Connection, lake: Lake) -> dict[int, dict[str, Any]]:
     return {key: holding[key] for key in sorted(holding) if holding[key]}
 
 
+def words_before(connection: Connection, lake: Lake, step: str) -> dict[int, Words]:
+    """By present activity, what held before a step in each field of which nothing was said since; None: nothing did."""
+    said = decisions(lake, CorrectionDecision).all
+    present = activities_of(connection, (each.activity_id for each in said))
+    held: dict[tuple[int, str], Word] = {}
+    found: dict[int, dict[str, Word]] = {}
+    for each in said:
+        one = present[each.activity_id]
+        before = found.setdefault(one, {})
+        for name, value in each.words.items():
+            if each.step == step:
+                before.setdefault(name, held.get((one, name)))
+            else:
+                before.pop(name, None)
+            held[one, name] = value
+    return {one: words for one, words in found.items() if words}
+
+
 def is_known_gear(connection: Connection, gear: str) -> bool:
     """Whether a source shows this gear, or its activities name it. `gear`: the source and its id there, strava:b1234."""
     source, _, gear_id = gear.partition(":")
@@ -111,6 +161,12 @@ def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Wor
     query = f"SELECT * FROM {CORRECTIONS.name} WHERE activity_id = $id"
     published = connection.execute(query, {"id": activity_id}).fetchone()
     return words, published == (_row(activity_id, words) if words else None)
+
+
+def are_published(connection: Connection, lake: Lake) -> bool:
+    """Whether the table has just the words that hold."""
+    rows = connection.execute(f"SELECT * FROM {CORRECTIONS.name} ORDER BY activity_id").fetchall()
+    return rows == correction_rows(connection, lake)[CORRECTIONS.name]
 
 
 def correction_rows(connection: Connection, lake: Lake) -> dict[str, list[tuple[Any, ...]]]:

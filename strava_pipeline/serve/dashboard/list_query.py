@@ -24,6 +24,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 ROWS = 50  # per page
 BOUNDS = ("distance", "time", "climb")
 Order = Literal["asc", "desc"]
+YesNo = Literal["true", "false"]
 _MOST_NAMED = 40  # choices in the text of an error
 _SCALES: Mapping[Units | None, tuple[float, float, float]] = {  # of the bounds, in their order: metres, seconds, metres
     None: (1, 1, 1),
@@ -51,7 +52,10 @@ class ListQuery(BaseModel):
     place: str | None = Field(None, max_length=200, description="a part of the name of the place")
     source: str | None = Field(None, max_length=64, description="one of the sources that have it, such as strava")
     gear: str | None = Field(None, max_length=200, description="source and id of its gear, as strava:b1234")
-    commute: Literal["true", "false"] | None = Field(None, description="whether it is marked as a commute")
+    commute: YesNo | None = Field(None, description="whether it is marked as a commute")
+    tag: str | None = Field(None, max_length=50, description="one of the tags that you gave it")
+    corrected: YesNo | None = Field(None, description="whether you corrected it")
+    counts: YesNo | None = Field(None, description="whether it is in totals")
     visibility: Literal["everyone", "followers_only", "only_me"] | None = Field(None, description="who may see it")
     min_distance: Amount = Field(None, description="metres, or kilometres or miles by `units`")
     max_distance: Amount = Field(None, description="likewise, included")
@@ -87,7 +91,10 @@ class ListQuery(BaseModel):
             self.place,
             self.source,
             self.gear,
-            None if self.commute is None else self.commute == "true",
+            _said(self.commute),
+            self.tag,
+            _said(self.corrected),
+            _said(self.counts),
             self.visibility,
             **bounds,
             sort=self.sort,
@@ -99,6 +106,10 @@ class ApiListQuery(ListQuery):
     """The same of the API."""
 
     limit: Annotated[int, Field(ge=1, le=500, description="how many at most"), Digits] = ROWS
+
+
+def _said(text: YesNo | None) -> bool | None:
+    return None if text is None else text == "true"
 
 
 def _usual_order(sort: Sort) -> Order:

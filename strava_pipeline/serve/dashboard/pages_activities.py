@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.cuts import clock_seconds
-from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.lake.cut_tracks import with_cut
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
@@ -15,21 +14,20 @@ from strava_pipeline.lake.dashboard.activities import (
     whole_activity,
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
-from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
 from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
-from strava_pipeline.lake.gold.corrections import own_words
+from strava_pipeline.lake.gold.corrections import Edit, own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
-from strava_pipeline.serve.dashboard.display import sport
 from strava_pipeline.serve.dashboard.forms import Fields, first_of, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
+from strava_pipeline.serve.dashboard.words_form import choices, edit_of_activity, last_step
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +40,7 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
     values |= {"way": way_of(snapshot, found.id), "original": original_file(snapshot, lake, found.id)}
     values["has_zones"] = bool(site_of(request).goals.zones)
-    values["own"] = _own(snapshot, lake, found)
+    values["own"] = _own(request, snapshot, lake, found)
     return render(request, "activity.html", values)
 
 
@@ -65,11 +63,18 @@ def decide_bests(
 
 @router.post("/activities/{activity_id}/words", response_model=None)
 def correct(pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response:
-    """Record what the athlete says of an activity."""
-    is_undo = "undo" in fields
-    words = {name: None if is_undo else _word(name, values[0]) for name, values in fields.items() if name != "undo"}
-    pipeline.correct(found.id, words)
-    return RedirectResponse(f"/activities/{found.id}", 303)
+    """Record what the athlete says of an activity; or take back what was said in a step."""
+    if step := first_of(fields, "step"):
+        pipeline.take_back(step)
+        return RedirectResponse(f"/activities/{found.id}", 303)
+    edit = edit_of_activity(fields)
+    done = pipeline.correct([found.id], edit) if edit else None
+    return _said(found.id, done)
+
+
+def _said(activity_id: int, step: str | None) -> Response:
+    """The activity's page, which offers to take a step back."""
+    return RedirectResponse(f"/activities/{activity_id}{f'?step={step}' if step else ''}", 303)
 
 
 @router.post("/activities/{activity_id}/cuts", response_model=None)
@@ -79,21 +84,19 @@ def cut(snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found:
     if "undo" not in fields:
         begins, ends = (clock_seconds(text) if (text := first_of(fields, name)) else None for name in ("from", "to"))
         cuts = with_cut(snapshot, lake, found.year, found.id, begins, ends)
-    pipeline.correct(found.id, {"cuts": cuts})
-    return RedirectResponse(f"/activities/{found.id}#cuts", 303)
+    done = pipeline.correct([found.id], Edit({"cuts": cuts}))
+    return _said(found.id, done)
 
 
-def _word(name: str, text: str) -> str | bool | list[str] | None:
-    if name == "tags":
-        return text.split(",")
-    return {"": None, "true": True, "false": False}.get(text, text) if name in ("commute", "counts") else text
-
-
-def _own(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
-    """What the athlete said of the activity, whether readers see it, and what can be chosen."""
+def _own(request: Request, snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
+    """What the athlete said of the activity, whether readers see it, and what can be chosen; the step that can be taken back."""
     words, is_published = own_words(snapshot, lake, found.id)
-    sports = {name: sport(name) for name in sorted(GROUP_OF)}
-    return {"words": words, "is_published": is_published, "sports": sports, "gear": choices_of(snapshot)["gear"]}
+    return {
+        "words": words,
+        "is_published": is_published,
+        "step": last_step(request, snapshot, lake),
+        **choices(snapshot),
+    }
 
 
 def _is_dismissal(fields: Fields) -> bool:

@@ -7,25 +7,41 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.sports import SPORTS
+from strava_pipeline.lake.dashboard.activities import known_activities
 from strava_pipeline.lake.dashboard.activity_list import activity_page, choices_of, selected_rows, selection_sql
+from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, refuse_unknown
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
+from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/activities", dependencies=[KEPT])
-def activities(request: Request, snapshot: Snapshot, asked: AskedList) -> Response:
+def activities(request: Request, snapshot: Snapshot, lake: CurrentLake, asked: AskedList) -> Response:
     """A page of the list. What a form sent beside it is left out of the address."""
     if not asked.is_clean:
         return RedirectResponse(asked.address(), 303)
-    choices = choices_of(snapshot)
-    refuse_unknown(asked, snapshot, choices)
+    offered = choices_of(snapshot)
+    refuse_unknown(asked, snapshot, offered)
     page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
-    values = {"page": page, "asked": asked, "choices": choices, "fields": asked.fields(site_of(request).units)}
+    values = {"page": page, "asked": asked, "choices": offered, "fields": asked.fields(site_of(request).units)}
+    values |= {"own": choices(snapshot), "step": last_step(request, snapshot, lake)}
     return render(request, "activities.html", {**values, "groups": [*SPORTS], "sql": selection_sql(asked.selection)})
+
+
+@router.post("/activities/words")
+def correct(snapshot: Snapshot, pipeline: CurrentPipeline, asked: AskedList, fields: Fields) -> RedirectResponse:
+    """Record what the athlete says of all ticked activities; or take back what was said in a step. The list as it was."""
+    done: str | None = None
+    if step := first_of(fields, "step"):
+        pipeline.take_back(step)
+    else:
+        ids, edit = edit_of_list(fields)
+        done = pipeline.correct(known_activities(snapshot, ids), edit)
+    return RedirectResponse(asked.address(cursor=asked.query.cursor, step=done), 303)
 
 
 @router.get("/activities.csv")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.gear_links import GearItem
-from strava_pipeline.lake.gold.corrections import Words
+from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
 
@@ -58,8 +58,12 @@ class Pipeline(Protocol):
         """Record whether an activity must hold no best; returns whether readers see it before the next publish."""
         ...
 
-    def correct(self, activity_id: int, words: Words) -> bool:
-        """Record what a person says of an activity; returns whether readers see it already. Raises MisuseError."""
+    def correct(self, ids: Collection[int], edit: Edit) -> str | None:
+        """Record what a person says of activities; returns the step to take it back by, or None. Raises MisuseError."""
+        ...
+
+    def take_back(self, step: str) -> None:
+        """Restore the words that held before a step, where nothing was said since."""
         ...
 
     def facts(self) -> Sequence[Fact]:

@@ -1,12 +1,15 @@
 """What an athlete says of an activity on its page: shown at once everywhere, and taken back; what can't be said is refused."""
 
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, words_of
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.operations.tracking import measure_what_was_said
@@ -17,42 +20,150 @@ from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
-NOTHING = {"name": "", "sport_type": "", "gear": "", "commute": "", "counts": "", "tags": "", "note": ""}
+NOTHING = {"name": "", "sport_type": "", "gear": "", "commute": "", "counts": "", "more_tags": "", "note": ""}
 
 
 @pytest.fixture
-def site(tmp_path: Path, new_lake: NewLake) -> Iterator[TestClient]:
-    lake = new_lake(tmp_path / "data")
-    put(lake, [activity(1, "2025-05-01T08:00", name="Morning Ride", gear_id="b1"), activity(2, "2025-05-02T08:00")])
-    publish(lake)
+def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
+    made = new_lake(tmp_path / "data")
+    rides = [activity(n, f"2025-05-0{n}T08:00", name=f"Ride {n}", gear_id="b1") for n in (1, 2, 3)]
+    put(made, rides)
+    put(made, [{"source": "garmin", "gear_id": "9", "name": "New bike"}], "gear")
+    publish(made)
+    return made
+
+
+@pytest.fixture
+def site(tmp_path: Path, lake: Lake) -> Iterator[TestClient]:
     with served(settings_of(tmp_path), time=NOW) as made:
         yield made.browser()
 
 
-def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClient, tmp_path: Path) -> None:
-    said = {
-        **NOTHING,
-        "name": "To <work>",
-        "sport_type": "GravelRide",
-        "commute": "true",
-        "tags": "rain, wind",
-        "note": "late",
-    }
-    assert site.post("/activities/1/words", data=said).status_code == 303
+class Form(HTMLParser):
+    """The fields of the last form with an action, as a browser would send them."""
+
+    def __init__(self, text: str, action: str) -> None:
+        super().__init__()
+        self.fields: dict[str, list[str]] = {}
+        self._action, self._form, self._name, self._text = action, "", "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        has = {name: value or "" for name, value in attrs}
+        self._text, self._name = "", has.get("name", self._name)
+        self._form = has["action"] if tag == "form" else self._form
+        if self._form != self._action:
+            return
+        if tag == "form":
+            self.fields = {}
+        elif tag == "select" or (tag == "option" and "selected" in has):
+            self.fields[self._name] = [has.get("value", "")]
+        elif tag == "input" and (has.get("type") != "checkbox" or "checked" in has):
+            self.fields.setdefault(self._name, []).append(has.get("value", ""))
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self.fields[self._name] = [self._text.replace("\n", "\r\n")]
+
+
+def form(site: TestClient, address: str, action: str) -> dict[str, list[str]]:
+    return Form(page(site, address), action).fields
+
+
+def said(lake: Lake) -> dict[int, Words]:
+    with snapshot(lake) as connection:
+        return words_of(connection, lake)
+
+
+WORDS = "/activities/1/words"
+
+
+def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClient, lake: Lake) -> None:
+    texts = {"name": "To <work>", "sport_type": "GravelRide", "note": "late\r\nand wet", "more_tags": "rain, wind"}
+    assert site.post(WORDS, data={**NOTHING, **texts, "gear": "garmin:9"}).status_code == 303
     text = page(site, "/activities/1")
-    assert ("To &lt;work&gt;" in text, "Corrected by you: name, sport, commute, tags, note." in words(text)) == (
-        True,
-        True,
-    )
-    assert ('value="rain, wind"' in text, '<option value="GravelRide" selected>' in text) == (True, True)
+    assert "Corrected by you: name, sport, gear, note, tags." in words(text)
+    assert ("To &lt;work&gt;" in text, '<option value="GravelRide" selected>' in text) == (True, True)
+    assert '<option value="garmin:9" selected><bdi>New bike</bdi></option>' in text, "no activity has it"
     assert "To &lt;work&gt;" in page(site, "/activities")
     assert site.get("/api/activities/1").json()["activity"]["sport_type"] == "GravelRide"
-    assert site.post("/activities/1/words", data={**said, "counts": "false", "name": ""}).status_code == 303
+    shown = form(site, "/activities/1", WORDS)
+    assert site.post(WORDS, data={**shown, "counts": "false", "name": ""}).status_code == 303
     text = words(page(site, "/activities/1"))
-    assert ("Morning Ride" in text, "This is in no total" in text) == (True, True)
-    assert site.post("/activities/1/words", data={**said, "undo": "true"}).status_code == 303
-    text = words(page(site, "/activities/1"))
-    assert ("Corrected by you" in text, "Morning Ride" in text, "This is in no total" in text) == (False, True, False)
+    assert ("Ride 1" in text, "This is in no total" in text) == (True, True)
+    assert site.post(WORDS, data={**form(site, "/activities/1", WORDS), "undo": "true"}).status_code == 303
+    assert (said(lake), "Corrected by you" in page(site, "/activities/1")) == ({}, False)
+
+
+def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -> None:
+    """Two tabs: what one said stays, whatever the other showed; and so does what a form can't hold as it is."""
+    tags = ["wet, cold", "\u202eb"]
+    odd = {"name": "a\nb", "tags": tags, "note": "One\n\nTwo \u202e", "gear": "garmin:9", "commute": False}
+    record_decisions(lake, CorrectionDecision(at=NOW, by="a test", activity_id=1, words=odd))
+    publish(lake)
+    stale = form(site, "/activities/1", WORDS)
+    lines = (lake.decisions / "corrections.jsonl").read_bytes()
+    assert site.post(WORDS, data=stale).headers["location"] == "/activities/1"
+    assert (lake.decisions / "corrections.jsonl").read_bytes() == lines
+    site.post(WORDS, data={**stale, "sport_type": "Run", "more_tags": "race", "gear": "strava:b1"})
+    site.post(WORDS, data={**stale, "tags": stale["tags"][:1], "note": "", "gear": ""})
+    held = {**odd, "tags": ["wet, cold", "race"], "sport_type": "Run", "gear": "strava:b1"}
+    del held["note"]
+    assert said(lake) == {1: held}
+    site.post(WORDS, data={**stale, "undo": "true"})
+    assert said(lake) == {1: {"tags": ["race"], "sport_type": "Run", "gear": "strava:b1"}}
+    assert site.post(WORDS, data={**stale, "shown": "[1]"}).status_code == 400
+
+
+def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more(site: TestClient, lake: Lake) -> None:
+    site.post(WORDS, data={**NOTHING, "more_tags": "old"})
+    action = "/activities/words?sport=Ride&order=asc"
+    shown = form(site, "/activities?sport=Ride&order=asc", action)
+    ticked = {
+        **shown,
+        "id": ["1", "2"],
+        "gear": "garmin:9",
+        "commute": "true",
+        "more_tags": "race",
+        "fewer_tags": "old",
+    }
+    back = site.post(action, data=ticked).headers["location"]
+    assert back.startswith("/activities?sport=Ride&order=asc&step=")
+    word = {"gear": "garmin:9", "commute": True, "tags": ["race"]}
+    assert said(lake) == {1: word, 2: word}
+    text = page(site, back)
+    assert ("2 activities corrected. Undo" in words(text), "New bike" in text) == (True, True)
+    step = back.rpartition("=")[2]
+    assert site.post(action, data={"step": step}).headers["location"] == "/activities?sport=Ride&order=asc"
+    assert said(lake) == {1: {"tags": ["old"]}}
+    assert "corrected. Undo" not in words(page(site, back)), "there is nothing left of it"
+    done = site.post(WORDS, data={**form(site, "/activities/1", WORDS), "name": "Mine"}).headers["location"]
+    assert "Saved. Undo" in words(page(site, done))
+    site.post(WORDS, data={"step": done.rpartition("=")[2]})
+    assert said(lake) == {1: {"tags": ["old"]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"id": []}, 400),
+        ({"id": ["x"]}, 400),
+        ({"id": [*map(str, range(1, 202))]}, 400),
+        ({"id": ["1", "99"]}, 404),
+        ({"commute": ""}, 400),
+        ({"sport_type": "Nothing"}, 400),
+        ({"distance": "5"}, 400),
+    ],
+)
+def test_what_cannot_be_said_of_all_is_said_of_none(
+    site: TestClient, lake: Lake, more: dict[str, str | list[str]], status: int
+) -> None:
+    said_of_two = {"id": ["1", "2"], "commute": "true"}
+    assert site.post("/activities/words", data={**said_of_two, **more}).status_code == status
+    assert not lake.decisions.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""What an athlete says in the forms of an activity and of the list, as an edit; and what these offer."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request
+
+from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.core.text import printable
+from strava_pipeline.lake.dashboard.rows import Values, rows_of
+from strava_pipeline.lake.gold.corrections import Edit, are_published, words_before
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.serve.dashboard.display import service, sport
+from strava_pipeline.serve.dashboard.forms import first_of
+from strava_pipeline.serve.dashboard.problems import ProblemError
+
+MOST = 200  # activities at once
+_SAID = {"": None, "true": True, "false": False}
+_OTHERS = ("tags", "more_tags", "fewer_tags", "shown", "undo", "id")
+
+
+def edit_of_activity(fields: Mapping[str, Sequence[str]]) -> Edit | None:
+    """What differs from the words that the form showed, which are its field `shown`; None: nothing. Raises ProblemError."""
+    try:
+        shown = dict(json.loads(first_of(fields, "shown") or "{}"))
+        tags = [str(tag) for tag in shown.pop("tags", ())]
+    except (ValueError, TypeError, RecursionError):
+        raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
+    if "undo" in fields:
+        edit = Edit(dict.fromkeys(shown), (), tags, shown)
+    else:
+        said = {name: texts[0] for name, texts in fields.items() if name not in _OTHERS}
+        words = {name: _word(name, text) for name, text in said.items() if not _is_same(name, text, shown.get(name))}
+        gone = [tag for tag in tags if printable(tag) not in fields.get("tags", ())]
+        edit = Edit(words, _tags(fields, "more_tags"), gone, shown)
+    return edit if edit.words or edit.more_tags or edit.fewer_tags else None
+
+
+def edit_of_list(fields: Mapping[str, Sequence[str]]) -> tuple[list[int], Edit]:
+    """The ticked activities, and what is said of all of them. Raises ProblemError."""
+    words = {name: _word(name, texts[0]) for name, texts in fields.items() if name not in _OTHERS and texts[0]}
+    edit = Edit(words, _tags(fields, "more_tags"), list(filter(None, fields.get("fewer_tags", ()))))
+    ids = [int(each) for each in fields.get("id", ()) if re.fullmatch(r"-?\d{1,18}", each)]
+    if not 0 < len(ids) <= MOST or not (words or edit.more_tags or edit.fewer_tags):
+        raise ProblemError(400, f"Tick activities, {MOST} at most, and say what they are.")
+    return ids, edit
+
+
+def choices(snapshot: Connection) -> dict[str, Any]:
+    """What the forms offer: `sports`, and `gear`, the names by source and id; also gear without an activity."""
+    gear = {
+        row["key"]: f"{row['name']} · {service(row['source'])}" if row["has_twin"] else row["name"]
+        for row in rows_of(snapshot, "gear_choices", {})
+    }
+    return {"sports": {name: sport(name) for name in sorted(GROUP_OF)}, "gear": gear}
+
+
+def last_step(request: Request, snapshot: Connection, lake: Lake) -> Values | None:
+    """The step that the address names, and the number of `activities` of which it can be taken back; None: of none."""
+    step = request.query_params.get("step")
+    if not step or not (before := words_before(snapshot, lake, step)):
+        return None
+    return {"id": step, "activities": len(before), "is_published": are_published(snapshot, lake)}
+
+
+def _tags(fields: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    return [tag.strip() for tag in first_of(fields, name).split(",") if tag.strip()]
+
+
+def _word(name: str, text: str) -> str | bool | None:
+    return _SAID.get(text, text) if name in ("commute", "counts") else _in_form(name, text)
+
+
+def _is_same(name: str, text: str, word: str | bool | None) -> bool:
+    """Whether a field still has the text that a word has in the form."""
+    held = "" if word is None else str(word).lower() if isinstance(word, bool) else printable(word)
+    return _in_form(name, text) == _in_form(name, held)
+
+
+def _in_form(name: str, text: str) -> str:
+    """A text as a browser holds it: without the ends of lines, where the field has one line."""
+    return ("\n" if name == "note" else "").join(text.splitlines()).strip()
