@@ -99,7 +99,12 @@ def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:
     return lake
 
 
-def _publish_if_free(lake: Lake) -> None:
+def publish_at_once(settings: Settings) -> bool:
+    """Publish what follows from goals.toml, unless a run is at work; returns whether that was done."""
+    return _publish_if_free(_lake(settings))
+
+
+def _publish_if_free(lake: Lake) -> bool:
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
     from strava_pipeline.operations.tracking import measure_what_was_said
 
@@ -108,6 +113,8 @@ def _publish_if_free(lake: Lake) -> None:
             with suppress(PipelineError, OSError):  # it is recorded: the next run that publishes follows it
                 measure_what_was_said(lake)
                 publish(lake, refuse=partial(refuse_faults, lake=lake))
+                return True
+    return False
 
 
 def _is_dismissed(published: Connection, activity_id: int) -> bool:

@@ -18,7 +18,7 @@ from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
-from strava_pipeline.operations.bests import correct, decide_bests, take_back
+from strava_pipeline.operations.bests import correct, decide_bests, publish_at_once, take_back
 from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
@@ -87,6 +87,9 @@ class DashboardPipeline:
 
     def take_back(self, step: str) -> None:
         take_back(self.settings, step, DECIDED_BY)
+
+    def publish(self) -> bool:
+        return publish_at_once(self.settings)
 
     def facts(self) -> list[Fact]:
         with self._sharing():

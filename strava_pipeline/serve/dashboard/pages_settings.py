@@ -57,13 +57,14 @@ def change(request: Request, fields: Fields) -> Response:
 
 @router.post("/settings/goals", response_model=None)
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
-    """Write goals.toml, and ask for what follows."""
+    """Write goals.toml, and publish what follows; while a run is at work, ask for it."""
     values = goal_fields.values_in(fields, goals_document(site.lake))
     try:
         write_goals(site.lake, values, first_of(fields, "seal"))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
-    return written_page(request)
+    has_snapshot = published_at(site.lake) is not None
+    return RedirectResponse("/settings", 303) if has_snapshot and site.pipeline.publish() else written_page(request)
 
 
 def written_page(request: Request) -> Response:

@@ -66,6 +66,10 @@ class Pipeline(Protocol):
         """Restore the words that held before a step, where nothing was said since."""
         ...
 
+    def publish(self) -> bool:
+        """Publish what follows from goals.toml, unless a run is at work; returns whether that was done."""
+        ...
+
     def facts(self) -> Sequence[Fact]:
         """The facts: sources, published data, decisions that wait."""
         ...

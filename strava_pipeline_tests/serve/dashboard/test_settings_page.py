@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
 from strava_pipeline.lake.user_files import Place, goals_document, goals_of, seal_of_goals, write_goals
@@ -156,6 +157,13 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     )
     assert not (tmp_path / "data" / "inbox").exists()
     answer = site.post("/settings/goals", data=good)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/settings")
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT ftp FROM thresholds_by_date").fetchall() == [(251.0,)], "it counts at once"
+    with exclusively(lake):
+        answer = site.post(
+            "/settings/goals", data={"seal": seal_on(page(site, "/settings")), '["week_starts"]': "sunday"}
+        )
     assert (answer.status_code, "Use what was saved" in site.get(answer.headers["location"]).text) == (303, True)
     (asked,) = open_requests(lake)
     assert isinstance(asked, Request)
@@ -163,6 +171,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     assert goals_document(lake) == {
         "privacy": {"zones": [{"place": [48.2037, 16.3618], "radius_m": 437}]},
         "units": "miles",
+        "week_starts": "sunday",
         "2025": {"ride": {"distance_km": [5000, 6000]}},
         "athlete": [{"since": date(2025, 1, 1), "ftp": {"ride": 251}}],
     }
@@ -176,11 +185,11 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ).status_code
         == 303
     )
-    assert goals_document(lake).keys() == {"units", "athlete"}
+    assert goals_document(lake).keys() == {"units", "week_starts", "athlete"}
     emptied = {'["athlete", 0, "since"]': "", '["athlete", 0, "ftp", "ride"]': ""}
     text = page(site, "/settings")
     assert site.post("/settings/goals", data={"seal": seal_on(text)} | emptied).status_code == 303, "a whole entry"
-    assert goals_document(lake) == {"units": "miles"}
+    assert goals_document(lake) == {"units": "miles", "week_starts": "monday"}
     lake.goals.write_text(inline := "athlete = [{since = 2024-03-01, weight_kg = 70}]\n")
     more = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-01-01", "weight_kg", "71"]}
     assert "change it yourself" in site.post("/settings/goals", data=more).text
