@@ -63,8 +63,10 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
         write_goals(site.lake, values, first_of(fields, "seal"))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
-    has_snapshot = published_at(site.lake) is not None
-    return RedirectResponse("/settings", 303) if has_snapshot and site.pipeline.publish() else written_page(request)
+    if published_at(site.lake) is None or not site.pipeline.publish():
+        return written_page(request)
+    is_of_gear = all(place[0] == "service" for place in values)
+    return RedirectResponse("/gear" if is_of_gear else "/settings", 303)
 
 
 def written_page(request: Request) -> Response:
