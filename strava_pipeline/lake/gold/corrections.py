@@ -30,7 +30,7 @@ class CorrectionDecision(Decision):
 
 
 def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
-    """The words, trimmed; an empty text takes one back. `counts` can only be said to be false. Raises MisuseError."""
+    """The words, trimmed; an empty text takes one back. `counts` true: whatever a rule says. Raises MisuseError."""
     found: dict[str, str | bool | list[str] | None] = {}
     if not words:
         raise MisuseError("Nothing was said of the activity.")
@@ -39,7 +39,7 @@ def checked_words(words: Words) -> dict[str, str | bool | list[str] | None]:
             found[name] = value.strip() or None
         elif name == "tags" and isinstance(value, list):
             found[name] = [*dict.fromkeys(filter(None, (str(tag).strip() for tag in value)))] or None
-        elif value is None or (name == "commute" and isinstance(value, bool)) or (name == "counts" and value is False):
+        elif value is None or (name in ("commute", "counts") and isinstance(value, bool)):
             found[name] = value
         else:
             raise MisuseError(f"Nothing like that can be said of {name}.")

@@ -1,4 +1,4 @@
-"""goals.toml, links of gear, a person's decisions about bests, and assumed starts as tables, so that SQL alone suffices.
+"""goals.toml, links of gear, a person's decisions, rules, and assumed starts as tables, so that SQL alone suffices.
 
 An unusable goals.toml counts as empty here; `goals check`, `doctor` and the check of `insights` say what is wrong in
 it.
@@ -15,6 +15,7 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.members import activities_of
+from strava_pipeline.lake.gold.rules import sync_rules
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -32,7 +33,7 @@ class BestsDecision(Decision):
 
 
 def sync_goals(connection: Connection, lake: Lake) -> bool:
-    """Update the tables from goals.toml and decisions; returns whether anything changed, which is then published."""
+    """Update the tables from goals.toml, decisions and rules.toml; returns whether anything changed, which is then published."""
     if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
@@ -40,7 +41,7 @@ def sync_goals(connection: Connection, lake: Lake) -> bool:
                 if rows:
                     connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             mark_changed(connection)
-    return bool(due)
+    return sync_rules(connection, lake) or bool(due)
 
 
 def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:

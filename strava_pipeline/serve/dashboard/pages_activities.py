@@ -19,6 +19,7 @@ from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.corrections import own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
+from strava_pipeline.lake.gold.rules import given_by_rules
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
@@ -77,10 +78,21 @@ def _word(name: str, text: str) -> str | bool | list[str] | None:
 
 
 def _own(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
-    """What the athlete said of the activity, whether readers see it, and what can be chosen."""
+    """What the athlete said of the activity, whether readers see it, what rules gave it, and what can be chosen."""
     words, is_published = own_words(snapshot, lake, found.id)
     sports = {name: sport(name) for name in sorted(GROUP_OF)}
-    return {"words": words, "is_published": is_published, "sports": sports, "gear": choices_of(snapshot)["gear"]}
+    ruled, tags = given_by_rules(snapshot, found.id)
+    given = {
+        "ruled": {name: rule for name, rule in ruled.items() if name not in words},
+        "tags": words.get("tags", tags),
+    }
+    return {
+        "words": words,
+        "is_published": is_published,
+        "sports": sports,
+        "gear": choices_of(snapshot)["gear"],
+        **given,
+    }
 
 
 def _is_dismissal(fields: Fields) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import served
@@ -51,11 +52,27 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     assert ("Corrected by you" in text, "Morning Ride" in text, "This is in no total" in text) == (False, True, False)
 
 
+def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(site: TestClient, tmp_path: Path) -> None:
+    rule = '[[rule]]\ntitle = "<To> work"\nwhen.weekdays = "thu"\nthen.name = "Work"\nthen.commute = true\nthen.tags = ["rain"]\n'
+    (tmp_path / "rules.toml").write_text(rule)
+    publish(Lake(tmp_path / "data"))
+    text, by_rule = page(site, "/activities/1"), "by your rule 1, &lt;To&gt; work"
+    assert (">rain<" in text, words(text).count(by_rule), f"name {by_rule}" in words(text)) == (True, 3, True)
+    assert site.post("/activities/1/words", data={**NOTHING, "name": "Mine", "tags": "sun"}).status_code == 303
+    text = words(page(site, "/activities/1"))
+    assert (text.count(by_rule), f"commute {by_rule}" in text, " rain " in text, " sun " in text) == (
+        1,
+        True,
+        False,
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     "more",
     [
         {"sport_type": "Nothing"},
-        {"counts": "true"},
+        {"counts": "maybe"},
         {"commute": "maybe"},
         {"distance": "5"},
         {"gear": "b1"},
