@@ -23,6 +23,7 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of what counts of `activities` in its own schema, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
+- The view `own_values` holds what you said of activities (`corrections`), or else what your rules give them (`ruled`).
 - `computed_values` holds what each activity's track tells ([how](insights-reference.md#what-is-computed)); each publish fills it.
 - `activity_list` has a row for each present activity, as the dashboard lists it, with its place. Each publish fills it.
 - `activity_bests` has its bests; each publish fills it, too.

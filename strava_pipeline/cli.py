@@ -77,6 +77,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),
         "bests": ("bests", "bests", "Bests of an activity: how each was measured; and keeping it out of records."),
         "corrections": ("corrections", "corrections", "What you say of an activity counts first: set, list, undo."),
+        "rules": ("rules", "rules", "Your rules in rules.toml: check what they match and would change."),
         "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records."),
         "goals": ("insights", "goals", "Your goals in goals.toml: check them."),
         "trips": ("trips", "trips", "Trips recorded by phones, and car trips recognised from pings."),

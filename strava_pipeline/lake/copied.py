@@ -47,7 +47,7 @@ def roots(lake: Lake, kind: str) -> list[str]:
 
 
 _PLACES = re.compile(
-    r"/(bronze|decisions|trips|widgets|inbox/(pings|providers|webhooks)|state/beside/views)(/.+)?|/state/beside(/(goals|providers|cars)\.toml)?|/warehouse/strava\.duckdb",
+    r"/(bronze|decisions|trips|widgets|inbox/(pings|providers|webhooks)|state/beside/views)(/.+)?|/state/beside(/(goals|rules|providers|cars)\.toml)?|/warehouse/strava\.duckdb",
     re.DOTALL,
 )
 _ABOVE = ("/inbox", "/state", "/warehouse")

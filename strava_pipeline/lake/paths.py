@@ -235,6 +235,11 @@ class Lake:
         return self.data_dir.parent / "goals.toml"
 
     @property
+    def rules(self) -> Path:
+        """The user's rules about activities: next to the data folder, because a person writes them."""
+        return self.data_dir.parent / "rules.toml"
+
+    @property
     def insights(self) -> Path:
         """A year against its goals, a folder per local year. Made from the published warehouse, at any time again."""
         return self.data_dir / "insights"

@@ -157,7 +157,7 @@ def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew:
 def beside(lake: Lake, settings: Settings) -> Mapping[str, Path]:
     """A person's files next to the data folder, by their names in a restored folder."""
     files = {"providers.toml": settings.providers_config, "cars.toml": settings.pings_config}
-    return {"goals.toml": lake.goals, "views": lake.views, **files}
+    return {"goals.toml": lake.goals, "rules.toml": lake.rules, "views": lake.views, **files}
 
 
 class _Copying:

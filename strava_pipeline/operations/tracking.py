@@ -11,7 +11,8 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.cut_tracks import sync_cut_tracks
 from strava_pipeline.lake.gold.matches import note_tracks_current
-from strava_pipeline.lake.gold.personal import note_measured, sync_goals, unmeasured_years
+from strava_pipeline.lake.gold.measured import note_measured, unmeasured_years
+from strava_pipeline.lake.gold.personal import sync_goals
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, imported_activities
 from strava_pipeline.lake.imports.manifests import undone_names
@@ -35,6 +36,7 @@ from strava_pipeline.operations.progress import LogProgress, Progress, progressi
 from strava_pipeline.operations.run_context import RunContext
 
 log = logging.getLogger(__name__)
+_AT_ONCE = 200  # tracks: as many as a list has rows to correct; each takes some 20 ms
 LOCK = "track_measures"  # of two runs at once, each would write a year's file without the other's results
 
 
@@ -92,14 +94,19 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
     return report
 
 
-def _measure(lake: Lake, years: Sequence[int], progress: Progress) -> int:
-    """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile."""
+def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int | None = None) -> int:
+    """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile.
+
+    `most`: nothing is computed if more tracks are due.
+    """
     with reading(lake) as connection:
         sync_goals(connection, lake)
         sync_cut_tracks(lake, connection)
         said = unmeasured_years(connection)
         due = due_tracks(lake, connection, {*years, *said})
     count = sum(len(each.stale) for each in due)
+    if most is not None and count > most:
+        return 0
     if due:
         with progressing(progress, "Measuring tracks", count) as advance:
             for each in due:
@@ -111,9 +118,12 @@ def _measure(lake: Lake, years: Sequence[int], progress: Progress) -> int:
 
 
 def measure_what_was_said(lake: Lake) -> None:
-    """Compute again what depends on a person's words of activities, unless a run is computing: that or the next one follows."""
+    """Compute again what depends on a person's words of activities.
+
+    The next run follows instead where one is computing now, or where more is due than a person can wait for.
+    """
     with try_locked(lake, LOCK) as is_free:
-        if is_free and _measure(lake, (), LogProgress(log)):
+        if is_free and _measure(lake, (), LogProgress(log), most=_AT_ONCE):
             sync_tile_visits(lake)
             sync_routes(lake)
 

@@ -108,7 +108,7 @@ def _shared(home: Path, one: Athlete, own: Settings, other: Athlete, others: Set
             if path == place or path in place.parents or place in path.parents:
                 return f"by their settings, {path} and {place} of {other.name} are in each other"
     if own.data_dir.resolve().parent == others.data_dir.resolve().parent:
-        return f"goals.toml and views are beside the data folder, so that {other.name} would have the same"
+        return f"goals.toml, rules.toml and views are beside the data folder, so that {other.name} would have the same"
     return None
 
 

@@ -44,23 +44,16 @@ def set_(
     tag: Annotated[
         list[str] | None, typer.Option(help="A tag; several times for several. They replace others.")
     ] = None,
-    counts_in_nothing: Annotated[
-        bool, typer.Option("--counts-in-nothing", help="Leave it out of every total and record.")
-    ] = False,
+    counts: Annotated[
+        bool | None,
+        typer.Option("--counts/--counts-in-nothing", help="Whether it is in totals and records, whatever a rule says."),
+    ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Delete it here alone; `undo` brings it back.")] = False,
 ) -> None:
     """Say what an activity is. What you don't name stays; `undo` takes it back."""
-    said: dict[str, Any] = {
-        "name": name,
-        "sport_type": sport,
-        "gear": gear,
-        "commute": commute,
-        "note": note,
-        "tags": tag or None,
-    }
-    said |= {"description": description, "distance": distance, "deleted": deleted or None}
-    said |= {"moving_time": _seconds(moving_time), "elapsed_time": _seconds(elapsed_time)}
-    said["counts"] = False if counts_in_nothing else None
+    said: dict[str, Any] = {"name": name, "sport_type": sport, "gear": gear, "commute": commute, "note": note}
+    said |= {"tags": tag or None, "counts": counts, "description": description, "distance": distance}
+    said |= {"moving_time": _seconds(moving_time), "elapsed_time": _seconds(elapsed_time), "deleted": deleted or None}
     _correct(one, {field: value for field, value in said.items() if value is not None}, "set")
 
 

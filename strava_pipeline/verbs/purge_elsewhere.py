@@ -72,6 +72,7 @@ def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterat
         yield link.readlink(), f"only the link {link} goes"
     for path, why in (
         (lake.goals, "your goals"),
+        (lake.rules, "your rules, with the places in them"),
         (lake.views, "your own views"),
         (settings.providers_config, "which services are enabled"),
         (settings.pings_config, "users, tokens, cars and places of pings"),

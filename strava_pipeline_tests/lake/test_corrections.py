@@ -103,7 +103,7 @@ def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> Non
     [
         {"sport_type": "Nothing"},
         {"gear": "b1"},
-        {"counts": True},
+        {"counts": "no"},
         {"commute": "yes"},
         {"distance": -5},
         {"tags": ["x" * 51]},

@@ -42,6 +42,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "purge": [("purge", "--dry-run", "--json")],
     "insights": [("insights", "--json")],
     "corrections": [("corrections", "list")],
+    "rules": [("rules", "check")],
     "bests": [("bests", "1")],
     "report": [("report", "--html", "report.html")],
     "goals": [("goals", "check")],
@@ -95,6 +96,7 @@ def seed(folder: Path, word: str, latitude: float, new_lake: Callable[[Path], La
     lake.inbox_files.mkdir(parents=True)
     (lake.inbox_files / f"{word}.gpx").write_text(f'<gpx><trkpt lat="{latitude}" lon="16.37"/></gpx>')
     (folder / "goals.toml").write_text(f"# {word}\n[2026.ride]\ndistance_km = 7000\n")
+    (folder / "rules.toml").write_text(f"[[rule]]\ntitle = '{word}'\nwhen.name = '{word}'\nthen.tags = ['{word}']\n")
     (folder / "providers.toml").write_text(
         "[providers.garmin]\nenabled = true\n[providers.intervals_icu]\nenabled = true\n"
     )
@@ -102,7 +104,7 @@ def seed(folder: Path, word: str, latitude: float, new_lake: Callable[[Path], La
         f'[[users]]\nuser_id = "{word}"\ntoken = "{word}-token-of-a-phone-0123456789"\ntimezone = "Europe/Vienna"\n'
         f'[[users.locations]]\nname = "{word} home"\nkind = "home"\nlat = {latitude}\nlng = 16.37\n'
     )
-    for path in ("cars.toml", "goals.toml", "providers.toml"):
+    for path in ("cars.toml", "goals.toml", "providers.toml", "rules.toml"):
         (folder / path).chmod(0o600)
     token = f'{{"access_token": "{word}-access", "refresh_token": "{word}-refresh", "expires_at": 1, "scope": "read"}}'
     (folder / "secrets" / "strava_token.json").write_text(token)

@@ -102,7 +102,7 @@ def adopted(house: Path) -> None:
         ("file", "does not look like an athlete's folder"),
         ("link", "it is the folder of ada"),
         ("shares", "and .*/athletes/ada/secrets of ada are in each other"),
-        ("goals", "goals.toml and views .* ada would have the same"),
+        ("goals", "goals.toml, rules.toml and views .* ada would have the same"),
     ],
 )
 def test_a_folder_that_is_there_is_adopted_if_it_is_an_athletes_and_nobody_elses(

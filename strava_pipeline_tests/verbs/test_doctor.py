@@ -287,6 +287,13 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         "no group of sports is called 'rides'",
         "strava-pipeline goals check",
     ),
+    "rules mistyped": (
+        lambda p: p.lake.rules.write_text("[[rule]]\nwhen.name = '('\nthen.commute = true\n"),
+        "rules",
+        PROBLEM,
+        "[[rule]] 1: when.name: no pattern",
+        "strava-pipeline rules check",
+    ),
     "working lost": (_lost(_working), NO_WORKING, WARNING, "not there any more", "strava-pipeline compact"),
     "working emptied": (_empty(_working), NO_WORKING, PROBLEM, "not a DuckDB file", "strava-pipeline compact"),
     "working cut": (

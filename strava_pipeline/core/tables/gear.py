@@ -114,3 +114,20 @@ CORRECTIONS = Table(
         Column("fields", Kind.TEXTS, "what was said"),
     ),
 )
+RULED = Table(
+    "ruled",
+    "What rules.toml gives present activities, each field by the first rule that has it; it counts in `activities` before any "
+    "source, and after what a person said (`corrections`). NULL: nothing.",
+    (
+        Column("activity_id", Kind.BIGINT, "the activity", key=True),
+        Column("name", Kind.TEXT, "title"),
+        Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
+        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
+        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
+        Column("commute", Kind.BOOLEAN, "a commute"),
+        Column("tags", Kind.TEXTS, "tags of one's own"),
+        Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
+        Column("fields", Kind.TEXTS, "what was given"),
+        Column("rules", Kind.TEXTS, "the rule that gave each of `fields`, in the same order: its number and title"),
+    ),
+)

@@ -27,6 +27,7 @@ from strava_pipeline.core.tables.gear import (
     GEAR_SERVICE_STATE,
     GEAR_SERVICES,
     GEAR_USES,
+    RULED,
 )
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES, ACTIVITY_LOAD, TRAINING_LOAD
@@ -266,6 +267,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         GEAR_SERVICES,
         GEAR_LINKS,
         CORRECTIONS,
+        RULED,
         DISMISSED_BESTS,
         ASSUMED_STARTS,
         COMPUTED_VALUES,
@@ -280,7 +282,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         VISITED_TILES,
     )
 }
-"""Tables of the warehouse that each publish fills: from goals.toml, decisions, values computed from tracks, and activities."""
+"""Tables of the warehouse that each publish fills: from goals.toml, rules.toml, decisions, values of tracks, and activities."""
 
 TIME_IN_ZONES = Table(
     "time_in_zones",

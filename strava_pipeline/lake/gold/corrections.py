@@ -37,7 +37,6 @@ FIELDS = (
 )
 _TEXTS = ("name", "note", "description", "sport_type", "gear")
 _MOST = {"distance": 4e7, "moving_time": 1e9, "elapsed_time": 1e9}  # what `counted_activities` believes; m, s
-_ONE_WAY = {"counts": False, "deleted": True}  # the other one is to take it back
 _LONGEST, _MOST_TAGS, _LONGEST_TAG = 2_000, 20, 50
 
 
@@ -81,7 +80,7 @@ class Edit:
 
 
 def checked_words(words: Words) -> dict[str, Word]:
-    """The words, trimmed; an empty text takes one back. `counts` can only be said to be false. Raises MisuseError."""
+    """The words, trimmed; an empty text takes one back. `counts` true: whatever a rule says. Raises MisuseError."""
     found: dict[str, Word] = {}
     if not words:
         raise MisuseError("Nothing was said of the activity.")
@@ -92,7 +91,11 @@ def checked_words(words: Words) -> dict[str, Word]:
             found[name] = [*dict.fromkeys(filter(None, (str(tag).strip() for tag in value)))] or None
         elif name == "cuts" and isinstance(value, list):
             found[name] = checked_cuts(value) or None
-        elif value is None or (name == "commute" and isinstance(value, bool)) or value is _ONE_WAY.get(name):
+        elif (
+            value is None
+            or (name in ("commute", "counts") and isinstance(value, bool))
+            or (name == "deleted" and value is True)
+        ):
             found[name] = value
         elif name in _MOST and not isinstance(value, bool | list | str) and 0 < value <= _MOST[name]:
             found[name] = float(value) if name == "distance" else round(value)

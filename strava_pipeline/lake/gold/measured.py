@@ -6,7 +6,7 @@ count as a change of the warehouse (`mark_changed`): checks and proposals about 
 for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,28 @@ class DueYear:
     @property
     def note(self) -> str:
         return f"{MEASURED_NOTE}{self.measured.table.name}:{self.year}"
+
+
+_UNMEASURED = "unmeasured:"  # + year; the note's value is the change of the warehouse that it came with
+
+
+def note_unmeasured(connection: Connection, ids: Collection[int]) -> None:
+    """Note the years of activities of which a person or a rule says something else: sports and cuts decide what is measured."""
+    query = "SELECT DISTINCT year FROM activities_all WHERE list_contains($ids, id)"
+    for (year,) in connection.execute(query, {"ids": [*ids]}).fetchall():
+        note(connection, f"{_UNMEASURED}{year}", revision(connection))
+
+
+def unmeasured_years(connection: Connection) -> dict[int, str]:
+    """The years whose tracks have to be looked at again, for `note_measured`."""
+    return {int(name.removeprefix(_UNMEASURED)): value for name, value in notes(connection, _UNMEASURED).items()}
+
+
+def note_measured(connection: Connection, years: Mapping[int, str]) -> None:
+    """Forget that these years are due, but where something else was said meanwhile."""
+    for year, value in years.items():
+        if unmeasured_years(connection).get(year) == value:
+            unmark(connection, f"{_UNMEASURED}{year}")
 
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:

@@ -1,10 +1,9 @@
-"""goals.toml, links of gear, a person's decisions about bests, and assumed starts as tables, so that SQL alone suffices.
+"""goals.toml, links of gear, a person's decisions, rules, and assumed starts as tables, so that SQL alone suffices.
 
 An unusable goals.toml counts as empty here; `goals check`, `doctor` and the check of `insights` say what is wrong in
 it.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from strava_pipeline.core.changes.linked_gear import LinkedGear
@@ -15,8 +14,10 @@ from strava_pipeline.core.tables.insights import ASSUMED_STARTS, ATHLETE_BY_DATE
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
+from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.members import activities_of
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, revision, transaction, unmark
+from strava_pipeline.lake.gold.rules import sync_rules
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -33,42 +34,24 @@ class BestsDecision(Decision):
 
 
 def sync_goals(connection: Connection, lake: Lake) -> bool:
-    """Update the tables from goals.toml and decisions; returns whether anything changed, which is then published."""
+    """Update the tables from goals.toml, decisions and rules.toml; returns whether anything changed, which is then published."""
     if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
                 if name == CORRECTIONS.name:
-                    _note_unmeasured(connection, rows)
+                    note_unmeasured(connection, _said_anew(connection, rows))
                 connection.execute(f"DELETE FROM {name}")
                 if rows:
                     connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             mark_changed(connection)
-    return bool(due)
+    return sync_rules(connection, lake) or bool(due)
 
 
-_UNMEASURED = "unmeasured:"  # + year; the note's value is the change of the warehouse that it came with
-
-
-def _note_unmeasured(connection: Connection, rows: list[Row]) -> None:
-    """Note the years of activities of which something else is said now: values of tracks depend on sports and cuts."""
+def _said_anew(connection: Connection, rows: list[Row]) -> list[int]:
+    """The activities of which the new rows of `corrections` say something else than the present ones."""
     held = {row[0]: row for row in connection.execute(f"SELECT * FROM {CORRECTIONS.name}").fetchall()}
     said = {row[0]: row for row in rows}
-    changed = [one for one in held.keys() | said.keys() if held.get(one) != said.get(one)]
-    query = "SELECT DISTINCT year FROM activities_all WHERE list_contains($ids, id)"
-    for (year,) in connection.execute(query, {"ids": changed}).fetchall():
-        note(connection, f"{_UNMEASURED}{year}", revision(connection))
-
-
-def unmeasured_years(connection: Connection) -> dict[int, str]:
-    """The years whose tracks have to be looked at again as a person said something, for `note_measured`."""
-    return {int(name.removeprefix(_UNMEASURED)): value for name, value in notes(connection, _UNMEASURED).items()}
-
-
-def note_measured(connection: Connection, years: Mapping[int, str]) -> None:
-    """Forget that these years are due, but where something else was said meanwhile."""
-    for year, value in years.items():
-        if unmeasured_years(connection).get(year) == value:
-            unmark(connection, f"{_UNMEASURED}{year}")
+    return [one for one in held.keys() | said.keys() if held.get(one) != said.get(one)]
 
 
 def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:

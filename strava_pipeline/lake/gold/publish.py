@@ -1,8 +1,8 @@
 """Publishing: the working warehouse becomes the snapshot that readers open, with the user's own views in it.
 
 Checkpoint, copy (a clone, where the file system can), views, fsync, rename, all under the writer's lock, with what goals.toml
-says and what is computed of tracks; a failed publish leaves the old snapshot. Readers that have the old one open keep it,
-consistent, until they open it again.
+and rules.toml say and what is computed of tracks; a failed publish leaves the old snapshot. Readers that have the old one open
+keep it, consistent, until they open it again.
 """
 
 import os
@@ -162,6 +162,7 @@ def is_published(lake: Lake) -> bool:
 def is_publish_due(connection: Connection, lake: Lake) -> bool:
     """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
     from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
+    from strava_pipeline.lake.gold.rules import has_other_rules
 
     state = content_state(connection), views_digest(view_files(lake))
     differs = differing_goals(connection, lake) or differing_measures(connection, lake)
@@ -170,6 +171,7 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
         or lake.deleted_for_good.exists()
         or not is_list_current(connection)
         or if_readable(lake, _state) != state
+        or has_other_rules(connection, lake)
     )
 
 

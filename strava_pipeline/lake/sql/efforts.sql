@@ -14,7 +14,7 @@ WITH effort AS (
         word.gear_source AS own_source,
         word.gear_id AS own_gear
     FROM activities
-    LEFT JOIN corrections AS word ON word.activity_id = activities.id
+    LEFT JOIN own_values AS word ON word.activity_id = activities.id
     WHERE list_contains($months::VARCHAR[], month)
       AND id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
       AND (athlete_id IS NULL OR athlete_id = coalesce((SELECT arg_max(athlete_id, fetched_at) FROM athlete), athlete_id))

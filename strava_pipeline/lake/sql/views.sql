@@ -1,13 +1,35 @@
+-- What a person said of each activity, or else what the rules give it.
+CREATE OR REPLACE VIEW own_values AS
+SELECT
+    activity_id,
+    coalesce(word.name, ruled.name) AS name,
+    coalesce(word.sport_type, ruled.sport_type) AS sport_type,
+    coalesce(word.gear_source, ruled.gear_source) AS gear_source,
+    coalesce(word.gear_id, ruled.gear_id) AS gear_id,
+    coalesce(word.commute, ruled.commute) AS commute,
+    coalesce(word.counts, ruled.counts) AS counts,
+    coalesce(word.tags, ruled.tags) AS tags,
+    word.note,
+    word.description,
+    word.distance,
+    word.moving_time,
+    word.elapsed_time,
+    word.cuts,
+    word.deleted
+FROM corrections AS word
+FULL JOIN ruled USING (activity_id);
+
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has; a person's own word (`corrections`) is before all of them, and what a person left of a track (`cut_values`) before any source.
--- Whether it is gone is for the best source to say, or a person. `counts`: false for drives, and legs of what counts as a whole, by a source's
+-- has; a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
+-- source. Whether it is gone is for the best source to say, or a person. `counts`: false for drives, and legs of what counts as a whole, by a source's
 -- word or by matching. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
         *,
-        list_position((SELECT from_json(value, '["VARCHAR"]') FROM lake_meta WHERE key = 'naming'), source) AS naming
+        -- a number, as structures of two take longer to compare; no activity has 1000 places
+        1000 * coalesce(list_position((SELECT from_json(value, '["VARCHAR"]') FROM lake_meta WHERE key = 'naming'), source), 1000) + place AS naming
     FROM activity_members
 ),
 matched AS (
@@ -16,9 +38,9 @@ matched AS (
         {filling},
         bool_or(lower(coalesce(said.sport_type, said.type, said.extra ->> '$.sport')) IN ({drives})) AS is_drive,
         -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
-        arg_min(said.name, (member.naming, member.place)) FILTER (trim(said.name) <> '') AS name,
+        arg_min(said.name, member.naming) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
-        arg_min(struct_pack(id := said.gear_id, source := said.gear_source), (member.naming, member.place))
+        arg_min(struct_pack(id := said.gear_id, source := said.gear_source), member.naming)
             FILTER (said.gear_id IS NOT NULL AND (said.source NOT IN ({imported}) OR member.place = 0)) AS gear
     FROM member
     JOIN activities_all AS said ON said.id = member.id
@@ -50,7 +72,7 @@ AND lower(CASE WHEN word.sport_type IS NOT NULL THEN word.sport_type WHEN head.s
 -- a service that has no word for a drive calls it a workout
 AND NOT (coalesce(word.sport_type, head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
 FROM activities_all AS head
-LEFT JOIN corrections AS word ON word.activity_id = head.id
+LEFT JOIN own_values AS word ON word.activity_id = head.id
 LEFT JOIN cut_values AS cut ON cut.activity_id = head.id
 LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id

@@ -19,6 +19,7 @@ from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.corrections import Edit, own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
+from strava_pipeline.lake.gold.rules import given_by_rules
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
@@ -89,12 +90,15 @@ def cut(snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found:
 
 
 def _own(request: Request, snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
-    """What the athlete said of the activity, whether readers see it, and what can be chosen; the step that can be taken back."""
+    """What the athlete and rules say of the activity, what can be chosen, and the step that can be taken back."""
     words, is_published = own_words(snapshot, lake, found.id)
+    ruled, tags = given_by_rules(snapshot, found.id)
     return {
         "words": words,
         "is_published": is_published,
         "step": last_step(request, snapshot, lake),
+        "ruled": {name: rule for name, rule in ruled.items() if name not in words},
+        "tags": words.get("tags", tags),
         **choices(snapshot),
     }
 

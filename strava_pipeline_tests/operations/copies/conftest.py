@@ -35,6 +35,7 @@ COPIED = {
     "data/decisions/matches.jsonl": b'{"decided": 1}\n',
     "data/warehouse/strava.duckdb": b"tables",
     "goals.toml": b"[ride]\n",
+    "rules.toml": b"[[rule]]\n",
     "views/mine.sql": b"SELECT 1",
     "providers.toml": b"[garmin]\n",
     "cars.toml": b"[[users]]\n",

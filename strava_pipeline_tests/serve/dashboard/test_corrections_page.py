@@ -166,11 +166,27 @@ def test_what_cannot_be_said_of_all_is_said_of_none(
     assert not lake.decisions.exists()
 
 
+def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(site: TestClient, tmp_path: Path) -> None:
+    rule = '[[rule]]\ntitle = "<To> work"\nwhen.weekdays = "thu"\nthen.name = "Work"\nthen.commute = true\nthen.tags = ["rain"]\n'
+    (tmp_path / "rules.toml").write_text(rule)
+    publish(Lake(tmp_path / "data"))
+    text, by_rule = page(site, "/activities/1"), "by your rule 1, &lt;To&gt; work"
+    assert (">rain<" in text, words(text).count(by_rule), f"name {by_rule}" in words(text)) == (True, 3, True)
+    assert site.post("/activities/1/words", data={**NOTHING, "name": "Mine", "more_tags": "sun"}).status_code == 303
+    text = words(page(site, "/activities/1"))
+    assert (text.count(by_rule), f"commute {by_rule}" in text, " rain " in text, " sun " in text) == (
+        1,
+        True,
+        False,
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     "more",
     [
         {"sport_type": "Nothing"},
-        {"counts": "true"},
+        {"counts": "maybe"},
         {"commute": "maybe"},
         {"distance": "5"},
         {"gear": "b1"},

@@ -1,4 +1,4 @@
--- Each activity that counts with each thing that any of its sources names, once; with the one that a person names, if any. Where sources name two linked things, the one counts that
+-- Each activity that counts with each thing that any of its sources names, once; with the one that a person or a rule names, if any. Where sources name two linked things, the one counts that
 -- leads in the activity.
 WITH said AS (
     SELECT DISTINCT
@@ -8,10 +8,10 @@ WITH said AS (
     FROM activities_all AS own
     LEFT JOIN activity_members AS member ON member.id = own.id
     WHERE own.deleted_at IS NULL AND piece <> '' AND (own.extra ->> '$.not_counted') IS NULL
-      AND coalesce(member.activity_id, own.id) NOT IN (SELECT activity_id FROM corrections WHERE gear_id IS NOT NULL)
+      AND coalesce(member.activity_id, own.id) NOT IN (SELECT activity_id FROM own_values WHERE gear_id IS NOT NULL)
     UNION ALL
     SELECT word.activity_id, meant.source, meant.piece
-    FROM corrections AS word
+    FROM own_values AS word
     JOIN gear_items AS meant ON meant.source = word.gear_source AND word.gear_id IN (meant.piece, meant.gear_id)
 )
 SELECT DISTINCT
