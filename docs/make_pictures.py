@@ -35,6 +35,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "overview": ("/", 1200, 900),
     "overview-phone": ("/", 390, 844),
     "activities": ("/activities", 1200, 640),
+    "corrections": ("/activities", 1200, 760),
     "activity": ("/activities/{activity_id}", 1200, 1000),
     "activity-phone": ("/activities/{activity_id}", 390, 844),
     "compare": ("/activities/{activity_id}/with/{other_id}", 1200, 1000),
@@ -123,6 +124,10 @@ def visit(page: Page, address: str, values: dict[str, str], into: Path, name: st
     page.emulate_media(color_scheme="dark" if name.endswith("-dark") else "light")
     page.set_viewport_size({"width": width, "height": height})
     page.goto(address + path.format(**values), wait_until="networkidle")
+    if name == "corrections":
+        for place in range(3):
+            page.locator("td input").nth(place).check()
+        page.locator("#ticked [name=more_tags]").fill("race")
     shoot(page, into, name)
 
 

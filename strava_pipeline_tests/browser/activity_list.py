@@ -1,10 +1,13 @@
-"""Whether the list of activities is sorted, filtered and opened by keyboard in a real Chromium, wide and on a phone."""
+"""Whether the list of activities is sorted, filtered, opened and corrected by keyboard in a real Chromium, wide and on a phone."""
 
 import re
+from typing import Literal
 
 from playwright.sync_api import Browser, expect
 
-from strava_pipeline_tests.browser.conftest import Demo, visiting
+from strava_pipeline_tests.browser.conftest import Demo, violations, visiting
+
+PUBLISHED = 60_000  # milliseconds that a word gets until it is published
 
 
 def sort_and_filter_the_list(demo: Demo, chromium: Browser) -> None:
@@ -31,4 +34,42 @@ def sort_and_filter_the_list(demo: Demo, chromium: Browser) -> None:
         expect(page.get_by_role("columnheader", name="Gear")).to_be_hidden()
         page.get_by_role("link", name="Clear filters").press("Enter")
         expect(counted).to_have_text(every)
+        assert visit.faults == []
+
+
+def correct_ticked_rows(demo: Demo, chromium: Browser, width: int, scheme: Literal["light", "dark"]) -> None:
+    """Two rows get gear and tags at once, which the list filters by; an activity gets a note; both are undone."""
+    with visiting(chromium, demo.link(), scheme) as visit:
+        page = visit.page
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{visit.address}/activities")
+        bar, undo = page.locator("#ticked"), page.get_by_role("button", name="Undo")
+        expect(bar).to_be_hidden()
+        for place in (0, 1):
+            page.get_by_role("row").get_by_role("checkbox").nth(place).press("Space")
+        expect(bar).to_be_in_viewport()
+        bar.get_by_label("Gear").select_option(index=1)
+        bar.get_by_label("Add tags").fill("race, wet")
+        assert violations(page) == []
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("2 activities corrected.")).to_be_visible(timeout=PUBLISHED)
+        done = page.url
+        page.locator(".filters summary").press("Enter")
+        page.get_by_label("Tag", exact=True).select_option("race")
+        expect(page.locator(".totals b").first).to_have_text("2")
+        assert violations(page) == []
+        page.get_by_role("row").get_by_role("link").last.press("Enter")
+        page.locator("#words summary").press("Enter")
+        page.get_by_label("Note of your own").fill("wind\nrain")
+        page.get_by_role("button", name="Save").press("Enter")
+        expect(page.get_by_text("Saved.")).to_be_visible(timeout=PUBLISHED)
+        expect(page.locator("p.words", has_text="rain")).to_have_js_property("innerText", "wind\nrain")
+        page.locator("#words summary").press("Enter")
+        assert violations(page) == []
+        undo.press("Enter")
+        expect(page.locator("p.words", has_text="rain")).to_have_count(0, timeout=PUBLISHED)
+        page.goto(done)
+        undo.press("Enter")
+        expect(undo).to_have_count(0, timeout=PUBLISHED)
+        assert page.request.get(f"{visit.address}/api/activities?corrected=true").json()["activities"] == {}
         assert visit.faults == []

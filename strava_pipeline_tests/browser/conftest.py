@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 ACTIVITIES = 60  # enough for changes to approve, tracks and segments
 PATIENCE = 180  # seconds that a process gets to start
 FLAGS = (
@@ -114,6 +116,14 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
         yield browser
         browser.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds in a page as it is, without what is minor."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(f"{AXE};0")
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] != "minor"]
 
 
 @contextmanager

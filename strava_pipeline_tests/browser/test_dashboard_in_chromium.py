@@ -3,22 +3,19 @@
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from strava_pipeline.serve.dashboard.routes import routes
-from strava_pipeline_tests.browser.activity_list import sort_and_filter_the_list
-from strava_pipeline_tests.browser.conftest import Demo, Visit, visiting
+from strava_pipeline_tests.browser.activity_list import correct_ticked_rows, sort_and_filter_the_list
+from strava_pipeline_tests.browser.conftest import Demo, Visit, violations, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
 
 pytestmark = [pytest.mark.slow, pytest.mark.core]
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
 NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-widget], [data-places], [data-explorer], [data-years]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
@@ -45,6 +42,8 @@ def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium:
     request = approve_a_change_by_keyboard_and_look_around(demo, chromium)
     look_at_the_ground(demo, chromium)
     sort_and_filter_the_list(demo, chromium)
+    for width, scheme in LOOKS:
+        correct_ticked_rows(demo, chromium, width, scheme)
     assert faults_of_all_pages(demo, chromium, request) == []
     assert sheets_of_a_year(demo, chromium) == {(what, of): 2 for what in ("page", "report") for of in ("A4", "Letter")}
 
@@ -240,16 +239,10 @@ def faults_of(visit: Visit, path: str) -> list[str]:
         expect(visit.page.locator(NOT_DRAWN)).to_have_count(0, timeout=DRAWN)
     except AssertionError:
         found.append("its scripts did not draw it")
-    visit.page.evaluate(f"{AXE};0")
     for width, scheme in LOOKS:
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.page.emulate_media(color_scheme=scheme)
         over = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         found += [f"{over} px too wide at {width}"] if over > 0 else []
-        results = visit.page.evaluate("axe.run({resultTypes: ['violations']})")
-        found += [
-            f"{each['id']} at {width}, {scheme}: {each['nodes'][0]['html'][:200]}"
-            for each in results["violations"]
-            if each["impact"] != "minor"
-        ]
+        found += [f"{each} at {width}, {scheme}" for each in violations(visit.page)]
     return found + [fault for fault in visit.faults if path != NOWHERE or "status of 404" not in fault]

@@ -13,6 +13,7 @@ import orjson
 
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.dashboard.rows import CursorError, Values, packed, rows_by, rows_of, unpacked
+from strava_pipeline.lake.gold.insights import BESTS, LOADS
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import sql
 
@@ -117,7 +118,7 @@ _CONDITIONS = {
     "source": "list_contains(sources, {})",
     "gear": "gear_source || ':' || gear_id = {}",
     "commute": "coalesce(commute, false) = {}",
-    "tag": "id IN (SELECT activity_id FROM corrections WHERE list_contains(tags, {}))",
+    "tag": "id IN (SELECT activity_id FROM own_values WHERE list_contains(tags, {}))",
     "corrected": "(id IN (SELECT activity_id FROM corrections)) = {}",
     "counts": "counts = {}",
     "visibility": "visibility = {}",
@@ -226,6 +227,19 @@ def _literal(value: Any) -> str:
         for letter in value
     )
     return f"('{quoted}')" if "' || chr(" in quoted else f"'{quoted}'"
+
+
+def limit_to(connection: Connection, selection: Selection) -> None:
+    """Limit this reader's insights to the selected activities, as `limit_sports` does to sports: by what hides the rest.
+
+    Loads and bests of activities stay as they were published; days, records and curves follow from those that are left.
+    """
+    chosen = f"SELECT * FROM counted_activities WHERE activity_id IN (SELECT id FROM ({selection.statement()}))"
+    connection.execute(f"CREATE TEMP TABLE chosen_activities AS {chosen}", selection.wanted)
+    connection.execute("CREATE OR REPLACE TEMP VIEW counted_activities AS SELECT * FROM temp.chosen_activities")
+    for name, published in (("activity_bests", BESTS), ("activity_load", LOADS)):
+        rows = f"SELECT * FROM {published} SEMI JOIN temp.chosen_activities USING (activity_id)"
+        connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
 
 
 def selected_rows(connection: Connection, selection: Selection) -> Iterator[list[tuple[Any, ...]]]:

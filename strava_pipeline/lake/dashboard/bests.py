@@ -8,7 +8,14 @@ from typing import Any
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.lake.dashboard.rows import Cursor, Page, Values, rows_of, sorted_page
-from strava_pipeline.lake.gold.insights import Athlete, athlete_of, insight_sources, newest_year, year_summary
+from strava_pipeline.lake.gold.insights import (
+    EVERYTHING,
+    Athlete,
+    athlete_of,
+    insight_sources,
+    newest_year,
+    year_summary,
+)
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -44,10 +51,17 @@ def owner_of(connection: Connection, lake: Lake, now: datetime, default_zone: st
 
 def summary_of(connection: Connection, owner: Owner, year: int) -> YearSummary | None:
     """The summary of a local year, as `insights` shows it, or None for a year before the first activity."""
-    known = insight_sources(connection, owner.athlete, owner.today).years
-    if year < min(known, default=year):
+    if is_before_all(connection, owner.athlete, owner.today, year):
         return None
     return year_summary(connection, owner.athlete, owner.goals, owner.today, year)
+
+
+def is_before_all(connection: Connection, athlete: Athlete, today: date, number: int) -> bool:
+    """Whether a year is before the first activity, also of those that the connection's limits hide."""
+    return all(  # to count all of them again costs more, and is seldom needed
+        number < min(insight_sources(connection, athlete, today, counted).years, default=number)
+        for counted in ("counted_activities", EVERYTHING)
+    )
 
 
 def shown_year(connection: Connection, owner: Owner) -> int:

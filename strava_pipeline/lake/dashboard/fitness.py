@@ -11,6 +11,7 @@ from typing import Any
 
 from strava_pipeline.core.insights.pacing import latest_day, year_until
 from strava_pipeline.core.tables import VALUE_SECONDS
+from strava_pipeline.lake.dashboard.bests import is_before_all
 from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -177,7 +178,7 @@ def fitness_of(
     """
     known = insight_sources(connection, athlete, today).years
     year = year_until(number, today, known[number][1] if number in known else None)
-    if year is None or number < min(known, default=number):
+    if year is None or is_before_all(connection, athlete, today, number):
         return None
     return _fitness(connection, lake, athlete, Period(year.first, year.until), min(known, default=number), sport_group)
 

@@ -39,7 +39,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 SUMMARY, DISTANCES, PACING = "summary_activities.json", "distances.json", "pacing.json"
-BESTS, EVERYTHING = "strava.main.activity_bests", "strava.main.counted_activities"  # as published, whatever hides them
+BESTS, LOADS, EVERYTHING = (f"strava.main.{name}" for name in ("activity_bests", "activity_load", "counted_activities"))
+"""As published, whatever hides them."""
 _FORM = "2"  # of the files: another form makes all of them again
 
 

@@ -10,10 +10,11 @@ from strava_pipeline.lake.dashboard.fitness import PeriodFitness, fitness_of, re
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.only import ONLY, CurrentOnly
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
 
-router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters)], tags=["fitness"])
+router = APIRouter(prefix="/api/fitness", dependencies=[Depends(only_known_parameters), ONLY], tags=["fitness"])
 Year = Annotated[int, Path(ge=1900, le=2999), Digits]
 SportGroup = Annotated[
     str | None,
@@ -26,7 +27,7 @@ Days = Annotated[int, Query(ge=7, le=366, description="how many days, up to toda
 
 
 def _of_year(
-    snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, year: Year, sport: SportGroup = None
+    only: CurrentOnly, snapshot: Snapshot, lake: CurrentLake, owner: CurrentOwner, year: Year, sport: SportGroup = None
 ) -> PeriodFitness:
     found = fitness_of(snapshot, lake, owner.athlete, year, owner.today, sport)
     if found is None:

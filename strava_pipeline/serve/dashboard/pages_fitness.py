@@ -3,10 +3,12 @@
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import shown_year
-from strava_pipeline.lake.dashboard.fitness import PeriodFitness, recent_fitness
+from strava_pipeline.lake.dashboard.fitness import recent_fitness
 from strava_pipeline.serve.dashboard.api_fitness import Days, FitnessOfYear, SportGroup, Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.only import CurrentOnly
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import (
     CurrentLake,
@@ -23,24 +25,22 @@ def latest(
     snapshot: Snapshot,
     lake: CurrentLake,
     owner: CurrentOwner,
+    only: CurrentOnly,
     days: Days = 90,
     sport: SportGroup = None,
 ) -> HTMLResponse:
     """The last days: load, power and pace curves, time in zones."""
     found = recent_fitness(snapshot, lake, owner.athlete, days, owner.today, sport)
-    return _page(request, found, f"the last {days} days", [shown_year(snapshot, owner)], days)
+    values = {"only": only, "choices": choices_of(snapshot), "days": days, "years": [shown_year(snapshot, owner)]}
+    return render(request, "fitness.html", {**values, "found": found, "period": f"the last {days} days"})
 
 
 @router.get("/fitness/{year}", dependencies=[KEPT])
-def fitness(request: Request, owner: CurrentOwner, found: FitnessOfYear, year: Year) -> HTMLResponse:
+def fitness(
+    request: Request, snapshot: Snapshot, owner: CurrentOwner, only: CurrentOnly, found: FitnessOfYear, year: Year
+) -> HTMLResponse:
     """Load by day, power and pace curves, time in zones."""
     beside = ((year - 1, found.has_earlier), (year + 1, year < owner.today.year))
-    return _page(request, found, str(year), [each for each, is_there in beside if is_there])
-
-
-def _page(
-    request: Request, found: PeriodFitness, period: str, years: list[int], days: int | None = None
-) -> HTMLResponse:
-    """The page. `years`: its links; `days`: the length of the latest period, or None for a year."""
-    values = {"found": found, "period": period, "years": years, "days": days}
-    return render(request, "fitness.html", values)
+    years = [each for each, is_there in beside if is_there]
+    values = {"only": only, "choices": choices_of(snapshot), "days": None, "years": years}
+    return render(request, "fitness.html", {**values, "found": found, "period": str(year)})

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
+from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import (
     Record,
     longest_streaks,
@@ -19,6 +20,7 @@ from strava_pipeline.lake.dashboard.bests import (
 from strava_pipeline.lake.dashboard.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.only import CurrentOnly
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
@@ -27,12 +29,12 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/records", dependencies=[KEPT])
-def records(request: Request, snapshot: Snapshot, owner: CurrentOwner) -> HTMLResponse:
+def records(request: Request, snapshot: Snapshot, owner: CurrentOwner, only: CurrentOnly) -> HTMLResponse:
     """The records of all years, of the newest one with an activity, and of the last weeks; Eddington numbers and streaks."""
     year = shown_year(snapshot, owner)
     rows = records_of(snapshot, owner.athlete.id, year, owner.today)
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
-    values = {"year": year, "groups": groups, "apart": apart}
+    values = {"year": year, "groups": groups, "apart": apart, "only": only, "choices": choices_of(snapshot)}
     summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
     return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})

@@ -9,12 +9,14 @@ from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
 from strava_pipeline.core.insights.year_views import SHOWN, sports_of, usual_show, year_view
 from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
 from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_fitness import Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.only import CurrentOnly
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot, site_of
@@ -24,9 +26,9 @@ YearSport = Annotated[str, Query(pattern=f"^({'|'.join((ALL, *SPORTS))})$")]
 
 
 @router.get("/year", response_model=None, dependencies=[KEPT])
-def latest(snapshot: Snapshot, owner: CurrentOwner) -> Response:
+def latest(snapshot: Snapshot, owner: CurrentOwner, only: CurrentOnly) -> Response:
     """The page of the newest year with an activity."""
-    return RedirectResponse(f"/year/{shown_year(snapshot, owner)}", 303)
+    return RedirectResponse(only.at(f"/year/{shown_year(snapshot, owner)}"), 303)
 
 
 @router.get("/year/{year}", dependencies=[KEPT])
@@ -34,6 +36,7 @@ def report(
     request: Request,
     snapshot: Snapshot,
     owner: CurrentOwner,
+    only: CurrentOnly,
     year: Year,
     show: Literal["distance", "time", "climb"] | None = None,
     sport: YearSport = ALL,
@@ -42,7 +45,8 @@ def report(
     values = _values(site_of(request).lake, snapshot, owner, year, show, sport)
     if values is None:
         raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
-    return render(request, "year.html", {**values, "fault": owner.fault})
+    values |= {"only": only, "choices": choices_of(snapshot), "fault": owner.fault}
+    return render(request, "year.html", values)
 
 
 def _values(

@@ -65,6 +65,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     folder = tmp_path_factory.mktemp("pages")
     lake = new_lake(folder / "data")
     rows = [activity(n, f"2025-05-{n:02}T08:00", name=f"Ride {n}", gear_id="b1", source_id=str(n)) for n in range(1, 7)]
+    rows[5]["commute"] = True
     put(lake, [*rows, activity(7, "2025-05-07T08:00", name=HOSTILE, gear_id="b1", source_id="7", **SHOWN)])
     long = {"name": "x" * 10_000, "gear_id": None, "total_elevation_gain": None}
     put(lake, [activity(8, "2024-05-01T08:00", source_id="8", **long)])
@@ -388,6 +389,27 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     left = mark("cleared", shown)
     assert ("Later" in left, "Note" in left) == (True, False)
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
+
+
+def test_insights_are_of_the_commutes_alone_or_of_all_others(site: TestClient) -> None:
+    """Of two days on which something is known, 6 May is a commute with power and 7 May has a load."""
+    only, others = ({"commute": each, "tag": ""} for each in ("true", "false"))
+    of_6, of_7 = (site.get("/api/fitness/2025", params=each).json() for each in (only, others))
+    assert (of_6["load"], of_6["load_methods"], [*of_6["curves"]]) == (None, [], ["watts"])
+    assert ({*of_6["zones"]}, {*of_7["zones"]}, [*of_7["curves"]]) == ({"watts"}, set(), [])
+    assert of_7["load"] == site.get("/api/fitness/2025").json()["load"]
+    assert [row["sport_group"] for row in of_7["load_methods"]] == ["ride"]
+    records, year = page(site, "/records?commute=true"), page(site, "/year/2025?commute=true")
+    assert {*re.findall(r'href="/activities/(\d+)"', records)} == {"6"}
+    assert "1 day 6 May 2025 to 6 May 2025" in words(records)
+    assert ("Activities 1 1 by this day of 2024" in words(year), "Goals" in words(year)) == (False, False)
+    assert "No record is of an activity like that." in page(site, "/records?tag=race")
+    assert 'href="/year/2024?commute=true"' in year
+    assert page(site, "/year/2024?commute=true"), "there was something in it, if nothing like that"
+    text = page(site, "/fitness/2025?sport=ride&commute=false")
+    assert 'data-fitness="/api/fitness/2025?sport=ride&amp;commute=false"' in text
+    assert '<input type="hidden" name="sport" value="ride">' in text
+    assert site.get("/api/fitness/2025?commute=maybe").status_code == 400
 
 
 def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, site: TestClient) -> None:

@@ -1,6 +1,6 @@
 -- What the activities of the list have: their sports, their sources, their gear and their tags; whether any is a commute, corrected, not counted.
 WITH corrected AS (
-    SELECT tags FROM corrections SEMI JOIN activity_list ON id = activity_id
+    SELECT tags FROM own_values SEMI JOIN activity_list ON id = activity_id
 )
 SELECT
     coalesce((SELECT list(DISTINCT sport_type ORDER BY sport_type) FROM activity_list WHERE sport_type IS NOT NULL), []) AS sports,
