@@ -76,7 +76,7 @@ def _word(name: str, text: str) -> str | bool | None:
 
 def _is_same(name: str, text: str, word: str | bool | None) -> bool:
     """Whether a field still has the text that a word has in the form."""
-    held = "" if word is None else str(word).lower() if isinstance(word, bool) else printable(word)
+    held = "" if word is None else str(word).lower() if isinstance(word, bool) else printable(str(word))
     return _in_form(name, text) == _in_form(name, held)
 
 

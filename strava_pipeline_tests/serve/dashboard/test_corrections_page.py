@@ -115,7 +115,9 @@ def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -
     assert said(lake) == {1: held}
     site.post(WORDS, data={**stale, "undo": "true"})
     assert said(lake) == {1: {"tags": ["race"], "sport_type": "Run", "gear": "strava:b1"}}
-    assert site.post(WORDS, data={**stale, "shown": "[1]"}).status_code == 400
+    for shown in ("[1]", "{", '{"tags": 5}', '{"depth": 5}'):
+        assert site.post(WORDS, data={**stale, "undo": "true", "shown": shown}).status_code == 400, shown
+    assert site.post(WORDS, data={**NOTHING, "shown": '{"name": 5}'}).status_code == 303
 
 
 def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more(site: TestClient, lake: Lake) -> None:
