@@ -57,8 +57,8 @@ def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Co
         )
 
     with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording
-        held = if_readable(lake, lambda published: words_of(published, lake)) or {}
-        step = _record(settings, {one: edit.changes(held.get(one, {})) for one in ids}, by)
+        held = if_readable(lake, lambda published: words_of(published, lake))
+        step = _record(settings, {one: edit.changes(held if held is None else held.get(one, {})) for one in ids}, by)
     return _publish_step(lake, step)
 
 

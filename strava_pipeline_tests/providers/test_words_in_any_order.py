@@ -1,4 +1,4 @@
-"""What a person says, in any order with edits at services, pulls, files and rebuilds: gold is as if all was said at the end."""
+"""What a person and rules say, in any order with edits at services, pulls, files and rebuilds: gold is as if all was said at the end."""
 
 import random
 from pathlib import Path
@@ -15,9 +15,15 @@ from strava_pipeline.testing.worlds import YEARS, World, at_strava, list_at_stra
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY
 
 DAYS = [f"2025-0{month}-10" for month in range(1, 5)]
+RULES = [
+    '[[rule]]\nwhen.name = "edited"\nthen.sport_type = "Run"',
+    '[[rule]]\nwhen.sport = "ride"\nwhen.source = "toy"\nthen.name = "By a rule"\nthen.commute = true',
+    '[[rule]]\nwhen.name = "(at|ride of) "\nthen.counts = false\nthen.tags = ["ruled"]',
+]
 ASKED = (
     "SELECT * EXCLUDE (ingestion_ts, edited_at, content_hash) FROM activities ORDER BY id",
     "SELECT * FROM corrections ORDER BY ALL",
+    "SELECT * FROM ruled ORDER BY ALL",
     "SELECT * FROM cut_values ORDER BY ALL",
     "SELECT * FROM track_bests ORDER BY ALL",
     "SELECT * FROM activity_bests ORDER BY ALL",
@@ -33,7 +39,7 @@ def some_words(chance: random.Random, day: str) -> dict[str, Any]:
         "sport_type": ["GravelRide", "Run"],
         "commute": [True, False],
         "tags": [["wet"], ["wet", "late"]],
-        "counts": [False],
+        "counts": [False, True],
         "deleted": [True],
         "distance": [1234.0],
         "cuts": [[f"/{begins}"], [f"{begins}/{ends}"], [f"/{begins}", f"{ends}/"]],
@@ -59,7 +65,7 @@ def shown(world: World) -> list[list[tuple[Any, ...]]]:
 
 
 @WITH_THE_TOY
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(6))
 def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     keys = [world.subject.add(day, f"ride of {day}") for day in DAYS]
@@ -67,8 +73,9 @@ def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int
     world.pull()
     ids = [key for (key,) in world.gold("SELECT id FROM activities ORDER BY start_date")]
     said: list[tuple[int, dict[str, Any]]] = []
+    rules = ""
     for step in range(16):
-        match chance.choice(["say", "say", "say", "edit", "bring", "rebuild", "list"]):
+        match chance.choice(["say", "say", "say", "edit", "bring", "rebuild", "list", "rules"]):
             case "say":
                 place = chance.randrange(len(DAYS))
                 said.append((ids[place], some_words(chance, DAYS[place])))
@@ -81,9 +88,13 @@ def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int
                 rebuild_all(world.run(), world.settings)
             case "list":
                 list_at_strava(world, *strava)
+            case "rules":
+                rules = "\n".join(chance.sample(RULES, chance.randint(1, len(RULES))))
+                (world.settings.data_dir.parent / "rules.toml").write_text(rules)
     list_at_strava(world, *strava)
     bring(world)
     anew = World(world.subject, world.settings.model_copy(update={"data_dir": tmp_path / "anew"}))
+    (tmp_path / "rules.toml").write_text(rules)
     list_at_strava(anew, *strava)
     bring(anew)
     for words in said:

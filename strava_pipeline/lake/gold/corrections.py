@@ -64,9 +64,9 @@ class Edit:
     fewer_tags: Sequence[str] = ()
     shown: Words | None = None
 
-    def changes(self, held: Words) -> Words:
-        """What differs from the words that hold of an activity. Raises MisuseError."""
-        words = dict(self.words)
+    def changes(self, known: Words | None) -> Words:
+        """What differs from the words that hold of an activity, all of it where these aren't known. Raises MisuseError."""
+        words, held = dict(self.words), known or {}
         if self.more_tags or self.fewer_tags:
             tags = held.get("tags")
             assert isinstance(tags, list | None)
@@ -74,7 +74,7 @@ class Edit:
         return {
             name: value
             for name, value in checked_words(words).items()
-            if held.get(name) != value
+            if (known is None or held.get(name) != value)
             and (value is not None or name == "tags" or self.shown is None or held.get(name) == self.shown.get(name))
         }
 
