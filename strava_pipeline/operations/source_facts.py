@@ -220,9 +220,9 @@ def _quarantine(name: str, held: list[FailingActivity], rows: int) -> Fact:
     }
     since = f" since {at_minute(min(asked))}" if asked else ""
     parts = {
-        f"failing each time{since}": len(asked),
+        f"of its activities failing each time{since}": len(asked),
         "given up by you": dropped,
-        "in its lists that can't be read": rows,
+        "of its rows that can't be read": rows,
     }
     text = counts_that_matter(parts)
     if not asked and not rows:

@@ -1,5 +1,5 @@
--- The activity $id with the name of its gear, its place, which columns are computed of its track, and the descent of sports with lifts ($lifted), by
--- the device, or else by the track. {columns}: of activities_all, from the catalogue, and of activity_sums.
+-- The activity $id with the name of its gear, its place, which columns are computed of its track, and the descent
+-- of sports with lifts ($lifted), by the device, or else by the track. {columns}: of activities_all, from the catalogue, and of activity_sums.
 SELECT
     {columns},
     activities.counts,
