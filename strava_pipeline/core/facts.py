@@ -66,7 +66,7 @@ class Fact:
 
     Args:
         name: its subject, as a key.
-        text: a sentence or phrase for a person.
+        text: a sentence or phrase for a person; empty: nothing happened, and the values are for programs alone.
         advice: what to do, a step per line; each warning and each problem has it.
         of: the source, by its name.
         values: the text's values by name, for programs. A `Sample`, or a list of them, is also measured.

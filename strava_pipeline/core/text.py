@@ -42,6 +42,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def counts_that_matter(counts: Mapping[str, int]) -> str:
+    """`2 failed, 1 given up` for `{"failed": 2, "given up": 1, "lost": 0}`: what is 0 is left out, "" if all is."""
+    return ", ".join(f"{number:,} {words}" for words, number in counts.items() if number)
+
+
 def some_of(names: Sequence[object], most: int) -> str:
     """The first few of many names in a sentence: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -14,14 +14,14 @@ from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline.environment.settings import Settings
 
 Kind = Literal["no_answer", "broken_off", "login", "gone", "limit", "refused", "server"]
-KINDS: dict[Kind, str] = {
-    "no_answer": "no connection, no answer in time, or a certificate that isn't trusted",
-    "broken_off": "an answer that broke off, or was larger than allowed",
-    "login": "401 or 403",
-    "gone": "404",
-    "limit": "429",
-    "refused": "any other status of 300 to 499",
-    "server": "a status of 500 or more",
+KINDS: dict[Kind, str] = {  # in words behind their number
+    "no_answer": "without a connection, or with no answer in time",
+    "broken_off": "with an answer that broke off, or was too large",
+    "login": "refused by login (401, 403)",
+    "gone": "for something that is not there (404), such as the file of an activity without one",
+    "limit": "above its limit (429)",
+    "refused": "refused otherwise",
+    "server": "with a fault of the service (500 or more)",
 }
 _BY_STATUS: dict[int, Kind] = {401: "login", 403: "login", 404: "gone", 429: "limit"}
 

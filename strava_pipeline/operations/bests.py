@@ -17,9 +17,9 @@ from strava_pipeline.lake.gold.corrections import (
     Words,
     are_published,
     checked_words,
+    held_words,
     is_known_gear,
     words_before,
-    words_of,
 )
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
@@ -57,8 +57,8 @@ def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Co
         )
 
     with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording
-        held = if_readable(lake, lambda published: words_of(published, lake))
-        step = _record(settings, {one: edit.changes(held if held is None else held.get(one, {})) for one in ids}, by)
+        held = if_readable(lake, lambda published: held_words(published, lake, ids))
+        step = _record(settings, {one: edit.changes(held[one] if held else None) for one in ids}, by)
     return _publish_step(lake, step)
 
 

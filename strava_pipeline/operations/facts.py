@@ -13,9 +13,9 @@ from typing import Any, get_args
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.facts import Fact, Measure, ok, problem, skipped, warning
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import at_minute, counted, counts_that_matter
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.failed_calls import failed_calls
+from strava_pipeline.ingest.failed_calls import KINDS, failed_calls
 from strava_pipeline.lake.changes import has_changes
 from strava_pipeline.lake.copied import COPY, copy_health, known_copy
 from strava_pipeline.lake.gold.publish import current_snapshot
@@ -63,22 +63,22 @@ def looked_at(name: str, look: Callable[[], Fact | Iterable[Fact]]) -> list[Fact
 
 def _failed_calls(settings: Settings, now: datetime) -> Iterator[Fact]:
     for source, counts in failed_calls(settings).items():
-        kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items() if count)
+        kinds = counts_that_matter({words: counts[kind] for kind, words in KINDS.items()})
         values = {"by_kind": [FAILED(count, source, kind) for kind, count in counts.items()]}
-        yield ok("failed calls", kinds or "none", of=source, values=values)
+        yield ok("failed calls", kinds, of=source, values=values)
 
 
 def _requests(settings: Settings, now: datetime) -> Iterator[Fact]:
     counts = Counter[str](each.status for each in latest_requests(Lake(settings.data_dir), now, _ALL))
     values = {"open": [REQUESTS(counts[status], status) for status in ("waiting", "running")]}
-    yield ok("requests", f"{counts['waiting']} waiting, {counts['running']} running", values=values)
+    yield ok("requests", counts_that_matter({each: counts[each] for each in ("waiting", "running")}), values=values)
 
 
 def _notifications(settings: Settings, now: datetime) -> Iterator[Fact]:
     unread = [each for each in notifications(Lake(settings.data_dir)) if not each.read]
     counts = Counter(each.category for each in unread)
     values = {"unread": [UNREAD(counts[level], level) for level in get_args(Category)], "errors": counts["error"]}
-    yield ok("notifications", f"{len(unread)} unread", values=values)
+    yield ok("notifications", counts_that_matter({"unread": len(unread)}), values=values)
     failures = [each.message for each in unread if each.category == "error"]
     rest = [f"{counted(len(failures) - _MOST_FAILURES, 'more failure')}"] if len(failures) > _MOST_FAILURES else []
     for text in [*dict.fromkeys(failures[:_MOST_FAILURES]), *rest]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact, Measure, ok, warning
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import at_minute, counted, counts_that_matter
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
@@ -26,6 +26,7 @@ NEWEST = Measure("newest_activity_timestamp_seconds", "gauge", "When the newest 
 ROWS = Measure("table_rows", "gauge", "Published rows of each table", ("table",))
 MISSING = Measure("details_missing", "gauge", "Published activities whose detail was never fetched")
 STALE = Measure("details_stale", "gauge", "Published activities that were edited since their detail was fetched")
+_MISSING, _STALE = "without splits, laps and description", "edited since these were fetched"
 
 
 def published(settings: Settings, now: datetime) -> Iterator[Fact]:
@@ -47,10 +48,10 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         },
     )
     for year in years:
+        lacking = counts_that_matter({_MISSING: year.missing_details, _STALE: year.stale_details})
         yield ok(
             f"year {year.year}",
-            f"{counted(year.activities, 'activity')}, {year.kilometres:,} km; details: {year.details}, "
-            f"missing {year.missing_details}, edited since {year.stale_details}",
+            "; ".join(filter(None, [f"{counted(year.activities, 'activity')}, {year.kilometres:,} km", lacking])),
             values=asdict(year),
         )
     missing, stale = sum(year.missing_details for year in years), sum(year.stale_details for year in years)
@@ -58,7 +59,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
     fetches = missing and missing_login(STRAVA, settings) is None
     yield ok(
         "details",
-        f"{missing} missing, {stale} edited since, {resting} resting after failures",
+        counts_that_matter({_MISSING: missing, _STALE: stale, "failed, to be tried again later": resting}),
         advice="strava-pipeline enrich-all fetches what is missing." if fetches else None,
         values={"missing": MISSING(missing), "stale": STALE(stale), "resting": resting},
     )

@@ -11,7 +11,7 @@ from strava_pipeline.core.errors import NothingPublishedError, PipelineError, Un
 from strava_pipeline.core.facts import Fact, Measure, State, ok, problem, skipped, warning
 from strava_pipeline.core.providers import ProviderSpec, spec_of
 from strava_pipeline.core.sources import STRAVA, UnusableSourceError, refused_sources
-from strava_pipeline.core.text import at_minute, counted
+from strava_pipeline.core.text import at_minute, counted, counts_that_matter
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest import registry
@@ -219,7 +219,12 @@ def _quarantine(name: str, held: list[FailingActivity], rows: int) -> Fact:
         "unreadable_rows": UNREADABLE(rows, name),
     }
     since = f" since {at_minute(min(asked))}" if asked else ""
-    text = f"{counted(len(asked), 'activity')} in quarantine{since}, {dropped} dropped, {counted(rows, 'row')} that can't be read"
+    parts = {
+        f"of its activities failing each time{since}": len(asked),
+        "given up by you": dropped,
+        "of its rows that can't be read": rows,
+    }
+    text = counts_that_matter(parts)
     if not asked and not rows:
         return ok("quarantine", text, of=name, values=values)
     return warning("quarantine", text, "strava-pipeline quarantine list", of=name, values=values)

@@ -45,7 +45,9 @@ def calendar(
         echo_json({"months": found})
     else:
         rows = [
-            {"month": month, "status": state.status, "activities": state.activities}
+            {"month": month}
+            | ({"status": state.status} if state.providers else {})  # of files alone nothing is pulled
+            | {"activities": state.activities}
             | {name: f"{one.status}, {one.activities}" for name, one in state.providers.items()}
             for month, state in found.items()
         ]
@@ -83,7 +85,8 @@ def sync_month(
         differing = {row.effort.key for row in compared.comparison.rows if row.differs}
         rows = {key: row for key, row in answer["rows"].items() if key in differing}
         forms = {"name": value_text, "gear": value_text, "distance": lambda metres: f"{metres / 1000:.1f} km"}
-        show(answer | {"rows": rows}, hidden=_FOR_PROGRAMS, forms=forms)
+        hidden = _FOR_PROGRAMS if compared.state.providers else (*_FOR_PROGRAMS, "status")
+        show(answer | {"rows": rows}, hidden=hidden, forms=forms)
         undecided = _decide(settings, proposed, left_out, month)
     if (code := exit_code(pulled.values())) or undecided:
         raise typer.Exit(code or DIFFERENT)

@@ -46,11 +46,12 @@ def facts_json(found: Sequence[Fact]) -> Any:
 
 
 def print_facts(found: Sequence[Fact]) -> None:
-    """A line for each fact, and what to do below it."""
+    """A line for each fact that says something, and what to do below it."""
     from rich.text import Text
 
     from strava_pipeline.verbs.terminal import out
 
+    found = [fact for fact in found if fact.text]
     names = [f"{fact.of} {fact.name}".strip() for fact in found]
     width = max(map(len, names), default=0) + 2
     for name, fact in zip(names, found, strict=True):

@@ -6,7 +6,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.key_tokens import key_tokens
-from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, Key, is_key, is_placeholder, save_key
+from strava_pipeline.ingest.garmin.keys import KEY_PAGE, KEY_SETTING, TYPED, Key, is_key, is_placeholder, save_key
 from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.provider import LoginRequest
 
@@ -26,7 +26,7 @@ def login_by_key(settings: Settings, clock: ServerClock, request: LoginRequest) 
         raise MisuseError(f"That is no key. {KEY_PAGE} shows one when it is made, and only then.")
     ends_on = _last_day(request, clock)
     wire = make_wire(settings, clock)
-    key_tokens(settings, Key(value, "this login"), wire, clock, lambda why, seconds: request.say(why)).get_new()
+    key_tokens(settings, Key(value, TYPED), wire, clock, lambda why, seconds: request.say(why)).get_new()
     save_key(settings, value, ends_on)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.keys import LOGIN_BY_KEY, NEW_KEY, Key, is_key
+from strava_pipeline.ingest.garmin.keys import KEY_PAGE, LOGIN_BY_KEY, NEW_KEY, TYPED, Key, is_key
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import TITLE
@@ -83,7 +83,8 @@ class KeyExchange(ServiceClient):
 
     def __init__(self, base_url: str, key: Key, wire: Wire, clock: ServerClock, on_wait: OnWait) -> None:
         headers = {"Accept": "*/*", "Authorization": f"ApiKey {key.value}"}
-        login = f"The key of {key.place} is wrong, expired or deleted. {NEW_KEY}."
+        advice = NEW_KEY if key.place != TYPED else f"Make a new one at {KEY_PAGE}"
+        login = f"The key of {key.place} is wrong, expired or deleted. {advice}."
         spec = replace(SPEC, refusals=BY_KEY)
         super().__init__(spec, base_url, wire, clock, login=login, unsaid=UNSAID, headers=headers, on_wait=on_wait)
 

@@ -20,6 +20,7 @@ KEY_SETTING = "GARMIN_PERSONAL_API_KEY"
 LOGIN_BY_KEY = "strava-pipeline providers login garmin --key"
 FIRST_KEY = f"Make a key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
 NEW_KEY = f"Make a new key at {KEY_PAGE}, and run {LOGIN_BY_KEY}"
+TYPED = "this login"  # the place of a key that a person has just typed, who is asked again
 _NO_KEY = f"holds no key of Garmin's. {NEW_KEY}."
 CLIENTS_FILE = Path(".config/garmin/connect-personal-api-key")  # of Garmin's own client, in the home folder
 

@@ -76,8 +76,8 @@ class WholeActivity:
     """An activity.
 
     Args:
-        summary: the columns of `activities`, with `gear_name`, `descent` (m) of sports with lifts, and in `computed` those whose
-            value is computed from the track.
+        summary: the columns of `activities`, with `gear_name`, `place`, `descent` (m) of sports with lifts, and in `computed`
+            those whose value is computed from the track.
         detail: the further columns of `activity_details`, or None if no detail was fetched.
         parts: by name (laps, splits_metric, segment_efforts …) the first rows of the child tables, by their place from 1. At most
             MOST_OF_A_PART of each.

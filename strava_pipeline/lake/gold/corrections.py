@@ -3,7 +3,7 @@
 A word names the activity by its id at that time; it may have been matched with others since, and takes its words along.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -130,6 +130,12 @@ def words_of(connection: Connection, lake: Lake) -> dict[int, dict[str, Any]]:
         found.setdefault(present[each.activity_id], {}).update(each.words)
     holding = {key: {name: value for name, value in words.items() if value is not None} for key, words in found.items()}
     return {key: holding[key] for key in sorted(holding) if holding[key]}
+
+
+def held_words(connection: Connection, lake: Lake, ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """The words that hold of each of the activities, by the id that was asked for."""
+    held, present = words_of(connection, lake), activities_of(connection, ids)
+    return {one: held.get(present[one], {}) for one in ids}
 
 
 def words_before(connection: Connection, lake: Lake, step: str) -> dict[int, Words]:

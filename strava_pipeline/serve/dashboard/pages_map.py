@@ -13,7 +13,7 @@ from strava_pipeline.lake.dashboard.heat_picture import FINEST, heat_picture, he
 from strava_pipeline.serve.dashboard.answers import Digits
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentOwner, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 _Unset = BeforeValidator(lambda value: value or None)  # a form also sends its empty fields
@@ -69,6 +69,7 @@ def heat(request: Request, snapshot: Snapshot, lake: CurrentLake, owner: Current
     """The map, of a sport and a year or of all."""
     view = heat_view(snapshot, lake, owner.athlete.id, **choice.chosen)
     values = {"choice": choice, "choices": heat_choices(snapshot, lake, owner.athlete.id), "view": view}
+    values["first_year"] = site_of(request).settings.first_year  # its tracks lie with those of earlier years
     return render(request, "map.html", values)
 
 

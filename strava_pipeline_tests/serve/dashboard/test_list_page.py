@@ -110,6 +110,7 @@ def test_what_is_filtered_is_summed_and_pages_follow(site: TestClient) -> None:
     )
     assert "Average speed 35.5 km/h Average heart rate 140 bpm" in words(text)
     assert "near Vienna" in words(text)
+    assert "near Vienna" in words(page(site, "/activities/1")), "its page names the same place"
     after = re.search(r'href="([^"]+)" rel="next"', text)
     assert after is not None
     second = page(site, unescape(after[1]))

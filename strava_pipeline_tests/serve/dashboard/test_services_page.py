@@ -1,5 +1,6 @@
 """Strava among the services: its login, limits and pull on the pages, with a real login file and ledger; and what a year takes."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -77,7 +78,8 @@ def test_a_source_that_is_used_no_more_and_the_folder_have_their_facts_without_a
 ) -> None:
     counting(settings, "garmin")("server")
     seen = words(page(site, "/providers"))
-    assert "Garmin Connect Failed calls server 1" in seen
+    assert "Garmin Connect Failed calls 1 with a fault of the service (500 or more)" in seen
+    assert re.search(r"\b0 (?:unread|waiting|running|in|fail)", seen) is None, "what is 0 is left out"
     assert "This data folder" in seen
     assert "Pull Garmin Connect now" not in seen
 

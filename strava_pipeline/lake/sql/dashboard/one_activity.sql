@@ -1,17 +1,21 @@
--- The activity $id with the name of its gear, which columns are computed of its track, and the descent of sports with lifts ($lifted), by
--- the device, or else by the track. {columns}: of activities_all, from the catalogue, and of activity_sums.
+-- The activity $id with the name of its gear, its place, which columns are computed of its track, and the descent
+-- of sports with lifts ($lifted), by the device, or else by the track. {columns}: of activities_all, from the catalogue, and of activity_sums.
 SELECT
     {columns},
     activities.counts,
     CASE WHEN list_contains($lifted, coalesce(activities.sport_type, activities.type)) THEN coalesce(device.descent_m, track.elevation_loss) END
         AS descent,
     list_concat(
-        coalesce(activity_sums.computed, []), CASE WHEN device.descent_m IS NULL AND descent IS NOT NULL THEN ['descent'] ELSE [] END
+        coalesce(activity_sums.computed, []),
+        list_filter(coalesce(activity_list.computed, []), lambda name: name = 'place'),
+        CASE WHEN device.descent_m IS NULL AND descent IS NOT NULL THEN ['descent'] ELSE [] END
     ) AS computed,
-    coalesce(gear.name, gear.nickname) AS gear_name
+    coalesce(gear.name, gear.nickname) AS gear_name,
+    activity_list.place
 FROM activities
 CROSS JOIN (SELECT sum(descent_m) AS descent_m FROM activity_sessions WHERE activity_id = $id) AS device
 LEFT JOIN computed_values AS track ON track.activity_id = activities.id
 JOIN activity_sums ON activity_sums.activity_id = activities.id
+LEFT JOIN activity_list ON activity_list.id = activities.id
 LEFT JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id
 WHERE activities.id = $id
