@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import PurePosixPath
 
 from strava_pipeline.core.errors import PipelineError
@@ -87,7 +86,7 @@ def read_files(
     limits: ImportLimits = ImportLimits(),
     processes: int | None = None,
 ) -> int:
-    """Read the files; returns how many had a problem. Each result is on disk at once, so that a later run continues after it."""
+    """Read the files; returns how many have a remark. Each result is on disk at once, so that a later run continues after it."""
     count = min(processes or os.cpu_count() or 1, len(files) // FEW + 1)
     problems = 0
     for failed in _read_alone(lake, files, limits) if count == 1 else _read_together(lake, files, limits, count):
@@ -98,14 +97,14 @@ def read_files(
 
 @dataclass(frozen=True, slots=True)
 class FilesRead(Numbers):
-    """The results of reading; `first_problems` with the files' names, if they have a reading."""
+    """The results of reading; `first_problems` with the files' names, if they have a reading, and plans that were left out."""
 
     files_read: int = 0
     files_with_problems: int = 0
     first_problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        of_them = f", {self.files_with_problems} of them with a remark" if self.files_with_problems else ""
+        of_them = f", {self.files_with_problems} of them with problems" if self.files_with_problems else ""
         return f"Read {counted(self.files_read, 'file')}{of_them}"
 
 
@@ -115,15 +114,18 @@ def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> F
     if not files:
         return FilesRead()
     with progressing(progress, "Reading files", len(files)) as advance:
-        problems = read_files(lake, files, advance, limits=limits)
-    return FilesRead(len(files), problems, list(islice(_problems(lake, files), EXAMPLES)) if problems else [])
+        remarked = read_files(lake, files, advance, limits=limits)
+    remarks = [*_remarks(lake, files)] if remarked else []
+    plans = sum(not is_problem for _, is_problem in remarks)
+    return FilesRead(len(files), remarked - plans, [text for text, _ in remarks[:EXAMPLES]])
 
 
-def _problems(lake: Lake, files: list[UnreadFile]) -> Iterator[str]:
+def _remarks(lake: Lake, files: list[UnreadFile]) -> Iterator[tuple[str, bool]]:
+    """What to report of the files, and whether it is a problem, as in the table `files`: a plan that is left out is none."""
     for each in files:
         reading = reading_of(lake, each.sha256)
         if reading is not None and reading.remark is not None:
-            yield f"{PurePosixPath(each.name).name}: {reading.remark}"
+            yield f"{PurePosixPath(each.name).name}: {reading.remark}", reading.problem is not None
 
 
 def _read_alone(lake: Lake, files: list[UnreadFile], limits: ImportLimits) -> Iterator[bool]:
@@ -149,7 +151,7 @@ def _read_together(lake: Lake, files: list[UnreadFile], limits: ImportLimits, pr
 
 
 def read_one(lake: Lake, each: UnreadFile, limits: ImportLimits = ImportLimits()) -> bool:
-    """Read a file and store the result; returns whether it has a problem.
+    """Read a file and store the result; returns whether there is something to report.
 
     A file whose bytes are gone or damaged gets no reading, so that it is read when they are back; or keeps another
     version's.

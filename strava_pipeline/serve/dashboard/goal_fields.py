@@ -47,6 +47,14 @@ YOURS = {
 }
 OFFERED = {"groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
+_DAY = "its first day"
+_ROWS = {
+    "add.goal": ("", "", "", "how much"),
+    "add.athlete": (_DAY, "", "value"),
+    "add.service": ("", "another service", "", "how many"),
+    "add.zone": ("latitude, longitude", "radius"),
+}
+"""The labels of what is typed into a row for a further value; empty for a list, which always has a choice."""
 _USUAL = {"week_starts": "monday", "dates": USUAL_DATES}
 
 
@@ -92,22 +100,23 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
                 place = _place(name)
                 if texts[0].strip() != _text(_at(document, place)):
                     found[place] = _value(texts[0])
-            elif name.startswith("add.") and texts[-1].strip():
+            elif name.startswith("add."):
                 found |= _added(name, texts, document)
-            elif name == "add.zone" and texts[0].strip():
-                raise ProblemError(400, "A privacy zone needs a radius, too: 200 m at least.")
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError
-    except (ValueError, TypeError, RecursionError):  # of JSON, or of what a form of ours would hold
+    except (ValueError, TypeError, KeyError, RecursionError):  # of JSON, or of what a form of ours would hold
         raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
     return found | removed
 
 
 def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict[Place, Any]:
-    *parts, text = (each.strip() for each in texts)
-    if not all(parts):
-        raise ValueError(name)
+    *parts, text = given = [each.strip() for each in texts]
+    typed = {label: each for label, each in zip(_ROWS[name], given, strict=True) if label}
+    if not any(each for label, each in typed.items() if label != _DAY):  # the page fills in a day
+        return {}
+    if missing := [label for label, each in typed.items() if not each]:
+        raise ProblemError(400, f"Of what you add, this is empty: {' and '.join(missing)}.")
     match name:
         case "add.goal":
             year, group, measure = parts

@@ -145,6 +145,8 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"add.athlete": ["", "ftp.ride", "250"]}, 400),
         ({"add.zone": ["91, 0", "400"]}, 400),
         ({"add.zone": ["52.5, 13.25", " "]}, 400),
+        ({"add.zone": ["", "400"]}, 400),
+        ({"add.service": ["Domane", " ", "every_km", "400"]}, 400),
     ):
         assert site.post("/settings/goals", data=good | more).status_code == status, more
         assert lake.goals.read_text() == before
