@@ -70,6 +70,8 @@ def correct(pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response
         return RedirectResponse(f"/activities/{found.id}", 303)
     edit = edit_of_activity(fields)
     done = pipeline.correct([found.id], edit) if edit else None
+    if edit and edit.words.get("deleted"):  # it has no page any more; the list offers to take it back
+        return RedirectResponse(f"/activities?step={done}", 303)
     return _said(found.id, done)
 
 

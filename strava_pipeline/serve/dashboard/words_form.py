@@ -71,7 +71,7 @@ def _tags(fields: Mapping[str, Sequence[str]], name: str) -> list[str]:
 
 
 def _word(name: str, text: str) -> str | bool | None:
-    return _SAID.get(text, text) if name in ("commute", "counts") else _in_form(name, text)
+    return _SAID.get(text, text) if name in ("commute", "counts", "deleted") else _in_form(name, text)
 
 
 def _is_same(name: str, text: str, word: str | bool | None) -> bool:
@@ -82,4 +82,4 @@ def _is_same(name: str, text: str, word: str | bool | None) -> bool:
 
 def _in_form(name: str, text: str) -> str:
     """A text as a browser holds it: without the ends of lines, where the field has one line."""
-    return ("\n" if name == "note" else "").join(text.splitlines()).strip()
+    return ("\n" if name in ("note", "description") else "").join(text.splitlines()).strip()

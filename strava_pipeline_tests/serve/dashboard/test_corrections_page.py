@@ -218,3 +218,14 @@ def test_a_stretch_of_the_track_is_cut_on_the_page_and_taken_back(site: TestClie
         assert site.post("/activities/2/cuts", data=refused).status_code == 400, refused
     assert site.post("/activities/2/cuts", data={"undo": "true"}).status_code == 303
     assert "20.0 km" in words(page(site, "/activities/2"))
+
+
+def test_an_activity_is_deleted_here_and_the_list_takes_that_back(site: TestClient) -> None:
+    shown = form(site, "/activities/1", WORDS)
+    done = site.post(WORDS, data={**shown, "description": "Gone\nby mistake", "deleted": "true"}).headers["location"]
+    assert done.startswith("/activities?step=")
+    text = page(site, done)
+    assert ("1 activity corrected. Undo" in words(text), 'href="/activities/1"' in text) == (True, False)
+    assert site.get("/activities/1").status_code == 404
+    site.post("/activities/words", data={"step": done.rpartition("=")[2]})
+    assert "Gone" not in page(site, "/activities/1")
