@@ -13,8 +13,10 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.cut_tracks import counted_track, with_cut
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.tracking import LOCK, measure_what_was_said
@@ -119,6 +121,13 @@ def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
 def test_what_is_deleted_here_is_in_nothing_until_it_is_taken_back(lake: Lake, settings: Settings) -> None:
     before = shown(lake)
     assert correct(settings, [1], Edit({"deleted": True}), "a test").is_seen
+    with reading(lake) as connection:
+        asked = {"source": "strava", "years": [2024]}
+        wanted = [
+            connection.execute(sql("wanted_details"), asked).fetchall(),
+            connection.execute(sql("streamable"), {**asked, "sports": None}).fetchall(),
+        ]
+    assert [[row[0] for row in rows] for rows in wanted] == [[2], [2]], "no call is made for it"
     assert [place for place, rows in enumerate(shown(lake)) if rows] == [2], (
         "track_bests, of which views take what counts"
     )

@@ -10,6 +10,7 @@ LEFT JOIN (
     GROUP BY activity_id
 ) AS recut ON recut.activity_id = activity.id
 WHERE activity.deleted_at IS NULL
+  AND activity.id NOT IN (SELECT activity_id FROM corrections WHERE deleted) -- by a person, here
   AND activity.source = $source
   AND activity.manual IS NOT TRUE
   AND activity.id NOT IN (

@@ -11,6 +11,7 @@ SELECT
 FROM activities_all AS activity
 LEFT JOIN activity_details_by_source AS detail ON detail.activity_id = activity.id AND detail.source = $source
 WHERE activity.deleted_at IS NULL
+  AND activity.id NOT IN (SELECT activity_id FROM corrections WHERE deleted) -- by a person, here
   AND activity.source = $source
   AND activity.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
   AND activity.year IN (SELECT unnest($years))

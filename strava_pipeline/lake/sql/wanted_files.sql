@@ -12,6 +12,7 @@ WHERE activity.source = $source
   AND activity.account IS NOT DISTINCT FROM $account
   AND activity.source_id IS NOT NULL
   AND activity.deleted_at IS NULL
+  AND coalesce(member.activity_id, activity.id) NOT IN (SELECT activity_id FROM corrections WHERE deleted) -- by a person, here
   AND activity.manual IS NOT TRUE
   AND (activity.extra ->> '$.not_counted') IS NULL
   AND activity.year IN (SELECT unnest($years::BIGINT[]))
