@@ -247,6 +247,5 @@ def _enabled(settings: Settings, enabled: Collection[str]) -> Iterator[Fact]:
     if unread := providers_file(path).without_effect():
         text = f"keys of {path} without effect: {'; '.join(unread)}"
         yield warning(PROVIDERS, text, "Take them out, or correct them.")
-    why = f"{path} enables none" if path.exists() else f"there is no {path}"
     none = "none besides Strava" if is_strava_used(settings) else "none"
-    yield ok(PROVIDERS, f"enabled: {', '.join(enabled)}" if enabled else f"{none}: {why}")
+    yield ok(PROVIDERS, f"enabled: {', '.join(enabled)}" if enabled else f"{none}; `strava-pipeline start` adds one")

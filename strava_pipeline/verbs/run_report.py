@@ -139,7 +139,10 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
 
 def _print_import_problems(metadata: Mapping[str, Any]) -> None:
     if unknown := metadata.get("unknown_columns_and_sports"):
-        err.print(f"  Columns or sports that are not known; kept as they are: {', '.join(unknown)}", style="yellow")
+        err.print(
+            f"  Columns of tables, or sports, that this version doesn't know; they are kept as written: {', '.join(unknown)}",
+            style="yellow",
+        )
     for problem in metadata.get("first_problems", []):
         err.print(f"  {problem}", style="yellow")
     if kinds := metadata.get("left_out_by_kind"):
