@@ -15,6 +15,7 @@ from strava_pipeline.core.track_lines import covered_line, held_mean, held_secon
 from strava_pipeline.core.track_measures import BEATS, MOST_WATTS
 from strava_pipeline.core.track_summaries import fastest, summary
 
+_SESSION = 1000
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -58,9 +59,9 @@ def clock_seconds(text: str) -> float:
 
 
 def without(points: pl.DataFrame, cuts: Sequence[str]) -> pl.DataFrame:
-    """The points that count, in order: each stretch between cuts is a `part` of its own, and `distance` lacks what was cut.
+    """The points that count, in order; `distance` lacks what was cut. Points without a time stay.
 
-    Points without a time stay.
+    Each stretch is a part of its own: its number is that of the session times 1000, and one that each cut raises.
 
     Args:
         points: of one activity, with the columns of `tracks`.
@@ -68,20 +69,21 @@ def without(points: pl.DataFrame, cuts: Sequence[str]) -> pl.DataFrame:
     """
     at = pl.col("recorded_at")
     within = [(at > begins) & (at < ends) for begins, ends in map(_instants, cuts)]
-    gone = pl.col("gone")
-    reached = pl.col("distance").forward_fill().over("part")
-    step = reached.diff().over("part").fill_null(0.0)
+    gone, reached = pl.col("gone"), pl.col("distance").forward_fill()
+    begins_anew = (reached.diff() < 0) & (pl.col("part") != pl.col("part").shift())  # the distance of a further session
+    step = reached.diff().over("run").fill_null(0.0)
     is_left = ~(gone | gone.shift(fill_value=False))
-    counted = reached.first().over("part") + pl.when(is_left).then(step).otherwise(0.0).cum_sum().over("part")
+    first = pl.col("distance").drop_nulls().first().over("run")
+    counted = first + pl.when(is_left).then(step).otherwise(0.0).cum_sum().over("run")
     return (
         points.lazy()
         .sort("part", "point")
-        .with_columns(gone=pl.any_horizontal(within).fill_null(value=False))
         .with_columns(
-            distance=pl.when(pl.col("distance").is_not_null()).then(counted), cut=gone.cast(pl.Int32).cum_sum()
+            gone=pl.any_horizontal(within).fill_null(value=False), run=begins_anew.fill_null(value=False).cum_sum()
         )
+        .with_columns(distance=pl.when(pl.col("distance").is_not_null()).then(counted), cut=gone.rle_id())
         .filter(~gone)
-        .with_columns(part=pl.struct("part", "cut").rle_id().cast(pl.Int32))
+        .with_columns(part=(pl.col("part") * _SESSION + pl.col("cut")).cast(pl.Int32))
         .with_columns(point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"))
         .select(points.columns)
         .collect()
@@ -99,8 +101,13 @@ def cut_summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     sums = pl.concat([summary(each, sport_group) for each in stretches])
     lines = [covered_line(each, fastest(sport_group)) for each in stretches]
     distance = sum(line["covered"].item(-1) for line in lines if line.height > 1) or None
-    at = pl.col("recorded_at")
-    lasted = points.group_by("part").agg(s=(at.max() - at.min()).dt.total_seconds())["s"].sum()
+    at, part = pl.col("recorded_at"), pl.col("part")
+    is_cut = (part != part.shift()) & (part % _SESSION != part.shift() % _SESSION)  # a pause between sessions lasts
+    lasted = (
+        points.filter(at.is_not_null())
+        .select(pl.when(is_cut).then(0).otherwise(at.diff().dt.total_seconds()).sum())
+        .item()
+    )
     watts = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
     beats = timed_values(points, "heartrate", *BEATS)
     moving = sums["moving_time"].sum() or None

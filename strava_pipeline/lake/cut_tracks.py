@@ -3,6 +3,7 @@
 The whole tracks stay (lake/tracks.py). A copy's metadata records the track and the cuts it was made from.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -44,27 +45,44 @@ def _write(lake: Lake, path: Path, whole: Path, cuts: list[str]) -> None:
         path.unlink(missing_ok=True)
 
 
+def counted_begin(lake: Lake, year: int, activity_id: int) -> datetime | None:
+    """When the first point that counts was recorded; charts and cuts count from it. None without a track with times."""
+    try:
+        points = pl.scan_parquet(counted_track(lake, year, activity_id), hive_partitioning=False)
+        found = points.select(pl.col("recorded_at").min()).collect().item()
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return None
+    assert isinstance(found, datetime | None)
+    return found
+
+
 def with_cut(
-    connection: Connection, lake: Lake, year: int, activity_id: int, begins: float | None, ends: float | None
+    connection: Connection,
+    lake: Lake,
+    year: int,
+    activity_id: int,
+    begins: float | None,
+    ends: float | None,
+    shown: Sequence[str] | None = None,
 ) -> list[str]:
-    """The cuts of an activity and one more, in seconds since the first point that counts so far. Raises MisuseError.
+    """The cuts of an activity and one more, in seconds since `counted_begin`. Raises MisuseError.
 
     Args:
         begins: None: the start of the track is cut.
         ends: None: its end is.
+        shown: the cuts that the person saw, if any were shown: no other ones may hold.
     """
     held = own_words(connection, lake, activity_id)[0].get("cuts") or []
     assert isinstance(held, list)
-    try:
-        whole = pl.read_parquet(track_path(lake, year, activity_id), hive_partitioning=False)
-    except (FileNotFoundError, pl.exceptions.ComputeError):
-        whole = pl.DataFrame({"recorded_at": []})
-    left = without(whole, held) if held else whole
-    if (first := left["recorded_at"].min()) is None:
+    if shown is not None and held != [*shown]:
+        raise MisuseError("Something was cut since the page showed the track. Load the page again.")
+    first = counted_begin(lake, year, activity_id)
+    if first is None:
         raise MisuseError(
             "This activity has no track with times, so nothing can be cut. Its distance and times can be typed in."
         )
-    assert isinstance(first, datetime)
+    whole = pl.read_parquet(track_path(lake, year, activity_id), hive_partitioning=False)
+    left = without(whole, held) if held else whole
     at = ["" if after is None else (first + timedelta(seconds=after)).isoformat() for after in (begins, ends)]
     cuts = checked_cuts([*held, "/".join(at)])
     rest = without(whole, cuts)

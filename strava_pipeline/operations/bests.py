@@ -19,6 +19,7 @@ from strava_pipeline.lake.gold.corrections import (
     checked_words,
     held_words,
     is_known_gear,
+    tags_by_rules,
     words_before,
 )
 from strava_pipeline.lake.gold.personal import BestsDecision
@@ -58,7 +59,9 @@ def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Co
 
     with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording
         held = if_readable(lake, lambda published: held_words(published, lake, ids))
-        step = _record(settings, {one: edit.changes(held[one] if held else None) for one in ids}, by)
+        ruled = if_readable(lake, lambda published: tags_by_rules(published, ids)) or {}
+        said = {one: edit.changes(held[one] if held else None, ruled.get(one, ())) for one in ids}
+        step = _record(settings, said, by)
     return _publish_step(lake, step)
 
 

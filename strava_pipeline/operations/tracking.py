@@ -104,6 +104,8 @@ def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int 
         sync_cut_tracks(lake, connection)
         said = unmeasured_years(connection)
         due = due_tracks(lake, connection, {*years, *said})
+    if most is not None:
+        due = [each for each in due if each.year in said]
     count = sum(len(each.stale) for each in due)
     if most is not None and count > most:
         return 0

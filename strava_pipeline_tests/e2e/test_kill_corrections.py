@@ -8,7 +8,9 @@ import pytest
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.corrections import words_of
+from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.test_cuts import track
@@ -26,6 +28,8 @@ def test_no_word_is_lost_by_a_kill(tmp_path: Path, new_lake: NewLake) -> None:
     points = track(3600).drop("activity_id", "athlete_id", "source", "part", "point")
     write_track(lake, 2024, 1, ME, "file", [points], "file:1")
     publish(lake)
+    with writing(lake) as connection:
+        note_unmeasured(connection, [1])
     measure_what_was_said(lake)
     publish(lake)
     settings = Settings(

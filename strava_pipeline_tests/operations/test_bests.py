@@ -13,6 +13,7 @@ from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writin
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations import bests
 from strava_pipeline.operations.bests import correct, decide_bests, take_back
+from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -58,6 +59,8 @@ def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake
     assert correct(settings, [1], Edit({"name": "Mine"}), "a test").is_seen
     assert correct(settings, [2], Edit({"name": "", "note": "late"}), "a test").is_seen
     put(lake, [{"activity_id": 1, "id": key, "place": key, "source": "strava"} for key in (1, 2)], "activity_members")
+    publish(lake)
+    measure_what_was_said(lake)  # the words are of another activity now
     publish(lake)
     with snapshot(lake) as connection:
         assert own_words(connection, lake, 1) == ({"name": "Mine", "note": "late"}, True)

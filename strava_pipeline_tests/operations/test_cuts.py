@@ -12,8 +12,9 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.cut_tracks import counted_track, with_cut
 from strava_pipeline.lake.gold.corrections import Edit
+from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -49,10 +50,17 @@ def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
     put(lake, segments, "activity_segment_efforts")
     points = track(3600).drop("activity_id", "athlete_id", "source", "part", "point")
     write_track(lake, 2024, 1, ME, "file", [points], "file:1")
+    measured(lake)
+    return lake
+
+
+def measured(lake: Lake) -> None:
+    """Measure what is new or gone, as a run over the year does, and publish."""
     publish(lake)
+    with writing(lake) as connection:
+        note_unmeasured(connection, [1])
     measure_what_was_said(lake)
     publish(lake)
-    return lake
 
 
 @pytest.fixture
@@ -87,6 +95,8 @@ def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -
     assert track_path(lake, 2024, 1).read_bytes() == whole
     assert pl.read_parquet(counted_track(lake, 2024, 1)).height == 2401
     assert correct(settings, [1], Edit({"distance": 9_000.0}), "a test").is_seen
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT average_speed FROM activities WHERE id = 1").fetchall() == [(3.75,)]
     assert shown(lake)[0][0][:2] == (9_000.0, 2400), "what is typed in stands before what is computed"
     assert correct(settings, [1], Edit({"cuts": None, "distance": None}), "a test").is_seen
     assert shown(lake) == before
@@ -102,7 +112,7 @@ def test_what_a_track_is_measured_by_follows_a_sport(lake: Lake, settings: Setti
 def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, settings: Settings) -> None:
     wanted = cuts(lake, None, 600)
     with locked(lake, LOCK), ThreadPoolExecutor(1) as another:
-        another.submit(correct, settings, [1], Edit({"cuts": wanted}), "a test").result()
+        assert not another.submit(correct, settings, [1], Edit({"cuts": wanted}), "a test").result().is_seen
     assert shown(lake)[0][0][0] == 20_000.0
     measure_what_was_said(lake)
     publish(lake)
@@ -112,8 +122,7 @@ def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, s
 def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
     assert correct(settings, [1], Edit({"cuts": cuts(lake, None, 600)}), "a test").is_seen
     track_path(lake, 2024, 1).unlink()
-    measure_what_was_said(lake)
-    publish(lake)
+    measured(lake)
     assert not [*lake.cut_tracks.rglob("*.parquet")]
     assert shown(lake)[0][0][0] == 20_000.0
 

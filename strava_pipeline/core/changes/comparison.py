@@ -55,7 +55,7 @@ class Effort:
         local_start: as the athlete's clock showed it.
         distance: metres.
         said: the providers' rows, the best of each provider first.
-        own_name, own_gear: what the person said of it here, which leads; gear as its provider and its id there.
+        own_name, own_gear: what the person, or a rule of theirs, says here: it leads. Gear as its provider and its id there.
     """
 
     key: str

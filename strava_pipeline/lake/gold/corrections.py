@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from strava_pipeline.core.cuts import checked_cuts
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.sports import GROUP_OF
-from strava_pipeline.core.tables.gear import CORRECTIONS
+from strava_pipeline.core.tables.gear import CORRECTIONS, RULED
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.measured import unmeasured_years
 from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -64,13 +65,17 @@ class Edit:
     fewer_tags: Sequence[str] = ()
     shown: Words | None = None
 
-    def changes(self, known: Words | None) -> Words:
-        """What differs from the words that hold of an activity, all of it where these aren't known. Raises MisuseError."""
+    def changes(self, known: Words | None, ruled_tags: Sequence[str] = ()) -> Words:
+        """What differs from the words that hold of an activity, all of it where these aren't known. Raises MisuseError.
+
+        Args:
+            ruled_tags: those that a rule gives; tags are added to them, and taken from them, where no word is said of tags.
+        """
         words, held = dict(self.words), known or {}
         if self.more_tags or self.fewer_tags:
             tags = held.get("tags")
             assert isinstance(tags, list | None)
-            words["tags"] = [*(tag for tag in tags or () if tag not in self.fewer_tags), *self.more_tags]
+            words["tags"] = [*(tag for tag in tags or ruled_tags if tag not in self.fewer_tags), *self.more_tags]
         return {
             name: value
             for name, value in checked_words(words).items()
@@ -138,6 +143,12 @@ def held_words(connection: Connection, lake: Lake, ids: Collection[int]) -> dict
     return {one: held.get(present[one], {}) for one in ids}
 
 
+def tags_by_rules(connection: Connection, ids: Collection[int]) -> dict[int, list[str]]:
+    """The tags that rules give the activities."""
+    query = f"SELECT activity_id, tags FROM {RULED.name} WHERE tags IS NOT NULL AND list_contains($ids, activity_id)"
+    return dict(connection.execute(query, {"ids": [*ids]}).fetchall())
+
+
 def words_before(connection: Connection, lake: Lake, step: str) -> dict[int, Words]:
     """By present activity, what held before a step in each field of which nothing was said since; None: nothing did."""
     said = decisions(lake, CorrectionDecision).all
@@ -169,11 +180,14 @@ def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Wor
     words = words_of(connection, lake).get(activity_id, {})
     query = f"SELECT * FROM {CORRECTIONS.name} WHERE activity_id = $id"
     published = connection.execute(query, {"id": activity_id}).fetchone()
-    return words, published == (_row(activity_id, words) if words else None)
+    is_published = published == (_row(activity_id, words) if words else None)
+    return words, is_published and not unmeasured_years(connection)
 
 
 def are_published(connection: Connection, lake: Lake) -> bool:
-    """Whether the table has just the words that hold."""
+    """Whether the table has just the words that hold, and tracks are measured by them."""
+    if unmeasured_years(connection):
+        return False
     rows = connection.execute(f"SELECT * FROM {CORRECTIONS.name} ORDER BY activity_id").fetchall()
     return rows == correction_rows(connection, lake)[CORRECTIONS.name]
 

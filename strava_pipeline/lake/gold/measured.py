@@ -24,7 +24,16 @@ from strava_pipeline.core.tables import (
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
-from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, note, notes, revision, transaction, unmark
+from strava_pipeline.lake.gold.warehouse import (
+    Connection,
+    has_other_views,
+    mark_changed,
+    note,
+    notes,
+    revision,
+    transaction,
+    unmark,
+)
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql, views_version
 
@@ -88,6 +97,7 @@ def note_measured(connection: Connection, years: Mapping[int, str]) -> None:
     for year, value in years.items():
         if unmeasured_years(connection).get(year) == value:
             unmark(connection, f"{_UNMEASURED}{year}")
+            mark_changed(connection)  # readers see that it is done
 
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import time
-from math import inf
 from typing import Any
 
 import duckdb
@@ -164,9 +163,11 @@ def _metres(value: Any) -> float | None:
 
 
 def _circle(value: Any) -> dict[str, float] | None:
-    ranges = {"latitude": (-90, 90), "longitude": (-180, 180), "radius_m": (0, inf)}
+    ranges = {"latitude": (-90, 90), "longitude": (-180, 180), "radius_m": (0, 1e8)}
     is_one = isinstance(value, Mapping) and value.keys() == ranges.keys()
-    return dict(value) if is_one and all(_is_between(value[name], *bounds) for name, bounds in ranges.items()) else None
+    if not is_one or not all(_is_between(value[name], *bounds) for name, bounds in ranges.items()):
+        return None
+    return {name: float(value[name]) for name in ranges}
 
 
 def _is_between(value: Any, low: float, high: float) -> bool:

@@ -92,6 +92,9 @@ def _filled(name: str) -> str:
     value = f"coalesce(head.{name}, matched.{name})"
     if name in CUT_FIELDS or name in _LINES:  # a line leads along what was cut, too
         value = f"CASE WHEN cut.activity_id IS NULL THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
+    if name == "average_speed":
+        typed = f"{_filled('distance')} / nullif({_filled('moving_time')}, 0)"
+        return f"CASE WHEN coalesce(word.distance, word.moving_time) IS NULL THEN {value} ELSE {typed} END"
     if name == "start_date":
         value = f"CASE WHEN {_LATER} THEN cut.begins_at ELSE {value} END"
     return f"coalesce(word.{name}, {value})" if name in _SAID else value

@@ -60,7 +60,7 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
         timezone('UTC', coalesce(head.start_date, matched.start_date)) + to_seconds(coalesce(head.utc_offset, matched.utc_offset)),
         head.start_date_local,
         assumed.start_date_local
-    ) + CASE WHEN {later} AND head.start_date IS NOT NULL THEN cut.begins_at - head.start_date ELSE INTERVAL 0 SECONDS END AS start_date_local,
+    ) + CASE WHEN {later} AND coalesce(head.start_date, matched.start_date) IS NOT NULL THEN cut.begins_at - coalesce(head.start_date, matched.start_date) ELSE INTERVAL 0 SECONDS END AS start_date_local,
     CASE WHEN cut.activity_id IS NULL THEN head.suffer_score END AS suffer_score,
     CASE WHEN head.average_heartrate IS NULL AND matched.average_heartrate IS NOT NULL THEN true ELSE head.has_heartrate END
         AS has_heartrate

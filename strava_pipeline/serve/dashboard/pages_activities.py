@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.cuts import clock_seconds
-from strava_pipeline.lake.cut_tracks import with_cut
+from strava_pipeline.lake.cut_tracks import counted_begin, with_cut
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -86,7 +86,7 @@ def cut(snapshot: Snapshot, lake: CurrentLake, pipeline: CurrentPipeline, found:
     cuts = None
     if "undo" not in fields:
         begins, ends = (clock_seconds(text) if (text := first_of(fields, name)) else None for name in ("from", "to"))
-        cuts = with_cut(snapshot, lake, found.year, found.id, begins, ends)
+        cuts = with_cut(snapshot, lake, found.year, found.id, begins, ends, first_of(fields, "shown").split())
     done = pipeline.correct([found.id], Edit({"cuts": cuts}))
     return _said(found.id, done)
 
@@ -115,5 +115,8 @@ def _is_dismissal(fields: Fields) -> bool:
 def _bests(snapshot: Connection, lake: Lake, found: FoundActivity) -> dict[str, Any]:
     """The contents of the part with an activity's bests."""
     is_dismissed = found.id in dismissed_activities(snapshot, lake)
-    values = {"bests": bests_of(snapshot, found.id), "too_fast": too_fast(snapshot, found.id)}
+    fast = too_fast(snapshot, found.id)
+    begins = counted_begin(lake, found.year, found.id) if fast and fast["too_fast_at"] else None
+    carried_from = (fast["too_fast_at"] - begins).total_seconds() if fast and begins else None
+    values = {"bests": bests_of(snapshot, found.id), "too_fast": fast, "carried_from": carried_from}
     return {**values, "is_dismissed": is_dismissed, "is_decided": False, "is_late": False}

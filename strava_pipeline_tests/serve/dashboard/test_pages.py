@@ -371,7 +371,7 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
 ) -> None:
     lake = Lake(tmp_path / "bare" / "data")
     assert "nothing that you should know" in page(site_without_data, "/notifications")
-    assert "providers.toml" in page(site_without_data, "/providers")
+    assert "strava-pipeline start" in page(site_without_data, "/providers")
     for number in range(2):
         notify(lake, "warning", f"Note {number} {HOSTILE}", NOW, link="strava-pipeline doctor")
     text = page(site_without_data, "/notifications")
