@@ -146,7 +146,7 @@ def damage_pause(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("before", "name", "state", "text"),
     [
-        ([enable_none], "providers", State.OK, "none: there is no "),
+        ([enable_none], "providers", State.OK, "none; `strava-pipeline start` adds one"),
         ([forbid_writing], "providers", State.OK, "enabled: toy"),
         (
             [allow_writing],
