@@ -1,7 +1,4 @@
 -- What the activities of the list have: their sports, their sources, their gear and their tags; whether any is a commute, corrected, not counted.
-WITH corrected AS (
-    SELECT tags FROM own_values SEMI JOIN activity_list ON id = activity_id
-)
 SELECT
     coalesce((SELECT list(DISTINCT sport_type ORDER BY sport_type) FROM activity_list WHERE sport_type IS NOT NULL), []) AS sports,
     coalesce((SELECT list(DISTINCT source ORDER BY source) FROM (SELECT unnest(sources) AS source FROM activity_list)), []) AS sources,
@@ -17,7 +14,7 @@ SELECT
         ),
         []
     ) AS gear,
-    coalesce((SELECT list_sort(list(DISTINCT tag)) FROM (SELECT unnest(tags) AS tag FROM corrected)), []) AS tags,
+    coalesce((SELECT list_sort(list(DISTINCT tag)) FROM (SELECT unnest(tags) AS tag FROM own_values SEMI JOIN activity_list ON id = activity_id)), []) AS tags,
     EXISTS (FROM activity_list WHERE commute) AS commute,
-    EXISTS (FROM corrected) AS corrected,
+    EXISTS (FROM corrections SEMI JOIN activity_list ON id = activity_id) AS corrected,
     EXISTS (FROM activity_list WHERE NOT counts) AS not_counted
