@@ -13,7 +13,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.computed import CUT_SUMMARIES
 from strava_pipeline.core.track_lines import covered_line, held_mean, held_seconds, timed_values
 from strava_pipeline.core.track_measures import BEATS, MOST_WATTS
-from strava_pipeline.core.track_summaries import fastest, summary
+from strava_pipeline.core.track_summaries import fastest, normalized_power, summary
 
 _SESSION = 1000
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -128,7 +128,7 @@ def cut_summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         "average_temp": held_mean(points, "temperature"),
         "average_watts": held_mean(points, "watts"),
         "max_watts": watts["watts"].max(),
-        "weighted_average_watts": summary(points, sport_group)["normalized_power"].max(),
+        "weighted_average_watts": normalized_power(points),
         "kilojoules": (watts["watts"] * watts["held"]).sum() / 1000 if watts.height else None,
         "start_latlng": [*placed.row(0)] if placed.height else None,
         "end_latlng": [*placed.row(-1)] if placed.height else None,

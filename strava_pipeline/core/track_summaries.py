@@ -45,7 +45,7 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         "moving_time": _moving_time(line, points, sport_group),
         **_climb(points),
         "max_speed": _top_speed(line, points, sport_group),
-        "normalized_power": _normalized_power(points),
+        "normalized_power": normalized_power(points),
     }
     has_any = any(value is not None for value in found.values())
     rows = [found | _aerobic(line, points, sport_group, found["moving_time"])] if has_any else []
@@ -155,7 +155,7 @@ def _climbed(heights: Iterable[float], threshold: float) -> float:
     return climbed + (high - low if is_rising else 0.0)
 
 
-def _normalized_power(points: pl.DataFrame) -> float | None:
+def normalized_power(points: pl.DataFrame) -> float | None:
     """The fourth root of the mean of the fourth power of the mean power over 30 s (W); pauses are left out.
 
     Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 7. None: less than 20 minutes of power.
