@@ -92,16 +92,19 @@ GEAR_SERVICE_STATE = Table(
         Column("items", Kind.TEXTS, "the things of that name or id: `gear_items`"),
     ),
 )
+_WORDS = (
+    Column("activity_id", Kind.BIGINT, "the activity", key=True),
+    Column("name", Kind.TEXT, "title"),
+    Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
+    Column("gear_source", Kind.TEXT, "whose id gear_id is"),
+    Column("gear_id", Kind.TEXT, "the bike or the shoes"),
+    Column("commute", Kind.BOOLEAN, "a commute"),
+)
 CORRECTIONS = Table(
     "corrections",
     "What a person said of present activities; it counts in `activities` before any source. NULL: nothing.",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("name", Kind.TEXT, "title"),
-        Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
-        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
-        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
-        Column("commute", Kind.BOOLEAN, "a commute"),
+        *_WORDS,
         Column("note", Kind.TEXT, "a note of one's own"),
         Column("tags", Kind.TEXTS, "tags of one's own"),
         Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
@@ -119,12 +122,7 @@ RULED = Table(
     "What rules.toml gives present activities, each field by the first rule that has it; it counts in `activities` before any "
     "source, and after what a person said (`corrections`). NULL: nothing.",
     (
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("name", Kind.TEXT, "title"),
-        Column("sport_type", Kind.TEXT, "sport, as Strava names it"),
-        Column("gear_source", Kind.TEXT, "whose id gear_id is"),
-        Column("gear_id", Kind.TEXT, "the bike or the shoes"),
-        Column("commute", Kind.BOOLEAN, "a commute"),
+        *_WORDS,
         Column("tags", Kind.TEXTS, "tags of one's own"),
         Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
         Column("fields", Kind.TEXTS, "what was given"),
