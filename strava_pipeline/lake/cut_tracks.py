@@ -11,26 +11,35 @@ import polars as pl
 
 from strava_pipeline.core.cuts import checked_cuts, without
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.tables.gear import CORRECTIONS
 from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.gold.corrections import own_words, words_of
+from strava_pipeline.lake.gold.corrections import held_words
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
 
 
 def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
-    """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone."""
-    cuts = {one: words["cuts"] for one, words in words_of(connection, lake).items() if "cuts" in words}
-    query = "SELECT id, year FROM activities_all WHERE list_contains($ids, id)"
-    found = connection.execute(query, {"ids": [*cuts]}).fetchall() if cuts else []
-    wanted = {_path(lake, year, one): (one, year) for one, year in found if track_path(lake, year, one).exists()}
+    """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone.
+
+    `connection`: to a warehouse whose table of corrections is current.
+    """
+    query = (
+        f"SELECT id, year, cuts FROM {CORRECTIONS.name} JOIN activities_all ON id = activity_id WHERE cuts IS NOT NULL"
+    )
+    cut = connection.execute(query).fetchall()
+    wanted = {
+        _path(lake, year, one): (whole, cuts)
+        for one, year, cuts in cut
+        if (whole := track_path(lake, year, one)).exists()
+    }
     for path in {*lake.cut_tracks.glob("year=*/*.parquet")} - wanted.keys():
         path.unlink(missing_ok=True)
-    for path, (one, year) in wanted.items():
-        _write(lake, path, track_path(lake, year, one), cuts[one])
+    for path, (whole, cuts) in wanted.items():
+        _write(path, whole, cuts)
 
 
-def _write(lake: Lake, path: Path, whole: Path, cuts: list[str]) -> None:
+def _write(path: Path, whole: Path, cuts: list[str]) -> None:
     origin = f"{origins_in([whole]).get(int(whole.stem), '')} without:{','.join(cuts)}"
     if origins_in([path]).get(int(path.stem)) == origin:
         return
@@ -72,8 +81,7 @@ def with_cut(
         ends: None: its end is.
         shown: the cuts that the person saw, if any were shown: no other ones may hold.
     """
-    held = own_words(connection, lake, activity_id)[0].get("cuts") or []
-    assert isinstance(held, list)
+    held = held_words(connection, lake, [activity_id])[activity_id].get("cuts") or []
     if shown is not None and held != [*shown]:
         raise MisuseError("Something was cut since the page showed the track. Load the page again.")
     first = counted_begin(lake, year, activity_id)

@@ -58,9 +58,9 @@ def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Co
         )
 
     with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording
-        held = if_readable(lake, lambda published: held_words(published, lake, ids))
-        ruled = if_readable(lake, lambda published: tags_by_rules(published, ids)) or {}
-        said = {one: edit.changes(held[one] if held else None, ruled.get(one, ())) for one in ids}
+        seen = if_readable(lake, lambda published: (held_words(published, lake, ids), tags_by_rules(published, ids)))
+        held, ruled = seen or ({}, {})
+        said = {one: edit.changes(held.get(one), ruled.get(one, ())) for one in ids}
         step = _record(settings, said, by)
     return _publish_step(lake, step)
 

@@ -43,9 +43,8 @@ def explain(
 ) -> None:
     """Show which sources an activity comes from, and why; or the evidence that two are one, point by point."""
 
-    from strava_pipeline.lake.gold.corrections import words_of
+    from strava_pipeline.lake.gold.corrections import held_words
     from strava_pipeline.lake.gold.matches import activity_pairs, matched_activities, pair_evidence
-    from strava_pipeline.lake.gold.members import activities_of
     from strava_pipeline.verbs.views import show
 
     ids = [one] if other is None else [one, other]
@@ -55,7 +54,7 @@ def explain(
         _present_years(connection, ids)
         found, compared = matched_activities(connection, one), activity_pairs(connection, one)
         weighed = pair_evidence(connection, own_lake(), one, other) if other is not None else None
-        words = words_of(connection, own_lake()).get(activities_of(connection, [one])[one])
+        words = held_words(connection, own_lake(), [one])[one] or None
     pairs = [pair for pair in compared if {*ids} <= {*pair.ids}]
     answer = {"activity": found[0] if found else None, "pairs": pairs, "evidence": weighed, "yours": words}
     show(answer, as_json=as_json, nothing=f"{one} stands for itself.")

@@ -94,10 +94,11 @@ def unmeasured_years(connection: Connection) -> dict[int, str]:
 
 def note_measured(connection: Connection, years: Mapping[int, str]) -> None:
     """Forget that these years are due, but where something else was said meanwhile."""
-    for year, value in years.items():
-        if unmeasured_years(connection).get(year) == value:
-            unmark(connection, f"{_UNMEASURED}{year}")
-            mark_changed(connection)  # readers see that it is done
+    done = unmeasured_years(connection).items() & years.items()
+    for year, _ in done:
+        unmark(connection, f"{_UNMEASURED}{year}")
+    if done:
+        mark_changed(connection)  # readers see it
 
 
 def sync_measures(connection: Connection, lake: Lake) -> bool:
