@@ -183,7 +183,7 @@ def looks(installed: Installed) -> None:
     of_strava = "SELECT count(*) AS n FROM activities_all WHERE source = 'strava'"
     assert typed("sql", "--format", "csv", of_strava, **kept) == "n\n15\n"
     assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n6\n"
-    assert " 0 missing, " in typed("status", **kept)
+    assert " km\n✓ year 2016" in typed("status", **kept), "no detail of the first year is missing"
     assert "--by-unit" in typed("service", "install", "--print")
     assert _names(away, deep=False) == {"demo"}
     typed("compact", **kept)

@@ -5,7 +5,7 @@ from fastapi import Query
 
 from strava_pipeline.core.errors import LimitReachedError, MisuseError
 from strava_pipeline.ingest.secret_file import save_secret
-from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
+from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE, log
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 
@@ -36,7 +36,7 @@ def test_each_error_has_its_status_and_no_foreign_text(dashboard: Dashboard, cap
         assert "hush" not in answer.text
         assert "content-security-policy" in answer.headers
     assert browser.get("/api/misused?limit=x").json()["errors"].keys() == {"limit"}
-    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    [line] = [text for name, level, text in caplog.record_tuples if (name, level) == (log.name, 40)]
     assert line.startswith("ValueError at ")
     assert line.endswith("broken")
     assert "hush" not in caplog.text
