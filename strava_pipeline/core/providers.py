@@ -35,8 +35,8 @@ Capability = Literal[
     "creates_gear",
 ]
 Edit = Literal["name", "gear", "duration"]
-Kind = Literal["gear"]
-"""A kind of data besides activities, in answers that are kept whole; also the name of its table and of its folder."""
+Kind = Literal["gear", "wellness"]
+"""A kind of data besides activities, in answers that are kept whole; also the name of its folder."""
 NOT_COUNTED = "not_counted"  # the field of `extra` that says why an activity is in no total
 KindReader = Callable[[Any], Sequence[tuple[str, Json]]]
 """The items of an answer, parsed from JSON: each one's id at the service, and its fields by the names of the kind's table."""

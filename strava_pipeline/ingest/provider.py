@@ -220,11 +220,11 @@ class Provider(Lister, Protocol):
         """The service's data about an activity's gear. (if the spec reads it)"""
         ...
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """The answers with all of the account's data of a kind that the spec names.
 
-        `after`, `before`: bounds of its days (epoch seconds; None: no bound). Data without a day, such as gear, comes
-        completely.
+        `first`, `last`: the local days that are asked for, if it has days; gear comes completely. Answers about days are
+        as of core/wellness.py's `kept_answer`.
         """
         ...
 

@@ -37,6 +37,7 @@ class ProviderChoice(_Choices):
     Args:
         enabled: its activities are pulled.
         auto_files: the files of its activities are fetched automatically.
+        wellness: days and nights are pulled: sleep, resting heart rate, weight, steps.
         priority: whose name and gear count, the lowest number; None: as in the provider's record.
         write: what may be changed at the service; empty: nothing is proposed for it.
         write_only: its name and gear never count if another service has the activity.
@@ -45,6 +46,7 @@ class ProviderChoice(_Choices):
 
     enabled: bool = False
     auto_files: bool = True
+    wellness: bool = False
     priority: int | None = Field(None, ge=1, lt=NEVER_FIRST)
     write: list[Edit] = Field(default_factory=list)
     write_only: bool = False
@@ -112,6 +114,8 @@ class ProvidersFile(_Choices):
                 title, edits = spec_of(name).title, spec_of(name).edits
                 if never := [each for each in choice.write if each not in edits]:
                     found.append(f"providers.{name}.write: {title} can't be given another {' or '.join(never)}")
+            if choice.wellness and "wellness" not in spec_of(name).kinds:
+                found.append(f"providers.{name}.wellness: {spec_of(name).title} has no days and nights")
             if "stale_days" in choice.model_fields_set and not choice.write_only:
                 found.append(f"providers.{name}.stale_days: it counts with write_only alone")
         return found

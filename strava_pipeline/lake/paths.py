@@ -92,6 +92,11 @@ class Lake:
         others = sorted(path.parent for path in self.providers.glob("*/activities"))
         return [STRAVA, *(folder.name for folder in others if _may_be_of_a_provider(folder))]
 
+    def sources_with(self, kind: "Kind") -> list[str]:
+        """The providers whose answers about a kind of data the lake has, in name order."""
+        found = sorted(path.parent for path in self.providers.glob(f"*/{kind}"))
+        return [folder.name for folder in found if _may_be_of_a_provider(folder)]
+
     @property
     def details(self) -> Path:
         return self.data_dir / "bronze" / "activity_details"

@@ -278,3 +278,27 @@ def _keep(lake: Lake, provider: str, state: FeedState) -> None:
 
 def _feed_file(lake: Lake, provider: str) -> Path:
     return _outcomes(lake, provider) / "feed" / "state.json"
+
+
+class DaysAsked(BaseModel, frozen=True):
+    """When a provider was last asked (UTC) for days and nights: for all of a year, by year, and for the last days."""
+
+    years: dict[int, AwareDatetime] = {}
+    last_days: AwareDatetime | None = None
+
+
+def days_asked(lake: Lake, provider: str) -> DaysAsked:
+    """When the provider was last asked for days and nights, as far as known."""
+    try:
+        return DaysAsked.model_validate_json(_days_file(lake, provider).read_bytes())
+    except (OSError, ValidationError):
+        return DaysAsked()
+
+
+def keep_days_asked(lake: Lake, provider: str, asked: DaysAsked) -> None:
+    """Record when the provider was asked, once what came is on disk."""
+    write_whole(_days_file(lake, provider), asked.model_dump_json().encode())
+
+
+def _days_file(lake: Lake, provider: str) -> Path:
+    return _outcomes(lake, provider) / "wellness" / "asked.json"

@@ -6,11 +6,11 @@ reach gold by the steps that merge imports.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
-from strava_pipeline.core.json_values import parse_json
+from strava_pipeline.core.json_values import Json, parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import Kind
@@ -74,7 +74,7 @@ def list_provider_activities(
                 mode = report.manifest.window.mode
                 named = report.gear_ids | fetch_gear_of_activities(run, source, mode, report.row_hashes)
                 if gear_is_due(run, source, named):
-                    answers = pull_kind(run, source, "gear")
+                    answers = len(pull_kind(run, source, "gear"))
             except LimitReachedError as error:
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
@@ -107,28 +107,30 @@ def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool
     return run.now() - last >= (GEAR_INTERVAL if known.issuperset(named) else UNKNOWN_GEAR_INTERVAL)
 
 
-def pull_kind(run: RunContext, source: Source, kind: Kind, after: int | None = None, before: int | None = None) -> int:
-    """Fetch all of the account's data of a kind, each answer on disk before the next call; returns the number of answers.
+def pull_kind(
+    run: RunContext, source: Source, kind: Kind, first: date | None = None, last: date | None = None
+) -> list[Sequence[tuple[str, Json]]]:
+    """Fetch all of the account's data of a kind, each answer on disk before the next call; returns the items of each.
 
-    `after`, `before`: bounds of its days, if it has any (epoch seconds; None: no bound).
+    `first`, `last`: its local days, if it has any.
     """
     if kind not in source.spec.kinds or kind not in source.client.spec.kinds:
-        return 0
-    name, client, count = source.spec.name, source.client, 0
+        return []
+    name, client, found = source.spec.name, source.client, list[Sequence[tuple[str, Json]]]()
     require_writable(run.lake, run.lake.kind_of(name, kind))
 
     def land(answer: Received) -> None:
         try:
-            source.spec.kinds[kind](parse_json(answer.body))
+            found.append(source.spec.kinds[kind](parse_json(answer.body)))
         except Exception as error:  # stored answers must be readable, or every merge would stop at them
             raise TransientError(
                 f"{source.spec.title}: an answer about {kind} has another shape", body=answer.body
             ) from error
         land_of_kind(run.lake, name, kind, answer.body, answer.fetched_at)
 
-    for _ in client.landed(client.list_kind(kind, after, before), land):
-        count += 1
-    return count
+    for _ in client.landed(client.list_kind(kind, first, last), land):
+        pass
+    return found
 
 
 def bring_provider_files(

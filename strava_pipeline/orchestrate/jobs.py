@@ -3,7 +3,7 @@
 No Dagster is imported: commands that only look read these. The jobs as Dagster's are asset_jobs.py's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -11,13 +11,15 @@ from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.systems import parts
-from strava_pipeline.core.tables import FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
+from strava_pipeline.core.tables import DAY_VALUES, FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
+from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
+from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, used_sources
 from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job, JobYears, Selected
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
 FILE_BRONZE, FILE_READINGS = "bronze_files", "file_readings"
+DAY_TABLES = (DAY_VALUES.name, DAYS.name, NIGHTS.name)
 IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`; the first one not by year
 IMPORT_ALL_JOB = "import_and_merge"  # both in one run: what a person starts on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
@@ -202,9 +204,19 @@ def provider_files(provider: str) -> str:
     return f"bronze_{provider}_files"
 
 
+def provider_days(provider: str) -> str:
+    """The asset of a provider's answers about days and nights."""
+    return f"bronze_{provider}_wellness"
+
+
 def provider_of(asset: str) -> str:
-    """The provider whose listings or files an asset contains: the inverse of `provider_listing` and `provider_files`."""
-    return asset.removeprefix("bronze_").removesuffix("_files")
+    """The provider whose listings, files or days an asset contains: the inverse of the functions above."""
+    return asset.removeprefix("bronze_").removesuffix("_files").removesuffix("_wellness")
+
+
+def gives_days(provider: str, choice: ProviderChoice) -> bool:
+    """Whether days and nights of the provider are pulled."""
+    return choice.wellness and "wellness" in spec_of(provider).kinds
 
 
 def gives_files(provider: str) -> bool:
@@ -213,22 +225,22 @@ def gives_files(provider: str) -> bool:
 
 
 @cache
-def provider_job(provider: str) -> Job:
-    """The job of a provider beside Strava, which has the provider's name."""
+def provider_job(provider: str, *, has_days: bool = False) -> Job:
+    """The job of a provider beside Strava, which has the provider's name. `has_days`: with days and nights."""
     return Job(
         provider,
-        _pulled([provider]),
+        _pulled([provider], with_days=(provider,) if has_days else ()),
         JobYears.OF_PROVIDER,
         f"List activities of {spec_of(provider).title}: of the year, or, by its schedule, what is new. Merge, "
-        f"{'fetch files that lack, ' if gives_files(provider) else ''}publish.",
+        f"{'fetch files that lack, ' if gives_files(provider) else ''}{'days and nights, ' if has_days else ''}publish.",
     )
 
 
-def pull_job(providers: Sequence[str]) -> Job:
+def pull_job(providers: Sequence[str], with_days: Collection[str] = ()) -> Job:
     """The job that pulls several providers in one run: all listings, one merge, then the files of each."""
     return Job(
         PULL_JOB,
-        _pulled(providers),
+        _pulled(providers, with_days=with_days),
         JobYears.OF_PROVIDERS,
         "List activities of all enabled services besides Strava: of the years that are chosen, or what is new. Every listing, "
         "one merge, files that lack, publish.",
@@ -236,12 +248,17 @@ def pull_job(providers: Sequence[str]) -> Job:
 
 
 def _pulled(
-    providers: Sequence[str], details: tuple[str, ...] = (), below: tuple[Selected, ...] = ()
+    providers: Sequence[str],
+    details: tuple[str, ...] = (),
+    below: tuple[Selected, ...] = (),
+    *,
+    with_days: Collection[str] = (),
 ) -> tuple[Selected, ...]:
     """Every listing, one merge, `details`, the files of each, and everything made from them (`below`, by default); publish."""
+    days = (*map(provider_days, with_days), *DAY_TABLES) if with_days else ()
     files = tuple(map(provider_files, filter(gives_files, providers)))
     below = below or ((_DETAILS_OF_FILES, *MADE_WITH_TRACKS) if files else ())
-    return (*map(provider_listing, providers), "activity_shards", _GOLD, *details, *files, *below, *_PUBLISH)
+    return (*map(provider_listing, providers), "activity_shards", _GOLD, *details, *files, *below, *days, *_PUBLISH)
 
 
 def sends_webhooks(provider: str) -> bool:
@@ -264,12 +281,12 @@ def events_job(provider: str) -> Job:
     )
 
 
-def sources_job(sources: Sequence[str]) -> Job:
+def sources_job(sources: Sequence[str], with_days: Collection[str] = ()) -> Job:
     """The job that backfills a year of all these services in one run: all listings, then one merge."""
     details = (DETAILS,) if any("details" in spec_of(name).capabilities for name in sources) else ()
     return Job(
         SOURCES_JOB,
-        _pulled(sources, details, (_DETAIL_TABLES, *MADE_WITH_TRACKS)),
+        _pulled(sources, details, (_DETAIL_TABLES, *MADE_WITH_TRACKS), with_days=with_days),
         JobYears.CHOSEN,
         "Whole years of all enabled services, a few of them a run: every listing, details, files, one merge, publish.",
         {LISTING: {"mode": "year"}, DETAILS: {"scope": "all"}} if details else {},
@@ -295,13 +312,14 @@ def month_job(sources: Sequence[str]) -> Job:
 def jobs_of(settings: Settings) -> dict[str, Job]:
     """All jobs by name, including those of the enabled providers."""
     providers = enabled_providers(settings)
-    of_providers = [provider_job(name) for name in providers]
+    with_days = [name for name, choice in providers.items() if gives_days(name, choice)]
+    of_providers = [provider_job(name, has_days=name in with_days) for name in providers]
     of_providers += [events_job(name) for name in providers if sends_webhooks(name)]
     if providers:
         used = used_sources(settings)
-        of_providers += [sources_job(used), month_job(used)]
+        of_providers += [sources_job(used, with_days), month_job(used)]
     if len(providers) > 1:
-        of_providers.append(pull_job([*providers]))
+        of_providers.append(pull_job([*providers], with_days))
     return JOBS | {job.name: job for job in of_providers}
 
 

@@ -32,7 +32,7 @@ def described(*tables: str) -> dict[str, Any]:
                     constraints=dg.TableColumnConstraints(nullable=not column.key),
                 )
                 for name in tables
-                for column in (TABLES | PARQUET_TABLES)[name].columns
+                for column in (TABLES | PARQUET_TABLES | PUBLISH_TABLES)[name].columns
             ]
         )
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.testing.days_contract import DaysContract
 from strava_pipeline.testing.edits_contract import EditsContract
 from strava_pipeline.testing.failure_contract import FailureContract
 from strava_pipeline.testing.files_contract import FilesContract
@@ -14,7 +15,7 @@ from strava_pipeline.testing.subjects import Subject
 from strava_pipeline.testing.worlds import World, world_of
 
 
-class ProviderContract(ListingContract, FailureContract, FilesContract, EditsContract):
+class ProviderContract(ListingContract, FailureContract, FilesContract, EditsContract, DaysContract):
     """Inherited by a test class, which has `subject`; capabilities that a provider lacks are skipped."""
 
     def subject(self, patch: pytest.MonkeyPatch) -> AbstractContextManager[Subject]:

@@ -124,7 +124,7 @@ class ListingContract:
         keys = [*five(world.subject), world.subject.add("2025-01-06", "without a distance", has_distance=False)]
         if _has_list_of_gear(world):
             run = world.run()
-            assert pull_kind(run, Source(world.subject.name, world.settings, run), "gear") == 1
+            assert len(pull_kind(run, Source(world.subject.name, world.settings, run), "gear")) == 1
         world.subject.clock.advance(60)
         report = world.pull()
         assert (report.rows_received, report.stopped) == (6, None)

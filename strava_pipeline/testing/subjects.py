@@ -1,7 +1,7 @@
 """The tests' interface to a provider's emulator: the subject of the contract."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Protocol
 
@@ -84,6 +84,12 @@ class Subject(Protocol):
             has_distance: whether its row has a distance.
             file_of: the day in its file, a GPX; None for the same.
             strava_id: the activity's Strava id by the service; for subjects with `links`.
+        """
+        ...
+
+    def put_day(self, day: date, **values: float) -> None:
+        """Say what is known of a local day, by the names of core/wellness.py's MEASURES, and nothing else; for services with
+        days and nights.
         """
         ...
 

@@ -37,6 +37,7 @@ from strava_pipeline.core.tables.activities import (
 from strava_pipeline.core.tables.changes import PROPOSED_CHANGES as PROPOSED_CHANGES
 from strava_pipeline.core.tables.computed import CUT_SUMMARIES as CUT_SUMMARIES
 from strava_pipeline.core.tables.computed import TRACK_SUMMARIES as TRACK_SUMMARIES
+from strava_pipeline.core.tables.days import DAY_VALUES as DAY_VALUES
 from strava_pipeline.core.tables.details import (
     ACTIVITY_DETAILS as ACTIVITY_DETAILS,
 )
@@ -92,6 +93,7 @@ TABLES: dict[str, Table] = {
         GEAR,
         FILES,
         PROPOSED_CHANGES,
+        DAY_VALUES,
         *(table for system in parts("tables") for table in system.TABLES),
     )
 }

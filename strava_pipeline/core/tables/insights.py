@@ -19,6 +19,7 @@ from strava_pipeline.core.tables.bests import (
     YEAR,
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TRACK_BESTS
+from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.core.tables.gear import (
     CORRECTIONS,
     GEAR_ITEMS,
@@ -280,6 +281,8 @@ PUBLISH_TABLES: dict[str, Table] = {
         ACTIVITY_LOAD,
         ACTIVITY_ROUTES,
         VISITED_TILES,
+        DAYS,
+        NIGHTS,
     )
 }
 """Tables of the warehouse that each publish fills: from goals.toml, rules.toml, decisions, values of tracks, and activities."""

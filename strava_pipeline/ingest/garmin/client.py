@@ -7,6 +7,7 @@ zip.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -104,7 +105,7 @@ class GarminClient(ActivityLister):
         answer = self._list_of_gear(GEAR, {"activityId": source_id})
         return Received(answer.body, answer.fetched_at)
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """All gear, including retired pieces, in one answer: the contents of both of Garmin's lists, as received.
 
         An account may have only one of the lists.

@@ -8,7 +8,7 @@ work.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -136,11 +136,11 @@ class PersonalClient(ActivityLister):
         with _refused_alone(self._unofficial):
             return self._unofficial.get_gear_of_activity(source_id)
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """As the protocol says, by the unofficial login; nothing without one."""
         if self._unofficial is not None:
             with _refused_alone(self._unofficial):
-                yield from self._unofficial.list_kind(kind, after, before)
+                yield from self._unofficial.list_kind(kind, first, last)
 
     @contextmanager
     def landing(self) -> Iterator[None]:

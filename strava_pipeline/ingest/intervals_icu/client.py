@@ -16,12 +16,14 @@ from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, spec_of
+from strava_pipeline.core.wellness import kept_answer
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.file_kinds import GZIP, is_message, kind_of
 from strava_pipeline.ingest.http import Wire, make_wire
 from strava_pipeline.ingest.intervals_icu.record import KEY_PAGE, NAME, rows
 from strava_pipeline.ingest.intervals_icu.webhooks import OWN, text_id
+from strava_pipeline.ingest.intervals_icu.wellness import wrong_days
 from strava_pipeline.ingest.provider import Login, LoginRequest, OnWait, Page, Received
 from strava_pipeline.ingest.secret_file import save_secret
 from strava_pipeline.ingest.service_client import Answer, ServiceClient, ServiceProvider
@@ -193,13 +195,24 @@ class IntervalsClient(ServiceProvider):
             raise TransientError(f"GET {path}: 200, but no file", status=200, body=answer.body)
         return Received(answer.body, answer.fetched_at, f"{source_id}{mark}{_ending(answer.body)}")
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
-        """All gear, in one answer."""
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
+        """All gear, in one answer; days and nights, a year an answer."""
+        if kind == "wellness":
+            yield from self._days(first or EARLIEST, last or LATEST)
+            return
         try:
             answer = self._service.get(f"{self._of_athlete}/gear.json", check=self.spec.kinds["gear"])
         except GoneError:  # the address has an ending that some clients leave out
             answer = self._service.get(f"{self._of_athlete}/gear", check=self.spec.kinds["gear"])
         yield Received(answer.body, answer.fetched_at)
+
+    def _days(self, first: date, last: date) -> Iterator[Received]:
+        while first <= last:
+            until = min(last, first + LONGEST)
+            query = {"oldest": first.isoformat(), "newest": until.isoformat()}
+            answer = self._service.get(f"{self._of_athlete}/wellness", query, check=wrong_days)
+            yield Received(kept_answer("wellness", first, until, answer.body), answer.fetched_at)
+            first = until + DAY
 
 
 def wrong_activity(content: Any, source_id: str) -> str | None:

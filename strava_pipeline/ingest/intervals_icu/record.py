@@ -17,6 +17,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.start_times import clock_text, start_fields, zone_label
 from strava_pipeline.ingest.intervals_icu.webhooks import WEBHOOKS, instant, text_id
+from strava_pipeline.ingest.intervals_icu.wellness import read_wellness
 
 NAME = "intervals_icu"
 KEY_PAGE = "https://intervals.icu/settings, under Developer Settings"
@@ -188,6 +189,6 @@ SPEC = ProviderSpec(
     ),
     capabilities=frozenset({"windows", "files", "webhooks", "uploads", "creates_gear"}),
     edits=frozenset({"name", "gear"}),
-    kinds={"gear": read_gear},
+    kinds={"gear": read_gear, "wellness": read_wellness},
     webhooks=WEBHOOKS,
 )

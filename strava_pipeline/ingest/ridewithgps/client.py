@@ -8,7 +8,7 @@ followed.
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -186,7 +186,7 @@ class RideWithGpsClient(ServiceProvider):
         except (TransientError, RefusedError, GoneError, NeedsLoginError) as error:
             log.warning("The gear of trips is not known: %s", error)
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """The account's gear, without the service's other data around it.
 
         A run that follows the feed makes no call for it: it has the gear in its trips, without nicknames.

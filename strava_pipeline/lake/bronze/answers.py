@@ -306,17 +306,26 @@ def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
     return max((at for _, at, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
 
 
-def items_of_kind(lake: Lake, kind: Kind) -> Iterator[tuple[str, str, datetime, Json]]:
+def newest_of_kind(lake: Lake, kind: Kind) -> int:
+    """The number of the newest answer about a kind, of whatever provider; -1: there is none."""
+    folders = (lake.kind_of(source, kind) for source in lake.sources_with(kind))
+    return max((number for folder in folders for number, _, _ in _answers(lake, folder)), default=-1)
+
+
+def items_of_kind(lake: Lake, kind: Kind, after: int = -1) -> Iterator[tuple[str, str, datetime, Json]]:
     """(source, id, time, fields) of every item of a kind that a provider other than Strava ever showed, as last received.
 
-    An answer with `is_partial` shows only some of its items: it counts only for items that no other answer has.
+    `after`: only what answers with a higher number show. An answer with `is_partial` shows only some of its items: it
+    counts only for items that no other answer has.
     """
-    for source in lake.listed_sources[1:]:
+    for source in lake.sources_with(kind):
         newest: dict[str, tuple[datetime, Json]] = {}
         partial: dict[str, tuple[datetime, Json]] = {}
         if (read := spec_of(source).kinds.get(kind)) is None:
             continue
-        for _, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
+        for number, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
+            if number <= after:
+                continue
             try:
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged

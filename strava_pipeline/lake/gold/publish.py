@@ -41,6 +41,7 @@ from strava_pipeline.lake.gold.warehouse import (
     opened,
     read_if_usable,
     shared_by_thread,
+    transaction,
 )
 from strava_pipeline.lake.gold.written_anew import write_anew
 from strava_pipeline.lake.notifications import notify
@@ -124,9 +125,12 @@ def published_before(lake: Lake) -> Published:
 
 
 def _sync_tables(connection: Connection, lake: Lake) -> None:
+    from strava_pipeline.lake.gold.days import sync_days  # which imports Polars
     from strava_pipeline.lake.gold.personal import sync_goals  # which reads TOML: readers of a snapshot need none
 
     sync_goals(connection, lake)
+    with transaction(connection):
+        sync_days(connection, lake)
     sync_measures(connection, lake)
     sync_list(connection)
 
@@ -161,6 +165,7 @@ def is_published(lake: Lake) -> bool:
 
 def is_publish_due(connection: Connection, lake: Lake) -> bool:
     """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
+    from strava_pipeline.lake.gold import days  # which imports Polars
     from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
     from strava_pipeline.lake.gold.rules import has_other_rules
 
@@ -172,6 +177,7 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
         or not is_list_current(connection)
         or if_readable(lake, _state) != state
         or has_other_rules(connection, lake)
+        or days.differ(connection, lake)
     )
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
-from strava_pipeline.core.tables import TABLES
+from strava_pipeline.core.tables import TABLES, Table
 from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
 from strava_pipeline.core.tables.computed import CUT_FIELDS
+from strava_pipeline.core.tables.days import INSTANTS
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
+from strava_pipeline.core.wellness import MEASURES
 
 
 @cache
@@ -70,6 +72,18 @@ def _texts(texts: Iterable[str]) -> str:
 def load_statement() -> str:
     """The statement that writes the rows of `activity_load`."""
     return sql("activity_load").format(owner=sql("owner"))
+
+
+def days_statement(table: Table) -> str:
+    """The statement that writes the rows of `days` or `nights`."""
+    names = [column.name for column in table.columns if column.name in MEASURES]
+    values = {name: "to_timestamp(value)" if name in INSTANTS else "value" for name in names}
+    columns = ",\n    ".join(
+        f"arg_min({shown}, place) FILTER (measure = '{name}') AS {name}, "
+        f"arg_min(source, place) FILTER (measure = '{name}') AS {name}_source"
+        for name, shown in values.items()
+    )
+    return sql("days").format(table=table.name, columns=columns, measures=_texts(names))
 
 
 def _gold() -> Iterator[str]:

@@ -3,7 +3,7 @@
 Tables that are made in one look at the warehouse are one step. The work is operations/merging_steps.py's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import dagster as dg
 from strava_pipeline.core.tables import (
     ACTIVITY_DETAILS,
     ACTIVITY_MEMBERS,
+    DAY_VALUES,
     DETAIL_TABLES,
     IMPORTED_ACTIVITIES,
     MATCH_TABLES,
@@ -23,7 +24,10 @@ from strava_pipeline.core.tables import (
     TRACKS,
     Table,
 )
+from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.operations.days import merge_days
 from strava_pipeline.operations.gold_step import ACTIVITIES, HISTORY, merge_gold
 from strava_pipeline.operations.insights import write_insights_of
 from strava_pipeline.operations.merging_steps import (
@@ -49,7 +53,9 @@ from strava_pipeline.orchestrate.jobs import (
     PROVIDERS_RECEIVED,
     STEP_JOBS,
     STREAMS_RECEIVED,
+    gives_days,
     gives_files,
+    provider_days,
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import (
@@ -67,7 +73,7 @@ from strava_pipeline.orchestrate.tags import STEP_LAST
 
 
 def gold_assets(
-    partitions: dg.PartitionsDefinition[Any], providers: Iterable[str], settings: Settings
+    partitions: dg.PartitionsDefinition[Any], providers: Mapping[str, ProviderChoice], settings: Settings
 ) -> list[dg.AssetsDefinition]:
     """Every asset by year from the shards to the snapshot; `providers`: those enabled besides Strava."""
     listed = [PROVIDERS_RECEIVED] if [*providers] else []
@@ -78,6 +84,7 @@ def gold_assets(
         _matches(partitions, settings),
         _details(partitions, files),
         _tracks(partitions, files),
+        *_days(partitions, [name for name, choice in providers.items() if gives_days(name, choice)]),
         _published(partitions),
     ]
 
@@ -167,6 +174,31 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
         can_subset=True,
         op_tags=STEP_LAST,  # after its run's activities and files, which aren't its parents by year
     )
+
+
+def _days(partitions: dg.PartitionsDefinition[Any], providers: Sequence[str]) -> Iterator[dg.AssetsDefinition]:
+    if providers:
+        received = [*map(provider_days, providers)]
+        tables = {table.name: table for table in (DAY_VALUES, DAYS, NIGHTS)}
+        specs = [
+            dg.AssetSpec(
+                name,
+                partitions_def=partitions,
+                deps=received if table is DAY_VALUES else [DAY_VALUES.name],
+                group_name=table.group,
+                kinds={"duckdb"},
+                description=table_description(table),
+                metadata=described(name),
+            )
+            for name, table in tables.items()
+        ]
+        yield step(
+            specs,
+            lambda asked: merge_days(asked.run, asked.scope),
+            checks=table_checks(DAY_VALUES.name, DAY_VALUES.name),
+            name="day_tables",
+            can_subset=True,
+        )
 
 
 def _table_spec(

@@ -15,6 +15,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS, DETAIL_TABLES
 from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.operations.days import RULE, pull_days
 from strava_pipeline.operations.events import follow_events
 from strava_pipeline.operations.fetching_steps import (
     fetch_athlete,
@@ -45,6 +46,8 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     STREAMS,
+    gives_days,
+    provider_days,
     provider_files,
     provider_listing,
     resolved,
@@ -97,6 +100,8 @@ def _assets_of(
         yield _streams(partitions, source)
     if "files" in capabilities:
         yield _files(partitions, source, choice, limits)
+    if gives_days(source, choice):
+        yield _days(partitions, source)
 
 
 def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
@@ -278,6 +283,28 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         config=ProviderListingConfig,
         needs=["sources"],
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
+    )
+
+
+def _days(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDefinition:
+    key = provider_days(name)
+    answers = dg.AssetSpec(
+        key,
+        partitions_def=partitions,
+        group_name="days",
+        kinds={"json", "file"},
+        description=f"What {spec_of(name).title} has of days and nights, as received: sleep, heart rate, weight, steps. Once "
+        "whole; then the last week again with each run, and everything again each month.",
+    )
+    return step(
+        [answers],
+        lambda asked: pull_days(
+            asked.run, asked.sources.source(name), asked.config.options(asked.of_run), asked.years, asset=key
+        ),
+        checks=own_checks(key, {RULE: "Everything that was due was asked for, and answered."}),
+        config=ProviderListingConfig,
+        needs=["sources"],
+        op_tags=STEP_FIRST,
     )
 
 

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import SecretStr
 
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.ingest.intervals_icu.emulator import app, routes
+from strava_pipeline.ingest.intervals_icu.wellness import FIELDS
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.emulated import EmulatedSubject
 from strava_pipeline_tests.providers.rides import Ride
@@ -55,6 +56,10 @@ class IntervalsIcuSubject(EmulatedSubject):
         self.service.put(app.row_of(key, self.service.athlete, ride.at, **fields))
         _, self.service.files[key] = ride.file(len(self.service.activities))
         return key
+
+    def put_day(self, day: date, **values: float) -> None:
+        shown = {own: values.get(name) for name, own in FIELDS.items()}
+        self.service.days[day.isoformat()] = {"id": day.isoformat(), "ctl": 51.2, "sportInfo": None, **shown}
 
     def add_foreign(self, day: str) -> None:
         self.service.add_stub(str(18_000_000_000 + len(self.service.activities)), f"{day}T06:00:00")

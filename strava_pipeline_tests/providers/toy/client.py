@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -59,7 +60,7 @@ class ToyClient(ServiceProvider):
         answer = self._service.get(f"/activities/{quote(source_id, safe='')}/file", is_json=False)
         return Received(answer.body, answer.fetched_at, f"{source_id}.{answer.headers['Content-Type'].split('/')[1]}")
 
-    def list_kind(self, kind: Kind, after: int | None, before: int | None) -> Iterator[Received]:
+    def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         answer = self._service.get("/bikes", check=wrong_bikes)
         yield Received(answer.body, answer.fetched_at)
 

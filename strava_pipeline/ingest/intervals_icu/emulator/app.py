@@ -38,6 +38,7 @@ class IntervalsIcu(base.EmulatedService):
         files: the original of an activity, as uploaded, by its id.
         derived: the file made of its streams, by its id.
         gear: the athlete's gear.
+        days: what is known of each local day, by its date; days to come are projected.
         newest_is_listed: whether the day `newest` is part of a listing, which nobody documents.
         gear_ending: what follows the address of gear.
         zone: where what is uploaded took place.
@@ -55,6 +56,7 @@ class IntervalsIcu(base.EmulatedService):
     files: dict[str, bytes] = field(default_factory=dict)
     derived: dict[str, bytes] = field(default_factory=dict)
     gear: list[Json] = field(default_factory=list)
+    days: dict[str, Json] = field(default_factory=dict)
     newest_is_listed: bool = True
     gear_ending: str = ".json"
     zone: str = "UTC"
@@ -189,6 +191,15 @@ class IntervalsIcu(base.EmulatedService):
         if request.path_params.get("ending", "") != self.gear_ending:
             return self.missing(request)
         return answer(self.gear if self.is_own(request) else [])
+
+    async def list_days(self, request: Request) -> Response:
+        """Days and nights between two local dates, both included."""
+        if refusal := self._denied(request):
+            return refusal
+        query = request.query_params
+        if not self.is_own(request):
+            return answer([])
+        return answer([row for day, row in sorted(self.days.items()) if query["oldest"] <= day <= query["newest"]])
 
     def _rows(self, request: Request) -> list[Json]:
         return [*self.activities.values()] if self.is_own(request) else []

@@ -18,6 +18,7 @@ def application(service: IntervalsIcu) -> Starlette:
         Route(f"{API}/athlete/{{athlete}}/activities/{{ids}}", service.several),
         Route(f"{API}/athlete/{{athlete}}/gear{{ending}}", service.list_gear),
         Route(f"{API}/athlete/{{athlete}}/gear", service.list_gear),
+        Route(f"{API}/athlete/{{athlete}}/wellness", service.list_days),
         Route(f"{API}/activity/{{key:path}}/file", service.file),
         Route(f"{API}/activity/{{key:path}}/fit-file", service.derived_file),
         Route(f"{API}/activity/{{key:path}}", service.activity_of),

@@ -1,0 +1,102 @@
+"""Days and nights: which numbers of the body there are, what is believed of them, and how answers about them are kept.
+
+A service's reader turns an answer into `days_of`: for every local day that was asked for, the numbers of that day. A day
+without numbers says that the service has none now. Numbers that mean "not measured" (0 bpm, -1, 999) are outside the
+bounds of `MEASURES`. No service here.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from strava_pipeline.core.json_values import Json
+from strava_pipeline.core.providers import UnreadableRowError
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of a day, or of the night that ends on it. Outside of `least` and `most` nothing was measured."""
+
+    of: Literal["day", "night"]
+    meaning: str
+    unit: str | None
+    least: float
+    most: float
+
+
+MEASURES: dict[str, Measure] = {
+    "resting_heartrate": Measure("day", "resting heart rate", "bpm", 20, 150),
+    "lowest_heartrate": Measure("day", "lowest heart rate", "bpm", 20, 200),
+    "steps": Measure("day", "steps", None, 0, 300_000),
+    "weight_kg": Measure("day", "weight; of several weighings, the last one", "kg", 15, 400),
+    "body_fat_percent": Measure("day", "body fat", "%", 1, 80),
+    "stress": Measure("day", "Garmin's stress, mean of the day: 0 to 100", None, 0, 100),
+    "body_battery_highest": Measure("day", "Garmin's Body Battery, highest: 0 to 100", None, 0, 100),
+    "body_battery_lowest": Measure("day", "Garmin's Body Battery, lowest: 0 to 100", None, 0, 100),
+    "oxygen_percent": Measure("day", "blood oxygen, mean", "%", 50, 100),
+    "respiration": Measure("day", "breaths a minute, mean", "/min", 3, 60),
+    "active_kilocalories": Measure("day", "energy of movement", "kcal", 0, 20_000),
+    "vo2max": Measure("day", "VO2max, as the device estimates it", "ml/kg/min", 10, 100),
+    "starts_at": Measure("night", "asleep at first, in seconds since 1970", "s", 1e8, 1e10),
+    "ends_at": Measure("night", "awake at last, in seconds since 1970", "s", 1e8, 1e10),
+    "asleep_seconds": Measure("night", "time asleep", "s", 1, 86_400),
+    "deep_seconds": Measure("night", "deep sleep", "s", 0, 86_400),
+    "light_seconds": Measure("night", "light sleep; at Apple: core", "s", 0, 86_400),
+    "rem_seconds": Measure("night", "REM sleep", "s", 0, 86_400),
+    "awake_seconds": Measure("night", "awake between falling asleep and getting up", "s", 0, 86_400),
+    "sleep_score": Measure("night", "score of the service: 0 to 100", None, 1, 100),
+    "hrv_rmssd": Measure("night", "heart-rate variability as rMSSD", "ms", 1, 400),
+    "hrv_sdnn": Measure("night", "heart-rate variability as SDNN, which is another number than rMSSD", "ms", 1, 400),
+    "sleeping_heartrate": Measure("night", "heart rate asleep, mean, or as the service has it", "bpm", 20, 150),
+}
+
+
+def kept_answer(part: str, first: date, last: date, body: bytes) -> bytes:
+    """An answer about the days `first` to `last` with what it was asked, for bronze; `body`: JSON as received."""
+    asked = json.dumps({"part": part, "first": first.isoformat(), "last": last.isoformat()})
+    return b'%s,"answer":%s}' % (asked[:-1].encode(), body)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as kept: which kind it is of (`part`, as its source calls it), for which local days, and its content."""
+
+    part: str
+    first: date
+    last: date
+    content: Any
+
+
+def read_kept(content: Any) -> KeptAnswer:
+    """The reverse of `kept_answer`, of parsed JSON. Raises UnreadableRowError."""
+    try:
+        first, last = (date.fromisoformat(content[name]) for name in ("first", "last"))
+        return KeptAnswer(str(content["part"]), first, last, content["answer"])
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableRowError("it is no answer about days") from None
+
+
+def days_of(kept: KeptAnswer, found: Iterable[tuple[Any, Mapping[str, Any]]]) -> Sequence[tuple[str, Json]]:
+    """Each day that was asked for, as `2026-11-28 sleep`, with its believed numbers by the names of MEASURES.
+
+    `found`: days as text and numbers as the service has them, in our units. Another day than those asked for, such as
+    one that is only projected, is passed over; of one that comes twice, the later numbers count.
+    """
+    days: dict[str, dict[str, float]] = {f"{day} {kept.part}": {} for day in _days(kept.first, kept.last)}
+    for day, numbers in found:
+        if (known := days.get(f"{day} {kept.part}")) is not None:
+            known.update({name: float(value) for name, value in numbers.items() if _is_measured(name, value)})
+    return [*days.items()]
+
+
+def _is_measured(name: str, value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and MEASURES[name].least <= value <= MEASURES[name].most
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + DAY * number for number in range((last - first).days + 1))

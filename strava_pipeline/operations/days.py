@@ -1,0 +1,103 @@
+"""Days and nights: the calls that bring them, and their tables.
+
+A run that follows what is new asks for the last days again, because nights change until the watch is read, and for
+every year that was not asked for within a month, the newest first. Two years in a row without a number end that: what is
+before them is taken to be empty until the next month, or until a person asks for one of these years.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.tables import DAY_VALUES
+from strava_pipeline.core.tables.days import DAYS, NIGHTS
+from strava_pipeline.lake.gold.days import days_by_year, sync_days
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked
+from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
+from strava_pipeline.operations.providers import pull_kind, unasked
+from strava_pipeline.operations.run_context import RunContext
+from strava_pipeline.operations.source import Source
+from strava_pipeline.operations.step_reports import Merged, Scope, StepReport, check_tables, table_report
+from strava_pipeline.operations.table_rules import Finding
+
+AGAIN = timedelta(days=7)
+COMPARED = timedelta(days=30)
+MOST_EMPTY = 2  # years in a row
+RULE = "days_complete"
+
+
+@dataclass(slots=True)
+class DaysFetched(Numbers):
+    """The calls, the answers, and the years that were asked for whole. What was measured is in no report."""
+
+    calls: int = 0
+    answers: int = 0
+    years_asked: list[int] = field(default_factory=list)
+
+
+def pull_days(
+    run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
+) -> StepReport:
+    """Ask for days and nights: of all of `years`, or in the mode incremental for what is due."""
+    name, report = source.spec.name, DaysFetched()
+    if limit := limit_in_force(run, name):
+        return unasked(asset, RULE, limit)
+    with run.exclusive(f"wellness-{name}"), outcome_kept(run, name, "wellness", source.keep_allowance) as ending:
+        calls = source.client.calls
+        try:
+            _pull(run, source, years if options.mode != "incremental" else None, report)
+        except LimitReachedError as limit:
+            ending.stopped = limit
+        except (TransientError, RefusedError, GoneError) as error:
+            ending.problem = str(error)
+        report.calls = source.client.calls - calls
+    stopped = ending.stopped or ending.problem or None
+    found = Finding(RULE, stopped is None, advice=str(stopped or ""), refuses=False)
+    return StepReport(asset, [report], findings=[found], stopped=stopped)
+
+
+def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report: DaysFetched) -> None:
+    """`chosen`: years that are asked for whatever was asked before."""
+    name, today = source.spec.name, run.now().astimezone(ZoneInfo(source.settings.timezone)).date()
+    asked = days_asked(run.lake, name)
+    due = sorted(run.years.all if chosen is None else chosen, reverse=True)
+    due = [year for year in due if year <= today.year and (chosen is not None or _is_due(run, asked, year))]
+    since = min(asked.last_days.date() if asked.last_days else today, today) - AGAIN
+    if chosen is None and not {since.year, today.year} <= {*due}:
+        report.answers += len(pull_kind(run, source, "wellness", since, today))
+    empty = 0
+    for year in due:
+        if empty < MOST_EMPTY:
+            found = pull_kind(run, source, "wellness", date(year, 1, 1), min(date(year, 12, 31), today))
+            report.answers += len(found)
+            report.years_asked.append(year)
+            has_numbers = any(numbers for items in found for _, numbers in items)
+            empty = 0 if has_numbers or chosen is not None else empty + 1
+        asked = asked.model_copy(update={"years": {**asked.years, year: run.now()}})
+        keep_days_asked(run.lake, name, asked)
+    if chosen is None:
+        keep_days_asked(run.lake, name, asked.model_copy(update={"last_days": run.now()}))
+
+
+def _is_due(run: RunContext, asked: DaysAsked, year: int) -> bool:
+    return year not in asked.years or run.now() - asked.years[year] >= COMPARED
+
+
+def merge_days(run: RunContext, scope: Scope) -> list[StepReport]:
+    """Bring what came into the tables of days and nights."""
+    merged = None
+    with reading(run.lake) as connection:
+        if scope.assets:
+            with writing(run.lake):
+                merged = [Merged(sync_days(connection, run.lake))]
+        found = check_tables(run, connection, {DAY_VALUES.name}.intersection(scope.checks), {})
+        return [
+            table_report(name, merged, days_by_year(connection, name), scope.years, found.get(name, ()))
+            for name in (DAY_VALUES.name, DAYS.name, NIGHTS.name)
+            if name in scope.assets or name in scope.checks
+        ]
