@@ -43,14 +43,14 @@ class DaysFetched(Numbers):
 def pull_days(
     run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
 ) -> StepReport:
-    """Ask for days and nights: of all of `years`, or in the mode incremental for what is due."""
+    """Ask for days and nights: in the modes year and all of all of `years`, else for what is due."""
     name, report = source.spec.name, DaysFetched()
     if limit := limit_in_force(run, name):
         return unasked(asset, RULE, limit)
     with run.exclusive(f"wellness-{name}"), outcome_kept(run, name, "wellness", source.keep_allowance) as ending:
         calls = source.client.calls
         try:
-            _pull(run, source, years if options.mode != "incremental" else None, report)
+            _pull(run, source, years if options.mode in ("year", "all") else None, report)
         except LimitReachedError as limit:
             ending.stopped = limit
         except (TransientError, RefusedError, GoneError) as error:

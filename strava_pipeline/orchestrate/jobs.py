@@ -209,6 +209,17 @@ def provider_days(provider: str) -> str:
     return f"bronze_{provider}_wellness"
 
 
+def own_assets(provider: str) -> tuple[str, str, str]:
+    """The assets of a service's answers, as far as there are such answers: listings, files, days and nights."""
+    return provider_listing(provider), provider_files(provider), provider_days(provider)
+
+
+def pulled_as(provider: str, **config: Any) -> dict[str, dict[str, Any]]:
+    """The config of the assets that a pull asks for by years: of listings, and of days and nights."""
+    assets = [provider_listing(provider), *([provider_days(provider)] if "wellness" in spec_of(provider).kinds else [])]
+    return dict.fromkeys(assets, config)
+
+
 def provider_of(asset: str) -> str:
     """The provider whose listings, files or days an asset contains: the inverse of the functions above."""
     return asset.removeprefix("bronze_").removesuffix("_files").removesuffix("_wellness")
@@ -321,6 +332,11 @@ def jobs_of(settings: Settings) -> dict[str, Job]:
     if len(providers) > 1:
         of_providers.append(pull_job([*providers], with_days))
     return JOBS | {job.name: job for job in of_providers}
+
+
+def job_as_set_up(settings: Settings, provider: str) -> Job:
+    """The job of a provider with what providers.toml asks for, which may have changed since it was enabled."""
+    return jobs_of(settings).get(provider) or provider_job(provider)
 
 
 _BACKFILLS: dict[str, dict[str, Any]] = {

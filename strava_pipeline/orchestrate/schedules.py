@@ -33,8 +33,9 @@ from strava_pipeline.orchestrate.jobs import (
     LISTING,
     PROFILE_JOB,
     RECONCILE_JOB,
-    provider_job,
+    job_as_set_up,
     provider_listing,
+    pulled_as,
 )
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs
@@ -87,7 +88,7 @@ def _provider_schedule(
         fail_dead_runs(context.instance, Lake(settings.data_dir))
         years = years_without_choice(settings, provider, context.scheduled_execution_time)
         return run_request(
-            settings, provider_job(provider), years, config={provider_listing(provider): {"mode": "incremental"}}
+            settings, job_as_set_up(settings, provider), years, config=pulled_as(provider, mode="incremental")
         )
 
     return daily_pull
@@ -96,13 +97,14 @@ def _provider_schedule(
 def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStatus) -> list[dg.ScheduleDefinition]:
     """The schedules that compare a service's present and last year each week, and everything each month, each in one listing."""
     title, listing, is_unnamed = spec_of(source).title, provider_listing(source), spec_of(source).unnamed
-    job = JOBS[RECONCILE_JOB] if is_unnamed else provider_job(source)
+    job = JOBS[RECONCILE_JOB] if is_unnamed else job_as_set_up(settings, source)
     scheduled = partial(dg.schedule, job_name=job.name, execution_timezone=settings.timezone, default_status=status)
 
     def request(mode: str, years: list[int], run_key: str | None = None) -> dg.RunRequest | dg.SkipReason:
         if reason := access_problem(source, settings):
             return dg.SkipReason(reason)
-        return run_request(settings, job, years, run_key=run_key, config={listing: {"mode": mode}})
+        config = pulled_as(source, mode="incremental") | {listing: {"mode": mode}}
+        return run_request(settings, job, years, run_key=run_key, config=config)
 
     @scheduled(
         name=f"weekly_{job.name}",

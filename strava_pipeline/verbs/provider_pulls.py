@@ -22,7 +22,7 @@ from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_years import years_of_providers
-from strava_pipeline.orchestrate.jobs import LISTING, PULL_JOB, jobs_of, provider_files, provider_listing
+from strava_pipeline.orchestrate.jobs import LISTING, PULL_JOB, jobs_of, own_assets, provider_listing, pulled_as
 from strava_pipeline.orchestrate.tags import STOPPED_EARLY
 from strava_pipeline.verbs.options import NONE_ENABLED, all_years, typed_years
 from strava_pipeline.verbs.output import echo_json
@@ -115,12 +115,7 @@ class Pulled:
     def _made_of(self, name: str) -> Iterator[dict[str, Any]]:
         """The reports of the service's own assets, by run."""
         for outcome in self.outcomes:
-            yield from (outcome.metadata[asset] for asset in _assets_of(name) if asset in outcome.metadata)
-
-
-def _assets_of(name: str) -> tuple[str, str]:
-    """The assets that belong to the service alone; one without files has no second one."""
-    return provider_listing(name), provider_files(name)
+            yield from (outcome.metadata[asset] for asset in own_assets(name) if asset in outcome.metadata)
 
 
 def _message(error: Exception) -> str:
@@ -243,7 +238,7 @@ def _run(
     For one service alone it is that service's job, which ends if it fails: there is no outcome then.
     """
     job = jobs_of(settings)[going[0] if len(going) == 1 else PULL_JOB]
-    left_out = {asset for name in enabled_providers(settings) if name not in going for asset in _assets_of(name)}
+    left_out = {asset for name in enabled_providers(settings) if name not in going for asset in own_assets(name)}
     left_out |= {provider_listing(name) for name in going if name not in listed}
     assets = [asset for asset in job.assets if asset not in left_out]
     try:
@@ -265,7 +260,7 @@ def _run(
 
 def _fail(found: Mapping[str, Pulled], failures: Mapping[str, Exception], *, is_one: bool) -> None:
     """Print the failures, by asset, and record each for the service of its asset, or for all services if it is none's own."""
-    owner = {asset: name for name in found for asset in _assets_of(name)}
+    owner = {asset: name for name in found for asset in own_assets(name)}
     lines: dict[str, None] = {}
     for asset, error in failures.items():
         title = f"{spec_of(owner[asset]).title}: " if asset in owner and not is_one else ""
@@ -280,7 +275,8 @@ def _fail(found: Mapping[str, Pulled], failures: Mapping[str, Exception], *, is_
 
 def run_config(names: Iterable[str], wants: Wanted, *, allow_shrink: bool) -> dict[str, dict[str, Any]]:
     """The config of each run, by asset."""
-    listings = {provider_listing(name): {"mode": wants.mode, "month": wants.month, **wants.config} for name in names}
+    wanted = {"mode": wants.mode, "month": wants.month, **wants.config}
+    listings = {asset: config for name in names for asset, config in pulled_as(name, **wanted).items()}
     return {**listings, "activities": {"allow_shrink": True}} if allow_shrink else listings
 
 

@@ -1,5 +1,6 @@
 """Days and nights: what sources measured of the body. What the numbers mean stands in core/wellness.py."""
 
+from strava_pipeline.core.tables.bests import ATHLETE
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.wellness import MEASURES
 
@@ -13,6 +14,7 @@ DAY_VALUES = Table(
         Column("day", Kind.DATE, "the local day; of a night: of its morning", key=True),
         Column("measure", Kind.TEXT, "which number: a column of `days` or `nights`", key=True),
         Column("value", Kind.DOUBLE, "the number; of an instant: seconds since 1970"),
+        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
         Column("part", Kind.TEXT, "the kind of answer that has it"),
     ),
     may_shrink=True,

@@ -62,12 +62,13 @@ def _merge(connection: Connection, lake: Lake, after: int) -> int:
         day, part = key.split(" ", 1)
         said.append((source, day, part))
         values += [(source, day, part, measure, value) for measure, value in numbers.items()]
+    insert = sql("insert_day_values").format(owner=sql("owner"))
     with staging(lake) as folder:
         days = pl.DataFrame(said, ["source", "day", "part"], orient="row")
         numbers_of = pl.DataFrame(values, {**_SCHEMA, "day": pl.String()}, orient="row")
         asked = {"days": stage(folder, "days", days), "numbers": stage(folder, DAY_VALUES.name, numbers_of)}
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
-        come = connection.execute(sql("insert_day_values"), {"numbers": asked["numbers"]}).fetchall()[0][0]
+        come = connection.execute(insert, {"numbers": asked["numbers"]}).fetchall()[0][0]
     return int(gone) + int(come)
 
 

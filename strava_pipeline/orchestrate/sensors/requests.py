@@ -46,8 +46,7 @@ from strava_pipeline.orchestrate.jobs import (
     MONTH_JOB,
     SOURCES_JOB,
     jobs_of,
-    provider_job,
-    provider_listing,
+    pulled_as,
 )
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
@@ -133,8 +132,7 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
         case PullWanted(provider=name) if spec_of(name).unnamed:
             return jobs["flow"], years_without_choice(settings, "flow", now), {}
         case PullWanted(provider=name):
-            listing = {provider_listing(name): {"mode": "incremental"}}
-            return provider_job(name), years_without_choice(settings, name, now), listing
+            return jobs[name], years_without_choice(settings, name, now), pulled_as(name, mode="incremental")
         case MonthWanted(month=month):
             year = years.clamp(int(month[:4]))
             if MONTH_JOB in jobs:

@@ -22,6 +22,7 @@ from strava_pipeline.operations.options import CallOptions
 from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.asset_jobs import Jobs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, StreamsConfig
+from strava_pipeline.orchestrate.job_records import Job
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     JOBS,
@@ -29,8 +30,8 @@ from strava_pipeline.orchestrate.jobs import (
     PULL_JOB,
     STREAMS,
     events_job,
-    provider_files,
-    provider_job,
+    job_as_set_up,
+    own_assets,
     provider_listing,
     resolved,
 )
@@ -200,7 +201,7 @@ def provider_resume_sensor(
         at_work = instance.get_runs(dg.RunsFilter(job_name=provider, statuses=UNFINISHED))
         if any(is_ours(run, lake) for run in at_work):
             return dg.SkipReason("A run of the job is at work.")
-        return _provider_again(lake, provider, stopped[0])
+        return _provider_again(lake, job_as_set_up(settings, provider), stopped[0])
 
     return resume
 
@@ -210,8 +211,7 @@ def _stopped_by_provider(instance: dg.DagsterInstance, lake: Lake, provider: str
 
     A pull from the watermark also does the rest of earlier ones of the same years, unless it fails.
     """
-    assets = [provider_listing(provider), provider_files(provider)]
-    tags = {limit_tag(provider): assets}
+    tags = {limit_tag(provider): [*own_assets(provider)]}
     stopped = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, tags=tags))
     records = [
         record for record in stopped if is_ours(record.dagster_run, lake) and _may_go_on(record.dagster_run, provider)
@@ -263,14 +263,10 @@ def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
     return bool(op.get("config", {}).get("mode") == "incremental")
 
 
-def _provider_again(lake: Lake, provider: str, run: dg.DagsterRun) -> dg.RunRequest:
-    """The job for the same years with the same config. A complete listing is not repeated."""
-    listing = provider_listing(provider)
-    assets = [
-        name
-        for name in provider_job(provider).assets
-        if not run.asset_selection or dg.AssetKey(name) in run.asset_selection
-    ]
-    if run.tags[limit_tag(provider)] != listing:
+def _provider_again(lake: Lake, job: Job, run: dg.DagsterRun) -> dg.RunRequest:
+    """The service's job for the same years with the same config. A complete listing is not repeated."""
+    listing = provider_listing(job.name)
+    assets = [name for name in job.assets if not run.asset_selection or dg.AssetKey(name) in run.asset_selection]
+    if run.tags[limit_tag(job.name)] != listing:
         assets = [name for name in assets if name != listing]
-    return _request(lake, run, provider, assets, _without_consent(run, assets), f"resumes {run.run_id}")
+    return _request(lake, run, job.name, assets, _without_consent(run, assets), f"resumes {run.run_id}")
