@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.gold.warehouse import mark_changed, reading, writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement
@@ -219,6 +219,26 @@ def test_an_hour_at_threshold_is_100_by_each_method_and_a_resting_heart_rate_mov
     )
     assert days == [([method], load, 0) for method, load in told]
     assert total == [(sum(load for _, load in told),)]
+
+
+def test_a_measured_resting_heart_rate_counts_where_none_is_given_and_that_is_said_once(lake: Lake) -> None:
+    put(lake, [activity(n, f"2024-05-0{n}T08:00", sport_type="Hike", average_heartrate=140.0) for n in (1, 4, 6)])
+    lake.goals.write_text(
+        "[[athlete]]\nsince = 2024-01-01\nthreshold_heartrate = 170\nmax_heartrate = 192\n"
+        "[[athlete]]\nsince = 2024-05-06\nresting_heartrate = 60\n"
+    )
+    publish(lake)
+    with writing(lake) as connection:  # an odd morning among others; the last one was a month before the first activity
+        mornings = [("2024-03-30", 30), ("2024-05-02", 45), ("2024-05-03", 45), ("2024-05-04", 90), ("2024-05-06", 45)]
+        connection.executemany("INSERT INTO days (day, resting_heartrate) VALUES (?, ?)", mornings)
+        mark_changed(connection)
+    publish(lake)
+    with snapshot(lake) as connection:
+        told = connection.execute(
+            "SELECT round(load), resting_heartrate, is_assumed FROM activity_load ORDER BY activity_id"
+        ).fetchall()
+    assert told == [(47, 60, True), (51, 45, False), (47, 60, False)]
+    assert ["measured resting heart rate" in each.message for each in notifications(lake)] == [True]
 
 
 def test_whoever_had_loads_of_two_scales_is_told_once(lake: Lake) -> None:

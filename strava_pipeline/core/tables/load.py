@@ -40,7 +40,11 @@ ACTIVITY_LOAD = Table(
         Column("max_heartrate", Kind.DOUBLE, "of heartrate: the maximum, and the threshold at least", "bpm"),
         Column("max_heartrate_on", Kind.DATE, "day of the minute that it is estimated from; NULL: somebody said it"),
         Column("resting_heartrate", Kind.DOUBLE, "of heartrate: at rest", "bpm"),
-        Column("is_assumed", Kind.BOOLEAN, "nobody said the resting heart rate: 60 is assumed"),
+        Column(
+            "is_assumed",
+            Kind.BOOLEAN,
+            "no resting heart rate is given (goals.toml) or measured (`days`): 60 is assumed",
+        ),
     ),
 )
 TRAINING_LOAD = Table(

@@ -186,8 +186,13 @@ _ONE_LOAD = """Training load has one scale now: 100 is an hour at threshold, by 
 effort. Load, fitness, fatigue and form of all years have other numbers than before; /fitness says what they go by."""
 
 
+_RESTS = "SELECT 1 FROM days WHERE resting_heartrate IS NOT NULL LIMIT 1"
+_MEASURED_REST = """Load by heart rate goes by your measured resting heart rate from now on, where goals.toml says none: by the \
+median of the 30 days before. Load, fitness, fatigue and form of these days have other numbers than before."""
+
+
 def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
-    had_two_loads = if_readable(lake, lambda published: published.execute(_TWO_LOADS).fetchall())
+    had_two_loads, rests = _found(lake, _TWO_LOADS), _found(lake, _RESTS)
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
     for left in (temporary, log):  # read-only already if a process was killed below
@@ -208,6 +213,13 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     lake.deleted_for_good.unlink(missing_ok=True)
     if had_two_loads:
         notify(lake, "info", _ONE_LOAD, datetime.now(UTC), link="strava-pipeline goals check")
+    if rests == [] and _found(lake, _RESTS):
+        notify(lake, "info", _MEASURED_REST, datetime.now(UTC), link="strava-pipeline goals check")
+
+
+def _found(lake: Lake, query: str) -> list[Any] | None:
+    """The rows of a query of the snapshot, or None where it can't be read or is of another version."""
+    return if_readable(lake, lambda published: published.execute(query).fetchall())
 
 
 def published_at(lake: Lake) -> datetime | None:

@@ -61,7 +61,13 @@ lately AS (
         of_group AS (PARTITION BY athlete_id, sport_group ORDER BY on_day RANGE BETWEEN INTERVAL 365 DAYS PRECEDING AND CURRENT ROW),
         of_all AS (PARTITION BY athlete_id ORDER BY on_day RANGE BETWEEN INTERVAL 365 DAYS PRECEDING AND CURRENT ROW)
 ),
--- what is said, or else estimated; goals.toml is the owner's
+-- as measured: the median of the 30 days up to one, as a single morning says little of a threshold
+rested AS (
+    SELECT day, median(resting_heartrate) OVER (ORDER BY day RANGE BETWEEN INTERVAL 29 DAYS PRECEDING AND CURRENT ROW) AS at_rest
+    FROM days
+    WHERE resting_heartrate IS NOT NULL
+),
+-- what is said, or else measured or estimated; goals.toml is the owner's, and so are days
 known AS (
     SELECT
         lately.*,
@@ -69,8 +75,9 @@ known AS (
         if(given.threshold_pace > 0, {{'value': -given.threshold_pace, 'on_day': NULL}}, speed) AS at_speed,
         if(given.threshold_heartrate > 0, {{'value': given.threshold_heartrate, 'on_day': NULL}}, beats) AS at_beats,
         if(given.max_heartrate > 0, {{'value': given.max_heartrate, 'on_day': NULL}}, most) AS top,
-        given.resting_heartrate IS NULL AS is_assumed,
-        coalesce(given.resting_heartrate, 60) AS rest,
+        if(lately.on_day - rested.day <= 30 AND lately.athlete_id = owned.athlete_id, rested.at_rest, NULL) AS measured,
+        coalesce(given.resting_heartrate, measured, 60) AS rest,
+        given.resting_heartrate IS NULL AND measured IS NULL AS is_assumed,
         greatest(top['value'], at_beats['value']) - rest AS reserve,
         -- a threshold less than 20 bpm above the rest is none
         if(at_beats['value'] >= rest + 20, (at_beats['value'] - rest) / reserve, NULL) AS at_share,
@@ -84,6 +91,7 @@ known AS (
         AND given.sport_group = lately.sport_group
         AND lately.on_day >= given.since
         AND (given.until IS NULL OR lately.on_day < given.until)
+    ASOF LEFT JOIN rested ON lately.on_day >= rested.day
 ),
 -- A run half as fast again as at threshold is a drive, or a sprint. Heart rates are those of each second of the track, or else the mean;
 -- where a track tells them for less than 80 % of the time, as points are few or the strap was lost, they count for all of it
