@@ -47,12 +47,12 @@ def with_choices(
     return _rewritten(path, known, changed)
 
 
-def with_enabled(path: Path, name: str) -> tuple[str, str]:
-    """The text of providers.toml (empty without a file), and the same with the service `name` enabled.
+def with_enabled(path: Path, name: str, **more: bool) -> tuple[str, str]:
+    """The text of providers.toml (empty without a file), and the same with the service `name` enabled, and with `more`.
 
     Raises UnusableProvidersError if the file can't be used.
     """
-    return _rewritten(path, providers_file(path), {name: {"enabled": True}})
+    return _rewritten(path, providers_file(path), {name: {"enabled": True, **more}})
 
 
 def _rewritten(path: Path, known: ProvidersFile, changed: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:

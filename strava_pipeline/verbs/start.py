@@ -292,12 +292,23 @@ def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
 
 def _enable(settings: "Settings", name: str) -> None:
     from strava_pipeline.environment.setting_files import replace_file
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.providers_file import enabled_in_file
     from strava_pipeline.ingest.service_tables import with_enabled
 
     if not spec_of(name).commands and name not in enabled_in_file(settings):
-        replace_file(settings.providers_config, *with_enabled(settings.providers_config, name))
+        more = {"wellness": True} if _wants_days(Settings.load(), name) else {}
+        replace_file(settings.providers_config, *with_enabled(settings.providers_config, name, **more))
         _say(f"{spec_of(name).title}: enabled in {settings.providers_config}.")
+
+
+def _wants_days(settings: "Settings", name: str) -> bool:
+    """Whether a person wants days and nights of a service that has them."""
+    from strava_pipeline.ingest.registry import offered
+
+    if not sys.stdin.isatty() or "wellness" not in offered(name, settings).kinds:
+        return False
+    return confirm("Days and nights, too: sleep, resting heart rate, weight, steps?", default=False, err=True)
 
 
 def _import(path: Path) -> int:

@@ -152,15 +152,16 @@ def test_strava_is_one_of_the_services(here: Path, answers: Any, monkeypatch: py
 
 def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: IntervalsIcuSubject, answers: Any) -> None:
     (here / "file").write_text("")
-    number, _, archive, _, folder, _, key, again, _ = answers(
-        "9", "2", "/no/such.zip", "", "file", "", "wrong-key", True, KEY
+    number, _, archive, _, folder, _, key, again, _, days = answers(
+        "9", "2", "/no/such.zip", "", "file", "", "wrong-key", True, KEY, True
     )[1]
     assert (number, key) == ("Number or name (Enter: none)", "API key*")
     assert (archive, folder) == (
         "Archive of Strava or Garmin, or a folder of files (Enter: none)",
         "Where to keep everything (Enter: data)",
     )
-    assert again == "Try again?"
+    assert (again, days) == ("Try again?", "Days and nights, too: sleep, resting heart rate, weight, steps?")
+    assert (here / "providers.toml").read_text() == f"{ENABLED}wellness = true\n"
     assert (here / ".env").read_text() == f"INTERVALS_API_KEY={KEY}\n"
     said, asked = answers("", "", "")
     assert asked[0] == "Number or name (Enter: as it is, intervals.icu)"
@@ -221,7 +222,7 @@ def test_whoever_stops_half_way_leaves_nothing_behind(
     said, _ = answers(*texts)
     assert said.code == (1 if texts[-1] is False else 130)
     assert files(here) == {}
-    assert answers("2", "", "", KEY)[0].code == 0, "and goes on with the same command"
+    assert answers("2", "", "", KEY, False)[0].code == 0, "and goes on with the same command"
 
 
 @pytest.mark.parametrize(
