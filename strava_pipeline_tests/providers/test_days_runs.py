@@ -1,0 +1,72 @@
+"""Days and nights in Dagster's runs: by a service's own job, by chosen years, and not at all unless they are wanted."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.orchestrate.jobs import jobs_of
+from strava_pipeline_tests.providers.subjects import intervals_icu
+from strava_pipeline_tests.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with intervals_icu(monkeypatch) as found:
+        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: found.clock.advance(max(seconds, 0.0)))
+        found.add("2025-09-01", "a ride")
+        yield found
+
+
+@pytest.fixture
+def rig(make_rig: Any, service: Any, tmp_path: Path) -> Rig:
+    (tmp_path / "providers.toml").write_text("[providers.intervals_icu]\nenabled = true\nwellness = true\n")
+    found: Rig = make_rig(
+        settings={"providers_config": tmp_path / "providers.toml", "first_year": 2023, **service.settings}
+    )
+    return found
+
+
+def nights(rig: Rig) -> dict[date, float]:
+    with snapshot(Lake(rig.settings.data_dir)) as connection:
+        return dict(connection.execute("SELECT day, asleep_seconds FROM nights ORDER BY day").fetchall())
+
+
+def asked(service: Any) -> list[str]:
+    paths = [path.partition("?")[2] for _, _, path, _ in service.journal.log if "/wellness" in path]
+    service.journal.log.clear()
+    return paths
+
+
+def test_a_pull_brings_days_and_chosen_years_are_asked_for_whole(rig: Rig, service: Any, type_on: Any) -> None:
+    days = [date(2023, 3, 26), date(2024, 10, 27), date(2026, 2, 27)]
+    for day in days[1:]:
+        service.put_day(day, asleep_seconds=25_000)
+    said = type_on(rig)("providers", "pull", "intervals_icu")
+    assert said.code == 0, said.err
+    assert [*nights(rig)] == days[1:]
+    assert [query[7:11] for query in asked(service)] == ["2026", "2025", "2024", "2023"]
+    service.put_day(days[0], asleep_seconds=20_000)
+    service.put_day(days[1])
+    said = type_on(rig)("providers", "pull", "intervals_icu")
+    assert (said.code, [*nights(rig)], len(asked(service))) == (0, days[1:], 1), "a quiet day looks at the last week"
+    said = type_on(rig)("providers", "pull", "intervals_icu", "--years", "2023", "2024")
+    assert (said.code, nights(rig)) == (0, {days[0]: 20_000, days[2]: 25_000})
+    assert "25000" not in said.out + said.err
+
+
+def test_without_the_word_nothing_is_asked_and_nothing_is_in_the_graph(rig: Rig, tmp_path: Path) -> None:
+    def assets() -> set[str]:
+        return {*jobs_of(rig.settings)["intervals_icu"].assets}
+
+    theirs = {"bronze_intervals_icu_wellness", "day_values", "days", "nights"}
+    assert theirs <= assets()
+    (tmp_path / "providers.toml").write_text("[providers.intervals_icu]\nenabled = true\n")
+    assert theirs.isdisjoint(assets())
