@@ -116,6 +116,7 @@ class ProviderSpec:
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         rows_a_call: the maximum number of new rows in a page, whatever size is asked for.
         quiet_day_calls: the calls of a run from the watermark if nothing changed; gear, once a week, comes on top.
+        days_calls: the calls for days and nights of the last week, and of a year; they come on top where these are wanted.
         by_hand: whether a person wrote the rows, with starts to the minute or the day.
         for_whom: whom the service suits, as a phrase for the list from which a person chooses.
         login_steps: how a person gets what the login needs, as sentences.
@@ -149,6 +150,7 @@ class ProviderSpec:
     paged: bool = True
     rows_a_call: int = 200  # the largest size that is asked for
     quiet_day_calls: int = 1
+    days_calls: tuple[int, int] = (1, 1)
     by_hand: bool = False
     for_whom: str = ""
     login_steps: str = ""

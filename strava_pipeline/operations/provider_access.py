@@ -83,7 +83,7 @@ class ProviderPlan:
     """The minimum number of calls for listing some years of a provider.
 
     Args:
-        listing_calls: for listing the years; they count against no limit of Strava's.
+        listing_calls: for listing the years, with their days and nights where these are wanted; they count against no limit of Strava's.
         is_known: all of the provider's activities were listed before; false: these are the fewest calls possible.
         quiet_day_calls: what a daily run takes where nothing is new.
     """
@@ -97,7 +97,7 @@ class ProviderPlan:
 def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) -> dict[str, ProviderPlan]:
     """The plan of each enabled provider, by name. Their calls count against no limit of Strava's."""
     found = {}
-    for name in enabled_providers(settings):
+    for name, choice in enabled_providers(settings).items():
         rows: dict[int, int] = {}
         if run.lake.working.exists():
             with reading(run.lake) as connection:
@@ -109,8 +109,9 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         size = min(settings.per_page, spec.rows_a_call)
         calls = sum(max(1, ceil(count / size)) if spec.paged else 1 for count in counts)
         calls = 0 if "whole" in spec.capabilities else calls
+        of_week, of_year = spec.days_calls if choice.wellness and "wellness" in spec.kinds else (0, 0)
         is_known = newest_watermark(run.lake, name) is not None
-        found[name] = ProviderPlan(spec.title, calls, is_known, spec.quiet_day_calls)
+        found[name] = ProviderPlan(spec.title, calls + of_year * len(years), is_known, spec.quiet_day_calls + of_week)
     return found
 
 
