@@ -15,6 +15,8 @@ from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.providers import UnreadableRowError
 
 DAY = timedelta(days=1)
+Found = tuple[str, Mapping[str, Any]]
+"""A local day as text, and what a source has of it by the names of MEASURES, in our units, believed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +82,22 @@ def read_kept(content: Any) -> KeptAnswer:
         raise UnreadableRowError("it is no answer about days") from None
 
 
-def days_of(kept: KeptAnswer, found: Iterable[tuple[Any, Mapping[str, Any]]]) -> Sequence[tuple[str, Json]]:
+def days_of(kept: KeptAnswer, found: Iterable[Found]) -> Sequence[tuple[str, Json]]:
     """Each day that was asked for, as `2026-11-28 sleep`, with its believed numbers by the names of MEASURES.
 
-    `found`: days as text and numbers as the service has them, in our units. Another day than those asked for, such as
-    one that is only projected, is passed over; of one that comes twice, the later numbers count.
+    Another day than those asked for, such as one that is only projected, is passed over; of one that comes twice, the later
+    numbers count.
     """
     days: dict[str, dict[str, float]] = {f"{day} {kept.part}": {} for day in _days(kept.first, kept.last)}
     for day, numbers in found:
         if (known := days.get(f"{day} {kept.part}")) is not None:
-            known.update({name: float(value) for name, value in numbers.items() if _is_measured(name, value)})
+            known.update(believed(numbers))
     return [*days.items()]
+
+
+def believed(numbers: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers that were measured."""
+    return {name: float(value) for name, value in numbers.items() if _is_measured(name, value)}
 
 
 def _is_measured(name: str, value: Any) -> bool:

@@ -82,6 +82,12 @@ class ChangesChoice(_Choices):
     upload_activities: bool = False
 
 
+class ArchivesChoice(_Choices):
+    """A choice about archives. `wellness`: days and nights of Garmin's and Apple Health's exports are kept at an import."""
+
+    wellness: bool = False
+
+
 def _as_text(value: Any) -> Any:
     """A number as text, and text without blanks around it; anything else as it is."""
     text = str(value) if type(value) is int else value
@@ -105,6 +111,7 @@ class ProvidersFile(_Choices):
     providers: dict[str, ProviderChoice] = Field(default_factory=dict)
     gear: dict[Text, dict[str, Text]] = Field(default_factory=dict)
     changes: ChangesChoice = ChangesChoice()
+    archives: ArchivesChoice = ArchivesChoice()
 
     def without_effect(self) -> list[str]:
         """The keys that a person set in vain, as they stand in the file, each with the reason."""
@@ -218,6 +225,7 @@ def _faults(error: ValidationError) -> list[str]:
         what = str(fault["msg"]).removeprefix("Value error, ")
         if kind == "extra_forbidden":
             of_table: dict[str, type[BaseModel]] = {"providers": ProviderChoice, "changes": ChangesChoice}
+            of_table["archives"] = ArchivesChoice
             keys = (ProvidersFile if len(place) == 1 else of_table[place[0]]).model_fields
             what = f"there is no such key. Possible: {', '.join(keys)}."
         lines.append(f"  {'.'.join(place)}: {what}")

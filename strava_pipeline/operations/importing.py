@@ -116,7 +116,7 @@ def land_paths(
         for path in paths:
             try:
                 with open_container(path, limits) as container, landing.store.all_or_nothing():
-                    landing.land(container, contents(container, limits))
+                    landing.land(container, contents(container, limits, with_days=run.keeps_days))
             except SourceError as error:
                 refused.append(error)
         if len(refused) == len(paths) > 0:

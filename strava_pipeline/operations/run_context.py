@@ -34,6 +34,7 @@ class RunContext:
         has_rebuilt: whether this run began by rebuilding and publishing the warehouse.
         changes: a sentence about the changes then because files were read again.
         logs_dir: where its log is.
+        keeps_days: archives' days and nights are kept, as a person wants.
     """
 
     lake: Lake
@@ -45,6 +46,7 @@ class RunContext:
     has_rebuilt: bool = False
     changes: str = ""
     logs_dir: Path | None = None
+    keeps_days: bool = False
 
     def now(self) -> datetime:
         """The server's time (UTC), as far as known from answers."""
@@ -68,11 +70,13 @@ def run_context(
     Raises UnusableProvidersError.
     """
     clock = clock or primed_clock(settings)
+    choices = providers_file(settings.providers_config)
     lake = Lake(
         settings.data_dir,
         clock=clock.local,
         priorities=chosen_priorities(settings.providers_config),
-        gear_links=providers_file(settings.providers_config).gear,
+        gear_links=choices.gear,
         group=settings.reader_group,
     )
-    return RunContext(lake, year_range(settings.first_year), clock, progress, who, run_id, logs_dir=settings.logs_dir)
+    years, keeps_days = year_range(settings.first_year), choices.archives.wellness
+    return RunContext(lake, years, clock, progress, who, run_id, logs_dir=settings.logs_dir, keeps_days=keeps_days)

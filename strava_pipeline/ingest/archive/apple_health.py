@@ -1,7 +1,7 @@
-"""Extracts the workouts from Apple Health's export.xml, which has gigabytes, most of them health records that are not kept.
+"""Extracts the workouts, and days and nights, from Apple Health's export.xml, which has gigabytes of records.
 
-The document is read in pieces and never held: memory is that of the workouts. The output is JSON, which is kept instead
-of the document. The source of a workout (a watch's name includes its owner's) and inline positions are left out.
+The document is read in pieces and never held: memory is that of the workouts, and of sums of records. The output is JSON, which
+is kept instead of the document. The source of a workout (a watch's name includes its owner's) and inline positions are left out.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml import etree
 
+from strava_pipeline.core.files.apple_days import HealthRecords
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits, megabytes
 from strava_pipeline.ingest.archive.container import Container
@@ -18,7 +19,7 @@ from strava_pipeline.ingest.archive.entry import Entry, Oversized, UnreadableEnt
 from strava_pipeline.ingest.archive.exports.apple_health import KEY
 from strava_pipeline.ingest.files.markup import pull_parser
 
-ENDING = ".workouts.json"  # added to the document's name
+ENDING, DAYS_ENDING = ".workouts.json", ".days.json"  # added to the document's name
 _CHUNK = 1 << 18  # bytes that are a tree at once
 _HEAD = 1 << 20  # bytes in which the document's type stands; exports of today have 10 kB there
 _ROOT = re.compile(rb"<HealthData[\s>]")
@@ -28,24 +29,33 @@ _LEFT_OUT = frozenset({"sourceName", "sourceVersion", "device"})
 
 @dataclass(frozen=True, slots=True)
 class HealthList:
-    """The workouts of a document: `document`, its name, and `entry`, the part that is kept."""
+    """What is kept of a document: `document`, its name, `entry`, the workouts, and `days`, of records that were wanted."""
 
     document: str
     entry: Entry
+    days: Entry | None = None
 
 
-def health_lists(container: Container, limits: ImportLimits = ImportLimits()) -> list[HealthList]:
-    """The workouts of every Apple Health export in a container. A document may be larger than the limit of a file."""
+def health_lists(
+    container: Container, limits: ImportLimits = ImportLimits(), *, with_days: bool = False
+) -> list[HealthList]:
+    """What is kept of every Apple Health export in a container. A document may be larger than the limit of a file."""
     documents: list[Entry | Oversized] = [*container.entries, *container.oversized]
-    return [
-        HealthList(each.name, Entry(f"{each.name}{ENDING}", len(body), body.__bytes__))
-        for each in documents
-        if each.name.lower().endswith(".xml") and (body := _workouts_of(each, limits)) is not None
-    ]
+    found = []
+    for each in documents:
+        records = HealthRecords() if with_days else None
+        if each.name.lower().endswith(".xml") and (body := _workouts_of(each, limits, records)) is not None:
+            days = None if records is None or records.is_empty else _entry(each, DAYS_ENDING, json_bytes(records.kept))
+            found.append(HealthList(each.name, _entry(each, ENDING, body), days))
+    return found
 
 
-def _workouts_of(document: Entry | Oversized, limits: ImportLimits) -> bytes | None:
-    """The part of a document that is kept, or None if it isn't from Apple Health."""
+def _entry(document: Entry | Oversized, ending: str, body: bytes) -> Entry:
+    return Entry(f"{document.name}{ending}", len(body), body.__bytes__)
+
+
+def _workouts_of(document: Entry | Oversized, limits: ImportLimits, records: HealthRecords | None) -> bytes | None:
+    """The part of a document that is kept, or None if it isn't from Apple Health. `records`: those of days are added."""
     pieces = _chunks(document)
     found: list[Mapping[str, Any]] = []
     faults: list[str] = []
@@ -58,7 +68,7 @@ def _workouts_of(document: Entry | Oversized, limits: ImportLimits) -> bytes | N
                 break
         if _ROOT.search(head) is None:
             return None
-        for workout in _workouts(_joined(_TYPE.sub(b"", head, count=1), pieces), faults):
+        for workout in _workouts(_joined(_TYPE.sub(b"", head, count=1), pieces), faults, records):
             size += len(json_bytes(workout))
             if size > limits.file_bytes:
                 faults.append(f"its workouts have more than {megabytes(limits.file_bytes)}; those before are read")
@@ -84,8 +94,8 @@ def _joined(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[str, Any]]:
-    parser = pull_parser(["HealthData", "Workout"])
+def _workouts(pieces: Iterable[bytes], faults: list[str], records: HealthRecords | None) -> Iterator[Mapping[str, Any]]:
+    parser = pull_parser(["HealthData", "Workout", *(["Record"] if records is not None else [])])
     root: etree._Element | None = None
     ended, count = False, 0
     try:
@@ -97,6 +107,8 @@ def _workouts(pieces: Iterable[bytes], faults: list[str]) -> Iterator[Mapping[st
                 if event == "end" and element.tag == "Workout":
                     count += 1
                     yield _workout(element)
+                if records is not None and event == "end" and element.tag == "Record":
+                    records.add(element.attrib)
             if root is not None:
                 del root[:-1]
         parser.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from strava_pipeline.core.files.garmin_days import days_reader
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.api_json import ApiObject, ObjectKind, is_json, read_objects
 from strava_pipeline.ingest.archive.apple_health import health_lists
@@ -22,7 +23,7 @@ from strava_pipeline.ingest.archive.service_lists import (
 )
 from strava_pipeline.ingest.archive.uploads import is_in_uploads, may_be_activity
 
-Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
+Role = Literal["list", "gear", "activity", "objects", "media", "service_list", "wellness"]
 ACTIVITY_OBJECTS = frozenset({ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE})
 _GEAR = ("bikes.csv", "shoes.csv")
 
@@ -41,17 +42,21 @@ class Contents:
     faults: tuple[Fault, ...] = ()  # of the lists, and of recordings in formats that are not read
 
 
-def contents(container: Container, limits: ImportLimits = ImportLimits()) -> Contents:
-    """The kept entries of a container, chosen by names; only lists, tables and JSON are read.
+def contents(container: Container, limits: ImportLimits = ImportLimits(), *, with_days: bool = False) -> Contents:
+    """The kept entries of a container, chosen by names; only lists, tables and JSON are read. `with_days`: also days and nights.
 
     Raises SourceError for an unreadable list that may be Strava's.
     """
     exports = tuple(bulk_exports(container, refuse_foreign=True))
-    health = health_lists(container, limits)
+    health = health_lists(container, limits, with_days=with_days)
     container.forget_size({each.document for each in health})
-    entries = [*container.entries, *(each.entry for each in health)]
+    of_days = [each.days for each in health if each.days is not None]
+    entries = [*container.entries, *(each.entry for each in health), *of_days]
     lists = tuple(service_lists(entries, {export.list_name for export in exports}))
     roles: dict[str, Role] = {**_roles(container, exports, limits), **{each.name: "service_list" for each in lists}}
+    if with_days:
+        days = [*of_days, *(each for each in container.entries if days_reader(each.name) is not None)]
+        roles |= dict.fromkeys((each.name for each in days), "wellness")
     kept = tuple((roles[entry.name], entry) for entry in entries if entry.name in roles)
     known = roles.keys() | {each.document for each in health}
     left = [entry for entry in container.entries if entry.name not in known]

@@ -29,7 +29,7 @@ def read_wellness(content: Any) -> Sequence[tuple[str, Json]]:
     kept = read_kept(content)
     if fault := wrong_days(kept.content):
         raise UnreadableRowError(fault)
-    return days_of(kept, ((row.get("id"), _numbers(row)) for row in kept.content))
+    return days_of(kept, ((str(row.get("id")), _numbers(row)) for row in kept.content))
 
 
 def wrong_days(content: Any) -> str | None:

@@ -1,9 +1,13 @@
-"""Answers about days and nights in the warehouse: `day_values` as each source has them, `days` and `nights` of the first source.
+"""Days and nights in the warehouse: `day_values` as each source has them, `days` and `nights` of the first source.
 
-Only answers that came since the last look are read; they replace what their source said of the same days.
+Only answers that came since the last look are read; they replace what their source said of the same days. What imports brought
+is read again when an import comes or goes.
 """
 
 import json
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 
 import polars as pl
 
@@ -11,65 +15,101 @@ from strava_pipeline.core.providers import naming_order
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
+from strava_pipeline.lake.gold.insights import zone_of
 from strava_pipeline.lake.gold.merge import stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
+from strava_pipeline.lake.imports.days import ARCHIVES, days_of_imports, imports_with_days
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import days_statement, sql, views_version
 
 _READ = "days:read"  # a note: the number of the newest answer that `day_values` follows
+_IMPORTED = "days:imported"  # a note: the imports that `day_values` follows
+_NOTHING, _EXPORT = "[]", "export"
+Values = dict[tuple[str, str, str], Mapping[str, float]]
+"""By source, day and part the numbers that it has now."""
 _MADE = "days:made"  # a note: from what `days` and `nights` were made
-_SCHEMA = {"source": pl.String(), "day": pl.Date(), "part": pl.String(), "measure": pl.String(), "value": pl.Float64()}
+_KEY = {"source": pl.String(), "day": pl.String(), "part": pl.String()}
+_SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 
 
 def sync_days(connection: Connection, lake: Lake) -> int:
-    """Follow the answers that came since the last time, within the caller's transaction; how many numbers changed."""
-    changed = 0
-    if (newest := newest_of_kind(lake, "wellness")) > (known := _read_upto(connection)):
-        changed = _merge(connection, lake, known)
+    """Follow what came since the last time, within the caller's transaction; returns how many numbers changed."""
+    changed, held = 0, notes(connection, "days:")
+    if (newest := newest_of_kind(lake, "wellness")) > (known := int(held.get(_READ, -1))):
+        changed += _merge(connection, lake, _answered(lake, known))
         note(connection, _READ, str(newest))
+    if (names := _imported(lake)) != held.get(_IMPORTED, _NOTHING):
+        changed += _merge(connection, lake, _archived(connection, lake))
+        note(connection, _IMPORTED, names)
     made = _made_from(connection, lake)
-    if made is not None and (changed or made != notes(connection, _MADE).get(_MADE)):
+    if changed or made not in (None, held.get(_MADE)):
         for table in (DAYS, NIGHTS):
             connection.execute(f"DELETE FROM {table.name}")
             connection.execute(days_statement(table), {"sources": _sources(lake)})
-        note(connection, _MADE, made)
+        note(connection, _MADE, made or "")
         mark_changed(connection)
     return changed
 
 
 def differ(connection: Connection, lake: Lake) -> bool:
     """Whether `sync_days` would change something. Changes nothing."""
-    is_read = newest_of_kind(lake, "wellness") <= _read_upto(connection)
-    return not is_read or _made_from(connection, lake) not in (None, notes(connection, _MADE).get(_MADE))
+    held = notes(connection, "days:")
+    return (
+        newest_of_kind(lake, "wellness") > int(held.get(_READ, -1))
+        or _imported(lake) != held.get(_IMPORTED, _NOTHING)
+        or _made_from(connection, lake) not in (None, held.get(_MADE))
+    )
 
 
-def _read_upto(connection: Connection) -> int:
-    return int(notes(connection, _READ).get(_READ, -1))
+def _imported(lake: Lake) -> str:
+    return json.dumps([one.name for one in imports_with_days(lake)])
 
 
 def _made_from(connection: Connection, lake: Lake) -> str | None:
-    """None where nothing came, so that nothing is made."""
-    return json.dumps([_sources(lake), views_version()]) if _read_upto(connection) >= 0 else None
+    """None where nothing is there, so that nothing is made."""
+    has_any = one_number(connection, f"SELECT count(*) FROM (FROM {DAY_VALUES.name} LIMIT 1)")
+    return json.dumps([_sources(lake), views_version()]) if has_any else None
 
 
 def _sources(lake: Lake) -> list[str]:
-    return naming_order(lake.sources_with("wellness"), lake.priorities)
+    """The order in which sources count: services by priority, then archives."""
+    return [*naming_order(lake.sources_with("wellness"), lake.priorities), *ARCHIVES]
 
 
-def _merge(connection: Connection, lake: Lake, after: int) -> int:
-    said, values = [], []
+def _answered(lake: Lake, after: int) -> Values:
+    """What answers of services say."""
+    found: Values = {}
     for source, key, _, numbers in items_of_kind(lake, "wellness", after):
         day, part = key.split(" ", 1)
-        said.append((source, day, part))
-        values += [(source, day, part, measure, value) for measure, value in numbers.items()]
+        found[source, day, part] = numbers
+    return found
+
+
+def _archived(connection: Connection, lake: Lake) -> Values:
+    """What imports say, and that they say nothing any more of the other days that they spoke of."""
+    spoken = f"SELECT DISTINCT source, day::VARCHAR FROM {DAY_VALUES.name} WHERE part = '{_EXPORT}'"
+    rows = connection.execute(sql("zones_by_start")).fetchall()
+    starts, zones = [start for start, _ in rows], [zone for _, zone in rows]
+
+    def zone_at(at: datetime) -> tzinfo:
+        """The zone of the activity before an instant, or else of the first one."""
+        return zone_of(zones[max(bisect_right(starts, at.timestamp()) - 1, 0)]) or UTC if zones else UTC
+
+    said = days_of_imports(lake, zone_at)
+    keys = said.keys() | {(source, day) for source, day in connection.execute(spoken).fetchall()}
+    return {(source, day, _EXPORT): said.get((source, day), {}) for source, day in keys}
+
+
+def _merge(connection: Connection, lake: Lake, found: Values) -> int:
+    values = [(*key, measure, value) for key, numbers in found.items() for measure, value in numbers.items()]
     insert = sql("insert_day_values").format(owner=sql("owner"))
     with staging(lake) as folder:
-        days = pl.DataFrame(said, ["source", "day", "part"], orient="row")
-        numbers_of = pl.DataFrame(values, {**_SCHEMA, "day": pl.String()}, orient="row")
-        asked = {"days": stage(folder, "days", days), "numbers": stage(folder, DAY_VALUES.name, numbers_of)}
+        days = pl.DataFrame([*found], _KEY, orient="row")
+        numbers = stage(folder, DAY_VALUES.name, pl.DataFrame(values, _SCHEMA, orient="row"))
+        asked = {"days": stage(folder, "days", days), "numbers": numbers}
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
-        come = connection.execute(insert, {"numbers": asked["numbers"]}).fetchall()[0][0]
-    return int(gone) + int(come)
+        come = connection.execute(insert, {"numbers": numbers}).fetchall()[0][0]
+        return int(gone) + int(come)
 
 
 def days_by_year(connection: Connection, table: str) -> dict[int | None, int]:

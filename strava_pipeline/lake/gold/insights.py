@@ -59,7 +59,7 @@ class Athlete:
 
     def clock(self, default_zone: str) -> ZoneInfo:
         """The zone of the athlete's own clock. `default_zone`: used if activities name none."""
-        return _zone(self.zone) or ZoneInfo(default_zone)
+        return zone_of(self.zone) or ZoneInfo(default_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +301,7 @@ def years_on_disk(lake: Lake) -> set[int]:
     return {int(path.name) for path in folders if MINYEAR <= int(path.name) <= MAXYEAR}
 
 
-def _zone(label: str | None) -> ZoneInfo | None:
+def zone_of(label: str | None) -> ZoneInfo | None:
     """The zone in Strava's label, `(GMT+01:00) Europe/Berlin`."""
     try:
         return ZoneInfo(label.rpartition(" ")[2]) if label else None

@@ -17,7 +17,7 @@ from strava_pipeline.lake.files import stamp, write_whole
 from strava_pipeline.lake.paths import Lake
 
 _MANIFEST, _UNDONE = "manifest.json", "undone.json"
-Role = Literal["list", "gear", "activity", "objects", "media", "service_list"]
+Role = Literal["list", "gear", "activity", "objects", "media", "service_list", "wellness"]
 FileKey = tuple[str, str]  # the last part of a file's name, and its hash
 
 
@@ -25,7 +25,8 @@ class ImportedFile(BaseModel, frozen=True):
     """A file by the name it had, with forward slashes.
 
     Args:
-        role: `list` is activities.csv, `objects` JSON of the API, `service_list` the list of another service's export.
+        role: `list` is activities.csv, `objects` JSON of the API, `service_list` the list of another service's export,
+            `wellness` what it has of days and nights.
         held_back: why it was kept but not read when it came.
     """
 

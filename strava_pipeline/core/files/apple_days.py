@@ -1,0 +1,167 @@
+"""Days and nights out of Apple Health's records. Pure.
+
+`HealthRecords` sums up records while export.xml streams by: by type, source and hour of UTC; it keeps the intervals of sleep. Its
+JSON is kept instead of the records. `read_days` makes days of it, by the zone where the athlete was, as the file has the
+telephone's offset at the export and not that of the day. Names of sources, which include their owner's, become numbers.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+from strava_pipeline.core.files.export_values import raw_number
+from strava_pipeline.core.wellness import Found
+
+KEY = "appleHealthDays"
+ZoneAt = Callable[[datetime], tzinfo]
+_QUANTITY, _SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
+# by a record's type: the number that it is, how one of a day is made of several, and what a unit is multiplied with
+_TYPES: dict[str, tuple[str, str, Mapping[str, float]]] = {
+    "BodyMass": ("weight_kg", "last", {"kg": 1.0, "lb": 0.45359237, "g": 0.001, "st": 6.35029318}),
+    "BodyFatPercentage": ("body_fat_percent", "last", {"%": 100.0}),
+    "RestingHeartRate": ("resting_heartrate", "last", {"count/min": 1.0}),
+    "HeartRateVariabilitySDNN": ("hrv_sdnn", "mean", {"ms": 1.0}),
+    "StepCount": ("steps", "sum", {"count": 1.0}),
+    "OxygenSaturation": ("oxygen_percent", "mean", {"%": 100.0}),
+    "RespiratoryRate": ("respiration", "mean", {"count/min": 1.0}),
+    "VO2Max": ("vo2max", "last", {"mL/min·kg": 1.0, "mL/kg·min": 1.0}),
+}
+_STAGES = {
+    "AsleepCore": "light_seconds",
+    "AsleepDeep": "deep_seconds",
+    "AsleepREM": "rem_seconds",
+    "Awake": "awake_seconds",
+}
+_ASLEEP = ("Asleep", "AsleepUnspecified", "AsleepCore", "AsleepDeep", "AsleepREM")
+_APART = 3 * 3600  # seconds without a record after which another sleep begins
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class HealthRecords:
+    """The records of a document so far."""
+
+    hours: dict[str, dict[int, dict[int, list[float]]]] = field(
+        default_factory=dict
+    )  # type, source, hour: sum, count, last
+    sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # source, stage, begin and end in s since 1970
+    _sources: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """A record by its attributes; passed over unless it is of a known type and unit, with a value and times."""
+        kind, began = str(record.get("type")), _seconds(record.get("startDate"))
+        if began is None:
+            return
+        source = self._sources.setdefault(str(record.get("sourceName")), len(self._sources))
+        if kind == _SLEEP:
+            stage, ended = (
+                str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis"),
+                _seconds(record.get("endDate")),
+            )
+            if ended is not None and ended > began and (stage in _ASLEEP or stage in _STAGES):
+                self.sleep.append((source, stage, began, ended))
+            return
+        name = kind.removeprefix(_QUANTITY)
+        units: Mapping[str, float] = _TYPES[name][2] if name in _TYPES else {}
+        number, unit = raw_number(str(record.get("value"))), str(record.get("unit"))
+        if unit in units and number is not None:
+            by_hour = self.hours.setdefault(name, {}).setdefault(source, {})
+            kept = by_hour.setdefault(began // 3600, [0.0, 0, 0.0])
+            value = round(number * units[unit], 4)
+            kept[:] = [kept[0] + value, kept[1] + 1, value]
+
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        """What is kept, for JSON."""
+        return {KEY: {"hours": self.hours, "sleep": self.sleep}}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no record was of a day."""
+        return not (self.hours or self.sleep)
+
+
+def is_apple_days(content: Any) -> bool:
+    """Whether a JSON value is what is kept of records."""
+    return isinstance(content, dict) and isinstance(content.get(KEY), dict)
+
+
+def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
+    """The numbers of each day and night, of several sources of a number the one with most records, of steps the largest sum."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for kind, of_sources in content[KEY]["hours"].items():
+        name, how, _ = _TYPES[kind]
+        for day, of_day in _by_day(of_sources, zone_at).items():
+            found[day][name] = _of_sources([*of_day.values()], how)
+    # of several sleeps of a day one with stages, then the longest: the others are naps, or of another source
+    nights: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for source in {each[0] for each in content[KEY]["sleep"]}:
+        for sleep in _sleeps([tuple(each[1:]) for each in content[KEY]["sleep"] if each[0] == source]):
+            nights[_day(sleep["ends_at"], zone_at)].append(sleep)
+    for day, sleeps in nights.items():  # one with stages, then the longest: the others are naps, or of another source
+        best = max(sleeps, key=lambda sleep: ("deep_seconds" in sleep, sleep["asleep_seconds"]))
+        found[day].update(best)
+    yield from found.items()
+
+
+def _by_day(
+    of_sources: Mapping[Any, Mapping[Any, Sequence[float]]], zone_at: ZoneAt
+) -> dict[str, dict[Any, list[Any]]]:
+    days: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for source, hours in of_sources.items():
+        for hour, kept in sorted(hours.items(), key=lambda each: int(each[0])):
+            days[_day(int(hour) * 3600, zone_at)][source].append(kept)
+    return days
+
+
+def _of_sources(sources: Sequence[Sequence[Sequence[float]]], how: str) -> float:
+    if how == "sum":  # telephone and watch both count
+        return max(sum(kept[0] for kept in hours) for hours in sources)
+    hours = max(sources, key=lambda each: sum(kept[1] for kept in each))
+    if how == "last":
+        return hours[-1][2]
+    return sum(kept[0] for kept in hours) / sum(kept[1] for kept in hours)
+
+
+def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]:
+    """Each sleep of one source: intervals that are less than three hours apart."""
+    together: list[tuple[str, int, int]] = []
+    for each in [*sorted(intervals, key=lambda one: one[1:]), None]:
+        if each is None or (together and each[1] - max(end for _, _, end in together) > _APART):
+            asleep = [(begin, end) for stage, begin, end in together if stage in _ASLEEP]
+            if asleep:
+                stages = {name: [(b, e) for of, b, e in together if of == stage] for stage, name in _STAGES.items()}
+                yield {
+                    "starts_at": min(asleep)[0],
+                    "ends_at": max(end for _, end in asleep),
+                    "asleep_seconds": _length(asleep),
+                    **{name: _length(parts) for name, parts in stages.items() if parts},
+                }
+            together = []
+        if each is not None:
+            together.append(each)
+
+
+def _length(parts: Sequence[tuple[int, int]]) -> int:
+    """The seconds that intervals cover, which may overlap."""
+    total, until = 0, 0
+    for begin, end in sorted(parts):
+        total += max(0, end - max(begin, until))
+        until = max(until, end)
+    return total
+
+
+def _day(seconds: float, zone_at: ZoneAt) -> str:
+    at = _EPOCH + timedelta(seconds=seconds)
+    return at.astimezone(zone_at(at)).date().isoformat()
+
+
+def _seconds(text: Any) -> int | None:
+    """A time as 2018-09-23 08:56:43 -0500, in seconds since 1970."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return int(at.timestamp()) if at.tzinfo is not None and date(1990, 1, 1) < at.date() < date(2200, 1, 1) else None

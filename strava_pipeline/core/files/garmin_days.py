@@ -1,0 +1,114 @@
+"""Days and nights of Garmin's own export of an account (DI_CONNECT): arrays of objects a day. Pure.
+
+Field names and units are those of parsers that were checked on real exports. Files are cut by date or number, and a day may stand
+in two of them: the later name counts.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from strava_pipeline.core.wellness import Found
+
+Item = Mapping[str, Any]
+_TIME_ZONELESS = "%Y-%m-%dT%H:%M:%S"
+
+
+def days_reader(name: str) -> Callable[[Any], Iterator[Found]] | None:
+    """What reads a file of the export by the last part of its name, or None if it has no days."""
+    return next((read for pattern, read in _READERS.items() if re.search(pattern, name.rpartition("/")[2])), None)
+
+
+def _items(content: Any) -> Iterator[Item]:
+    """The objects of an array, also of one in an object, as the export wraps some."""
+    if isinstance(content, list):
+        yield from (item for item in content if isinstance(item, dict))
+
+
+def _summaries(content: Any) -> Iterator[Found]:
+    for item in _items(content):
+        stress = [
+            each for each in _items(_of(item, "allDayStress").get("aggregatorList")) if each.get("type") == "TOTAL"
+        ]
+        battery = _items(_of(item, "bodyBattery").get("bodyBatteryStatList"))
+        levels = {each.get("bodyBatteryStatType"): each.get("statsValue") for each in battery}
+        yield (
+            _day(item),
+            {
+                "resting_heartrate": item.get("currentDayRestingHeartRate") or item.get("restingHeartRate"),
+                "lowest_heartrate": item.get("minHeartRate"),
+                "steps": item.get("totalSteps"),
+                "stress": stress[0].get("averageStressLevel") if stress else None,
+                "body_battery_highest": levels.get("HIGHEST"),
+                "body_battery_lowest": levels.get("LOWEST"),
+                "oxygen_percent": item.get("averageSpo2Value"),
+                "respiration": _of(item, "respiration").get("avgWakingRespirationValue"),
+                "active_kilocalories": item.get("activeKilocalories"),
+            },
+        )
+
+
+def _nights(content: Any) -> Iterator[Found]:
+    for item in _items(content):
+        stages = {name: _number(item.get(f"{own}SleepSeconds")) for name, own in _STAGES.items()}
+        asleep = [value for name, value in stages.items() if name != "awake_seconds" and value is not None]
+        yield (
+            _day(item),
+            {
+                **stages,
+                "asleep_seconds": sum(asleep) if asleep else None,
+                "starts_at": _instant(item.get("sleepStartTimestampGMT")),
+                "ends_at": _instant(item.get("sleepEndTimestampGMT")),
+                "sleep_score": _of(item, "sleepScores").get("overallScore"),
+            },
+        )
+
+
+_STAGES = {"deep_seconds": "deep", "light_seconds": "light", "rem_seconds": "rem", "awake_seconds": "awake"}
+
+
+def _health(content: Any) -> Iterator[Found]:
+    """The nightly variability. `HR` there is near the resting heart rate, and nobody says what it is."""
+    for item in _items(content):
+        values = [each.get("value") for each in _items(item.get("metrics")) if each.get("type") == "HRV"]
+        yield _day(item), {"hrv_rmssd": values[0] if values else None}
+
+
+def _biometrics(content: Any) -> Iterator[Found]:
+    """Weighings, in the order of their versions, so that the last one of a day counts."""
+    for item in sorted(_items(content), key=lambda each: _number(each.get("version")) or 0):
+        about, grams = _of(item, "metaData"), _number(_of(item, "weight").get("weight"))
+        found = {"weight_kg": None if grams is None else grams / 1000, "vo2max": item.get("vo2Max")}
+        yield _day(about), {name: value for name, value in found.items() if value is not None}
+
+
+_READERS = {
+    r"^UDSFile_.*\.json$": _summaries,
+    r"_sleepData\.json$": _nights,
+    r"_healthStatusData\.json$": _health,
+    r"_userBioMetrics\.json$": _biometrics,
+}
+
+
+def _of(item: Item, name: str) -> Item:
+    found = item.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _day(item: Item) -> str:
+    return str(item.get("calendarDate"))[:10]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _instant(value: Any) -> float | None:
+    """Seconds since 1970 of a text without a zone, which is UTC, or of milliseconds."""
+    if (stamp := _number(value)) is not None:
+        return stamp / 1000
+    try:
+        return datetime.strptime(str(value)[:19], _TIME_ZONELESS).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None

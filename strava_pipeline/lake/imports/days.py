@@ -1,0 +1,68 @@
+"""Days and nights that imports brought: Garmin's export and Apple Health's records, read anew when an import comes or goes."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import date
+
+from strava_pipeline.core.files.apple_days import ZoneAt, is_apple_days, read_days
+from strava_pipeline.core.files.garmin_days import days_reader
+from strava_pipeline.core.wellness import Found, believed
+from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.imports.files import stored_bytes
+from strava_pipeline.lake.imports.manifests import Import, imports
+from strava_pipeline.lake.paths import Lake
+
+log = logging.getLogger(__name__)
+
+GARMIN, APPLE = "garmin_export", "apple_health"
+ARCHIVES = (GARMIN, APPLE)
+Values = dict[tuple[str, str], dict[str, float]]
+"""By source and local day the numbers that are believed."""
+
+
+def imports_with_days(lake: Lake) -> list[Import]:
+    """The imports that count and have days, in order of arrival."""
+    return [one for one in imports(lake) if any(file.role == "wellness" for file in one.manifest.files)]
+
+
+def days_of_imports(lake: Lake, zone_at: ZoneAt) -> Values:
+    """The numbers of each day. Of two exports the one that reaches further counts, whichever came first."""
+    read = sorted((_read(lake, one, zone_at) for one in imports_with_days(lake)), key=_last_days)
+    found: Values = {}
+    for of_import in read:
+        for key, numbers in of_import.items():
+            found[key] = found.get(key, {}) | numbers
+    return found
+
+
+def _last_days(values: Values) -> str:
+    return max((day for _, day in values), default="")
+
+
+def _read(lake: Lake, one: Import, zone_at: ZoneAt) -> Values:
+    found: Values = {}
+    for file in sorted(one.manifest.files, key=lambda each: each.name):
+        if file.role == "wellness":
+            try:
+                content = json.loads(stored_bytes(lake, file.sha256))
+                source, days = (APPLE if is_apple_days(content) else GARMIN), [*_days(file.name, content, zone_at)]
+            except (OSError, DamagedFileError, AttributeError, LookupError, TypeError, ValueError):
+                log.warning("A file with days of the import %s can't be read; it is passed over.", one.name)
+                continue
+            for day, numbers in days:
+                if _is_day(day):
+                    found[source, day] = found.get((source, day), {}) | believed(numbers)
+    return found
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _days(name: str, content: object, zone_at: ZoneAt) -> Iterator[Found]:
+    read = days_reader(name)
+    return read(content) if read is not None else read_days(content, zone_at)
