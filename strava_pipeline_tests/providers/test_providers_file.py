@@ -123,7 +123,10 @@ def test_keys_without_effect_are_known(file: Path, text: str, keys: list[str]) -
             "[providers.toy]\nenable = true",
             r"providers.toy.enable: there is no such key. Possible: enabled, auto_files, wellness, priority, write, .*stale_days\.",
         ),
-        ("[provider.toy]\nenabled = true", r"provider: there is no such key. Possible: providers, gear, changes, archives\."),
+        (
+            "[provider.toy]\nenabled = true",
+            r"provider: there is no such key. Possible: providers, gear, changes, archives\.",
+        ),
         ("[providers.toy]\nenabled = 'hush'", r"providers.toy.enabled: Input should be a valid boolean"),
         ("[providers.toy]\npriority = 0", r"providers.toy.priority: Input should be greater than or equal to 1"),
         ("[providers.toy]\npriority = 999", r"providers.toy.priority: Input should be less than 999"),

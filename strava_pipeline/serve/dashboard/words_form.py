@@ -43,8 +43,9 @@ def edit_of_list(fields: Mapping[str, Sequence[str]]) -> tuple[list[int], Edit]:
     """The ticked activities, and what is said of all of them. Raises ProblemError."""
     words = {name: _word(name, texts[0]) for name, texts in fields.items() if name not in _OTHERS and texts[0]}
     edit = Edit(words, _tags(fields, "more_tags"), list(filter(None, fields.get("fewer_tags", ()))))
-    ids = [int(each) for each in fields.get("id", ()) if re.fullmatch(r"-?\d{1,18}", each)]
-    if not 0 < len(ids) <= MOST or not (words or edit.more_tags or edit.fewer_tags):
+    ticked = fields.get("id", ())
+    ids = [int(each) for each in ticked if re.fullmatch(r"-?\d{1,19}", each) and abs(int(each)) < 2**63]
+    if not 0 < len(ids) == len(ticked) <= MOST or not (words or edit.more_tags or edit.fewer_tags):
         raise ProblemError(400, f"Tick activities, {MOST} at most, and say what they are.")
     return ids, edit
 

@@ -154,7 +154,9 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
     ("more", "status"),
     [
         ({"id": []}, 400),
-        ({"id": ["x"]}, 400),
+        ({"id": ["1", "x"]}, 400),
+        ({"id": ["1", "9" * 19]}, 400),
+        ({"id": ["1", "-7017142179298425737"]}, 404),
         ({"id": [*map(str, range(1, 202))]}, 400),
         ({"id": ["1", "99"]}, 404),
         ({"commute": ""}, 400),
