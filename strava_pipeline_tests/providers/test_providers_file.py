@@ -121,7 +121,7 @@ def test_keys_without_effect_are_known(file: Path, text: str, keys: list[str]) -
         ),
         (
             "[providers.toy]\nenable = true",
-            r"providers.toy.enable: there is no such key. Possible: enabled, auto_files, priority, write, .*stale_days\.",
+            r"providers.toy.enable: there is no such key. Possible: enabled, auto_files, wellness, priority, write, .*stale_days\.",
         ),
         ("[provider.toy]\nenabled = true", r"provider: there is no such key. Possible: providers, gear, changes\."),
         ("[providers.toy]\nenabled = 'hush'", r"providers.toy.enabled: Input should be a valid boolean"),

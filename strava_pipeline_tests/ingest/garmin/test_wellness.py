@@ -18,11 +18,14 @@ from strava_pipeline.testing.days_contract import pull, values
 from strava_pipeline_tests.providers.worlds import World
 
 DAY = date(2026, 2, 27)
-SPRING, AUTUMN = 1_774_735_200_000, 1_792_872_000_000  # 2026-03-28 22:00 and 2026-10-24 20:00 UTC
 
 
 def night(**more: Any) -> dict[str, Any]:
     return {"calendarDate": f"{DAY}", "sleepTimeSeconds": 25_200, **more}
+
+
+def window(starts: Any, ends: Any) -> list[dict[str, Any]]:
+    return [night(sleepStartTimestampGMT=starts, sleepEndTimestampGMT=ends)]
 
 
 def stages(deep: Any, light: Any, rem: Any, awake: Any, **more: Any) -> dict[str, Any]:
@@ -59,13 +62,9 @@ ANSWERS: list[tuple[str, Any, dict[str, float]]] = [
     ("daily", summary(includesWellnessData=False, movement={"steps": {"value": 0}}), {}),
     ("daily", summary(stress="{avgLevel=31}", pulseOx={"avgValue": True}, bodyBattery=None), {}),
     ("daily", {"data": None}, {}),
-    ("sleep", [night(sleepStartTimestampGMT=SPRING, sleepEndTimestampGMT=SPRING + 25_200_000)], {"hours": 7}),
-    ("sleep", [night(sleepStartTimestampGMT=AUTUMN, sleepEndTimestampGMT=AUTUMN + 36_000_000)], {"hours": 10}),
-    (
-        "sleep",
-        [night(sleepStartTimestampGMT="2026-02-26T22:00:00.0", sleepEndTimestampGMT="2026-02-27T06:30:00.0")],
-        {"hours": 8.5},
-    ),
+    ("sleep", window(1_774_735_200_000, 1_774_760_400_000), {"hours": 7}),  # 23:00 to 07:00 in Vienna, in the spring
+    ("sleep", window(1_792_875_600_000, 1_792_908_000_000), {"hours": 9}),  # and in autumn
+    ("sleep", window("2026-02-26T22:00:00.0", "2026-02-27T06:30:00.0"), {"hours": 8.5}),
     ("sleep", [stages(None, None, None, None, sleepScores={"overall": {"value": 999}})], ASLEEP),
     ("sleep", [stages(0, 0, 0, 0)], ASLEEP),
     (

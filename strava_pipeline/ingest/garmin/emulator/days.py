@@ -42,7 +42,7 @@ def rows_of_day(day: date, values: Mapping[str, Any]) -> dict[str, Json]:
     if get("weight_kg") is not None:
         weighing = {
             "calendarDate": on,
-            "weight": values["weight_kg"] * 1000,
+            "weight": round(values["weight_kg"] * 1000),
             "bodyFat": get("body_fat_percent"),
             "metabolicAge": None,
             "sourceType": "INDEX_SCALE",
