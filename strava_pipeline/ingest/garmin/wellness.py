@@ -29,12 +29,13 @@ class Part:
     """A kind of answers.
 
     Args:
-        path: its address; one without `{first}` and `{last}` has the days in its query.
-        longest: how many days an answer has at most; for more, Garmin answers 400.
+        path, query: its address, with `{first}` and `{last}` for the days.
+        longest: how many days an answer has at most; for more, Garmin answers 400 or 500.
         rows: the field of the answer that has its rows, or empty if it is the list itself.
     """
 
     path: str
+    query: Mapping[str, str]
     longest: int
     rows: str
 
@@ -42,17 +43,19 @@ class Part:
         """First day, last day, path and query of each call for the days `first` to `last`."""
         while first <= last:
             until = min(last, first + DAY * (self.longest - 1))
-            path = self.path.format(first=first, last=until)
-            days = {"startDate": first.isoformat(), "endDate": until.isoformat()}
-            yield first, until, path, {"includeAll": "true"} if path != self.path else days
+            days = {"first": first.isoformat(), "last": until.isoformat()}
+            query = {name: value.format(**days) for name, value in self.query.items()}
+            yield first, until, self.path.format(**days), query
             first = until + DAY
 
 
+_DAYS = {"startDate": "{first}", "endDate": "{last}"}
+_WEIGHTS = {"includeAll": "true"}  # every weighing of a day
 PARTS = {
-    "daily": Part(DAILY_SUMMARIES, 31, "data"),
-    "sleep": Part("/sleep-service/sleep/dailySleepSummariesByDate", 31, ""),
-    "hrv": Part("/hrv-service/hrv/daily/{first}/{last}", 365, "hrvSummaries"),
-    "weight": Part("/weight-service/weight/range/{first}/{last}", 365, "dailyWeightSummaries"),
+    "daily": Part(DAILY_SUMMARIES, _DAYS, 31, "data"),
+    "sleep": Part("/sleep-service/sleep/dailySleepSummariesByDate", _DAYS, 31, ""),
+    "hrv": Part("/hrv-service/hrv/daily/{first}/{last}", {}, 365, "hrvSummaries"),
+    "weight": Part("/weight-service/weight/range/{first}/{last}", _WEIGHTS, 365, "dailyWeightSummaries"),
 }
 
 
