@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
@@ -62,7 +62,10 @@ def pull_days(
 
 
 def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report: DaysFetched) -> None:
-    """`chosen`: years that are asked for whatever was asked before."""
+    """`chosen`: years that are asked for whatever was asked before. Raises ForbiddenError for a login without days."""
+    if "wellness" not in source.client.spec.kinds:
+        more = f"docs/providers/{source.spec.name}.md says which one does"
+        raise ForbiddenError(f"The login at {source.spec.title} gives no days and nights; {more}.")
     name, today = source.spec.name, run.now().astimezone(ZoneInfo(source.settings.timezone)).date()
     asked = days_asked(run.lake, name)
     due = sorted(run.years.all if chosen is None else chosen, reverse=True)

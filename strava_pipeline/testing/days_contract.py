@@ -3,9 +3,6 @@
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
-
-from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.gold.days import sync_days
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.rebuild import rebuild
@@ -41,8 +38,7 @@ class DaysContract:
 
     def test_what_it_says_of_a_day_now_counts(self, world: World) -> None:
         """A revised day, a late night, a value that is gone, an old year, and a rebuild: one after the other."""
-        if "wellness" not in spec_of(world.subject.name).kinds:
-            pytest.skip("it has no days and nights")
+        world.need_kind("wellness")
         subject, today = world.subject, world.subject.clock.now().date()
         yesterday, old = today - timedelta(days=1), date(today.year - 1, 1, 1)
         subject.put_day(yesterday, resting_heartrate=48, weight_kg=71.5, steps=0)
@@ -64,8 +60,7 @@ class DaysContract:
         _is_the_same_from_bronze(world)
 
     def test_a_chosen_year_is_asked_for_whenever_it_is_chosen(self, world: World) -> None:
-        if "wellness" not in spec_of(world.subject.name).kinds:
-            pytest.skip("it has no days and nights")
+        world.need_kind("wellness")
         day = date(2016, 3, 27)
         world.subject.put_day(day, asleep_seconds=20_000)
         assert pull(world, "year", 2016).years_asked == [2016]

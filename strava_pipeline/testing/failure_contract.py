@@ -33,7 +33,7 @@ from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.operations.provider_access import plan_providers
 from strava_pipeline.operations.providers import bring_provider_files, gear_is_due
 from strava_pipeline.operations.source import Source
-from strava_pipeline.testing.subjects import has_trait
+from strava_pipeline.testing.subjects import has_trait, kinds_of
 from strava_pipeline.testing.worlds import YEARS, World, five, five_on_pages, step
 
 ERRORS: list[tuple[dict[str, Any], type[PipelineError]]] = [
@@ -201,7 +201,7 @@ class FailureContract:
         check("fail", subject.fail, world.listed)
         if subject.account is not None:
             check("fail(path=account)", partial(subject.fail, path=subject.account), client.login)
-        if "gear" in spec.kinds and not has_trait(subject, "only_reads"):
+        if "gear" in kinds_of(subject):
             order = partial(subject.fail, path=subject.gear)
             check("fail(path=gear)", order, lambda: list(client.list_kind("gear", None, None)))
         if "files" in spec.capabilities:
@@ -316,7 +316,7 @@ class FailureContract:
         assert len(world.subject.journal.log) - asked == plan.quiet_day_calls
 
     def test_gear_is_fetched_weekly_and_a_day_later_where_an_activity_names_unknown_gear(self, world: World) -> None:
-        world.need_gear()
+        world.need_kind("gear")
         five(world.subject)
         reported = step(world)
         assert (reported.metadata["gear_answers"], reported.stopped) == (1, None)
@@ -334,7 +334,7 @@ class FailureContract:
         assert due(known)
 
     def test_gear_that_cannot_be_fetched_is_reported_and_keeps_no_activity_out(self, world: World) -> None:
-        world.need_gear()
+        world.need_kind("gear")
         five(world.subject)
         world.subject.fail(path=world.subject.gear, kind="status", status=503, times=3)
         reported = step(world)

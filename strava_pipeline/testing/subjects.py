@@ -1,10 +1,12 @@
 """The tests' interface to a provider's emulator: the subject of the contract."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Protocol
 
+from strava_pipeline.core.providers import Kind, spec_of
 from strava_pipeline.emulator.generate.recordings import fit_file
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal
 from strava_pipeline.environment.settings import Settings
@@ -20,10 +22,14 @@ GPX = """<?xml version="1.0"?><gpx version="1.1" creator="a device" xmlns="http:
 
 def has_trait(subject: "Subject", name: str) -> bool:
     """Whether a subject has a special trait: `pauses_for_hours`: a limit of any length and the first 403 stop the run
-    for at least an hour; `leaves_gear_out`: the rows of its list name no gear; `only_reads`: the login gives no gear
-    and allows no change.
+    for at least an hour; `leaves_gear_out`: the rows of its list name no gear; `only_reads`: the login allows no change.
     """
     return bool(getattr(subject, name, False))
+
+
+def kinds_of(subject: "Subject") -> Collection[Kind]:
+    """The kinds of data that the subject's login gives: those of the record without its special trait `lacks`."""
+    return spec_of(subject.name).kinds.keys() - getattr(subject, "lacks", ())
 
 
 @cache

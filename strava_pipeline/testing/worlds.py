@@ -12,7 +12,7 @@ import pytest
 
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import ReadPage, spec_of
+from strava_pipeline.core.providers import Kind, ReadPage, spec_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.lake.bronze.listing import begin_listing
@@ -34,7 +34,7 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline.operations.tracking import make_tracks
 from strava_pipeline.testing.merging import merge_years
-from strava_pipeline.testing.subjects import Subject, has_trait
+from strava_pipeline.testing.subjects import Subject, kinds_of
 
 YEARS = [2024, 2025, 2026]
 
@@ -73,10 +73,10 @@ class World:
         if not self.by_calls:
             pytest.skip("it is a file: there is no call, page, limit, status or account")
 
-    def need_gear(self) -> None:
-        """Skip a test about gear if the provider gives none."""
-        if "gear" not in spec_of(self.subject.name).kinds or has_trait(self.subject, "only_reads"):
-            pytest.skip("this provider gives no gear")
+    def need_kind(self, kind: Kind) -> None:
+        """Skip a test about data that the login does not give."""
+        if kind not in kinds_of(self.subject):
+            pytest.skip(f"this login gives no {kind}")
 
     def run(self) -> RunContext:
         self.runs += 1

@@ -128,9 +128,10 @@ def providers_toml(today: date) -> str:
     from strava_pipeline.ingest.registry import PROVIDERS
 
     return f"[changes]\npropose_since = {today - timedelta(days=365)}\n\n" + "".join(
-        f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n\n".replace(
+        f"[providers.{name}]\nenabled = true\nauto_files = false\nwrite = {sorted(spec_of(name).edits)}\n".replace(
             "'", '"'
         )
+        + ("wellness = true\n\n" if "wellness" in spec_of(name).kinds else "\n")
         for name in PROVIDERS
     )
 

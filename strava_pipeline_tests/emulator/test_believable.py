@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from math import cos, hypot, radians
 from statistics import fmean
@@ -15,9 +15,12 @@ import pytest
 
 from strava_pipeline.core.tables import TRACKS
 from strava_pipeline.core.track_measures import DURATIONS, curves
+from strava_pipeline.core.wellness import MEASURES
 from strava_pipeline.emulator.generate.activities import Athlete
+from strava_pipeline.emulator.generate.days import days_since
 from strava_pipeline.emulator.generate.places import BEST_EFFORTS
 from strava_pipeline.emulator.generate.recordings import METRES_PER_DEGREE, recorded_streams
+from strava_pipeline.emulator.generate.training import is_ill
 from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline.ingest.strava.emulator.summaries import encode_polyline
 from strava_pipeline.verbs.demo_athlete import SEED
@@ -281,3 +284,16 @@ def test_any_number_of_activities_fits_any_span(activities: int, years: tuple[in
         detail = row.source.detail()
         assert detail["id"] == row.id > 2**31
         assert row.start + detail["elapsed_time"] <= now.timestamp()
+
+
+def test_every_number_of_a_day_or_night_can_be_believed_and_illness_shows() -> None:
+    made = [*days_since(date(2020, 1, 1), NOW, SEED)]
+    days = {day: worn | weighed for day, worn, weighed in made if worn or weighed}
+    assert {bool(worn) for _, worn, _ in made[-365:]} == {True, False}, "on some days the watch was not worn"
+    numbers = [(MEASURES[name], value) for each in days.values() for name, value in each.items()]
+    assert all(measure.least <= value <= measure.most for measure, value in numbers)
+    nights = [each for each in days.values() if "deep_seconds" in each]
+    stages = ("deep_seconds", "light_seconds", "rem_seconds")
+    assert {each["asleep_seconds"] - sum(each[name] for name in stages) for each in nights} == {0}
+    sick = fmean(worn["resting_heartrate"] for day, worn, _ in made if worn and is_ill(day, SEED))
+    assert sick > 2 + fmean(worn["resting_heartrate"] for day, worn, _ in made if worn and not is_ill(day, SEED))

@@ -56,7 +56,7 @@ def test_a_limit_met_by_the_login_ends_the_fetching_of_files_too(world: World) -
 
 
 def test_gear_of_another_shape_is_reported_and_stops_no_merge(world: World) -> None:
-    world.need_gear()
+    world.need_kind("gear")
     five(world.subject)
     for body in ({"error": "x"}, [1], "none", None, [{"other": 1}]):
         world.subject.fail(path=world.subject.gear, kind="body", status=200, body=body, times=3)

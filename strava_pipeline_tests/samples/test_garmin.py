@@ -15,7 +15,8 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.garmin.client import wrong_gear, wrong_profile
 from strava_pipeline.ingest.garmin.downloads import only_file
-from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, read_gear, rows
+from strava_pipeline.ingest.garmin.gear import read_gear
+from strava_pipeline.ingest.garmin.record import NO_SPORT, SPEC, SPORT_OF, rows
 from strava_pipeline_tests.providers.toy_service import NOW
 
 pytestmark = pytest.mark.samples

@@ -160,7 +160,7 @@ def plan_activities(seed: int, count: int, years: tuple[int, int], now: int) -> 
     days = [first + timedelta(days=number) for number in range(max(1, (last - first).days + 1))]
     rng = Random(f"{seed}:calendar")
     found: list[PlannedActivity] = []
-    for day, number in zip(days, _spread(count, [_load(day, seed) for day in days], rng), strict=True):
+    for day, number in zip(days, _spread(count, [load_on(day, seed) for day in days], rng), strict=True):
         if number:
             place = place_on(day, seed)
             found += [_planned_activity(day, place, index, rng, now) for index in range(number)]
@@ -169,16 +169,20 @@ def plan_activities(seed: int, count: int, years: tuple[int, int], now: int) -> 
 
 
 @cache  # of each day once in a process: it may start many emulators
-def _load(day: date, seed: int) -> float:
-    """The amount of training on a day, as a weight; 0 in a week of illness."""
-    week = day.toordinal() // 7
-    if Random(f"{seed}:illness:{week}").random() < 0.035:
+def load_on(day: date, seed: int) -> float:
+    """The amount of training on a day, as a weight around 1; 0 in a week of illness."""
+    if is_ill(day, seed):
         return 0.0
     form = Random(f"{seed}:form:{day.year}").uniform(0.7, 1.3)
     season = 1 + 0.45 * cos((day.timetuple().tm_yday - 190) / 365 * 2 * pi)
     journey = 1.0 if place_on(day, seed) is HOME else 1.5
     turn_of_year = 4.0 if (day.month, day.day) in ((12, 31), (1, 1)) else 1.0
-    return WEEKDAY_LOADS[day.weekday()] * season * WEEK_LOADS[week % 4] * form * journey * turn_of_year
+    return WEEKDAY_LOADS[day.weekday()] * season * WEEK_LOADS[day.toordinal() // 7 % 4] * form * journey * turn_of_year
+
+
+def is_ill(day: date, seed: int) -> bool:
+    """Whether the athlete is ill in the week of a day."""
+    return Random(f"{seed}:illness:{day.toordinal() // 7}").random() < 0.035
 
 
 def _spread(count: int, weights: list[float], rng: Random) -> list[int]:

@@ -7,6 +7,7 @@ zip.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from strava_pipeline.core.errors import (
     RefusedError,
 )
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind
+from strava_pipeline.core.providers import Kind, ProviderSpec
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_list import ActivityLister
 from strava_pipeline.ingest.garmin.downloads import UnusableDownloadError, only_file
+from strava_pipeline.ingest.garmin.gear import read_gear
 from strava_pipeline.ingest.garmin.key_login import login_by_key as login_by_key
 from strava_pipeline.ingest.garmin.key_tokens import end_of_key, token_file
 from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
@@ -62,6 +64,11 @@ class GarminClient(ActivityLister):
         super().__init__(base_url, service)
         self._garmin = service
         self._tokens, self._limits = tokens, limits
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The offers to this login: no days and nights, which come by key."""
+        return replace(SPEC, kinds={"gear": read_gear})
 
     def login(self) -> Login:
         """The account's number. It is asked for once after a login, and then stored with the tokens."""

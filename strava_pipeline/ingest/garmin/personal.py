@@ -1,14 +1,16 @@
-"""Garmin Connect by its official API for persons, with a key: activities and their files, read only.
+"""Garmin Connect by its official API for persons, with a key: activities and their files, days and nights, read only.
 
 Paths and rows are those of the app's API (client.py), on another host, with other rules: small pages, pauses of
 seconds, no gear and no changes. Gear comes by the unofficial login if there is one, whose refusals never stop the key's
 work.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -20,7 +22,8 @@ from strava_pipeline.core.errors import (
     TransientError,
 )
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.providers import Kind, ProviderSpec
+from strava_pipeline.core.providers import Kind, KindReader, ProviderSpec
+from strava_pipeline.core.wellness import kept_answer
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.calls import landed_each
 from strava_pipeline.ingest.clock import ServerClock
@@ -31,18 +34,20 @@ from strava_pipeline.ingest.garmin.keys import NEW_KEY, Key, key_file
 from strava_pipeline.ingest.garmin.record import SPEC, rows
 from strava_pipeline.ingest.garmin.refusals import BY_KEY
 from strava_pipeline.ingest.garmin.service import INTERVAL, TITLE, Pace, PacedService
+from strava_pipeline.ingest.garmin.wellness import DAILY_SUMMARIES, PARTS, read_wellness, rows_of
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
 from strava_pipeline.ingest.provider import Login, OnWait, Provider, Received
 from strava_pipeline.ingest.service_client import Answer, Call, Check
 
 FILES = "/download-service/files/activity"
-DAYS = "/usersummary-service/v2/dailysummaries"
 LARGEST_PAGE, SMALLEST_PAGE = 40, 10  # pages of more than 45 rows are answered with 500, as several clients measured
 OF_KEY = replace(SPEC, rows_a_call=LARGEST_PAGE - OVERLAP, refusals=BY_KEY)
 JSON = "application/json"
 ZIP = "application/zip, application/x-zip-compressed, application/octet-stream"  # as Garmin's own client sends it
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class PersonalService(PacedService):
@@ -53,7 +58,8 @@ class PersonalService(PacedService):
         return super()._send(call)
 
     def _sorted(self, call: Call, exchange: Exchange, check: Check | None, *, is_json: bool) -> Answer:
-        if exchange.status == 204:
+        is_empty = exchange.status == 200 and not exchange.body and is_json
+        if exchange.status == 204 or (is_empty and call.path != LISTING):  # an empty list would say that all is deleted
             if not is_json:
                 raise GoneError(f"{call.name}: 204, {TITLE} has nothing there", body=exchange.body)
             exchange = replace(exchange, status=200, body=b"[]")
@@ -90,8 +96,9 @@ class PersonalClient(ActivityLister):
         """The offers to this login: with a key alone, no gear and no change."""
         if self._unofficial is not None:
             return OF_KEY
+        kinds: dict[Kind, KindReader] = {"wellness": read_wellness}
         reading = OF_KEY.capabilities - {"uploads"}
-        return replace(OF_KEY, capabilities=reading, edits=frozenset(), kinds={}, gear_of_activity=None)
+        return replace(OF_KEY, capabilities=reading, edits=frozenset(), kinds=kinds, gear_of_activity=None)
 
     @property
     def calls(self) -> int:
@@ -115,7 +122,7 @@ class PersonalClient(ActivityLister):
         today = self._service.clock.now().date()
         with suppress(RefusedError, GoneError):
             days = {"startDate": (today - timedelta(days=1)).isoformat(), "endDate": today.isoformat()}
-            content = self._service.get(DAYS, days).json
+            content = self._service.get(DAILY_SUMMARIES, days).json
             return _number(content.get("data") if isinstance(content, dict) else None, "userProfilePk")
         return None
 
@@ -137,10 +144,28 @@ class PersonalClient(ActivityLister):
             return self._unofficial.get_gear_of_activity(source_id)
 
     def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
-        """As the protocol says, by the unofficial login; nothing without one."""
-        if self._unofficial is not None:
+        """As the protocol says: days and nights by the key; gear by the unofficial login, and nothing without one."""
+        if kind == "wellness":
+            assert first is not None
+            assert last is not None
+            yield from self._days(first, last)
+        elif self._unofficial is not None:
             with _refused_alone(self._unofficial):
                 yield from self._unofficial.list_kind(kind, first, last)
+
+    def _days(self, first: date, last: date) -> Iterator[Received]:
+        """The answers of all parts, without a part that this key or account may not ask for. Raises if it may ask for none."""
+        refused = list[RefusedError | GoneError]()
+        for name, part in PARTS.items():
+            try:
+                for since, until, path, query in part.calls(first, last):
+                    answer = self._service.get(path, query, check=partial(rows_of, name))
+                    yield Received(kept_answer(name, since, until, answer.body), answer.fetched_at)
+            except (RefusedError, GoneError) as error:
+                log.warning("%s shows nothing of the part %s of days and nights now: %s", TITLE, name, error)
+                refused.append(error)
+        if len(refused) == len(PARTS):
+            raise refused[0]
 
     @contextmanager
     def landing(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Garmin Connect's record: its offers, and how an entry of its activity list, a detail and its gear read. Pure.
+"""Garmin Connect's record: its offers, and how an entry of its activity list and a detail read. Pure.
 
 The official API and that of Garmin's own app give the same rows. A detail is first converted into the shape of the
 list. Times are seconds, lengths metres, but lists of 2021 and before give the elapsed time in milliseconds and
@@ -15,7 +15,9 @@ from strava_pipeline.core.providers import ProviderRow, ProviderSpec, Unreadable
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, UNSPECIFIED
 from strava_pipeline.core.start_times import clock_text
+from strava_pipeline.ingest.garmin.gear import gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.refusals import BY_APP
+from strava_pipeline.ingest.garmin.wellness import read_wellness
 
 NAME = "garmin"
 KCAL = 4.184  # kJ; `totalWork` is in kilocalories of mechanical work
@@ -313,74 +315,6 @@ def rows(content: Any) -> Sequence[Any]:
     return content
 
 
-def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
-    """The gear in an answer with both of Garmin's lists: `legacy`, and `v2`, the pages of the newer one.
-
-    Ids are uuids without dashes, in lower case, as the older list has them. A piece in both lists is named by the older one.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for piece in (piece for page in content["v2"] for piece in page):
-        key = gear_key(piece["uuid"])
-        status = piece.get("status")
-        known = {"uuid", "userProfilePk", "name", "status", "brand", "model", "distanceUsedMeters"}
-        found[key] = _present(
-            {
-                **{name: value for name, value in piece.items() if name not in known},
-                "name": _first(piece.get("name"), _joined(piece.get("brand"), piece.get("model"))),
-                "retired": status != "ACTIVE" if isinstance(status, str) else None,
-                "brand_name": piece.get("brand"),
-                "model_name": piece.get("model"),
-                "distance": finite_number(piece.get("distanceUsedMeters")),
-            }
-        )
-    for piece in content["legacy"]:
-        key = gear_key(piece["uuid"])
-        brand, model = piece.get("gearMakeName"), piece.get("gearModelName")
-        status = piece.get("gearStatusName")
-        known = {"uuid", "userProfilePk", "displayName", "customMakeModel", "gearStatusName", "gearMakeName"}
-        known |= {"gearModelName"}
-        older = {
-            **{name: value for name, value in piece.items() if name not in known and not name.startswith("imageName")},
-            "name": _first(piece.get("displayName"), piece.get("customMakeModel"), _joined(brand, model)),
-            "retired": status.lower() != "active" if isinstance(status, str) else None,
-            "brand_name": brand,
-            "model_name": model,
-        }
-        found[key] = {**found.get(key, {}), **_present(older)}
-    return list(found.items())
-
-
-def gear_key(uuid: str) -> str:
-    """A piece's id without dashes, in lower case: one list has dashes, and the calls want none."""
-    key = uuid.replace("-", "").lower()
-    if not key:
-        raise ValueError("a piece of gear has no id")
-    return key
-
-
-def gear_of_activity(content: Any) -> str | None:
-    """The id of the first bike or shoes in the answer about an activity's gear, or None.
-
-    An activity may carry several pieces, such as a bike and a power meter. Raises ValueError for any other answer.
-    """
-    if not isinstance(content, list) or not all(isinstance(piece, dict) for piece in content):
-        raise ValueError("it is no list of gear")
-    ranked = sorted(content, key=lambda piece: str(piece.get("gearTypeName")).lower() not in ("bike", "shoes"))
-    return gear_key(str(ranked[0].get("uuid") or "")) if ranked else None
-
-
-def _first(*names: Any) -> str | None:
-    return next((name for name in names if isinstance(name, str) and name), None)
-
-
-def _joined(*words: Any) -> str | None:
-    return " ".join(word for word in words if isinstance(word, str) and word) or None
-
-
-def _present(fields: Json) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 SPEC = ProviderSpec(
     name=NAME,
     title="Garmin Connect",
@@ -389,11 +323,12 @@ SPEC = ProviderSpec(
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
     rows_a_call=95,
+    days_calls=(4, 26),
     for_whom="a Garmin watch or bike computer",
     login_steps="Make a key in a browser: https://connect.garmin.com/app/settings/personalApiToken. Garmin shows it once.",
     capabilities=frozenset({"windows", "files", "uploads"}),
     edits=frozenset({"name", "gear"}),
-    kinds={"gear": read_gear},
+    kinds={"gear": read_gear, "wellness": read_wellness},
     gear_of_activity=gear_of_activity,
     refusals=BY_APP,
     sport_words=("typeKey", SPORT_OF),

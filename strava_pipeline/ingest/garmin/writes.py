@@ -21,8 +21,8 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
 from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
+from strava_pipeline.ingest.garmin.gear import gear_key, gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.keys import find_key
-from strava_pipeline.ingest.garmin.record import gear_key, gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.garmin.uploads import UPLOAD, Uploads, file_of

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from strava_pipeline.emulator.server import ServerThread
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.garmin.emulator.app import application
+from strava_pipeline.ingest.garmin.emulator.days import rows_of_day
 from strava_pipeline.ingest.garmin.emulator.entries import entry
 from strava_pipeline.ingest.garmin.emulator.service import FIT, GPX, Garmin
 from strava_pipeline.ingest.garmin.key_tokens import fingerprint_of, token_file
@@ -28,6 +29,7 @@ class GarminSubject(EmulatedSubject):
     name, lists, gear = "garmin", "/activitylist-service/activities/search/activities", "/gear-service/gear/filterGear"
     account = None  # it stands beside the tokens
     pauses_for_hours = leaves_gear_out = True
+    lacks = frozenset({"wellness"})
     formats = (GPX, FIT)
     file_call = re.compile(r"/download-service/files/activity/(.+)")
     file_path, write = "/download-service/files/activity/{}", ("PUT", "/activity-service")
@@ -65,6 +67,9 @@ class GarminSubject(EmulatedSubject):
         self.garmin.files[key] = ({"gpx": GPX, "fit": FIT}[kind], content)
         return str(key)
 
+    def put_day(self, day: date, **values: float) -> None:
+        self.garmin.days[day.isoformat()] = rows_of_day(day, values)
+
     write_call = re.compile(r"PUT /activity-service/activity/\d+")
 
     def spoil(self) -> None:
@@ -82,6 +87,7 @@ class KeySubject(GarminSubject):
 
     pauses_for_hours = False
     only_reads = True
+    lacks = frozenset({"gear"})
 
     def __init__(self, garmin: Garmin, url: str) -> None:
         super().__init__(garmin, url)

@@ -102,7 +102,7 @@ def test_a_plan_and_a_list_of_services_say_what_a_key_gives(world: World) -> Non
     assert plan_providers(world.run(), settings, [2025])["garmin"].listing_calls == calls == 3
     assert offered("garmin", settings).rows_a_call == LARGEST_PAGE - 5
     one = possible_providers(world.settings)["garmin"]
-    assert (one.capabilities, one.edits, one.kinds) == (["files", "windows"], [], [])
+    assert (one.capabilities, one.edits, one.kinds) == (["files", "windows"], [], ["wellness"])
     key_file(settings).unlink()
     assert offered("garmin", settings) == SPEC
 

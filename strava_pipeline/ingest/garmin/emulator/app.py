@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from strava_pipeline.emulator import base
-from strava_pipeline.ingest.garmin.emulator import changes, personal, service
+from strava_pipeline.ingest.garmin.emulator import changes, days, personal, service
 
 
 def application(garmin: service.Garmin) -> Starlette:
@@ -12,7 +12,7 @@ def application(garmin: service.Garmin) -> Starlette:
     routes = [
         Route(service.TOKEN_PATH, service.token, methods=["POST"]),
         Route(personal.KEY_TOKEN_PATH, personal.key_token, methods=["POST"]),
-        Route("/usersummary-service/v2/dailysummaries", personal.daily_summaries),
+        *days.ROUTES,
         Route("/userprofile-service/socialProfile", service.profile),
         Route(personal.LIST, service.listed),
         Route("/upload-service/upload", changes.upload, methods=["POST"]),

@@ -12,9 +12,11 @@ from datetime import timedelta
 from hashlib import blake2b
 from random import Random
 
+from strava_pipeline.emulator.generate.days import WORN, days_since
 from strava_pipeline.emulator.service import Json
 from strava_pipeline.emulator.services import Athlete, Service, began
 from strava_pipeline.ingest.garmin.emulator.app import application
+from strava_pipeline.ingest.garmin.emulator.days import rows_of_day
 from strava_pipeline.ingest.garmin.emulator.entries import PRIVACY, entry
 from strava_pipeline.ingest.garmin.emulator.service import Garmin
 
@@ -60,6 +62,9 @@ def fill(athlete: Athlete) -> Service:
         state.activities[key] = _same(key, activity, maker, bool(pushed), rng)
         state.linked[key] = [uuids[activity["gear_id"]]] if activity.get("gear_id") in uuids else []
         pairs[str(key)] = activity["id"]
+    for day, worn, weighed in days_since((athlete.now - WORN).date(), athlete.now, athlete.seed):
+        if worn or weighed:
+            state.days[day.isoformat()] = rows_of_day(day, worn | weighed)
     tokens = athlete.folder / "garmin_tokens.json"
     tokens.write_text(json.dumps({**state.log_in(), "account": str(state.account)}))
     tokens.chmod(0o600)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strava_pipeline.emulator.service import Json, answer
+from strava_pipeline.ingest.garmin.emulator.days import LIMITS
 
 KEY_TOKEN_PATH = "/personalapitoken-service/personal-api/personal-api-key/token"
 LIST = "/activitylist-service/activities/search/activities"
@@ -16,7 +17,7 @@ ALLOWED = (
     re.compile(re.escape(LIST)),
     re.compile(r"/activity-service/activity/[^/]+"),
     re.compile(r"/download-service/files/activity/.+"),
-    re.compile(r"/usersummary-service/v2/dailysummaries"),
+    *(re.compile(rf"{path}(/[^/]+/[^/]+)?") for path in LIMITS),
 )
 MOST_ROWS, OWN_ROWS = 45, 99  # rows per page: above the first it fails; the second is the default `limit`
 BOOLEANS = {"manualActivity": "isManualActivity", "favorite": "isFavorite", "pr": "isPR", "parent": "isParent"}
@@ -53,10 +54,3 @@ async def key_token(request: Request) -> Response:
     if state.key_tokens == "object":
         return answer({"access_token": token, "expires_in": state.life})
     return Response(f'"{token}"' if state.key_tokens == "quoted" else token, media_type="text/plain")
-
-
-async def daily_summaries(request: Request) -> Response:
-    """A day, which names the account."""
-    state = request.app.state.emulator
-    account = state.caller_of(request) or state.account
-    return answer({"data": [{"calendarDate": request.query_params.get("endDate"), "userProfilePk": account}]})

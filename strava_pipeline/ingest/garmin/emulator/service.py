@@ -59,6 +59,7 @@ class Garmin(EmulatedService):
         files: the file of an activity, and its ending.
         gear: the pieces of the older list; `new_gear`: of the newer one, which has dashes in its ids.
         linked: the ids of the gear of each activity.
+        days: the rows of each local day of the first account, by the paths of days.py.
         uploads: the accepted files, by their ids; each is read `reading_seconds` later, and then becomes an activity.
         keys: the account of each key of the official API.
         key_tokens: in which form a key's token comes.
@@ -76,6 +77,7 @@ class Garmin(EmulatedService):
     gear: list[Json] = field(default_factory=list)
     new_gear: list[Json] = field(default_factory=list)
     linked: dict[int, list[str]] = field(default_factory=dict)
+    days: dict[str, dict[str, Json]] = field(default_factory=dict)
     uploads: dict[str, "TakenFile"] = field(default_factory=dict)
     reading_seconds: float = 3.0
     keeps_gear: bool = False

@@ -8,9 +8,11 @@ by a watch. Some rows name the activity at Strava; those from Garmin Connect nam
 from datetime import datetime, timedelta, timezone
 from random import Random
 
+from strava_pipeline.emulator.generate.days import days_since
 from strava_pipeline.emulator.service import Json
 from strava_pipeline.emulator.services import Athlete, Service, began
 from strava_pipeline.ingest.intervals_icu.emulator import app, routes
+from strava_pipeline.ingest.intervals_icu.wellness import FIELDS
 
 FIRST_ID, FIRST_GARMIN_ID = 80_000_000, 17_000_000_000
 ABSENT_HERE, WITHHELD, ABSENT_AT_STRAVA, LINKED, RENAMED, TWICE = 0.08, 0.2, 0.06, 0.3, 0.3, 0.5  # shares
@@ -41,12 +43,27 @@ def fill(athlete: Athlete) -> Service:
             found.append(_on_another_day(row, f"i{number + 2}", state.athlete, rng))
             alone += 1
         state.activities |= {each["id"]: each for each in found}
+    state.days = _days(athlete)
     settings = {
         "INTERVALS_BASE_URL": "{url}",
         "INTERVALS_API_KEY": state.key,
         "INTERVALS_WEBHOOK_SECRET": state.webhook_secret,
     }
     return Service(routes.application(state), settings, pairs, alone)
+
+
+def _days(athlete: Athlete) -> dict[str, Json]:
+    """Most of the watch's days, and weights of all years; where none was taken, the one before, as the flag says."""
+    days, weight = dict[str, Json](), None
+    first = min((began(activity).date() for activity in athlete.activities), default=athlete.now.date())
+    for day, worn, weighed in days_since(first, athlete.now, athlete.seed):
+        is_here = Random(f"{athlete.seed}:intervals:{day}").random() >= ABSENT_HERE
+        numbers = {**(worn if is_here else {}), **weighed}
+        weight = weighed.get("weight_kg", weight)
+        row = {own: numbers.get(name) for name, own in FIELDS.items()}
+        carried = {"weight": weight and round(weight, 1), "tempWeight": not weighed, "tempRestingHR": False}
+        days[day.isoformat()] = {"id": day.isoformat(), "sportInfo": None, **row, **carried}
+    return days
 
 
 def _gear(place: int, name: str, strava_id: str) -> Json:
