@@ -95,6 +95,7 @@ class LoginRequest:
         listen: the port on which that address is caught; None: the person pastes it.
         writes: whether changes at the service are wanted, so that the login has to allow them.
         creates_gear: whether new gear is wanted there, too.
+        reads_days: whether days and nights are wanted.
         by_key: whether the person has a key of the service's API, which `ask_secret` gets.
         asks_again: whether a wrong answer can be asked for again; False: another program answers.
     """
@@ -107,6 +108,7 @@ class LoginRequest:
     listen: int | None = None
     writes: bool = False
     creates_gear: bool = False
+    reads_days: bool = False
     by_key: bool = False
     asks_again: bool = False
 

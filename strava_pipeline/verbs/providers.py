@@ -211,13 +211,14 @@ def check_login(client: "Provider", now: "datetime") -> None:
 
 
 def permissions(settings: "Settings", name: str) -> dict[str, bool]:
-    """The permissions that the login of a provider needs for the changes allowed in providers.toml."""
+    """The permissions that the login of a provider needs for what providers.toml allows and wants."""
     from strava_pipeline.ingest.providers_file import providers_file
 
     file = providers_file(settings.providers_config)
     choice = file.providers.get(name)
     writes = bool(choice and choice.write)
-    return {"writes": writes, "creates_gear": writes and file.changes.create_gear}
+    reads_days = bool(choice and choice.wellness)
+    return {"writes": writes, "creates_gear": writes and file.changes.create_gear, "reads_days": reads_days}
 
 
 def login_request(tokens: Path | None, *, by_key: bool, **more: Any) -> "LoginRequest":

@@ -156,7 +156,7 @@ def test_a_refusal_a_code_that_is_used_up_and_scopes_that_are_not_granted_are_sa
         with pytest.raises(ForbiddenError, match="Run strava-pipeline providers login"):
             rename(world, ride := five(world.subject)[0])
         consents(world).withheld = frozenset()
-        log_in(world, person := Person(), writes=True, creates_gear=True)
-        assert "scope=ACTIVITY:WRITE,SETTINGS:WRITE" in person.page
+        log_in(world, person := Person(), writes=True, creates_gear=True, reads_days=True)
+        assert "scope=ACTIVITY:WRITE,SETTINGS:WRITE,WELLNESS:READ" in person.page
         rename(world, ride)
         assert len(world.subject.journal.writes) == 1

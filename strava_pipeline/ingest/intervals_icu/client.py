@@ -45,7 +45,8 @@ def _scopes(request: LoginRequest) -> Mapping[str, str]:
     reading = "ACTIVITY:READ", "no activity can be read at all"
     activity = ("ACTIVITY:WRITE", "nothing can be changed there") if request.writes else reading
     gear = "SETTINGS:READ", "gear will be missing"
-    return dict([activity, ("SETTINGS:WRITE", "no gear can be made there") if request.creates_gear else gear])
+    days = [("WELLNESS:READ", "days and nights will be missing")] if request.reads_days else []
+    return dict([activity, ("SETTINGS:WRITE", "no gear can be made there") if request.creates_gear else gear, *days])
 
 
 def _account_of(answer: Mapping[str, Any]) -> str | None:
