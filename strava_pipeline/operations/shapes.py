@@ -1,5 +1,7 @@
 """Whether answers have the shape that their source's record expects: bronze's fields of a source, and the differences.
 
+Those of listings, and of answers about days and nights, whose paths begin with the part of the answer.
+
 The counts are kept in data/state/shapes/NAME.json, so that each page is read once; after a change of the record, or
 without the file, all pages are.
 """
@@ -15,8 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from strava_pipeline.core.providers import NOT_COUNTED, UnreadableRowError, spec_of
 from strava_pipeline.core.sports import GROUP_OF
+from strava_pipeline.core.wellness import read_kept
 from strava_pipeline.ingest.shapes import Shape, known_shape, record_file
-from strava_pipeline.lake.bronze.answers import items_of_kind
+from strava_pipeline.lake.bronze.answers import answers_of_kind, items_of_kind
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.locks import locked
@@ -57,11 +60,17 @@ def seen_of(lake: Lake, source: str) -> Seen:
             seen = Seen(record=record)
         if seen.record != record:
             seen = Seen(record=record)
-        if pages := sorted(_pages_since(lake, source, seen.upto)):
+        answers = answers_of_kind(lake, source, "wellness", seen.upto)
+        if pages := sorted(_pages_since(lake, source, seen.upto)) + answers:
             for number, page in pages:
                 seen.upto = max(seen.upto, number)
                 with suppress(OSError, DamagedFileError, UnreadableRowError):  # reading the listing says so
-                    _add(seen, source, unpacked_json(page))
+                    content = unpacked_json(page)
+                    if (number, page) in answers:
+                        kept = read_kept(content)
+                        Shape(source, seen.paths).add(kept.content, kept.part)
+                    else:
+                        _add(seen, source, content)
             with suppress(OSError):  # a full disk: the next run looks at them again
                 write_whole(path, seen.model_dump_json().encode())
     return seen

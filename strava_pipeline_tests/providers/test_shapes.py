@@ -4,6 +4,7 @@
 """
 
 import json
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,17 +15,20 @@ from strava_pipeline.core.providers import UnreadableRowError, spec_of
 from strava_pipeline.core.rows import typed_rows
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITIES_ALL
+from strava_pipeline.core.wellness import KeptAnswer, read_kept
 from strava_pipeline.emulator.services import served
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.shapes import Shape, above, below, record_file
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.athlete import athlete_of
+from strava_pipeline.lake.bronze.answers import answers_of_kind
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import unpacked_json
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.options import ListingOptions
+from strava_pipeline.operations.providers import pull_kind
 from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.shapes import shape_finding
 from strava_pipeline.operations.source import BudgetedSource, Source
@@ -43,7 +47,9 @@ def sent(folder: Path, patch: pytest.MonkeyPatch) -> tuple[list[Lake], dict[str,
             run, settings = connected(strava, ways, folder / place, patch)
             pull_listing(run, BudgetedSource(STRAVA, settings, run), EVERYTHING, [])
             for name in services:
-                pull_activities(run, Source(name, settings, run), EVERYTHING, [])
+                source = Source(name, settings, run)
+                pull_activities(run, source, EVERYTHING, [])
+                pull_kind(run, source, "wellness", date(NOW.year - 1, 1, 1), NOW.date())
             lakes.append(run.lake)
     pages = {
         name: [
@@ -59,7 +65,11 @@ def sent(folder: Path, patch: pytest.MonkeyPatch) -> tuple[list[Lake], dict[str,
     return lakes, pages
 
 
-def shape_of(source: str, pages: list[Any]) -> dict[str, Any]:
+def days_of(lakes: list[Lake], source: str) -> list[KeptAnswer]:
+    return [read_kept(unpacked_json(path)) for lake in lakes for _, path in answers_of_kind(lake, source, "wellness")]
+
+
+def shape_of(source: str, pages: list[Any], days: list[KeptAnswer]) -> dict[str, Any]:
     """The content of a source's shape.json: the types of each path, and the paths that each row has and is read from."""
     shape = Shape(source)
     for page in pages:
@@ -73,6 +83,8 @@ def shape_of(source: str, pages: list[Any]) -> dict[str, Any]:
     needed = [
         path for path in sorted(always) if rows_of(source, [without(source, page, path) for page in pages]) != whole
     ]
+    for kept in days:
+        shape.add(kept.content, kept.part)
     return {"paths": {path: sorted(kinds) for path, kinds in sorted(shape.paths.items())}, "needed": needed}
 
 
@@ -105,14 +117,15 @@ def test_each_emulator_sends_what_the_reviewed_file_says_and_is_found_as_expecte
     for source in pages:
         with subtests.test(source):
             reviewed = json.loads(record_file(source).with_name("shape.json").read_bytes())
-            assert shape_of(source, pages[source]) == reviewed, "run `make graph`"
+            assert shape_of(source, pages[source], days_of(lakes, source)) == reviewed, "run `make graph`"
             found = shape_finding(lakes[0], source)
             assert found.counts.keys() - {"unmapped_gear"} == {"rows"}, "this world fetches no gear"
 
 
 def written() -> dict[Path, str]:
     with TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
-        shapes = {source: shape_of(source, found) for source, found in sent(Path(place), patch)[1].items()}
+        lakes, pages = sent(Path(place), patch)
+        shapes = {source: shape_of(source, found, days_of(lakes, source)) for source, found in pages.items()}
     return {
         record_file(source).with_name("shape.json"): json.dumps(shape, indent=1) + "\n"
         for source, shape in shapes.items()

@@ -312,6 +312,12 @@ def newest_of_kind(lake: Lake, kind: Kind) -> int:
     return max((number for folder in folders for number, _, _ in _answers(lake, folder)), default=-1)
 
 
+def answers_of_kind(lake: Lake, source: str, kind: Kind, after: int = -1) -> list[tuple[int, Path]]:
+    """The number and the file of each answer of a provider about a kind, of those with a higher number than `after`."""
+    found = sorted(_answers(lake, lake.kind_of(source, kind)))
+    return [(number, path) for number, _, path in found if number > after]
+
+
 def items_of_kind(lake: Lake, kind: Kind, after: int = -1) -> Iterator[tuple[str, str, datetime, Json]]:
     """(source, id, time, fields) of every item of a kind that a provider other than Strava ever showed, as last received.
 
