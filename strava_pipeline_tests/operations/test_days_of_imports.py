@@ -41,6 +41,7 @@ RECORDS = (
     record("StepCount", 3000, "2025-07-02 10:00:00 +0100", unit="count"),
     record("StepCount", 2900, "2025-07-02 10:00:00 +0100", source="Ann's telephone", unit="count"),
     record("BodyMass", 160, "2025-07-02 07:00:00 +0100", unit="lb"),
+    record("BodyMass", 160, "2025-07-03 07:00:00 +0100", unit="lb"),
     record("BodyMass", 71.25, "2025-07-02 08:00:00 +0100", unit="kg"),
     record("BodyFatPercentage", 0.215, "2025-07-02 08:00:00 +0100", unit="%"),
     record("RestingHeartRate", 0, "2025-07-02 08:00:00 +0100", unit="count/min"),
@@ -67,6 +68,7 @@ NIGHT = {
 }
 OF_RECORDS: Days = {
     "2025-07-02": {"steps": 3500, "weight_kg": 71.25, "body_fat_percent": 21.5, "hrv_sdnn": 45, **NIGHT},
+    "2025-07-03": {"weight_kg": 72.5748},
 }
 
 
