@@ -7,7 +7,7 @@ is read again when an import comes or goes.
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 import polars as pl
 
@@ -110,6 +110,14 @@ def _merge(connection: Connection, lake: Lake, found: Values) -> int:
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
         come = connection.execute(insert, {"numbers": numbers}).fetchall()[0][0]
         return int(gone) + int(come)
+
+
+def newest_day(connection: Connection, source: str) -> date | None:
+    """The newest local day of which a source has any number, or None."""
+    found: date | None = connection.execute("SELECT max(day) FROM day_values WHERE source = ?", [source]).fetchall()[0][
+        0
+    ]
+    return found
 
 
 def days_by_year(connection: Connection, table: str) -> dict[int | None, int]:

@@ -18,6 +18,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.body import measured_text
 from strava_pipeline.core.insights.goals import (
     METRES_PER_MILE,
     MONTH_NAMES,
@@ -347,6 +348,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "climb_difference": climb_difference,
     "duration": duration,
     "hours": hours,
+    "measured": measured_text,
     "speed": speed,
     "whole": whole,
     "day_as": day_text,
