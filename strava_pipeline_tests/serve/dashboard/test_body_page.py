@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.core.insights.body import measured_text
 from strava_pipeline.core.wellness import kept_answer
 from strava_pipeline.lake.bronze.answers import land_of_kind
 from strava_pipeline.lake.gold.publish import publish
@@ -54,7 +55,9 @@ def test_the_page_shows_each_number_with_its_day_source_and_gap(site: TestClient
     text = page(site, "/body")
     seen = words(text)
     assert '<li><a href="/body"' in text
-    assert "52 bpm on 30 Jun 2025; usually 50 bpm to 51 bpm From intervals.icu. Shaded: the mean of the 60 days" in seen
+    assert (
+        "52 bpm on 30 Jun 2025; usually 50 bpm to 51 bpm. From intervals.icu. Shaded: the mean of the 60 days" in seen
+    )
     assert "7 h 12 min on 30 Jun 2025" in seen
     assert "71.5 kg on 30 Jun 2025; mean of 7 days 71.5 kg" in seen
     assert "28 Jun 2025 – – – –" in seen, "a day without numbers"
@@ -74,7 +77,17 @@ def test_the_api_and_the_csv_say_the_same(site: TestClient) -> None:
     rows = [*csv.DictReader(site.get("/days.csv?first=2024-07-01&last=2025-06-30").text.splitlines())]
     assert [row["day"] for row in rows][:2] == ["2024-07-01", "2025-06-11"]
     assert (rows[-1]["weight_kg"], rows[-1]["hrv_rmssd"], rows[0]["hrv_rmssd"]) == ("71.5", "60.5", "")
+    assert site.get("/api/days?first=2024-07-01&last=2024-07-01").json()["nights"] == {}, "a day without its night"
     assert [*site.get("/api/days?last=0001-01-01").json().values()] == [{}, {}], "no day is before the first"
+
+
+def test_numbers_are_written_in_the_units_of_the_athlete() -> None:
+    shown = [
+        measured_text(71.5, "weight_kg", "miles"),
+        measured_text(0.0, "steps", "km"),
+        measured_text(None, "steps", "km"),
+    ]
+    assert shown == ["157.6 lb", "0", "–"]
 
 
 def test_status_tells_until_when_and_nothing_of_the_body(dashboard: Dashboard) -> None:
