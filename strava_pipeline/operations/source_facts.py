@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
@@ -20,7 +20,6 @@ from strava_pipeline.ingest.providers_file import enabled_in_file, providers_fil
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.deliveries import deliveries_of
 from strava_pipeline.lake.bronze.listings import last_pull, listings, withheld_ids
-from strava_pipeline.lake.gold.days import newest_day
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.quarantine import FailingActivity, failing_now, unreadable_rows
@@ -38,9 +37,6 @@ RESETS = Measure(
 )
 USABLE = Measure(
     "login_usable", "gauge", "Whether the login of the service is here, as far as can be told without a call", _SOURCE
-)
-NEWEST_DAY = Measure(
-    "newest_day_timestamp_seconds", "gauge", "When the newest day began of which the service has numbers", _SOURCE
 )
 SUCCESS = Measure(
     "source_success_timestamp_seconds",
@@ -84,7 +80,6 @@ def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
         if needs_none and last_pull(lake) is None:
             continue
         yield from _lists(settings, lake, spec)
-        yield from _days(lake, name)
         limits = _limits(settings, lake, name, now)
         yield from limits
         yield from _steps(lake, spec, limits, now)
@@ -144,14 +139,6 @@ def _lists(settings: Settings, lake: Lake, spec: ProviderSpec) -> Iterator[Fact]
     with suppress(NothingPublishedError, UnusableSnapshotError), current_snapshot(lake) as connection:
         published = sum(rows_of_source(connection, name).values())
         yield ok("published", counted(published, "activity"), of=name, values={"activities": published})
-
-
-def _days(lake: Lake, name: str) -> Iterator[Fact]:
-    """Until when its days and nights are published, if any are; what was measured is in no fact."""
-    with suppress(NothingPublishedError, UnusableSnapshotError), current_snapshot(lake) as connection:
-        if (day := newest_day(connection, name)) is not None:
-            begins = datetime.combine(day, time.min, UTC)
-            yield ok("days", f"until {day}", of=name, values={"newest": NEWEST_DAY(begins, name)})
 
 
 def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) -> Iterator[Fact]:

@@ -112,12 +112,10 @@ def _merge(connection: Connection, lake: Lake, found: Values) -> int:
         return int(gone) + int(come)
 
 
-def newest_day(connection: Connection, source: str) -> date | None:
-    """The newest local day of which a source has any number, or None."""
-    found: date | None = connection.execute("SELECT max(day) FROM day_values WHERE source = ?", [source]).fetchall()[0][
-        0
-    ]
-    return found
+def newest_days(connection: Connection) -> dict[str, date]:
+    """The newest local day of which each source has any number."""
+    newest = "SELECT source, max(day) FROM day_values GROUP BY source ORDER BY source"
+    return dict(connection.execute(newest).fetchall())
 
 
 def days_by_year(connection: Connection, table: str) -> dict[int | None, int]:

@@ -41,6 +41,7 @@ from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
+from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.serve.dashboard.names import name, titled
@@ -327,7 +328,7 @@ def service(source: str) -> str:
     try:
         return spec_of(source).title
     except PipelineError:
-        return source.replace("_", " ").capitalize()
+        return EXPORTS.get(source) or source.replace("_", " ").capitalize()
 
 
 def sport(text: str | None) -> str:

@@ -15,7 +15,7 @@ from strava_pipeline.core.insights.body import measured_text
 from strava_pipeline.core.wellness import kept_answer
 from strava_pipeline.lake.bronze.answers import land_of_kind
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.operations.source_facts import source_facts
+from strava_pipeline.operations.published_facts import published
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
@@ -91,7 +91,7 @@ def test_numbers_are_written_in_the_units_of_the_athlete() -> None:
 
 
 def test_status_tells_until_when_and_nothing_of_the_body(dashboard: Dashboard) -> None:
-    (fact,) = [each for each in source_facts(dashboard.settings, NOW) if each.name == "days"]
+    (fact,) = [each for each in published(dashboard.settings, NOW) if each.name == "days"]
     (sample,) = fact.samples
     assert (fact.of, fact.text, sample.value) == (
         "intervals_icu",
@@ -105,7 +105,7 @@ def test_status_tells_until_when_and_nothing_of_the_body(dashboard: Dashboard) -
     [
         (ENABLED, "Write wellness = true below [providers.intervals_icu]", "could give them"),
         (f"{ENABLED}wellness = true", "intervals.icu are switched on, and none has come yet", "Write"),
-        ("", "intervals.icu could give them: strava-pipeline start adds a service", "Write"),
+        ("", "intervals.icu could give them: strava-pipeline start adds a service", "providers.intervals_icu"),
     ],
 )
 def test_a_page_without_days_says_how_its_reader_gets_some(
