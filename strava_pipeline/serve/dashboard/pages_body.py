@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
-RANGES = {"90": "The last 90 days", "365": "The last year", "all": "All"}
+RANGES = {"90": "The last 90 days", "365": "The last year", "all": "All days"}
 Range = Annotated[Literal["90", "365", "all"], Query(alias="days")]
 
 
