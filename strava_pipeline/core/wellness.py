@@ -17,6 +17,10 @@ from strava_pipeline.core.providers import UnreadableRowError
 DAY = timedelta(days=1)
 Found = tuple[str, Mapping[str, Any]]
 """A local day as text, and what a source has of it by the names of MEASURES, in our units, believed or not."""
+EXPORTS = {"garmin_export": "Garmin’s export", "apple_health": "Apple Health"}
+"""Sources whose days and nights come with an import, and their names for a person."""
+DaysSource = Literal["pulled", "enabled", "possible"]
+"""A service that has days and nights: they are pulled; it is enabled without them; it is not enabled."""
 
 
 @dataclass(frozen=True, slots=True)

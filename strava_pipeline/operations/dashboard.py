@@ -11,6 +11,7 @@ from strava_pipeline.core.errors import NothingPublishedError, PipelineError
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.gear_links import GearItem
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login, primed_clock
 from strava_pipeline.lake.gold.corrections import Edit
@@ -25,6 +26,7 @@ from strava_pipeline.operations.changes.deciding import decide_each, seal_of, sh
 from strava_pipeline.operations.changes.months import calendar_of, compared_month, known_since
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
 from strava_pipeline.operations.changing_settings import change_settings, chosen_settings, gear_of, link_gear
+from strava_pipeline.operations.days import days_sources
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.facts import facts
 from strava_pipeline.operations.requesting import refuse_request
@@ -94,6 +96,9 @@ class DashboardPipeline:
     def facts(self) -> list[Fact]:
         with self._sharing():
             return facts(self.settings, self._now())
+
+    def days_sources(self) -> dict[str, DaysSource]:
+        return days_sources(self.settings)
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)

@@ -12,8 +12,13 @@ from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
+from strava_pipeline.core.wellness import DaysSource
+from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.gold.days import days_by_year, sync_days
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked
@@ -89,6 +94,14 @@ def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report:
 
 def _is_due(run: RunContext, asked: DaysAsked, year: int) -> bool:
     return year not in asked.years or run.now() - asked.years[year] >= COMPARED
+
+
+def days_sources(settings: Settings) -> dict[str, DaysSource]:
+    """The services that have days and nights, by name. Raises UnusableProvidersError."""
+    enabled = enabled_providers(settings)
+    having = [name for name in sorted({*PROVIDERS, *enabled}) if "wellness" in spec_of(name).kinds]
+    chosen: dict[bool, DaysSource] = {True: "pulled", False: "enabled"}
+    return {name: chosen[enabled[name].wellness] if name in enabled else "possible" for name in having}
 
 
 def merge_days(run: RunContext, scope: Scope) -> list[StepReport]:

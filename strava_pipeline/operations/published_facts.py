@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from strava_pipeline.core.facts import Fact, Measure, ok, warning
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import at_minute, counted, counts_that_matter
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login
+from strava_pipeline.lake.gold.days import newest_days
 from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
 from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
 from strava_pipeline.lake.gold.quarantine import failing_now
@@ -23,6 +24,9 @@ PUBLISHED_AT = Measure(
     "published_timestamp_seconds", "gauge", "When the warehouse that readers open was published last"
 )
 NEWEST = Measure("newest_activity_timestamp_seconds", "gauge", "When the newest published activity began")
+NEWEST_DAY = Measure(
+    "newest_day_timestamp_seconds", "gauge", "When the newest day began of which the source has numbers", ("source",)
+)
 ROWS = Measure("table_rows", "gauge", "Published rows of each table", ("table",))
 MISSING = Measure("details_missing", "gauge", "Published activities whose detail was never fetched")
 STALE = Measure("details_stale", "gauge", "Published activities that were edited since their detail was fetched")
@@ -34,7 +38,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
     lake = Lake(settings.data_dir)
     with insights_snapshot(lake) as connection:
         rows, years, newest = row_counts(connection), counts_by_year(connection), newest_start(connection)
-        left_out = skipped_views(connection)
+        days, left_out = newest_days(connection), skipped_views(connection)
         problems = one_number(connection, "SELECT count(problem) FROM files")
         several, undecided = connection.execute(sql("match_counts")).fetchall()[0]
     at = published_at(lake)
@@ -47,6 +51,9 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
             "rows": [ROWS(count, table) for table, count in rows.items()],
         },
     )
+    for source, day in days.items():
+        begins = datetime.combine(day, time.min, UTC)
+        yield ok("days", f"until {day}", of=source, values={"newest": NEWEST_DAY(begins, source)})
     for year in years:
         lacking = counts_that_matter({_MISSING: year.missing_details, _STALE: year.stale_details})
         yield ok(

@@ -18,13 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.core]
 
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
-NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-widget], [data-places], [data-explorer], [data-years]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
+NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-widget], [data-places], [data-explorer], [data-years], [data-body]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
 RUN = 180_000  # milliseconds that a run gets: the daemon asks every five seconds who is due, and its process starts
 MOST_TABS = 400
 NO_PAGES = (
     "/api/",
     "/activities.csv",
+    "/days.csv",
     "/health",
     "/logout",
     "/map/{zoom}/",

@@ -7,7 +7,7 @@ is read again when an import comes or goes.
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 import polars as pl
 
@@ -110,6 +110,12 @@ def _merge(connection: Connection, lake: Lake, found: Values) -> int:
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
         come = connection.execute(insert, {"numbers": numbers}).fetchall()[0][0]
         return int(gone) + int(come)
+
+
+def newest_days(connection: Connection) -> dict[str, date]:
+    """The newest local day of which each source has any number."""
+    newest = "SELECT source, max(day) FROM day_values GROUP BY source ORDER BY source"
+    return dict(connection.execute(newest).fetchall())
 
 
 def days_by_year(connection: Connection, table: str) -> dict[int | None, int]:

@@ -18,6 +18,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.insights.body import measured_text
 from strava_pipeline.core.insights.goals import (
     METRES_PER_MILE,
     MONTH_NAMES,
@@ -40,6 +41,7 @@ from strava_pipeline.core.sheets.header import DURATION, IDS, SPORT, START
 from strava_pipeline.core.sports import GROUP_OF, OTHER, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
+from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.serve.dashboard.names import name, titled
@@ -326,7 +328,7 @@ def service(source: str) -> str:
     try:
         return spec_of(source).title
     except PipelineError:
-        return source.replace("_", " ").capitalize()
+        return EXPORTS.get(source) or source.replace("_", " ").capitalize()
 
 
 def sport(text: str | None) -> str:
@@ -347,6 +349,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "climb_difference": climb_difference,
     "duration": duration,
     "hours": hours,
+    "measured": measured_text,
     "speed": speed,
     "whole": whole,
     "day_as": day_text,

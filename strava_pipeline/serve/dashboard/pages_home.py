@@ -16,6 +16,7 @@ from strava_pipeline.core.sports import ALL
 from strava_pipeline.lake.dashboard.activities import has_track
 from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
 from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
+from strava_pipeline.lake.dashboard.body import body_of
 from strava_pipeline.lake.dashboard.days import present_week
 from strava_pipeline.lake.dashboard.widgets import widget_files
 from strava_pipeline.lake.gold.publish import damage_named
@@ -29,7 +30,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(request: Request, published: CurrentlyPublished) -> HTMLResponse:
-    """What needs attention, this week, the last activity, the newest year with one, form, goals, the person's own cards."""
+    """What needs attention, this week, the last activity, the newest year with one, form, body, goals, the person's own cards."""
     site = site_of(request)
     return render(request, "home.html", {**_data(site, published), "next_run": next_run(site), **_cards(site)})
 
@@ -53,7 +54,7 @@ def _data(site: Site, published: Published) -> dict[str, Any]:
 
 
 def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
-    """The present week, the last activity, and the newest year with one, or None without activities.
+    """The present week, the last activity, the newest year with one, and the body's last days; None without activities.
 
     `present`: the present year.
     """
@@ -71,6 +72,7 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
         "week": present_week(snapshot, owner.athlete.id, owner.today, begins=begins),
         "weekdays": [WEEKDAYS[day] for day in weekdays(begins)],
         "latest": {key: {**row, "has_track": has_track(snapshot, site.lake, key)} for key, row in latest.items()},
+        "body": body_of(snapshot, owner.today, days=7),
         **_of_year(summary),
     }
 

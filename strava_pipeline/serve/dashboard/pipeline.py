@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.core.gear_links import GearItem
+from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.requests import Wanted
@@ -72,6 +73,10 @@ class Pipeline(Protocol):
 
     def facts(self) -> Sequence[Fact]:
         """The facts: sources, published data, decisions that wait."""
+        ...
+
+    def days_sources(self) -> Mapping[str, DaysSource]:
+        """The services that have days and nights, by name. Raises UnusableProvidersError."""
         ...
 
     def strava_problem(self) -> str | None:

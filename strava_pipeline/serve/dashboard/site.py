@@ -3,10 +3,10 @@
 A route declares its needs as parameters of these types, and FastAPI passes them. Routes open nothing by themselves.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.systems import parts
+from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
 from strava_pipeline.lake.dashboard.data_state import data_state
@@ -73,8 +74,21 @@ class Site:
 
     @property
     def holds(self) -> frozenset[str]:
-        """Which of the pages `trips`, `segments`, `gear` and `sync` have anything to show."""
+        """Which of the pages `body`, `trips`, `segments`, `gear` and `sync` have anything to show."""
         return self.facts.of(self).holds
+
+    @property
+    def days_sources(self) -> Mapping[str, DaysSource]:
+        """The services that have days and nights; none if providers.toml can't be used, which *Services* reports."""
+        try:
+            return kept(self, "days sources", self.pipeline.days_sources)
+        except PipelineError:
+            return {}
+
+    @property
+    def today(self) -> date:
+        """The day by the athlete's clock."""
+        return self.now().astimezone(self.zone).date()
 
     @property
     def goals(self) -> Goals:

@@ -31,6 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
     put(lake, [{"source": "strava", "gear_id": "b1", "name": "Domane"}], "gear")
     put(lake, [{"athlete_id": ME, "fetched_at": "2024-01-01"}], "athlete")
     put(lake, [{"activity_id": 1, "athlete_id": ME, "lap_position": 1}], "activity_laps")
+    put(lake, [{"day": "2025-05-01", "steps": 900.0, "steps_source": "toy"}], "days")
+    put(lake, [{"day": "2025-05-01", "starts_at": NOW, "starts_at_source": "toy"}], "nights")
     put(lake, [{"activity_id": 1, "source": "strava", "version": 2, "valid_from": NOW}], "activity_history")
     way(lake, 1, datetime(2025, 5, 1, 8, tzinfo=UTC), positions([(0.0, 0.0), (0.35, 0.0)]))
     follow(lake, 2025)
@@ -108,6 +110,9 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/changes/{change_id}", "abc", None, 404),
     ("PATCH", "/api/changes", "", {"0f3c": "approved"}, 428),
     ("PATCH", "/api/changes", "", {"0f3c": "rejected"}, 404),
+    ("GET", "/api/days", "?first=2025-05-01&last=2025-05-02", None, 200),
+    ("GET", "/api/days", "?first=2025-05-02&last=2025-05-01", None, 400),
+    ("GET", "/api/days", "?first=2020-05-01&last=2025-05-01", None, 400),
     ("GET", "/api/fitness", "", None, 200),
     ("GET", "/api/fitness/{year}", "2025", None, 200),
     ("GET", "/api/gear", "", None, 200),

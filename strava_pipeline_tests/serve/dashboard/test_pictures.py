@@ -19,8 +19,10 @@ WITHOUT = (
     "/maps/{name}",
     "/widgets/{widget}/card",
     "/activities.csv",
+    "/days.csv",
 )
-ELSEWHERE = {"/calendar", "/year", "/fitness/{year}"}  # lead to the page of the present year; look like /fitness
+# they lead to the page of the present year, or look like /fitness
+ELSEWHERE = {"/calendar", "/year", "/fitness/{year}", "/body"}
 
 
 def test_every_page_has_a_picture_and_every_picture_is_shown() -> None:
