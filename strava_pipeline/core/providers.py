@@ -5,7 +5,8 @@ become objects in Strava's shape, because Strava's names are the vocabulary of a
 is absent, never 0; a value without a column stays in `extra`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -168,9 +169,44 @@ class ProviderSpec:
         """The command that a person types to log in, or to compare years."""
         return f"strava-pipeline {self.commands.get(what, f'providers {what} {self.name}')}"
 
+    def without(self, content: Any, ids: Set[int]) -> Any:
+        """A page's content, parsed from JSON, without the activities `ids` (in the lake); `[]` if it is about one of them alone.
+
+        Items that are no rows of the list go by the service's own `id` of an activity.
+        """
+
+        def holds(page: Any) -> bool:
+            with suppress(UnreadableRowError):
+                return any(each["id"] in ids for each in self.read_page(page).activities)
+            return False
+
+        def is_about(item: Any) -> bool:
+            return isinstance(item, dict) and hashed_id(self.name, str(item.get("id"))) in ids
+
+        left = _left(content, lambda part: part, holds, is_about)
+        return [] if holds(left) else left
+
     def suffix(self, mark: str) -> str:
         """The ending of this service's names: its own name after `mark`, or nothing."""
         return "" if self.unnamed else f"{mark}{self.name}"
+
+
+def _left(
+    part: Any, page_with: Callable[[Any], Any], holds: Callable[[Any], bool], is_about: Callable[[Any], bool]
+) -> Any:
+    """A part of a page without the items that `is_about` finds, and those that `holds` finds in the page made with them."""
+    if isinstance(part, dict):
+
+        def page_of(name: str) -> Callable[[Any], Any]:
+            return lambda new: page_with({**part, name: new})
+
+        return {name: _left(value, page_of(name), holds, is_about) for name, value in part.items()}
+    if not isinstance(part, list):
+        return part
+    left = [item for item in part if not is_about(item)]
+    if holds(page_with(left)) and not holds(page_with([])):
+        return [item for item in left if not holds(page_with([item]))]
+    return left
 
 
 @cache

@@ -6,10 +6,11 @@ not stored twice: the later manifest only names it, and its import inherits the 
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -238,6 +239,29 @@ def is_undone(lake: Lake, name: str) -> bool:
 def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
     """Record that an import no longer counts; its files stay."""
     write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
+
+
+def rewrite_without(lake: Lake, one: Import, left: Callable[[ImportedFile], ImportedFile | None]) -> None:
+    """Replace each file of an import's manifest by what is `left` of it; None: nothing, not even its name."""
+    manifest, folder = one.manifest, lake.imports / one.name
+    files, known = (_what_is_left(each, left) for each in (manifest.files, manifest.known or ()))
+    if (files, known) == (manifest.files, list(manifest.known or ())):
+        return
+    if manifest.kind == "file" and not files:
+        shutil.rmtree(folder)  # its name is the file's
+        return
+    names = {file.name for file in (*manifest.files, *(manifest.known or ()))} - {
+        file.name for file in (*files, *known)
+    }
+    changed: dict[str, Any] = {"files": files, "known": None if manifest.known is None else known}
+    changed |= {"faults": [each for each in manifest.faults if each.name not in names]}
+    write_whole(folder / _MANIFEST, manifest.model_copy(update=changed).model_dump_json(indent=1).encode())
+
+
+def _what_is_left(
+    files: Iterable[ImportedFile], left: Callable[[ImportedFile], ImportedFile | None]
+) -> list[ImportedFile]:
+    return [after for file in files if (after := left(file)) is not None]
 
 
 def _held(
