@@ -6,7 +6,6 @@ is absent, never 0; a value without a column stays in `extra`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -114,6 +113,7 @@ class ProviderSpec:
         priority: which source's name and gear count for such an activity: the lowest number that has any. Strava has 3.
             A person may choose another one in providers.toml.
         read_page: reads the body of a page, parsed from JSON.
+        id_field: the field of a page's items that has the service's own id of an activity.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         rows_a_call: the maximum number of new rows in a page, whatever size is asked for.
         quiet_day_calls: the calls of a run from the watermark if nothing changed; gear, once a week, comes on top.
@@ -147,6 +147,7 @@ class ProviderSpec:
     precedence: int
     priority: int
     read_page: Callable[[Any], ReadPage]
+    id_field: str = "id"
     paged: bool = True
     rows_a_call: int = 200  # the largest size that is asked for
     quiet_day_calls: int = 1
@@ -170,43 +171,22 @@ class ProviderSpec:
         return f"strava-pipeline {self.commands.get(what, f'providers {what} {self.name}')}"
 
     def without(self, content: Any, ids: Set[int]) -> Any:
-        """A page's content, parsed from JSON, without the activities `ids` (in the lake); `[]` if it is about one of them alone.
-
-        Items that are no rows of the list go by the service's own `id` of an activity.
-        """
-
-        def holds(page: Any) -> bool:
-            with suppress(UnreadableRowError):
-                return any(each["id"] in ids for each in self.read_page(page).activities)
-            return False
+        """A page's content, parsed from JSON, without the activities `ids` (in the lake); `[]` if it is about one alone."""
 
         def is_about(item: Any) -> bool:
-            return isinstance(item, dict) and hashed_id(self.name, str(item.get("id"))) in ids
+            key = item.get(self.id_field) if isinstance(item, dict) else None
+            return key is not None and (key if self.name == STRAVA else hashed_id(self.name, str(key))) in ids
 
-        left = _left(content, lambda part: part, holds, is_about)
-        return [] if holds(left) else left
+        if isinstance(content, list):
+            return [item for item in content if not is_about(item)]
+        if isinstance(content, dict):
+            is_alone = is_about(content) or any(map(is_about, content.values()))
+            return [] if is_alone else {name: self.without(part, ids) for name, part in content.items()}
+        return content
 
     def suffix(self, mark: str) -> str:
         """The ending of this service's names: its own name after `mark`, or nothing."""
         return "" if self.unnamed else f"{mark}{self.name}"
-
-
-def _left(
-    part: Any, page_with: Callable[[Any], Any], holds: Callable[[Any], bool], is_about: Callable[[Any], bool]
-) -> Any:
-    """A part of a page without the items that `is_about` finds, and those that `holds` finds in the page made with them."""
-    if isinstance(part, dict):
-
-        def page_of(name: str) -> Callable[[Any], Any]:
-            return lambda new: page_with({**part, name: new})
-
-        return {name: _left(value, page_of(name), holds, is_about) for name, value in part.items()}
-    if not isinstance(part, list):
-        return part
-    left = [item for item in part if not is_about(item)]
-    if holds(page_with(left)) and not holds(page_with([])):
-        return [item for item in left if not holds(page_with([item]))]
-    return left
 
 
 @cache

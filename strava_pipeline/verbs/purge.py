@@ -76,7 +76,7 @@ def purge(
     if found.api:
         _build_again(settings)
         if found.copy is not None:
-            _copy_again(settings, found.command)
+            _copy_again(settings, found.command, anew=True)
     report = found.report(deleted=True, access=access)
     show(report, as_json=as_json, advice=[_STILL_HAS_ACCESS] if access == KEPT else [], forms=_FORMS)
 
@@ -90,7 +90,7 @@ def _purge_activity(
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.verbs.terminal import ask_to_type, err, out, refuse_without_person
 
-    lake, command = Lake(settings.data_dir), f"purge {activity_id}"
+    lake = Lake(settings.data_dir)
     found = plan_purge_of(lake, activity_id)
     copy = copy_to_delete(settings, lake, keep=keep_copy)
     report = {"deleted": False, "activity_id": activity_id, "sources": found.rows, "files": len(found.files)}
@@ -105,11 +105,10 @@ def _purge_activity(
         question = f"To delete it for good, type its id ({activity_id}): "
         ask_to_type(str(activity_id), question, "Nothing was deleted: the typed text was another one.")
     with _nobody_else(settings, lake):
-        now = primed_clock(settings).now()
-        purge_activity(lake, found, year_range(settings.first_year), now, f"strava-pipeline {command}")
+        purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
     _build_again(settings)
     if copy is not None:
-        _copy_again(settings, command)
+        _copy_again(settings, f"purge {activity_id}", anew=False)
     finish_purge(lake)
     show({**report, "deleted": True}, as_json=as_json)
 
@@ -302,13 +301,13 @@ def _build_again(settings: "Settings") -> None:
         ) from error
 
 
-def _copy_again(settings: "Settings", command: str) -> None:
-    """Make a new copy of the remaining data, since the copy has lost all snapshots that could contain deleted data."""
+def _copy_again(settings: "Settings", command: str, *, anew: bool) -> None:
+    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data."""
     from strava_pipeline.operations.copying import make_copy
     from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
-    make_copy(run_context(settings, progress_for_terminal()(), command), settings, anew=True)
+    make_copy(run_context(settings, progress_for_terminal()(), command), settings, anew=anew)
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake import purge, purged_activity
+from strava_pipeline.lake.bronze.expired import purges
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.matches import MatchDecision
@@ -19,6 +21,9 @@ from strava_pipeline.operations import purging
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.orchestrate.jobs import SOURCES_JOB
 from strava_pipeline.verbs import purge as verb
+from strava_pipeline_tests.ingest.archive.exports import SUMMARIES, garmin_item
+from strava_pipeline_tests.ingest.archive.made import unpacked
+from strava_pipeline_tests.ingest.files.made import BEGAN, activity, tcx, tcx_lap, trackpoint
 from strava_pipeline_tests.operations.test_retention import dying_after
 from strava_pipeline_tests.providers.subjects import GPX, ToySubject, toy
 from strava_pipeline_tests.rig import NOW, Make, Rig
@@ -139,3 +144,19 @@ def test_wherever_it_is_killed_the_same_command_ends_it(
         said = typed("purge", str(key), "--yes")
         assert (said.code, left_of(rig, told), others(rig, ids)) == (0, set(), held), (step, said.err)
         assert purge.purge_health(rig.lake).advice is None
+
+
+def test_what_can_not_be_taken_apart_is_refused_before_anything_is_recorded(make_rig: Make, type_on: TypeOn) -> None:
+    rig = make_rig(logged_in=False)
+    listed = [{"summarizedActivitiesExport": [garmin_item(1, BEGAN - timedelta(days=9))]}]
+    unpacked(rig.folder / "garmin", {SUMMARIES: json.dumps(listed).encode()})
+    legs = (activity(tcx_lap(at, 300, 900, trackpoint(at), trackpoint(at + 300))) for at in (0, 600))
+    (rig.folder / "race.tcx").write_text(tcx(*legs))
+    for given in ("garmin", "race.tcx"):
+        rig.import_files(rig.folder / given)
+    found = rig.gold("SELECT id, name IS NULL FROM activities_all")
+    assert len(found) == 3
+    for key, is_leg in found:
+        said = type_on(rig)("purge", str(key), "--yes")
+        assert (said.code, ("another activity" if is_leg else "import undo") in said.err) == (1, True), said.err
+    assert not purges(rig.lake)

@@ -126,12 +126,14 @@ def without_rows(body: bytes, ids: Collection[int]) -> bytes:
     gone = {row.line for row in read_activities_csv(body).rows if row.activity_id in ids}
     if not gone:
         return body
-    text, _ = _text(body)
-    starts, kept, goes = {line for line, _ in _records(text)}, list[str](), False
-    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+    starts = {line for line, _ in _records(_text(body)[0])}
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode()
+    end, kept, goes = b"\n" if b"\n" in body else b"\r", list[bytes](), False
+    for number, line in enumerate(body.split(end), start=1):
         goes = number in gone if number in starts else goes
-        kept += [] if goes else [line.replace(_LONE_CR, "\r")]
-    return "".join(kept).encode(_encoding(body), "replace")
+        kept += [] if goes else [line]
+    return end.join(kept)
 
 
 def first_record(body: bytes) -> list[str]:
@@ -289,25 +291,17 @@ def _records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _text(body: bytes) -> tuple[str, list[RowFault]]:
     """The file as text. A lone CR is replaced by a letter, so that the CSV reader doesn't end the line."""
-    encoding = _encoding(body)
-    text, faults = body.decode(encoding, "replace"), []
-    if encoding == "cp1252":
+    faults = []
+    try:
+        text = body.decode("utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")
         faults.append(RowFault(1, "the file", "not UTF-8; read as Windows text, some letters may be wrong"))
     if "\n" not in text:
         return text.replace("\r", "\n"), faults
     if text.count("\r") == text.count("\r\n"):
         return text, faults
     return _BARE_CR.sub(_LONE_CR, text), faults
-
-
-def _encoding(body: bytes) -> str:
-    marks = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
-    encoding = next((name for mark, name in marks.items() if body.startswith(mark)), "utf-8")
-    try:
-        body.decode(encoding)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return encoding
 
 
 def _identity(text: str) -> int | None:

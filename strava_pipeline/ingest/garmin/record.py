@@ -388,6 +388,7 @@ SPEC = ProviderSpec(
     precedence=2,
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
+    id_field="activityId",
     rows_a_call=95,
     for_whom="a Garmin watch or bike computer",
     login_steps="Make a key in a browser: https://connect.garmin.com/app/settings/personalApiToken. Garmin shows it once.",

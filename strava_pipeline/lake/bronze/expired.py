@@ -4,7 +4,6 @@ This is the one exception from append-only bronze. The ids are kept for good: a 
 it exists, and without the ids the next listing would bring it back.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from strava_pipeline.core.sources import STRAVA
@@ -30,52 +29,39 @@ class Expired(Decision):
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    limited: frozenset[int]
-    purged: frozenset[int]
-    files: frozenset[str]
-
-
-_KNOWN: dict[Lake, tuple[tuple[int, int], _Known]] = {}
-_NOTHING = _Known(frozenset(), frozenset(), frozenset())
+_KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
 
 
 def expired_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
-    """The activities of which nothing of a source may come in. What was purged comes in by none."""
-    known = _known(lake)
-    return known.limited | known.purged if source == LIMITED else known.purged
+    """The activities of which nothing of a source may come in. What a person purged comes in by none."""
+    every = _recorded(lake)
+    return frozenset(key for each in every if each.purged is not None or source == LIMITED for key in each.ids)
 
 
 def limited_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
     """The activities of a source that expired by a limit on storage."""
-    return _known(lake).limited if source == LIMITED else frozenset()
-
-
-def purged_files(lake: Lake) -> frozenset[str]:
-    """The hashes of the files that left with purged activities, and don't come in again."""
-    return _known(lake).files
+    every = _recorded(lake) if source == LIMITED else []
+    return frozenset(key for each in every if each.purged is None for key in each.ids)
 
 
 def purges(lake: Lake) -> list[Expired]:
     """What was recorded of each purge of an activity."""
-    return [each for each in decisions(lake, Expired).all if each.purged is not None]
+    return [each for each in _recorded(lake) if each.purged is not None]
 
 
-def _known(lake: Lake) -> _Known:
-    """The file's content; read only if it has changed."""
+def purged_files(lake: Lake) -> frozenset[str]:
+    """The hashes of the files that left with purged activities, and don't come in again."""
+    return frozenset(digest for each in _recorded(lake) for digest in each.files)
+
+
+def _recorded(lake: Lake) -> list[Expired]:
+    """Everything on record. The file is read only if it has changed."""
     try:
         seen = (lake.decisions / f"{Expired.kind}.jsonl").stat()
     except FileNotFoundError:
-        return _NOTHING
+        return []
     state = (seen.st_mtime_ns, seen.st_size)
     known = _KNOWN.get(lake)
     if known is None or known[0] != state:
-        every = decisions(lake, Expired).all
-        limited, purged = (
-            frozenset(key for each in every if (each.purged is not None) is by_person for key in each.ids)
-            for by_person in (False, True)
-        )
-        files = frozenset(digest for each in every for digest in each.files)
-        known = _KNOWN[lake] = (state, _Known(limited, purged, files))
+        known = _KNOWN[lake] = (state, decisions(lake, Expired).all)
     return known[1]

@@ -81,7 +81,7 @@ class Listing:
         number = next_number(self._lake, at) if self._lake is not None else None
         local_at = self._lake.local_time() if self._lake is not None else None
         expired = expired_ids(self._lake, self.manifest.source) if self._lake is not None else frozenset()
-        if expired and (read.foreign or any(each["id"] in expired for each in read.activities)):
+        if expired:
             body = _without(self.manifest.source, body, expired)
         write_whole(self.folder / file, packed(body, at, number))
         entry = page_entry(file, read, len(body), request, at, years, landed=number, local_at=local_at, expired=expired)
@@ -121,8 +121,11 @@ class Listing:
         write_whole(path, packed(kept, *packed_at(path)))
         read = ReadPage([]) if kept == b"[]" else spec_of(self.manifest.source).read_page(parse_json(kept))
         left = page_entry(page.file, read, 0, None, page.fetched_at, years)
-        changed = {name: getattr(left, name) for name in ("rows", "local_years", "years")}
-        return page.model_copy(update={**changed, "bytes": len(kept), "expired": page.expired + page.rows - left.rows})
+        rows = min(
+            page.rows, left.rows
+        )  # some services repeat a page's rows on the next one, which does not count them
+        changed = {"rows": rows, "expired": page.expired + page.rows - rows, "bytes": len(kept)}
+        return page.model_copy(update={**changed, "local_years": left.local_years, "years": left.years})
 
     def add_detail(self, entry: PageEntry) -> None:
         """Enter a detail, which is stored elsewhere, as a page."""

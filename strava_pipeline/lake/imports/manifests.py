@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -243,25 +243,15 @@ def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
 
 def rewrite_without(lake: Lake, one: Import, left: Callable[[ImportedFile], ImportedFile | None]) -> None:
     """Replace each file of an import's manifest by what is `left` of it; None: nothing, not even its name."""
-    manifest, folder = one.manifest, lake.imports / one.name
-    files, known = (_what_is_left(each, left) for each in (manifest.files, manifest.known or ()))
-    if (files, known) == (manifest.files, list(manifest.known or ())):
-        return
-    if manifest.kind == "file" and not files:
+    before = [[*one.manifest.files], [*(one.manifest.known or ())]]
+    files, known = after = [[new for file in each if (new := left(file)) is not None] for each in before]
+    folder, names = lake.imports / one.name, [{file.name for each in said for file in each} for said in (before, after)]
+    if after != before and one.manifest.kind == "file" and not files:
         shutil.rmtree(folder)  # its name is the file's
-        return
-    names = {file.name for file in (*manifest.files, *(manifest.known or ()))} - {
-        file.name for file in (*files, *known)
-    }
-    changed: dict[str, Any] = {"files": files, "known": None if manifest.known is None else known}
-    changed |= {"faults": [each for each in manifest.faults if each.name not in names]}
-    write_whole(folder / _MANIFEST, manifest.model_copy(update=changed).model_dump_json(indent=1).encode())
-
-
-def _what_is_left(
-    files: Iterable[ImportedFile], left: Callable[[ImportedFile], ImportedFile | None]
-) -> list[ImportedFile]:
-    return [after for file in files if (after := left(file)) is not None]
+    elif after != before:
+        faults = [each for each in one.manifest.faults if each.name not in names[0] - names[1]]
+        changed = {"files": files, "known": None if one.manifest.known is None else known, "faults": faults}
+        write_whole(folder / _MANIFEST, one.manifest.model_copy(update=changed).model_dump_json(indent=1).encode())
 
 
 def _held(
