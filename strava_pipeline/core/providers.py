@@ -175,7 +175,8 @@ class ProviderSpec:
 
         def is_about(item: Any) -> bool:
             key = item.get(self.id_field) if isinstance(item, dict) else None
-            return key is not None and (key if self.name == STRAVA else hashed_id(self.name, str(key))) in ids
+            is_id = isinstance(key, int | str)
+            return is_id and (key if self.name == STRAVA else hashed_id(self.name, str(key))) in ids
 
         if isinstance(content, list):
             return [item for item in content if not is_about(item)]

@@ -44,8 +44,8 @@ def remove_activity(lake: Lake, ids: Set[int], files: Collection[str], years: Ye
         shutil.rmtree(folder)
     for one in all_imports(lake):
         _remove_from_import(lake, one, ids, files)
-    for digest in files:
-        for path in lake.data_dir.glob(f"*/files/{digest[:2]}/{digest}*"):  # the bytes, and what was read in them
+    for place in (lake.files, lake.readings / "files"):
+        for path in (path for digest in files for path in place.glob(f"{digest[:2]}/{digest}*")):
             path.unlink()
     _remove_words(lake, {str(key) for key in ids})
 

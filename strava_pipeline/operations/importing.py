@@ -96,6 +96,7 @@ class LandReport(Numbers):
     def __str__(self) -> str:
         return sentence(
             f"Took in files: {self.files}, {self.new_files} of them new",
+            (self.purged_files, f"{self.purged_files} of purged activities stay out"),
             (self.problems, counted(len(self.problems), "problem")),
         )
 
@@ -140,14 +141,14 @@ class _Landing:
         self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
 
     def land(self, container: Container, found: Contents) -> None:
+        report, purged = self._report, self._report.purged_files
         files, faults = self._stored(container, found)
-        report = self._report
         report.problems += map(str, faults)
         for kind, names in found.left_out.items():
             report.left_out.setdefault(kind, []).extend(names)
             if container.kind is Kind.FILE:
                 report.unsupported.extend(names)
-        if not files:
+        if not files and report.purged_files == purged:
             report.nothing_kept.append(decode_name(os.fsencode(container.path.name)))
         for export in found.exports:
             header = export.activities.header
@@ -205,9 +206,9 @@ class _Landing:
                 else:
                     if file.sha256 in hashes:
                         report.purged_files += 1
-                        continue
-                    files.append(file)
-                    fresh += [file.size] * is_new
+                    else:
+                        files.append(file)
+                        fresh += [file.size] * is_new
                 advance(1)
         self.store.sync()
         report.files += len(files)

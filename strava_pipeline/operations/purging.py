@@ -38,14 +38,14 @@ class ActivityPurge:
         rows: of sources: `source`, `id`, `source_id` (its id there), the local `day` of its start, and `held`: in how many
             pages of lists or imports it is, and which answers about it there are.
         files: hashes of their bytes.
-        is_unfinished: whether a purge of it was interrupted.
+        is_done: whether nothing of it is left.
     """
 
     activity_id: int
     rows: list[dict[str, Any]]
     ids: frozenset[int]
     files: frozenset[str]
-    is_unfinished: bool
+    is_done: bool
 
 
 def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
@@ -66,7 +66,7 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
     files = _files(lake, ids, {digest for *_, digest in found if digest}).union(*(each.files for each in earlier))
     names = ("id", "source", "source_id", "day")
     rows = [dict(zip(names, row, strict=False)) | {"held": _held(lake, row[1], row[0])} for row in found]
-    return ActivityPurge(activity_id, rows, ids, files, bool(earlier) and lake.purging.exists())
+    return ActivityPurge(activity_id, rows, ids, files, not (rows or lake.purging.exists()))
 
 
 def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datetime) -> None:

@@ -95,8 +95,8 @@ def _purge_activity(
     copy = copy_to_delete(settings, lake, keep=keep_copy)
     report = {"deleted": False, "activity_id": activity_id, "sources": found.rows, "files": len(found.files)}
     report["second_copy"] = copy
-    if dry_run or not (found.rows or found.is_unfinished):
-        show(report, as_json=as_json, advice=[] if found.rows else [f"Nothing is left of {activity_id}."])
+    if dry_run or found.is_done:
+        show(report, as_json=as_json, advice=[f"Nothing is left of {activity_id}."] if found.is_done else [])
         return
     _refuse(settings)
     if not yes:

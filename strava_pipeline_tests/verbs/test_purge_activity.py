@@ -116,6 +116,8 @@ def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     rig.run(SOURCES_JOB, [2026])
     for path in (rig.folder / "export.zip", rig.folder / "given", rig.archive("newer.zip")):
         rig.import_files(path)
+    again = typed("import", str(rig.folder / "given" / f"{NAME}.gpx"))
+    assert (again.code, "1 of purged activities stay out" in again.out) == (0, True)
     rig.do("rebuild")
     assert not left_of(rig, told)
     assert rig.gold("SELECT id FROM activities_all ORDER BY ALL") == [row[:1] for row in held["activities_all"]]

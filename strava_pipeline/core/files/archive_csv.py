@@ -123,7 +123,7 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
 
 def without_rows(body: bytes, ids: Collection[int]) -> bytes:
     """activities.csv without the rows of the activities `ids`; all other lines are as they were."""
-    gone = {row.line for row in read_activities_csv(body).rows if row.activity_id in ids}
+    gone = {row.line for row in read_activities_csv(body).rows if row.activity_id in ids} if ids else set()
     if not gone:
         return body
     starts = {line for line, _ in _records(_text(body)[0])}

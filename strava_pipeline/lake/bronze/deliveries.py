@@ -250,9 +250,10 @@ def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, ids: Set[i
 
 def _without(lines: Sequence[bytes], source: str, webhooks: WebhookSpec, ids: Set[int]) -> list[bytes]:
     def is_about(line: bytes) -> bool:
-        keys = (hint.source_id for hint, _ in _hints([line], webhooks)[0])
-        return any(key and (int(key) if source == STRAVA else hashed_id(source, key)) in ids for key in keys)
+        keys = [hint.source_id or "" for hint, _ in _hints([line], webhooks)[0]]
+        return any(key in names if source == STRAVA else hashed_id(source, key) in ids for key in keys)
 
+    names = {str(key) for key in ids}
     return [line for line in lines if not (ids and is_about(line))]
 
 

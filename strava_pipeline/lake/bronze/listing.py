@@ -121,9 +121,7 @@ class Listing:
         write_whole(path, packed(kept, *packed_at(path)))
         read = ReadPage([]) if kept == b"[]" else spec_of(self.manifest.source).read_page(parse_json(kept))
         left = page_entry(page.file, read, 0, None, page.fetched_at, years)
-        rows = min(
-            page.rows, left.rows
-        )  # some services repeat a page's rows on the next one, which does not count them
+        rows = min(page.rows, left.rows)  # a page that repeats rows of the one before does not count them
         changed = {"rows": rows, "expired": page.expired + page.rows - rows, "bytes": len(kept)}
         return page.model_copy(update={**changed, "local_years": left.local_years, "years": left.years})
 
