@@ -5,6 +5,7 @@ The ids and hashes are recorded first; each later step finds what an interrupted
 
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import Expired, purges
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.lake.gold.publish import insights_snapshot
+from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.imports.activities import ImportedActivities, activities_of_import, has_activities
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, all_imports
@@ -54,11 +55,9 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
     Raises UnknownIdError, and PipelineError for an activity that can't be taken out of what it came in.
     """
     earlier = [each for each in purges(lake) if activity_id in (each.purged, *each.ids)]
-    try:
-        with insights_snapshot(lake) as connection:
-            found = connection.execute(sql("effort_rows"), {"id": activity_id}).fetchall()
-    except NothingPublishedError:
-        found = []
+    found: list[tuple[Any, ...]] = []
+    with suppress(NothingPublishedError), current_snapshot(lake) as connection:
+        found = connection.execute(sql("effort_rows"), {"id": activity_id}).fetchall()
     if not (found or earlier):
         raise UnknownIdError(f"No activity has the id {activity_id}. The address of its page ends with it.")
     ids = frozenset(key for key, *_ in found).union(*(each.ids for each in earlier))
@@ -71,13 +70,10 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
 
 def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datetime) -> None:
     """Remove the activity from bronze and decisions, and all that is made of them. Nobody else may use the lake."""
-    command = f"purge {found.activity_id}"
+    one, ids, files = found.activity_id, sorted(found.ids), tuple(sorted(found.files))
     if not any(found.ids <= {*each.ids} and found.files <= {*each.files} for each in purges(lake)):
-        ids, files = sorted(found.ids), tuple(sorted(found.files))
-        record_decisions(
-            lake, Expired(at=at, by=f"strava-pipeline {command}", ids=ids, purged=found.activity_id, files=files)
-        )
-    with going_on_by(lake, command):
+        record_decisions(lake, Expired(at=at, by=f"strava-pipeline purge {one}", ids=ids, purged=one, files=files))
+    with going_on_by(lake, f"purge {one}"):
         lake.purging.mkdir(exist_ok=True)
         remove_activity(lake, found.ids, found.files, years)
         delete_made(lake)
@@ -90,20 +86,18 @@ def finish_purge(lake: Lake) -> None:
 
 def _refuse_whole(lake: Lake, sources: set[str], ids: Collection[int]) -> None:
     """Raise PipelineError where the activity is in something that can't be taken apart."""
-    if titles := [spec_of(each).title for each in sources - IMPORTED if "whole" in spec_of(each).capabilities]:
-        raise PipelineError(
-            f"Nothing was deleted: it is a row of {titles[0]}, of which copies here are kept whole. `strava-pipeline matches "
-            "split` takes the row off; what is left of the activity can then be purged."
-        )
+    whole = [spec_of(each).title for each in sources - IMPORTED if "whole" in spec_of(each).capabilities]
     for one, part in _imported(lake):
         lists = any(file.role == "service_list" for file in one.manifest.files)
         keys = {each["id"] for _, activities in part.listing.pages() for each in activities}.intersection(ids)
         unnumbered = part.source == STRAVA_ARCHIVE and min(keys, default=0) < 0  # its row has no id that can be read
         if keys and (part.source in (STRAVA_JSON, RUNNING_PAGE) or (part.source == FILE and lists) or unnumbered):
-            raise PipelineError(
-                f"Nothing was deleted: it came in {printable(one.manifest.came_as)}, out of which no single activity can be "
-                f"taken. `strava-pipeline import undo {one.name}` takes all of it back."
-            )
+            whole.append(f"{printable(one.manifest.came_as)} ({one.name})")
+    if whole:
+        raise PipelineError(
+            f"Nothing was deleted: it is in {', '.join(whole)}, out of which no single activity can be taken. `strava-pipeline "
+            "import undo` takes all of an import back; `matches split` takes a row of a table off the activity first."
+        )
 
 
 def _files(lake: Lake, ids: Collection[int], of_rows: set[str]) -> frozenset[str]:

@@ -3,7 +3,7 @@
 Everything to be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -54,7 +54,6 @@ def purge(
     the warehouse is built again of what stays.
     """
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.verbs.terminal import err, out, refuse_without_person
 
     settings = Settings.load()
     if activity is not None:
@@ -68,10 +67,9 @@ def purge(
         return
     _refuse(settings)
     if not yes:
-        refuse_without_person(_NOBODY)
-        planned = found.report(deleted=False, access=found.access)
-        show(planned, advice=_advice(found), to=err if as_json else out, forms=_FORMS)
-        _confirm(found)
+        wanted = str(found.athlete_id or WORD)
+        what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
+        _agree(found.report(deleted=False, access=found.access), _advice(found), wanted, what, as_json=as_json)
     access = carry_out(settings, found)
     if found.api:
         _build_again(settings)
@@ -88,7 +86,6 @@ def _purge_activity(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.purging import finish_purge, plan_purge_of, purge_activity
     from strava_pipeline.operations.years import year_range
-    from strava_pipeline.verbs.terminal import ask_to_type, err, out, refuse_without_person
 
     lake = Lake(settings.data_dir)
     found = plan_purge_of(lake, activity_id)
@@ -100,10 +97,7 @@ def _purge_activity(
         return
     _refuse(settings)
     if not yes:
-        refuse_without_person(_NOBODY)
-        show(report, advice=[_FOR_GOOD], to=err if as_json else out)
-        question = f"To delete it for good, type its id ({activity_id}): "
-        ask_to_type(str(activity_id), question, "Nothing was deleted: the typed text was another one.")
+        _agree(report, [_FOR_GOOD], str(activity_id), f"the activity's id ({activity_id})", as_json=as_json)
     with _nobody_else(settings, lake):
         purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
     _build_again(settings)
@@ -206,20 +200,20 @@ def _give_back(settings: "Settings", command: str) -> str:
     return REVOKED
 
 
-def _confirm(found: "Purge") -> None:
-    from strava_pipeline.verbs.terminal import ask_to_type
+def _agree(report: Mapping[str, Any], advice: Iterable[str], wanted: str, what: str, *, as_json: bool) -> None:
+    """Show what would go, and wait for a person to type `wanted`. Raises PipelineError if they don't, or if nobody is there."""
+    from strava_pipeline.verbs.terminal import ask_to_type, err, out, refuse_without_person
 
-    wanted = str(found.athlete_id or WORD)
-    what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
+    refuse_without_person(
+        "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
+        "go, `purge --yes` deletes it without a question."
+    )
+    show(report, advice=advice, to=err if as_json else out, forms=_FORMS)
     question = f"To delete all of it for good, type {what}: "
     ask_to_type(wanted, question, "Nothing was deleted: the typed text was another one.")
 
 
 _FORMS = {"bytes": decimal}
-_NOBODY = (
-    "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would go, "
-    "`purge --yes` deletes it without a question."
-)
 _FOR_GOOD = "It goes for good, with your words about it, and never comes in again. The services keep what they have."
 _STILL_HAS_ACCESS = f"The application still has access at Strava: take it away at {APPS_PAGE}"
 

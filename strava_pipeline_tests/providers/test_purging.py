@@ -19,7 +19,7 @@ def test_it_leaves_every_page_and_comes_in_by_none(world: World) -> None:
     if not world.by_calls:
         world.pull()
         publish(lake)
-        with pytest.raises(PipelineError, match="is a row of"):
+        with pytest.raises(PipelineError, match="it is in Spreadsheet, "):
             plan_purge_of(lake, hashed_id(name, keys[2]))
         return
     gone = hashed_id(name, keys[2])
