@@ -17,8 +17,10 @@ from strava_pipeline.lake.bronze.expired import purges
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.matches import MatchDecision
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.operations import purging
 from strava_pipeline.operations.bests import correct
+from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.orchestrate.jobs import SOURCES_JOB
 from strava_pipeline.verbs import purge as verb
 from strava_pipeline_tests.ingest.archive.exports import SUMMARIES, garmin_item
@@ -112,6 +114,11 @@ def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     assert (done["deleted"], done["sources"]) == (True, plan["sources"])
     assert (rig.calls()["log"], len(service.journal.log)) == ([], asked), "services are not asked"
     assert (left_of(rig, told), others(rig, ids)) == (set(), held)
+    with reading(rig.lake) as connection:
+        parties = comparing(rig.settings, NOW).parties(connection, ["2026-02"])
+    assert {party.name: party.months for party in parties} == {"strava": {"2026-02"}, "toy": {"2026-02"}}, (
+        "no limit is on"
+    )
     rig.control("edit", id=key, set={"description": "once more"})
     rig.run(SOURCES_JOB, [2026])
     for path in (rig.folder / "export.zip", rig.folder / "given", rig.archive("newer.zip")):
