@@ -16,7 +16,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, IMPORTED, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.expired import Expired, purges
+from strava_pipeline.lake.bronze.expired import Expired, expired_ids, purged_files, purges
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.publish import current_snapshot
@@ -26,7 +26,7 @@ from strava_pipeline.lake.imports.manifests import Import, all_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
 from strava_pipeline.lake.purge import delete_made, going_on_by
-from strava_pipeline.lake.purged_activity import answer_folders, remove_activity
+from strava_pipeline.lake.purged_activities import answer_folders, remove_activities
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.operations.importing import import_read
 
@@ -69,13 +69,16 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
 
 
 def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datetime) -> None:
-    """Remove the activity from bronze and decisions, and all that is made of them. Nobody else may use the lake."""
+    """Remove the activity from bronze and decisions, and all that is made of them; and what an interrupted purge left of another.
+
+    Nobody else may use the lake.
+    """
     one, ids, files = found.activity_id, sorted(found.ids), tuple(sorted(found.files))
     if not any(found.ids <= {*each.ids} and found.files <= {*each.files} for each in purges(lake)):
         record_decisions(lake, Expired(at=at, by=f"strava-pipeline purge {one}", ids=ids, purged=one, files=files))
     with going_on_by(lake, f"purge {one}"):
         lake.purging.mkdir(exist_ok=True)
-        remove_activity(lake, found.ids, found.files, years)
+        remove_activities(lake, expired_ids(lake, FILE), purged_files(lake), years)
         delete_made(lake)
 
 

@@ -8,7 +8,7 @@ from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.purged_activity import remove_activity
+from strava_pipeline.lake.purged_activities import remove_activities
 from strava_pipeline.operations.purging import plan_purge_of
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.providers.worlds import World, five
@@ -37,7 +37,7 @@ def test_it_leaves_every_page_and_comes_in_by_none(world: World) -> None:
     assert pages_with("ride 3")
     run = world.run()
     record_decisions(lake, Expired(at=run.now(), by="a test", ids=[gone], purged=gone))
-    remove_activity(lake, {gone}, (), run.years)
+    remove_activities(lake, {gone}, (), run.years)
     world.subject.clock.advance(90_000)
     world.listed()
     left = {hashed_id(name, key) for key in keys if key != keys[2]}

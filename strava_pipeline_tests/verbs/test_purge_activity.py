@@ -12,7 +12,7 @@ import pytest
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.lake import purge, purged_activity
+from strava_pipeline.lake import purge, purged_activities
 from strava_pipeline.lake.bronze.expired import purges
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import Edit
@@ -131,8 +131,8 @@ def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     assert "Nothing is left" in typed("purge", str(key), "--yes").out
 
 
-STEPS = ((purging, "record_decisions"), (purged_activity, "answer_folders"), (purged_activity, "store_durably"))
-STEPS += ((purged_activity, "rewrite_without"), (purge, "_move_aside"), (verb, "_build_again"))
+STEPS = ((purging, "record_decisions"), (purged_activities, "answer_folders"), (purged_activities, "store_durably"))
+STEPS += ((purged_activities, "rewrite_without"), (purge, "_move_aside"), (verb, "_build_again"))
 
 
 @pytest.mark.closed

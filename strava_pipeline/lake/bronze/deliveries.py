@@ -25,7 +25,8 @@ from strava_pipeline.core.deliveries import (
     remember_followed,
     update_queue,
 )
-from strava_pipeline.core.sources import STRAVA, hashed_id
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
@@ -250,10 +251,8 @@ def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, ids: Set[i
 
 def _without(lines: Sequence[bytes], source: str, webhooks: WebhookSpec, ids: Set[int]) -> list[bytes]:
     def is_about(line: bytes) -> bool:
-        keys = [hint.source_id or "" for hint, _ in _hints([line], webhooks)[0]]
-        return any(key in names if source == STRAVA else hashed_id(source, key) in ids for key in keys)
+        return any(spec_of(source).activity_id(hint.source_id) in ids for hint, _ in _hints([line], webhooks)[0])
 
-    names = {str(key) for key in ids}
     return [line for line in lines if not (ids and is_about(line))]
 
 

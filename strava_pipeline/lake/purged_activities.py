@@ -1,4 +1,4 @@
-"""Removing all bytes of one activity from bronze and from a person's decisions; whatever is made of these is made again.
+"""Removing all bytes of purged activities from bronze and from a person's decisions; whatever is made of these is made again.
 
 The ids and the hashes of its files were recorded before (bronze/expired.py): nothing of it comes in again, and an interrupted
 removal is done again from the beginning, which finds what is left.
@@ -31,8 +31,8 @@ def answer_folders(lake: Lake, activity_id: int) -> list[Path]:
     return [*lake.bronze.glob(f"activity_*/year=*/{activity_id}"), *lake.providers.glob(f"*/*/{activity_id}")]
 
 
-def remove_activity(lake: Lake, ids: Set[int], files: Collection[str], years: YearRange) -> None:
-    """Remove the activity with these ids, of all sources, and files, by their hashes. Nobody else may use the lake."""
+def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: YearRange) -> None:
+    """Remove activities by their ids, of all sources, and files by their hashes. Nobody else may use the lake."""
     for source in lake.listed_sources:
         for listing in listings(lake, source):
             listing.expire(ids, datetime.min.replace(tzinfo=UTC), years)
