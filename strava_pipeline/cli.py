@@ -280,7 +280,7 @@ def _command(name: str, module: str, function: str) -> Any:
         return typer.main.get_command(found)
     single = typer.Typer(add_completion=False)
     # a query may begin with a comment, and the id of a file is negative: both look like options
-    settings = {"ignore_unknown_options": True} if name in ("bests", "sql") else {}
+    settings = {"ignore_unknown_options": True} if name in ("bests", "purge", "sql") else {}
     single.command(name, context_settings=settings)(found)
     return typer.main.get_command(single)
 

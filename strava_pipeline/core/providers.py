@@ -5,7 +5,7 @@ become objects in Strava's shape, because Strava's names are the vocabulary of a
 is absent, never 0; a value without a column stays in `extra`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -113,6 +113,8 @@ class ProviderSpec:
         priority: which source's name and gear count for such an activity: the lowest number that has any. Strava has 3.
             A person may choose another one in providers.toml.
         read_page: reads the body of a page, parsed from JSON.
+        id_field: the field of a page's items that has the service's own id of an activity.
+        is_numbering: whether the lake's ids of its activities are the service's own numbers.
         paged: whether a listing comes in pages of the size that is asked for; if not, a year is one answer.
         rows_a_call: the maximum number of new rows in a page, whatever size is asked for.
         quiet_day_calls: the calls of a run from the watermark if nothing changed; gear, once a week, comes on top.
@@ -147,6 +149,8 @@ class ProviderSpec:
     precedence: int
     priority: int
     read_page: Callable[[Any], ReadPage]
+    id_field: str = "id"
+    is_numbering: bool = False
     paged: bool = True
     rows_a_call: int = 200  # the largest size that is asked for
     quiet_day_calls: int = 1
@@ -169,6 +173,24 @@ class ProviderSpec:
     def command(self, what: Literal["login", "pull"]) -> str:
         """The command that a person types to log in, or to compare years."""
         return f"strava-pipeline {self.commands.get(what, f'providers {what} {self.name}')}"
+
+    def activity_id(self, source_id: object) -> int:
+        """The id in the lake of the activity that has this id at the service."""
+        text = str(source_id)
+        return int(text) if self.is_numbering and text.isdigit() else hashed_id(self.name, text)
+
+    def without(self, content: Any, ids: Set[int]) -> Any:
+        """A page's content, parsed from JSON, without the activities `ids` (in the lake); `[]` if it is about one alone."""
+
+        def is_about(item: Any) -> bool:
+            return isinstance(item, dict) and self.activity_id(item.get(self.id_field)) in ids
+
+        if isinstance(content, list):
+            return [item for item in content if not is_about(item)]
+        if isinstance(content, dict):
+            is_alone = is_about(content) or any(map(is_about, content.values()))
+            return [] if is_alone else {name: self.without(part, ids) for name, part in content.items()}
+        return content
 
     def suffix(self, mark: str) -> str:
         """The ending of this service's names: its own name after `mark`, or nothing."""

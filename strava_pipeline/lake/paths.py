@@ -309,6 +309,11 @@ class Lake:
         return self.state / "purged_api"
 
     @property
+    def purging(self) -> Path:
+        """Data that the purge of one activity has moved aside to delete; there until all of that purge is done."""
+        return self.state / "purging"
+
+    @property
     def expiry_announced(self) -> Path:
         """When the beginning expiry of data from Strava's API was announced."""
         return self.state / "expiry_announced"

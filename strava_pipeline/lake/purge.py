@@ -17,6 +17,7 @@ from secrets import token_hex
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, ok, warning
+from strava_pipeline.lake.bronze.expired import purges
 from strava_pipeline.lake.files import has_no_holder, sync_folder
 from strava_pipeline.lake.locks import holder, is_live, runs_with_lock_file, try_locked
 from strava_pipeline.lake.paths import Lake
@@ -136,14 +137,23 @@ def delete_api_data(lake: Lake) -> None:
     Derived data goes first. So the next run after an interruption finds no warehouse and makes it from the rest. Raises
     PipelineError if a file can't be deleted.
     """
-    with _going_on_by(lake, "purge --api"):
-        lake.purged_api.mkdir(parents=True, exist_ok=True)
-        for path in [*lake.derived, *lake.of_api, lake.copy_scratch]:
-            if path.exists():
-                _move_aside(path, lake.purged_api)
-                sync_folder(path.parent)
-        shutil.rmtree(lake.purged_api)
-        sync_folder(lake.state)
+    with going_on_by(lake, "purge --api"):
+        _delete([*lake.derived, *lake.of_api, lake.copy_scratch], lake.purged_api)
+
+
+def delete_made(lake: Lake) -> None:
+    """Delete what is made of bronze and decisions, before it is made again without a purged activity."""
+    _delete([*lake.derived, lake.readings / "imports", lake.staging, lake.copy_scratch], lake.purging / "made")
+
+
+def _delete(paths: Iterable[Path], aside: Path) -> None:
+    aside.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        if path.exists():
+            _move_aside(path, aside)
+            sync_folder(path.parent)
+    shutil.rmtree(aside)
+    sync_folder(aside.parent)
 
 
 def delete_data(lake: Lake) -> None:
@@ -153,7 +163,7 @@ def delete_data(lake: Lake) -> None:
     """
     if not lake.data_dir.is_dir():
         return
-    with _going_on_by(lake, "purge"):
+    with going_on_by(lake, "purge"):
         if lake.purged.is_symlink():
             lake.purged.unlink()
         lake.purged.mkdir(exist_ok=True)
@@ -166,7 +176,7 @@ def delete_data(lake: Lake) -> None:
 
 
 @contextmanager
-def _going_on_by(lake: Lake, command: str) -> Iterator[None]:
+def going_on_by(lake: Lake, command: str) -> Iterator[None]:
     """If a file can't be deleted, name the command that continues."""
     try:
         yield
@@ -179,7 +189,8 @@ def _going_on_by(lake: Lake, command: str) -> Iterator[None]:
 
 def purge_health(lake: Lake) -> Fact:
     """Whether the last purge was completed."""
-    for left, command in ((lake.purged, "purge"), (lake.purged_api, "purge --api")):
+    of_one = next((f"purge {each.purged}" for each in reversed(purges(lake))), "purge")
+    for left, command in ((lake.purged, "purge"), (lake.purged_api, "purge --api"), (lake.purging, of_one)):
         if left.exists():
             return warning(PURGE, f"one was interrupted: {left} is still there.", f"strava-pipeline {command}")
     return ok(PURGE, "no interrupted one")

@@ -65,7 +65,7 @@ def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now
         if int(folder.name) in ids:
             shutil.rmtree(folder)
     if (webhooks := spec_of(LIMITED).webhooks) is not None:
-        forget_deliveries(lake, LIMITED, webhooks, {str(key) for key in ids})
+        forget_deliveries(lake, LIMITED, webhooks, ids)
 
 
 def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:

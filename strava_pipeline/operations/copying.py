@@ -40,7 +40,7 @@ from strava_pipeline.ingest.restic import (
     Restic,
     restic_of,
 )
-from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.bronze.expired import expired_ids, limited_ids, purges
 from strava_pipeline.lake.copied import (
     Found,
     KnownCopy,
@@ -172,7 +172,9 @@ class _Copying:
         self.id = folder_id(run.lake) or uuid4().hex
         self.known = replace(known, folder=self.id, instance=known.instance or uuid4().hex)
         self.expired = {str(key) for key in expired_ids(run.lake)}
-        self.newest_only = {PUBLISHED, *([API] if is_limited or self.expired else [])}
+        self.newest_only = {PUBLISHED, *([API] if is_limited or limited_ids(run.lake) else [])}
+        if len(purges(run.lake)) != self.known.purged:
+            self.newest_only = {*KINDS}
         self.kinds = list[str]()
         self.done = Copied(restic.where)
 
@@ -309,7 +311,8 @@ class _Copying:
         is_due = pruned is None or not timedelta(0) <= now - pruned < _EVERY
         if has_expired or (going and is_due):
             self.restic.prune(tight=has_expired)
-            self.known = replace(self.known, expired=len(self.expired), pruned_at=now)
+            purged = self.known.purged if self.done.shrunk else len(purges(self.lake))
+            self.known = replace(self.known, expired=len(self.expired), purged=purged, pruned_at=now)
 
 
 def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:

@@ -6,7 +6,7 @@ removes its bytes. One bad file never stops the others. Reading the files is rea
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from strava_pipeline.core.errors import PipelineError, SourceError
-from strava_pipeline.core.files.archive_csv import ArchiveRow
+from strava_pipeline.core.files.archive_csv import ArchiveRow, without_rows
 from strava_pipeline.core.files.objects import Holders, Numbering
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers, if_any, sentence
+from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.sports import FIT_SPORTS
 from strava_pipeline.core.text import counted
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
@@ -33,6 +34,7 @@ from strava_pipeline.ingest.archive.entry import (
 )
 from strava_pipeline.ingest.archive.import_reader import ImportedActivity, ImportReader, KeptFile
 from strava_pipeline.lake.bronze.answers import newest_athlete
+from strava_pipeline.lake.bronze.expired import expired_ids, purged_files
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
 from strava_pipeline.lake.imports.files import FileStore, reading_of, stored_bytes
@@ -64,6 +66,7 @@ class LandReport(Numbers):
     files: int = field(default=0, repr=False)
     new_files: int = 0
     recovered_files: int = 0  # of these, known ones whose bytes were lost or damaged
+    purged_files: int = 0  # of activities that a person purged: they stay out
     bytes: int = 0
     imports: list[Import] = field(default_factory=list, repr=False)
     paths_already_imported: int = 0
@@ -93,6 +96,7 @@ class LandReport(Numbers):
     def __str__(self) -> str:
         return sentence(
             f"Took in files: {self.files}, {self.new_files} of them new",
+            (self.purged_files, f"{self.purged_files} of purged activities stay out"),
             (self.problems, counted(len(self.problems), "problem")),
         )
 
@@ -137,14 +141,14 @@ class _Landing:
         self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
 
     def land(self, container: Container, found: Contents) -> None:
+        report, purged = self._report, self._report.purged_files
         files, faults = self._stored(container, found)
-        report = self._report
         report.problems += map(str, faults)
         for kind, names in found.left_out.items():
             report.left_out.setdefault(kind, []).extend(names)
             if container.kind is Kind.FILE:
                 report.unsupported.extend(names)
-        if not files:
+        if not files and report.purged_files == purged:
             report.nothing_kept.append(decode_name(os.fsencode(container.path.name)))
         for export in found.exports:
             header = export.activities.header
@@ -189,16 +193,22 @@ class _Landing:
         faults = [*container.faults, *found.faults]
         files: list[ImportedFile] = []
         fresh: list[int] = []  # sizes of the files with new bytes
-        total = len(found.entries) + len(found.oversized)
-        with progressing(self._run.progress, f"Taking in files of {container.path.name}", total) as advance:
-            for role, entry in _to_keep(found):
+        purged, hashes = expired_ids(self._run.lake, STRAVA_ARCHIVE), purged_files(self._run.lake)
+        stay_out = {name for export in found.exports for name in export.only_of(purged)}
+        entries = [(role, entry) for role, entry in _to_keep(found) if entry.name not in stay_out]
+        report.purged_files += len(found.entries) + len(found.oversized) - len(entries)
+        with progressing(self._run.progress, f"Taking in files of {container.path.name}", len(entries)) as advance:
+            for role, entry in entries:
                 try:
-                    file, is_new = _kept(role, entry, self.store, limits)
+                    file, is_new = _kept(role, entry, self.store, limits, purged)
                 except UnreadableEntryError as error:
                     faults.append(error.fault)
                 else:
-                    files.append(file)
-                    fresh += [file.size] * is_new
+                    if file.sha256 in hashes:
+                        report.purged_files += 1
+                    else:
+                        files.append(file)
+                        fresh += [file.size] * is_new
                 advance(1)
         self.store.sync()
         report.files += len(files)
@@ -221,7 +231,8 @@ class _Landing:
 
 def _came_in_before(files: list[ImportedFile], athletes: Mapping[str, int], known: list[Import]) -> bool:
     """Whether an import has these names and bytes, and names no other athlete. Lists without a row are equal."""
-    same = [one for one in known if one.digest == digest_of(files)]
+    digest = digest_of(files)
+    same = [one for one in known if digest in (one.digest, digest_of(one.manifest.files))]
     return any(not athletes or one.manifest.athletes in ({}, athletes) for one in same)
 
 
@@ -263,15 +274,17 @@ def _to_keep(found: Contents) -> Iterator[tuple[Role, Entry | Oversized]]:
         yield "activity", each
 
 
-def _kept(role: Role, entry: Entry | Oversized, store: FileStore, limits: ImportLimits) -> tuple[ImportedFile, bool]:
+def _kept(
+    role: Role, entry: Entry | Oversized, store: FileStore, limits: ImportLimits, purged: Collection[int]
+) -> tuple[ImportedFile, bool]:
     """The file, with its bytes in the store, and whether these are new there. A file that is too large is not read; it
-    says why.
+    says why. A list has no rows of `purged` activities.
     """
     if isinstance(entry, Oversized):
         digest, is_new = store.put_pieces(entry.pieces())
         why = too_large_fault(entry.name, entry.size, limits).detail
         return ImportedFile(name=entry.name, sha256=digest, size=entry.size, role=role, held_back=why), is_new
-    body = entry.read()
+    body = without_rows(entry.read(), purged) if role == "list" else entry.read()
     digest, is_new = store.put(body)
     return ImportedFile(name=entry.name, sha256=digest, size=len(body), role=role), is_new
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from strava_pipeline.core.errors import GoneError, RefusedError, TransientError
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.provider_gear import ActivityGear, gear_answers, land_gear_of_activity, land_no_gear
 from strava_pipeline.operations.run_context import RunContext
@@ -58,11 +59,11 @@ def fetch_gear_of_activities(run: RunContext, source: Source, mode: str, rows: M
 
 def _due(run: RunContext, name: str, rows: Mapping[str, str]) -> list[str]:
     """The activities without an answer, or edited since; those whose calls failed wait, as files do."""
-    known = gear_answers(run.lake, name)
+    known, expired = gear_answers(run.lake, name), expired_ids(run.lake, name)
     due = []
     for source_id, row in rows.items():
         files, record = known.get(hashed_id(name, source_id), (None, None))
-        if record is not None and record.row == row:
+        if hashed_id(name, source_id) in expired or (record is not None and record.row == row):
             continue
         if files is None or files.retry_at is None or files.retry_at <= run.now():
             due.append(source_id)

@@ -11,7 +11,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.bronze.deliveries import lock_of
-from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.bronze.expired import limited_ids
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold.expired import landed_before, told_by_others
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -44,7 +44,7 @@ class Retention:
 
 def retention(lake: Lake, days: int, now: datetime) -> Retention:
     """The setting's present effect. Reads only."""
-    expired = expired_ids(lake)
+    expired = limited_ids(lake)
     due, staying = read_if_usable(
         lake,
         lambda connection: (
@@ -62,12 +62,12 @@ def let_expire(run: RunContext, settings: Settings) -> None:
     lake, days = run.lake, settings.api_keep_days
     if days is None:
         lake.expiry_announced.unlink(missing_ok=True)  # if it is set again, the person is notified again
-    if not lake.working.exists() or (days is None and not expired_ids(lake)):
+    if not lake.working.exists() or (days is None and not limited_ids(lake)):
         return
     with run.exclusive(_LOCK):
         until = None if days is None else run.now() - timedelta(days=days)
         due = due_ids(lake, until, run.now()) if until is not None else set()
-        if due and not expired_ids(lake) and not _may_begin(run, settings, due):
+        if due and not limited_ids(lake) and not _may_begin(run, settings, due):
             return
         if due:
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")

@@ -3,8 +3,8 @@
 Everything to be deleted is listed first, and shown by --dry-run; nothing outside these folders is touched.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -29,6 +29,9 @@ WORD = "purge"  # to be typed where the athlete's id is not known
 
 
 def purge(
+    activity: Annotated[
+        int | None, typer.Argument(help="Only this activity, by any of its ids, of every source.", metavar="ACTIVITY")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing, ask no question.")
     ] = False,
@@ -47,32 +50,74 @@ def purge(
 ) -> None:
     """Delete all of the athlete's data kept here and the login, and give the application's access back at Strava.
 
-    With --api what came by Strava's API and Strava's login go, and the warehouse is built again of what stays.
+    With --api what came by Strava's API and Strava's login go, with ACTIVITY one activity, which never comes in again;
+    the warehouse is built again of what stays.
     """
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.verbs.terminal import err, out, refuse_without_person
 
     settings = Settings.load()
+    if activity is not None:
+        if api:
+            raise typer.BadParameter("ACTIVITY or --api, please, not both", param_hint="--api")
+        _purge_activity(settings, activity, dry_run=dry_run, yes=yes, keep_copy=keep_copy, as_json=as_json)
+        return
     found = plan_purge(settings, keep_access=keep_access, keep_copy=keep_copy, api=api)
     if dry_run or not found.places:
         show(found.report(deleted=False, access=found.access), as_json=as_json, advice=_advice(found), forms=_FORMS)
         return
     _refuse(settings)
     if not yes:
-        refuse_without_person(
-            "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
-            "go, `purge --yes` deletes it without a question."
-        )
-        planned = found.report(deleted=False, access=found.access)
-        show(planned, advice=_advice(found), to=err if as_json else out, forms=_FORMS)
-        _confirm(found)
+        wanted = str(found.athlete_id or WORD)
+        what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
+        _agree(found.report(deleted=False, access=found.access), _advice(found), wanted, what, as_json=as_json)
     access = carry_out(settings, found)
     if found.api:
         _build_again(settings)
         if found.copy is not None:
-            _copy_again(settings)
+            _copy_again(settings, found.command, anew=True)
     report = found.report(deleted=True, access=access)
     show(report, as_json=as_json, advice=[_STILL_HAS_ACCESS] if access == KEPT else [], forms=_FORMS)
+
+
+def _purge_activity(
+    settings: "Settings", activity_id: int, *, dry_run: bool, yes: bool, keep_copy: bool, as_json: bool
+) -> None:
+    from strava_pipeline.ingest.registry import primed_clock
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.purging import finish_purge, plan_purge_of, purge_activity
+    from strava_pipeline.operations.years import year_range
+
+    lake = Lake(settings.data_dir)
+    found = plan_purge_of(lake, activity_id)
+    copy = copy_to_delete(settings, lake, keep=keep_copy)
+    report = {"deleted": False, "activity_id": activity_id, "sources": found.rows, "files": len(found.files)}
+    report["second_copy"] = copy
+    if dry_run or found.is_done:
+        show(report, as_json=as_json, advice=[f"Nothing is left of {activity_id}."] if found.is_done else [])
+        return
+    _refuse(settings)
+    if not yes:
+        _agree(report, [_FOR_GOOD], str(activity_id), f"the activity's id ({activity_id})", as_json=as_json)
+    with _nobody_else(settings, lake):
+        purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
+    _build_again(settings)
+    if copy is not None:
+        _copy_again(settings, f"purge {activity_id}", anew=False)
+    finish_purge(lake)
+    show({**report, "deleted": True}, as_json=as_json)
+
+
+@contextmanager
+def _nobody_else(settings: "Settings", lake: "Lake") -> Iterator[None]:
+    """Hold every lock of the data folder, and Dagster's. Raises PipelineError if anybody uses them."""
+    from strava_pipeline.lake.purge import exclusive_use
+    from strava_pipeline.verbs.dagster_process import exclusive_instance
+
+    with ExitStack() as held:
+        if settings.dagster_home.is_dir():
+            held.enter_context(exclusive_instance(settings.dagster_home))  # no daemon starts meanwhile
+        held.enter_context(exclusive_use(lake))
+        yield
 
 
 def carry_out(settings: "Settings", found: "Purge") -> str:
@@ -82,14 +127,10 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
     """
     from strava_pipeline.ingest.registry import forget_logins
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.purge import delete_api_data, delete_data, exclusive_use
-    from strava_pipeline.verbs.dagster_process import exclusive_instance
+    from strava_pipeline.lake.purge import delete_api_data, delete_data
 
     lake = Lake(settings.data_dir)
-    with ExitStack() as held:
-        if settings.dagster_home.is_dir():
-            held.enter_context(exclusive_instance(settings.dagster_home))  # no daemon starts meanwhile
-        held.enter_context(exclusive_use(lake))
+    with _nobody_else(settings, lake):
         try:
             access = _give_back(settings, found.command) if found.access == HELD else found.access
             if found.copy is not None:
@@ -159,16 +200,21 @@ def _give_back(settings: "Settings", command: str) -> str:
     return REVOKED
 
 
-def _confirm(found: "Purge") -> None:
-    from strava_pipeline.verbs.terminal import ask_to_type
+def _agree(report: Mapping[str, Any], advice: Iterable[str], wanted: str, what: str, *, as_json: bool) -> None:
+    """Show what would go, and wait for a person to type `wanted`. Raises PipelineError if they don't, or if nobody is there."""
+    from strava_pipeline.verbs.terminal import ask_to_type, err, out, refuse_without_person
 
-    wanted = str(found.athlete_id or WORD)
-    what = f"the athlete's id ({wanted})" if found.athlete_id else f"the word {WORD}"
+    refuse_without_person(
+        "Nothing was deleted: a person has to agree, and nobody is at this terminal. `purge --dry-run` shows what would "
+        "go, `purge --yes` deletes it without a question."
+    )
+    show(report, advice=advice, to=err if as_json else out, forms=_FORMS)
     question = f"To delete all of it for good, type {what}: "
     ask_to_type(wanted, question, "Nothing was deleted: the typed text was another one.")
 
 
 _FORMS = {"bytes": decimal}
+_FOR_GOOD = "It goes for good, with your words about it, and never comes in again. The services keep what they have."
 _STILL_HAS_ACCESS = f"The application still has access at Strava: take it away at {APPS_PAGE}"
 
 
@@ -249,13 +295,13 @@ def _build_again(settings: "Settings") -> None:
         ) from error
 
 
-def _copy_again(settings: "Settings") -> None:
-    """Make a new copy of the remaining data, since the copy has lost all snapshots that could contain deleted data."""
+def _copy_again(settings: "Settings", command: str, *, anew: bool) -> None:
+    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data."""
     from strava_pipeline.operations.copying import make_copy
     from strava_pipeline.operations.run_context import run_context
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
-    make_copy(run_context(settings, progress_for_terminal()(), "purge --api"), settings, anew=True)
+    make_copy(run_context(settings, progress_for_terminal()(), command), settings, anew=anew)
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:

@@ -8,7 +8,9 @@ import requests
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.bronze.deliveries import load_queue
+from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.bronze.listing import read_listing
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.event_followup import note_deletions
 from strava_pipeline.lake.journal import segments
 from strava_pipeline.operations import event_details, events
@@ -50,6 +52,17 @@ def test_a_new_one_and_one_that_is_gone(rig: Rig) -> None:
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
     assert rig.one(f"SELECT count(*) FROM activities WHERE id = {new['id']}") == 1
     rig.assert_true_to_source()
+
+
+def test_nothing_of_a_purged_one_is_asked_for_or_kept(rig: Rig) -> None:
+    key = by_start(rig)[3]
+    record_decisions(rig.lake, Expired(at=NOW, by="a test", ids=[key], purged=key))
+    with subscribed(rig):
+        rig.control("edit", id=key, set={"name": "Once more"})
+        rig.calls()
+        follow(rig)
+    assert rig.calls()["by_endpoint"] == {}
+    assert not [*rig.lake.webhooks.rglob("*.gz")]
 
 
 def test_a_burst_costs_one_call_however_often_and_in_which_order_it_comes(rig: Rig) -> None:

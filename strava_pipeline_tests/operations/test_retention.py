@@ -12,9 +12,10 @@ import pytest
 
 from strava_pipeline.core.deliveries import Queued
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.bronze.expired import Expired, expired_ids
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import sort_queue
 from strava_pipeline.lake.notifications import notifications
@@ -140,6 +141,7 @@ def at(rig: Rig, now: datetime) -> None:
 
 def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
+    record_decisions(rig.lake, Expired(at=NOW, by="purge -1", ids=[-1], purged=-1))  # which is no limit's
     rig.do("flow_backfill")
     now = NOW + timedelta(days=8)
     at(rig, now)
@@ -156,7 +158,7 @@ def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig.do("flow", [2026])
     assert rig.one("SELECT count(*) FROM activities_all") == 0
     assert retention(rig.lake, KEPT, now + timedelta(days=1)) == replace(looked, due=0, expired=5, not_before=None)
-    event = {min(expired_ids(rig.lake)): Queued(at=now)}
+    event = {max(expired_ids(rig.lake)): Queued(at=now)}
     assert not sort_queue(rig.lake, event, year_range(2025), now + timedelta(days=1)).due
 
 

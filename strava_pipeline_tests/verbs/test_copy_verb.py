@@ -144,6 +144,22 @@ def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(copied: Rig, typ
     assert not copied.lake.snapshot.exists()
 
 
+def test_a_purged_activity_is_in_no_snapshot(copied: Rig, type_on: TypeOn) -> None:
+    copied.begin_with("flow")
+    typed, key = type_on(copied), copied.truth()[0]["id"]
+    typed("copy")
+    typed("corrections", "set", str(key), "--name", "Told here")
+    typed("copy")
+    assert kinds(copied) == ["api", "own", "own", "published"]
+    gone = {*copied.lake.listings.rglob("page-0001*"), *copied.lake.details.glob(f"*/{key}/*")}
+    told = {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in gone | {copied.lake.decisions / "corrections.jsonl"}
+    }
+    assert told <= {*blobs(copied)}
+    assert typed("purge", str(key), "--yes").code == 0
+    assert (told & {*blobs(copied)}, kinds(copied)) == (set(), ["api", "own", "published"])
+
+
 def files(place: Path) -> list[Path]:
     return [path for path in (place, *place.rglob("*")) if path.is_file()]
 

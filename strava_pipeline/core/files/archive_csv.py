@@ -6,11 +6,12 @@ it. Rows are not judged here. The small CSVs have kept the order of their column
 Names of persons are never read.
 """
 
+import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -118,6 +119,21 @@ def read_activities_csv(body: bytes) -> ActivitiesCsv:
         row.sport_shown for row in rows if row.sport_shown and normalised(row.sport_shown) not in sport_types_by_name()
     )
     return ActivitiesCsv(tuple(records[0][1]), header, rows, tuple(faults), dict(unknown))
+
+
+def without_rows(body: bytes, ids: Collection[int]) -> bytes:
+    """activities.csv without the rows of the activities `ids`; all other lines are as they were."""
+    gone = {row.line for row in read_activities_csv(body).rows if row.activity_id in ids} if ids else set()
+    if not gone:
+        return body
+    starts = {line for line, _ in _records(_text(body)[0])}
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode()
+    end, kept, goes = b"\n" if b"\n" in body else b"\r", list[bytes](), False
+    for number, line in enumerate(body.split(end), start=1):
+        goes = number in gone if number in starts else goes
+        kept += [] if goes else [line]
+    return end.join(kept)
 
 
 def first_record(body: bytes) -> list[str]:

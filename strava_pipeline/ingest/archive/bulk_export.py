@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from strava_pipeline.core.errors import SourceError
@@ -58,6 +58,15 @@ class BulkExport:
     gear: tuple[ArchiveGear, ...] = ()
     athlete_id: int | None = None
     faults: Sequence[Fault] = ()  # of the CSVs; faults of files appear when they are read
+
+    def only_of(self, ids: Collection[int]) -> set[str]:
+        """The recordings and pictures, by their names, that rows of the activities `ids` name, and no other row."""
+        names: dict[bool, set[str]] = {True: set(), False: set()}
+        for name, row in self.files.items():
+            names[row.activity_id in ids].add(name)
+        for row in self.activities.rows:
+            names[row.activity_id in ids].update(f"{self.root}{name}" for name in row.media)
+        return names[True] - names[False]
 
     def with_ids(self, id_of: Callable[[ArchiveRow], int]) -> "BulkExport":
         """The export with `id_of(row)` as the id of every row."""

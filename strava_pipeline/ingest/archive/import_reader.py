@@ -4,7 +4,7 @@ Rows of lists are joined with the files that they name; a file without a row is 
 kept is contents.py's; merging an activity that came in twice is done elsewhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -141,6 +141,10 @@ class ImportReader:
                 yield from _of_file(*found[0], None, self._numbering, lambda *_, row=row: row)
             else:
                 yield _of_row(row, self._numbering)
+
+    def files_of(self, ids: Collection[int]) -> set[str]:
+        """The names of the files that only tell of the activities `ids`, by the rows of archives; never a list."""
+        return {name for export in self._exports for name in export.only_of(ids)}
 
     def gear(self) -> list[Json]:
         """The bikes and shoes of archives in the shape of the API, with their athlete."""

@@ -1,8 +1,7 @@
 """Garmin Connect's record: its offers, and how an entry of its activity list and a detail read. Pure.
 
-The official API and that of Garmin's own app give the same rows. A detail is first converted into the shape of the
-list. Times are seconds, lengths metres, but lists of 2021 and before give the elapsed time in milliseconds and
-elevations in centimetres.
+The official API and that of Garmin's own app give the same rows. A detail is first converted into the shape of the list.
+Times are seconds, lengths metres, but lists of 2021 and before give elapsed times in milliseconds, elevations in cm.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -322,6 +321,7 @@ SPEC = ProviderSpec(
     precedence=2,
     priority=5,
     read_page=page_reader(NAME, rows, read_activity),
+    id_field="activityId",
     rows_a_call=95,
     days_calls=(4, 26),
     for_whom="a Garmin watch or bike computer",

@@ -27,4 +27,5 @@ SPEC = ProviderSpec(
     ),
     commands={"login": "auth", "pull": "reconcile"},
     unnamed=True,
+    is_numbering=True,
 )

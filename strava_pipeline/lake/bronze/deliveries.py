@@ -25,7 +25,9 @@ from strava_pipeline.core.deliveries import (
     remember_followed,
     update_queue,
 )
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
 from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
@@ -169,8 +171,8 @@ def take_in(
         hints = [(hint, came) for hint, came in hints if now - came < MEMORY]
     news = news_of(hints, now, refuse=refuse, believes_deletions=webhooks.believes_deletions)
     news.refused += refused
-    if lines:
-        keep_lines(lake, source, [line.content for line in lines], now)
+    if kept := _without([line.content for line in lines], source, webhooks, expired_ids(lake, source)):
+        keep_lines(lake, source, kept, now)
     note_gone(news.gone)
     after = queue.model_copy(
         update={
@@ -234,21 +236,24 @@ def keep_lines(lake: Lake, source: str, lines: Iterable[bytes], now: datetime) -
     write_whole(lake.webhooks_of(source) / f"{now:%Y}" / f"{stamp(now)}.ndjson.gz", packed(content, now))
 
 
-def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, source_ids: Set[str]) -> None:
-    """Remove the lines about activities from bronze, as an event may contain a new name. Hold the lock `lock_of`."""
+def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, ids: Set[int]) -> None:
+    """Remove the lines about the activities `ids` from bronze, as an event may contain a new name. Hold the lock `lock_of`."""
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
         try:
             lines = unpacked(path).splitlines()
         except (gzip.BadGzipFile, EOFError, zlib.error):  # damaged: it can't be looked into
             path.unlink()
             continue
-        kept = [
-            line
-            for line in lines
-            if source_ids.isdisjoint(hint.source_id or "" for hint, _ in _hints([line], webhooks)[0])
-        ]
+        kept = _without(lines, source, webhooks, ids)
         if len(kept) < len(lines):
             write_whole(path, packed(b"".join(line + b"\n" for line in kept), packed_at(path)[0]))
+
+
+def _without(lines: Sequence[bytes], source: str, webhooks: WebhookSpec, ids: Set[int]) -> list[bytes]:
+    def is_about(line: bytes) -> bool:
+        return any(spec_of(source).activity_id(hint.source_id) in ids for hint, _ in _hints([line], webhooks)[0])
+
+    return [line for line in lines if not (ids and is_about(line))]
 
 
 def kept_lines(lake: Lake, source: str, since: datetime) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The expired activities: data of an API whose terms limit storage left the lake, and never comes back.
+"""The activities that left the lake for good: by a limit on storage (retention.py), or because a person purged one.
 
 This is the one exception from append-only bronze. The ids are kept for good: a listing shows an activity for as long as
 it exists, and without the ids the next listing would bring it back.
@@ -10,28 +10,58 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.paths import Lake
 
-_KNOWN: dict[Lake, tuple[tuple[int, int], frozenset[int]]] = {}
 LIMITED = STRAVA  # the source whose terms limit how long data may be stored
 
 
 class Expired(Decision):
-    """The activities (their ids at the API) that expired at one time. `by`: the setting or the command that caused it."""
+    """The activities (their ids in the lake) that left at one time.
+
+    Args:
+        by: the setting or the command that caused it.
+        ids: of the limited source's API; of a purged activity all of them, of every source.
+        purged: the id of the activity that a person purged; None: a limit expired.
+        files: hashes of files that only told of a purged activity.
+    """
 
     kind: ClassVar[str] = "expired"
     ids: list[int]
+    purged: int | None = None
+    files: tuple[str, ...] = ()
+
+
+_KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
 
 
 def expired_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
-    """The activities of a source that have expired. The file is read only if it has changed."""
-    if source != LIMITED:
-        return frozenset()
+    """The activities of which nothing of a source may come in. What a person purged comes in by none."""
+    every = _recorded(lake)
+    return frozenset(key for each in every if each.purged is not None or source == LIMITED for key in each.ids)
+
+
+def limited_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
+    """The activities of a source that expired by a limit on storage."""
+    every = _recorded(lake) if source == LIMITED else []
+    return frozenset(key for each in every if each.purged is None for key in each.ids)
+
+
+def purges(lake: Lake) -> list[Expired]:
+    """What was recorded of each purge of an activity."""
+    return [each for each in _recorded(lake) if each.purged is not None]
+
+
+def purged_files(lake: Lake) -> frozenset[str]:
+    """The hashes of the files that left with purged activities, and don't come in again."""
+    return frozenset(digest for each in _recorded(lake) for digest in each.files)
+
+
+def _recorded(lake: Lake) -> list[Expired]:
+    """Everything on record. The file is read only if it has changed."""
     try:
         seen = (lake.decisions / f"{Expired.kind}.jsonl").stat()
     except FileNotFoundError:
-        return frozenset()
+        return []
     state = (seen.st_mtime_ns, seen.st_size)
     known = _KNOWN.get(lake)
     if known is None or known[0] != state:
-        ids = frozenset(key for each in decisions(lake, Expired).all for key in each.ids)
-        known = _KNOWN[lake] = (state, ids)
+        known = _KNOWN[lake] = (state, decisions(lake, Expired).all)
     return known[1]

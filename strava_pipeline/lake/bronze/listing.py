@@ -81,8 +81,8 @@ class Listing:
         number = next_number(self._lake, at) if self._lake is not None else None
         local_at = self._lake.local_time() if self._lake is not None else None
         expired = expired_ids(self._lake, self.manifest.source) if self._lake is not None else frozenset()
-        if any(each["id"] in expired for each in read.activities):
-            body = without_activities(body, expired)
+        if expired:
+            body = _without(self.manifest.source, body, expired)
         write_whole(self.folder / file, packed(body, at, number))
         entry = page_entry(file, read, len(body), request, at, years, landed=number, local_at=local_at, expired=expired)
         self._editable().pages.append(entry)
@@ -96,7 +96,7 @@ class Listing:
         believed = {page.file: page.fetched_at for page in self.manifest.pages}
         now, changed = read_listing(self.folder, self._lake), False
         for place, page in enumerate(now.manifest.pages):
-            if page.rows and not page.lost:
+            if (page.rows or page.foreign) and not page.lost:
                 kept = now._kept(page, ids, years, whole=believed.get(page.file, page.fetched_at) < until)
                 if kept is not None:
                     now._editable().pages[place], changed = kept, True
@@ -113,17 +113,17 @@ class Listing:
             return page.model_copy(update={"rows": 0, "expired": 1, "local_years": [], "years": []}) if goes else None
         try:
             body = b"" if whole else unpacked(path)
-            kept = b"[]" if whole else without_activities(body, ids)
+            kept = b"[]" if whole else _without(self.manifest.source, body, ids)
         except (OSError, EOFError, ValueError, zlib.error):  # damaged, which its readers report
             return None
         if kept == body:
             return None
         write_whole(path, packed(kept, *packed_at(path)))
-        left = page_entry(
-            page.file, spec_of(self.manifest.source).read_page(parse_json(kept)), 0, None, page.fetched_at, years
-        )
-        changed = {name: getattr(left, name) for name in ("rows", "local_years", "years")}
-        return page.model_copy(update={**changed, "bytes": len(kept), "expired": page.expired + page.rows - left.rows})
+        read = ReadPage([]) if kept == b"[]" else spec_of(self.manifest.source).read_page(parse_json(kept))
+        left = page_entry(page.file, read, 0, None, page.fetched_at, years)
+        rows = min(page.rows, left.rows)  # a page that repeats rows of the one before does not count them
+        changed = {"rows": rows, "expired": page.expired + page.rows - rows, "bytes": len(kept)}
+        return page.model_copy(update={**changed, "local_years": left.local_years, "years": left.years})
 
     def add_detail(self, entry: PageEntry) -> None:
         """Enter a detail, which is stored elsewhere, as a page."""
@@ -245,11 +245,11 @@ def _activities(content: Any, page: PageEntry, source: str) -> list[Json]:
     return split_page(content)[0] if page.unreadable else content
 
 
-def without_activities(body: bytes, ids: Set[int]) -> bytes:
-    """A page of the API without the activities `ids`; the same bytes if it holds none of them."""
+def _without(source: str, body: bytes, ids: Set[int]) -> bytes:
+    """A page of a source without the activities `ids`; the same bytes if it holds none of them."""
     content = parse_json(body)
-    kept = [each for each in content if not (isinstance(each, dict) and each.get("id") in ids)]
-    return json_bytes(kept) if len(kept) < len(content) else body
+    left = spec_of(source).without(content, ids)
+    return body if left == content else json_bytes(left)
 
 
 def _page_file(number: int) -> str:

@@ -19,6 +19,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from strava_pipeline.core.files.recording import VERSION, Reading
+from strava_pipeline.lake.bronze.expired import purged_files
 from strava_pipeline.lake.files import DamagedFileError, held, sync_folder, write_rows, write_unsynced, write_whole
 from strava_pipeline.lake.paths import Lake
 
@@ -30,11 +31,11 @@ _READING = re.compile(r"([0-9a-f]{64}(?:-\d+)?)\.v(\d+)(\.json\.gz|\.parquet)")
 
 
 class FileStore:
-    """The files of one lake. The folder is listed once, so make one store per import."""
+    """The files of one lake; those of purged activities stay out. The folder is listed once, so make one store per import."""
 
     def __init__(self, lake: Lake) -> None:
         self._top = lake.files
-        self._known = set(_stored(lake.files))
+        self._known = {*_stored(lake.files), *purged_files(lake)}
         self._touched: set[Path] = set()
         self.new: dict[str, Path] = {}  # by hash: where each new file is
 

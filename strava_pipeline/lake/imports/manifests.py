@@ -6,7 +6,8 @@ not stored twice: the later manifest only names it, and its import inherits the 
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -239,6 +240,19 @@ def is_undone(lake: Lake, name: str) -> bool:
 def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
     """Record that an import no longer counts; its files stay."""
     write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
+
+
+def rewrite_without(lake: Lake, one: Import, left: Callable[[ImportedFile], ImportedFile | None]) -> None:
+    """Replace each file of an import's manifest by what is `left` of it; None: nothing, not even its name."""
+    before = [[*one.manifest.files], [*(one.manifest.known or ())]]
+    files, known = after = [[new for file in each if (new := left(file)) is not None] for each in before]
+    folder, names = lake.imports / one.name, [{file.name for each in said for file in each} for said in (before, after)]
+    if after != before and one.manifest.kind == "file" and not files:
+        shutil.rmtree(folder)  # its name is the file's
+    elif after != before:
+        faults = [each for each in one.manifest.faults if each.name not in names[0] - names[1]]
+        changed = {"files": files, "known": None if one.manifest.known is None else known, "faults": faults}
+        write_whole(folder / _MANIFEST, one.manifest.model_copy(update=changed).model_dump_json(indent=1).encode())
 
 
 def _held(

@@ -25,7 +25,7 @@ from strava_pipeline.ingest.providers_file import (
     used_sources,
 )
 from strava_pipeline.ingest.registry import write_problem
-from strava_pipeline.lake.bronze.expired import expired_ids
+from strava_pipeline.lake.bronze.expired import limited_ids
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.months import Pulled, pulled
 from strava_pipeline.lake.gold.fetch_selection import files_wanted_in, tracked_activities
@@ -111,7 +111,7 @@ class Comparing:
             creates_gear=writes and "creates_gear" in can and self.changes.create_gear,
             downloads={each.source_id for each in wanted},
             link=spec.link,
-            months={month for month in months if found.covers(month, self.now) and not expired_ids(self.lake, name)},
+            months={month for month in months if found.covers(month, self.now) and not limited_ids(self.lake, name)},
             withheld=withheld_ids(self.lake, name),
             gear_asked=None if spec.gear_of_activity is None else gear_asked_of(self.lake, name),
         )

@@ -52,6 +52,7 @@ SPEC = ProviderSpec(
     precedence=6,
     priority=4,
     read_page=page_reader(NAME, rows, read_row),
+    id_field="key",
     quiet_day_calls=2,  # whose login it is, and a page
     capabilities=frozenset({"windows", "files"}),
     edits=frozenset({"name"}),

@@ -1,0 +1,90 @@
+"""Removing all bytes of purged activities from bronze and from a person's decisions; whatever is made of these is made again.
+
+The ids and the hashes of its files were recorded before (bronze/expired.py): nothing of it comes in again, and an interrupted
+removal is done again from the beginning, which finds what is left.
+"""
+
+import json
+import shutil
+from collections.abc import Collection, Set
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from strava_pipeline.core.files.archive_csv import without_rows
+from strava_pipeline.core.providers import spec_of
+from strava_pipeline.core.years import YearRange
+from strava_pipeline.lake.bronze.deliveries import forget_deliveries
+from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.changes import changes_folder
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.imports.files import store_durably, stored_bytes
+from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
+from strava_pipeline.lake.paths import Lake
+
+_NAMED_BY = ("id", "other_id", "activity_id", "effort")  # the fields of decisions and changes that name an activity
+
+
+def answer_folders(lake: Lake, activity_id: int) -> list[Path]:
+    """The folders of the answers about an activity: its details, streams, files and gear."""
+    return [*lake.bronze.glob(f"activity_*/year=*/{activity_id}"), *lake.providers.glob(f"*/*/{activity_id}")]
+
+
+def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: YearRange) -> None:
+    """Remove activities by their ids, of all sources, and files by their hashes. Nobody else may use the lake."""
+    for source in lake.listed_sources:
+        for listing in listings(lake, source):
+            listing.expire(ids, datetime.min.replace(tzinfo=UTC), years)
+            for damaged in listing.folder.glob("*.damaged"):  # which can't be looked into
+                damaged.unlink()
+        if (webhooks := spec_of(source).webhooks) is not None:
+            forget_deliveries(lake, source, webhooks, ids)
+    for folder in [folder for key in ids for folder in answer_folders(lake, key)]:
+        shutil.rmtree(folder)
+    for one in all_imports(lake):
+        _remove_from_import(lake, one, ids, files)
+    for place in (lake.files, lake.readings / "files"):
+        for path in (path for digest in files for path in place.glob(f"{digest[:2]}/{digest}*")):
+            path.unlink()
+    _remove_words(lake, {str(key) for key in ids})
+
+
+def _remove_from_import(lake: Lake, one: Import, ids: Collection[int], files: Collection[str]) -> None:
+    def left(file: ImportedFile) -> ImportedFile | None:
+        if file.sha256 not in files:
+            return file
+        if file.role != "list":
+            return None
+        body = without_rows(stored_bytes(lake, file.sha256), ids)
+        return file.model_copy(update={"sha256": store_durably(lake, body), "size": len(body)})
+
+    rewrite_without(lake, one, left)
+
+
+def _remove_words(lake: Lake, names: set[str]) -> None:
+    """Remove a person's decisions about the activity, and the changes that were proposed or made of it: the journal last."""
+    journal = changes_folder(lake) / "proposed.jsonl"
+    changes = {str(json.loads(line)["id"]) for line in _lines(journal) if names & _named(line)}
+    for change in changes:
+        shutil.rmtree(changes_folder(lake) / change, ignore_errors=True)
+    decided = [path for path in lake.decisions.glob("*.jsonl") if path.stem != Expired.kind]
+    for path in (*decided, journal):
+        lines = _lines(path)
+        kept = [line for line in lines if not (names | changes) & _named(line)]
+        if len(kept) < len(lines):
+            write_whole(path, b"".join(kept))
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+
+
+def _named(line: bytes) -> set[str]:
+    """The ids of activities and changes in a line; none in a torn one."""
+    with suppress(ValueError):
+        content = json.loads(line)
+        return {
+            str(each[name]) for each in (content, content.get("change") or {}) for name in _NAMED_BY if name in each
+        }
+    return set()

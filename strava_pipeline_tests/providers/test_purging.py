@@ -1,0 +1,44 @@
+"""Whatever a service's pages look like: a purged activity leaves them, the others stay, and no later page holds it."""
+
+import pytest
+
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.sources import hashed_id
+from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.purged_activities import remove_activities
+from strava_pipeline.operations.purging import plan_purge_of
+from strava_pipeline_tests.contents import unpacked
+from strava_pipeline_tests.providers.worlds import World, five
+
+
+def test_it_leaves_every_page_and_comes_in_by_none(world: World) -> None:
+    keys, lake, name = five(world.subject), world.run().lake, world.subject.name
+    if not world.by_calls:
+        world.pull()
+        publish(lake)
+        with pytest.raises(PipelineError, match="it is in Spreadsheet, "):
+            plan_purge_of(lake, hashed_id(name, keys[2]))
+        return
+    gone = hashed_id(name, keys[2])
+
+    def pages_with(text: str) -> set[str]:
+        pages = [*lake.providers.rglob("*.json.gz")]
+        return {page.name for page in pages if any(text.encode() in content for content in unpacked(page))}
+
+    def rows() -> list[set[int]]:
+        every = [listing for listing in listings(lake, name) if listing.manifest.complete]
+        return [{each["id"] for _, activities in one.pages() for each in activities} for one in every]
+
+    world.listed()
+    world.fetch_files()
+    assert pages_with("ride 3")
+    run = world.run()
+    record_decisions(lake, Expired(at=run.now(), by="a test", ids=[gone], purged=gone))
+    remove_activities(lake, {gone}, (), run.years)
+    world.subject.clock.advance(90_000)
+    world.listed()
+    left = {hashed_id(name, key) for key in keys if key != keys[2]}
+    assert (pages_with("ride 3"), rows()) == (set(), [left, left])
