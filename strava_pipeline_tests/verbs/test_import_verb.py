@@ -185,7 +185,7 @@ def test_what_is_left_out_or_unknown_is_named(make_rig: Make, type_on: TypeOn, e
     (tmp_path / "export" / "more.zip").write_bytes(b"PK\x03\x04")
     said = type_on(rig)("import", str(tmp_path / "export"))
     assert said.code == 0
-    assert "kept as they are: Phase of Mars" in said.err
+    assert "kept as written: Phase of Mars" in said.err
     assert "more.zip: an archive of its own" in said.err
     kept = "SELECT DISTINCT json_extract_string(extra, '$.archive.columns.\"Phase of Mars\"') FROM activities"
     assert rig.gold(kept) == [("waxing",)]
