@@ -89,19 +89,25 @@ def read_kept(content: Any) -> KeptAnswer:
 def days_of(kept: KeptAnswer, found: Iterable[Found]) -> Sequence[tuple[str, Json]]:
     """Each day that was asked for, as `2026-11-28 sleep`, with its believed numbers by the names of MEASURES.
 
-    Another day than those asked for, such as one that is only projected, is passed over; of one that comes twice, the later
-    numbers count.
+    Another day than those asked for, such as one that is only projected, is passed over; one that comes twice is `merged`.
     """
     days: dict[str, dict[str, float]] = {f"{day} {kept.part}": {} for day in _days(kept.first, kept.last)}
     for day, numbers in found:
         if (known := days.get(f"{day} {kept.part}")) is not None:
-            known.update(believed(numbers))
+            days[f"{day} {kept.part}"] = merged(known, believed(numbers))
     return [*days.items()]
 
 
 def believed(numbers: Mapping[str, Any]) -> dict[str, float]:
     """The numbers that were measured."""
     return {name: float(value) for name, value in numbers.items() if _is_measured(name, value)}
+
+
+def merged(known: Mapping[str, float], later: Mapping[str, float]) -> dict[str, float]:
+    """The numbers of a day that comes twice: the later ones; of two sleeps, as with a nap, the longer one alone."""
+    if "asleep_seconds" in known and "asleep_seconds" in later:
+        return dict(max(later, known, key=lambda each: each["asleep_seconds"]))
+    return {**known, **later}
 
 
 def _is_measured(name: str, value: Any) -> bool:

@@ -146,7 +146,7 @@ class KnownCopy:
         problem: why that failed since then, or what it can't follow; may be empty.
         snapshots: the newest one of each kind that this folder made.
         expired: how many activities had expired at the last pruning.
-        purged: how many purges of an activity there had been.
+        purged: how many purges of an activity there had been; None: not known here, as after a restore.
         pruned_at: when the copy was last pruned (UTC).
         folder: the copy's id for this folder; also stored in the decisions, which are copied.
         instance: the id in snapshots that this folder made, as opposed to snapshots of a folder restored from them.
@@ -158,7 +158,7 @@ class KnownCopy:
     problem: str = ""
     snapshots: Mapping[str, str] = field(default_factory=dict)
     expired: int = 0
-    purged: int = 0
+    purged: int | None = None
     pruned_at: datetime | None = None
     folder: str = ""
     instance: str = ""

@@ -22,6 +22,7 @@ from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import all_provider_files
 
 _NAMED_BY = ("id", "other_id", "activity_id", "effort")  # the fields of decisions and changes that name an activity
 
@@ -44,8 +45,10 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
         shutil.rmtree(folder)
     for one in all_imports(lake):
         _remove_from_import(lake, one, ids, files)
+    named = {file.record.sha256 for file in all_provider_files(lake)}  # what another service told of it since
+    named |= {file.sha256 for one in all_imports(lake) for file in one.manifest.files}
     for place in (lake.files, lake.readings / "files"):
-        for path in (path for digest in files for path in place.glob(f"{digest[:2]}/{digest}*")):
+        for path in (path for digest in {*files} - named for path in place.glob(f"{digest[:2]}/{digest}*")):
             path.unlink()
     _remove_words(lake, {str(key) for key in ids})
 

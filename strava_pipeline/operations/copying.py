@@ -68,6 +68,7 @@ SECOND_COPY, COPIED = "second_copy", "copied"  # the asset, and its check
 LOCK = "copy"
 ADOPT = "strava-pipeline copy adopt"
 _SHARE, _FEW = 5, 5  # more than a fifth of the files, and more than five, are a loss that a person has to look at
+_SKEW = timedelta(days=1)  # by which clocks of this machine and of a service may differ
 _EVERY = timedelta(days=1)  # that long bytes which no snapshot needs may stay, except where they have to go
 
 
@@ -173,8 +174,6 @@ class _Copying:
         self.known = replace(known, folder=self.id, instance=known.instance or uuid4().hex)
         self.expired = {str(key) for key in expired_ids(run.lake)}
         self.newest_only = {PUBLISHED, *([API] if is_limited or limited_ids(run.lake) else [])}
-        if len(purges(run.lake)) != self.known.purged:
-            self.newest_only = {*KINDS}
         self.kinds = list[str]()
         self.done = Copied(restic.where)
 
@@ -297,10 +296,11 @@ class _Copying:
         going, now, has_expired = list[CopySnapshot](), self.run.now(), len(self.expired) != self.known.expired
         if self.done.shrunk and not has_expired:
             return  # a person may need any of them
+        newest_only = {*KINDS} if self._may_hold_purged(snapshots) else self.newest_only
         for kind in {*KINDS} - self.done.shrunk.keys():
             of_kind = [each for each in snapshots if each.kind == kind]
             known = self.known.snapshots.get(kind, "none")
-            if kind not in self.newest_only:
+            if kind not in newest_only:
                 going += [each for each in outdated(of_kind, now) if not each.id.startswith(known)]
             elif kind in self.done.kinds or any(each.id.startswith(known) for each in of_kind):
                 going += [each for each in of_kind if not each.id.startswith(known)]
@@ -313,6 +313,14 @@ class _Copying:
             self.restic.prune(tight=has_expired)
             purged = self.known.purged if self.done.shrunk else len(purges(self.lake))
             self.known = replace(self.known, expired=len(self.expired), purged=purged, pruned_at=now)
+
+    def _may_hold_purged(self, snapshots: Sequence[CopySnapshot]) -> bool:
+        """Whether a snapshot may be from before a purge of an activity; where nothing is known here, by its time."""
+        purged = purges(self.lake)
+        if self.known.purged is not None or not purged:
+            return len(purged) != (self.known.purged or 0)
+        last = max(each.at for each in purged) + _SKEW
+        return any(each.at < last for each in snapshots)
 
 
 def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:

@@ -76,20 +76,34 @@ def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report:
     due = sorted(run.years.all if chosen is None else chosen, reverse=True)
     due = [year for year in due if year <= today.year and (chosen is not None or _is_due(run, asked, year))]
     since = min(asked.last_days.date() if asked.last_days else today, today) - AGAIN
-    if chosen is None and not {since.year, today.year} <= {*due}:
-        report.answers += len(pull_kind(run, source, "wellness", since, today))
+    if chosen is None:
+        if not {since.year, today.year} <= {*due}:
+            report.answers += len(pull_kind(run, source, "wellness", since, today))
+        asked = asked.model_copy(update={"last_days": run.now()})  # or the first of `due` has them
     empty = 0
     for year in due:
         if empty < MOST_EMPTY:
-            found = pull_kind(run, source, "wellness", date(year, 1, 1), min(date(year, 12, 31), today))
-            report.answers += len(found)
             report.years_asked.append(year)
-            has_numbers = any(numbers for items in found for _, numbers in items)
+            days = date(year, 1, 1), min(date(year, 12, 31), today)
+            has_numbers = _has_numbers(run, source, days, report, may_be_refused=chosen is None and year < today.year)
             empty = 0 if has_numbers or chosen is not None else empty + 1
         asked = asked.model_copy(update={"years": {**asked.years, year: run.now()}})
         keep_days_asked(run.lake, name, asked)
-    if chosen is None:
-        keep_days_asked(run.lake, name, asked.model_copy(update={"last_days": run.now()}))
+    keep_days_asked(run.lake, name, asked)
+
+
+def _has_numbers(
+    run: RunContext, source: Source, days: tuple[date, date], report: DaysFetched, *, may_be_refused: bool
+) -> bool:
+    """Ask for a year; whether anything was measured in it. `may_be_refused`: it is empty then, as the account may be younger."""
+    try:
+        found = pull_kind(run, source, "wellness", *days)
+    except (RefusedError, GoneError):
+        if not may_be_refused:
+            raise
+        return False
+    report.answers += len(found)
+    return any(numbers for items in found for _, numbers in items)
 
 
 def _is_due(run: RunContext, asked: DaysAsked, year: int) -> bool:

@@ -83,8 +83,8 @@ class ProviderPlan:
     """The minimum number of calls for listing some years of a provider.
 
     Args:
-        listing_calls: for listing the years, with their days and nights where these are wanted. None counts against a limit of
-            Strava's.
+        listing_calls: for listing the years, with their days and nights where these are wanted. They count against no limit
+            of Strava's.
         is_known: all of the provider's activities were listed before; false: these are the fewest calls possible.
         quiet_day_calls: what a daily run takes where nothing is new.
     """

@@ -42,8 +42,10 @@ def test_each_number_is_of_the_first_source_and_variabilities_are_not_mixed(lake
     assert rows(lake, query) == [(64, "intervals_icu", None, None, None)], "whatever `updated` says"
 
 
-def test_of_two_nights_on_one_date_the_later_one_counts_and_a_date_may_have_none() -> None:
-    """After a flight over the date line."""
+def test_of_two_nights_on_one_date_the_longer_one_counts_whole_and_a_date_may_have_none() -> None:
+    """After a flight over the date line, or with a nap."""
     answer = KeptAnswer("sleep", DAY, date(2026, 3, 1), None)
-    nights = [(str(DAY), {"asleep_seconds": 20_000}), (str(DAY), {"asleep_seconds": 21_000}), ("2026-03-02", {})]
-    assert days_of(answer, nights) == [("2026-02-28 sleep", {"asleep_seconds": 21_000.0}), ("2026-03-01 sleep", {})]
+    night, nap = {"asleep_seconds": 21_000, "deep_seconds": 4_000}, {"asleep_seconds": 3_600, "starts_at": 1.7e9}
+    for nights in ([night, nap], [nap, night]):
+        found = days_of(answer, [*((str(DAY), each) for each in nights), ("2026-03-02", {})])
+        assert found == [("2026-02-28 sleep", night), ("2026-03-01 sleep", {})]

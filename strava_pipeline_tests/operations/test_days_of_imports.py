@@ -6,6 +6,7 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -84,6 +85,7 @@ def export_xml(*records: str) -> bytes:
 GARMIN = {
     "UDSFile_2025-06-01_2025-09-09.json": [
         {"hydration": {"calendarDate": "2025-06-30"}},
+        {"calendarDate": "2025-06-29", "includesWellnessData": False, "totalSteps": 0},
         {"calendarDate": "2025-07-01", "totalSteps": 0, "restingHeartRate": 51, "currentDayRestingHeartRate": 49, "minHeartRate": 999},
         {
             "calendarDate": "2025-07-02",
@@ -95,6 +97,7 @@ GARMIN = {
     "2025-06-01_2025-09-09_1_sleepData.json": [
         {"calendarDate": "2025-07-02", "deepSleepSeconds": 0, "lightSleepSeconds": 20_000, "sleepStartTimestampGMT": "2025-07-01T21:00:00.0"},
         {"calendarDate": "2025-07-03", "sleepScores": {"overallScore": 80}, "sleepWindowConfirmationType": "OFF_WRIST"},
+        {"calendarDate": "2025-07-01", "deepSleepSeconds": 0, "lightSleepSeconds": 0, "remSleepSeconds": 0},
         {"retro": False},
     ],
     "2025-06-01_1_healthStatusData.json": [
@@ -188,6 +191,32 @@ def test_garmin_s_export_is_read_as_its_parsers_do_and_the_one_that_reaches_furt
     assert values(run) == {"garmin_export": {**OF_GARMIN, "2025-06-01": {"steps": 9}}}
 
 
+def test_a_day_follows_from_the_zone_when_it_is_known_and_none_is_after_the_import(
+    run: RunContext, tmp_path: Path
+) -> None:
+    midnight = record(
+        "RestingHeartRate", 50, "2025-07-02 23:40:00 +0100", unit="count/min"
+    )  # of the next day in Berlin
+    later = record("BodyMass", 70, "2099-01-01 08:00:00 +0100", unit="kg")
+    land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml(midnight, later)})], ImportLimits())
+    assert [*values(run)["apple_health"]] == ["2025-07-02"], "by UTC, as long as no activity tells a zone"
+    read_imports(run, ImportLimits())
+    merge_years(run, [2025])
+    assert values(run)["apple_health"] == {"2025-07-03": {"resting_heartrate": 50}}
+
+
+def test_a_nap_with_stages_is_no_night_and_half_hours_are_days_of_their_own() -> None:
+    records = HealthRecords()
+    for kind, value, began, ended in (
+        (SLEEP, "HKCategoryValueSleepAnalysisAsleepUnspecified", "2025-07-01T16:30:00Z", "2025-07-02T00:30:00Z"),
+        (SLEEP, "HKCategoryValueSleepAnalysisAsleepDeep", "2025-07-02T08:00:00Z", "2025-07-02T08:20:00Z"),
+        (f"{Q}RestingHeartRate", "51", "2025-07-01T18:30:00Z", ""),  # midnight in India
+    ):
+        records.add({"type": kind, "value": value, "unit": "count/min", "startDate": began, "endDate": ended})
+    ((day, numbers),) = read_days(json.loads(json.dumps(records.kept)), lambda _: ZoneInfo("Asia/Kolkata"))
+    assert (day, numbers["resting_heartrate"], numbers["asleep_seconds"]) == ("2025-07-02", 51, 8 * 3600)
+
+
 def test_without_the_word_no_day_is_kept_and_a_second_import_of_the_same_archive_brings_them(
     run: RunContext, tmp_path: Path
 ) -> None:
@@ -213,6 +242,13 @@ def test_without_the_word_no_day_is_kept_and_a_second_import_of_the_same_archive
         "x",
         {},
         [None, 3, []],
+        [
+            {
+                "calendarDate": "2025-07-02",
+                "bodyBattery": {"bodyBatteryStatList": [{"bodyBatteryStatType": []}]},
+                "deepSleepSeconds": 10**400,
+            }
+        ],
         [{"calendarDate": 5, "metrics": 3, "sleepScores": [], "weight": 1, "allDayStress": 2}],
     ],
 )
@@ -230,4 +266,4 @@ def test_rubbish_is_no_day(content: Any) -> None:
     ):
         records.add(attributes)
     assert records.is_empty
-    assert [*read_days({"appleHealthDays": {"hours": {}, "sleep": []}}, lambda _: UTC)] == []
+    assert [*read_days({"appleHealthDays": {"quarters": {}, "sleep": []}}, lambda _: UTC)] == []

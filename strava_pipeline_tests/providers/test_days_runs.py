@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.ingest.clock import ServerClock
+from strava_pipeline.ingest.intervals_icu.client import IntervalsClient
+from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.orchestrate.jobs import jobs_of
@@ -70,3 +72,23 @@ def test_without_the_word_nothing_is_asked_and_nothing_is_in_the_graph(rig: Rig,
     assert theirs <= assets()
     (tmp_path / "providers.toml").write_text("[providers.intervals_icu]\nenabled = true\n")
     assert theirs.isdisjoint(assets())
+
+
+def test_a_year_from_before_the_account_is_asked_for_once_a_month_and_stops_nothing(
+    rig: Rig, service: Any, type_on: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = IntervalsClient._days
+
+    def days(client: IntervalsClient, first: date, last: date) -> Iterator[Received]:
+        if first.year < 2025:
+            client._service.get("/athlete/0/nothing")  # 404
+        return listed(client, first, last)
+
+    monkeypatch.setattr(IntervalsClient, "_days", days)
+    service.put_day(date(2025, 5, 1), asleep_seconds=25_000)
+    said = type_on(rig)("providers", "pull", "intervals_icu")
+    assert (said.code, [*nights(rig)]) == (0, [date(2025, 5, 1)])
+    asked(service)
+    assert type_on(rig)("providers", "pull", "intervals_icu").code == 0
+    assert len(asked(service)) == 1
+    assert type_on(rig)("providers", "pull", "intervals_icu", "--years", "2024").code != 0, "a person is told"

@@ -1,8 +1,8 @@
 """Days and nights out of Apple Health's records. Pure.
 
-`HealthRecords` sums up records while export.xml streams by: by type, source and hour of UTC; it keeps the intervals of sleep. Its
-JSON is kept instead of the records. `read_days` makes days of it, by the zone where the athlete was, as the file has the
-telephone's offset at the export and not that of the day. Names of sources, which include their owner's, become numbers.
+`HealthRecords` sums up records while export.xml streams by: by type, source and quarter of an hour; it keeps the intervals of
+sleep. Its JSON is kept instead of the records. `read_days` makes days of it, by the zone where the athlete was, as the file
+has the telephone's offset at the export and not that of the day. Names of sources, which include their owner's, become numbers.
 """
 
 from collections import defaultdict
@@ -35,6 +35,7 @@ _STAGES = {
     "Awake": "awake_seconds",
 }
 _ASLEEP = ("Asleep", "AsleepUnspecified", "AsleepCore", "AsleepDeep", "AsleepREM")
+_QUARTER = 900  # seconds: no zone's day begins within one
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,9 +44,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class HealthRecords:
     """The records of a document so far."""
 
-    hours: dict[str, dict[int, dict[int, list[float]]]] = field(
-        default_factory=dict
-    )  # type, source, hour: sum, count, last
+    # by type, source, quarter of an hour since 1970: sum, count, last
+    quarters: dict[str, dict[int, dict[int, list[float]]]] = field(default_factory=dict)
     sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # source, stage, begin and end in s since 1970
     _sources: dict[str, int] = field(default_factory=dict)
 
@@ -67,20 +67,20 @@ class HealthRecords:
         units: Mapping[str, float] = _TYPES[name][2] if name in _TYPES else {}
         number, unit = raw_number(str(record.get("value"))), str(record.get("unit"))
         if unit in units and number is not None:
-            by_hour = self.hours.setdefault(name, {}).setdefault(source, {})
-            kept = by_hour.setdefault(began // 3600, [0.0, 0, 0.0])
+            by_quarter = self.quarters.setdefault(name, {}).setdefault(source, {})
+            kept = by_quarter.setdefault(began // _QUARTER, [0.0, 0, 0.0])
             value = round(number * units[unit], 4)
             kept[:] = [kept[0] + value, kept[1] + 1, value]
 
     @property
     def kept(self) -> Mapping[str, Any]:
         """What is kept, for JSON."""
-        return {KEY: {"hours": self.hours, "sleep": self.sleep}}
+        return {KEY: {"quarters": self.quarters, "sleep": self.sleep}}
 
     @property
     def is_empty(self) -> bool:
         """Whether no record was of a day."""
-        return not (self.hours or self.sleep)
+        return not (self.quarters or self.sleep)
 
 
 def is_apple_days(content: Any) -> bool:
@@ -91,17 +91,19 @@ def is_apple_days(content: Any) -> bool:
 def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
     """The numbers of each day and night, of several sources of a number the one with most records, of steps the largest sum."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    for kind, of_sources in content[KEY]["hours"].items():
+    for kind, of_sources in content[KEY]["quarters"].items():
         name, how, _ = _TYPES[kind]
         for day, of_day in _by_day(of_sources, zone_at).items():
             found[day][name] = _of_sources([*of_day.values()], how)
-    # of several sleeps of a day one with stages, then the longest: the others are naps, or of another source
+    # of several sleeps of a day one with stages, unless it is a nap, then the longest: the others are of another source
     nights: dict[str, list[dict[str, float]]] = defaultdict(list)
     for source in {each[0] for each in content[KEY]["sleep"]}:
         for sleep in _sleeps([tuple(each[1:]) for each in content[KEY]["sleep"] if each[0] == source]):
             nights[_day(sleep["ends_at"], zone_at)].append(sleep)
     for day, sleeps in nights.items():  # one with stages, then the longest: the others are naps, or of another source
-        best = max(sleeps, key=lambda sleep: ("deep_seconds" in sleep, sleep["asleep_seconds"]))
+        longest = max(sleep["asleep_seconds"] for sleep in sleeps)
+        long = [sleep for sleep in sleeps if 2 * sleep["asleep_seconds"] >= longest]
+        best = max(long, key=lambda sleep: ("deep_seconds" in sleep, sleep["asleep_seconds"]))
         found[day].update(best)
     yield from found.items()
 
@@ -110,9 +112,9 @@ def _by_day(
     of_sources: Mapping[Any, Mapping[Any, Sequence[float]]], zone_at: ZoneAt
 ) -> dict[str, dict[Any, list[Any]]]:
     days: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for source, hours in of_sources.items():
-        for hour, kept in sorted(hours.items(), key=lambda each: int(each[0])):
-            days[_day(int(hour) * 3600, zone_at)][source].append(kept)
+    for source, quarters in of_sources.items():
+        for quarter, kept in sorted(quarters.items(), key=lambda each: int(each[0])):
+            days[_day(int(quarter) * _QUARTER, zone_at)][source].append(kept)
     return days
 
 

@@ -130,10 +130,10 @@ def without_rows(body: bytes, ids: Collection[int]) -> bytes:
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body.decode("utf-16", "replace").encode()
     end, kept, goes = b"\n" if b"\n" in body else b"\r", list[bytes](), False
-    for number, line in enumerate(body.split(end), start=1):
+    for number, line in enumerate(re.findall(rb"[^%b]*%b|[^%b]+\Z" % (end, end, end), body), start=1):
         goes = number in gone if number in starts else goes
         kept += [] if goes else [line]
-    return end.join(kept)
+    return b"".join(kept)
 
 
 def first_record(body: bytes) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from strava_pipeline.core.json_values import finite_number
 from strava_pipeline.core.wellness import Found
 
 Item = Mapping[str, Any]
@@ -28,11 +29,13 @@ def _items(content: Any) -> Iterator[Item]:
 
 def _summaries(content: Any) -> Iterator[Found]:
     for item in _items(content):
+        if item.get("includesWellnessData") is False:
+            continue  # nothing was worn: 0 steps would be no measurement
         stress = [
             each for each in _items(_of(item, "allDayStress").get("aggregatorList")) if each.get("type") == "TOTAL"
         ]
         battery = _items(_of(item, "bodyBattery").get("bodyBatteryStatList"))
-        levels = {each.get("bodyBatteryStatType"): each.get("statsValue") for each in battery}
+        levels = {str(each.get("bodyBatteryStatType")): each.get("statsValue") for each in battery}
         yield (
             _day(item),
             {
@@ -51,13 +54,13 @@ def _summaries(content: Any) -> Iterator[Found]:
 
 def _nights(content: Any) -> Iterator[Found]:
     for item in _items(content):
-        stages = {name: _number(item.get(f"{own}SleepSeconds")) for name, own in _STAGES.items()}
-        asleep = [value for name, value in stages.items() if name != "awake_seconds" and value is not None]
+        stages = {name: finite_number(item.get(f"{own}SleepSeconds")) for name, own in _STAGES.items()}
+        asleep = sum(value or 0 for name, value in stages.items() if name != "awake_seconds")
         yield (
             _day(item),
             {
-                **stages,
-                "asleep_seconds": sum(asleep) if asleep else None,
+                **(stages if asleep else {}),  # all 0: the watch did not tell them apart
+                "asleep_seconds": asleep or None,
                 "starts_at": _instant(item.get("sleepStartTimestampGMT")),
                 "ends_at": _instant(item.get("sleepEndTimestampGMT")),
                 "sleep_score": _of(item, "sleepScores").get("overallScore"),
@@ -77,8 +80,8 @@ def _health(content: Any) -> Iterator[Found]:
 
 def _biometrics(content: Any) -> Iterator[Found]:
     """Weighings, in the order of their versions, so that the last one of a day counts."""
-    for item in sorted(_items(content), key=lambda each: _number(each.get("version")) or 0):
-        about, grams = _of(item, "metaData"), _number(_of(item, "weight").get("weight"))
+    for item in sorted(_items(content), key=lambda each: finite_number(each.get("version")) or 0):
+        about, grams = _of(item, "metaData"), finite_number(_of(item, "weight").get("weight"))
         found = {"weight_kg": None if grams is None else grams / 1000, "vo2max": item.get("vo2Max")}
         yield _day(about), {name: value for name, value in found.items() if value is not None}
 
@@ -100,13 +103,9 @@ def _day(item: Item) -> str:
     return str(item.get("calendarDate"))[:10]
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _instant(value: Any) -> float | None:
     """Seconds since 1970 of a text without a zone, which is UTC, or of milliseconds."""
-    if (stamp := _number(value)) is not None:
+    if (stamp := finite_number(value)) is not None:
         return stamp / 1000
     try:
         return datetime.strptime(str(value)[:19], _TIME_ZONELESS).replace(tzinfo=UTC).timestamp()

@@ -154,17 +154,19 @@ class PersonalClient(ActivityLister):
                 yield from self._unofficial.list_kind(kind, first, last)
 
     def _days(self, first: date, last: date) -> Iterator[Received]:
-        """The answers of all parts, without a part that this key or account may not ask for. Raises if it may ask for none."""
-        refused = list[RefusedError | GoneError]()
+        """The answers of all parts, the newest first, without spans that are refused. Raises if every span was."""
+        refused, has_any = list[RefusedError | GoneError](), False
         for name, part in PARTS.items():
-            try:
-                for since, until, path, query in part.calls(first, last):
+            for since, until, path, query in reversed([*part.calls(first, last)]):
+                try:
                     answer = self._service.get(path, query, check=partial(rows_of, name))
-                    yield Received(kept_answer(name, since, until, answer.body), answer.fetched_at)
-            except (RefusedError, GoneError) as error:
-                log.warning("%s shows nothing of the part %s of days and nights now: %s", TITLE, name, error)
-                refused.append(error)
-        if len(refused) == len(PARTS):
+                except (RefusedError, GoneError) as error:
+                    log.warning("%s shows nothing of the part %s of days and nights now: %s", TITLE, name, error)
+                    refused.append(error)
+                    break  # an older span, or a part that this account has not, would be refused as well
+                yield Received(kept_answer(name, since, until, answer.body), answer.fetched_at)
+                has_any = True
+        if refused and not has_any:
             raise refused[0]
 
     @contextmanager

@@ -7,10 +7,11 @@ Details and streams lie in the folders of the years: `year=YYYY/<id>/<fetched_at
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from strava_pipeline.core.activities import FetchedDetail, is_nothing_recorded
@@ -306,10 +307,10 @@ def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
     return max((at for _, at, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
 
 
-def newest_of_kind(lake: Lake, kind: Kind) -> int:
-    """The number of the newest answer about a kind, of whatever provider; -1: there is none."""
-    folders = (lake.kind_of(source, kind) for source in lake.sources_with(kind))
-    return max((number for folder in folders for number, _, _ in _answers(lake, folder)), default=-1)
+def newest_of_kind(lake: Lake, kind: Kind) -> dict[str, int]:
+    """The number of the newest answer about a kind, by provider."""
+    numbers = {source: answers_of_kind(lake, source, kind) for source in lake.sources_with(kind)}
+    return {source: found[-1][0] for source, found in numbers.items() if found}
 
 
 def answers_of_kind(lake: Lake, source: str, kind: Kind, after: int = -1) -> list[tuple[int, Path]]:
@@ -318,11 +319,13 @@ def answers_of_kind(lake: Lake, source: str, kind: Kind, after: int = -1) -> lis
     return [(number, path) for number, _, path in found if number > after]
 
 
-def items_of_kind(lake: Lake, kind: Kind, after: int = -1) -> Iterator[tuple[str, str, datetime, Json]]:
+def items_of_kind(
+    lake: Lake, kind: Kind, after: Mapping[str, int] = MappingProxyType({})
+) -> Iterator[tuple[str, str, datetime, Json]]:
     """(source, id, time, fields) of every item of a kind that a provider other than Strava ever showed, as last received.
 
-    `after`: only what answers with a higher number show. An answer with `is_partial` shows only some of its items: it
-    counts only for items that no other answer has.
+    `after`: by provider, only what answers with a higher number show. An answer with `is_partial` shows only some of its
+    items: it counts only for items that no other answer has.
     """
     for source in lake.sources_with(kind):
         newest: dict[str, tuple[datetime, Json]] = {}
@@ -330,7 +333,7 @@ def items_of_kind(lake: Lake, kind: Kind, after: int = -1) -> Iterator[tuple[str
         if (read := spec_of(source).kinds.get(kind)) is None:
             continue
         for number, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
-            if number <= after:
+            if number <= after.get(source, -1):
                 continue
             try:
                 content = unpacked_json(path)

@@ -22,8 +22,8 @@ from strava_pipeline.lake.imports.days import ARCHIVES, days_of_imports, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import days_statement, sql, views_version
 
-_READ = "days:read"  # a note: the number of the newest answer that `day_values` follows
-_IMPORTED = "days:imported"  # a note: the imports that `day_values` follows
+_READ = "days:read"  # a note: the number of the newest answer of each source that `day_values` follows
+_IMPORTED = "days:imported"  # a note: the imports and zones that `day_values` follows
 _NOTHING, _EXPORT = "[]", "export"
 Values = dict[tuple[str, str, str], Mapping[str, float]]
 """By source, day and part the numbers that it has now."""
@@ -35,10 +35,10 @@ _SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 def sync_days(connection: Connection, lake: Lake) -> int:
     """Follow what came since the last time, within the caller's transaction; returns how many numbers changed."""
     changed, held = 0, notes(connection, "days:")
-    if (newest := newest_of_kind(lake, "wellness")) > (known := int(held.get(_READ, -1))):
+    if (newest := newest_of_kind(lake, "wellness")) != (known := json.loads(held.get(_READ, "{}"))):
         changed += _merge(connection, lake, _answered(lake, known))
-        note(connection, _READ, str(newest))
-    if (names := _imported(lake)) != held.get(_IMPORTED, _NOTHING):
+        note(connection, _READ, json.dumps(newest))
+    if (names := _imported(connection, lake)) != held.get(_IMPORTED, _NOTHING):
         changed += _merge(connection, lake, _archived(connection, lake))
         note(connection, _IMPORTED, names)
     made = _made_from(connection, lake)
@@ -55,14 +55,17 @@ def differ(connection: Connection, lake: Lake) -> bool:
     """Whether `sync_days` would change something. Changes nothing."""
     held = notes(connection, "days:")
     return (
-        newest_of_kind(lake, "wellness") > int(held.get(_READ, -1))
-        or _imported(lake) != held.get(_IMPORTED, _NOTHING)
+        newest_of_kind(lake, "wellness") != json.loads(held.get(_READ, "{}"))
+        or _imported(connection, lake) != held.get(_IMPORTED, _NOTHING)
         or _made_from(connection, lake) not in (None, held.get(_MADE))
     )
 
 
-def _imported(lake: Lake) -> str:
-    return json.dumps([one.name for one in imports_with_days(lake)])
+def _imported(connection: Connection, lake: Lake) -> str:
+    """The imports with days, and a hash of the zones by which a local day follows."""
+    names = [one.name for one in imports_with_days(lake)]
+    zones = one_number(connection, sql("hash_of_zones")) if names else 0
+    return json.dumps([*names, zones]) if names else _NOTHING
 
 
 def _made_from(connection: Connection, lake: Lake) -> str | None:
@@ -76,7 +79,7 @@ def _sources(lake: Lake) -> list[str]:
     return [*naming_order(lake.sources_with("wellness"), lake.priorities), *ARCHIVES]
 
 
-def _answered(lake: Lake, after: int) -> Values:
+def _answered(lake: Lake, after: Mapping[str, int]) -> Values:
     """What answers of services say."""
     found: Values = {}
     for source, key, _, numbers in items_of_kind(lake, "wellness", after):

@@ -7,7 +7,7 @@ from datetime import date
 
 from strava_pipeline.core.files.apple_days import ZoneAt, is_apple_days, read_days
 from strava_pipeline.core.files.garmin_days import days_reader
-from strava_pipeline.core.wellness import Found, believed
+from strava_pipeline.core.wellness import DAY, Found, believed, merged
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, imports
@@ -17,6 +17,17 @@ log = logging.getLogger(__name__)
 
 GARMIN, APPLE = "garmin_export", "apple_health"
 ARCHIVES = (GARMIN, APPLE)
+_FIRST = "1990-01-01"
+_UNREADABLE = (
+    OSError,
+    DamagedFileError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 Values = dict[tuple[str, str], dict[str, float]]
 """By source and local day the numbers that are believed."""
 
@@ -47,18 +58,19 @@ def _read(lake: Lake, one: Import, zone_at: ZoneAt) -> Values:
             try:
                 content = json.loads(stored_bytes(lake, file.sha256))
                 source, days = (APPLE if is_apple_days(content) else GARMIN), [*_days(file.name, content, zone_at)]
-            except (OSError, DamagedFileError, AttributeError, LookupError, TypeError, ValueError):
+            except _UNREADABLE:
                 log.warning("A file with days of the import %s can't be read; it is passed over.", one.name)
                 continue
             for day, numbers in days:
-                if _is_day(day):
-                    found[source, day] = found.get((source, day), {}) | believed(numbers)
+                if _is_day(day, one.manifest.received_at.date() + DAY):
+                    found[source, day] = merged(found.get((source, day), {}), believed(numbers))
     return found
 
 
-def _is_day(text: str) -> bool:
+def _is_day(text: str, last: date) -> bool:
+    """Whether it is a day that a device could know of when the import came."""
     try:
-        return date.fromisoformat(text).isoformat() == text
+        return date.fromisoformat(text).isoformat() == text and _FIRST <= text <= last.isoformat()
     except ValueError:
         return False
 

@@ -121,6 +121,10 @@ class TestCalls:
         world.subject.fail(path=SLEEP, kind="status", status=403)
         pull(world, "year", 2026)
         assert values(world, DAY) == known | {"steps": 5_000, "hrv_rmssd": 62}, "a refusal says nothing of a number"
+        world.subject.put_day(date(2024, 12, 31), hrv_rmssd=63)
+        world.subject.fail(path=f"{HRV}/2024-01-01", exact=False, kind="status", status=404)
+        pull(world, "year", 2024)
+        assert values(world, date(2024, 12, 31)) == {"hrv_rmssd": 63}, "only what is older is refused"
         for path in (DAILY, SLEEP, HRV, WEIGHT):
             world.subject.fail(path=path, exact=False, kind="status", status=403)
         client = Source("garmin", world.settings, world.run()).client
