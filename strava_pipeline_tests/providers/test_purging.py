@@ -1,5 +1,7 @@
 """Whatever a service's pages look like: a purged activity leaves them, the others stay, and no later page holds it."""
 
+import hashlib
+
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
@@ -8,6 +10,8 @@ from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lake.imports.files import stored_bytes
+from strava_pipeline.lake.providers import land_provider_file
 from strava_pipeline.lake.purged_activities import remove_activities
 from strava_pipeline.operations.purging import plan_purge_of
 from strava_pipeline_tests.contents import unpacked
@@ -42,3 +46,7 @@ def test_it_leaves_every_page_and_comes_in_by_none(world: World) -> None:
     world.listed()
     left = {hashed_id(name, key) for key in keys if key != keys[2]}
     assert (pages_with("ride 3"), rows()) == (set(), [left, left])
+    land_provider_file(lake, name, min(left), "told later", None, "a.fit", b"the same file", run.now())
+    digest = hashlib.sha256(b"the same file").hexdigest()
+    remove_activities(lake, {gone}, {digest}, run.years)
+    assert stored_bytes(lake, digest) == b"the same file", "another one tells of it now"

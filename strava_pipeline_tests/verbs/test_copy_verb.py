@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -158,6 +159,15 @@ def test_a_purged_activity_is_in_no_snapshot(copied: Rig, type_on: TypeOn) -> No
     assert told <= {*blobs(copied)}
     assert typed("purge", str(key), "--yes").code == 0
     assert (told & {*blobs(copied)}, kinds(copied)) == (set(), ["api", "own", "published"])
+    recorded = copied.lake.decisions / "expired.jsonl"
+    recorded.write_text(re.sub(r'"at":"\d{4}', '"at":"2020', recorded.read_text()))  # years ago
+    typed("corrections", "set", str(copied.truth()[1]["id"]), "--name", "Later")
+    typed("copy")
+    history = kinds(copied)
+    shutil.rmtree(copied.lake.copied)  # as after a restore
+    typed("copy")
+    assert (history.count("own"), [kind for kind in history if kind not in kinds(copied)]) == (2, [])
+    assert kinds(copied).count("own") >= 2, "what came after the purge stays"
 
 
 def files(place: Path) -> list[Path]:

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.archive_csv import ActivitiesCsv, ArchiveRow, filled_from_earlier, read_activities_csv
+from strava_pipeline.core.files.archive_csv import (
+    ActivitiesCsv,
+    ArchiveRow,
+    filled_from_earlier,
+    read_activities_csv,
+    without_rows,
+)
 from strava_pipeline.core.files.export_columns import (
     LANGUAGES,
     REQUIRED,
@@ -573,3 +579,17 @@ def test_what_a_later_archive_says_counts() -> None:
     edited = {"name": "Intervals", "distance": "10.5", "commute": "0.0", "description": "hard"}
     later = one(body(NEWEST, [cells(ROW | edited)]))
     assert filled_from_earlier(later, one(body(NEWEST, [cells(ROW)]))) == later
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+def test_without_a_row_every_other_line_keeps_its_end(end: bytes) -> None:
+    head, first, last = (
+        b"Activity ID,Activity Date,Activity Name,Activity Type,Filename",
+        b"1,,A,Ride,a.gpx",
+        b"2,,B,Ride,b.gpx",
+    )
+    whole = end.join([head, first, last, b""])
+    assert without_rows(whole, {2}) == end.join([head, first, b""])
+    assert without_rows(whole, {1}) == end.join([head, last, b""])
+    assert without_rows(end.join([head, first, last]), {2}) == end.join([head, first, b""])
+    assert without_rows(whole, {3}) == whole
