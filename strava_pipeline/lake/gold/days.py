@@ -4,6 +4,7 @@ Only answers that came since the last look are read; they replace what their sou
 is read again when an import comes or goes.
 """
 
+import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -64,8 +65,10 @@ def differ(connection: Connection, lake: Lake) -> bool:
 def _imported(connection: Connection, lake: Lake) -> str:
     """The imports with days, and a hash of the zones by which a local day follows."""
     names = [one.name for one in imports_with_days(lake)]
-    zones = one_number(connection, sql("hash_of_zones")) if names else 0
-    return json.dumps([*names, zones]) if names else _NOTHING
+    if not names:
+        return _NOTHING
+    zones = connection.execute(sql("zones_by_start")).fetchall()
+    return json.dumps([*names, hashlib.blake2b(repr(zones).encode(), digest_size=8).hexdigest()])
 
 
 def _made_from(connection: Connection, lake: Lake) -> str | None:
