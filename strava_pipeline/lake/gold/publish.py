@@ -86,8 +86,9 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
         with opened(lake) as connection:
             _sync_tables(connection, lake)
             due = _prepare(connection, lake, if_readable(lake, _state), views, refuse)
+            has_rests = _has_rests(connection)
         if due:
-            _replace_snapshot(lake, views)
+            _replace_snapshot(lake, views, has_rests=has_rests)
         else:
             share(lake, lake.snapshot)
         return due
@@ -106,8 +107,9 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
             seen = if_readable(lake, _look)
             due = _prepare(connection, lake, seen.state if seen else None, views, refuse)
+            has_rests = _has_rests(connection)
         if due:
-            _replace_snapshot(lake, views)
+            _replace_snapshot(lake, views, has_rests=has_rests)
         else:
             share(lake, lake.snapshot)
         if due or seen is None:
@@ -191,8 +193,13 @@ _MEASURED_REST = """Load by heart rate goes by your measured resting heart rate 
 median of the 30 days before. Load, fitness, fatigue and form of these days have other numbers than before."""
 
 
-def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
-    had_two_loads, rests = _found(lake, _TWO_LOADS), _found(lake, _RESTS)
+def _has_rests(connection: Connection) -> bool:
+    return bool(connection.execute(_RESTS).fetchall())
+
+
+def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], *, has_rests: bool) -> None:
+    """`has_rests`: whether the new one has a measured resting heart rate."""
+    had_two_loads, rests = _found(lake, _TWO_LOADS, _RESTS)
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
     for left in (temporary, log):  # read-only already if a process was killed below
@@ -213,13 +220,21 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile]) -> None:
     lake.deleted_for_good.unlink(missing_ok=True)
     if had_two_loads:
         notify(lake, "info", _ONE_LOAD, datetime.now(UTC), link="strava-pipeline goals check")
-    if rests == [] and _found(lake, _RESTS):
+    if rests == [] and has_rests:
         notify(lake, "info", _MEASURED_REST, datetime.now(UTC), link="strava-pipeline goals check")
 
 
-def _found(lake: Lake, query: str) -> list[Any] | None:
-    """The rows of a query of the snapshot, or None where it can't be read or is of another version."""
-    return if_readable(lake, lambda published: published.execute(query).fetchall())
+def _found(lake: Lake, *queries: str) -> list[list[Any] | None]:
+    """The rows of each query of the snapshot, or None where it can't be read or is of another version."""
+
+    def rows(published: Connection, query: str) -> list[Any] | None:
+        try:
+            return published.execute(query).fetchall()
+        except duckdb.Error:
+            return None
+
+    found = if_readable(lake, lambda published: [rows(published, query) for query in queries])
+    return found or [None] * len(queries)
 
 
 def published_at(lake: Lake) -> datetime | None:
