@@ -15,6 +15,7 @@ from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.providers import UnreadableRowError
 
 DAY = timedelta(days=1)
+KILOGRAMS_PER_POUND = 0.45359237  # international yard and pound agreement, 1959
 Found = tuple[str, Mapping[str, Any]]
 """A local day as text, and what a source has of it by the names of MEASURES, in our units, believed or not."""
 EXPORTS = {"garmin_export": "Garmin’s export", "apple_health": "Apple Health"}
@@ -113,6 +114,14 @@ def merged(known: Mapping[str, float], later: Mapping[str, float]) -> dict[str, 
 def _is_measured(name: str, value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and MEASURES[name].least <= value <= MEASURES[name].most
+
+
+def spans(first: date, last: date, longest: int) -> Iterator[tuple[date, date]]:
+    """The days `first` to `last` in spans of at most so many days: the first and the last day of each."""
+    while first <= last:
+        until = min(last, first + DAY * (longest - 1))
+        yield first, until
+        first = until + DAY
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -142,6 +142,11 @@ def enabled_in_file(settings: Settings) -> dict[str, ProviderChoice]:
     return {name: choices[name] for name in sorted(choices) if choices[name].enabled}
 
 
+def gives_days(provider: str, choice: ProviderChoice) -> bool:
+    """Whether days and nights of the provider are pulled."""
+    return choice.wellness and "wellness" in spec_of(provider).kinds
+
+
 def used_sources(settings: Settings) -> list[str]:
     """The sources that runs ask: Strava if its application is set, and the enabled ones. Raises UnusableProvidersError."""
     return [*([STRAVA] if settings.client_id is not None else []), *enabled_providers(settings)]

@@ -60,7 +60,7 @@ def seen_of(lake: Lake, source: str) -> Seen:
             seen = Seen(record=record)
         if seen.record != record:
             seen = Seen(record=record)
-        answers = answers_of_kind(lake, source, "wellness", seen.upto)
+        answers = [(number, path) for number, _, path in answers_of_kind(lake, source, "wellness", seen.upto)]
         if pages := sorted(_pages_since(lake, source, seen.upto)) + answers:
             for number, page in pages:
                 seen.upto = max(seen.upto, number)

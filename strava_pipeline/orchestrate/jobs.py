@@ -14,7 +14,7 @@ from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import DAY_VALUES, FILES, MADE_WITH_TRACKS, MATCH_TABLES, PROPOSED_CHANGES, QUARANTINE
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers, used_sources
+from strava_pipeline.ingest.providers_file import enabled_providers, gives_days, used_sources
 from strava_pipeline.orchestrate.job_records import COPIES, MATCHING, Group, Job, JobYears, Selected
 
 LISTING, DETAILS, STREAMS = "bronze_activities", "bronze_activity_details", "bronze_activity_streams"
@@ -223,11 +223,6 @@ def pulled_as(provider: str, **config: Any) -> dict[str, dict[str, Any]]:
 def provider_of(asset: str) -> str:
     """The provider whose listings, files or days an asset contains: the inverse of the functions above."""
     return asset.removeprefix("bronze_").removesuffix("_files").removesuffix("_wellness")
-
-
-def gives_days(provider: str, choice: ProviderChoice) -> bool:
-    """Whether days and nights of the provider are pulled."""
-    return choice.wellness and "wellness" in spec_of(provider).kinds
 
 
 def gives_files(provider: str) -> bool:

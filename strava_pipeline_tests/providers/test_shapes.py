@@ -66,7 +66,9 @@ def sent(folder: Path, patch: pytest.MonkeyPatch) -> tuple[list[Lake], dict[str,
 
 
 def days_of(lakes: list[Lake], source: str) -> list[KeptAnswer]:
-    return [read_kept(unpacked_json(path)) for lake in lakes for _, path in answers_of_kind(lake, source, "wellness")]
+    return [
+        read_kept(unpacked_json(path)) for lake in lakes for _, _, path in answers_of_kind(lake, source, "wellness")
+    ]
 
 
 def shape_of(source: str, pages: list[Any], days: list[KeptAnswer]) -> dict[str, Any]:

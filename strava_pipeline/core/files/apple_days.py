@@ -12,14 +12,14 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from strava_pipeline.core.files.export_values import raw_number
-from strava_pipeline.core.wellness import Found
+from strava_pipeline.core.wellness import KILOGRAMS_PER_POUND, Found
 
 KEY = "appleHealthDays"
 ZoneAt = Callable[[datetime], tzinfo]
 _QUANTITY, _SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
 # by a record's type: the number that it is, how one of a day is made of several, and what a unit is multiplied with
 _TYPES: dict[str, tuple[str, str, Mapping[str, float]]] = {
-    "BodyMass": ("weight_kg", "last", {"kg": 1.0, "lb": 0.45359237, "g": 0.001, "st": 6.35029318}),
+    "BodyMass": ("weight_kg", "last", {"kg": 1.0, "lb": KILOGRAMS_PER_POUND, "g": 0.001, "st": 6.35029318}),
     "BodyFatPercentage": ("body_fat_percent", "last", {"%": 100.0}),
     "RestingHeartRate": ("resting_heartrate", "last", {"count/min": 1.0}),
     "HeartRateVariabilitySDNN": ("hrv_sdnn", "mean", {"ms": 1.0}),
@@ -95,12 +95,17 @@ def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
         name, how, _ = _TYPES[kind]
         for day, of_day in _by_day(of_sources, zone_at).items():
             found[day][name] = _of_sources([*of_day.values()], how)
-    # of several sleeps of a day one with stages, unless it is a nap, then the longest: the others are of another source
     nights: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for source in {each[0] for each in content[KEY]["sleep"]}:
-        for sleep in _sleeps([tuple(each[1:]) for each in content[KEY]["sleep"] if each[0] == source]):
+    by_source: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
+    for source, *interval in content[KEY]["sleep"]:
+        by_source[source].append(tuple(interval))
+    for intervals in by_source.values():
+        for sleep in _sleeps(intervals):
             nights[_day(sleep["ends_at"], zone_at)].append(sleep)
-    for day, sleeps in nights.items():  # one with stages, then the longest: the others are naps, or of another source
+    for (
+        day,
+        sleeps,
+    ) in nights.items():  # one with stages, unless it is a nap, then the longest: the others are of another source
         longest = max(sleep["asleep_seconds"] for sleep in sleeps)
         long = [sleep for sleep in sleeps if 2 * sleep["asleep_seconds"] >= longest]
         best = max(long, key=lambda sleep: ("deep_seconds" in sleep, sleep["asleep_seconds"]))
@@ -120,11 +125,11 @@ def _by_day(
 
 def _of_sources(sources: Sequence[Sequence[Sequence[float]]], how: str) -> float:
     if how == "sum":  # telephone and watch both count
-        return max(sum(kept[0] for kept in hours) for hours in sources)
-    hours = max(sources, key=lambda each: sum(kept[1] for kept in each))
+        return max(sum(kept[0] for kept in quarters) for quarters in sources)
+    quarters = max(sources, key=lambda each: sum(kept[1] for kept in each))
     if how == "last":
-        return hours[-1][2]
-    return sum(kept[0] for kept in hours) / sum(kept[1] for kept in hours)
+        return quarters[-1][2]
+    return sum(kept[0] for kept in quarters) / sum(kept[1] for kept in quarters)
 
 
 def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]:

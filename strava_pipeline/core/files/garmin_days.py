@@ -1,7 +1,7 @@
 """Days and nights of Garmin's own export of an account (DI_CONNECT): arrays of objects a day. Pure.
 
 Field names and units are those of parsers that were checked on real exports. Files are cut by date or number, and a day may stand
-in two of them: the later name counts.
+in two of them.
 """
 
 import re
@@ -22,7 +22,7 @@ def days_reader(name: str) -> Callable[[Any], Iterator[Found]] | None:
 
 
 def _items(content: Any) -> Iterator[Item]:
-    """The objects of an array, also of one in an object, as the export wraps some."""
+    """The objects of an array; nothing of another value."""
     if isinstance(content, list):
         yield from (item for item in content if isinstance(item, dict))
 

@@ -1,9 +1,7 @@
 """Numbers of days and nights as texts, in the athlete's units."""
 
 from strava_pipeline.core.insights.goals import NOTHING, Units
-from strava_pipeline.core.wellness import MEASURES
-
-KILOGRAMS_PER_POUND = 0.45359237  # international yard and pound agreement, 1959
+from strava_pipeline.core.wellness import KILOGRAMS_PER_POUND, MEASURES
 
 
 def measured_text(value: float | None, measure: str, units: Units) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from strava_pipeline.core.json_values import Json, finite_number, parse_instant
 from strava_pipeline.core.providers import UnreadableRowError
-from strava_pipeline.core.wellness import DAY, days_of, read_kept
+from strava_pipeline.core.wellness import days_of, read_kept, spans
 
 DAILY_SUMMARIES = "/usersummary-service/v2/dailysummaries"
 _STAGES = {
@@ -41,12 +41,10 @@ class Part:
 
     def calls(self, first: date, last: date) -> Iterator[tuple[date, date, str, dict[str, str]]]:
         """First day, last day, path and query of each call for the days `first` to `last`."""
-        while first <= last:
-            until = min(last, first + DAY * (self.longest - 1))
-            days = {"first": first.isoformat(), "last": until.isoformat()}
+        for since, until in spans(first, last, self.longest):
+            days = {"first": since.isoformat(), "last": until.isoformat()}
             query = {name: value.format(**days) for name, value in self.query.items()}
-            yield first, until, self.path.format(**days), query
-            first = until + DAY
+            yield since, until, self.path.format(**days), query
 
 
 _DAYS = {"startDate": "{first}", "endDate": "{last}"}

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from strava_pipeline.core.errors import GoneError, RefusedError, TransientError, WithheldError
 from strava_pipeline.core.providers import Kind, spec_of
-from strava_pipeline.core.wellness import kept_answer
+from strava_pipeline.core.wellness import kept_answer, spans
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.file_kinds import GZIP, is_message, kind_of
@@ -208,12 +208,10 @@ class IntervalsClient(ServiceProvider):
         yield Received(answer.body, answer.fetched_at)
 
     def _days(self, first: date, last: date) -> Iterator[Received]:
-        while first <= last:
-            until = min(last, first + LONGEST)
-            query = {"oldest": first.isoformat(), "newest": until.isoformat()}
+        for since, until in spans(first, last, LONGEST.days + 1):
+            query = {"oldest": since.isoformat(), "newest": until.isoformat()}
             answer = self._service.get(f"{self._of_athlete}/wellness", query, check=wrong_days)
-            yield Received(kept_answer("wellness", first, until, answer.body), answer.fetched_at)
-            first = until + DAY
+            yield Received(kept_answer("wellness", since, until, answer.body), answer.fetched_at)
 
 
 def wrong_activity(content: Any, source_id: str) -> str | None:

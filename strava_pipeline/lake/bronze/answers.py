@@ -304,7 +304,7 @@ def land_of_kind(lake: Lake, source: str, kind: Kind, body: bytes, at: datetime)
 
 def last_of_kind(lake: Lake, source: str, kind: Kind) -> datetime | None:
     """When the newest answer of a provider about a kind of data came (UTC), or None."""
-    return max((at for _, at, _ in _answers(lake, lake.kind_of(source, kind))), default=None)
+    return max((at for _, at, _ in answers_of_kind(lake, source, kind)), default=None)
 
 
 def newest_of_kind(lake: Lake, kind: Kind) -> dict[str, int]:
@@ -313,10 +313,9 @@ def newest_of_kind(lake: Lake, kind: Kind) -> dict[str, int]:
     return {source: found[-1][0] for source, found in numbers.items() if found}
 
 
-def answers_of_kind(lake: Lake, source: str, kind: Kind, after: int = -1) -> list[tuple[int, Path]]:
-    """The number and the file of each answer of a provider about a kind, of those with a higher number than `after`."""
-    found = sorted(_answers(lake, lake.kind_of(source, kind)))
-    return [(number, path) for number, _, path in found if number > after]
+def answers_of_kind(lake: Lake, source: str, kind: Kind, after: int = -1) -> list[tuple[int, datetime, Path]]:
+    """The number, time and file of each answer of a provider about a kind, by number, of those with a higher one than `after`."""
+    return sorted(each for each in _answers(lake, lake.kind_of(source, kind)) if each[0] > after)
 
 
 def items_of_kind(
@@ -332,9 +331,7 @@ def items_of_kind(
         partial: dict[str, tuple[datetime, Json]] = {}
         if (read := spec_of(source).kinds.get(kind)) is None:
             continue
-        for number, at, path in sorted(_answers(lake, lake.kind_of(source, kind))):
-            if number <= after.get(source, -1):
-                continue
+        for _, at, path in answers_of_kind(lake, source, kind, after.get(source, -1)):
             try:
                 content = unpacked_json(path)
             except (OSError, ValueError):  # damaged

@@ -15,17 +15,18 @@ import polars as pl
 from strava_pipeline.core.providers import naming_order
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
+from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
 from strava_pipeline.lake.gold.insights import zone_of
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
-from strava_pipeline.lake.imports.days import ARCHIVES, days_of_imports, imports_with_days
+from strava_pipeline.lake.imports.days import days_of_imports, imports_with_days
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import days_statement, sql, views_version
 
 _READ = "days:read"  # a note: the number of the newest answer of each source that `day_values` follows
 _IMPORTED = "days:imported"  # a note: the imports and zones that `day_values` follows
-_NOTHING, _EXPORT = "[]", "export"
+_EXPORT = "export"  # the part of what imports have
 Values = dict[tuple[str, str, str], Mapping[str, float]]
 """By source, day and part the numbers that it has now."""
 _MADE = "days:made"  # a note: from what `days` and `nights` were made
@@ -35,51 +36,53 @@ _SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 
 def sync_days(connection: Connection, lake: Lake) -> int:
     """Follow what came since the last time, within the caller's transaction; returns how many numbers changed."""
-    changed, held = 0, notes(connection, "days:")
-    if (newest := newest_of_kind(lake, "wellness")) != (known := json.loads(held.get(_READ, "{}"))):
+    changed, due = 0, _due(connection, lake)
+    if _READ in due:
+        known = json.loads(notes(connection, _READ).get(_READ, "{}"))
         changed += _merge(connection, lake, _answered(lake, known))
-        note(connection, _READ, json.dumps(newest))
-    if (names := _imported(connection, lake)) != held.get(_IMPORTED, _NOTHING):
+    if _IMPORTED in due:
         changed += _merge(connection, lake, _archived(connection, lake))
-        note(connection, _IMPORTED, names)
-    made = _made_from(connection, lake)
-    if changed or made not in (None, held.get(_MADE)):
+    if changed or _MADE in due:
         for table in (DAYS, NIGHTS):
             connection.execute(f"DELETE FROM {table.name}")
             connection.execute(days_statement(table), {"sources": _sources(lake)})
-        note(connection, _MADE, made or "")
+        due[_MADE] = _made_from(lake)
         mark_changed(connection)
+    for name, value in due.items():
+        note(connection, name, value)
     return changed
 
 
 def differ(connection: Connection, lake: Lake) -> bool:
     """Whether `sync_days` would change something. Changes nothing."""
-    held = notes(connection, "days:")
-    return (
-        newest_of_kind(lake, "wellness") != json.loads(held.get(_READ, "{}"))
-        or _imported(connection, lake) != held.get(_IMPORTED, _NOTHING)
-        or _made_from(connection, lake) not in (None, held.get(_MADE))
-    )
+    return bool(_due(connection, lake))
+
+
+def _due(connection: Connection, lake: Lake) -> dict[str, str]:
+    """The notes that differ from what is there now. Without any number, `days` and `nights` need not be made."""
+    held = {_READ: "{}", _IMPORTED: "[]"} | notes(connection, "days:")
+    now = {_READ: json.dumps(newest_of_kind(lake, "wellness")), _IMPORTED: _imported(connection, lake)}
+    if one_number(connection, f"SELECT count(*) FROM (FROM {DAY_VALUES.name} LIMIT 1)"):
+        now[_MADE] = _made_from(lake)
+    return {name: value for name, value in now.items() if held.get(name) != value}
 
 
 def _imported(connection: Connection, lake: Lake) -> str:
     """The imports with days, and a hash of the zones by which a local day follows."""
     names = [one.name for one in imports_with_days(lake)]
     if not names:
-        return _NOTHING
+        return "[]"
     zones = connection.execute(sql("zones_by_start")).fetchall()
     return json.dumps([*names, hashlib.blake2b(repr(zones).encode(), digest_size=8).hexdigest()])
 
 
-def _made_from(connection: Connection, lake: Lake) -> str | None:
-    """None where nothing is there, so that nothing is made."""
-    has_any = one_number(connection, f"SELECT count(*) FROM (FROM {DAY_VALUES.name} LIMIT 1)")
-    return json.dumps([_sources(lake), views_version()]) if has_any else None
+def _made_from(lake: Lake) -> str:
+    return json.dumps([_sources(lake), views_version()])
 
 
 def _sources(lake: Lake) -> list[str]:
     """The order in which sources count: services by priority, then archives."""
-    return [*naming_order(lake.sources_with("wellness"), lake.priorities), *ARCHIVES]
+    return [*naming_order(lake.sources_with("wellness"), lake.priorities), *EXPORTS]
 
 
 def _answered(lake: Lake, after: Mapping[str, int]) -> Values:

@@ -7,16 +7,15 @@ from datetime import date
 
 from strava_pipeline.core.files.apple_days import ZoneAt, is_apple_days, read_days
 from strava_pipeline.core.files.garmin_days import days_reader
-from strava_pipeline.core.wellness import DAY, Found, believed, merged
+from strava_pipeline.core.wellness import DAY, EXPORTS, Found, believed, merged
 from strava_pipeline.lake.files import DamagedFileError
 from strava_pipeline.lake.imports.files import stored_bytes
-from strava_pipeline.lake.imports.manifests import Import, imports
+from strava_pipeline.lake.imports.manifests import Import, imports, names_role
 from strava_pipeline.lake.paths import Lake
 
 log = logging.getLogger(__name__)
 
-GARMIN, APPLE = "garmin_export", "apple_health"
-ARCHIVES = (GARMIN, APPLE)
+_GARMIN, _APPLE = EXPORTS
 _FIRST = "1990-01-01"
 _UNREADABLE = (
     OSError,
@@ -34,6 +33,8 @@ Values = dict[tuple[str, str], dict[str, float]]
 
 def imports_with_days(lake: Lake) -> list[Import]:
     """The imports that count and have days, in order of arrival."""
+    if not names_role(lake, "wellness"):
+        return []
     return [one for one in imports(lake) if any(file.role == "wellness" for file in one.manifest.files)]
 
 
@@ -57,7 +58,7 @@ def _read(lake: Lake, one: Import, zone_at: ZoneAt) -> Values:
         if file.role == "wellness":
             try:
                 content = json.loads(stored_bytes(lake, file.sha256))
-                source, days = (APPLE if is_apple_days(content) else GARMIN), [*_days(file.name, content, zone_at)]
+                source, days = (_APPLE if is_apple_days(content) else _GARMIN), [*_days(file.name, content, zone_at)]
             except _UNREADABLE:
                 log.warning("A file with days of the import %s can't be read; it is passed over.", one.name)
                 continue

@@ -156,6 +156,11 @@ def imports(lake: Lake) -> Iterator[Import]:
     return iter(effective_imports(all_imports(lake)))
 
 
+def names_role(lake: Lake, role: Role) -> bool:
+    """Whether the manifest of any import, also of an undone one, may name a file of the role: a look that parses none."""
+    return any(f'"{role}"'.encode() in path.read_bytes() for path in lake.imports.glob(f"*/{_MANIFEST}"))
+
+
 def undone_imports(lake: Lake) -> Iterator[Import]:
     """Every undone import, in order of arrival."""
     return (one for one in all_imports(lake) if one.undone is not None)

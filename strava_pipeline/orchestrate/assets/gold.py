@@ -26,7 +26,7 @@ from strava_pipeline.core.tables import (
 )
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.ingest.providers_file import ProviderChoice, gives_days
 from strava_pipeline.operations.days import merge_days
 from strava_pipeline.operations.gold_step import ACTIVITIES, HISTORY, merge_gold
 from strava_pipeline.operations.insights import write_insights_of
@@ -53,7 +53,6 @@ from strava_pipeline.orchestrate.jobs import (
     PROVIDERS_RECEIVED,
     STEP_JOBS,
     STREAMS_RECEIVED,
-    gives_days,
     gives_files,
     provider_days,
     resolved,

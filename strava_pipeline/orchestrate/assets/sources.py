@@ -14,7 +14,7 @@ from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import ACTIVITY_MEMBERS, DETAIL_TABLES
-from strava_pipeline.ingest.providers_file import ProviderChoice
+from strava_pipeline.ingest.providers_file import ProviderChoice, gives_days
 from strava_pipeline.operations.days import RULE, pull_days
 from strava_pipeline.operations.events import follow_events
 from strava_pipeline.operations.fetching_steps import (
@@ -46,7 +46,6 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     STREAMS,
-    gives_days,
     provider_days,
     provider_files,
     provider_listing,
