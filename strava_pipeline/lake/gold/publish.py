@@ -86,9 +86,9 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
         with opened(lake) as connection:
             _sync_tables(connection, lake)
             due = _prepare(connection, lake, if_readable(lake, _state), views, refuse)
-            has_rests = _has_rests(connection)
+            rests = connection.execute(_RESTS).fetchall()
         if due:
-            _replace_snapshot(lake, views, has_rests=has_rests)
+            _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
         return due
@@ -107,9 +107,9 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
             gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
             seen = if_readable(lake, _look)
             due = _prepare(connection, lake, seen.state if seen else None, views, refuse)
-            has_rests = _has_rests(connection)
+            rests = connection.execute(_RESTS).fetchall()
         if due:
-            _replace_snapshot(lake, views, has_rests=has_rests)
+            _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
         if due or seen is None:
@@ -193,13 +193,9 @@ _MEASURED_REST = """Load by heart rate goes by your measured resting heart rate 
 median of the 30 days before. Load, fitness, fatigue and form of these days have other numbers than before."""
 
 
-def _has_rests(connection: Connection) -> bool:
-    return bool(connection.execute(_RESTS).fetchall())
-
-
-def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], *, has_rests: bool) -> None:
-    """`has_rests`: whether the new one has a measured resting heart rate."""
-    had_two_loads, rests = _found(lake, _TWO_LOADS, _RESTS)
+def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], rests: list[Any]) -> None:
+    """`rests`: a row if the new one has a measured resting heart rate."""
+    had_two_loads, before = _found(lake, _TWO_LOADS, _RESTS)
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
     for left in (temporary, log):  # read-only already if a process was killed below
@@ -220,7 +216,7 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], *, has_rests: bool)
     lake.deleted_for_good.unlink(missing_ok=True)
     if had_two_loads:
         notify(lake, "info", _ONE_LOAD, datetime.now(UTC), link="strava-pipeline goals check")
-    if rests == [] and has_rests:
+    if before == [] and rests:
         notify(lake, "info", _MEASURED_REST, datetime.now(UTC), link="strava-pipeline goals check")
 
 
