@@ -91,7 +91,7 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
             _say(f"Everything is kept in {settings.data_dir}.")
     for name in chosen:
         _log_in_until_right(name, is_new=chosen is not used)
-        _enable(settings, name)
+        _enable(Settings.load(), name)
     codes = [_import(path)] if path is not None else []
     if not no_pull:
         codes += _pull(Settings.load(), chosen)
@@ -292,23 +292,21 @@ def _settings_set(values: Mapping[str, str]) -> Iterator["Settings"]:
 
 def _enable(settings: "Settings", name: str) -> None:
     from strava_pipeline.environment.setting_files import replace_file
-    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.providers_file import enabled_in_file
     from strava_pipeline.ingest.service_tables import with_enabled
 
     if not spec_of(name).commands and name not in enabled_in_file(settings):
-        more = {"wellness": True} if _wants_days(Settings.load(), name) else {}
-        replace_file(settings.providers_config, *with_enabled(settings.providers_config, name, **more))
+        replace_file(settings.providers_config, *with_enabled(settings.providers_config, name, **_also(settings, name)))
         _say(f"{spec_of(name).title}: enabled in {settings.providers_config}.")
 
 
-def _wants_days(settings: "Settings", name: str) -> bool:
-    """Whether a person wants days and nights of a service that has them."""
+def _also(settings: "Settings", name: str) -> dict[str, bool]:
+    """What else of a service a person wants: days and nights, if it has them."""
     from strava_pipeline.ingest.registry import offered
 
-    if not sys.stdin.isatty() or "wellness" not in offered(name, settings).kinds:
-        return False
-    return confirm("Days and nights, too: sleep, resting heart rate, weight, steps?", default=False, err=True)
+    question = "Days and nights, too: sleep, resting heart rate, weight, steps?"
+    has_days = sys.stdin.isatty() and "wellness" in offered(name, settings).kinds
+    return {"wellness": True} if has_days and confirm(question, default=False, err=True) else {}
 
 
 def _import(path: Path) -> int:
