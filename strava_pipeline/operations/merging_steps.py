@@ -17,6 +17,7 @@ from strava_pipeline.core.tables import (
     DETAIL_TABLES,
     FILES,
     MATCH_TABLES,
+    PAIR_AGREEMENTS,
     PROPOSED_CHANGES,
     QUARANTINE,
     ROUTE_MEMBERS,
@@ -194,7 +195,7 @@ def write_tracks(run: RunContext, years: Sequence[int], assets: Collection[str])
     by_year: dict[str, Mapping[int, Mapping[str, int]]] = {
         TRACKS.name: {year: {YEAR_ROWS: points, "files": files} for year, (files, points) in sizes.items()}
     }
-    for table in (ROUTE_MEMBERS, TILE_VISITS):
+    for table in (ROUTE_MEMBERS, TILE_VISITS, PAIR_AGREEMENTS):
         by_year[table.name] = {year: {YEAR_ROWS: measured_rows(run.lake, table, year)} for year in years}
     return [StepReport(name, [report], by_year=found) for name, found in by_year.items() if name in assets]
 

@@ -1,10 +1,10 @@
 """Making the tracks of some years from files and streams, measuring them, and updating routes and tiles.
 
-The methods stand in lake/: tracks.py, track_measures.py, routes.py, tile_visits.py.
+The methods stand in lake/: tracks.py, recording_pairs.py, track_measures.py, routes.py, tile_visits.py.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.numbers import Numbers
@@ -21,6 +21,7 @@ from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_o
 from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
+from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs
 from strava_pipeline.lake.routes import sync_routes
 from strava_pipeline.lake.tile_visits import sync_tile_visits
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
@@ -44,15 +45,16 @@ LOCK = "track_measures"  # of two runs at once, each would write a year's file w
 class TracksReport(Numbers):
     """The results for tracks. `streams_damaged`: unreadable streams, which are to be fetched again.
 
-    `tracks_measured`: tracks whose curves, cells and so on were computed; `routes_looked_for`: ways that looked for
-    their route. `tile_years_written`: years whose visits of tiles were written; `tracks`: how many exist in the years
-    asked for.
+    `pairs_compared`: activities whose recordings were compared; `tracks_measured`: tracks whose curves, cells and so on
+    were computed; `routes_looked_for`: ways that looked for their route. `tile_years_written`: years whose visits of
+    tiles were written; `tracks`: how many exist in the years asked for.
     """
 
     tracks_written: int = 0
     tracks_from_files: int = 0
     tracks_removed: int = 0
     streams_damaged: int = 0
+    pairs_compared: int = 0
     tracks_measured: int = 0
     routes_looked_for: int = 0
     tile_years_written: int = 0
@@ -88,10 +90,22 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
     with run.exclusive(LOCK):
+        report.pairs_compared = _compare(run, years, came.recorded)
         report.tracks_measured = _measure(run.lake, years, run.progress)
         report.tile_years_written = len(sync_tile_visits(run.lake))
         report.routes_looked_for = sync_routes(run.lake)
     return report
+
+
+def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, SessionKeys]) -> int:
+    """Compare the new and changed recordings of one activity; returns the number of such activities."""
+    with reading(run.lake) as connection:
+        due = due_pairs(run.lake, connection, years, recorded)
+    count = sum(len(each.stale) for each in due)
+    with progressing(run.progress, "Comparing recordings", count or None) as advance:
+        for each in due:
+            compare_pairs(run.lake, each, lambda: advance(1))
+    return count
 
 
 def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int | None = None) -> int:

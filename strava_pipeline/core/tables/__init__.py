@@ -65,6 +65,7 @@ from strava_pipeline.core.tables.details import (
 from strava_pipeline.core.tables.model import Column as Column
 from strava_pipeline.core.tables.model import Kind as Kind
 from strava_pipeline.core.tables.model import Table as Table
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS as PAIR_AGREEMENTS
 from strava_pipeline.core.tables.ways import (
     ROUTE_MEMBERS as ROUTE_MEMBERS,
 )
@@ -113,11 +114,12 @@ PARQUET_TABLES: dict[str, Table] = {
         WAY_CELLS,
         ROUTE_MEMBERS,
         TILE_VISITS,
+        PAIR_AGREEMENTS,
     )
 }
 """Tables stored as Parquet by year, not in the warehouse."""
 
-MADE_WITH_TRACKS: tuple[str, ...] = (TRACKS.name, ROUTE_MEMBERS.name, TILE_VISITS.name)
+MADE_WITH_TRACKS: tuple[str, ...] = (TRACKS.name, ROUTE_MEMBERS.name, TILE_VISITS.name, PAIR_AGREEMENTS.name)
 """Those that are assets, of one step; the others are computed in the same step."""
 
 MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name, ACTIVITY_MATCHES.name)

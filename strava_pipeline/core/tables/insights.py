@@ -33,6 +33,7 @@ from strava_pipeline.core.tables.gear import (
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES, ACTIVITY_LOAD, TRAINING_LOAD
 from strava_pipeline.core.tables.model import Column, Kind, Table
+from strava_pipeline.core.tables.pairs import DEVICE_AGREEMENT, RECORDING_PAIRS
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, EXPLORER_TILES, ROUTES, VISITED_TILES
 
 _GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=True)
@@ -281,6 +282,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         ACTIVITY_LOAD,
         ACTIVITY_ROUTES,
         VISITED_TILES,
+        RECORDING_PAIRS,
         DAYS,
         NIGHTS,
     )
@@ -333,6 +335,7 @@ INSIGHTS: dict[str, Table] = {
         TRAINING_LOAD,
         ROUTES,
         EXPLORER_TILES,
+        DEVICE_AGREEMENT,
     )
 }
 """In the order of creation: a view uses views before it."""

@@ -15,6 +15,7 @@ import duckdb
 from strava_pipeline.core.tables import (
     CURVES,
     CUT_SUMMARIES,
+    PAIR_AGREEMENTS,
     ROUTE_MEMBERS,
     TILE_VISITS,
     TRACK_SUMMARIES,
@@ -23,6 +24,7 @@ from strava_pipeline.core.tables import (
 )
 from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TRACK_BESTS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
+from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
@@ -60,6 +62,7 @@ MEASURED = (
     Measured(ACTIVITY_HEARTRATES, VALUE_SECONDS, sql("activity_heartrates")),
     Measured(ACTIVITY_ROUTES, ROUTE_MEMBERS),
     Measured(VISITED_TILES, TILE_VISITS),
+    Measured(RECORDING_PAIRS, PAIR_AGREEMENTS),
 )
 
 

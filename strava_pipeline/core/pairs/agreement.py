@@ -1,0 +1,217 @@
+"""How two recordings of one effort agree, quantity by quantity, over the seconds that both have. Pure.
+
+Limits of agreement: mean difference ± 1.96 standard deviations (Bland and Altman, *Statistical methods for assessing
+agreement between two methods of clinical measurement*, Lancet 1986). A difference says nothing about who is right.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from strava_pipeline.core.geodesy import column_distance_m
+from strava_pipeline.core.matching.rules import SAME_PLACE
+from strava_pipeline.core.track_lines import line_of_device, line_of_positions
+from strava_pipeline.core.track_summaries import fastest
+
+FORM = 1  # raised whenever the same points would come to something else
+LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
+LEAST_SECONDS = 120  # that both have: fewer are not compared
+_ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005
+_ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wrote each a second later at most
+_EQUAL = 0.05  # in each quantity's unit: what files of one recording round by
+_BLOCK = 30  # s: means over so long lose the noise of single seconds
+_LEAST_BLOCKS = 10
+_STRAIGHT = 0.985  # correlation of the blocks' means: below it the slope by one and by the other differ by over 3 %
+_FROZEN = 30  # s with one value, while the other recording's moved by the quantity's `moves`
+_LOCKED, _LOCK_LASTS, _LOCK_APART = 3.0, 30, 10.0  # bpm from the cadence; s at least; bpm from the other recording
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is compared. `moves`: by how much it changes where one that stands still is frozen; `has_zeros`: 0 is a value.
+
+    `of_places`: follows from positions or the ground, so that a trainer's and a virtual world's say nothing of it.
+    """
+
+    unit: str
+    digits: int
+    moves: float
+    has_zeros: bool = False
+    of_places: bool = False
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "heartrate": Quantity("bpm", 1, 5.0),
+    "watts": Quantity("W", 1, 20.0, has_zeros=True),
+    "cadence": Quantity("/min", 1, 5.0, has_zeros=True),
+    "speed": Quantity("m/s", 2, 1.0, has_zeros=True, of_places=True),
+    "altitude": Quantity("m", 1, 5.0, of_places=True),
+    "temperature": Quantity("°C", 1, 3.0),
+}
+"""The columns of a track that are compared second by second."""
+DISTANCES: Mapping[str, Quantity] = {
+    "distance": Quantity("m", 0, 0.0, of_places=True),
+    "way": Quantity("m", 0, 0.0, of_places=True),
+}
+"""Sums over the time that both recorded: by the device, and along the positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Two recordings by second, `other` by the clock of `one`, as far as both lasted; `joined`: the common seconds."""
+
+    one: pl.DataFrame
+    other: pl.DataFrame
+    joined: pl.DataFrame
+
+    @property
+    def seconds(self) -> int:
+        """How long both lasted."""
+        first, last = self.one["second"].min(), self.one["second"].max()
+        return 0 if self.joined.is_empty() else int(last) - int(first) + 1  # type: ignore[arg-type]
+
+
+def overlap(one: pl.DataFrame, other: pl.DataFrame, shift: int) -> Both:
+    """Two recordings from `by_second`, the second one's clock set back by `shift`."""
+    moved = other.with_columns(pl.col("second") - shift)
+    first, last = (
+        max(each["second"].min() for each in (one, moved)),  # type: ignore[type-var]
+        min(each["second"].max() for each in (one, moved)),  # type: ignore[type-var]
+    )
+    here, there = (each.filter(pl.col("second").is_between(first, last)) for each in (one, moved))
+    return Both(here, there, here.join(there, on="second", suffix="_b"))
+
+
+def is_one_recording(both: Both) -> bool:
+    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that both have."""
+    placed = both.joined.drop_nulls(["latitude", "longitude", "latitude_b", "longitude_b"])
+    if placed.height >= LEAST_SECONDS // 2:
+        here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
+        same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
+        return bool(same >= _ONE_RECORDING)
+    shares = [_equal(both.joined, name) for name in ("heartrate", "watts", "cadence")]
+    told = [share for share in shares if share is not None]
+    return bool(told) and min(told) >= _ONE_SENSOR
+
+
+def _equal(joined: pl.DataFrame, name: str) -> float | None:
+    """The share of common seconds with equal values, where one device may be a second later; None if there are too few."""
+    here, there = pl.col(name), pl.col(f"{name}_b")
+    if joined.select((here.is_not_null() & there.is_not_null()).sum()).item() < LEAST_SECONDS:
+        return None
+    shares = joined.select(((here - there.shift(lag)).abs() < _EQUAL).mean().alias(str(lag)) for lag in (-1, 0, 1))
+    return max(share or 0.0 for share in shares.row(0))
+
+
+def agreements(both: Both, sport_group: str | None, *, has_places: bool) -> Iterator[dict[str, Any]]:
+    """The columns of `recording_pairs` that each compared quantity has.
+
+    Args:
+        both: two different recordings.
+        sport_group: of core/sports.py.
+        has_places: False on a trainer, or in a virtual world: what follows from the ground is not compared.
+    """
+    legs = 2.0 if sport_group in ("run", "walk") else None  # steps of both legs by the cadence of one
+    for name, quantity in QUANTITIES.items():
+        if has_places or not quantity.of_places:
+            share = _equal(both.joined, name)
+            if share is not None and share < _ONE_SENSOR:
+                yield {"quantity": name, **_agreement(both, name, quantity, legs if name == "heartrate" else None)}
+    if has_places:
+        yield from _distances(both, sport_group)
+
+
+def _agreement(both: Both, name: str, quantity: Quantity, legs: float | None) -> dict[str, Any]:
+    here, there = pl.col(name), pl.col(f"{name}_b")
+    values = both.joined.filter(here.is_not_null() & there.is_not_null()).with_columns(apart=there - here)
+    apart = pl.col("apart")
+    found: dict[str, Any] = values.select(
+        seconds=pl.len(),
+        difference=apart.median(),
+        mean_difference=apart.mean(),
+        spread=apart.std(),
+        first_mean=here.mean(),
+        second_mean=there.mean(),
+    ).row(0, named=True)
+    found["scale"] = _scale(values, name)
+    sides = {"first": (both.one, name, f"{name}_b"), "second": (both.other, f"{name}_b", name)}
+    for side, (recording, own, others) in sides.items():
+        found[f"{side}_dropouts"] = recording[name].null_count() / recording.height
+        found[f"{side}_frozen"] = _frozen(values, own, others, quantity.moves)
+        zeros = (pl.col(own) == 0) & (pl.col(others) > 0)
+        found[f"{side}_zeros"] = values.select(zeros.mean()).item() if quantity.has_zeros else None
+        if legs is not None:
+            cadence = "cadence_b" if side == "second" else "cadence"
+            found[f"{side}_locked"] = _locked(values, own, others, pl.coalesce(cadence, "cadence_b", "cadence") * legs)
+    return found
+
+
+def _scale(values: pl.DataFrame, name: str) -> float | None:
+    """The reduced major axis of the second by the first, over means of 30 s; None where they hardly spread.
+
+    It lies between the slopes of the two regressions, which noise of either side draws apart (Ricker, *Linear
+    Regressions in Fishery Research*, 1973).
+    """
+    blocks = (
+        values.group_by(pl.col("second") // _BLOCK)
+        .agg(pl.col(name, f"{name}_b").mean(), count=pl.len())
+        .filter(pl.col("count") >= _BLOCK // 2)
+    )
+    if blocks.height < _LEAST_BLOCKS:
+        return None
+    straight, one, other = blocks.select(
+        pl.corr(name, f"{name}_b").fill_nan(0.0),
+        pl.col(name).std().alias("one"),
+        pl.col(f"{name}_b").std().alias("other"),
+    ).row(0)
+    return float(other / one) if straight is not None and straight >= _STRAIGHT else None
+
+
+def _frozen(values: pl.DataFrame, own: str, others: str, moves: float) -> float:
+    """The share of seconds within a run of one value, not 0, that lasted while the other recording moved."""
+    smooth = values.with_columns(other=pl.col(others).rolling_mean(10, min_samples=1, center=True))
+    runs = smooth.group_by(pl.col(own).rle_id().alias("run")).agg(
+        seconds=pl.col("second").last() - pl.col("second").first() + 1,
+        held=pl.len(),
+        moved=pl.col("other").max() - pl.col("other").min(),
+        value=pl.col(own).first(),
+    )
+    still = runs.filter((pl.col("seconds") >= _FROZEN) & (pl.col("moved") >= moves) & (pl.col("value") != 0))
+    return float(still["held"].sum()) / values.height
+
+
+def _locked(values: pl.DataFrame, own: str, others: str, steps: pl.Expr) -> int:
+    """Seconds in which a heart rate is the steps' number for half a minute and more, and the other recording's isn't."""
+    lock = ((pl.col(own) - steps).abs() <= _LOCKED) & ((pl.col(own) - pl.col(others)).abs() >= _LOCK_APART)
+    marked = values.with_columns(lock=lock.fill_null(value=False))
+    runs = marked.group_by(pl.col("lock").rle_id().alias("run")).agg(pl.len().alias("held"), pl.col("lock").first())
+    return int(runs.filter("lock", pl.col("held") >= _LOCK_LASTS)["held"].sum())
+
+
+def _distances(both: Both, sport_group: str | None) -> Iterator[dict[str, Any]]:
+    """The metres of both, by the device and along the positions; only if both were recorded all the time that both lasted."""
+    most = fastest(sport_group)
+    for quantity, line in (("distance", line_of_device), ("way", line_of_positions)):
+        metres = [_covered(line(_timed(each), most, over_pauses=True)) for each in (both.one, both.other)]
+        if min(metres) > 0:
+            first, second = metres
+            apart = second - first
+            yield {
+                "quantity": quantity,
+                "seconds": both.seconds,
+                "difference": apart,
+                "mean_difference": apart,
+                "first_mean": first,
+                "second_mean": second,
+                "scale": second / first,
+            }
+
+
+def _timed(recording: pl.DataFrame) -> pl.DataFrame:
+    return recording.with_columns(recorded_at=pl.from_epoch("second", time_unit="s").cast(pl.Datetime("us", "UTC")))
+
+
+def _covered(line: pl.DataFrame) -> float:
+    return float(line["covered"].item(-1)) if line.height > 1 else 0.0

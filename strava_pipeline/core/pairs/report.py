@@ -1,0 +1,183 @@
+"""What is said of devices that met: numbers by pair and quantity, what changed, and who errs by how much. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from strava_pipeline.core.pairs.agreement import DISTANCES, LIMITS, QUANTITIES
+from strava_pipeline.core.pairs.changes import Change, change_in
+from strava_pipeline.core.pairs.hat import DeviceError, device_errors
+from strava_pipeline.core.text import counted
+
+TITLES = {
+    "heartrate": "Heart rate",
+    "watts": "Power",
+    "cadence": "Cadence",
+    "speed": "Speed",
+    "altitude": "Height",
+    "temperature": "Temperature",
+    "distance": "Distance by the device",
+    "way": "Distance along the positions",
+}
+_WRIST = ", wrist"
+_LEAST_CHANGE = {"heartrate": 3.0, "watts": 5.0, "cadence": 2.0, "speed": 0.15, "altitude": 10.0, "temperature": 2.0}
+_LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
+_LEAST_LOST = 0.05  # of the seconds
+_TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChange:
+    """Something about a pair that became another number on a day: their difference, its spread, or dropouts."""
+
+    of: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class MetPair:
+    """Two devices and how they agree in a quantity: the columns of `dashboard/device_pairs.sql`, and what changed."""
+
+    numbers: Mapping[str, Any]
+    changes: Sequence[NamedChange]
+
+    @property
+    def is_distance(self) -> bool:
+        return self.numbers["quantity"] in DISTANCES
+
+    def text(self, value: float, sign: str = "") -> str:
+        """A number with its unit: `−6.0 bpm`."""
+        quantity = {**QUANTITIES, **DISTANCES}[self.numbers["quantity"]]
+        return f"{value:{sign}.{quantity.digits}f} {quantity.unit}".replace("-", "−")
+
+    @property
+    def name(self) -> str:
+        return f"{self.numbers['first_by']} and {self.numbers['second_by']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """All that is known of an athlete's devices. `named`: those that sources name; `errors`: by quantity and device."""
+
+    named: Sequence[Mapping[str, Any]]
+    pairs: Mapping[str, Sequence[MetPair]]
+    errors: Mapping[str, Mapping[str, DeviceError]]
+
+
+def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]) -> Devices:
+    """The report of the rows of `dashboard/devices.sql` and `dashboard/device_pairs.sql`."""
+    pairs: dict[str, list[MetPair]] = {name: [] for name in TITLES}
+    for row in rows:
+        pairs[row["quantity"]].append(MetPair(row, changes_of(row["quantity"], row["by_effort"])))
+    met = {name: found for name, found in pairs.items() if found}
+    return Devices(named, met, {name: found for name, each in met.items() if (found := _errors(name, each))})
+
+
+def _errors(quantity: str, pairs: Sequence[MetPair]) -> Mapping[str, DeviceError]:
+    """The error of each device, where three or more met; nothing of sums."""
+    variances = {
+        (pair.numbers["first_by"], pair.numbers["second_by"]): [
+            each["spread"] ** 2 for each in pair.numbers["by_effort"]
+        ]
+        for pair in pairs
+    }
+    names = {name for pair in variances for name in pair}
+    alike = frozenset(pair for pair in variances if all(name.endswith(_WRIST) for name in pair))
+    return device_errors(variances, alike) if len(names) > 2 and quantity in QUANTITIES else {}
+
+
+def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[NamedChange]:
+    """What stands out over the efforts of a pair, in the order of their days: `day`, `difference`, `spread`, `dropouts`."""
+    if quantity not in QUANTITIES:
+        return []
+    series = {
+        "difference": (_dated(efforts, "difference"), _LEAST_CHANGE[quantity]),
+        "spread": (
+            spreads := _dated(efforts, "spread"),
+            _LEAST_SCATTER * min((value for _, value in spreads), default=0.0),
+        ),
+        "dropouts": (_dated(efforts, "dropouts"), _LEAST_LOST),
+    }
+    found = {name: change_in(values, least) for name, (values, least) in series.items()}
+    return [NamedChange(name, change) for name, change in found.items() if change is not None]
+
+
+def _dated(efforts: Sequence[Mapping[str, Any]], name: str) -> list[tuple[date, float]]:
+    return [(each["day"], each[name]) for each in efforts]
+
+
+def change_words(pair: MetPair, each: NamedChange) -> str:
+    """A change as a sentence: `Heart rate, since 2026-03-02: garmin fr935, wrist minus polar h10 is −6.0 bpm, before 0.0 bpm.`"""
+    what = {
+        "difference": f"{pair.numbers['second_by']} minus {pair.numbers['first_by']} is",
+        "spread": f"{pair.name} scatter around each other by",
+        "dropouts": f"{pair.name} lack seconds, at most",
+    }[each.of]
+    after, before = (
+        f"{value:.0%}" if each.of == "dropouts" else pair.text(value)
+        for value in (each.change.after, each.change.before)
+    )
+    return f"{TITLES[pair.numbers['quantity']]}, since {each.change.since}: {what} {after}, before {before}."
+
+
+def pair_words(pair: MetPair) -> list[str]:
+    """How two devices differ, as sentences; nothing in them says who is wrong."""
+    row = pair.numbers
+    first, second, efforts = row["first_by"], row["second_by"], counted(row["efforts"], "effort")
+    if pair.is_distance:
+        share = (row["scale"] - 1) * 100
+        more = "as much as" if abs(share) < 0.05 else f"{abs(share):.1f} % {'more' if share > 0 else 'less'} than"
+        return [f"{second} measured {more} {first}, the median of {efforts}."]
+    apart, low, high = row["difference"], *(pair.text(row[f"{end}_limit"], "+") for end in ("low", "high"))
+    differs = f"{pair.text(abs(apart))} {'more' if apart > 0 else 'less'} than"
+    words = [
+        f"{second} reads {'the same as' if pair.text(abs(apart)) == pair.text(0) else differs} {first}, the median of {efforts} "
+        f"({row['seconds'] / 3600:.1f} h).",
+        f"Within an effort, 95 % of its seconds lie between {low} and {high} of the other.",
+    ]
+    if row["scale"] is not None and abs(row["scale"] - 1) >= _TOLD_SCALE:
+        words.append(f"Where {first} rises by 100, {second} rises by {row['scale'] * 100:.0f}.")
+    return [*words, *_faults(row, "first"), *_faults(row, "second")]
+
+
+def _faults(row: Mapping[str, Any], side: str) -> Iterator[str]:
+    name = row[f"{side}_by"]
+    for what, told in _FAULTS.items():
+        if (share := row[f"{side}_{what}"]) is not None and share >= _TOLD_SHARE:
+            yield f"{name} {told} {share:.0%} of the seconds."
+    if (row[f"{side}_locked"] or 0) >= _TOLD_LOCKED:
+        yield f"{name} counted steps as heartbeats for {row[f'{side}_locked'] / 60:.0f} min in all."
+
+
+def chart_lines(pair: MetPair) -> dict[str, list[Any]]:
+    """The difference in each effort with its limits of agreement, for a chart, and the days."""
+    efforts = pair.numbers["by_effort"]
+    lines: dict[str, list[Any]] = {name: [each[of] for each in efforts] for name, of in _DRAWN.items()}
+    if not pair.is_distance:
+        for name, sign in (("low", -1), ("high", 1)):
+            lines[name] = [each["mean"] + sign * LIMITS * each["spread"] for each in efforts]
+    return lines
+
+
+_DRAWN = {"day": "day", "value": "difference"}
+_FAULTS = {
+    "dropouts": "has no value in",
+    "frozen": "stands still while the other moves in",
+    "zeros": "is 0 while the other is not in",
+}
+WHY = {
+    "few": "can’t be told: too few efforts with two other devices",
+    "disagree": "can’t be told: other devices beside it tell another error, so that some share errors",
+    "shared": "can’t be told: two of the three measure at the wrist, and may share errors",
+    "hidden": "can’t be told: it is too small to be seen beside the others’, at most",
+}
+
+
+def error_words(error: DeviceError, quantity: str) -> str:
+    """A device's error: `1.0 bpm (0.8 to 1.2)`, or why it can't be told."""
+    unit, digits = QUANTITIES[quantity].unit, max(1, QUANTITIES[quantity].digits)
+    if error.value is None:
+        most = f" {error.high:.{digits}f} {unit}" if error.high is not None else ""
+        return f"{WHY[str(error.why)]}{most}"
+    return f"{error.value:.{digits}f} {unit} ({error.low:.{digits}f} to {error.high:.{digits}f})"

@@ -1,0 +1,242 @@
+"""Pairs of different recordings of one activity, and how they agree: a Parquet file per year, made from files and streams.
+
+A file's metadata records for each activity what its rows were made from, as in track_measures.py. The method is
+core/pairs'.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from strava_pipeline.core.activities import stream_points
+from strava_pipeline.core.files.recording import VERSION, RecordingSummary
+from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
+from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
+from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.sports import VIRTUAL
+from strava_pipeline.core.tables.details import TRACKS
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, stream_files
+from strava_pipeline.lake.files import stamp
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.imports.activities import SessionKeys
+from strava_pipeline.lake.imports.files import read_points, reading_of
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.track_measures import made_from, table_file, table_years, write_made
+
+_NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
+_POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
+
+
+class Recording(NamedTuple):
+    """A recording of an activity: the id and source that have it, and where its points are: sessions of files, or streams."""
+
+    activity_id: int
+    id: int
+    athlete_id: int | None
+    on_day: date | None
+    source: str
+    start: datetime | None
+    device_name: str | None
+    is_virtual: bool
+    is_trainer: bool
+    sport_group: str
+    sessions: SessionKeys = ()
+    streams: AnswerFiles | None = None
+
+    @property
+    def points_text(self) -> str | None:
+        """Where its points are, as `recording_pairs` has it."""
+        return ",".join(f"{digest}-{place}" for digest, place in self.sessions) or None
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """Everything that its points and its device depend on."""
+        at = stamp(self.streams.good_at) if self.streams and self.streams.good_at else ""
+        return (*self[1:-2], self.points_text, at)
+
+
+@dataclass(frozen=True, slots=True)
+class DuePairs:
+    """The activities of a year whose recordings are to be compared, and what the rows of all of them are made from."""
+
+    year: int
+    made_from: Mapping[int, str]
+    stale: Mapping[int, Sequence[Recording]]
+
+
+def due_pairs(
+    lake: Lake, connection: Connection, years: Iterable[int], recorded: Mapping[int, SessionKeys]
+) -> list[DuePairs]:
+    """The years with pairs to compare or remove: of `years`, and of those that have tracks and were never looked at.
+
+    Args:
+        recorded: the files and sessions of each id, from `lake.tracks.recorded_tracks`.
+    """
+    found = []
+    looked_at = table_years(lake, [PAIR_AGREEMENTS])
+    for year in sorted({*years, *(table_years(lake, [TRACKS]) - looked_at)}):
+        groups = _groups(lake, connection, year, recorded)
+        wanted = {key: _digest(recordings) for key, recordings in groups.items()}
+        held = made_from(lake, year, [PAIR_AGREEMENTS])
+        if held != wanted:
+            stale = {key: groups[key] for key, digest in wanted.items() if (held or {}).get(key) != digest}
+            found.append(DuePairs(year, wanted, stale))
+    return found
+
+
+def _groups(
+    lake: Lake, connection: Connection, year: int, recorded: Mapping[int, SessionKeys]
+) -> dict[int, list[Recording]]:
+    """The activities of a year with several recordings."""
+    rows = [
+        Recording(*row) for row in connection.execute(sql("recordings"), {"year": year, "virtual": VIRTUAL}).fetchall()
+    ]
+    of_strava = {one.id for one in rows if one.source == STRAVA and one.id not in recorded}
+    streams = stream_files(lake, of_strava) if of_strava else {}
+    found = {}
+    for key, group in groupby(rows, key=itemgetter(0)):
+        recordings = dict[object, Recording]()  # by its points: two sources may have one file
+        for one in group:
+            if one.id in recorded:
+                recordings.setdefault(recorded[one.id], one._replace(sessions=recorded[one.id]))
+            elif one.id in streams and streams[one.id].good_at is not None:
+                recordings[one.id] = one._replace(streams=streams[one.id])
+        if len(recordings) > 1:
+            found[key] = [*recordings.values()]
+    return found
+
+
+def _digest(recordings: Sequence[Recording]) -> str:
+    inputs = FORM, VERSION, recordings[0].sport_group, [each.inputs for each in recordings]
+    return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+
+
+def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: None) -> None:
+    """Compare the due recordings of a year and write its file."""
+    rows = list[dict[str, Any]]()
+    for recordings in due.stale.values():
+        rows += _rows(lake, recordings)
+        tick()
+    kept = [one for one in due.made_from if one not in due.stale]
+    schema = PAIR_AGREEMENTS.polars_schema
+    held = _held(lake, due.year).filter(pl.col("activity_id").is_in(kept)) if kept else pl.DataFrame(schema=schema)
+    new = pl.DataFrame(rows, schema=schema, orient="row")
+    write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), due.made_from)
+
+
+def _held(lake: Lake, year: int) -> pl.DataFrame:
+    return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
+
+
+def _rows(lake: Lake, recordings: Sequence[Recording]) -> Iterator[dict[str, Any]]:
+    """The rows of an activity: of each two recordings of which neither is a copy of another one."""
+    different = list[tuple[Recording, pl.DataFrame]]()
+    for recording in recordings:
+        points = points_of(lake, recording.points_text, recording.id, recording.start)
+        seconds = by_second(points) if points is not None else None
+        if seconds is None or seconds.height < LEAST_SECONDS:
+            continue
+        met = [(one, *found) for one, other in different if (found := _compared(one, other, recording, seconds))]
+        if any(is_one_recording(both) for _, _, both in met):
+            continue
+        different.append((recording, seconds))
+        for one, shift, both in met:
+            yield from _compared_rows(lake, (one, recording), shift, both)
+
+
+def _compared(
+    one: Recording, points: pl.DataFrame, other: Recording, points_of_other: pl.DataFrame
+) -> tuple[Shift, Both] | None:
+    """Two recordings by one clock; None if nothing tells the shift, or they have hardly a second in common."""
+    has_places = not (one.is_virtual or other.is_virtual)
+    shift = shift_between(points, points_of_other, has_places=has_places)
+    both = shift and overlap(points, points_of_other, shift.seconds)
+    return (shift, both) if shift and both and both.joined.height >= LEAST_SECONDS else None
+
+
+def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, both: Both) -> Iterator[dict[str, Any]]:
+    first, second = pair
+    devices = [_device_of(lake, each) for each in pair]
+    has_places = not any(each.is_virtual or each.is_trainer for each in pair)
+    for agreement in agreements(both, first.sport_group, has_places=has_places):
+        names = [measured_by(*each, agreement["quantity"]) for each in devices]
+        row = {
+            "activity_id": first.activity_id,
+            "athlete_id": first.athlete_id,
+            "on_day": first.on_day,
+            "first_id": first.id,
+            "second_id": second.id,
+            "first_points": first.points_text,
+            "second_points": second.points_text,
+            "first_device": devices[0][0],
+            "second_device": devices[1][0],
+            "first_by": names[0],
+            "second_by": names[1],
+            "overlap_seconds": both.seconds,
+            "shift_seconds": shift.seconds,
+            "shift_by": shift.by,
+            **agreement,
+        }
+        yield row if names == sorted(names) else _turned(row)
+
+
+def _turned(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same row with the other recording as the first."""
+    sides = {"first": "second", "second": "first"}
+    turned = {}
+    for name, value in row.items():
+        side, _, rest = name.partition("_")
+        turned[f"{sides[side]}_{rest}" if side in sides else name] = value
+    for name in ("difference", "mean_difference", "shift_seconds"):
+        turned[name] = -turned[name]
+    return turned | {"scale": turned["scale"] and 1 / turned["scale"]}
+
+
+def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | None) -> pl.DataFrame | None:
+    """The points of a recording with the columns of `tracks`; None if they can't be read.
+
+    Args:
+        points: where they are, as `recording_pairs` has it; None: streams of `strava_id`, which begin at `start` (UTC).
+    """
+    if points is None:
+        files = stream_files(lake, {strava_id}).get(strava_id)
+        answer = newest_answer(files) if files else None
+        parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
+    else:
+        sessions = [session.rpartition("-") for session in points.split(",")]
+        read = [read_points(lake, digest, int(place)) for digest, _, place in sessions]
+        parts = [part.rename({"at": "recorded_at"}) for part in read if part is not None]
+    return pl.concat([_POINTS, *parts], how="diagonal_relaxed") if parts else None
+
+
+def _device_of(lake: Lake, recording: Recording) -> tuple[str, Mapping[str, str]]:
+    """The device that recorded, or its source if nothing names it; and its sensors by quantity."""
+    said = _summary(lake, recording)
+    name = (said and said.creator) or recording.device_name or f"without a name, {recording.source}"
+    return name, said.sensors if said else {}
+
+
+def _summary(lake: Lake, recording: Recording) -> RecordingSummary | None:
+    if not recording.sessions:
+        return None
+    digest, place = recording.sessions[0]
+    reading = reading_of(lake, digest)
+    return reading.recordings[place] if reading and place < len(reading.recordings) else None
+
+
+def measured_by(device: str, sensors: Mapping[str, str], quantity: str) -> str:
+    """What measured a quantity: a sensor by its model, or else the device.
+
+    >>> measured_by("garmin fr935", {"heartrate": "wrist"}, "heartrate")
+    'garmin fr935, wrist'
+    """
+    sensor = sensors.get(quantity)
+    return device if sensor is None else f"{device}, {sensor}" if sensor in _NAMELESS else sensor

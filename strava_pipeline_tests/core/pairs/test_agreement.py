@@ -1,0 +1,119 @@
+"""How two recordings agree: planted errors come back, copies are one recording, and what can't be compared isn't."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.pairs.agreement import agreements, is_one_recording, overlap
+from strava_pipeline.core.pairs.shift import by_second
+from strava_pipeline_tests.core.pairs.planted import effort, noise, recorded
+
+
+def agreed(
+    one: pl.DataFrame, other: pl.DataFrame, shift: int = 0, *, has_places: bool = True
+) -> dict[str, dict[str, Any]]:
+    both = overlap(by_second(one), by_second(other), shift)
+    return {row["quantity"]: row for row in agreements(both, "run", has_places=has_places)}
+
+
+@pytest.mark.parametrize(
+    ("column", "error", "bounds"),
+    [
+        ("heartrate", (4.0, 3.0, 1.0), (0.2, 0.2, None)),
+        ("watts", (0.0, 5.0, 1.05), (1.0, 0.8, 0.02)),
+        ("watts", (0.0, 5.0, 0.93), (1.0, 0.8, 0.02)),
+        ("altitude", (15.0, 2.0, 1.0), (0.2, 0.2, None)),
+        ("speed", (0.2, 0.1, 1.0), (0.02, 0.02, None)),
+        ("temperature", (-2.0, 0.5, 1.0), (0.1, 0.1, None)),
+    ],
+)
+def test_planted_bias_spread_and_scale_come_back(
+    column: str, error: tuple[float, float, float], bounds: tuple[float, float, float | None]
+) -> None:
+    bias, sd, scale = error
+    row = agreed(effort(), recorded(effort(), 5, shift=37, **{column: error}), 37)[column]
+    expected = bias + (scale - 1) * row["first_mean"]
+    assert row["seconds"] == 3530
+    assert row["difference"] == pytest.approx(expected, abs=bounds[0])
+    assert row["mean_difference"] == pytest.approx(expected, abs=bounds[0])
+    assert row["spread"] == pytest.approx((sd**2 + ((scale - 1) * effort()[column].std()) ** 2) ** 0.5, abs=bounds[1])
+    if bounds[2] is not None:
+        assert row["scale"] == pytest.approx(scale, abs=bounds[2])
+
+
+def test_a_scale_is_claimed_only_where_values_spread() -> None:
+    flat = effort().with_columns(watts=200 + noise(3600, 3, 1))
+    assert agreed(flat, recorded(flat, 5, watts=(0, 5, 1.05)))["watts"]["scale"] is None
+
+
+def test_dropouts_standstills_and_zeros_are_counted_on_their_side() -> None:
+    row = pl.int_range(pl.len())
+    broken = recorded(effort(), 5, watts=(0, 3, 1), heartrate=(0, 1, 1)).with_columns(
+        heartrate=pl.when(row.is_between(1000, 1599))
+        .then(None)
+        .when(row.is_between(2000, 2299))
+        .then(150.0)
+        .otherwise("heartrate"),
+        watts=pl.when(row.is_between(500, 699)).then(0.0).otherwise("watts"),
+    )
+    found = agreed(effort(), broken)
+    hearts, watts = found["heartrate"], found["watts"]
+    assert hearts["second_dropouts"] == pytest.approx(600 / 3530, abs=0.001)
+    assert hearts["second_frozen"] == pytest.approx(300 / 2930, abs=0.001)
+    assert watts["second_zeros"] == pytest.approx(200 / 3530, abs=0.001)
+    assert [hearts["first_dropouts"], hearts["first_frozen"], watts["first_zeros"]] == [0, 0, 0]
+
+
+def test_a_heart_rate_that_is_the_number_of_steps_is_counted_where_the_other_one_is_not() -> None:
+    row = pl.int_range(pl.len())
+    easy = effort().with_columns(heartrate=pl.col("heartrate") - 60)
+    locked = recorded(easy, 5, heartrate=(0, 1, 1)).with_columns(
+        heartrate=pl.when(row.is_between(600, 899)).then(pl.col("cadence") * 2).otherwise("heartrate")
+    )
+    found = agreed(easy, locked)["heartrate"]
+    assert found["second_locked"] == pytest.approx(300, abs=10)
+    assert found["first_locked"] == 0
+
+
+def test_distances_are_compared_over_the_time_that_both_lasted() -> None:
+    found = agreed(effort(), recorded(effort(), 5, metres=0.1, distance=(0, 0, 1.02)))
+    assert found["distance"]["scale"] == pytest.approx(1.02)
+    assert found["distance"]["first_mean"] == pytest.approx(3 * 3529)
+    assert found["way"]["scale"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_pause_on_one_side_only_is_no_dropout() -> None:
+    row = pl.int_range(pl.len())
+    paused = recorded(effort(), 5, heartrate=(0, 1, 1)).filter(~row.is_between(1000, 1599))
+    found = agreed(effort(), paused)
+    assert found["heartrate"]["second_dropouts"] == 0
+    assert found["heartrate"]["seconds"] == 3530 - 600
+    assert found["distance"]["scale"] == pytest.approx(1.0, abs=0.001)
+
+
+def test_a_trainer_compares_only_what_the_ground_has_no_part_in() -> None:
+    found = agreed(effort(), recorded(effort(), 5, heartrate=(0, 1, 1), watts=(0, 5, 1)), has_places=False)
+    assert set(found) == {"heartrate", "watts"}
+
+
+def test_one_strap_in_both_files_is_no_news() -> None:
+    both = recorded(effort(), 5, watts=(0, 5, 1))
+    assert "heartrate" not in agreed(effort(), both)
+    late = both.with_columns(pl.col("heartrate").round().shift())
+    assert "heartrate" not in agreed(effort().with_columns(pl.col("heartrate").round()), late)
+
+
+def test_copies_of_one_recording_are_one() -> None:
+    one = by_second(effort())
+    thinned = by_second(effort().gather_every(5).with_columns(pl.col("latitude", "longitude").round(6)))
+    assert is_one_recording(overlap(one, thinned, 0))
+    assert not is_one_recording(overlap(one, by_second(recorded(effort(), 5)), 0))
+    inside = [each.with_columns(pl.lit(None, pl.Float64).alias("latitude")) for each in (effort(), effort())]
+    assert is_one_recording(overlap(*map(by_second, inside), 0))
+    other = recorded(inside[1], 5, heartrate=(0, 2, 1))
+    assert not is_one_recording(overlap(by_second(inside[0]), by_second(other), 0))
+
+
+def test_ten_points_say_nothing() -> None:
+    assert agreed(effort(), recorded(effort(), 5, heartrate=(0, 2, 1)).head(10)).keys() <= {"distance", "way"}

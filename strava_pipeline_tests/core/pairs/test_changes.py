@@ -1,0 +1,43 @@
+"""A change in how two devices agree, and what is none."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from strava_pipeline.core.pairs.changes import change_in
+from strava_pipeline.core.pairs.report import changes_of
+from strava_pipeline_tests.core.pairs.planted import noise
+
+DAYS = [date(2024, 1, 1) + timedelta(days=7 * place) for place in range(40)]
+
+
+def test_a_planted_change_is_found_with_its_day_and_both_sides() -> None:
+    values = [*noise(25, 1.5, 1), *(noise(15, 1.5, 2) - 6)]
+    found = change_in([*zip(DAYS, values, strict=True)], 3.0)
+    assert found is not None
+    assert abs(DAYS.index(found.since) - 25) <= 1
+    assert found.before == pytest.approx(0, abs=1)
+    assert found.after == pytest.approx(-6, abs=1)
+
+
+@pytest.mark.parametrize(
+    "values", [noise(40, 3, 5), noise(11, 1, 5), [1.0] * 40, [*noise(20, 0.1, 1), *(noise(20, 0.1, 2) + 1)]]
+)
+def test_noise_few_efforts_and_small_changes_are_none(values: list[float]) -> None:
+    assert change_in([*zip(DAYS, values, strict=False)], 3.0) is None
+
+
+def test_a_dying_strap_shows_in_its_dropouts_and_its_scatter() -> None:
+    efforts = [
+        {
+            "day": day,
+            "difference": 0.2,
+            "spread": 2.0 + (place > 25) * 4 + place % 3 / 100,
+            "dropouts": 0.001 * (place % 3) + (place > 25) * 0.2,
+        }
+        for place, day in enumerate(DAYS)
+    ]
+    assert {each.of: each.change.since for each in changes_of("heartrate", efforts)} == {
+        "spread": DAYS[26],
+        "dropouts": DAYS[26],
+    }

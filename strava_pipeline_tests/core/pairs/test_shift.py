@@ -1,0 +1,62 @@
+"""The shift between two clocks: by positions, by a quantity whose course shows it, or by the clocks alone."""
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.pairs.shift import CLOCKS, POSITIONS, Shift, by_second, shift_between
+from strava_pipeline_tests.core.pairs.planted import effort, recorded
+
+INDOORS = pl.lit(None, pl.Float64).alias("latitude"), pl.lit(None, pl.Float64).alias("longitude")
+
+
+def found(one: pl.DataFrame, other: pl.DataFrame) -> Shift | None:
+    return shift_between(by_second(one), by_second(other))
+
+
+@pytest.mark.parametrize("shift", [0, 3, -37, 3600, -3613])
+def test_the_same_place_at_the_same_second_tells_any_shift(shift: int) -> None:
+    told = found(effort(), recorded(effort(), 3, shift=shift))
+    assert told is not None
+    assert told.by == POSITIONS
+    assert abs(told.seconds - shift) <= 1
+
+
+def test_points_every_seven_seconds_tell_it_too() -> None:
+    told = found(effort().gather_every(7), recorded(effort(), 3, shift=-37).gather_every(6))
+    assert told is not None
+    assert told.by == POSITIONS
+    assert abs(told.seconds + 37) <= 1
+
+
+@pytest.mark.parametrize("shift", [37, -90, 11, -148])
+def test_indoors_the_course_of_a_heart_rate_tells_it_through_noise(shift: int) -> None:
+    alone = ("recorded_at", "latitude", "longitude", "heartrate", "watts", "cadence")
+    one = (
+        effort().select(alone).with_columns(*INDOORS, watts=pl.lit(None, pl.Float64), cadence=pl.lit(None, pl.Float64))
+    )
+    told = found(one, recorded(effort(), 3, shift=shift, heartrate=(2, 4, 1)).with_columns(*INDOORS))
+    assert told is not None
+    assert told.by == "heartrate"
+    assert abs(told.seconds - shift) <= 3
+
+
+def test_what_shows_no_course_leaves_it_to_the_clocks() -> None:
+    flat = effort().with_columns(*INDOORS, *(pl.lit(130.0).alias(name) for name in ("heartrate", "watts", "cadence")))
+    assert found(flat, recorded(flat, 3, shift=37, heartrate=(0, 2, 1), watts=(0, 9, 1))) == Shift(0, CLOCKS)
+    unlike = effort(seed=9).with_columns(*INDOORS)
+    assert found(effort().with_columns(*INDOORS), unlike) == Shift(0, CLOCKS)
+
+
+def test_clocks_an_hour_apart_without_anything_that_tells_it_are_not_compared() -> None:
+    flat = effort().with_columns(*INDOORS, *(pl.lit(130.0).alias(name) for name in ("heartrate", "watts", "cadence")))
+    assert found(flat, flat.with_columns(pl.col("recorded_at") + timedelta(hours=1))) is None
+    hour = effort().with_columns(*INDOORS)
+    assert found(hour, hour.with_columns(pl.col("recorded_at") + timedelta(hours=1))) == Shift(3600, "watts")
+
+
+def test_places_of_another_world_tell_nothing() -> None:
+    moved = recorded(effort(), 3, shift=50)
+    told = shift_between(by_second(effort()), by_second(moved), has_places=False)
+    assert told == Shift(50, "watts")
