@@ -23,6 +23,7 @@ _ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wr
 _EQUAL = 0.05  # in each quantity's unit: what files of one recording round by
 _BLOCK = 30  # s: means over so long lose the noise of single seconds
 _LEAST_BLOCKS = 10
+_SURE = 0.015  # the slope's standard error, as a share of it
 _STRAIGHT = 0.985  # correlation of the blocks' means: below it the slope by one and by the other differ by over 3 %
 _FROZEN = 30  # s with one value, while the other recording's moved by the quantity's `moves`
 _LOCKED, _LOCK_LASTS, _LOCK_APART = 3.0, 30, 10.0  # bpm from the cadence; s at least; bpm from the other recording
@@ -166,7 +167,8 @@ def _scale(values: pl.DataFrame, name: str) -> float | None:
         pl.col(name).std().alias("one"),
         pl.col(f"{name}_b").std().alias("other"),
     ).row(0)
-    return float(other / one) if straight is not None and straight >= _STRAIGHT else None
+    is_sure = straight is not None and straight >= _STRAIGHT and 1 - straight**2 <= _SURE**2 * (blocks.height - 2)
+    return float(other / one) if is_sure else None
 
 
 def _frozen(values: pl.DataFrame, own: str, others: str, moves: float) -> float:
