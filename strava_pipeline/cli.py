@@ -76,6 +76,11 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
     "Look": {
         "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),
         "bests": ("bests", "bests", "Bests of an activity: how each was measured; and keeping it out of records."),
+        "devices": (
+            "devices",
+            "devices",
+            "How devices that recorded the same efforts agree, and who errs by how much.",
+        ),
         "corrections": ("corrections", "corrections", "What you say of an activity counts first: set, list, undo."),
         "rules": ("rules", "rules", "Your rules in rules.toml: check what they match and would change."),
         "report": ("insights", "report", "A year as one HTML page: charts, calendar, months, records."),

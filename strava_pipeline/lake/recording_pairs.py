@@ -185,19 +185,19 @@ def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, 
             "shift_by": shift.by,
             **agreement,
         }
-        yield row if names == sorted(names) else _turned(row)
+        yield row if names == sorted(names) else turned(row)
 
 
-def _turned(row: Mapping[str, Any]) -> dict[str, Any]:
+def turned(row: Mapping[str, Any]) -> dict[str, Any]:
     """The same row with the other recording as the first."""
     sides = {"first": "second", "second": "first"}
-    turned = {}
+    found = {}
     for name, value in row.items():
         side, _, rest = name.partition("_")
-        turned[f"{sides[side]}_{rest}" if side in sides else name] = value
+        found[f"{sides[side]}_{rest}" if side in sides else name] = value
     for name in ("difference", "mean_difference", "shift_seconds"):
-        turned[name] = -turned[name]
-    return turned | {"scale": turned["scale"] and 1 / turned["scale"]}
+        found[name] = -found[name]
+    return found | {"scale": found["scale"] and 1 / found["scale"]}
 
 
 def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | None) -> pl.DataFrame | None:

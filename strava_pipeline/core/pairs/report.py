@@ -1,7 +1,7 @@
 """What is said of devices that met: numbers by pair and quantity, what changed, and who errs by how much. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -35,6 +35,14 @@ class NamedChange:
     change: Change
 
 
+def number_text(value: float | None, quantity: str, sign: str = "") -> str:
+    """A number of a quantity with its unit: `−6.0 bpm`."""
+    if value is None:
+        return "–"
+    of = {**QUANTITIES, **DISTANCES}[quantity]
+    return f"{value:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
+
+
 @dataclass(frozen=True, slots=True)
 class MetPair:
     """Two devices and how they agree in a quantity: the columns of `dashboard/device_pairs.sql`, and what changed."""
@@ -46,10 +54,12 @@ class MetPair:
     def is_distance(self) -> bool:
         return self.numbers["quantity"] in DISTANCES
 
+    @property
+    def days(self) -> list[str]:
+        return [str(each["day"]) for each in self.numbers["by_effort"]]
+
     def text(self, value: float, sign: str = "") -> str:
-        """A number with its unit: `−6.0 bpm`."""
-        quantity = {**QUANTITIES, **DISTANCES}[self.numbers["quantity"]]
-        return f"{value:{sign}.{quantity.digits}f} {quantity.unit}".replace("-", "−")
+        return number_text(value, self.numbers["quantity"], sign)
 
     @property
     def name(self) -> str:
@@ -150,17 +160,16 @@ def _faults(row: Mapping[str, Any], side: str) -> Iterator[str]:
         yield f"{name} counted steps as heartbeats for {row[f'{side}_locked'] / 60:.0f} min in all."
 
 
-def chart_lines(pair: MetPair) -> dict[str, list[Any]]:
-    """The difference in each effort with its limits of agreement, for a chart, and the days."""
+def chart_lines(pair: MetPair) -> dict[str, list[float]]:
+    """The difference in each effort with its limits of agreement, for a chart, in the order of `days`."""
     efforts = pair.numbers["by_effort"]
-    lines: dict[str, list[Any]] = {name: [each[of] for each in efforts] for name, of in _DRAWN.items()}
+    lines = {"value": [each["difference"] for each in efforts]}
     if not pair.is_distance:
         for name, sign in (("low", -1), ("high", 1)):
             lines[name] = [each["mean"] + sign * LIMITS * each["spread"] for each in efforts]
     return lines
 
 
-_DRAWN = {"day": "day", "value": "difference"}
 _FAULTS = {
     "dropouts": "has no value in",
     "frozen": "stands still while the other moves in",
@@ -181,3 +190,17 @@ def error_words(error: DeviceError, quantity: str) -> str:
         most = f" {error.high:.{digits}f} {unit}" if error.high is not None else ""
         return f"{WHY[str(error.why)]}{most}"
     return f"{error.value:.{digits}f} {unit} ({error.low:.{digits}f} to {error.high:.{digits}f})"
+
+
+def answer_of(devices: Devices) -> dict[str, Any]:
+    """The report for programs: `devices`, `errors`, and `pairs` with each effort and what changed in words."""
+    pairs = [pair for met in devices.pairs.values() for pair in met]
+    return {
+        "devices": devices.named,
+        "errors": [
+            {"quantity": quantity, "device": name, **asdict(error)}
+            for quantity, errors in devices.errors.items()
+            for name, error in errors.items()
+        ],
+        "pairs": [{**pair.numbers, "changes": [change_words(pair, each) for each in pair.changes]} for pair in pairs],
+    }

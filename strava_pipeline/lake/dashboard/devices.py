@@ -14,18 +14,34 @@ from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints, thinned
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.recording_pairs import points_of
+from strava_pipeline.lake.recording_pairs import points_of, turned
+from strava_pipeline.lake.sql import sql
 
 
-def devices(connection: Connection, athlete_id: int) -> Devices:
-    """The report of the athlete's devices; empty if none met another one."""
-    asked = {"athlete_id": athlete_id, "limits": LIMITS}
-    return devices_of(rows_of(connection, "devices", {}), rows_of(connection, "device_pairs", asked))
+def devices(connection: Connection) -> Devices:
+    """The report of the athlete's devices."""
+    met = rows_of(connection, "device_pairs", {"limits": LIMITS}, owner=sql("owner"))
+    return devices_of(rows_of(connection, "devices", {}), met)
 
 
 def recordings_of(connection: Connection, activity_id: int) -> Sequence[Values]:
-    """How the recordings of an activity agree: the rows of `recording_pairs`, each with its limits of agreement."""
-    return rows_of(connection, "pairs_of_activity", {"id": activity_id, "limits": LIMITS})
+    """How the recordings of an activity agree: the rows of `recording_pairs`, where each two stand in one order, with limits."""
+    first_of: dict[frozenset[int], int] = {}
+    found = []
+    for row in rows_of(connection, "pairs_of_activity", {"id": activity_id}):
+        first = first_of.setdefault(frozenset((row["first_id"], row["second_id"])), row["first_id"])
+        shown = row if row["first_id"] == first else turned(row)
+        mean, wide = shown["mean_difference"], LIMITS * (shown["spread"] or 0.0)
+        found.append({**shown, "low_limit": mean - wide, "high_limit": mean + wide})
+    return found
+
+
+def pairs_of(connection: Connection, activity_id: int) -> list[Values]:
+    """Each two recordings of an activity once: the first of their rows."""
+    found: dict[tuple[int, int], Values] = {}
+    for row in recordings_of(connection, activity_id):
+        found.setdefault((row["first_id"], row["second_id"]), row)
+    return [*found.values()]
 
 
 def recording_tracks(

@@ -56,6 +56,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/routes", "Routes"),
         Entry("/tiles", "Tiles"),
         Entry("/gear", "Gear", is_shown=_holds("gear")),
+        Entry("/devices", "Devices", is_shown=_holds("devices")),
         Entry("/body", "Body", is_shown=lambda site, account: "body" in site.holds or _pulls_days(site)),
         Entry("/widgets", "Widgets"),
         Entry("/trips", "Trips", is_shown=_holds("trips")),

@@ -15,6 +15,7 @@ from strava_pipeline.lake.dashboard.activities import (
 )
 from strava_pipeline.lake.dashboard.activity_insights import activity_insights
 from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
+from strava_pipeline.lake.dashboard.devices import pairs_of
 from strava_pipeline.lake.dashboard.downloads import original_file
 from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.corrections import Edit, own_words
@@ -40,6 +41,7 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values |= {"sources": sources_of(snapshot, found.id), "history": history_of(snapshot, found.id)}
     values |= {"insights": activity_insights(snapshot, lake, found), **_bests(snapshot, lake, found)}
     values |= {"way": way_of(snapshot, found.id), "original": original_file(snapshot, lake, found.id)}
+    values["recordings"] = pairs_of(snapshot, found.id)
     values["has_zones"] = bool(site_of(request).goals.zones)
     values["own"] = _own(request, snapshot, lake, found)
     return render(request, "activity.html", values)

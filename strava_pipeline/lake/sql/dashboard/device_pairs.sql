@@ -1,5 +1,7 @@
--- How each two devices of the athlete $athlete_id agreed, by quantity, and in each effort by day. Recordings of an activity that
+-- How each two devices of the owner agreed, by quantity, and in each effort by day. Recordings of an activity that
 -- counts in nothing say as much of devices.
+WITH owner AS (
+{owner})
 SELECT
     first_by,
     second_by,
@@ -19,10 +21,13 @@ SELECT
     sum(first_locked)::BIGINT AS first_locked,
     sum(second_locked)::BIGINT AS second_locked,
     arg_max(activity_id, on_day) AS newest_id,
-    list({'day': on_day, 'difference': difference, 'mean': mean_difference, 'spread': spread, 'dropouts': greatest(first_dropouts, second_dropouts)}
-        ORDER BY on_day, activity_id) AS by_effort
+    list(struct_pack(
+        day := on_day, activity_id := activity_id, difference := difference, mean := mean_difference, spread := spread,
+        dropouts := greatest(first_dropouts, second_dropouts)
+    ) ORDER BY on_day, activity_id) AS by_effort
 FROM recording_pairs AS pair
 JOIN activities ON activities.id = pair.activity_id
-WHERE on_day IS NOT NULL AND first_by <> second_by AND coalesce(pair.athlete_id, $athlete_id) = $athlete_id
+JOIN owner ON coalesce(pair.athlete_id, owner.athlete_id) = owner.athlete_id
+WHERE on_day IS NOT NULL AND first_by <> second_by
 GROUP BY first_by, second_by, quantity
 ORDER BY quantity, efforts DESC, first_by, second_by

@@ -11,8 +11,9 @@
     for (const [name, values] of Object.entries(JSON.parse(box.dataset.body))) {
       lines[name] = values.map((v) => v === null ? null : v * (FACTORS[unit] ?? 1));
     }
-    const days = lines.value.map((_, place) => Date.parse(first) / 1000 + place * DAY);
-    const isLong = days.length > 400; // ticks need their years, and a line through each day would hide the usual range
+    const ofEfforts = "efforts" in box.dataset;
+    const days = lines.value.map((_, place) => Date.parse(ofEfforts ? JSON.parse(box.dataset.efforts)[place] : first) / 1000 + (ofEfforts ? 0 : place * DAY));
+    const isLong = ofEfforts || days.length > 400; // ticks need their years, and a line through each day would hide the usual range
     const text = unit === "s" ? hours : (v) => `${+v.toFixed(1)} ${unit}`;
     const shown = (values) => (_, __, ___, place) => place === null || (values[place] ?? null) === null ? "–" : text(values[place]);
     const bar = (label, name, values, tops) => [tops, { label, fill: colour(name), width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.8, 24, 1] }), value: shown(values) }];
@@ -30,9 +31,9 @@
     function range() {
       const edge = isLong ? { width: 2 } : { width: 1, dash: [2, 3] }, { value, low, high, mean } = lines;
       return [
-        ...(low ? [stroke("usually from", "--before", low, edge), stroke("to", "--before", high, edge)] : []),
+        ...(low ? [stroke(ofEfforts ? "95 % from" : "usually from", "--before", low, edge), stroke("to", "--before", high, edge)] : []),
         ...(mean ? [stroke("mean of 7 days", "--second", mean)] : []),
-        stroke("on the day", "--accent", value, { width: mean || isLong ? 0 : 2, points: { show: true, size: isLong ? 3 : 5 } }),
+        stroke(ofEfforts ? "median" : "on the day", "--accent", value, { width: mean || isLong ? 0 : 2, points: { show: true, size: isLong ? 3 : 5 } }),
       ];
     }
 

@@ -6,7 +6,7 @@
   const state = document.getElementById("track-state");
   const { clock, colour, STEPS } = chartParts;
   const { measured, AXES, filled, stretches, chart, view, begin, say } = trackParts(box);
-  const LETTERS = ["A", "B"];
+  const LETTERS = ["A", "B"], ofOneEffort = "recordings" in box.dataset;
   let tracks, markers = [], joined;
 
   Promise.all(box.dataset.compare.split(" ").map(fetchJson))
@@ -74,11 +74,15 @@
     const { xs, points, gap } = joined;
     const draw = (kind, lines, more) => chart({ kind, xs, lines, ...more });
     const looks = [{ stroke: colour("--accent") }, { stroke: colour("--second"), dash: [7, 4] }];
-    const drawn = gap.some((v) => v !== null)
+    const drawn = !ofOneEffort && gap.some((v) => v !== null)
       ? [draw(["gap", "B behind A (+) or ahead (−)", 1, (v) => `${sign(v)}${gapText(v)}`], [{ label: "gap", values: gap, stroke: colour("--text") }], view.over === "distance" ? { incrs: STEPS } : {})] : [];
     for (const kind of measured(...tracks)) {
       const values = tracks.map((track, t) => points[t].map((i) => i < 0 ? null : track[kind[0]]?.[i] ?? null));
       drawn.push(draw(kind, values.map((each, t) => ({ label: LETTERS[t], values: each, ...looks[t] }))));
+      if (ofOneEffort && values.every((each) => each.some((v) => v !== null))) {
+        const apart = values[0].map((v, i) => v === null || values[1][i] === null ? null : values[1][i] - v);
+        drawn.push(draw([kind[0] === "speed" ? "apart" : kind[0], `${kind[1]}, B minus A`, kind[2], (v) => `${v < 0 ? "−" : "+"}${+Math.abs(v).toFixed(1)}`], [{ label: "B minus A", values: apart, stroke: colour("--text") }]));
+      }
     }
     return drawn;
   }
@@ -94,7 +98,7 @@
       if (markers[t] && track.latitude[i] !== null) markers[t].setLatLng([track.latitude[i], track.longitude[i]]);
       return `${LETTERS[t]} ${said.join(", ")}`;
     });
-    const apart = gap[place] === null ? "" : `; B is ${gapText(gap[place])} ${gap[place] < 0 ? "ahead" : "behind"}`;
+    const apart = ofOneEffort || gap[place] === null ? "" : `; B is ${gapText(gap[place])} ${gap[place] < 0 ? "ahead" : "behind"}`;
     say(place, `${AXES[view.over](xs[place])}: ${each.join("; ")}${apart}`);
   }
 })();

@@ -3,7 +3,7 @@
 const trackParts = (box) => {
   const { axis, clock, innerRange, paceTicks, STANDING } = chartParts;
   const slider = document.getElementById("track-place"), holder = document.getElementById("track-charts");
-  const view = { over: "distance", charts: [] };
+  const view = { over: "recordings" in box.dataset ? "time" : "distance", charts: [] };
   let tell, moving = false;
   const miles = box.dataset.units === "miles";
   const METRES = miles ? 1609.344 : 1000;

@@ -1,0 +1,53 @@
+"""`/api/devices`: how devices that recorded the same efforts agree; and the recordings of an activity side by side."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path
+from starlette.responses import Response
+
+from strava_pipeline.core.pairs.report import answer_of
+from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
+from strava_pipeline.lake.dashboard.devices import devices, recording_tracks, recordings_of
+from strava_pipeline.serve.dashboard.answers import Id, Row, json_answer, only_known_parameters, row_shape, shape
+from strava_pipeline.serve.dashboard.api_activities import Found
+from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
+
+router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["devices"])
+_DEVICES = shape("Devices", devices=list[Row], errors=list[Row], pairs=list[Row])
+_RECORDINGS = shape("Recordings", id=int, recordings=list[row_shape(RECORDING_PAIRS)])  # type: ignore[misc]
+_TRACK = shape("Recording", id=int, begins_at=datetime | None, recorded=int, track=dict[str, list[float | None]])
+Side = Annotated[Literal["first", "second"], Path(description="which of the two")]
+
+
+@router.get("/api/devices", response_model=_DEVICES, dependencies=[KEPT])
+def all_devices(snapshot: Snapshot) -> Response:
+    """Devices, how each two of them agreed by quantity, and the error of each where three met."""
+    return json_answer(answer_of(devices(snapshot)))
+
+
+@router.get(
+    "/api/activities/{activity_id}/recordings", response_model=_RECORDINGS, responses=problems(404), dependencies=[KEPT]
+)
+def recordings(snapshot: Snapshot, found: Found) -> Response:
+    """How each two recordings of an activity agree, by quantity."""
+    return json_answer({"id": found.id, "recordings": recordings_of(snapshot, found.id)})
+
+
+@router.get(
+    "/api/activities/{activity_id}/recordings/{first_id}/{second_id}/{side}",
+    response_model=_TRACK,
+    responses=problems(404),
+    dependencies=[KEPT],
+)
+def recording(snapshot: Snapshot, lake: CurrentLake, found: Found, first_id: Id, second_id: Id, side: Side) -> Response:
+    """The points of one of two recordings, from the moment on at which both had begun, by the clock of the first."""
+    tracks = recording_tracks(snapshot, lake, found, first_id, second_id)
+    if tracks is None:
+        raise ProblemError(404, "These are no two recordings of this activity that were compared.")
+    points = tracks[side == "second"]
+    answer = {"id": found.id, "begins_at": points.begins_at, "recorded": points.recorded, "track": points.columns}
+    return json_answer(answer)
