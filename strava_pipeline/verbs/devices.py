@@ -2,6 +2,8 @@
 
 from strava_pipeline.verbs.options import Json
 
+_IN_WORDS = {"quantity", "device", "words", "changes"}
+
 
 def devices(as_json: Json = False) -> None:
     """Show how devices that recorded the same efforts agree, what changed, and the error of each where three met.
@@ -17,10 +19,6 @@ def devices(as_json: Json = False) -> None:
 
     settings = Settings.load()
     with insights_snapshot(Lake(settings.data_dir)) as connection:
-        found = read.devices(connection)
-    show(
-        answer_of(found),
-        as_json=as_json,
-        hidden=("by_effort", "newest_id"),
-        nothing="No activity was recorded by two devices.",
-    )
+        answer = answer_of(read.devices(connection))
+    numbers = {name for part in ("errors", "pairs") for row in answer[part] for name in row} - _IN_WORDS
+    show(answer, as_json=as_json, hidden=numbers, nothing="No activity was recorded by two devices.")

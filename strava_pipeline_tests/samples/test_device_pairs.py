@@ -87,7 +87,7 @@ def test_planted_numbers_come_back_from_real_tracks(name: str) -> None:
 
 def test_three_devices_on_real_efforts_show_their_planted_errors() -> None:
     errors = {"strap": 1.0, "watch": 3.0, "armband": 6.0}
-    met: dict[Pair, list[float]] = {pair: [] for pair in combinations(sorted(errors), 2)}
+    met: dict[Pair, dict[int, float]] = {pair: {} for pair in combinations(sorted(errors), 2)}
     for number, name in enumerate(HEARTS):
         beats = points(name).select("recorded_at", "heartrate").drop_nulls()
         seen = {
@@ -96,7 +96,7 @@ def test_three_devices_on_real_efforts_show_their_planted_errors() -> None:
         }
         for one, other in met:
             apart = seen[one]["heartrate"] - seen[other]["heartrate"]
-            met[one, other].append(float(apart.var()))  # type: ignore[arg-type]
+            met[one, other][number] = float(apart.var())  # type: ignore[arg-type]
     for device, error in device_errors(met).items():
         assert error.value == pytest.approx(errors[device], abs=0.4)
         assert error.low is not None

@@ -40,7 +40,7 @@ def number_text(value: float | None, quantity: str, sign: str = "") -> str:
     if value is None:
         return "–"
     of = {**QUANTITIES, **DISTANCES}[quantity]
-    return f"{value:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
+    return f"{round(value, of.digits) + 0.0:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,17 @@ def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, A
 
 def _errors(quantity: str, pairs: Sequence[MetPair]) -> Mapping[str, DeviceError]:
     """The error of each device, where three or more met; nothing of sums."""
-    variances = {
-        (pair.numbers["first_by"], pair.numbers["second_by"]): [
-            each["spread"] ** 2 for each in pair.numbers["by_effort"]
-        ]
+    if quantity not in QUANTITIES:
+        return {}
+    met = {
+        (pair.numbers["first_by"], pair.numbers["second_by"]): {
+            each["activity_id"]: each["spread"] ** 2 for each in pair.numbers["by_effort"]
+        }
         for pair in pairs
     }
-    names = {name for pair in variances for name in pair}
-    alike = frozenset(pair for pair in variances if all(name.endswith(_WRIST) for name in pair))
-    return device_errors(variances, alike) if len(names) > 2 and quantity in QUANTITIES else {}
+    names = {name for pair in met for name in pair}
+    alike = frozenset(pair for pair in met if all(name.endswith(_WRIST) for name in pair))
+    return device_errors(met, alike) if len(names) > 2 else {}
 
 
 def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[NamedChange]:
@@ -139,12 +141,12 @@ def pair_words(pair: MetPair) -> list[str]:
         share = (row["scale"] - 1) * 100
         more = "as much as" if abs(share) < 0.05 else f"{abs(share):.1f} % {'more' if share > 0 else 'less'} than"
         return [f"{second} measured {more} {first}, the median of {efforts}."]
-    apart, low, high = row["difference"], *(pair.text(row[f"{end}_limit"], "+") for end in ("low", "high"))
+    apart, wide = row["difference"], (row["high_limit"] - row["low_limit"]) / 2
     differs = f"{pair.text(abs(apart))} {'more' if apart > 0 else 'less'} than"
     words = [
         f"{second} reads {'the same as' if pair.text(abs(apart)) == pair.text(0) else differs} {first}, the median of {efforts} "
         f"({row['seconds'] / 3600:.1f} h).",
-        f"Within an effort, 95 % of its seconds lie between {low} and {high} of the other.",
+        f"Within an effort, 95 % of the seconds lie within ±{pair.text(wide)} of its mean difference.",
     ]
     if row["scale"] is not None and abs(row["scale"] - 1) >= _TOLD_SCALE:
         words.append(f"Where {first} rises by 100, {second} rises by {row['scale'] * 100:.0f}.")
@@ -177,7 +179,7 @@ _FAULTS = {
 }
 WHY = {
     "few": "can’t be told: too few efforts with two other devices",
-    "disagree": "can’t be told: other devices beside it tell another error, so that some share errors",
+    "disagree": "can’t be told: the numbers contradict each other, as where two share errors",
     "shared": "can’t be told: two of the three measure at the wrist, and may share errors",
     "hidden": "can’t be told: it is too small to be seen beside the others’, at most",
 }
@@ -198,9 +200,17 @@ def answer_of(devices: Devices) -> dict[str, Any]:
     return {
         "devices": devices.named,
         "errors": [
-            {"quantity": quantity, "device": name, **asdict(error)}
+            {"quantity": quantity, "device": name, "words": error_words(error, quantity), **asdict(error)}
             for quantity, errors in devices.errors.items()
             for name, error in errors.items()
         ],
-        "pairs": [{**pair.numbers, "changes": [change_words(pair, each) for each in pair.changes]} for pair in pairs],
+        "pairs": [
+            {
+                "quantity": pair.numbers["quantity"],
+                "words": " ".join(pair_words(pair)),
+                "changes": [change_words(pair, each) for each in pair.changes],
+                **pair.numbers,
+            }
+            for pair in pairs
+        ],
     }

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from strava_pipeline.core.pairs.agreement import LIMITS
-from strava_pipeline.core.pairs.report import Devices, devices_of
+from strava_pipeline.core.pairs.report import TITLES, Devices, devices_of
 from strava_pipeline.lake.dashboard.activities import FoundActivity
 from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints, thinned
@@ -33,7 +33,7 @@ def recordings_of(connection: Connection, activity_id: int) -> Sequence[Values]:
         shown = row if row["first_id"] == first else turned(row)
         mean, wide = shown["mean_difference"], LIMITS * (shown["spread"] or 0.0)
         found.append({**shown, "low_limit": mean - wide, "high_limit": mean + wide})
-    return found
+    return sorted(found, key=lambda row: (row["first_id"], row["second_id"], [*TITLES].index(row["quantity"])))
 
 
 def pairs_of(connection: Connection, activity_id: int) -> list[Values]:

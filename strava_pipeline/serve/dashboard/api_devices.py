@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from strava_pipeline.core.pairs.report import answer_of
-from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake.dashboard.devices import devices, recording_tracks, recordings_of
 from strava_pipeline.serve.dashboard.answers import Id, Row, json_answer, only_known_parameters, row_shape, shape
 from strava_pipeline.serve.dashboard.api_activities import Found
@@ -18,7 +18,15 @@ from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["devices"])
 _DEVICES = shape("Devices", devices=list[Row], errors=list[Row], pairs=list[Row])
-_RECORDINGS = shape("Recordings", id=int, recordings=list[row_shape(RECORDING_PAIRS)])  # type: ignore[misc]
+_PAIR = row_shape(
+    PAIR_AGREEMENTS,
+    sport_type=str | None,
+    low_limit=float,
+    high_limit=float,
+    first_start=datetime | None,
+    second_start=datetime | None,
+)
+_RECORDINGS = shape("Recordings", id=int, recordings=list[_PAIR])  # type: ignore[valid-type]
 _TRACK = shape("Recording", id=int, begins_at=datetime | None, recorded=int, track=dict[str, list[float | None]])
 Side = Annotated[Literal["first", "second"], Path(description="which of the two")]
 

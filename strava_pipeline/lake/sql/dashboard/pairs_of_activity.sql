@@ -8,4 +8,4 @@ FROM recording_pairs AS pair
 LEFT JOIN activities_all AS first ON first.id = pair.first_id
 LEFT JOIN activities_all AS second ON second.id = pair.second_id
 WHERE pair.activity_id = $id
-ORDER BY least(pair.first_id, pair.second_id), greatest(pair.first_id, pair.second_id), pair.quantity
+ORDER BY least(pair.first_id, pair.second_id), greatest(pair.first_id, pair.second_id), pair.quantity = 'heartrate' DESC, pair.quantity
