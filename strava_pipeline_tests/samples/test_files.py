@@ -173,6 +173,24 @@ def test_a_pool_swims_heart_rates_come_from_the_strap() -> None:
     assert swim.track["heartrate"].max() == pytest.approx(swim.summary["max_heartrate"], abs=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("garmin-fenix-5-bike", {"heartrate": "wrist"}),
+        ("garmin-fenix-5-run", {"heartrate": "garmin hrm4_run"}),
+        ("compressed-speed-distance", {"heartrate": "dynastream_oem axh01", "cadence": "garmin sdm4"}),
+        ("sample-activity-indoor-trainer", {"heartrate": "strap", "watts": "meter", "cadence": "meter"}),
+        (
+            "unterminated-strings",
+            {"heartrate": "strap"} | dict.fromkeys(("watts", "cadence", "speed"), "wahoo_fitness 32"),
+        ),
+        ("coros_6916663933", {}),
+    ],
+)
+def test_sensors_are_those_that_the_device_listed(name: str, found: dict[str, str]) -> None:
+    assert only(f"fit/{name}.fit").sensors == found
+
+
 @pytest.mark.parametrize("kind", ["edge-820-bike", "fenix-5-bike", "fenix-5-run", "fenix-5-walk"])
 def test_each_record_is_as_its_authors_listed_it(kind: str) -> None:
     with (SAMPLES / f"fit/garmin-{kind}-records.csv").open() as listed:

@@ -197,7 +197,8 @@ def _lap(lap: Mapping[str, Any], recording: RecordingSummary, sessions: int) -> 
 
 def _session(recording: RecordingSummary) -> dict[str, Any]:
     fields = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
-    return _without_none(fields | {"started_at": _zulu(recording.started_at)}) | recording.summary
+    fields |= {"started_at": _zulu(recording.started_at), "sensors": recording.sensors or None}
+    return _without_none(fields) | recording.summary
 
 
 def _local(

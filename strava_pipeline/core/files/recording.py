@@ -71,6 +71,8 @@ class Recording:
     name: str | None = None
     description: str | None = None
     creator: str | None = None  # program or device model; never a serial number
+    # by column of TRACK what measured it: "garmin hrm_pro", or wrist, strap, meter, sensor; never a serial number
+    sensors: Mapping[str, str] = field(default_factory=dict)
     started_at: datetime | None = None  # UTC
     utc_offset_s: float | None = None  # local minus UTC, if the file has it
     elapsed_s: float | None = None
@@ -110,7 +112,7 @@ class DecodedFile:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 3  # of the reading; raising it makes the next run read every file again
+VERSION = 4  # of the reading; raising it makes the next run read every file again
 
 
 class ClockBy(StrEnum):
@@ -141,6 +143,7 @@ class RecordingSummary(BaseModel, frozen=True):
     name: str | None = None
     description: str | None = None
     creator: str | None = None
+    sensors: dict[str, str] = {}
     started_at: datetime | None = None
     utc_offset_s: float | None = None
     timezone: str | None = None

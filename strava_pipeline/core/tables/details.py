@@ -190,6 +190,7 @@ ACTIVITY_SESSIONS = _child(
         field_of("sub_sport", Kind.TEXT, "kind of sport, as FIT names it"),
         field_of("name", Kind.TEXT, "the file's own title"),
         field_of("device_name", Kind.TEXT, "device or program that recorded", path=("creator",)),
+        field_of("sensors", Kind.JSON, "by measured value its sensor: the model, or wrist, strap, meter, sensor"),
         field_of("started_at", Kind.INSTANT, "start by the device's clock"),
         field_of(
             "utc_offset", Kind.DOUBLE, "local minus UTC, by the file or by the place", "s", path=("utc_offset_s",)

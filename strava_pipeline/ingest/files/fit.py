@@ -18,6 +18,7 @@ import polars as pl
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.files.fit_bytes import split_parts
+from strava_pipeline.ingest.files.fit_devices import creator, sensor_type, sensors
 from strava_pipeline.ingest.files.fit_messages import Messages, read_messages
 from strava_pipeline.ingest.files.points import (
     clock_flags,
@@ -83,12 +84,7 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
     flags = {flag for part in parts for flag in part.flags}
     elsewhere = {flag for part, own in zip(parts, found, strict=True) if not own for flag in part.flags}
     recordings = [
-        replace(
-            recording,
-            place=place,
-            track=with_heart_rates(recording.track, beats, EPOCH),
-            flags=recording.flags | elsewhere,
-        )
+        replace(_complete(recording, beats), place=place, flags=recording.flags | elsewhere)
         for place, recording in enumerate(recording for own in found for recording in own)
     ]
     kinds = [str(part.file_id.get("type", "unknown")) for part in parts]
@@ -104,6 +100,13 @@ def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = Impor
     )
 
 
+def _complete(recording: Recording, beats: Sequence[Mapping[str, Any]]) -> Recording:
+    """`recording` with the heart rates of a strap, and without sensors that gave no value."""
+    track = with_heart_rates(recording.track, beats, EPOCH)
+    heard = {column: sensor for column, sensor in recording.sensors.items() if track[column].count()}
+    return replace(recording, track=track, sensors=heard)
+
+
 def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
     """The recordings of one part: one per session, one if points or laps come without a session."""
     part, points = _dated(part, part.points.frame())
@@ -114,16 +117,19 @@ def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
     at = points["at"].forward_fill().fill_null(0)
     owner = sum((at >= start for start in starts), start=pl.zeros(points.height, dtype=pl.Int64, eager=True))
     return [
-        _recording(
-            part,
-            session,
-            points.filter(owner == place),
-            laps=[lap for lap in part.laps if bisect_right(starts, _start(lap)) == place],
-            lengths=[length for length in part.lengths if bisect_right(starts, _start(length)) == place],
-            received_at=received_at,
-        )
+        _recording(_of_session(part, starts, place), session, points.filter(owner == place), received_at)
         for place, session in enumerate(sessions)
     ]
+
+
+def _of_session(part: Messages, starts: Sequence[int], place: int) -> Messages:
+    """`part` with the laps, lengths and devices of one session alone. `starts`: of all sessions but the first."""
+
+    def own(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [message for message in messages if bisect_right(starts, _start(message)) == place]
+
+    listed = [info for info in part.devices if sensor_type(info)]  # some list their sensors only once
+    return replace(part, laps=own(part.laps), lengths=own(part.lengths), devices=own(listed) or listed)
 
 
 def _dated(part: Messages, points: pl.DataFrame) -> tuple[Messages, pl.DataFrame]:
@@ -145,15 +151,7 @@ def _moved(message: Mapping[str, Any], shift: int) -> Mapping[str, Any]:
     return {**message, **{name: message[name] + shift for name in MOMENTS if isinstance(message.get(name), int)}}
 
 
-def _recording(
-    part: Messages,
-    session: Mapping[str, Any],
-    points: pl.DataFrame,
-    *,
-    laps: Sequence[Mapping[str, Any]],
-    lengths: Sequence[Mapping[str, Any]],
-    received_at: datetime,
-) -> Recording:
+def _recording(part: Messages, session: Mapping[str, Any], points: pl.DataFrame, received_at: datetime) -> Recording:
     sport, sub_sport = _word(session.get("sport")), _word(session.get("sub_sport"))
     in_si = points.with_columns((pl.col("at") + EPOCH) * 1_000_000, pl.col("latitude", "longitude") * DEGREES)
     track = track_of(in_si, sport, sub_sport)
@@ -177,6 +175,7 @@ def _recording(
         sport=sport,
         sub_sport=sub_sport,
         creator=creator(part.file_id),
+        sensors=sensors(part.devices, sport),
         started_at=started_at,
         utc_offset_s=_utc_offset(part.activity),
         elapsed_s=totals.get("elapsed_s", elapsed),
@@ -186,8 +185,8 @@ def _recording(
         descent_m=totals.get("descent_m"),
         calories=totals.get("calories"),
         summary=summary,
-        laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in laps),
-        lengths=tuple(lap_fields(length, _date(_start(length))) for length in lengths),
+        laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in part.laps),
+        lengths=tuple(lap_fields(length, _date(_start(length))) for length in part.lengths),
         track=track.points,
         left_out=track.left_out,
         flags=frozenset(
@@ -227,12 +226,6 @@ def session_fields(session: Mapping[str, Any]) -> tuple[dict[str, float], dict[s
 def lap_fields(message: Mapping[str, Any], started_at: datetime | None) -> dict[str, Any]:
     """A lap, or a length of a pool, by the names of our records."""
     return {"started_at": started_at, **_numbers(message, TOTALS | MORE), **_words(message)}
-
-
-def creator(file_id: Mapping[str, Any]) -> str | None:
-    """Manufacturer and model of the device."""
-    model = file_id.get("product_name") or file_id.get("garmin_product") or file_id.get("product")
-    return " ".join(str(word) for word in (file_id.get("manufacturer"), model) if word is not None) or None
 
 
 def _numbers(message: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:

@@ -69,6 +69,7 @@ class Messages:
     laps: list[Mapping[str, Any]] = field(default_factory=list)
     lengths: list[Mapping[str, Any]] = field(default_factory=list)
     heart_rates: list[Mapping[str, Any]] = field(default_factory=list)
+    devices: list[Mapping[str, Any]] = field(default_factory=list)
     points: Points = field(default_factory=Points)
     unknown: Counter[str] = field(default_factory=Counter)
     flags: set[Flag] = field(default_factory=set)
@@ -160,6 +161,8 @@ def _sort(message: FitDataMessage, messages: Messages) -> None:
             messages.lengths.append(_fields(message))
         case "hr":
             messages.heart_rates.append(_fields(message))
+        case "device_info":
+            messages.devices.append(_fields(message))
         case "file_id":
             messages.file_id = messages.file_id or _fields(message)
         case "activity":

@@ -316,6 +316,7 @@ def test_a_session_is_a_row_with_all_that_the_device_summed_up() -> None:
         descent_m=7.0,
         points=12,
         flags=["truncated"],
+        sensors={"heartrate": "wrist"},
         summary={"pool_length_m": 25.0, "lengths": 4, "total_strokes": 61},
         lengths=[{"elapsed_s": 25.1, "stroke": "freestyle", "cycles": 15, "kind": "active"}] * 4,
     )
@@ -326,6 +327,7 @@ def test_a_session_is_a_row_with_all_that_the_device_summed_up() -> None:
     }  # fmt: skip
     assert (row["pool_length_m"], row["lengths"], row["points"], row["descent_m"]) == (25.0, 4.0, 12, 7.0)
     assert (row["flags"], row["extra"]) == ('["truncated"]', '{"total_strokes":61}')
+    assert row["sensors"] == '{"heartrate":"wrist"}'
     lengths = nested["activity_lengths"]
     assert [(each["length_index"], each["session"], each["strokes"]) for each in lengths] == [
         (number, 0, 15.0) for number in range(1, 5)

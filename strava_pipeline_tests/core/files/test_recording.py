@@ -56,6 +56,7 @@ def test_a_file_comes_back_from_its_json() -> None:
         name="Über den Berg 🏔",
         description="two\nlines",
         creator="A Watch",
+        sensors={"heartrate": "wrist"},
         started_at=BEGAN,
         elapsed_s=61.625,
         moving_s=60.0,
@@ -73,6 +74,7 @@ def test_a_file_comes_back_from_its_json() -> None:
     assert again(reading) == reading
     (read,) = again(reading).recordings
     assert (read.started_at, read.utc_offset_s, read.timezone) == (BEGAN, 7200.0, "Europe/Berlin")
+    assert read.sensors == {"heartrate": "wrist"}
     assert read.laps == [{"started_at": "2024-07-01T08:00:01.250005+00:00", "elapsed_s": 61.625}]
     assert (read.points, read.flags, again(reading).flags) == (2, ["damaged", "truncated"], ["damaged", "truncated"])
     assert read.track == {
