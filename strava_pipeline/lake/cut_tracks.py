@@ -1,6 +1,7 @@
-"""Tracks without what a person cut: a copy of each such track, so that whoever reads a track that counts need not know of cuts.
+"""Tracks as a person wants them: without what they cut, and with the heart rate of the device that a rule prefers.
 
-The whole tracks stay (lake/tracks.py). A copy's metadata records the track and the cuts it was made from.
+Each is a copy, so that whoever reads a track that counts need not know of cuts. The whole tracks stay (lake/tracks.py). A
+copy's metadata records what it was made from.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ import polars as pl
 
 from strava_pipeline.core.cuts import checked_cuts, without
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.tables.gear import CORRECTIONS
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.corrections import held_words
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.preferred_heart import PreferredHeart, compared_hearts, preferred_heart, with_heart
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
 
 
@@ -24,29 +26,31 @@ def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
 
     `connection`: to a warehouse whose table of corrections is current.
     """
-    query = (
-        f"SELECT id, year, cuts FROM {CORRECTIONS.name} JOIN activities_all ON id = activity_id WHERE cuts IS NOT NULL"
-    )
-    cut = connection.execute(query).fetchall()
-    wanted = {
-        _path(lake, year, one): (whole, cuts)
-        for one, year, cuts in cut
-        if (whole := track_path(lake, year, one)).exists()
-    }
+    said = connection.execute(sql("wanted_tracks")).fetchall()
+    hearts = compared_hearts(lake, {year for _, year, _, device in said if device})
+    wanted = {}
+    for one, year, cuts, device in said:
+        if not (whole := track_path(lake, year, one)).exists():
+            continue
+        heart = preferred_heart(connection, whole, hearts[one], device) if device and one in hearts else None
+        if heart or cuts:
+            wanted[_path(lake, year, one)] = whole, cuts, heart
     for path in {*lake.cut_tracks.glob("year=*/*.parquet")} - wanted.keys():
         path.unlink(missing_ok=True)
-    for path, (whole, cuts) in wanted.items():
-        _write(path, whole, cuts)
+    for path, (whole, cuts, heart) in wanted.items():
+        _write(lake, path, whole, cuts, heart)
 
 
-def _write(path: Path, whole: Path, cuts: list[str]) -> None:
-    origin = f"{origins_in([whole]).get(int(whole.stem), '')} without:{','.join(cuts)}"
+def _write(lake: Lake, path: Path, whole: Path, cuts: list[str] | None, heart: PreferredHeart | None) -> None:
+    origin = f"{origins_in([whole]).get(int(whole.stem), '')} heart:{heart or ''} without:{','.join(cuts or ())}"
     if origins_in([path]).get(int(path.stem)) == origin:
         return
     try:
-        points = without(pl.read_parquet(whole, hive_partitioning=False), cuts)
+        points = pl.read_parquet(whole, hive_partitioning=False)
     except pl.exceptions.ComputeError:  # damaged: the next run makes it again
         return
+    points = with_heart(lake, points, heart) if heart else points
+    points = without(points, cuts) if cuts else points
     if points.height:
         write_rows(path, points, "zstd", {ORIGIN: origin})
         sync_folder(path.parent)

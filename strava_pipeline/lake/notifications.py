@@ -22,6 +22,7 @@ from strava_pipeline.lake.paths import Lake
 
 Category = Literal["info", "warning", "error"]
 _ID = re.compile(r"[0-9a-f]{1,15}")  # a number that a cursor can hold
+DEVICES = "/devices"  # the link of a change in how devices agree, which the first page shows until it is read
 KEPT = 500  # notifications: a month of a bad connection
 LINES = 2000  # in the file: then it is rewritten with the kept ones
 LONGEST = 1000  # characters of a message; Discord takes 2,000 in all

@@ -127,13 +127,17 @@ def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: 
         tick()
     kept = [one for one in due.made_from if one not in due.stale]
     schema = PAIR_AGREEMENTS.polars_schema
-    held = _held(lake, due.year).filter(pl.col("activity_id").is_in(kept)) if kept else pl.DataFrame(schema=schema)
+    held = held_pairs(lake, due.year).filter(pl.col("activity_id").is_in(kept)) if kept else pl.DataFrame(schema=schema)
     new = pl.DataFrame(rows, schema=schema, orient="row")
     write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), due.made_from)
 
 
-def _held(lake: Lake, year: int) -> pl.DataFrame:
-    return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
+def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
+    """The rows of a year; none if its file is missing or damaged."""
+    try:
+        return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
+    except (FileNotFoundError, pl.exceptions.ComputeError):
+        return pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema)
 
 
 def _rows(lake: Lake, recordings: Sequence[Recording]) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from strava_pipeline.ingest.failed_calls import KINDS, failed_calls
 from strava_pipeline.lake.changes import has_changes
 from strava_pipeline.lake.copied import COPY, copy_health, known_copy
 from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.notifications import Category, notifications
+from strava_pipeline.lake.notifications import DEVICES, Category, notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import latest_requests
 from strava_pipeline.operations import published_facts, source_facts
@@ -79,6 +79,9 @@ def _notifications(settings: Settings, now: datetime) -> Iterator[Fact]:
     counts = Counter(each.category for each in unread)
     values = {"unread": [UNREAD(counts[level], level) for level in get_args(Category)], "errors": counts["error"]}
     yield ok("notifications", counts_that_matter({"unread": len(unread)}), values=values)
+    for each in unread:
+        if each.link == DEVICES:
+            yield warning("devices", each.message, "strava-pipeline devices", page="/notifications")
     failures = [each.message for each in unread if each.category == "error"]
     rest = [f"{counted(len(failures) - _MOST_FAILURES, 'more failure')}"] if len(failures) > _MOST_FAILURES else []
     for text in [*dict.fromkeys(failures[:_MOST_FAILURES]), *rest]:

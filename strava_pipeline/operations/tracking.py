@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.cut_tracks import sync_cut_tracks
+from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.matches import note_tracks_current
 from strava_pipeline.lake.gold.measured import note_measured, unmeasured_years
 from strava_pipeline.lake.gold.personal import sync_goals
@@ -105,6 +106,8 @@ def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, Sessi
     with progressing(run.progress, "Comparing recordings", count or None) as advance:
         for each in due:
             compare_pairs(run.lake, each, lambda: advance(1))
+    if count:
+        tell_changes(run.lake, run.now())
     return count
 
 

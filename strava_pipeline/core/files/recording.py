@@ -158,7 +158,6 @@ class RecordingSummary(BaseModel, frozen=True):
     summary: dict[str, Any] = {}
     laps: list[dict[str, Any]] = []
     lengths: list[dict[str, Any]] = []
-    sensors: dict[str, str] = {}
     left_out: dict[str, int] | None = None
     flags: list[str] = []
     points: int = 0

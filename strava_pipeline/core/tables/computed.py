@@ -87,7 +87,8 @@ TRACK_SUMMARIES = activity_rows(
 CUT_SUMMARIES = activity_rows(
     "cut_summaries",
     "Values of each activity of whose track a person cut a part: of what is left, under the names of `activities`, which "
-    "has them in place of what sources say. In the warehouse: `cut_values`.",
+    "has them in place of what sources say. Where a rule takes the heart rate from another device and nothing was cut, only "
+    "the heart rates count. In the warehouse: `cut_values`.",
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column("athlete_id", Kind.BIGINT, "the athlete"),

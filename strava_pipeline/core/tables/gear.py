@@ -125,6 +125,7 @@ RULED = Table(
         *_WORDS,
         Column("tags", Kind.TEXTS, "tags of one's own"),
         Column("counts", Kind.BOOLEAN, "false: it counts in nothing"),
+        Column("heartrate_from", Kind.TEXT, "what measured the heart rate that counts: a name in `recording_pairs`"),
         Column("fields", Kind.TEXTS, "what was given"),
         Column("rules", Kind.TEXTS, "the rule that gave each of `fields`, in the same order: its number and title"),
     ),

@@ -26,13 +26,14 @@ from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.core.sports import GROUP_OF, SPORTS
 from strava_pipeline.core.text import counted
 from strava_pipeline.environment.setting_files import read_toml
-from strava_pipeline.lake.gold.corrections import checked_words
+from strava_pipeline.lake.gold.corrections import Word, checked_words
 from strava_pipeline.lake.gold.sessions import first_line
 from strava_pipeline.lake.paths import Lake
 
 RULES = "rules"
-GIVES = ("name", "sport_type", "gear", "commute", "tags", "counts")
-"""What a rule can give: fields of a person's words."""
+HEARTRATE = "heartrate_from"
+GIVES = ("name", "sport_type", "gear", "commute", "tags", "counts", HEARTRATE)
+"""What a rule can give: fields of a person's words, and the device whose heart rate counts where several recorded one."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -94,7 +95,9 @@ def _rule(number: int, entry: Mapping[str, Any]) -> Rule:
             f"{', '.join(sorted(unknown)) or 'title'}: a rule has a title, which is a text, when and then"
         )
     when = {name: _condition(name, value) for name, value in _table(entry, "when", CONDITIONS).items()}
-    then = checked_words(_table(entry, "then", GIVES))
+    given = dict(_table(entry, "then", GIVES))
+    leads = {HEARTRATE: _text(given.pop(HEARTRATE))} if HEARTRATE in given else {}
+    then: Mapping[str, Word] = leads | (checked_words(given) if given or not leads else {})
     for name in (name for name, value in then.items() if value is None or (name == "counts" and value)):
         raise MisuseError(f"then.{name}: a rule can't give this value")
     values = {name: value for name, value in then.items() if value is not None}

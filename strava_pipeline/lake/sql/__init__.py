@@ -105,7 +105,8 @@ def _filled(name: str) -> str:
     """The value of a column that a further source fills in: a person's own, of what is left of a cut track, or of sources."""
     value = f"coalesce(head.{name}, matched.{name})"
     if name in CUT_FIELDS or name in _LINES:  # a line leads along what was cut, too
-        value = f"CASE WHEN cut.activity_id IS NULL THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
+        is_own = "cut.activity_id IS NULL" if name in _HEART else "cut.activity_id IS NULL OR word.cuts IS NULL"
+        value = f"CASE WHEN {is_own} THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
     if name == "average_speed":
         typed = f"{_filled('distance')} / nullif({_filled('moving_time')}, 0)"
         return f"CASE WHEN coalesce(word.distance, word.moving_time) IS NULL THEN {value} ELSE {typed} END"
@@ -114,6 +115,7 @@ def _filled(name: str) -> str:
     return f"coalesce(word.{name}, {value})" if name in _SAID else value
 
 
+_HEART = ("average_heartrate", "max_heartrate")  # which a rule may take from another device, with nothing cut
 _LINES = ("polyline", "summary_polyline")
 _SAID = ("sport_type", "distance", "moving_time", "elapsed_time")
 _LATER = "starts_with(word.cuts[1], '/') AND cut.begins_at IS NOT NULL"  # its start was cut

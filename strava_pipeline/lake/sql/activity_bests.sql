@@ -19,7 +19,7 @@ carried AS MATERIALIZED ( -- an effort or a split may hold a part of a short str
     UNION
     SELECT activity_id FROM track_bests WHERE measure = 'too_fast'
     UNION
-    SELECT activity_id FROM cut_values
+    SELECT activity_id FROM own_values WHERE cuts IS NOT NULL
 ),
 lengths AS MATERIALIZED ( -- those of each group, with the least time that anybody may have taken
     SELECT

@@ -48,5 +48,5 @@ CREATE OR REPLACE TEMPORARY TABLE rule_matches (number INTEGER, activity_id BIGI
 -- what each rule gives, a row per field, with its value in the column of the field and as a text
 CREATE OR REPLACE TEMPORARY TABLE rule_fields (
     number INTEGER, rule VARCHAR, field VARCHAR, value VARCHAR,
-    name VARCHAR, sport_type VARCHAR, gear_source VARCHAR, gear_id VARCHAR, commute BOOLEAN, tags VARCHAR[], counts BOOLEAN
+    name VARCHAR, sport_type VARCHAR, gear_source VARCHAR, gear_id VARCHAR, commute BOOLEAN, tags VARCHAR[], counts BOOLEAN, heartrate_from VARCHAR
 )

@@ -1,0 +1,44 @@
+"""Changes in how two devices agree, each told once: data/state/device_changes.json remembers what was told."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import orjson
+import polars as pl
+
+from strava_pipeline.core.json_values import json_if_any
+from strava_pipeline.core.pairs.report import MetPair, NamedChange, change_words, changes_of
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.notifications import DEVICES, notify
+from strava_pipeline.lake.paths import Lake
+
+_SAME = timedelta(days=60)  # later efforts move the day on which a change seems to begin
+_PAIR = ("first_by", "second_by", "quantity")
+
+
+def tell_changes(lake: Lake, at: datetime) -> None:
+    """Notify the person of each change that was not told yet."""
+    path = lake.state / "device_changes.json"
+    told = dict(json_if_any(path.read_bytes()) or {}) if path.exists() else {}
+    new = {}
+    for pair, each in _changes(lake):
+        key = " ".join((*(pair.numbers[name] for name in _PAIR), each.of))
+        if key not in told or abs(date.fromisoformat(told[key]) - each.change.since) > _SAME:
+            notify(lake, "warning", change_words(pair, each), at, about=f"{key} {each.change.since}", link=DEVICES)
+            new[key] = str(each.change.since)
+    if new:
+        write_whole(path, orjson.dumps(told | new))
+
+
+def _changes(lake: Lake) -> Iterator[tuple[MetPair, NamedChange]]:
+    files = sorted((lake.data_dir / PAIR_AGREEMENTS.name).glob(f"year=*/{PAIR_AGREEMENTS.name}.parquet"))
+    if not files:
+        return
+    rows = pl.scan_parquet(files, hive_partitioning=False).filter(pl.col("first_by") != pl.col("second_by"))
+    dropouts = pl.max_horizontal("first_dropouts", "second_dropouts").alias("dropouts")
+    kept = rows.select("activity_id", *_PAIR, "difference", "spread", dropouts, day="on_day").drop_nulls("day")
+    for key, efforts in kept.sort("day", "activity_id").collect().group_by(*_PAIR, maintain_order=True):
+        pair = MetPair(dict(zip(_PAIR, key, strict=True)), ())
+        for each in changes_of(pair.numbers["quantity"], efforts.to_dicts()):
+            yield pair, each
