@@ -35,7 +35,7 @@ class Sensor:
     """A sensor that a device listens to: the numbers of its `source` (ANTPLUS …), kind, maker and model in the profile."""
 
     source: int
-    kind: int | None
+    kind: int
     manufacturer: int | None = None
     product: int | None = None
     name: str = ""
@@ -105,8 +105,12 @@ def fit_file(start: int, detail: Json, streams: Mapping[str, Sequence[Any]], dev
     gain, rate = detail.get("total_elevation_gain"), detail.get("average_heartrate")
     body = b"".join(
         [
-            *_device_messages(begun, device),
-            *(message.definition() for message in (_EVENT, _LAP, _SESSION, _ACTIVITY)),
+            *(message.definition() for message in (_FILE_ID, _DEVICE_INFO, _EVENT, _LAP, _SESSION, _ACTIVITY)),
+            _FILE_ID.data(_ACTIVITY_FILE, device.manufacturer, device.product, begun, device.name),
+            *(
+                _DEVICE_INFO.data(begun, index, each.kind, each.source, each.manufacturer, each.product, each.name)
+                for index, each in enumerate(device.sensors, start=1)
+            ),
             _EVENT.data(begun, _TIMER, _STARTED),
             *_record_messages(begun, streams),
             _EVENT.data(ended, _TIMER, _STOP_ALL),
@@ -118,21 +122,6 @@ def fit_file(start: int, detail: Json, streams: Mapping[str, Sequence[Any]], dev
     head = struct.pack("<BBHI4s", 14, 0x20, 2195, len(body), b".FIT")
     head += struct.pack("<H", _crc(head))
     return head + body + struct.pack("<H", _crc(head + body))
-
-
-def _device_messages(begun: int, device: Device) -> list[bytes]:
-    """What made the file, and what it listened to."""
-    itself = Sensor(LOCAL, None, device.manufacturer, device.product, device.name)
-    heard = [itself, *device.sensors] if device.sensors else []
-    return [
-        _FILE_ID.definition(),
-        _FILE_ID.data(_ACTIVITY_FILE, device.manufacturer, device.product, begun, device.name),
-        _DEVICE_INFO.definition(),
-        *(
-            _DEVICE_INFO.data(begun, index, each.kind, each.source, each.manufacturer, each.product, each.name)
-            for index, each in enumerate(heard)
-        ),
-    ]
 
 
 def _record_messages(begun: int, streams: Mapping[str, Sequence[Any]]) -> list[bytes]:
