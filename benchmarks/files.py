@@ -21,7 +21,7 @@ _RECEIVED = datetime(2026, 6, 30, tzinfo=UTC)
 
 def prepare(folder: Path, files: int) -> None:
     """Write the files to a folder."""
-    from strava_pipeline.emulator.generate.recordings import fit_file
+    from strava_pipeline.emulator.generate.fit_writing import fit_file
 
     _source(folder).mkdir(parents=True)
     seconds = range(_POINTS)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from strava_pipeline.core.providers import Kind, spec_of
-from strava_pipeline.emulator.generate.recordings import fit_file
+from strava_pipeline.emulator.generate.fit_writing import fit_file
 from strava_pipeline.emulator.service import Clock, FaultPlan, Journal
 from strava_pipeline.environment.settings import Settings
 

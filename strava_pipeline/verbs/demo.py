@@ -24,6 +24,7 @@ from strava_pipeline.verbs.demo_athlete import (
     athlete_options,
     athlete_toml,
     goals_toml,
+    import_recordings,
     providers_toml,
     write_widgets,
 )
@@ -99,6 +100,7 @@ def _demo(folder: Path, activities: int) -> None:
     with emulated(folder, athlete) as settings:
         outcome = run_and_report(settings, "flow_backfill", years=all_years(settings))
         fetch_new_gear(settings, outcome, {})
+        import_recordings(settings, folder, activities, now)
         out.print("Tracks of the last four years:")
         run_and_report(settings, STREAMS_JOB, years=all_years(settings)[-4:])
         print_wrapped("Now the same athlete at four other sources, each with its own idea of what happened:")
@@ -236,9 +238,11 @@ def _print_years(years: "list[YearCounts]", calls: dict, year_of: dict[str, int]
 
 def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
     from strava_pipeline.core.providers import spec_of
+    from strava_pipeline.core.sources import IMPORTED
 
     names = ("source", "rows", "efforts", "at_no_other_source")
-    rows = [dict(zip(names, (spec_of(source).title, *counts), strict=True)) for source, *counts in sources]
+    titled = [("Files" if source in IMPORTED else spec_of(source).title, *counts) for source, *counts in sources]
+    rows = [dict(zip(names, row, strict=True)) for row in titled]
     show({"sources": rows}, advice=["One row an effort, whoever knows it."])
 
 

@@ -1,17 +1,20 @@
-"""The demo's athlete: the emulator's options, goals.toml, providers.toml and widgets. `demo` writes them, `dev --demo`
-reads them.
+"""The demo's athlete: the emulator's options, goals.toml, providers.toml, widgets and recordings. `demo` writes them,
+`dev --demo` reads them.
 
 The goals follow from the year so far, so that they are in reach whenever somebody tries the demo.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from math import floor, log10
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from strava_pipeline.verbs.emulator import YEARS
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.warehouse import Connection
 
 SEED = 2026  # the same made-up athlete each time
@@ -34,6 +37,39 @@ def athlete_options(activities: int, now: datetime) -> tuple[str, ...]:
     options = {"activities": activities, "seed": SEED, "limits": "off", "years": years, "point-seconds": 10}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return *words, "--recorded-until", until.isoformat()
+
+
+def import_recordings(settings: "Settings", folder: Path, activities: int, now: datetime) -> None:
+    """Import the FIT files of efforts that several devices of the athlete of `athlete_options` recorded, if there are any.
+
+    The athlete says to which activities the files of the device that lies belong: a file may be somebody else's, so
+    nothing joins it to an activity with another heart rate.
+    """
+    from strava_pipeline.core.sources import FILE, hashed_id
+    from strava_pipeline.emulator.generate.activities import Athlete
+    from strava_pipeline.emulator.generate.devices import device_files
+    from strava_pipeline.lake.decisions import record_decisions
+    from strava_pipeline.lake.gold.matches import MatchDecision
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.verbs.run_job import import_runs
+    from strava_pipeline.verbs.run_report import print_outcome
+    from strava_pipeline.verbs.terminal import print_wrapped
+
+    athlete = Athlete(SEED, activities, (now.year - YEARS + 1, now.year), now.replace(microsecond=0))
+    by, decisions = "strava-pipeline matches join", []
+    with TemporaryDirectory(dir=folder) as temporary:
+        recordings = Path(temporary) / "recordings"
+        recordings.mkdir()
+        for number, (activity, recorder, content) in enumerate(device_files(SEED, athlete.activities)):
+            (recordings / f"{recorder.name}_{number}.fit").write_bytes(content)
+            if recorder.lies:
+                own = hashed_id(FILE, f"{sha256(content).hexdigest()}:0")
+                decisions.append(MatchDecision(at=now, by=by, id=activity.id, other_id=own, joined=True))
+        if decisions:
+            print_wrapped("Files of efforts that two or three devices recorded, one of which lies:")
+            record_decisions(Lake(settings.data_dir), *decisions)
+            for outcome in import_runs(settings, [recordings]):
+                print_outcome(outcome)
 
 
 def athlete_toml(today: date) -> str:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Self
 from xml.sax.saxutils import escape
 
 from strava_pipeline.core.files.export_columns import SPORTS_IN_METRES, ExportColumn, export_columns, sport_names
-from strava_pipeline.emulator.generate.recordings import fit_file
+from strava_pipeline.emulator.generate.fit_writing import fit_file
 from strava_pipeline.emulator.service import EmulatorConfigError, Json
 from strava_pipeline.ingest.strava.emulator.activities import Row, epoch_of
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
