@@ -27,9 +27,9 @@ from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import read_points, reading_of
+from strava_pipeline.lake.made_files import made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.track_measures import made_from, table_file, table_years, write_made
 
 _NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
 _POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})

@@ -17,9 +17,9 @@ import polars as pl
 from strava_pipeline.core.tables import ROUTE_MEMBERS, TRACK_WAYS, WAY_CELLS, Table
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, interruptible
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.made_files import made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.track_measures import made_from, table_file, table_years, write_made
 
 ALIKE = 0.80  # of 92 pairs of one route 89 were found, and 11 others (docs/adr/0097-similar-routes.md)
 VARIANT = 0.65  # the same road with another turning point or branch; of laps: the same place

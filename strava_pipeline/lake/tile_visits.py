@@ -4,8 +4,8 @@ import polars as pl
 
 from strava_pipeline.core.tables import TILE_VISITS, TRACK_WAYS, WAY_CELLS
 from strava_pipeline.core.ways import WAY_ZOOM
+from strava_pipeline.lake.made_files import made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.track_measures import made_from, table_file, table_years, write_made
 
 EXPLORER_ZOOMS = (14, 17)  # those that other programs count: tiles of 1.6 km and 200 m at 48° north
 

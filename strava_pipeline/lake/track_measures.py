@@ -6,11 +6,9 @@ Cells are positions: they stay in these files. Data derived from ways is in rout
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -32,13 +30,9 @@ from strava_pipeline.core.track_measures import CELL_ZOOM, FORM, TILE_ZOOMS, cel
 from strava_pipeline.core.track_summaries import summary
 from strava_pipeline.core.ways import WAY_FORM, way_measures
 from strava_pipeline.lake.cut_tracks import counted_origins, counted_track
-from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.made_files import UNREADABLE, folders_of, made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
-
-_MADE_FROM = "strava_pipeline.made_from"
-# a track removed meanwhile, or damaged: the next run looks again
-_UNREADABLE = FileNotFoundError, pl.exceptions.ComputeError
 
 
 class _Owner(NamedTuple):
@@ -165,7 +159,7 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
     for activity_id in due.stale:
         try:
             points = pl.read_parquet(counted_track(lake, due.year, activity_id), hive_partitioning=False)
-        except _UNREADABLE:
+        except UNREADABLE:
             unreadable.add(activity_id)
             continue
         owner = due.owners.get(activity_id)
@@ -244,26 +238,6 @@ def _tiles(seen: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found).sort("zoom", "athlete_id", "sport_group", "y", "x")
 
 
-def write_made(lake: Lake, table: Table, year: int, rows: pl.DataFrame, made_from: Mapping[int, str]) -> None:
-    """Write the file of a table and year. `made_from`: by activity a digest of what its rows were made from."""
-    path = table_file(lake, table, year)
-    write_rows(path, rows, "zstd", {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})})
-    sync_folder(path.parent)
-
-
-def table_file(lake: Lake, table: Table, year: int) -> Path:
-    """The path of the rows of a year."""
-    return lake.data_dir / table.name / f"year={year}" / f"{table.name}.parquet"
-
-
-def measured_rows(lake: Lake, table: Table, year: int) -> int:
-    """The number of rows of a year, from the file's footer; 0 if it can't be read."""
-    try:
-        return int(pl.scan_parquet(table_file(lake, table, year)).select(pl.len()).collect().item())
-    except _UNREADABLE:
-        return 0
-
-
 def _digest(measures: _Measures, origin: str, owner: _Owner | None) -> str:
     depends_on = "nowhere" if measures.is_nowhere(owner) else owner and owner[: measures.depends_on]
     inputs = measures.form, origin, depends_on
@@ -278,33 +252,6 @@ def _known(lake: Lake, year: int, measures: _Measures) -> tuple[dict[int, str], 
     return known, not measures.follow or made_from(lake, year, measures.follow) == known
 
 
-def made_from(lake: Lake, year: int, tables: Iterable[Table]) -> dict[int, str] | None:
-    """The inputs of each file of a year, or None if one is missing, damaged, or was made from something else."""
-    found = None
-    for table in tables:
-        path = table_file(lake, table, year)
-        try:
-            metadata = pl.read_parquet_metadata(path)
-            said = {int(one): str(digest) for one, digest in json.loads(metadata[_MADE_FROM]).items()}
-            readable = pl.read_parquet_schema(path) == pl.Schema(table.polars_schema)
-        except (OSError, KeyError, ValueError, AttributeError, pl.exceptions.ComputeError):
-            return None
-        if not readable or found not in (None, said):
-            return None
-        found = said
-    return found
-
-
 def _years(lake: Lake) -> set[int]:
     """The years with a folder of tracks, or of data made from them."""
-    return _folders(lake.tracks) | table_years(lake, _ALL)
-
-
-def table_years(lake: Lake, tables: Iterable[Table]) -> set[int]:
-    """The years with a folder of any of these tables."""
-    return {year for table in tables for year in _folders(lake.data_dir / table.name)}
-
-
-def _folders(root: Path) -> set[int]:
-    folders = (path for path in root.glob("year=[0-9][0-9][0-9][0-9]") if path.is_dir())
-    return {int(path.name.removeprefix("year=")) for path in folders}
+    return folders_of(lake.tracks) | table_years(lake, _ALL)
