@@ -48,6 +48,8 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "year": ("/year/{year}", 1200, 900),
     "map": ("/map", 1200, 760),
     "fitness": ("/fitness", 1200, 900),
+    "devices": ("/devices", 1200, 900),
+    "body": ("/body", 1200, 900),
     "records": ("/records", 1200, 760),
     "segments": ("/segments", 1200, 640),
     "segment": ("/segments/{segment_id}", 1200, 480),

@@ -224,7 +224,7 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
 def _device_of(lake: Lake, recording: Recording) -> tuple[str, Mapping[str, str]]:
     """The device that recorded, or its source if nothing names it; and its sensors by quantity."""
     said = _summary(lake, recording)
-    name = (said and said.creator) or recording.device_name or f"without a name, {recording.source}"
+    name = (said and said.creator) or recording.device_name or f"without a name ({recording.source})"
     return name, said.sensors if said else {}
 
 
@@ -240,7 +240,7 @@ def measured_by(device: str, sensors: Mapping[str, str], quantity: str) -> str:
     """What measured a quantity: a sensor by its model, or else the device.
 
     >>> measured_by("garmin fr935", {"heartrate": "wrist"}, "heartrate")
-    'garmin fr935, wrist'
+    'garmin fr935 (wrist)'
     """
     sensor = sensors.get(quantity)
-    return device if sensor is None else f"{device}, {sensor}" if sensor in _NAMELESS else sensor
+    return device if sensor is None else f"{device} ({sensor})" if sensor in _NAMELESS else sensor

@@ -44,6 +44,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "corrections": [("corrections", "list")],
     "rules": [("rules", "check")],
     "bests": [("bests", "1")],
+    "devices": [("devices",)],
     "report": [("report", "--html", "report.html")],
     "goals": [("goals", "check")],
     "trips": [("trips", "car", "list"), ("trips", "car", "status"), ("trips", "activity", "diagnose")],

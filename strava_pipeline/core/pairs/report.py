@@ -20,7 +20,8 @@ TITLES = {
     "distance": "Distance by the device",
     "way": "Distance along the positions",
 }
-_WRIST = ", wrist"
+_WRIST = " (wrist)"
+_WORSE = 1.5  # times the error of the next one, by the ends of their intervals
 _LEAST_CHANGE = {"heartrate": 3.0, "watts": 5.0, "cadence": 2.0, "speed": 0.15, "altitude": 10.0, "temperature": 2.0}
 _LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
 _LEAST_LOST = 0.05  # of the seconds
@@ -120,7 +121,7 @@ def _dated(efforts: Sequence[Mapping[str, Any]], name: str) -> list[tuple[date, 
 
 
 def change_words(pair: MetPair, each: NamedChange) -> str:
-    """A change as a sentence: `Heart rate, since 2026-03-02: garmin fr935, wrist minus polar h10 is −6.0 bpm, before 0.0 bpm.`"""
+    """A change as a sentence: `Heart rate, since 2026-03-02: garmin fr935 minus polar h10 is −6.0 bpm, before 0.0 bpm.`"""
     what = {
         "difference": f"{pair.numbers['second_by']} minus {pair.numbers['first_by']} is",
         "spread": f"{pair.name} scatter around each other by",
@@ -177,6 +178,16 @@ _FAULTS = {
     "frozen": "stands still while the other moves in",
     "zeros": "is 0 while the other is not in",
 }
+
+
+def worst_of(errors: Mapping[str, DeviceError]) -> str | None:
+    """The device that errs by far the most, if each one's error is told."""
+    ordered = sorted(errors.items(), key=lambda each: -(each[1].low or 0.0))
+    (name, worst), others = ordered[0], ordered[1:]
+    is_told = worst.low is not None and all(each.high is not None for _, each in others)
+    return name if is_told and all(worst.low > _WORSE * each.high for _, each in others) else None  # type: ignore[operator]
+
+
 WHY = {
     "few": "can’t be told: too few efforts with two other devices",
     "disagree": "can’t be told: the numbers contradict each other, as where two share errors",

@@ -48,15 +48,8 @@ def recording_tracks(
     connection: Connection, lake: Lake, found: FoundActivity, first_id: int, second_id: int
 ) -> tuple[TrackPoints, TrackPoints] | None:
     """Two recordings of an activity by one clock, thinned for a screen; None if they were not compared, or can't be read."""
-    pair = next(
-        (
-            row
-            for row in recordings_of(connection, found.id)
-            if {row["first_id"], row["second_id"]} == {first_id, second_id}
-        ),
-        None,
-    )
-    if pair is None:
+    pairs = {(row["first_id"], row["second_id"]): row for row in pairs_of(connection, found.id)}
+    if (pair := pairs.get((first_id, second_id))) is None:
         return None
     read = [
         points_of(lake, pair[f"{side}_points"], pair[f"{side}_id"], pair[f"{side}_start"])

@@ -3,7 +3,15 @@
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.core.pairs.report import TITLES, change_words, chart_lines, error_words, number_text, pair_words
+from strava_pipeline.core.pairs.report import (
+    TITLES,
+    change_words,
+    chart_lines,
+    error_words,
+    number_text,
+    pair_words,
+    worst_of,
+)
 from strava_pipeline.lake.dashboard.devices import devices, recordings_of
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found
@@ -13,7 +21,7 @@ from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import Snapshot
 
 router = APIRouter(include_in_schema=False)
-_WORDS = {each.__name__: each for each in (pair_words, change_words, error_words, chart_lines, number_text)}
+_WORDS = {each.__name__: each for each in (pair_words, change_words, error_words, chart_lines, number_text, worst_of)}
 
 
 @router.get("/devices", dependencies=[KEPT])

@@ -21,8 +21,9 @@ WITHOUT = (
     "/activities.csv",
     "/days.csv",
 )
+RECORDINGS = "/activities/{activity_id}/recordings/{first_id}/{second_id}"  # looks like two activities over each other
 # they lead to the page of the present year, or look like /fitness
-ELSEWHERE = {"/calendar", "/year", "/fitness/{year}", "/body"}
+ELSEWHERE = {"/calendar", "/year", "/fitness/{year}", RECORDINGS}
 
 
 def test_every_page_has_a_picture_and_every_picture_is_shown() -> None:

@@ -1,0 +1,211 @@
+"""Recordings of one effort: compared once, told once, and the heart rate that a rule prefers leads and goes again."""
+
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake.cut_tracks import counted_track
+from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_tracks, recordings_of
+from strava_pipeline.lake.dashboard.track_points import TrackPoints
+from strava_pipeline.lake.device_changes import tell_changes
+from strava_pipeline.lake.gold.measured import note_unmeasured
+from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports.activities import SessionKeys
+from strava_pipeline.lake.imports.files import put_reading
+from strava_pipeline.lake.made_files import write_made
+from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
+from strava_pipeline.lake.tracks import sync_file_tracks
+from strava_pipeline.operations.tracking import measure_what_was_said
+from strava_pipeline_tests.core.pairs.planted import START, effort, recorded
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+
+COMPUTER, WATCH, COPY = 1, -2, -3
+FOUND = {"activity_id": 1, "year": 2024}
+
+
+def file(lake: Lake, name: str, points: pl.DataFrame, device: str, sensors: dict[str, str]) -> SessionKeys:
+    """The reading of a file with these points; where they are."""
+    digest = sha256(name.encode()).hexdigest()
+    track = points.rename({"recorded_at": "at"}).select(*TRACK)
+    summary = RecordingSummary(place=0, creator=device, sensors=sensors, points=track.height)
+    put_reading(lake, digest, Reading(content=digest, format="fit", kind="activity", recordings=[summary]), [track])
+    return ((digest, 0),)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys]]:
+    """A run of an hour by a bike computer with a strap, a copy of it, and by a watch whose wrist reads 6 bpm more."""
+    lake = new_lake(tmp_path / "data")
+    local = START.replace(tzinfo=None) + timedelta(hours=2)
+    run = activity(COMPUTER, "2024-05-01T10:00", sport_type="Run", average_heartrate=999.0, suffer_score=50.0)
+    put(lake, [{**run, "start_date_local": local}])
+    others = [{**run, "id": one, "source": "file", "start_date_local": local} for one in (WATCH, COPY)]
+    put(lake, others, "imported_activities")
+    members = [{"id": one, "activity_id": 1, "place": place} for place, one in enumerate((COMPUTER, COPY, WATCH))]
+    put(lake, members, "activity_members")
+    watch = recorded(effort(), 3, shift=5, heartrate=(6.0, 2.0, 1.0), watts=(0.0, 4.0, 1.05))
+    found = {
+        COMPUTER: file(lake, "computer", effort(), "garmin edge_530", {"heartrate": "polar h10"}),
+        COPY: file(lake, "copy", effort().gather_every(2), "somebody's program", {}),
+        WATCH: file(lake, "watch", watch, "garmin fr935", {"heartrate": "wrist"}),
+    }
+    compared(lake, found)
+    return lake, found
+
+
+def compared(lake: Lake, recorded_: dict[int, SessionKeys]) -> int:
+    """Compare what is due, as a run does; returns the number of activities."""
+    with reading(lake) as connection:
+        due = due_pairs(lake, connection, [2024], recorded_)
+    for each in due:
+        compare_pairs(lake, each)
+    return sum(len(each.stale) for each in due)
+
+
+def rows(lake: Lake) -> dict[str, dict[str, Any]]:
+    return {row["quantity"]: row for row in held_pairs(lake, 2024).iter_rows(named=True)}
+
+
+def test_two_recordings_are_compared_by_their_sensors_and_a_copy_is_none(
+    kept: tuple[Lake, dict[int, SessionKeys]],
+) -> None:
+    lake, _ = kept
+    found = rows(lake)
+    assert {(row["first_id"], row["second_id"]) for row in found.values()} <= {(COMPUTER, WATCH), (WATCH, COMPUTER)}
+    heart = found["heartrate"]
+    assert (heart["first_by"], heart["second_by"]) == ("garmin fr935 (wrist)", "polar h10")
+    assert (heart["first_id"], heart["shift_seconds"], heart["shift_by"]) == (WATCH, -5, "positions"), (
+        "in the order of names"
+    )
+    assert heart["difference"] == pytest.approx(-6.0, abs=0.3)
+    assert heart["spread"] == pytest.approx(2.0, abs=0.2)
+    watts = found["watts"]
+    assert (watts["first_by"], watts["second_by"]) == ("garmin edge_530", "garmin fr935")
+    assert watts["scale"] == pytest.approx(1.05, abs=0.02)
+    assert watts["on_day"] == date(2024, 5, 1)
+
+
+def test_only_what_changed_is_compared_again_and_what_is_gone_leaves(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    assert compared(lake, recorded_) == 0
+    later = recorded_ | {
+        WATCH: file(lake, "edited", recorded(effort(), 4, heartrate=(1.0, 2.0, 1.0)), "garmin fr935", {})
+    }
+    assert compared(lake, later) == 1
+    assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
+    assert compared(lake, {COMPUTER: recorded_[COMPUTER]}) == 0
+    assert rows(lake) == {}
+
+
+def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, _ = kept
+    publish(lake)
+    with snapshot(lake) as connection:
+        ((first, second),) = {(row["first_id"], row["second_id"]) for row in recordings_of(connection, 1)}
+        assert [(row["first_id"], row["second_id"]) for row in pairs_of(connection, 1)] == [(first, second)]
+        tracks = recording_tracks(connection, lake, _found(), first, second)
+        assert recording_tracks(connection, lake, _found(), second, first) is None
+        told = devices(connection)
+    assert tracks is not None
+    assert [_time(each, 0) for each in tracks] == [0.0, 0.0]
+    apart = [
+        abs(one - other)
+        for one, other in zip(*(each.columns["latitude"] for each in tracks), strict=False)
+        if one and other
+    ]
+    assert max(apart) < 0.001
+    assert [pair.name for pair in told.pairs["heartrate"]] == ["garmin fr935 (wrist) and polar h10"]
+    assert told.errors == {}, "two devices don't say which of them is wrong"
+
+
+def _found() -> Any:
+    from strava_pipeline.lake.dashboard.activities import FoundActivity
+
+    return FoundActivity(1, 2024)
+
+
+def _time(points: TrackPoints, place: int) -> float | None:
+    return points.columns["time"][place]
+
+
+def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
+    kept: tuple[Lake, dict[int, SessionKeys]],
+) -> None:
+    lake, recorded_ = kept
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
+    assert seen(lake) == (20_000.0, 999.0, 50.0)
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "garmin fr935 (wrist)"\n')
+    distance, heartrate, effort_of_service = seen(lake)
+    true = effort()["heartrate"].mean()
+    assert isinstance(true, float)
+    assert heartrate == pytest.approx(true + 6, abs=1)
+    assert (distance, effort_of_service) == (20_000.0, None), (
+        "the service's sum stays; its effort went by the other heart rate"
+    )
+    led = pl.read_parquet(counted_track(lake, 2024, 1))
+    assert led["latitude"].to_list() == effort()["latitude"].to_list(), "only the heart rate is another's"
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "polar h10"\n')
+    assert seen(lake) == (20_000.0, 999.0, 50.0), "it is the track's own"
+    lake.rules.unlink()
+    assert seen(lake) == (20_000.0, 999.0, 50.0)
+
+
+def seen(lake: Lake) -> tuple[Any, ...]:
+    """Distance, heart rate and relative effort of the activity after a run."""
+    publish(lake)
+    with writing(lake) as connection:
+        note_unmeasured(connection, [1])
+    measure_what_was_said(lake)
+    publish(lake)
+    with snapshot(lake) as connection:
+        query = "SELECT distance, average_heartrate, suffer_score FROM activities WHERE id = 1"
+        return tuple(connection.execute(query).fetchall()[0])
+
+
+def test_a_change_is_told_once_and_again_only_when_there_is_another(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    pairs(lake, [0.1 * (place % 3) for place in range(30)])
+    now = datetime(2024, 9, 1, tzinfo=UTC)
+    tell_changes(lake, now)
+    assert notifications(lake) == []
+    drifting = [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)]
+    for later in (0, 3):
+        pairs(lake, [*drifting, *[6.0] * later])
+        tell_changes(lake, now + timedelta(days=later))
+    (told,) = notifications(lake)
+    assert told.message.startswith("Heart rate, since 2024-05-20: b minus a is 6.")
+    assert told.link == "/devices"
+
+
+def pairs(lake: Lake, differences: list[float]) -> None:
+    """Two devices that met each week, with these differences of their heart rates."""
+    found = [
+        {
+            "activity_id": place,
+            "athlete_id": ME,
+            "on_day": date(2024, 1, 1) + timedelta(days=7 * place),
+            "quantity": "heartrate",
+        }
+        | {
+            "first_id": place,
+            "second_id": -1 - place,
+            "first_by": "a",
+            "second_by": "b",
+            "difference": apart,
+            "spread": 2.0,
+        }
+        | {"first_dropouts": 0.0, "second_dropouts": 0.0}
+        for place, apart in enumerate(differences)
+    ]
+    write_made(lake, PAIR_AGREEMENTS, 2024, pl.DataFrame(found, schema=PAIR_AGREEMENTS.polars_schema), {})
