@@ -33,6 +33,7 @@ def test_rules_are_checked_before_they_count(filled: Lake, type_in: Type) -> Non
         (2, 0, {}),
         (3, 0, {}),
         (4, 1, {"counts": 1}),
+        (5, 0, {}),
     ]
     assert found["rules"][3]["examples"] == [{"activity_id": 7, "field": "counts", "old": "true", "new": "false"}]
     said = type_in("rules", "check")
