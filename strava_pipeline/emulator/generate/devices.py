@@ -26,8 +26,8 @@ WORSE, WORSE_YEARS = 6, 0.6  # bpm that it shows too many, in the last part of a
 LOCKED_RUNS = 0.4  # share of the runs on which it counts steps for some minutes
 LOCK = (240, 480)  # s that it does so
 _LEAST = 1200  # s
-_METER, _HRM_DUAL = Sensor(ANTPLUS, 11, 263, 12), Sensor(ANTPLUS, 120, 1, 3299)  # the first: Favero Assioma Duo
-_TICKR, _WRIST = Sensor(BLUETOOTH, 1, 32, None, "TICKR"), Sensor(LOCAL, 10)
+_METER = Sensor(ANTPLUS, 11, 263, 12)  # Favero Assioma Duo
+_HRM_DUAL, _HRM_PRO, _WRIST = Sensor(ANTPLUS, 120, 1, 3299), Sensor(BLUETOOTH, 1, 1, 3300), Sensor(LOCAL, 10)
 
 Streams = Mapping[str, Sequence[Any]]
 
@@ -52,7 +52,7 @@ class Recorder:
 
 
 EDGE = Recorder("edge_530", Device(1, 3121, sensors=(_HRM_DUAL, _METER)), place=2.0, heart=1.0)
-PACE = Recorder("pace_3", Device(294, None, "COROS PACE 3", (_TICKR, _METER)), place=3.0, heart=1.0, clock=3)
+PACE = Recorder("pace_3", Device(294, None, "COROS PACE 3", (_HRM_PRO, _METER)), place=3.0, heart=1.0, clock=3)
 WRIST = Recorder("fr935", Device(1, 2691, sensors=(_WRIST, _METER)), place=5.0, heart=5.0, waits=0.06, lies=True)
 _CHOSEN = {  # by sport, with a power meter: how many efforts, few since an hour takes 0.2 s of CPU to read, and by whom
     ("Run", False): (20, (PACE, WRIST)),
