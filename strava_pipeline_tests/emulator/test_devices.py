@@ -35,12 +35,8 @@ class Effort:
 @pytest.fixture(scope="module")
 def efforts() -> list[Effort]:
     """A few short ones, since a second takes 0.1 ms to write and read."""
-    drawn = Athlete(SEED, 2000, (2015, 2026), NOW).activities
-    short = [
-        each
-        for each in drawn
-        if each.elapsed < {"Run": 1800, "Ride": 2900 if each.power_meter else 1350}.get(each.sport.name, 0)
-    ]
+    drawn, most = Athlete(SEED, 2000, (2015, 2026), NOW).activities, {"Run": 1800, "Ride": 1350}
+    short = [each for each in drawn if each.elapsed < (2900 if each.power_meter else most.get(each.sport.name, 0))]
     return [
         _effort(activity, [content for _, _, content in files])
         for activity, files in groupby(device_files(SEED, short), lambda each: each[0])

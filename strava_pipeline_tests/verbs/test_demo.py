@@ -13,8 +13,18 @@ from strava_pipeline.ingest.providers_file import provider_choices
 from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.state import build_state
+from strava_pipeline.lake.decisions import decisions
+from strava_pipeline.lake.gold.matches import MatchDecision
+from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.verbs.demo import demo_settings, prepare_folder
-from strava_pipeline.verbs.demo_athlete import athlete_options, athlete_toml, goals_toml, providers_toml
+from strava_pipeline.verbs.demo_athlete import (
+    athlete_options,
+    athlete_toml,
+    goals_toml,
+    import_recordings,
+    providers_toml,
+)
 from strava_pipeline.verbs.service_process import free_address
 
 FOLDERS = ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home", "pings_config", "providers_config")
@@ -94,3 +104,17 @@ def test_what_the_athlete_is_and_needs_can_be_read(tmp_path: Path) -> None:
     found = read_goals(tomllib.loads(athlete_toml(date(2026, 3, 10))))
     assert len(found.athlete) == 2
     assert {each.gear for each in found.services} == {"Tarmac", "Saucony Ride 17"}
+
+
+@pytest.mark.slow
+def test_the_athlete_says_where_the_files_of_the_device_that_lies_belong(tmp_path: Path) -> None:
+    made, folder = datetime(2026, 3, 10, 12, tzinfo=UTC), tmp_path / "demo"
+    prepare_folder(folder, athlete_options(12, made), made)
+    settings = demo_settings(folder, NOWHERE)
+    import_recordings(settings, folder, 12, made)
+    lake = Lake(settings.data_dir)
+    with reading(lake) as connection:
+        devices = dict(
+            connection.execute("SELECT activity_id, device_name FROM activity_sessions_by_source").fetchall()
+        )
+    assert [devices.get(each.other_id) for each in decisions(lake, MatchDecision).all] == ["garmin fr935"]

@@ -2,7 +2,7 @@
 
 Of each effort, which is the same for all, every device has its own errors of place, heart rate, power, distance, height and
 clock. The wrist sensor of the oldest watch is late and rough, takes the cadence of some runs for the heart rate, and has been
-worse since some months. The other sensors are straps, so that one can see who lies.
+worse for some months. The other sensors are straps, so that one can see who lies.
 """
 
 from bisect import bisect_left, bisect_right
@@ -26,8 +26,9 @@ WORSE, WORSE_YEARS = 6, 0.6  # bpm that it shows too many, in the last part of a
 LOCKED_RUNS = 0.4  # share of the runs on which it counts steps for some minutes
 LOCK = (240, 480)  # s that it does so
 _LEAST = 1200  # s
-_METER, _HRM_DUAL = Sensor(ANTPLUS, 11, 263, 12), Sensor(ANTPLUS, 120, 1, 3299)  # the first: Favero Assioma Duo
-_TICKR, _WRIST = Sensor(BLUETOOTH, 1, 32, None, "TICKR"), Sensor(LOCAL, 10)
+# kinds: of ANT+ 11 is power and 120 a heart rate, of Bluetooth 1, of what is built in 10; the meter is Favero's Assioma Duo
+_METER = Sensor(ANTPLUS, 11, 263, 12)
+_HRM_DUAL, _HRM_PRO, _WRIST = Sensor(ANTPLUS, 120, 1, 3299), Sensor(BLUETOOTH, 1, 1, 3300), Sensor(LOCAL, 10)
 
 Streams = Mapping[str, Sequence[Any]]
 
@@ -39,7 +40,8 @@ class Recorder:
     Args:
         place: m, the standard deviation to the north and to the east; `heart`: bpm, that of the heart rate.
         clock: s by which its clock is fast.
-        waits: share of the effort before it is started.
+        waits: share of the effort before it is started. Of a device that lies it is more than 5 %, so that its file counts
+            as cut, and another device's gives the activity its track.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Recorder:
 
 
 EDGE = Recorder("edge_530", Device(1, 3121, sensors=(_HRM_DUAL, _METER)), place=2.0, heart=1.0)
-PACE = Recorder("pace_3", Device(294, None, "COROS PACE 3", (_TICKR, _METER)), place=3.0, heart=1.0, clock=3)
+PACE = Recorder("pace_3", Device(294, None, "COROS PACE 3", (_HRM_PRO, _METER)), place=3.0, heart=1.0, clock=3)
 WRIST = Recorder("fr935", Device(1, 2691, sensors=(_WRIST, _METER)), place=5.0, heart=5.0, waits=0.06, lies=True)
 _CHOSEN = {  # by sport, with a power meter: how many efforts, few since an hour takes 0.2 s of CPU to read, and by whom
     ("Run", False): (20, (PACE, WRIST)),
@@ -79,7 +81,10 @@ def device_files(seed: int, activities: Sequence[Activity]) -> Iterator[tuple[Ac
 
 
 def _with_errors(recorder: Recorder, true: Streams, rng: Random, too_many: int) -> dict[str, list[Any]]:
-    """The streams of a device: its part of the true ones, with its errors. `too_many`: bpm."""
+    """The streams of a device: its part of the true ones, with its errors. `too_many`: bpm.
+
+    Besides those of `Recorder`: some seconds at both ends, 0.3 % of the distance, 4 m of height, 2 W and some revolutions.
+    """
     begins = round(recorder.waits * true["time"][-1]) + rng.randrange(6)
     first = bisect_right(true["time"], begins) - 1
     last = bisect_left(true["time"], true["time"][-1] - rng.randrange(6)) + 1

@@ -38,7 +38,6 @@ class Sensor:
     kind: int
     manufacturer: int | None = None
     product: int | None = None
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,7 @@ _ACTIVITY = _Message(
     5, 34, ((253, _UINT32), (0, _UINT32), (1, _UINT16), (2, _ENUM), (3, _ENUM), (4, _ENUM), (5, _UINT32))
 )
 
-_DEVICE_INFO = _Message(
-    6, 23, ((253, _UINT32), (0, _UINT8), (1, _UINT8), (25, _ENUM), (2, _UINT16), (4, _UINT16), (27, _STRING))
-)
+_DEVICE_INFO = _Message(6, 23, ((253, _UINT32), (0, _UINT8), (1, _UINT8), (25, _ENUM), (2, _UINT16), (4, _UINT16)))
 _MEASURED = {"cadence": (4, _UINT8), "watts": (7, _UINT16)}  # fields of _RECORD, by Strava's streams
 
 
@@ -108,7 +105,7 @@ def fit_file(start: int, detail: Json, streams: Mapping[str, Sequence[Any]], dev
             *(message.definition() for message in (_FILE_ID, _DEVICE_INFO, _EVENT, _LAP, _SESSION, _ACTIVITY)),
             _FILE_ID.data(_ACTIVITY_FILE, device.manufacturer, device.product, begun, device.name),
             *(
-                _DEVICE_INFO.data(begun, index, each.kind, each.source, each.manufacturer, each.product, each.name)
+                _DEVICE_INFO.data(begun, index, each.kind, each.source, each.manufacturer, each.product)
                 for index, each in enumerate(device.sensors, start=1)
             ),
             _EVENT.data(begun, _TIMER, _STARTED),
