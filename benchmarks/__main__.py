@@ -13,7 +13,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import comparing, copies, dashboard, expiring, exporting, files, insights, matching, providers, tracks
+from benchmarks import (
+    comparing,
+    copies,
+    dashboard,
+    expiring,
+    exporting,
+    files,
+    insights,
+    matching,
+    pairs,
+    providers,
+    tracks,
+)
 from benchmarks.commands import AIMS, FLOOR, Commands
 from benchmarks.intake import RATE, Intake
 from benchmarks.rounds import (
@@ -52,6 +64,7 @@ BESIDE_FLOOR = {
     ),
     "exporting": (exporting, [10_000], "{:,} activities exported, one core", "numbers of activities, exported"),
     "tracks": (tracks, [200], "{:,} tracks of 3,600 points, one core", "numbers of tracks"),
+    "pairs": (pairs, [60], "{:,} pairs of recordings of two hours, one core", "numbers of pairs of recordings"),
     "comparing": (comparing, [10_000], "{:,} efforts at five sources, one core", "numbers of efforts, compared"),
     "expiring": (expiring, [20_000], "{:,} activities published", "numbers of activities, published"),
     "copies": (copies, [10_000], "{:,} details of 3 kB, copied to a folder", "numbers of details, copied"),
