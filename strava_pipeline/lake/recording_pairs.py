@@ -18,7 +18,6 @@ from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION, RecordingSummary
 from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
 from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
@@ -99,8 +98,8 @@ def _groups(
     rows = [
         Recording(*row) for row in connection.execute(sql("recordings"), {"year": year, "virtual": VIRTUAL}).fetchall()
     ]
-    of_strava = {one.id for one in rows if one.source == STRAVA and one.id not in recorded}
-    streams = stream_files(lake, of_strava) if of_strava else {}
+    bare = {one.id for one in rows if one.id not in recorded}
+    streams = stream_files(lake, bare) if bare else {}
     found = {}
     for key, group in groupby(rows, key=itemgetter(0)):
         recordings = dict[object, Recording]()  # by its points: two sources may have one file

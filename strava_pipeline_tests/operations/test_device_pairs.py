@@ -14,6 +14,7 @@ from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_tracks, recordings_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints
 from strava_pipeline.lake.device_changes import tell_changes
+from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
@@ -105,6 +106,27 @@ def test_only_what_changed_is_compared_again_and_what_is_gone_leaves(kept: tuple
     assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
     assert compared(lake, {COMPUTER: recorded_[COMPUTER]}) == 0
     assert rows(lake) == {}
+
+
+def test_the_file_of_what_a_service_has_twice_is_wanted_though_the_effort_has_a_track(
+    tmp_path: Path, new_lake: NewLake
+) -> None:
+    lake = new_lake(tmp_path / "data")
+    rows_ = [
+        activity(one, "2024-05-01T10:00", source=source, source_id=str(one))
+        for one, source in ((1, "garmin"), (2, "garmin"), (3, "toy"))
+    ]
+    put(lake, rows_)
+    put(lake, [{"id": one, "activity_id": 1, "place": one - 1} for one in (1, 2, 3)], "activity_members")
+
+    def wanted(source: str, *tracked: int) -> list[int]:
+        with reading(lake) as connection:
+            found = files_wanted_in(connection, lake, source, None, [2024], {*tracked})
+        return [each.activity_id for each in found]
+
+    assert wanted("garmin", 1) == [2], "two rows of one service are two devices"
+    assert wanted("garmin", 1, 2) == []
+    assert wanted("toy", 1) == [], "another service may have the same recording"
 
 
 def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:

@@ -269,7 +269,7 @@ def _alike_enough() -> pl.Expr:
         & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
         & (placed | ((tight | _of_logins()) & ridden) | (tight & _of_logins()) | pl.col("to_the_second"))
         & ((pl.col("sport_alike") > 0).fill_null(True) | (tight & placed))
-        & (pl.col("one_heart") | one_recording)
+        & (pl.col("one_heart") | one_recording | _of_logins())  # of two sensors one may lie
     )
 
 

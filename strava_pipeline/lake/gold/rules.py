@@ -15,7 +15,7 @@ from strava_pipeline.core.geodesy import EARTH_M
 from strava_pipeline.core.tables.gear import RULED
 from strava_pipeline.lake.gold.corrections import is_known_gear
 from strava_pipeline.lake.gold.measured import note_unmeasured
-from strava_pipeline.lake.gold.rules_file import Rule, UnusableRulesError, rules_of
+from strava_pipeline.lake.gold.rules_file import HEARTRATE, Rule, UnusableRulesError, rules_of
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, one_number, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -71,11 +71,13 @@ class RulesCheck:
         rules: each rule, in the order of the file
         conflicts: pairs of rules that disagree
         unknown_gear: by rule, gear that it gives and no source has
+        unknown_devices: by rule, a device whose heart rate it takes, and that recorded beside no other one
     """
 
     rules: list[RuleEffect]
     conflicts: list[Conflict]
     unknown_gear: dict[int, str]
+    unknown_devices: dict[int, str]
 
 
 def sync_rules(connection: Connection, lake: Lake) -> bool:
@@ -102,7 +104,7 @@ def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
     """What each rule does, and where rules disagree. Changes nothing."""
     with _applied(connection, rules):
         if not rules:
-            return RulesCheck([], [], {})
+            return RulesCheck([], [], {}, {})
         matches = dict(connection.execute("SELECT number, count(*) FROM rule_matches GROUP BY number").fetchall())
         changes = connection.execute(sql("rules/changes")).fetchall()
         conflicts = connection.execute(sql("rules/conflicts")).fetchall()
@@ -118,7 +120,10 @@ def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
     ]
     gear = {each.number: str(each.then["gear"]) for each in rules if "gear" in each.then}
     unknown = {number: name for number, name in gear.items() if not is_known_gear(connection, name)}
-    return RulesCheck(effects, [Conflict(*row) for row in conflicts], unknown)
+    query = "SELECT DISTINCT unnest([first_by, second_by]) FROM recording_pairs WHERE quantity = 'heartrate'"
+    met = {name for (name,) in connection.execute(query).fetchall()}
+    devices = {each.number: name for each in rules if (name := str(each.then.get(HEARTRATE) or "")) and name not in met}
+    return RulesCheck(effects, [Conflict(*row) for row in conflicts], unknown, devices)
 
 
 def given_by_rules(connection: Connection, activity_id: int) -> tuple[dict[str, str], list[str]]:

@@ -21,6 +21,7 @@ from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.corrections import Edit, own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.rules import given_by_rules
+from strava_pipeline.lake.gold.rules_file import HEARTRATE
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_activities import Found
@@ -44,6 +45,8 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values["recordings"] = pairs_of(snapshot, found.id)
     values["has_zones"] = bool(site_of(request).goals.zones)
     values["own"] = _own(request, snapshot, lake, found)
+    if not values["recordings"]:
+        values["own"]["ruled"].pop(HEARTRATE, None)
     return render(request, "activity.html", values)
 
 

@@ -180,6 +180,8 @@ def test_another_heart_is_another_athlete_until_a_person_says_otherwise() -> Non
     assert verdict(mine, file(heartrate=142.0, max_heartrate=195.0, **beside)) == PROPOSED
     assert verdict(mine, file(**beside)) == JOINED
     assert verdict(mine, file(heartrate=155.0, start=NOON + 1)) == JOINED, "one recording, summed up otherwise"
+    of_login = provided("k1", heartrate=155.0, max_heartrate=195.0, **beside)
+    assert verdict(mine, of_login) == JOINED, "the athlete's own, so that one of two sensors lies"
 
 
 @pytest.mark.parametrize(
