@@ -1,9 +1,9 @@
-"""What a landing runs: every fast test, the slow ones marked `core`, and the other slow ones of one in eleven files.
+"""What a landing runs: every fast test, the slow ones marked `core`, and the other slow ones of one in thirteen files.
 
     python -m strava_pipeline_tests.draw        prints the draw of this commit: a number, or nothing where everything is to run
     pytest --draw=1234                          runs what that draw says, with the sign of equality
 
-The draw is the number of commits, so that eleven numbers in turn run everything; in a shallow checkout, which can't count them, it is the
+The draw is the number of commits, so that thirteen numbers in turn run everything; in a shallow checkout, which can't count them, it is the
 commit's hash. A release runs everything. The slow tests of a file are drawn together, since they share what is set up. In the tests of one of
 `ROOMS`, drawn by the same number, the warehouse is opened for each look, as processes do: see open_once.py.
 """
@@ -15,7 +15,7 @@ import pytest
 
 from strava_pipeline_tests.processes import ran
 
-PARTS = 11  # a prime number: landings of several commits each come to all parts, too
+PARTS = 13  # a prime number: landings of several commits each come to all parts, too
 OPTION = "--draw"
 # whose tests open warehouses
 ROOMS = ("ingest", "lake", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
