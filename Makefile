@@ -131,8 +131,9 @@ other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow tes
 
 # In an environment of its own: its packages and ours ask for other versions of the same ones. 1.12 wants to download while it is built.
 dbt: $(READY) ## dbt in .venv/dbt, for the slow test of examples/dbt.
-	test -x $(VENV)/dbt/bin/dbt || { $(BIN)/python -m venv $(VENV)/dbt && $(VENV)/dbt/bin/python -m pip install --quiet \
-		--disable-pip-version-check 'dbt-core<1.12' 'dbt-duckdb<1.12' "$$(grep '^duckdb==' constraints.txt)"; }
+	test -x $(VENV)/dbt/bin/dbt || { $(BIN)/python -m venv --without-pip $(VENV)/dbt && \
+		$(BIN)/python -m pip --python $(VENV)/dbt/bin/python install --quiet --disable-pip-version-check \
+		'dbt-core<1.12' 'dbt-duckdb<1.12' "$$(grep '^duckdb==' constraints.txt)"; }
 
 audit: $(READY) ## Known faults of the versions in constraints.txt, by the Python Package Index's advisories; needs the network.
 	test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \

@@ -1,29 +1,24 @@
-"""What a landing runs: every fast test, the slow ones marked `core`, and a quarter of the other slow ones.
+"""What a landing runs: every fast test, the slow ones marked `core`, and the other slow ones of one in thirteen files.
 
     python -m strava_pipeline_tests.draw        prints the draw of this commit: a number, or nothing where everything is to run
     pytest --draw=1234                          runs what that draw says, with the sign of equality
 
-The draw is the number of commits, so that four landings in turn run everything; in a shallow checkout, which can't count them, it is the
-commit's hash. A release and each commit whose hash ends in 0 run everything. In the tests of one of `ROOMS`, drawn by the same number, the
-warehouse is opened for each look, as processes do: see open_once.py.
+The draw is the number of commits, so that thirteen numbers in turn run everything; in a shallow checkout, which can't count them, it is the
+commit's hash. A release runs everything. The slow tests of a file are drawn together, since they share what is set up. In the tests of one of
+`ROOMS`, drawn by the same number, the warehouse is opened for each look, as processes do: see open_once.py.
 """
 
-import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from strava_pipeline_tests.processes import ran
 
-QUARTERS = 4
+PARTS = 13  # a prime number: landings of several commits each come to all parts, too
 OPTION = "--draw"
-REPORT = Path(".pytest_cache/drawn.txt")  # how many of how many tests the last draw had
 # whose tests open warehouses
 ROOMS = ("ingest", "lake", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
-_COUNTED = pytest.StashKey[dict[str, int]]()
-_KEY = "drawn"  # of the same in what a worker of xdist hands over
 
 
 def draw_of(repository: Path) -> int | None:
@@ -32,19 +27,19 @@ def draw_of(repository: Path) -> int | None:
     def git(*arguments: str) -> str:
         return ran("git", *arguments, cwd=repository, check=True).stdout.strip()
 
-    commit = git("rev-parse", "HEAD")
-    if commit.endswith("0") or git("tag", "--points-at", "HEAD", "v*"):
+    if git("tag", "--points-at", "HEAD", "v*"):
         return None
     if git("rev-parse", "--is-shallow-repository") == "true":
-        return int(commit[:-1], 16) % 1000  # without its last digit, which isn't 0
+        return int(git("rev-parse", "HEAD"), 16) % 1000
     return int(git("rev-list", "--count", "HEAD"))
 
 
-def is_drawn(test: str, marks: Collection[str], draw: int) -> bool:
-    """Whether a test with this node id and these markers runs in that draw."""
-    if "core" in marks or not {"slow", "samples"}.intersection(marks):
-        return True
-    return zlib.crc32(test.encode()) % QUARTERS == draw % QUARTERS
+def drawn_of(tests: Mapping[str, Collection[str]], draw: int) -> set[str]:
+    """Which tests run in that draw, of node ids and their markers. Files are dealt by name, so that each draw has some of each room."""
+    dealt = {name for name, marks in tests.items() if "core" not in marks and {"slow", "samples"}.intersection(marks)}
+    files = {name.partition("::")[0] for name in dealt}
+    left_out = files.difference(sorted(files)[draw % PARTS :: PARTS])
+    return {name for name in tests if name not in dealt or name.partition("::")[0] not in left_out}
 
 
 def is_closed(room: str, config: pytest.Config) -> bool:
@@ -54,7 +49,7 @@ def is_closed(room: str, config: pytest.Config) -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, type=int, help="of the slow tests run the core and the quarter of this draw (a number)")
+    parser.addoption(OPTION, type=int, help="of the slow tests run the core and the files of this draw (a number)")
 
 
 @pytest.hookimpl(trylast=True)  # when each has its markers, and -m has chosen
@@ -62,32 +57,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     draw = config.getoption(OPTION)
     if draw is None:
         return
-    drawn = [item for item in items if is_drawn(item.nodeid, [mark.name for mark in item.iter_markers()], draw)]
-    config.stash[_COUNTED] = {"ran": len(drawn), "of": len(items)}
+    names = drawn_of({item.nodeid: {mark.name for mark in item.iter_markers()} for item in items}, draw)
+    drawn = [item for item in items if item.nodeid in names]
     config.hook.pytest_deselected(items=[*set(items).difference(drawn)])
     items[:] = drawn
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of xdist tells the process that started it."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None and _COUNTED in session.config.stash:
-        output[_KEY] = session.config.stash[_COUNTED]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    if _KEY in getattr(node, "workeroutput", {}):
-        node.config.stash[_COUNTED] = node.workeroutput[_KEY]
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    draw, counted = config.getoption(OPTION), config.stash.get(_COUNTED, None)
-    if draw is not None and counted is not None:
-        said = f"draw {draw}: {counted['ran']} of {counted['of']} tests, the others in the next three draws"
-        terminalreporter.write_line(said)
-        REPORT.parent.mkdir(exist_ok=True)
-        REPORT.write_text(f"{said}\n")
 
 
 if __name__ == "__main__":

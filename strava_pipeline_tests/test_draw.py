@@ -1,42 +1,36 @@
-"""Four landings in turn run every test, and each of them all that is quick or of the core."""
+"""Landings in turn run every test, and each of them all that is quick or of the core."""
 
-import os
 from pathlib import Path
 
-from strava_pipeline_tests.draw import draw_of, is_drawn
+from strava_pipeline_tests.draw import PARTS, draw_of, drawn_of
 from strava_pipeline_tests.processes import ran
 
 
-def test_each_slow_test_runs_in_one_of_four_draws_and_every_other_test_in_each() -> None:
-    names = [f"strava_pipeline_tests/e2e/test_a.py::test_{number}[cell]" for number in range(200)]
-    for first in (0, 1774):
-        draws = range(first, first + 4)
-        for marks in (["slow"], ["samples", "parametrize"]):
-            assert {sum(is_drawn(name, marks, draw) for draw in draws) for name in names} == {1}
-        for marks in ([], ["closed"], ["slow", "core"]):
-            assert all(is_drawn(name, marks, draw) for name in names for draw in draws)
+def test_each_slow_test_runs_in_one_of_thirteen_draws_with_its_file_and_every_other_test_in_each() -> None:
+    slow = {
+        f"e2e/test_{file}.py::test_{number}": marks
+        for file in range(200)
+        for number, marks in enumerate((["slow"], ["samples", "parametrize"]))
+    }
+    always: dict[str, list[str]] = {"a.py::test_a": [], "a.py::test_b": ["closed"], "a.py::test_c": ["slow", "core"]}
+    draws = [drawn_of(slow | always, draw) for draw in range(1774, 1774 + PARTS)]
+    assert sorted(name for drawn in draws for name in drawn.difference(always)) == sorted(slow)
+    for drawn in draws:
+        assert drawn.issuperset(always)
+        files = [name.partition("::")[0] for name in sorted(drawn.difference(always))]
+        assert (files[::2], 15 <= len({*files}) <= 16) == (files[1::2], True), "a file's slow tests run together"
 
 
-def test_the_draw_is_the_number_of_commits_and_some_commits_run_everything(tmp_path: Path) -> None:
-    # The same hashes each time, and so as many tries.
-    dated = os.environ | dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "@1700000003 +0000")
-
+def test_the_draw_is_the_number_of_commits_and_a_release_runs_everything(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         alone = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-        return ran(*alone, *arguments, cwd=tmp_path, env=dated, check=True).stdout.strip()
-
-    def commit(*, is_last_digit_0: bool) -> None:
-        git("commit", "--allow-empty", "-m", "a")
-        while git("rev-parse", "HEAD").endswith("0") is not is_last_digit_0:
-            git("commit", "--amend", "--allow-empty", "-m", f"a{git('rev-parse', 'HEAD')}")
+        return ran(*alone, *arguments, cwd=tmp_path, check=True).stdout.strip()
 
     git("init")
-    commit(is_last_digit_0=False)
-    commit(is_last_digit_0=False)
+    git("commit", "--allow-empty", "-m", "a")
+    git("commit", "--allow-empty", "-m", "b")
     assert draw_of(tmp_path) == 2
     git("clone", "--depth", "1", f"file://{tmp_path}", "shallow")
-    assert draw_of(tmp_path / "shallow") == int(git("rev-parse", "HEAD")[:-1], 16) % 1000
+    assert draw_of(tmp_path / "shallow") == int(git("rev-parse", "HEAD"), 16) % 1000
     git("tag", "v1.0.0")
-    assert draw_of(tmp_path) is None
-    commit(is_last_digit_0=True)
     assert draw_of(tmp_path) is None

@@ -14,7 +14,7 @@ from strava_pipeline_tests.browser.activity_list import correct_ticked_rows, sor
 from strava_pipeline_tests.browser.conftest import Demo, Visit, violations, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
 
-pytestmark = [pytest.mark.slow, pytest.mark.core]
+pytestmark = pytest.mark.slow
 
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""

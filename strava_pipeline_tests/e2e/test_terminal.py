@@ -37,7 +37,6 @@ def test_the_count_of_fetched_details_moves_on_the_screen(make_rig: Make) -> Non
     assert "Fetched 24 details in 24 calls" in seen[seen.rindex("24 of 24") :], "what came of it stands below"
 
 
-@pytest.mark.core
 def test_ctrl_c_while_it_waits_says_in_one_line_what_is_kept(make_rig: Make) -> None:
     rig = make_rig(activities=24, years=(2026, 2026), limits=TEN_A_QUARTER, settings={"first_year": 2026})
     with in_a_terminal(rig, "flow-backfill") as terminal:

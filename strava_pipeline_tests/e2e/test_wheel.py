@@ -25,7 +25,7 @@ from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.core]
+pytestmark = pytest.mark.slow
 
 PATIENCE = 900  # seconds; building waits for a slow line
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -188,7 +188,6 @@ def test_summaries_say_what_was_recorded() -> None:
     assert len(compared) == 8
 
 
-@pytest.mark.core
 def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
     athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
     best: dict[int, tuple[float, int]] = {}

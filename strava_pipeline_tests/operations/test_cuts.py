@@ -22,6 +22,7 @@ from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.tracking import LOCK, measure_what_was_said
 from strava_pipeline_tests.core.test_cuts import START, track
+from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 
@@ -35,10 +36,10 @@ ASKED = (
 )
 
 
-@pytest.fixture
-def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
+@pytest.fixture(scope="module")
+def stock(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A run of an hour, 5 m each second, with a best effort, and with a segment at minute 5 and one at minute 40."""
-    lake = new_lake(tmp_path / "data")
+    lake = new_lake(tmp_path_factory.mktemp("cuts") / "data")
     run = activity(1, "2024-05-01T10:00", sport_type="Run", suffer_score=50.0)
     put(lake, [{**run, "start_date_local": LOCAL}, activity(2, "2024-05-02T08:00")])
     put(lake, [{"activity_id": 1, "effort_index": 1, "distance": 5000.0, "elapsed_time": 900}], "activity_best_efforts")
@@ -52,6 +53,11 @@ def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
     write_track(lake, 2024, 1, ME, "file", [points], "file:1")
     measured(lake)
     return lake
+
+
+@pytest.fixture
+def lake(stock: Lake, tmp_path: Path) -> Lake:
+    return copied(stock, Lake(tmp_path / "data"))
 
 
 def measured(lake: Lake) -> None:
@@ -156,7 +162,7 @@ def test_what_is_deleted_here_is_in_nothing_until_it_is_taken_back(lake: Lake, s
     ],
 )
 def test_a_cut_that_cannot_be_is_refused(
-    lake: Lake, activity_id: int, begins: float | None, ends: float | None, why: str
+    stock: Lake, activity_id: int, begins: float | None, ends: float | None, why: str
 ) -> None:
     with pytest.raises(MisuseError, match=why):
-        cuts(lake, begins, ends, activity_id)
+        cuts(stock, begins, ends, activity_id)

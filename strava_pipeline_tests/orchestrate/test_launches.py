@@ -92,7 +92,6 @@ def with_every_service(folder: Path) -> Iterator[Settings]:
         yield settings
 
 
-@pytest.mark.core
 def test_with_every_service_each_job_ends_well_or_says_what_to_choose(tmp_path: Path) -> None:
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)

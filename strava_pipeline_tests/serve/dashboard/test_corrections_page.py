@@ -16,6 +16,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.test_cuts import track
+from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import served
@@ -25,9 +26,9 @@ from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 NOTHING = {"name": "", "sport_type": "", "gear": "", "commute": "", "counts": "", "more_tags": "", "note": ""}
 
 
-@pytest.fixture
-def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
-    made = new_lake(tmp_path / "data")
+@pytest.fixture(scope="module")
+def stock(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    made = new_lake(tmp_path_factory.mktemp("corrections") / "data")
     rides = [activity(n, f"2025-05-0{n}T08:00", name=f"Ride {n}", gear_id="b1") for n in (1, 2, 3)]
     put(made, rides)
     put(made, [{"source": "garmin", "gear_id": "9", "name": "New bike"}], "gear")
@@ -36,8 +37,20 @@ def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
 
 
 @pytest.fixture
+def lake(stock: Lake, tmp_path: Path) -> Lake:
+    return copied(stock, Lake(tmp_path / "data"))
+
+
+@pytest.fixture
 def site(tmp_path: Path, lake: Lake) -> Iterator[TestClient]:
     with served(settings_of(tmp_path), time=NOW) as made:
+        yield made.browser()
+
+
+@pytest.fixture(scope="module")
+def refusing(stock: Lake) -> Iterator[TestClient]:
+    """The same for all that is refused."""
+    with served(settings_of(stock.data_dir.parent), time=NOW) as made:
         yield made.browser()
 
 
@@ -80,7 +93,7 @@ def said(lake: Lake) -> dict[int, Words]:
         return words_of(connection, lake)
 
 
-WORDS = "/activities/1/words"
+WORDS, OF_MANY = "/activities/1/words", "/activities/words"
 
 
 def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClient, lake: Lake) -> None:
@@ -151,25 +164,32 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
 
 
 @pytest.mark.parametrize(
-    ("more", "status"),
+    ("address", "more", "status"),
     [
-        ({"id": []}, 400),
-        ({"id": ["1", "x"]}, 400),
-        ({"id": ["1", "9" * 19]}, 400),
-        ({"id": ["1", "-7017142179298425737"]}, 404),
-        ({"id": [*map(str, range(1, 202))]}, 400),
-        ({"id": ["1", "99"]}, 404),
-        ({"commute": ""}, 400),
-        ({"sport_type": "Nothing"}, 400),
-        ({"distance": "5"}, 400),
+        ("/activities/99/words", {}, 404),
+        (WORDS, {"sport_type": "Nothing"}, 400),
+        (WORDS, {"counts": "maybe"}, 400),
+        (WORDS, {"commute": "maybe"}, 400),
+        (WORDS, {"distance": "5"}, 400),
+        (WORDS, {"gear": "b1"}, 400),
+        (WORDS, {"gear": "strava:b99"}, 400),
+        (OF_MANY, {"id": []}, 400),
+        (OF_MANY, {"id": ["1", "x"]}, 400),
+        (OF_MANY, {"id": ["1", "9" * 19]}, 400),
+        (OF_MANY, {"id": ["1", "-7017142179298425737"]}, 404),
+        (OF_MANY, {"id": [*map(str, range(1, 202))]}, 400),
+        (OF_MANY, {"id": ["1", "99"]}, 404),
+        (OF_MANY, {"commute": ""}, 400),
+        (OF_MANY, {"sport_type": "Nothing"}, 400),
+        (OF_MANY, {"distance": "5"}, 400),
     ],
 )
-def test_what_cannot_be_said_of_all_is_said_of_none(
-    site: TestClient, lake: Lake, more: dict[str, str | list[str]], status: int
+def test_what_cannot_be_said_is_refused_and_nothing_is_kept(
+    refusing: TestClient, stock: Lake, address: str, more: dict[str, str | list[str]], status: int
 ) -> None:
-    said_of_two = {"id": ["1", "2"], "commute": "true"}
-    assert site.post("/activities/words", data={**said_of_two, **more}).status_code == status
-    assert not lake.decisions.exists()
+    said = {"id": ["1", "2"], "commute": "true"} if address == OF_MANY else NOTHING
+    assert refusing.post(address, data={**said, **more}).status_code == status
+    assert not stock.decisions.exists()
 
 
 def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(site: TestClient, tmp_path: Path) -> None:
@@ -183,25 +203,6 @@ def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(si
     text = words(page(site, "/activities/1"))
     found = (text.count(by_rule), f"commute {by_rule}" in text, " rain " in text, " sun " in text)
     assert found == (1, True, True, True)
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"sport_type": "Nothing"},
-        {"counts": "maybe"},
-        {"commute": "maybe"},
-        {"distance": "5"},
-        {"gear": "b1"},
-        {"gear": "strava:b99"},
-    ],
-)
-def test_what_cannot_be_said_is_refused_and_nothing_is_kept(
-    site: TestClient, tmp_path: Path, more: dict[str, str]
-) -> None:
-    assert site.post("/activities/1/words", data=NOTHING | more).status_code == 400
-    assert site.post("/activities/99/words", data=NOTHING).status_code == 404
-    assert not (tmp_path / "data" / "decisions").exists()
 
 
 def test_a_stretch_of_the_track_is_cut_on_the_page_and_taken_back(site: TestClient, tmp_path: Path) -> None:
