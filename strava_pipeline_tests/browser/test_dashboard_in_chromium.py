@@ -202,7 +202,10 @@ def pages(visit: Visit, request: str) -> list[str]:
     change = next(iter(asked("/api/changes?status=proposed")["changes"].values()))
     visit.page.goto(f"{visit.address}/segments")
     segment = visit.page.locator("tbody th a").first.get_attribute("href") or ""
+    paired = asked("/api/devices")["pairs"][0]["newest_id"]
+    two = asked(f"/api/activities/{paired}/recordings")["recordings"][0]
     values = {
+        "{activity_id}/recordings/{first_id}/{second_id}": f"{paired}/recordings/{two['first_id']}/{two['second_id']}",
         "{activity_id}": ride,
         "{other_id}": other,
         "{segment_id}": segment.rpartition("/")[2],

@@ -206,7 +206,7 @@ def test_a_change_is_told_once_and_again_only_when_there_is_another(tmp_path: Pa
         pairs(lake, [*drifting, *[6.0] * later])
         tell_changes(lake, now + timedelta(days=later))
     (told,) = notifications(lake)
-    assert told.message.startswith("Heart rate, since 2024-05-20: b minus a is 6.")
+    assert told.message.startswith("Heart rate, since 2024-05-20: b reads 6.")
     assert told.link == "/devices"
 
 

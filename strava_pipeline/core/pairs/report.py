@@ -63,6 +63,12 @@ class MetPair:
         return number_text(value, self.numbers["quantity"], sign)
 
     @property
+    def sides(self) -> tuple[str, str]:
+        """The device that another one is told against, and that one: a wrist, if only one of them is."""
+        first, second = self.numbers["first_by"], self.numbers["second_by"]
+        return (second, first) if first.endswith(_WRIST) and not second.endswith(_WRIST) else (first, second)
+
+    @property
     def name(self) -> str:
         return f"{self.numbers['first_by']} and {self.numbers['second_by']}"
 
@@ -121,36 +127,45 @@ def _dated(efforts: Sequence[Mapping[str, Any]], name: str) -> list[tuple[date, 
 
 
 def change_words(pair: MetPair, each: NamedChange) -> str:
-    """A change as a sentence: `Heart rate, since 2026-03-02: garmin fr935 minus polar h10 is −6.0 bpm, before 0.0 bpm.`"""
-    what = {
-        "difference": f"{pair.numbers['second_by']} minus {pair.numbers['first_by']} is",
-        "spread": f"{pair.name} scatter around each other by",
-        "dropouts": f"{pair.name} lack seconds, at most",
-    }[each.of]
-    after, before = (
-        f"{value:.0%}" if each.of == "dropouts" else pair.text(value)
-        for value in (each.change.after, each.change.before)
-    )
-    return f"{TITLES[pair.numbers['quantity']]}, since {each.change.since}: {what} {after}, before {before}."
+    """A change as a sentence: `Heart rate, since 2026-03-02: watch reads 6.0 bpm more than strap; before, as much as it.`"""
+    after, before = each.change.after, each.change.before
+    if each.of == "difference":
+        what = f"{_reads(pair, after)}; before, {_more(pair, before)} it"
+    elif each.of == "spread":
+        what = f"{pair.name} scatter around each other by {pair.text(after)}, before by {pair.text(before)}"
+    else:
+        what = f"{pair.name} lack up to {after:.0%} of the seconds, before {before:.0%}"
+    return f"{TITLES[pair.numbers['quantity']]}, since {each.change.since}: {what}."
+
+
+def _reads(pair: MetPair, apart: float) -> str:
+    """How one of two devices reads beside the other."""
+    first, second = pair.sides
+    return f"{second} reads {_more(pair, apart)} {first}"
+
+
+def _more(pair: MetPair, apart: float) -> str:
+    """How much more the second of the `sides` reads: `6.0 bpm more than`."""
+    apart = apart if pair.sides[1] == pair.numbers["second_by"] else -apart
+    size = pair.text(abs(apart))
+    return "as much as" if size == pair.text(0) else f"{size} {'more' if apart > 0 else 'less'} than"
 
 
 def pair_words(pair: MetPair) -> list[str]:
-    """How two devices differ, as sentences; nothing in them says who is wrong."""
+    """How two devices differ, as sentences, none of which says who is wrong. A changed difference is told by the change."""
     row = pair.numbers
-    first, second, efforts = row["first_by"], row["second_by"], counted(row["efforts"], "effort")
+    efforts = f"{counted(row['efforts'], 'effort')} ({row['seconds'] / 3600:.1f} h)"
     if pair.is_distance:
         share = (row["scale"] - 1) * 100
         more = "as much as" if abs(share) < 0.05 else f"{abs(share):.1f} % {'more' if share > 0 else 'less'} than"
-        return [f"{second} measured {more} {first}, the median of {efforts}."]
-    apart, wide = row["difference"], (row["high_limit"] - row["low_limit"]) / 2
-    differs = f"{pair.text(abs(apart))} {'more' if apart > 0 else 'less'} than"
-    words = [
-        f"{second} reads {'the same as' if pair.text(abs(apart)) == pair.text(0) else differs} {first}, the median of {efforts} "
-        f"({row['seconds'] / 3600:.1f} h).",
-        f"Within an effort, 95 % of the seconds lie within ±{pair.text(wide)} of its mean difference.",
-    ]
+        return [f"{row['second_by']} measured {more} {row['first_by']}, the median of {efforts}."]
+    wide = pair.text((row["high_limit"] - row["low_limit"]) / 2)
+    has_changed = any(each.of == "difference" for each in pair.changes)
+    words = [] if has_changed else [f"{_reads(pair, row['difference'])}, the median of {efforts}."]
+    each = f"each of {efforts}" if has_changed else "each"
+    words.append(f"In {each}, 95 % of the seconds lie within ±{wide} of its mean difference.")
     if row["scale"] is not None and abs(row["scale"] - 1) >= _TOLD_SCALE:
-        words.append(f"Where {first} rises by 100, {second} rises by {row['scale'] * 100:.0f}.")
+        words.append(f"Where {row['first_by']} rises by 100, {row['second_by']} rises by {row['scale'] * 100:.0f}.")
     return [*words, *_faults(row, "first"), *_faults(row, "second")]
 
 

@@ -29,11 +29,11 @@
     }
 
     function range() {
-      const edge = isLong ? { width: 2 } : { width: 1, dash: [2, 3] }, { value, low, high, mean } = lines;
+      const edge = isLong && !ofEfforts ? { width: 2 } : { width: 1, dash: [2, 3] }, { value, low, high, mean } = lines;
       return [
         ...(low ? [stroke(ofEfforts ? "95 % from" : "usually from", "--before", low, edge), stroke("to", "--before", high, edge)] : []),
         ...(mean ? [stroke("mean of 7 days", "--second", mean)] : []),
-        stroke(ofEfforts ? "median" : "on the day", "--accent", value, { width: mean || isLong ? 0 : 2, points: { show: true, size: isLong ? 3 : 5 } }),
+        stroke(ofEfforts ? "median" : "on the day", "--accent", value, { width: mean || isLong ? 0 : 2, points: { show: true, size: isLong && !ofEfforts ? 3 : 5 } }),
       ];
     }
 

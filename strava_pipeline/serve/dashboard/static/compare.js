@@ -79,7 +79,7 @@
     for (const kind of measured(...tracks)) {
       const values = tracks.map((track, t) => points[t].map((i) => i < 0 ? null : track[kind[0]]?.[i] ?? null));
       drawn.push(draw(kind, values.map((each, t) => ({ label: LETTERS[t], values: each, ...looks[t] }))));
-      if (ofOneEffort && values.every((each) => each.some((v) => v !== null))) {
+      if (ofOneEffort && ["heartrate", "watts", "speed"].includes(kind[0]) && values.every((each) => each.some((v) => v !== null))) {
         const apart = values[0].map((v, i) => v === null || values[1][i] === null ? null : values[1][i] - v);
         drawn.push(draw([kind[0] === "speed" ? "apart" : kind[0], `${kind[1]}, B minus A`, kind[2], (v) => `${v < 0 ? "−" : "+"}${+Math.abs(v).toFixed(1)}`], [{ label: "B minus A", values: apart, stroke: colour("--text") }]));
       }
