@@ -14,6 +14,8 @@ from strava_pipeline.lake.notifications import DEVICES, notify
 from strava_pipeline.lake.paths import Lake
 
 _SAME = timedelta(days=60)  # later efforts move the day on which a change seems to begin
+_NEWS = timedelta(days=180)  # what changed earlier is on the page of devices alone
+_TOLD = ("heartrate", "watts")
 _PAIR = ("first_by", "second_by", "quantity")
 
 
@@ -25,7 +27,8 @@ def tell_changes(lake: Lake, at: datetime) -> None:
     for pair, each in _changes(lake):
         key = " ".join((*(pair.numbers[name] for name in _PAIR), each.of))
         if key not in told or abs(date.fromisoformat(told[key]) - each.change.since) > _SAME:
-            notify(lake, "warning", change_words(pair, each), at, about=f"{key} {each.change.since}", link=DEVICES)
+            if at.date() - each.change.since <= _NEWS:
+                notify(lake, "warning", change_words(pair, each), at, about=f"{key} {each.change.since}", link=DEVICES)
             new[key] = str(each.change.since)
     if new:
         write_whole(path, orjson.dumps(told | new))
@@ -35,7 +38,9 @@ def _changes(lake: Lake) -> Iterator[tuple[MetPair, NamedChange]]:
     files = sorted((lake.data_dir / PAIR_AGREEMENTS.name).glob(f"year=*/{PAIR_AGREEMENTS.name}.parquet"))
     if not files:
         return
-    rows = pl.scan_parquet(files, hive_partitioning=False).filter(pl.col("first_by") != pl.col("second_by"))
+    rows = pl.scan_parquet(files, hive_partitioning=False).filter(
+        pl.col("first_by") != pl.col("second_by"), pl.col("quantity").is_in(_TOLD)
+    )
     dropouts = pl.max_horizontal("first_dropouts", "second_dropouts").alias("dropouts")
     kept = rows.select("activity_id", *_PAIR, "difference", "spread", dropouts, day="on_day").drop_nulls("day")
     for key, efforts in kept.sort("day", "activity_id").collect().group_by(*_PAIR, maintain_order=True):

@@ -182,7 +182,7 @@ def looks(installed: Installed) -> None:
     kept = {"STRAVA_DATA_DIR": "demo/data", "STRAVA_SECRETS_DIR": "demo/secrets"}
     of_strava = "SELECT count(*) AS n FROM activities_all WHERE source = 'strava'"
     assert typed("sql", "--format", "csv", of_strava, **kept) == "n\n15\n"
-    assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n6\n"
+    assert typed("sql", "--format", "csv", "SELECT count(DISTINCT source) AS n FROM activities_all", **kept) == "n\n7\n"
     assert " km\n✓ year 2016" in typed("status", **kept), "no detail of the first year is missing"
     assert "--by-unit" in typed("service", "install", "--print")
     assert _names(away, deep=False) == {"demo"}

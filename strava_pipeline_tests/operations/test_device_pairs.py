@@ -199,6 +199,10 @@ def test_a_change_is_told_once_and_again_only_when_there_is_another(tmp_path: Pa
     lake = new_lake(tmp_path / "data")
     pairs(lake, [0.1 * (place % 3) for place in range(30)])
     now = datetime(2024, 9, 1, tzinfo=UTC)
+    aged = new_lake(tmp_path / "aged")
+    pairs(aged, [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)])
+    tell_changes(aged, now + timedelta(days=365))
+    assert notifications(aged) == [], "old news"
     tell_changes(lake, now)
     assert notifications(lake) == []
     drifting = [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)]
