@@ -109,8 +109,8 @@ def _groups(
                 recordings.setdefault(recorded[one.id], one._replace(sessions=recorded[one.id]))
             elif one.id in streams and streams[one.id].good_at is not None:
                 recordings[one.id] = one._replace(streams=streams[one.id])
-        if len(recordings) > 1:
-            found[key] = [*recordings.values()]
+        if len(recordings) > 1:  # files first: they name sensors, and the track is the first one's
+            found[key] = sorted(recordings.values(), key=lambda one: not one.sessions)
     return found
 
 

@@ -1,5 +1,6 @@
 """Recordings of one effort: compared once, told once, and the heart rate that a rule prefers leads and goes again."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_tracks, recordings_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints
@@ -105,6 +107,17 @@ def test_only_what_changed_is_compared_again_and_what_is_gone_leaves(kept: tuple
     assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
     assert compared(lake, {COMPUTER: recorded_[COMPUTER]}) == 0
     assert rows(lake) == {}
+
+
+def test_a_file_stands_for_streams_of_the_same_recording(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    series = {name: effort()[name].to_list() for name in ("heartrate", "watts")}
+    series |= {"time": [*range(effort().height)], "latlng": effort().select("latitude", "longitude").rows()}
+    streams = json.dumps({name: {"data": values} for name, values in series.items()})
+    land_streams(lake, 2024, COMPUTER, streams.encode(), START)
+    compared(lake, {COPY: recorded_[COMPUTER], WATCH: recorded_[WATCH]})
+    heart = rows(lake)["heartrate"]
+    assert (heart["first_id"], heart["second_id"], heart["second_by"]) == (WATCH, COPY, "polar h10")
 
 
 def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
