@@ -56,7 +56,7 @@ DISTANCES: Mapping[str, Quantity] = {
     "distance": Quantity("m", 0, 0.0, of_places=True),
     "way": Quantity("m", 0, 0.0, of_places=True),
 }
-"""Sums over the time that both recorded: by the device, and along the positions."""
+"""Sums over the time in which both have them: by the device, and along the positions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,9 @@ def _scale(values: pl.DataFrame, name: str) -> float | None:
 
 def _frozen(values: pl.DataFrame, own: str, others: str, moves: float) -> float:
     """The share of seconds within a run of one value, not 0, that lasted while the other recording moved."""
-    smooth = values.with_columns(other=pl.col(others).rolling_mean(10, min_samples=1, center=True))
-    runs = smooth.group_by(pl.col(own).rle_id().alias("run")).agg(
+    other = pl.col(others).rolling_mean(10, min_samples=1, center=True).over("run")  # not of the values before a step
+    smooth = values.with_columns(run=pl.col(own).rle_id()).with_columns(other=other)
+    runs = smooth.group_by("run").agg(
         seconds=pl.col("second").last() - pl.col("second").first() + 1,
         held=pl.len(),
         moved=pl.col("other").max() - pl.col("other").min(),
@@ -193,16 +194,21 @@ def _locked(values: pl.DataFrame, own: str, others: str, steps: pl.Expr) -> int:
 
 
 def _distances(both: Both, sport_group: str | None) -> Iterator[dict[str, Any]]:
-    """The metres of both, by the device and along the positions; only if both were recorded all the time that both lasted."""
-    most = fastest(sport_group)
-    for quantity, line in (("distance", line_of_device), ("way", line_of_positions)):
-        metres = [_covered(line(_timed(each), most, over_pauses=True)) for each in (both.one, both.other)]
-        if min(metres) > 0:
-            first, second = metres
+    """The metres of both, by the device and along the positions, from the second on in which both have them."""
+    lines = {"distance": (["distance"], line_of_device), "way": (["latitude", "longitude"], line_of_positions)}
+    for quantity, (columns, line) in lines.items():
+        one, other = both.one.drop_nulls(columns), both.other.drop_nulls(columns)
+        if one.is_empty() or other.is_empty():
+            continue
+        shared = overlap(one, other, 0)
+        first, second = (
+            _covered(line(_timed(each), fastest(sport_group), over_pauses=True)) for each in (shared.one, shared.other)
+        )
+        if min(first, second) > 0:
             apart = second - first
             yield {
                 "quantity": quantity,
-                "seconds": both.seconds,
+                "seconds": shared.seconds,
                 "difference": apart,
                 "mean_difference": apart,
                 "first_mean": first,
