@@ -22,7 +22,7 @@ from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, stream_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_streams, stream_files
 from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import SessionKeys
@@ -32,6 +32,9 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
+_MATCHED = """
+SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
+"""
 _POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
 
 
@@ -75,19 +78,21 @@ class DuePairs:
 def due_pairs(
     lake: Lake, connection: Connection, years: Iterable[int], recorded: Mapping[int, SessionKeys]
 ) -> list[DuePairs]:
-    """The years with pairs to compare or remove: of `years`, and of those that have tracks and were never looked at.
+    """The years with pairs to compare or remove: of `years`, and of those whose file is missing, or has what belongs elsewhere.
 
     Args:
         recorded: the files and sessions of each id, from `lake.tracks.recorded_tracks`.
     """
-    found = []
-    looked_at = table_years(lake, [PAIR_AGREEMENTS])
-    for year in sorted({*years, *(table_years(lake, [TRACKS]) - looked_at)}):
+    asked, found = {*years}, []
+    matched = {*connection.execute(_MATCHED).fetchall()}
+    for year in sorted(asked | table_years(lake, [TRACKS, PAIR_AGREEMENTS])):
+        digests = made_from(lake, year, [PAIR_AGREEMENTS])
+        if year not in asked and digests is not None and all((one, year) in matched for one in digests):
+            continue
         groups = _groups(lake, connection, year, recorded)
         wanted = {key: _digest(recordings) for key, recordings in groups.items()}
-        held = made_from(lake, year, [PAIR_AGREEMENTS])
-        if held != wanted:
-            stale = {key: groups[key] for key, digest in wanted.items() if (held or {}).get(key) != digest}
+        if digests != wanted:
+            stale = {key: groups[key] for key, digest in wanted.items() if (digests or {}).get(key) != digest}
             found.append(DuePairs(year, wanted, stale))
     return found
 
@@ -121,15 +126,20 @@ def _digest(recordings: Sequence[Recording]) -> str:
 
 def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: None) -> None:
     """Compare the due recordings of a year and write its file."""
-    rows = list[dict[str, Any]]()
-    for recordings in due.stale.values():
-        rows += _rows(lake, recordings)
+    rows, done = list[dict[str, Any]](), {**due.made_from}
+    for key, recordings in due.stale.items():
+        points = [points_of(lake, each.points_text, each.id, each.start) for each in recordings]
+        rows += _rows(
+            lake, [(one, by_second(found)) for one, found in zip(recordings, points, strict=True) if found is not None]
+        )
+        if any(found is None for found in points):  # damaged, or not read yet: the next run looks again
+            del done[key]
         tick()
     kept = [one for one in due.made_from if one not in due.stale]
     schema = PAIR_AGREEMENTS.polars_schema
     held = held_pairs(lake, due.year).filter(pl.col("activity_id").is_in(kept)) if kept else pl.DataFrame(schema=schema)
     new = pl.DataFrame(rows, schema=schema, orient="row")
-    write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), due.made_from)
+    write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), done)
 
 
 def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
@@ -140,13 +150,15 @@ def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
         return pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema)
 
 
-def _rows(lake: Lake, recordings: Sequence[Recording]) -> Iterator[dict[str, Any]]:
-    """The rows of an activity: of each two recordings of which neither is a copy of another one."""
+def _rows(lake: Lake, recordings: Iterable[tuple[Recording, pl.DataFrame]]) -> Iterator[dict[str, Any]]:
+    """The rows of an activity: of each two recordings of which neither is a copy of another one.
+
+    Args:
+        recordings: with their seconds, from `by_second`.
+    """
     different = list[tuple[Recording, pl.DataFrame]]()
-    for recording in recordings:
-        points = points_of(lake, recording.points_text, recording.id, recording.start)
-        seconds = by_second(points) if points is not None else None
-        if seconds is None or seconds.height < LEAST_SECONDS:
+    for recording, seconds in recordings:
+        if seconds.height < LEAST_SECONDS:
             continue
         met = [(one, *found) for one, other in different if (found := _compared(one, other, recording, seconds))]
         if any(is_one_recording(both) for _, _, both in met):
@@ -211,8 +223,7 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
         points: where they are, as `recording_pairs` has it; None: streams of `strava_id`, which begin at `start` (UTC).
     """
     if points is None:
-        files = stream_files(lake, {strava_id}).get(strava_id)
-        answer = newest_answer(files) if files else None
+        answer = newest_streams(lake, strava_id)
         parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
     else:
         sessions = [session.rpartition("-") for session in points.split(",")]

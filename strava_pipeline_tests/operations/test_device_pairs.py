@@ -65,10 +65,10 @@ def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys
     return lake, found
 
 
-def compared(lake: Lake, recorded_: dict[int, SessionKeys]) -> int:
+def compared(lake: Lake, recorded_: dict[int, SessionKeys], year: int = 2024) -> int:
     """Compare what is due, as a run does; returns the number of activities."""
     with reading(lake) as connection:
-        due = due_pairs(lake, connection, [2024], recorded_)
+        due = due_pairs(lake, connection, [year], recorded_)
     for each in due:
         compare_pairs(lake, each)
     return sum(len(each.stale) for each in due)
@@ -107,6 +107,25 @@ def test_only_what_changed_is_compared_again_and_what_is_gone_leaves(kept: tuple
     assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
     assert compared(lake, {COMPUTER: recorded_[COMPUTER]}) == 0
     assert rows(lake) == {}
+
+
+def test_what_can_not_be_read_yet_is_compared_later(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    later = recorded_ | {WATCH: ((sha256(b"later").hexdigest(), 0),)}
+    assert compared(lake, later) == compared(lake, later) == 1
+    assert rows(lake) == {}
+    file(lake, "later", recorded(effort(), 3, heartrate=(6.0, 2.0, 1.0)), "garmin fr935", {})
+    assert (compared(lake, later), compared(lake, later)) == (1, 0)
+    assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
+
+
+def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET year = 2023")
+    compared(lake, recorded_, 2023)
+    assert rows(lake) == {}
+    assert held_pairs(lake, 2023).height > 0
 
 
 def test_a_file_stands_for_streams_of_the_same_recording(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
