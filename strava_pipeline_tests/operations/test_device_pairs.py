@@ -44,6 +44,15 @@ def file(lake: Lake, name: str, points: pl.DataFrame, device: str, sensors: dict
     return ((digest, 0),)
 
 
+def streams(lake: Lake, points: pl.DataFrame, at: datetime) -> None:
+    """A service's streams of COMPUTER with these points."""
+    series = {name: points[name].to_list() for name in ("heartrate", "watts")}
+    series["time"] = points.select((pl.col("recorded_at") - START).dt.total_seconds()).to_series().to_list()
+    series["latlng"] = points.select("latitude", "longitude").rows()
+    body = json.dumps({name: {"data": values} for name, values in series.items()})
+    land_streams(lake, 2024, COMPUTER, body.encode(), at)
+
+
 @pytest.fixture
 def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys]]:
     """A run of an hour by a bike computer with a strap, a copy of it, and by a watch whose wrist reads 6 bpm more."""
@@ -130,10 +139,7 @@ def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[L
 
 def test_a_file_stands_for_streams_of_the_same_recording(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
-    series = {name: effort()[name].to_list() for name in ("heartrate", "watts")}
-    series |= {"time": [*range(effort().height)], "latlng": effort().select("latitude", "longitude").rows()}
-    streams = json.dumps({name: {"data": values} for name, values in series.items()})
-    land_streams(lake, 2024, COMPUTER, streams.encode(), START)
+    streams(lake, effort(), START)
     compared(lake, {COPY: recorded_[COMPUTER], WATCH: recorded_[WATCH]})
     heart = rows(lake)["heartrate"]
     assert (heart["first_id"], heart["second_id"], heart["second_by"]) == (WATCH, COPY, "polar h10")
@@ -191,6 +197,18 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     assert seen(lake) == (20_000.0, 999.0, 50.0), "it is the track's own"
     lake.rules.unlink()
     assert seen(lake) == (20_000.0, 999.0, 50.0)
+
+
+def test_a_preferred_heart_rate_follows_what_its_service_says_anew(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    recorded_ = {COPY: recorded_[COMPUTER]}
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COPY]}, {})
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "without a name (strava)"\n')
+    for day, more in enumerate((6.0, 20.0)):
+        streams(lake, recorded(effort(), 3, heartrate=(more, 2.0, 1.0)), START + timedelta(days=day))
+        assert compared(lake, recorded_) == 1
+        assert seen(lake)[1] == pytest.approx(effort()["heartrate"].mean() + more, abs=1)
 
 
 def seen(lake: Lake) -> tuple[Any, ...]:
