@@ -27,7 +27,7 @@ from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import read_points, reading_of
-from strava_pipeline.lake.made_files import made_from, table_file, table_years, write_made
+from strava_pipeline.lake.made_files import UNREADABLE, made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -146,7 +146,7 @@ def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
     """The rows of a year; none if its file is missing or damaged."""
     try:
         return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
-    except (FileNotFoundError, pl.exceptions.ComputeError):
+    except UNREADABLE:
         return pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema)
 
 

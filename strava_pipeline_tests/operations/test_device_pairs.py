@@ -59,9 +59,8 @@ def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys
     lake = new_lake(tmp_path / "data")
     local = START.replace(tzinfo=None) + timedelta(hours=2)
     run = activity(COMPUTER, "2024-05-01T10:00", sport_type="Run", average_heartrate=999.0, suffer_score=50.0)
-    put(lake, [{**run, "start_date_local": local}])
-    others = [{**run, "id": one, "source": "file", "start_date_local": local} for one in (WATCH, COPY)]
-    put(lake, others, "imported_activities")
+    others = [{**run, "id": one, "source": "file"} for one in (WATCH, COPY)]
+    put(lake, [{**one, "start_date_local": local} for one in (run, *others)])
     members = [{"id": one, "activity_id": 1, "place": place} for place, one in enumerate((COMPUTER, COPY, WATCH))]
     put(lake, members, "activity_members")
     watch = recorded(effort(), 3, shift=5, heartrate=(6.0, 2.0, 1.0), watts=(0.0, 4.0, 1.05))
