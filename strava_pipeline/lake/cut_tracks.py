@@ -22,10 +22,12 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
 
 
-def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
+def sync_cut_tracks(lake: Lake, connection: Connection, *, most: int | None = None) -> bool:
     """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone.
 
-    `connection`: to a warehouse whose table of corrections is current.
+    Args:
+        connection: to a warehouse whose table of corrections is current.
+        most: nothing is written or removed if more copies are due; then False is returned.
     """
     said = connection.execute(sql("wanted_tracks")).fetchall()
     hearts = compared_hearts(lake, {year for _, year, _, device in said if device})
@@ -36,11 +38,14 @@ def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
             heart = preferred_heart(origin, hearts.get(one, ()), device) if device else None
             if heart or cuts:
                 wanted[_path(lake, year, one)] = _Copy(whole, origin, cuts or (), heart)
+    due = {path: copy for path, copy in wanted.items() if origins_in([path]).get(int(path.stem)) != copy.made_from}
+    if most is not None and len(due) > most:
+        return False
     for path in {*lake.cut_tracks.glob("year=*/*.parquet")} - wanted.keys():
         path.unlink(missing_ok=True)
-    for path, copy in wanted.items():
-        if origins_in([path]).get(int(path.stem)) != copy.made_from:
-            _write(lake, connection, path, copy)
+    for path, copy in due.items():
+        _write(lake, connection, path, copy)
+    return True
 
 
 class _Copy(NamedTuple):

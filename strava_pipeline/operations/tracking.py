@@ -114,11 +114,12 @@ def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, Sessi
 def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int | None = None) -> int:
     """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile.
 
-    `most`: nothing is computed if more tracks are due.
+    `most`: nothing is computed if more tracks are due, or more copies of tracks.
     """
     with reading(lake) as connection:
         sync_goals(connection, lake)
-        sync_cut_tracks(lake, connection)
+        if not sync_cut_tracks(lake, connection, most=most):
+            return 0
         said = unmeasured_years(connection)
         due = due_tracks(lake, connection, {*years, *said})
     if most is not None:

@@ -25,7 +25,8 @@ from strava_pipeline.lake.made_files import write_made
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
-from strava_pipeline.lake.tracks import sync_file_tracks
+from strava_pipeline.lake.tracks import sync_file_tracks, track_path
+from strava_pipeline.operations import tracking
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.pairs.planted import START, effort, recorded
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -176,13 +177,17 @@ def _time(points: TrackPoints, place: int) -> float | None:
 
 
 def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
-    kept: tuple[Lake, dict[int, SessionKeys]],
+    kept: tuple[Lake, dict[int, SessionKeys]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, recorded_ = kept
     with writing(lake) as connection:
         sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
     assert seen(lake) == (20_000.0, 999.0, 50.0)
     lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "garmin fr935 (wrist)"\n')
+    monkeypatch.setattr(tracking, "_AT_ONCE", 0)
+    assert seen(lake)[1] == 999.0, "too many copies for a person to wait for: the next run makes them"
+    assert counted_track(lake, 2024, 1) == track_path(lake, 2024, 1)
+    monkeypatch.undo()
     distance, heartrate, effort_of_service = seen(lake)
     true = effort()["heartrate"].mean()
     assert isinstance(true, float)
