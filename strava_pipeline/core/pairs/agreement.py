@@ -20,6 +20,7 @@ LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST_SECONDS = 120  # that both have: fewer are not compared
 _ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005
 _ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wrote each a second later at most
+_INDOORS = ("heartrate", "watts", "cadence")  # what shows without places whether it is one recording
 _EQUAL = 0.05  # in each quantity's unit: what files of one recording round by
 _BLOCK = 30  # s: means over so long lose the noise of single seconds
 _LEAST_BLOCKS = 10
@@ -86,15 +87,15 @@ def overlap(one: pl.DataFrame, other: pl.DataFrame, shift: int) -> Both:
 
 
 def is_one_recording(both: Both) -> bool:
-    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that both have."""
+    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that any has."""
     placed = both.joined.drop_nulls(["latitude", "longitude", "latitude_b", "longitude_b"])
     if placed.height >= LEAST_SECONDS // 2:
         here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
         same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
         return bool(same >= _ONE_RECORDING)
-    shares = [_equal(both.joined, name) for name in ("heartrate", "watts", "cadence")]
-    told = [share for share in shares if share is not None]
-    return bool(told) and min(told) >= _ONE_SENSOR
+    counts = {name: max(both.joined[name].count(), both.joined[f"{name}_b"].count()) for name in _INDOORS}
+    shares = [_equal(both.joined, name) or 0.0 for name, count in counts.items() if count >= LEAST_SECONDS]
+    return min(shares, default=0.0) >= _ONE_SENSOR
 
 
 def _equal(joined: pl.DataFrame, name: str) -> float | None:

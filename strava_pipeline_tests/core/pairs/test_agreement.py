@@ -122,6 +122,8 @@ def test_copies_of_one_recording_are_one() -> None:
     assert not is_one_recording(overlap(one, by_second(recorded(effort(), 5)), 0))
     inside = [each.with_columns(pl.lit(None, pl.Float64).alias("latitude")) for each in (effort(), effort())]
     assert is_one_recording(overlap(*map(by_second, inside), 0))
+    one_strap = inside[1].with_columns(pl.lit(None, pl.Float64).alias("watts"))
+    assert not is_one_recording(overlap(*map(by_second, (inside[0], one_strap)), 0)), "only one of them has a meter"
     other = recorded(inside[1], 5, heartrate=(0, 2, 1))
     assert not is_one_recording(overlap(by_second(inside[0]), by_second(other), 0))
 
