@@ -179,7 +179,7 @@ def _compared(
 
 
 def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, both: Both) -> Iterator[dict[str, Any]]:
-    first, second = pair
+    first, _ = pair
     devices = [_device_of(lake, each) for each in pair]
     has_places = not any(each.is_virtual or each.is_trainer for each in pair)
     for agreement in agreements(both, first.sport_group, has_places=has_places):
@@ -188,19 +188,14 @@ def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, 
             "activity_id": first.activity_id,
             "athlete_id": first.athlete_id,
             "on_day": first.on_day,
-            "first_id": first.id,
-            "second_id": second.id,
-            "first_points": first.points_text,
-            "second_points": second.points_text,
-            "first_device": devices[0][0],
-            "second_device": devices[1][0],
-            "first_by": names[0],
-            "second_by": names[1],
             "overlap_seconds": both.seconds,
             "shift_seconds": shift.seconds,
             "shift_by": shift.by,
             **agreement,
         }
+        for side, recording, (device, _), name in zip(("first", "second"), pair, devices, names, strict=True):
+            own = {"id": recording.id, "points": recording.points_text, "device": device, "by": name}
+            row |= {f"{side}_{what}": value for what, value in own.items()}
         yield row if names == sorted(names) else turned(row)
 
 

@@ -32,30 +32,33 @@ _LOCKED, _LOCK_LASTS, _LOCK_APART = 3.0, 30, 10.0  # bpm from the cadence; s at 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What is compared. `moves`: by how much it changes where one that stands still is frozen; `has_zeros`: 0 is a value.
+    """What is compared. `moves`: by how much it changes where one that stands still is frozen; `changed`: by how much a
+    difference of two devices is another one; `has_zeros`: 0 is a value.
 
     `of_places`: follows from positions or the ground, so that a trainer's and a virtual world's say nothing of it.
     """
 
+    title: str
     unit: str
     digits: int
-    moves: float
+    moves: float = 0.0
+    changed: float = 0.0
     has_zeros: bool = False
     of_places: bool = False
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "heartrate": Quantity("bpm", 1, 5.0),
-    "watts": Quantity("W", 1, 20.0, has_zeros=True),
-    "cadence": Quantity("/min", 1, 5.0, has_zeros=True),
-    "speed": Quantity("m/s", 2, 1.0, has_zeros=True, of_places=True),
-    "altitude": Quantity("m", 1, 5.0, of_places=True),
-    "temperature": Quantity("°C", 1, 3.0),
+    "heartrate": Quantity("Heart rate", "bpm", 1, 5.0, 3.0),
+    "watts": Quantity("Power", "W", 1, 20.0, 5.0, has_zeros=True),
+    "cadence": Quantity("Cadence", "/min", 1, 5.0, 2.0, has_zeros=True),
+    "speed": Quantity("Speed", "m/s", 2, 1.0, 0.15, has_zeros=True, of_places=True),
+    "altitude": Quantity("Height", "m", 1, 5.0, 10.0, of_places=True),
+    "temperature": Quantity("Temperature", "°C", 1, 3.0, 2.0),
 }
 """The columns of a track that are compared second by second."""
 DISTANCES: Mapping[str, Quantity] = {
-    "distance": Quantity("m", 0, 0.0, of_places=True),
-    "way": Quantity("m", 0, 0.0, of_places=True),
+    "distance": Quantity("Distance by the device", "m", 0, of_places=True),
+    "way": Quantity("Distance along the positions", "m", 0, of_places=True),
 }
 """Sums over the time in which both have them: by the device, and along the positions."""
 

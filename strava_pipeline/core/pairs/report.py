@@ -10,19 +10,10 @@ from strava_pipeline.core.pairs.changes import Change, change_in
 from strava_pipeline.core.pairs.hat import DeviceError, device_errors
 from strava_pipeline.core.text import counted
 
-TITLES = {
-    "heartrate": "Heart rate",
-    "watts": "Power",
-    "cadence": "Cadence",
-    "speed": "Speed",
-    "altitude": "Height",
-    "temperature": "Temperature",
-    "distance": "Distance by the device",
-    "way": "Distance along the positions",
-}
+_ALL = {**QUANTITIES, **DISTANCES}
+TITLES = {name: each.title for name, each in _ALL.items()}
 _WRIST = " (wrist)"
 _WORSE = 1.5  # times the error of the next one, by the ends of their intervals
-_LEAST_CHANGE = {"heartrate": 3.0, "watts": 5.0, "cadence": 2.0, "speed": 0.15, "altitude": 10.0, "temperature": 2.0}
 _LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
 _LEAST_LOST = 0.05  # of the seconds
 _TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
@@ -40,7 +31,7 @@ def number_text(value: float | None, quantity: str, sign: str = "") -> str:
     """A number of a quantity with its unit: `−6.0 bpm`."""
     if value is None:
         return "–"
-    of = {**QUANTITIES, **DISTANCES}[quantity]
+    of = _ALL[quantity]
     return f"{round(value, of.digits) + 0.0:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
 
 
@@ -105,7 +96,7 @@ def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[Name
     if quantity not in QUANTITIES:
         return []
     series = {
-        "difference": (_dated(efforts, "difference"), _LEAST_CHANGE[quantity]),
+        "difference": (_dated(efforts, "difference"), QUANTITIES[quantity].changed),
         "spread": (
             spreads := _dated(efforts, "spread"),
             _LEAST_SCATTER * min((value for _, value in spreads), default=0.0),
