@@ -18,7 +18,6 @@ from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION, RecordingSummary
 from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
 from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
-from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
@@ -104,8 +103,8 @@ def _groups(
     rows = [
         Recording(*row) for row in connection.execute(sql("recordings"), {"year": year, "virtual": VIRTUAL}).fetchall()
     ]
-    of_strava = {one.id for one in rows if one.source == STRAVA and one.id not in recorded}
-    streams = stream_files(lake, of_strava) if of_strava else {}
+    without_file = {one.id for one in rows if one.id not in recorded}
+    streams = stream_files(lake, without_file) if without_file else {}
     found = {}
     for key, group in groupby(rows, key=itemgetter(0)):
         recordings = dict[object, Recording]()  # by its points: two sources may have one file
@@ -158,8 +157,8 @@ def _rows(lake: Lake, recordings: Iterable[tuple[Recording, pl.DataFrame]]) -> I
     """
     different = list[tuple[Recording, pl.DataFrame]]()
     for recording, seconds in recordings:
-        if seconds.height < LEAST_SECONDS:
-            continue
+        if seconds.height < LEAST_SECONDS or any(is_one_recording(overlap(one, seconds, 0)) for _, one in different):
+            continue  # most copies have the same clock: then no shift is looked for
         met = [(one, *found) for one, other in different if (found := _compared(one, other, recording, seconds))]
         if any(is_one_recording(both) for _, _, both in met):
             continue

@@ -189,16 +189,15 @@ WHY = {
 
 def error_words(error: DeviceError, quantity: str) -> str:
     """A device's error: `1.0 bpm (0.8 to 1.2)`, or why it can't be told."""
-    unit, digits = QUANTITIES[quantity].unit, max(1, QUANTITIES[quantity].digits)
     if error.value is None:
-        most = f" {error.high:.{digits}f} {unit}" if error.high is not None else ""
+        most = f" {number_text(error.high, quantity)}" if error.high is not None else ""
         return f"{WHY[str(error.why)]}{most}"
-    return f"{error.value:.{digits}f} {unit} ({error.low:.{digits}f} to {error.high:.{digits}f})"
+    low, high = (f"{each:.{QUANTITIES[quantity].digits}f}" for each in (error.low, error.high))
+    return f"{number_text(error.value, quantity)} ({low} to {high})"
 
 
 def answer_of(devices: Devices) -> dict[str, Any]:
     """The report for programs: `devices`, `errors`, and `pairs` with each effort and what changed in words."""
-    pairs = [pair for met in devices.pairs.values() for pair in met]
     return {
         "devices": devices.named,
         "errors": [
@@ -213,6 +212,7 @@ def answer_of(devices: Devices) -> dict[str, Any]:
                 "changes": [change_words(pair, each) for each in pair.changes],
                 **pair.numbers,
             }
-            for pair in pairs
+            for met in devices.pairs.values()
+            for pair in met
         ],
     }
