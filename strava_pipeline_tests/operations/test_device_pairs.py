@@ -199,6 +199,7 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     )
     led = pl.read_parquet(counted_track(lake, 2024, 1))
     assert led["latitude"].to_list() == effort()["latitude"].to_list(), "only the heart rate is another's"
+    assert (led["heartrate"] - effort()["heartrate"]).std() == pytest.approx(2, abs=0.2), "by the clock of the track"
     lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "polar h10"\n')
     assert seen(lake) == (20_000.0, 999.0, 50.0), "it is the track's own"
     lake.rules.unlink()
