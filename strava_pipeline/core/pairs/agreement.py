@@ -15,7 +15,7 @@ from strava_pipeline.core.matching.rules import SAME_PLACE
 from strava_pipeline.core.track_lines import line_of_device, line_of_positions
 from strava_pipeline.core.track_summaries import fastest
 
-FORM = 1  # raised whenever the same points would come to something else
+FORM = 2  # raised whenever the same points would come to something else
 LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST_SECONDS = 120  # that both have: fewer are not compared
 _ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005

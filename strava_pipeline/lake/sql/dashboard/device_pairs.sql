@@ -6,7 +6,7 @@ SELECT
     first_by,
     second_by,
     quantity,
-    count(*) AS efforts,
+    count(DISTINCT pair.activity_id) AS efforts,
     sum(seconds)::BIGINT AS seconds,
     median(difference) AS difference,
     avg(mean_difference) - $limits * sqrt(avg(spread ** 2)) AS low_limit,
