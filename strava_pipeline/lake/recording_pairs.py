@@ -34,6 +34,7 @@ _NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: th
 _MATCHED = """
 SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
 """
+_FORM = f"{FORM}.{VERSION}:"  # of the comparison and of the readings
 _POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
 
 
@@ -77,7 +78,7 @@ class DuePairs:
 def due_pairs(
     lake: Lake, connection: Connection, years: Iterable[int], recorded: Mapping[int, SessionKeys]
 ) -> list[DuePairs]:
-    """The years with pairs to compare or remove: of `years`, and of those whose file is missing, or has what belongs elsewhere.
+    """The years with pairs to compare or remove: of `years`, and where a file is missing, or of another form or year.
 
     Args:
         recorded: the files and sessions of each id, from `lake.tracks.recorded_tracks`.
@@ -86,7 +87,10 @@ def due_pairs(
     matched = {*connection.execute(_MATCHED).fetchall()}
     for year in sorted(asked | table_years(lake, [TRACKS, PAIR_AGREEMENTS])):
         digests = made_from(lake, year, [PAIR_AGREEMENTS])
-        if year not in asked and digests is not None and all((one, year) in matched for one in digests):
+        is_current = digests is not None and all(
+            (one, year) in matched and digest.startswith(_FORM) for one, digest in digests.items()
+        )
+        if is_current and year not in asked:
             continue
         groups = _groups(lake, connection, year, recorded)
         wanted = {key: _digest(recordings) for key, recordings in groups.items()}
@@ -119,8 +123,8 @@ def _groups(
 
 
 def _digest(recordings: Sequence[Recording]) -> str:
-    inputs = FORM, VERSION, recordings[0].sport_group, [each.inputs for each in recordings]
-    return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+    inputs = recordings[0].sport_group, [each.inputs for each in recordings]
+    return _FORM + hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 
 def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: None) -> None:

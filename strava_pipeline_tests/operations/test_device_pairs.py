@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake import recording_pairs
 from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
@@ -136,6 +137,15 @@ def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[L
     compared(lake, recorded_, 2023)
     assert rows(lake) == {}
     assert held_pairs(lake, 2023).height > 0
+
+
+def test_another_form_of_the_comparison_reaches_years_that_no_run_names(
+    kept: tuple[Lake, dict[int, SessionKeys]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, recorded_ = kept
+    assert compared(lake, recorded_, 2023) == 0
+    monkeypatch.setattr(recording_pairs, "_FORM", "another")
+    assert compared(lake, recorded_, 2023) == 1
 
 
 def test_a_file_stands_for_streams_of_the_same_recording(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
