@@ -7,6 +7,7 @@ copy's metadata records what it was made from.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -21,38 +22,54 @@ from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
 
 
-def sync_cut_tracks(lake: Lake, connection: Connection) -> None:
+def sync_cut_tracks(lake: Lake, connection: Connection, *, most: int | None = None) -> bool:
     """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone.
 
-    `connection`: to a warehouse whose table of corrections is current.
+    Args:
+        connection: to a warehouse whose table of corrections is current.
+        most: nothing is written or removed if more copies are due; then False is returned.
     """
     said = connection.execute(sql("wanted_tracks")).fetchall()
     hearts = compared_hearts(lake, {year for _, year, _, device in said if device})
     wanted = {}
     for one, year, cuts, device in said:
-        if not (whole := track_path(lake, year, one)).exists():
-            continue
-        heart = preferred_heart(connection, whole, hearts[one], device) if device and one in hearts else None
-        if heart or cuts:
-            wanted[_path(lake, year, one)] = whole, cuts, heart
+        if (whole := track_path(lake, year, one)).exists():
+            origin = origins_in([whole]).get(one, "")
+            heart = preferred_heart(origin, hearts.get(one, ()), device) if device else None
+            if heart or cuts:
+                wanted[_path(lake, year, one)] = _Copy(whole, origin, cuts or (), heart)
+    due = {path: copy for path, copy in wanted.items() if origins_in([path]).get(int(path.stem)) != copy.made_from}
+    if most is not None and len(due) > most:
+        return False
     for path in {*lake.cut_tracks.glob("year=*/*.parquet")} - wanted.keys():
         path.unlink(missing_ok=True)
-    for path, (whole, cuts, heart) in wanted.items():
-        _write(lake, path, whole, cuts, heart)
+    for path, copy in due.items():
+        _write(lake, connection, path, copy)
+    return True
 
 
-def _write(lake: Lake, path: Path, whole: Path, cuts: list[str] | None, heart: PreferredHeart | None) -> None:
-    origin = f"{origins_in([whole]).get(int(whole.stem), '')} heart:{heart or ''} without:{','.join(cuts or ())}"
-    if origins_in([path]).get(int(path.stem)) == origin:
-        return
+class _Copy(NamedTuple):
+    """The whole track and its origin; what a copy of it lacks, and the recording that gives its heart rate."""
+
+    whole: Path
+    origin: str
+    cuts: Sequence[str]
+    heart: PreferredHeart | None
+
+    @property
+    def made_from(self) -> str:
+        return f"{self.origin} heart:{self.heart or ''} without:{','.join(self.cuts)}"
+
+
+def _write(lake: Lake, connection: Connection, path: Path, copy: _Copy) -> None:
     try:
-        points = pl.read_parquet(whole, hive_partitioning=False)
+        points = pl.read_parquet(copy.whole, hive_partitioning=False)
     except pl.exceptions.ComputeError:  # damaged: the next run makes it again
         return
-    points = with_heart(lake, points, heart) if heart else points
-    points = without(points, cuts) if cuts else points
+    points = with_heart(lake, connection, points, copy.heart) if copy.heart else points
+    points = without(points, copy.cuts) if copy.cuts else points
     if points.height:
-        write_rows(path, points, "zstd", {ORIGIN: origin})
+        write_rows(path, points, "zstd", {ORIGIN: copy.made_from})
         sync_folder(path.parent)
     else:
         path.unlink(missing_ok=True)

@@ -1,60 +1,66 @@
 """The heart rate of the device that a rule prefers, where another one recorded the track."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.core.track_lines import HOLDS
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.made_files import made_from
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.recording_pairs import held_pairs, points_of, turned
-from strava_pipeline.lake.tracks import is_from_file, origins_in
+from strava_pipeline.lake.tracks import is_from_file
 
 
 class PreferredHeart(NamedTuple):
-    """The recording whose heart rate counts, and by how much its clock is ahead of the track's."""
+    """The recording whose heart rate counts, and by how much its clock is ahead of the track's.
+
+    `made_from`: a digest of everything that the recordings are made from.
+    """
 
     id: int
     points: str | None
-    start: datetime | None
     ahead_seconds: int
+    made_from: str | None
 
 
 def compared_hearts(lake: Lake, years: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """The rows of `pair_agreements` with heart rates, by activity."""
+    """The rows of `pair_agreements` with heart rates, by activity, with `made_from`."""
     found: dict[int, list[dict[str, Any]]] = {}
     for year in years:
+        digests = made_from(lake, year, [PAIR_AGREEMENTS]) or {}
         for row in held_pairs(lake, year).filter(pl.col("quantity") == "heartrate").iter_rows(named=True):
-            found.setdefault(row["activity_id"], []).append(row)
+            one = row["activity_id"]
+            found.setdefault(one, []).append(row | {"made_from": digests.get(one)})
     return found
 
 
-def preferred_heart(
-    connection: Connection, whole: Path, rows: Iterable[Mapping[str, Any]], device: str
-) -> PreferredHeart | None:
-    """The recording by `device` beside that of the track `whole`; None: the track's is by it, or no other one is.
+def preferred_heart(origin: str, rows: Iterable[Mapping[str, Any]], device: str) -> PreferredHeart | None:
+    """The recording by `device` beside that of a track; None: the track's is by it, or no other one is.
 
     Args:
+        origin: of the track.
         rows: of `compared_hearts`.
         device: a name that they have.
     """
-    origin = origins_in([whole]).get(int(whole.stem), "")
     own = origin.rpartition(":")[2] if is_from_file(origin) else None
     for row in rows:
         for pair in (row, turned(row)):
             if pair["first_points"] == own and pair["second_by"] == device:
-                query = "SELECT start_date AT TIME ZONE 'UTC' FROM activities_all WHERE id = $id"
-                ((start,),) = connection.execute(query, {"id": pair["second_id"]}).fetchall() or [(None,)]
-                return PreferredHeart(pair["second_id"], pair["second_points"], start, pair["shift_seconds"])
+                return PreferredHeart(
+                    pair["second_id"], pair["second_points"], pair["shift_seconds"], pair["made_from"]
+                )
     return None
 
 
-def with_heart(lake: Lake, points: pl.DataFrame, heart: PreferredHeart) -> pl.DataFrame:
+def with_heart(lake: Lake, connection: Connection, points: pl.DataFrame, heart: PreferredHeart) -> pl.DataFrame:
     """The points of a track with the heart rate that the other recording has nearest in time; none where it has a gap."""
-    other = points_of(lake, heart.points, heart.id, heart.start)
+    query = "SELECT start_date AT TIME ZONE 'UTC' FROM activities_all WHERE id = $id"
+    ((start,),) = connection.execute(query, {"id": heart.id}).fetchall() or [(None,)]
+    other = points_of(lake, heart.points, heart.id, start)
     if other is None:
         return points
     at = pl.col("recorded_at")

@@ -21,16 +21,20 @@ from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, stream_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_streams, stream_files
 from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import read_points, reading_of
-from strava_pipeline.lake.made_files import made_from, table_file, table_years, write_made
+from strava_pipeline.lake.made_files import UNREADABLE, made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
+_MATCHED = """
+SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
+"""
+_FORM = f"{FORM}.{VERSION}:"  # of the comparison and of the readings
 _POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
 
 
@@ -74,19 +78,24 @@ class DuePairs:
 def due_pairs(
     lake: Lake, connection: Connection, years: Iterable[int], recorded: Mapping[int, SessionKeys]
 ) -> list[DuePairs]:
-    """The years with pairs to compare or remove: of `years`, and of those that have tracks and were never looked at.
+    """The years with pairs to compare or remove: of `years`, and where a file is missing, or of another form or year.
 
     Args:
         recorded: the files and sessions of each id, from `lake.tracks.recorded_tracks`.
     """
-    found = []
-    looked_at = table_years(lake, [PAIR_AGREEMENTS])
-    for year in sorted({*years, *(table_years(lake, [TRACKS]) - looked_at)}):
+    asked, found = {*years}, []
+    matched = {*connection.execute(_MATCHED).fetchall()}
+    for year in sorted(asked | table_years(lake, [TRACKS, PAIR_AGREEMENTS])):
+        digests = made_from(lake, year, [PAIR_AGREEMENTS])
+        is_current = digests is not None and all(
+            (one, year) in matched and digest.startswith(_FORM) for one, digest in digests.items()
+        )
+        if is_current and year not in asked:
+            continue
         groups = _groups(lake, connection, year, recorded)
         wanted = {key: _digest(recordings) for key, recordings in groups.items()}
-        held = made_from(lake, year, [PAIR_AGREEMENTS])
-        if held != wanted:
-            stale = {key: groups[key] for key, digest in wanted.items() if (held or {}).get(key) != digest}
+        if digests != wanted:
+            stale = {key: groups[key] for key, digest in wanted.items() if (digests or {}).get(key) != digest}
             found.append(DuePairs(year, wanted, stale))
     return found
 
@@ -98,8 +107,8 @@ def _groups(
     rows = [
         Recording(*row) for row in connection.execute(sql("recordings"), {"year": year, "virtual": VIRTUAL}).fetchall()
     ]
-    bare = {one.id for one in rows if one.id not in recorded}
-    streams = stream_files(lake, bare) if bare else {}
+    without_file = {one.id for one in rows if one.id not in recorded}
+    streams = stream_files(lake, without_file) if without_file else {}
     found = {}
     for key, group in groupby(rows, key=itemgetter(0)):
         recordings = dict[object, Recording]()  # by its points: two sources may have one file
@@ -108,45 +117,52 @@ def _groups(
                 recordings.setdefault(recorded[one.id], one._replace(sessions=recorded[one.id]))
             elif one.id in streams and streams[one.id].good_at is not None:
                 recordings[one.id] = one._replace(streams=streams[one.id])
-        if len(recordings) > 1:
-            found[key] = [*recordings.values()]
+        if len(recordings) > 1:  # files first: they name sensors, and the track is the first one's
+            found[key] = sorted(recordings.values(), key=lambda one: not one.sessions)
     return found
 
 
 def _digest(recordings: Sequence[Recording]) -> str:
-    inputs = FORM, VERSION, recordings[0].sport_group, [each.inputs for each in recordings]
-    return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
+    inputs = recordings[0].sport_group, [each.inputs for each in recordings]
+    return _FORM + hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 
 def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: None) -> None:
     """Compare the due recordings of a year and write its file."""
-    rows = list[dict[str, Any]]()
-    for recordings in due.stale.values():
-        rows += _rows(lake, recordings)
+    rows, done = list[dict[str, Any]](), {**due.made_from}
+    for key, recordings in due.stale.items():
+        points = [points_of(lake, each.points_text, each.id, each.start) for each in recordings]
+        rows += _rows(
+            lake, [(one, by_second(found)) for one, found in zip(recordings, points, strict=True) if found is not None]
+        )
+        if any(found is None for found in points):  # damaged, or not read yet: the next run looks again
+            del done[key]
         tick()
     kept = [one for one in due.made_from if one not in due.stale]
     schema = PAIR_AGREEMENTS.polars_schema
     held = held_pairs(lake, due.year).filter(pl.col("activity_id").is_in(kept)) if kept else pl.DataFrame(schema=schema)
     new = pl.DataFrame(rows, schema=schema, orient="row")
-    write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), due.made_from)
+    write_made(lake, PAIR_AGREEMENTS, due.year, pl.concat([held, new]).sort(*PAIR_AGREEMENTS.key), done)
 
 
 def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
     """The rows of a year; none if its file is missing or damaged."""
     try:
         return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
-    except (FileNotFoundError, pl.exceptions.ComputeError):
+    except UNREADABLE:
         return pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema)
 
 
-def _rows(lake: Lake, recordings: Sequence[Recording]) -> Iterator[dict[str, Any]]:
-    """The rows of an activity: of each two recordings of which neither is a copy of another one."""
+def _rows(lake: Lake, recordings: Iterable[tuple[Recording, pl.DataFrame]]) -> Iterator[dict[str, Any]]:
+    """The rows of an activity: of each two recordings of which neither is a copy of another one.
+
+    Args:
+        recordings: with their seconds, from `by_second`.
+    """
     different = list[tuple[Recording, pl.DataFrame]]()
-    for recording in recordings:
-        points = points_of(lake, recording.points_text, recording.id, recording.start)
-        seconds = by_second(points) if points is not None else None
-        if seconds is None or seconds.height < LEAST_SECONDS:
-            continue
+    for recording, seconds in recordings:
+        if seconds.height < LEAST_SECONDS or any(is_one_recording(overlap(one, seconds, 0)) for _, one in different):
+            continue  # most copies have the same clock: then no shift is looked for
         met = [(one, *found) for one, other in different if (found := _compared(one, other, recording, seconds))]
         if any(is_one_recording(both) for _, _, both in met):
             continue
@@ -166,7 +182,7 @@ def _compared(
 
 
 def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, both: Both) -> Iterator[dict[str, Any]]:
-    first, second = pair
+    first, _ = pair
     devices = [_device_of(lake, each) for each in pair]
     has_places = not any(each.is_virtual or each.is_trainer for each in pair)
     for agreement in agreements(both, first.sport_group, has_places=has_places):
@@ -175,19 +191,14 @@ def _compared_rows(lake: Lake, pair: tuple[Recording, Recording], shift: Shift, 
             "activity_id": first.activity_id,
             "athlete_id": first.athlete_id,
             "on_day": first.on_day,
-            "first_id": first.id,
-            "second_id": second.id,
-            "first_points": first.points_text,
-            "second_points": second.points_text,
-            "first_device": devices[0][0],
-            "second_device": devices[1][0],
-            "first_by": names[0],
-            "second_by": names[1],
             "overlap_seconds": both.seconds,
             "shift_seconds": shift.seconds,
             "shift_by": shift.by,
             **agreement,
         }
+        for side, recording, (device, _), name in zip(("first", "second"), pair, devices, names, strict=True):
+            own = {"id": recording.id, "points": recording.points_text, "device": device, "by": name}
+            row |= {f"{side}_{what}": value for what, value in own.items()}
         yield row if names == sorted(names) else turned(row)
 
 
@@ -210,8 +221,7 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
         points: where they are, as `recording_pairs` has it; None: streams of `strava_id`, which begin at `start` (UTC).
     """
     if points is None:
-        files = stream_files(lake, {strava_id}).get(strava_id)
-        answer = newest_answer(files) if files else None
+        answer = newest_streams(lake, strava_id)
         parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
     else:
         sessions = [session.rpartition("-") for session in points.split(",")]

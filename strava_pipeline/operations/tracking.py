@@ -91,15 +91,16 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
     with run.exclusive(LOCK):
-        report.pairs_compared = _compare(run, years, came.recorded)
-        report.tracks_measured = _measure(run.lake, years, run.progress)
+        compared = _compare(run, years, came.recorded)
+        report.pairs_compared = sum(compared.values())
+        report.tracks_measured = _measure(run.lake, [*years, *compared], run.progress)
         report.tile_years_written = len(sync_tile_visits(run.lake))
         report.routes_looked_for = sync_routes(run.lake)
     return report
 
 
-def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, SessionKeys]) -> int:
-    """Compare the new and changed recordings of one activity; returns the number of such activities."""
+def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, SessionKeys]) -> dict[int, int]:
+    """Compare the new and changed recordings of one activity; returns the number of such activities by changed year."""
     with reading(run.lake) as connection:
         due = due_pairs(run.lake, connection, years, recorded)
     count = sum(len(each.stale) for each in due)
@@ -108,17 +109,18 @@ def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, Sessi
             compare_pairs(run.lake, each, lambda: advance(1))
     if count:
         tell_changes(run.lake, run.now())
-    return count
+    return {each.year: len(each.stale) for each in due}
 
 
 def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int | None = None) -> int:
     """Compute the measures of each new or changed track; returns the number of tracks. The warehouse is free meanwhile.
 
-    `most`: nothing is computed if more tracks are due.
+    `most`: nothing is computed if more tracks are due, or more copies of tracks.
     """
     with reading(lake) as connection:
         sync_goals(connection, lake)
-        sync_cut_tracks(lake, connection)
+        if not sync_cut_tracks(lake, connection, most=most):
+            return 0
         said = unmeasured_years(connection)
         due = due_tracks(lake, connection, {*years, *said})
     if most is not None:

@@ -1,8 +1,10 @@
 """Recordings of one effort: compared once, told once, and the heart rate that a rule prefers leads and goes again."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import polars as pl
@@ -10,8 +12,10 @@ import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.lake import recording_pairs
+from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.cut_tracks import counted_track
-from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_tracks, recordings_of
+from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints
 from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
@@ -24,9 +28,10 @@ from strava_pipeline.lake.made_files import write_made
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
-from strava_pipeline.lake.tracks import sync_file_tracks
+from strava_pipeline.lake.tracks import sync_file_tracks, track_path
+from strava_pipeline.operations import tracking
 from strava_pipeline.operations.tracking import measure_what_was_said
-from strava_pipeline_tests.core.pairs.planted import START, effort, recorded
+from strava_pipeline_tests.core.pairs.planted import METRE, START, effort, recorded
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 
@@ -43,15 +48,23 @@ def file(lake: Lake, name: str, points: pl.DataFrame, device: str, sensors: dict
     return ((digest, 0),)
 
 
+def streams(lake: Lake, points: pl.DataFrame, at: datetime) -> None:
+    """A service's streams of COMPUTER with these points."""
+    series = {name: points[name].to_list() for name in ("heartrate", "watts")}
+    series["time"] = points.select((pl.col("recorded_at") - START).dt.total_seconds()).to_series().to_list()
+    series["latlng"] = points.select("latitude", "longitude").rows()
+    body = json.dumps({name: {"data": values} for name, values in series.items()})
+    land_streams(lake, 2024, COMPUTER, body.encode(), at)
+
+
 @pytest.fixture
 def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys]]:
     """A run of an hour by a bike computer with a strap, a copy of it, and by a watch whose wrist reads 6 bpm more."""
     lake = new_lake(tmp_path / "data")
     local = START.replace(tzinfo=None) + timedelta(hours=2)
     run = activity(COMPUTER, "2024-05-01T10:00", sport_type="Run", average_heartrate=999.0, suffer_score=50.0)
-    put(lake, [{**run, "start_date_local": local}])
-    others = [{**run, "id": one, "source": "file", "start_date_local": local} for one in (WATCH, COPY)]
-    put(lake, others, "imported_activities")
+    others = [{**run, "id": one, "source": "file"} for one in (WATCH, COPY)]
+    put(lake, [{**one, "start_date_local": local} for one in (run, *others)])
     members = [{"id": one, "activity_id": 1, "place": place} for place, one in enumerate((COMPUTER, COPY, WATCH))]
     put(lake, members, "activity_members")
     watch = recorded(effort(), 3, shift=5, heartrate=(6.0, 2.0, 1.0), watts=(0.0, 4.0, 1.05))
@@ -64,10 +77,10 @@ def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys
     return lake, found
 
 
-def compared(lake: Lake, recorded_: dict[int, SessionKeys]) -> int:
+def compared(lake: Lake, recorded_: dict[int, SessionKeys], year: int = 2024) -> int:
     """Compare what is due, as a run does; returns the number of activities."""
     with reading(lake) as connection:
-        due = due_pairs(lake, connection, [2024], recorded_)
+        due = due_pairs(lake, connection, [year], recorded_)
     for each in due:
         compare_pairs(lake, each)
     return sum(len(each.stale) for each in due)
@@ -129,23 +142,60 @@ def test_the_file_of_what_a_service_has_twice_is_wanted_though_the_effort_has_a_
     assert wanted("toy", 1) == [], "another service may have the same recording"
 
 
+def test_what_can_not_be_read_yet_is_compared_later(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    later = recorded_ | {WATCH: ((sha256(b"later").hexdigest(), 0),)}
+    assert compared(lake, later) == compared(lake, later) == 1
+    assert rows(lake) == {}
+    file(lake, "later", recorded(effort(), 3, heartrate=(6.0, 2.0, 1.0)), "garmin fr935", {})
+    assert (compared(lake, later), compared(lake, later)) == (1, 0)
+    assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
+
+
+def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET year = 2023")
+    compared(lake, recorded_, 2023)
+    assert rows(lake) == {}
+    assert held_pairs(lake, 2023).height > 0
+
+
+def test_another_form_of_the_comparison_reaches_years_that_no_run_names(
+    kept: tuple[Lake, dict[int, SessionKeys]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, recorded_ = kept
+    assert compared(lake, recorded_, 2023) == 0
+    monkeypatch.setattr(recording_pairs, "_FORM", "another")
+    assert compared(lake, recorded_, 2023) == 1
+
+
+def test_a_file_stands_for_streams_of_the_same_recording(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    streams(lake, effort(), START)
+    compared(lake, {COPY: recorded_[COMPUTER], WATCH: recorded_[WATCH]})
+    heart = rows(lake)["heartrate"]
+    assert (heart["first_id"], heart["second_id"], heart["second_by"]) == (WATCH, COPY, "polar h10")
+
+
 def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, _ = kept
     publish(lake)
     with snapshot(lake) as connection:
         ((first, second),) = {(row["first_id"], row["second_id"]) for row in recordings_of(connection, 1)}
         assert [(row["first_id"], row["second_id"]) for row in pairs_of(connection, 1)] == [(first, second)]
-        tracks = recording_tracks(connection, lake, _found(), first, second)
-        assert recording_tracks(connection, lake, _found(), second, first) is None
+        sides = ("first", "second")
+        shown = [recording_track(connection, lake, _found(), first, second, side) for side in sides]
+        assert recording_track(connection, lake, _found(), second, first, "first") is None
         told = devices(connection)
-    assert tracks is not None
+    tracks = [each for each in shown if each is not None]
     assert [_time(each, 0) for each in tracks] == [0.0, 0.0]
     apart = [
         abs(one - other)
         for one, other in zip(*(each.columns["latitude"] for each in tracks), strict=False)
         if one and other
     ]
-    assert max(apart) < 0.001
+    assert median(apart) < 8 * METRE, "of 4 m; a second is 3 m of the way, and the clocks differ by 5"
     assert [pair.name for pair in told.pairs["heartrate"]] == ["garmin fr935 (wrist) and polar h10"]
     assert told.errors == {}, "two devices don't say which of them is wrong"
 
@@ -161,13 +211,17 @@ def _time(points: TrackPoints, place: int) -> float | None:
 
 
 def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
-    kept: tuple[Lake, dict[int, SessionKeys]],
+    kept: tuple[Lake, dict[int, SessionKeys]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, recorded_ = kept
     with writing(lake) as connection:
         sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
     assert seen(lake) == (20_000.0, 999.0, 50.0)
     lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "garmin fr935 (wrist)"\n')
+    monkeypatch.setattr(tracking, "_AT_ONCE", 0)
+    assert seen(lake)[1] == 999.0, "too many copies for a person to wait for: the next run makes them"
+    assert counted_track(lake, 2024, 1) == track_path(lake, 2024, 1)
+    monkeypatch.undo()
     distance, heartrate, effort_of_service = seen(lake)
     true = effort()["heartrate"].mean()
     assert isinstance(true, float)
@@ -177,10 +231,23 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     )
     led = pl.read_parquet(counted_track(lake, 2024, 1))
     assert led["latitude"].to_list() == effort()["latitude"].to_list(), "only the heart rate is another's"
+    assert (led["heartrate"] - effort()["heartrate"]).std() == pytest.approx(2, abs=0.2), "by the clock of the track"
     lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "polar h10"\n')
     assert seen(lake) == (20_000.0, 999.0, 50.0), "it is the track's own"
     lake.rules.unlink()
     assert seen(lake) == (20_000.0, 999.0, 50.0)
+
+
+def test_a_preferred_heart_rate_follows_what_its_service_says_anew(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    recorded_ = {COPY: recorded_[COMPUTER]}
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COPY]}, {})
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "without a name (strava)"\n')
+    for day, more in enumerate((6.0, 20.0)):
+        streams(lake, recorded(effort(), 3, heartrate=(more, 2.0, 1.0)), START + timedelta(days=day))
+        assert compared(lake, recorded_) == 1
+        assert seen(lake)[1] == pytest.approx(effort()["heartrate"].mean() + more, abs=1)
 
 
 def seen(lake: Lake) -> tuple[Any, ...]:

@@ -15,11 +15,12 @@ from strava_pipeline.core.matching.rules import SAME_PLACE
 from strava_pipeline.core.track_lines import line_of_device, line_of_positions
 from strava_pipeline.core.track_summaries import fastest
 
-FORM = 1  # raised whenever the same points would come to something else
+FORM = 2  # raised whenever the same points would come to something else
 LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST_SECONDS = 120  # that both have: fewer are not compared
 _ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005
 _ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wrote each a second later at most
+_INDOORS = ("heartrate", "watts", "cadence")  # what shows without places whether it is one recording
 _EQUAL = 0.05  # in each quantity's unit: what files of one recording round by
 _BLOCK = 30  # s: means over so long lose the noise of single seconds
 _LEAST_BLOCKS = 10
@@ -31,32 +32,35 @@ _LOCKED, _LOCK_LASTS, _LOCK_APART = 3.0, 30, 10.0  # bpm from the cadence; s at 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What is compared. `moves`: by how much it changes where one that stands still is frozen; `has_zeros`: 0 is a value.
+    """What is compared. `moves`: by how much it changes where one that stands still is frozen; `changed`: by how much a
+    difference of two devices is another one; `has_zeros`: 0 is a value.
 
     `of_places`: follows from positions or the ground, so that a trainer's and a virtual world's say nothing of it.
     """
 
+    title: str
     unit: str
     digits: int
-    moves: float
+    moves: float = 0.0
+    changed: float = 0.0
     has_zeros: bool = False
     of_places: bool = False
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "heartrate": Quantity("bpm", 1, 5.0),
-    "watts": Quantity("W", 1, 20.0, has_zeros=True),
-    "cadence": Quantity("/min", 1, 5.0, has_zeros=True),
-    "speed": Quantity("m/s", 2, 1.0, has_zeros=True, of_places=True),
-    "altitude": Quantity("m", 1, 5.0, of_places=True),
-    "temperature": Quantity("°C", 1, 3.0),
+    "heartrate": Quantity("Heart rate", "bpm", 1, 5.0, 3.0),
+    "watts": Quantity("Power", "W", 1, 20.0, 5.0, has_zeros=True),
+    "cadence": Quantity("Cadence", "/min", 1, 5.0, 2.0, has_zeros=True),
+    "speed": Quantity("Speed", "m/s", 2, 1.0, 0.15, has_zeros=True, of_places=True),
+    "altitude": Quantity("Height", "m", 1, 5.0, 10.0, of_places=True),
+    "temperature": Quantity("Temperature", "°C", 1, 3.0, 2.0),
 }
 """The columns of a track that are compared second by second."""
 DISTANCES: Mapping[str, Quantity] = {
-    "distance": Quantity("m", 0, 0.0, of_places=True),
-    "way": Quantity("m", 0, 0.0, of_places=True),
+    "distance": Quantity("Distance by the device", "m", 0, of_places=True),
+    "way": Quantity("Distance along the positions", "m", 0, of_places=True),
 }
-"""Sums over the time that both recorded: by the device, and along the positions."""
+"""Sums over the time in which both have them: by the device, and along the positions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,15 @@ def overlap(one: pl.DataFrame, other: pl.DataFrame, shift: int) -> Both:
 
 
 def is_one_recording(both: Both) -> bool:
-    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that both have."""
+    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that any has."""
     placed = both.joined.drop_nulls(["latitude", "longitude", "latitude_b", "longitude_b"])
     if placed.height >= LEAST_SECONDS // 2:
         here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
         same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
         return bool(same >= _ONE_RECORDING)
-    shares = [_equal(both.joined, name) for name in ("heartrate", "watts", "cadence")]
-    told = [share for share in shares if share is not None]
-    return bool(told) and min(told) >= _ONE_SENSOR
+    counts = {name: max(both.joined[name].count(), both.joined[f"{name}_b"].count()) for name in _INDOORS}
+    shares = [_equal(both.joined, name) or 0.0 for name, count in counts.items() if count >= LEAST_SECONDS]
+    return min(shares, default=0.0) >= _ONE_SENSOR
 
 
 def _equal(joined: pl.DataFrame, name: str) -> float | None:
@@ -173,8 +177,9 @@ def _scale(values: pl.DataFrame, name: str) -> float | None:
 
 def _frozen(values: pl.DataFrame, own: str, others: str, moves: float) -> float:
     """The share of seconds within a run of one value, not 0, that lasted while the other recording moved."""
-    smooth = values.with_columns(other=pl.col(others).rolling_mean(10, min_samples=1, center=True))
-    runs = smooth.group_by(pl.col(own).rle_id().alias("run")).agg(
+    other = pl.col(others).rolling_mean(10, min_samples=1, center=True).over("run")  # not of the values before a step
+    smooth = values.with_columns(run=pl.col(own).rle_id()).with_columns(other=other)
+    runs = smooth.group_by("run").agg(
         seconds=pl.col("second").last() - pl.col("second").first() + 1,
         held=pl.len(),
         moved=pl.col("other").max() - pl.col("other").min(),
@@ -193,16 +198,21 @@ def _locked(values: pl.DataFrame, own: str, others: str, steps: pl.Expr) -> int:
 
 
 def _distances(both: Both, sport_group: str | None) -> Iterator[dict[str, Any]]:
-    """The metres of both, by the device and along the positions; only if both were recorded all the time that both lasted."""
-    most = fastest(sport_group)
-    for quantity, line in (("distance", line_of_device), ("way", line_of_positions)):
-        metres = [_covered(line(_timed(each), most, over_pauses=True)) for each in (both.one, both.other)]
-        if min(metres) > 0:
-            first, second = metres
+    """The metres of both, by the device and along the positions, from the second on in which both have them."""
+    lines = {"distance": (["distance"], line_of_device), "way": (["latitude", "longitude"], line_of_positions)}
+    for quantity, (columns, line) in lines.items():
+        one, other = both.one.drop_nulls(columns), both.other.drop_nulls(columns)
+        if one.is_empty() or other.is_empty():
+            continue
+        shared = overlap(one, other, 0)
+        first, second = (
+            _covered(line(_timed(each), fastest(sport_group), over_pauses=True)) for each in (shared.one, shared.other)
+        )
+        if min(first, second) > 0:
             apart = second - first
             yield {
                 "quantity": quantity,
-                "seconds": both.seconds,
+                "seconds": shared.seconds,
                 "difference": apart,
                 "mean_difference": apart,
                 "first_mean": first,

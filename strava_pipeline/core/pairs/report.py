@@ -10,19 +10,10 @@ from strava_pipeline.core.pairs.changes import Change, change_in
 from strava_pipeline.core.pairs.hat import DeviceError, device_errors
 from strava_pipeline.core.text import counted
 
-TITLES = {
-    "heartrate": "Heart rate",
-    "watts": "Power",
-    "cadence": "Cadence",
-    "speed": "Speed",
-    "altitude": "Height",
-    "temperature": "Temperature",
-    "distance": "Distance by the device",
-    "way": "Distance along the positions",
-}
+_ALL = {**QUANTITIES, **DISTANCES}
+TITLES = {name: each.title for name, each in _ALL.items()}
 _WRIST = " (wrist)"
 _WORSE = 1.5  # times the error of the next one, by the ends of their intervals
-_LEAST_CHANGE = {"heartrate": 3.0, "watts": 5.0, "cadence": 2.0, "speed": 0.15, "altitude": 10.0, "temperature": 2.0}
 _LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
 _LEAST_LOST = 0.05  # of the seconds
 _TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
@@ -40,7 +31,7 @@ def number_text(value: float | None, quantity: str, sign: str = "") -> str:
     """A number of a quantity with its unit: `−6.0 bpm`."""
     if value is None:
         return "–"
-    of = {**QUANTITIES, **DISTANCES}[quantity]
+    of = _ALL[quantity]
     return f"{round(value, of.digits) + 0.0:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
 
 
@@ -111,7 +102,7 @@ def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[Name
     if quantity not in QUANTITIES:
         return []
     series = {
-        "difference": (_dated(efforts, "difference"), _LEAST_CHANGE[quantity]),
+        "difference": (_dated(efforts, "difference"), QUANTITIES[quantity].changed),
         "spread": (
             spreads := _dated(efforts, "spread"),
             _LEAST_SCATTER * min((value for _, value in spreads), default=0.0),
@@ -213,16 +204,15 @@ WHY = {
 
 def error_words(error: DeviceError, quantity: str) -> str:
     """A device's error: `1.0 bpm (0.8 to 1.2)`, or why it can't be told."""
-    unit, digits = QUANTITIES[quantity].unit, max(1, QUANTITIES[quantity].digits)
     if error.value is None:
-        most = f" {error.high:.{digits}f} {unit}" if error.high is not None else ""
+        most = f" {number_text(error.high, quantity)}" if error.high is not None else ""
         return f"{WHY[str(error.why)]}{most}"
-    return f"{error.value:.{digits}f} {unit} ({error.low:.{digits}f} to {error.high:.{digits}f})"
+    low, high = (f"{each:.{QUANTITIES[quantity].digits}f}" for each in (error.low, error.high))
+    return f"{number_text(error.value, quantity)} ({low} to {high})"
 
 
 def answer_of(devices: Devices) -> dict[str, Any]:
     """The report for programs: `devices`, `errors`, and `pairs` with each effort and what changed in words."""
-    pairs = [pair for met in devices.pairs.values() for pair in met]
     return {
         "devices": devices.named,
         "errors": [
@@ -237,6 +227,7 @@ def answer_of(devices: Devices) -> dict[str, Any]:
                 "changes": [change_words(pair, each) for each in pair.changes],
                 **pair.numbers,
             }
-            for pair in pairs
+            for met in devices.pairs.values()
+            for pair in met
         ],
     }

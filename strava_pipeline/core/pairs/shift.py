@@ -1,7 +1,8 @@
 """The shift between the clocks of two recordings of one effort. Pure.
 
 By positions: where both were in the same small square, the difference of the times is the shift; the best second is that
-with the least squares of the distances. Without positions, a measured quantity may tell it: the variance of the
+with the least squares of the distances. Laps give one such shift each; if several fit, the more usual one for a clock
+counts. Without positions, a measured quantity may tell it: the variance of the
 difference of both, over the seconds that both have, is least at the shift. That holds where four parts of the recording,
 each by itself, come to the same; else the devices' own clocks count. On real tracks with planted shifts and errors
 (docs/adr/0131) positions come within 1 s, quantities within 3 s.
@@ -20,6 +21,8 @@ TOLD_BY = ("watts", "cadence", "heartrate")
 """Quantities whose course tells a shift, the best first: a heart rate lags by what its sensor does."""
 _NORTH, _EAST = 30 / 111_320, 45 / 111_320  # degrees of a square's sides: 30 m, and up to 60° of latitude 22 to 45 m
 _BIN = 10  # s: how long it takes to cross a square
+_NEARLY, _MOST_TRIED = 0.8, 8  # of the differences in the fullest bin; laps that are looked at
+_ALIKE = 1.2  # times the least squares: laps of one pace are told apart by nothing but the clocks
 _MOST_APART = 50.0  # m, the median: otherwise it wasn't one way
 _CLIP = 100.0  # m: a stray position counts as this far
 _FARTHEST = 300  # s to either side that a quantity is tried at
@@ -72,10 +75,35 @@ def shift_between(one: pl.DataFrame, other: pl.DataFrame, *, has_places: bool = 
 def _by_positions(one: pl.DataFrame, other: pl.DataFrame) -> int | None:
     a, b = _placed(one), _placed(other)
     met = _entries(a).join(_entries(b), on=("east", "north"), suffix="_b")
-    apart = met.select(bin=((pl.col("second_b") - pl.col("second")) / _BIN).round().cast(pl.Int64))
+    apart = met.select(bin=((pl.col("second_b") - pl.col("second")) / _BIN).round().cast(pl.Int64))["bin"]
     if apart.is_empty() or a.select(_way()).item() < LEAST_WAY.value:
         return None
-    coarse = int(apart["bin"].mode().min()) * _BIN  # type: ignore[arg-type]
+    tried = [_nearest(a, b, coarse * _BIN) for coarse in _coarse(apart)]
+    least = min(each[0] for each in tried)
+    _, best, median = min((each for each in tried if each[0] <= _ALIKE * least), key=lambda each: _odd(each[1]))
+    return best if median <= _MOST_APART else None
+
+
+def _coarse(apart: pl.Series) -> list[int]:
+    """The bins that hold nearly as many differences as any: one per lap, where a course was passed again and again."""
+    count = dict(apart.value_counts().iter_rows())
+    most = max(count.values())
+    peaks = [
+        each
+        for each, held in count.items()
+        if held >= max(_NEARLY * most, *(count.get(beside, 0) for beside in (each - 1, each + 1)))
+    ]
+    return sorted(peaks, key=lambda each: _odd(each * _BIN))[:_MOST_TRIED]
+
+
+def _odd(shift: int) -> float:
+    """How unusual a shift is: clocks are right, or wrong by a zone, or by some seconds more."""
+    step = CLOCK_STEP.value
+    return abs(shift) if abs(shift) < step / 2 else step / 2 + abs(shift - round(shift / step) * step)
+
+
+def _nearest(a: pl.DataFrame, b: pl.DataFrame, coarse: int) -> tuple[float, int, float]:
+    """The least mean square of the distances around a shift (m²), the shift there, and the median distance (m)."""
     distance = column_distance_m(
         *(pl.col(f"{name}{side}") for side in ("", "_b") for name in ("latitude", "longitude"))
     )
@@ -85,8 +113,7 @@ def _by_positions(one: pl.DataFrame, other: pl.DataFrame) -> int | None:
         if both.height:
             squares = both.select(pl.col("apart").clip(upper_bound=_CLIP).pow(2).mean()).item()
             tried.append((squares, seconds, both.select(pl.col("apart").median()).item()))
-    _, best, median = min(tried, default=(0.0, 0, _CLIP))
-    return best if median <= _MOST_APART else None
+    return min(tried, default=(_CLIP**2, coarse, _CLIP))
 
 
 def _placed(recording: pl.DataFrame) -> pl.DataFrame:

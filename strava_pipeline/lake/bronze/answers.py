@@ -258,6 +258,12 @@ def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, An
     return answer_files(answer_times(lake), sorted(lake.streams.glob("year=*")), ids)
 
 
+def newest_streams(lake: Lake, activity_id: int) -> Any:
+    """The newest good answer about the streams of one activity, parsed, or None if missing or damaged."""
+    folders = [str(folder) for folder in sorted(lake.streams.glob(f"year=*/{activity_id}"))]
+    return newest_answer(_files(answer_times(lake), activity_id, folders)) if folders else None
+
+
 def has_no_streams(files: AnswerFiles) -> bool:
     """Whether Strava's last answer was that nothing was recorded."""
     return files.evidence is not None and is_nothing_recorded(files.status, _body(files.evidence))

@@ -44,37 +44,35 @@ def pairs_of(connection: Connection, activity_id: int) -> list[Values]:
     return [*found.values()]
 
 
-def recording_tracks(
-    connection: Connection, lake: Lake, found: FoundActivity, first_id: int, second_id: int
-) -> tuple[TrackPoints, TrackPoints] | None:
-    """Two recordings of an activity by one clock, thinned for a screen; None if they were not compared, or can't be read."""
+def recording_track(
+    connection: Connection, lake: Lake, found: FoundActivity, first_id: int, second_id: int, side: str
+) -> TrackPoints | None:
+    """One of two recordings of an activity, thinned for a screen; None if they were not compared, or can't be read.
+
+    By the first one's clock, from the moment on at which both had begun, and until one ended.
+
+    Args:
+        side: first or second.
+    """
     pairs = {(row["first_id"], row["second_id"]): row for row in pairs_of(connection, found.id)}
     if (pair := pairs.get((first_id, second_id))) is None:
         return None
-    read = [
-        points_of(lake, pair[f"{side}_points"], pair[f"{side}_id"], pair[f"{side}_start"])
-        for side in ("first", "second")
-    ]
-    if any(points is None for points in read):
+    first, second = (
+        points_of(lake, pair[f"{each}_points"], pair[f"{each}_id"], pair[f"{each}_start"])
+        for each in ("first", "second")
+    )
+    if first is None or second is None:
         return None
-    first, second = (points for points in read if points is not None)
-    moved = second.with_columns(pl.col("recorded_at") - timedelta(seconds=pair["shift_seconds"]))
-    return _thinned(connection, first, moved)
-
-
-def _thinned(connection: Connection, *recordings: pl.DataFrame) -> tuple[TrackPoints, TrackPoints] | None:
-    """Both from the moment on at which both had begun, and until one ended."""
     at = pl.col("recorded_at")
-    begins = max(each["recorded_at"].min() for each in recordings)  # type: ignore[type-var]
-    ends = min(each["recorded_at"].max() for each in recordings)  # type: ignore[type-var]
-    zero = pl.DataFrame({"recorded_at": [begins]}, schema={"recorded_at": recordings[0].schema["recorded_at"]})
-    found = []
+    second = second.with_columns(at - timedelta(seconds=pair["shift_seconds"]))
+    begins, ends = (
+        max(each["recorded_at"].min() for each in (first, second)),  # type: ignore[type-var]
+        min(each["recorded_at"].max() for each in (first, second)),  # type: ignore[type-var]
+    )
+    shown = second if side == "second" else first
+    zero = pl.DataFrame({"recorded_at": [begins]}, schema={"recorded_at": shown.schema["recorded_at"]})
+    within = pl.concat([zero, shown.filter(at.is_between(begins, ends)).sort(at)], how="diagonal")
     with TemporaryDirectory() as folder:
-        for number, each in enumerate(recordings):
-            within = pl.concat([zero, each.filter(at.is_between(begins, ends)).sort(at)], how="diagonal")
-            path = Path(folder) / f"{number}.parquet"
-            points = within.with_columns(part=pl.lit(0), point=pl.int_range(pl.len()))
-            points.write_parquet(path)
-            found.append(thinned(connection, path))
-    first, second = found
-    return (first, second) if first and second else None
+        path = Path(folder) / "points.parquet"
+        within.with_columns(part=pl.lit(0), point=pl.int_range(pl.len())).write_parquet(path)
+        return thinned(connection, path)

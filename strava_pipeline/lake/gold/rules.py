@@ -20,8 +20,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, one_nu
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-# of `rule_fields`
-_COLUMNS = ("name", "sport_type", "gear_source", "gear_id", "commute", "tags", "counts", "heartrate_from")
+_COLUMNS = [column.name for column in RULED.columns][1:-2]  # of `rule_fields`
 _OLD, _NEW = f"FROM {RULED.name}", "FROM rule_gives"
 _CHANGED = f"FROM (({_OLD} EXCEPT {_NEW}) UNION ALL ({_NEW} EXCEPT {_OLD}))"
 _TABLES = (RULED.name, "rule_seen", "rule_matches", "rule_fields", "rule_gives")

@@ -13,8 +13,7 @@ SELECT
     coalesce(sport_groups.sport_group, 'other') AS sport_group
 FROM activity_members AS member
 JOIN activities_all AS head ON head.id = member.activity_id
-JOIN (FROM activities_all UNION ALL BY NAME FROM imported_activities) AS said ON said.id = member.id
+JOIN activities_all AS said ON said.id = member.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(head.sport_type, head.type)
 WHERE head.year = $year
-QUALIFY row_number() OVER (PARTITION BY member.activity_id, member.id ORDER BY said.source) = 1
 ORDER BY member.activity_id, member.place

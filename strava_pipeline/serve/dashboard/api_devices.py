@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from strava_pipeline.core.pairs.report import answer_of
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
-from strava_pipeline.lake.dashboard.devices import devices, recording_tracks, recordings_of
+from strava_pipeline.lake.dashboard.devices import devices, recording_track, recordings_of
 from strava_pipeline.serve.dashboard.answers import Id, Row, json_answer, only_known_parameters, row_shape, shape
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.document import problems
@@ -53,9 +53,8 @@ def recordings(snapshot: Snapshot, found: Found) -> Response:
 )
 def recording(snapshot: Snapshot, lake: CurrentLake, found: Found, first_id: Id, second_id: Id, side: Side) -> Response:
     """The points of one of two recordings, from the moment on at which both had begun, by the clock of the first."""
-    tracks = recording_tracks(snapshot, lake, found, first_id, second_id)
-    if tracks is None:
+    points = recording_track(snapshot, lake, found, first_id, second_id, side)
+    if points is None:
         raise ProblemError(404, "These are no two recordings of this activity that were compared.")
-    points = tracks[side == "second"]
     answer = {"id": found.id, "begins_at": points.begins_at, "recorded": points.recorded, "track": points.columns}
     return json_answer(answer)

@@ -83,6 +83,17 @@ def test_distances_are_compared_over_the_time_that_both_lasted() -> None:
     assert found["way"]["scale"] == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_late_first_position_shortens_no_way() -> None:
+    late = pl.when(pl.int_range(pl.len()) >= 600).then("latitude")
+    found = agreed(effort(), recorded(effort(), 5, metres=0.1).with_columns(latitude=late))
+    assert found["way"]["scale"] == pytest.approx(1.0, abs=0.01)
+    assert (found["way"]["seconds"], found["distance"]["seconds"]) == (2930, 3530)
+
+
+def test_steps_from_one_steady_value_to_another_are_no_standstill() -> None:
+    assert agreed(effort(), recorded(effort(), 5, watts=(0, 4, 1)))["watts"]["first_frozen"] == 0
+
+
 def test_a_pause_on_one_side_only_is_no_dropout() -> None:
     row = pl.int_range(pl.len())
     paused = recorded(effort(), 5, heartrate=(0, 1, 1)).filter(~row.is_between(1000, 1599))
@@ -111,6 +122,8 @@ def test_copies_of_one_recording_are_one() -> None:
     assert not is_one_recording(overlap(one, by_second(recorded(effort(), 5)), 0))
     inside = [each.with_columns(pl.lit(None, pl.Float64).alias("latitude")) for each in (effort(), effort())]
     assert is_one_recording(overlap(*map(by_second, inside), 0))
+    one_strap = inside[1].with_columns(pl.lit(None, pl.Float64).alias("watts"))
+    assert not is_one_recording(overlap(*map(by_second, (inside[0], one_strap)), 0)), "only one of them has a meter"
     other = recorded(inside[1], 5, heartrate=(0, 2, 1))
     assert not is_one_recording(overlap(by_second(inside[0]), by_second(other), 0))
 

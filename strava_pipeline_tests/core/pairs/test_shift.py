@@ -1,12 +1,14 @@
 """The shift between two clocks: by positions, by a quantity whose course shows it, or by the clocks alone."""
 
 from datetime import timedelta
+from math import pi
+from random import Random
 
 import polars as pl
 import pytest
 
 from strava_pipeline.core.pairs.shift import CLOCKS, POSITIONS, Shift, by_second, shift_between
-from strava_pipeline_tests.core.pairs.planted import effort, recorded
+from strava_pipeline_tests.core.pairs.planted import METRE, effort, recorded
 
 INDOORS = pl.lit(None, pl.Float64).alias("latitude"), pl.lit(None, pl.Float64).alias("longitude")
 
@@ -18,6 +20,17 @@ def found(one: pl.DataFrame, other: pl.DataFrame) -> Shift | None:
 @pytest.mark.parametrize("shift", [0, 3, -37, 3600, -3613])
 def test_the_same_place_at_the_same_second_tells_any_shift(shift: int) -> None:
     told = found(effort(), recorded(effort(), 3, shift=shift))
+    assert told is not None
+    assert told.by == POSITIONS
+    assert abs(told.seconds - shift) <= 1
+
+
+@pytest.mark.parametrize(("shift", "begins"), [(0, 0), (0, 1200), (3, 900), (3600, 1200)])
+def test_laps_are_told_apart_by_their_pace_and_else_by_the_usual_clock(shift: int, begins: int) -> None:
+    paces = pl.Series([4 + 0.04 * Random(second // 100).uniform(-1, 1) for second in range(3600)])
+    angle = paces.cum_sum() / 400 * 2 * pi
+    track = effort().with_columns(latitude=50 + 64 * METRE * angle.cos(), longitude=8 + 100 * METRE * angle.sin())
+    told = found(track, recorded(track, 3, shift=shift).slice(begins))
     assert told is not None
     assert told.by == POSITIONS
     assert abs(told.seconds - shift) <= 1

@@ -6,7 +6,7 @@ SELECT
     first_by,
     second_by,
     quantity,
-    count(*) AS efforts,
+    count(DISTINCT pair.activity_id) AS efforts,
     sum(seconds)::BIGINT AS seconds,
     median(difference) AS difference,
     avg(mean_difference) - $limits * sqrt(avg(spread ** 2)) AS low_limit,
@@ -26,7 +26,7 @@ SELECT
         dropouts := greatest(first_dropouts, second_dropouts)
     ) ORDER BY on_day, activity_id) AS by_effort
 FROM recording_pairs AS pair
-JOIN activity_list AS shown ON shown.id = pair.activity_id
+JOIN activity_list ON activity_list.id = pair.activity_id
 JOIN owner ON coalesce(pair.athlete_id, owner.athlete_id) = owner.athlete_id
 WHERE on_day IS NOT NULL AND first_by <> second_by
 GROUP BY first_by, second_by, quantity

@@ -1,7 +1,7 @@
 -- How the recordings of the activity $id agree, a row per pair and quantity, with the starts of what has them (UTC).
 SELECT
     pair.* EXCLUDE (year),
-    (SELECT coalesce(sport_type, type) FROM activities_all WHERE id = $id) AS sport_type,
+    (SELECT sport_type FROM activity_list WHERE id = $id) AS sport_type,
     first.start_date AT TIME ZONE 'UTC' AS first_start,
     second.start_date AT TIME ZONE 'UTC' AS second_start
 FROM recording_pairs AS pair
