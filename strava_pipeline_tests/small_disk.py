@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SIZE = 28 << 20  # bytes: the whole pipeline of a dozen activities takes about 17 MB, and 25 while it publishes
+SIZE = 32 << 20  # bytes: the whole pipeline of a dozen activities takes about 20 MB, and 29 while it publishes
 _MOUNT = 'mount -t tmpfs -o size="$2" tmpfs "$1" && echo mounted && exec cat'
 
 

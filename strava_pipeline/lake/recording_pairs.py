@@ -17,6 +17,7 @@ import polars as pl
 from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION, RecordingSummary
 from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
+from strava_pipeline.core.pairs.report import NAMELESS
 from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
@@ -30,7 +31,7 @@ from strava_pipeline.lake.made_files import UNREADABLE, made_from, table_file, t
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-_NAMELESS = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
+_BARE = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
 _MATCHED = """
 SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
 """
@@ -233,7 +234,7 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
 def _device_of(lake: Lake, recording: Recording) -> tuple[str, Mapping[str, str]]:
     """The device that recorded, or its source if nothing names it; and its sensors by quantity."""
     said = _summary(lake, recording)
-    name = (said and said.creator) or recording.device_name or f"without a name ({recording.source})"
+    name = (said and said.creator) or recording.device_name or f"{NAMELESS} ({recording.source})"
     return name, said.sensors if said else {}
 
 
@@ -252,4 +253,4 @@ def measured_by(device: str, sensors: Mapping[str, str], quantity: str) -> str:
     'garmin fr935 (wrist)'
     """
     sensor = sensors.get(quantity)
-    return device if sensor is None else f"{device} ({sensor})" if sensor in _NAMELESS else sensor
+    return device if sensor is None else f"{device} ({sensor})" if sensor in _BARE else sensor

@@ -12,6 +12,7 @@ from strava_pipeline.core.text import counted
 
 _ALL = {**QUANTITIES, **DISTANCES}
 TITLES = {name: each.title for name, each in _ALL.items()}
+NAMELESS = "without a name"  # how the name of a device begins that nothing names
 _WRIST = " (wrist)"
 _WORSE = 1.5  # times the error of the next one, by the ends of their intervals
 _LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
@@ -91,6 +92,7 @@ def _errors(quantity: str, pairs: Sequence[MetPair]) -> Mapping[str, DeviceError
             each["activity_id"]: each["spread"] ** 2 for each in pair.numbers["by_effort"]
         }
         for pair in pairs
+        if NAMELESS not in pair.name  # which may be several devices
     }
     names = {name for pair in met for name in pair}
     alike = frozenset(pair for pair in met if all(name.endswith(_WRIST) for name in pair))
