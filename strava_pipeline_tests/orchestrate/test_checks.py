@@ -10,7 +10,7 @@ import pytest
 
 from strava_pipeline.core.errors import CheckFailedError
 from strava_pipeline.core.systems import parts
-from strava_pipeline.core.tables import CHILDREN, TABLES
+from strava_pipeline.core.tables import CHILDREN, DAY_VALUES, TABLES
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.operations.years import year_range
 from strava_pipeline_tests.rig import Make, Rig, broken_rules, definitions
