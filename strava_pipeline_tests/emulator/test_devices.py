@@ -53,7 +53,7 @@ def _effort(activity: Activity, files: Sequence[bytes]) -> Effort:
 
 def test_each_device_records_the_whole_effort_and_one_clock_is_fast(efforts: list[Effort]) -> None:
     for effort in efforts:
-        assert {*effort.tracks} == ({PACE, WRIST} if effort.activity.sport.name == "Run" else {EDGE, PACE, WRIST})
+        assert {*effort.tracks} >= ({PACE, WRIST} if effort.activity.sport.name == "Run" else {EDGE, WRIST})
         for device, track in effort.tracks.items():
             waits, fast = 0.06 * effort.activity.elapsed if device == WRIST else 0, 3 if device == PACE else 0
             begins, ends = track.select(pl.col("second").first(), pl.col("second").last().alias("last")).row(0)
