@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, LEAST_WAY
+from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, LEAST_WAY, LONGEST
 from strava_pipeline.core.track_lines import HOLDS
 
 POSITIONS, CLOCKS = "positions", "clocks"
@@ -40,7 +40,7 @@ class Shift:
 
 
 def by_second(points: pl.DataFrame) -> pl.DataFrame:
-    """The points by whole `second` since 1970, in order: the mean of each second's numbers.
+    """The points by whole `second` since 1970, in order: the mean of each second's numbers. A clock that leapt by years is cut.
 
     Args:
         points: with the columns of `tracks`.
@@ -51,6 +51,7 @@ def by_second(points: pl.DataFrame) -> pl.DataFrame:
         .group_by(second=pl.col("recorded_at").dt.epoch("s"))
         .agg(pl.col(numbers).mean())
         .drop_nulls("second")
+        .filter((pl.col("second") - pl.col("second").median()).abs() <= LONGEST.value)
         .sort("second")
         .collect()
     )

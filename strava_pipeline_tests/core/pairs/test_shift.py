@@ -69,6 +69,13 @@ def test_clocks_an_hour_apart_without_anything_that_tells_it_are_not_compared() 
     assert found(hour, hour.with_columns(pl.col("recorded_at") + timedelta(hours=1))) == Shift(3600, "watts")
 
 
+def test_a_clock_that_leapt_by_years_takes_no_memory_for_them() -> None:
+    stray = effort().head(3).with_columns(pl.col("recorded_at") - timedelta(days=16_000))
+    told = found(pl.concat([stray, effort()]), recorded(effort(), 3, shift=5))
+    assert told is not None
+    assert (told.by, abs(told.seconds - 5) <= 1) == (POSITIONS, True)
+
+
 def test_places_of_another_world_tell_nothing() -> None:
     moved = recorded(effort(), 3, shift=50)
     told = shift_between(by_second(effort()), by_second(moved), has_places=False)
