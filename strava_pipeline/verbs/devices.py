@@ -2,8 +2,6 @@
 
 from strava_pipeline.verbs.options import Json
 
-_IN_WORDS = {"quantity", "device", "words", "changes"}
-
 
 def devices(as_json: Json = False) -> None:
     """Show how devices that recorded the same efforts agree, what changed, and the error of each where three met.
@@ -20,5 +18,14 @@ def devices(as_json: Json = False) -> None:
     settings = Settings.load()
     with insights_snapshot(Lake(settings.data_dir)) as connection:
         answer = answer_of(read.devices(connection))
-    numbers = {name for part in ("errors", "pairs") for row in answer[part] for name in row} - _IN_WORDS
-    show(answer, as_json=as_json, hidden=numbers, nothing="No activity was recorded by two devices.")
+    if not as_json:  # numbers stand in the words
+        shown = {"errors": ("device", "words"), "pairs": ("pair", "words", "changes")}
+        answer = {"devices": [*answer["devices"].values()]} | {
+            part: [
+                {"quantity": quantity, **{name: row.get(name, key) for name in names}}
+                for quantity, rows in answer[part].items()
+                for key, row in rows.items()
+            ]
+            for part, names in shown.items()
+        }
+    show(answer, as_json=as_json, nothing="No activity was recorded by two devices.")

@@ -202,10 +202,10 @@ def pages(visit: Visit, request: str) -> list[str]:
     change = next(iter(asked("/api/changes?status=proposed")["changes"].values()))
     visit.page.goto(f"{visit.address}/segments")
     segment = visit.page.locator("tbody th a").first.get_attribute("href") or ""
-    paired = asked("/api/devices")["pairs"][0]["newest_id"]
-    two = asked(f"/api/activities/{paired}/recordings")["recordings"][0]
+    paired = next(iter(asked("/api/devices")["pairs"]["heartrate"].values()))["newest_id"]
+    one, _, another = next(iter(asked(f"/api/activities/{paired}/recordings")["recordings"])).partition(":")
     values = {
-        "{activity_id}/recordings/{first_id}/{second_id}": f"{paired}/recordings/{two['first_id']}/{two['second_id']}",
+        "{activity_id}/recordings/{first_id}/{second_id}": f"{paired}/recordings/{one}/{another}",
         "{activity_id}": ride,
         "{other_id}": other,
         "{segment_id}": segment.rpartition("/")[2],

@@ -22,9 +22,9 @@ OLD_LIST = [
 @pytest.mark.parametrize(
     ("source", "path", "never_came", "unknown"),
     [
-        ("garmin", "garmin/activities_search_page1.json", [], 40),
-        ("garmin", "providers/garmin/garth/test_activity_list_0.json", [], 43),
-        ("garmin", "providers/garmin/pest/activitylist-service.json", ["[].manufacturer"], 72),  # of 2018
+        ("garmin", "garmin/activities_search_page1.json", [], 39),
+        ("garmin", "providers/garmin/garth/test_activity_list_0.json", [], 42),
+        ("garmin", "providers/garmin/pest/activitylist-service.json", ["[].manufacturer"], 71),  # of 2018
         ("intervals_icu", "intervals_icu/activities_list_mixed.json", [], 1),
         ("intervals_icu", "providers/intervals/activities-list.json", ["[].source"], 1),  # of the documentation
         ("ridewithgps", "ridewithgps/legacy_trips_list_30.json", [], 5),

@@ -214,22 +214,23 @@ def error_words(error: DeviceError, quantity: str) -> str:
 
 
 def answer_of(devices: Devices) -> dict[str, Any]:
-    """The report for programs: `devices`, `errors`, and `pairs` with each effort and what changed in words."""
+    """The report for programs: `devices` by name; by quantity `errors` of each device, and `pairs` with each effort by id."""
     return {
-        "devices": devices.named,
-        "errors": [
-            {"quantity": quantity, "device": name, "words": error_words(error, quantity), **asdict(error)}
+        "devices": {row["device_name"]: row for row in devices.named},
+        "errors": {
+            quantity: {name: {"words": error_words(each, quantity), **asdict(each)} for name, each in errors.items()}
             for quantity, errors in devices.errors.items()
-            for name, error in errors.items()
-        ],
-        "pairs": [
-            {
-                "quantity": pair.numbers["quantity"],
-                "words": " ".join(pair_words(pair)),
-                "changes": [change_words(pair, each) for each in pair.changes],
-                **pair.numbers,
-            }
-            for met in devices.pairs.values()
-            for pair in met
-        ],
+        },
+        "pairs": {
+            quantity: {pair.name: _pair_answer(pair) for pair in pairs} for quantity, pairs in devices.pairs.items()
+        },
+    }
+
+
+def _pair_answer(pair: MetPair) -> dict[str, Any]:
+    return {
+        "words": " ".join(pair_words(pair)),
+        "changes": [change_words(pair, each) for each in pair.changes],
+        **pair.numbers,
+        "by_effort": {each["activity_id"]: each for each in pair.numbers["by_effort"]},
     }

@@ -9,7 +9,15 @@ from starlette.responses import Response
 from strava_pipeline.core.pairs.report import answer_of
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake.dashboard.devices import devices, recording_track, recordings_of
-from strava_pipeline.serve.dashboard.answers import Id, Row, json_answer, only_known_parameters, row_shape, shape
+from strava_pipeline.serve.dashboard.answers import (
+    Id,
+    Rows,
+    json_answer,
+    nested,
+    only_known_parameters,
+    row_shape,
+    shape,
+)
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -17,7 +25,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["devices"])
-_DEVICES = shape("Devices", devices=list[Row], errors=list[Row], pairs=list[Row])
+_DEVICES = shape("Devices", devices=Rows, errors=dict[str, Rows], pairs=dict[str, Rows])
 _PAIR = row_shape(
     PAIR_AGREEMENTS,
     sport_type=str | None,
@@ -26,7 +34,7 @@ _PAIR = row_shape(
     first_start=datetime | None,
     second_start=datetime | None,
 )
-_RECORDINGS = shape("Recordings", id=int, recordings=list[_PAIR])  # type: ignore[valid-type]
+_RECORDINGS = shape("Recordings", id=int, recordings=dict[str, dict[str, _PAIR]])  # type: ignore[valid-type]
 _TRACK = shape("Recording", id=int, begins_at=datetime | None, recorded=int, track=dict[str, list[float | None]])
 Side = Annotated[Literal["first", "second"], Path(description="which of the two")]
 
@@ -41,8 +49,11 @@ def all_devices(snapshot: Snapshot) -> Response:
     "/api/activities/{activity_id}/recordings", response_model=_RECORDINGS, responses=problems(404), dependencies=[KEPT]
 )
 def recordings(snapshot: Snapshot, found: Found) -> Response:
-    """How each two recordings of an activity agree, by quantity."""
-    return json_answer({"id": found.id, "recordings": recordings_of(snapshot, found.id)})
+    """How each two recordings of an activity agree, by their ids (`1:2`) and quantity."""
+    rows = {
+        (f"{row['first_id']}:{row['second_id']}", row["quantity"]): row for row in recordings_of(snapshot, found.id)
+    }
+    return json_answer({"id": found.id, "recordings": nested(rows)})
 
 
 @router.get(

@@ -15,16 +15,18 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.guard import CSRF_HEADER
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline_tests.core.pairs.planted import effort, recorded
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_routes import follow, positions, way
+from strava_pipeline_tests.operations.test_device_pairs import compared, file
 from strava_pipeline_tests.pmtiles import region
 from strava_pipeline_tests.serve.dashboard.test_api import NOW, client_of, settings_of
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
-    """An activity with a track, its bike, a lap, a version and a photo, in a lake that was published."""
+    """An activity with a track, two recordings, its bike, a lap, a version and a photo, in a lake that was published."""
     made = tmp_path_factory.mktemp("document")
     lake = new_lake(made / "data")
     put(lake, [activity(n, "2025-05-01T08:00", source_id=str(n), gear_id="b1") for n in (1, 2)])
@@ -36,6 +38,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Path:
     put(lake, [{"activity_id": 1, "source": "strava", "version": 2, "valid_from": NOW}], "activity_history")
     way(lake, 1, datetime(2025, 5, 1, 8, tzinfo=UTC), positions([(0.0, 0.0), (0.35, 0.0)]))
     follow(lake, 2025)
+    put(lake, [activity(-2, "2025-05-01T08:00", source="file")])
+    members = [{"id": one, "activity_id": 1, "source": "file", "place": place} for place, one in enumerate((1, -2))]
+    put(lake, members, "activity_members")
+    watch = recorded(effort(), 3, heartrate=(1.0, 2.0, 1.0))
+    compared(lake, {1: file(lake, "a", effort(), "a", {}), -2: file(lake, "b", watch, "b", {})}, 2025)
     publish(lake)
     return made
 
@@ -94,6 +101,7 @@ def has_list_of_things(value: Any) -> bool:
     return isinstance(value, dict) and any(has_list_of_things(each) for each in value.values())
 
 
+RECORDINGS = "/api/activities/{activity_id}/recordings"
 REQUEST = "20261120T080206564698Z-0123abcd"
 CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/activities", "?limit=2", None, 200),
@@ -103,6 +111,10 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/api/activities/{activity_id}/track", "1", None, 200),
     ("GET", "/api/activities/{activity_id}/track", "2", None, 404),
     ("GET", "/api/activities/{activity_id}/sources", "1", None, 200),
+    ("GET", "/api/activities/{activity_id}/recordings", "1", None, 200),
+    ("GET", f"{RECORDINGS}/{{first_id}}/{{second_id}}/{{side}}", "1/recordings/1/-2/second", None, 200),
+    ("GET", f"{RECORDINGS}/{{first_id}}/{{second_id}}/{{side}}", "1/recordings/1/2/second", None, 404),
+    ("GET", "/api/devices", "", None, 200),
     ("GET", "/api/activities/{activity_id}/history", "1", None, 200),
     ("GET", "/api/calendar", "?from=2025-04", None, 200),
     ("GET", "/api/calendar/{month}", "2025-05", None, 200),
@@ -151,7 +163,7 @@ def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, docu
     note, request = next(iter(api.get("/api/notifications").json()["notifications"])), ""
     for method, path, given, body, status in CASES:
         value = {"NOTE": note, "REQUEST": request}.get(given, given)
-        place = path + value if path.count("{") == 0 else path.partition("{")[0] + value + path.partition("}")[2]
+        place = path + value if path.count("{") == 0 else path.partition("{")[0] + value + path.rpartition("}")[2]
         sent = {note if key == "NOTE" else key: each for key, each in body.items()} if isinstance(body, dict) else None
         answer = api.request(method, place, json=sent) if sent else api.request(method, place, content=body)
         assert answer.status_code == status, (method, place, answer.text)
