@@ -18,6 +18,7 @@ TABLE = Path(__file__).with_name("route_roles.txt")
 ADMINS = ("POST /admin/accounts/{name}/let-in", "POST /admin/accounts/{name}/block")
 WHO = {"nobody": None, "athlete": "mother", "another": "father", "admin": "ada"}
 VALUES = {"month": "2025-05", "year": "2025", "period": "2025", "other_id": "1"}
+VALUES |= {"first_id": "1", "second_id": "2", "side": "first"}  # no recordings of the activity
 PICTURE = "/map/{zoom}/{column}/{row}.png"
 FILES = {"PUT /api/files/{name}": {"name": "ride.fit"}, "PUT /api/maps/{name}": {"name": "new.pmtiles"}}
 OTHER_VALUES = {
