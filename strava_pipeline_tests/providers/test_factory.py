@@ -55,13 +55,13 @@ ADDED = """\
 +job toy
 +  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
-activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, proposed_changes, \
-published_warehouse, route_members, tile_visits, tracks
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, pair_agreements, \
+proposed_changes, published_warehouse, route_members, tile_visits, tracks
 +job backfill_sources
 +  activities, activity_best_efforts, activity_details, activity_history, activity_laps, activity_lengths, activity_matches, \
 activity_members, activity_segment_efforts, activity_sessions, activity_shards, activity_splits_metric, \
-activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, proposed_changes, \
-published_warehouse, quarantine, route_members, tile_visits, tracks
+activity_splits_standard, bronze_toy, bronze_toy_files, imported_activities, insights, pair_agreements, \
+proposed_changes, published_warehouse, quarantine, route_members, tile_visits, tracks
 +job sync_month
 +  activities, activity_history, activity_matches, activity_members, activity_shards, bronze_toy, imported_activities, insights, \
 proposed_changes, published_warehouse
