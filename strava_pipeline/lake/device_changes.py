@@ -10,8 +10,10 @@ from strava_pipeline.core.json_values import json_if_any
 from strava_pipeline.core.pairs.report import MetPair, NamedChange, change_words, changes_of
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.made_files import table_years
 from strava_pipeline.lake.notifications import DEVICES, notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.recording_pairs import held_pairs
 
 _SAME = timedelta(days=60)  # later efforts move the day on which a change seems to begin
 _NEWS = timedelta(days=180)  # what changed earlier is on the page of devices alone
@@ -35,15 +37,12 @@ def tell_changes(lake: Lake, at: datetime) -> None:
 
 
 def _changes(lake: Lake) -> Iterator[tuple[MetPair, NamedChange]]:
-    files = sorted((lake.data_dir / PAIR_AGREEMENTS.name).glob(f"year=*/{PAIR_AGREEMENTS.name}.parquet"))
-    if not files:
-        return
-    rows = pl.scan_parquet(files, hive_partitioning=False).filter(
-        pl.col("first_by") != pl.col("second_by"), pl.col("quantity").is_in(_TOLD)
-    )
+    years = sorted(table_years(lake, [PAIR_AGREEMENTS]))
+    held = [pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema), *(held_pairs(lake, year) for year in years)]
+    rows = pl.concat(held).filter(pl.col("first_by") != pl.col("second_by"), pl.col("quantity").is_in(_TOLD))
     dropouts = pl.max_horizontal("first_dropouts", "second_dropouts").alias("dropouts")
     kept = rows.select("activity_id", *_PAIR, "difference", "spread", dropouts, day="on_day").drop_nulls("day")
-    for key, efforts in kept.sort("day", "activity_id").collect().group_by(*_PAIR, maintain_order=True):
+    for key, efforts in kept.sort("day", "activity_id").group_by(*_PAIR, maintain_order=True):
         pair = MetPair(dict(zip(_PAIR, key, strict=True)), ())
         for each in changes_of(pair.numbers["quantity"], efforts.to_dicts()):
             yield pair, each

@@ -25,7 +25,7 @@ from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_streams, stream_files
 from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.activities import SessionKeys
+from strava_pipeline.lake.imports.activities import SessionKeys, sessions_in, sessions_text
 from strava_pipeline.lake.imports.files import read_points, reading_of
 from strava_pipeline.lake.made_files import UNREADABLE, made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
@@ -58,7 +58,7 @@ class Recording(NamedTuple):
     @property
     def points_text(self) -> str | None:
         """Where its points are, as `recording_pairs` has it."""
-        return ",".join(f"{digest}-{place}" for digest, place in self.sessions) or None
+        return sessions_text(self.sessions) or None
 
     @property
     def inputs(self) -> tuple[object, ...]:
@@ -225,8 +225,7 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
         answer = newest_streams(lake, strava_id)
         parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
     else:
-        sessions = [session.rpartition("-") for session in points.split(",")]
-        read = [read_points(lake, digest, int(place)) for digest, _, place in sessions]
+        read = [read_points(lake, *session) for session in sessions_in(points)]
         parts = [part.rename({"at": "recorded_at"}) for part in read if part is not None]
     return pl.concat([_POINTS, *parts], how="diagonal_relaxed") if parts else None
 

@@ -18,7 +18,7 @@ from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, set_aside_newest, stream_files
 from strava_pipeline.lake.files import stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys
+from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, sessions_in, sessions_text
 from strava_pipeline.lake.imports.files import has_points, is_read, note_first_version, read_points
 from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
 from strava_pipeline.lake.paths import Lake
@@ -340,9 +340,8 @@ def _recorded(origin: str) -> SessionKeys:
     """The files and sessions that a track was made from; empty if it wasn't made from files."""
     if not is_from_file(origin):
         return ()
-    parts = (part.rpartition("-") for part in origin.rpartition(":")[2].split(","))
-    return tuple((digest, int(place)) for digest, _, place in parts if digest)
+    return sessions_in(origin.rpartition(":")[2])
 
 
 def _file_origin(recorded: SessionKeys) -> str:
-    return _THIS_READING + ",".join(f"{digest}-{place}" for digest, place in recorded)
+    return _THIS_READING + sessions_text(recorded)

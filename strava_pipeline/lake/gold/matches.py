@@ -35,7 +35,7 @@ from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
-from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities
+from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities, sessions_text
 from strava_pipeline.lake.imports.files import has_points, is_read, read_points, reading_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
@@ -220,7 +220,7 @@ class PointComparison:
             if one not in recorded or other not in recorded:
                 continue
             first, second = sorted((recorded[one], recorded[other]))
-            key = _name(first), _name(second)
+            key = sessions_text(first), sessions_text(second)
             measures = found.get(key) or known.get(key)
             if measures is None and (a := held(first)) is not None and (b := held(second)) is not None:
                 measures = compare_points(a, b)
@@ -236,10 +236,6 @@ class PointComparison:
         there = [part for part in parts.values() if part is not None]
         self.lacking |= {of for of, part in parts.items() if part is None}
         return pl.concat(there) if len(there) == len(parts) else None
-
-
-def _name(recorded: SessionKeys) -> str:
-    return ",".join(f"{digest}-{place}" for digest, place in recorded)
 
 
 def _path(lake: Lake) -> Path:

@@ -33,6 +33,17 @@ VERSION = 2  # since version 2 an activity names its source's own id
 SessionKeys = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
 
 
+def sessions_text(sessions: SessionKeys) -> str:
+    """Sessions as one text: the hash of each file and the number of the session in it."""
+    return ",".join(f"{digest}-{place}" for digest, place in sessions)
+
+
+def sessions_in(text: str) -> SessionKeys:
+    """The inverse of `sessions_text`."""
+    parts = (part.rpartition("-") for part in text.split(","))
+    return tuple((digest, int(place)) for digest, _, place in parts if digest)
+
+
 class Activity(Protocol):
     """An activity as a reader of imported files describes it."""
 

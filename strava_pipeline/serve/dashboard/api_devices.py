@@ -36,6 +36,7 @@ _PAIR = row_shape(
 )
 _RECORDINGS = shape("Recordings", id=int, recordings=dict[str, dict[str, _PAIR]])  # type: ignore[valid-type]
 _TRACK = shape("Recording", id=int, begins_at=datetime | None, recorded=int, track=dict[str, list[float | None]])
+NOT_COMPARED = "These are no two recordings of this activity that were compared."
 Side = Annotated[Literal["first", "second"], Path(description="which of the two")]
 
 
@@ -66,6 +67,6 @@ def recording(snapshot: Snapshot, lake: CurrentLake, found: Found, first_id: Id,
     """The points of one of two recordings, from the moment on at which both had begun, by the clock of the first."""
     points = recording_track(snapshot, lake, found, first_id, second_id, side)
     if points is None:
-        raise ProblemError(404, "These are no two recordings of this activity that were compared.")
+        raise ProblemError(404, NOT_COMPARED)
     answer = {"id": found.id, "begins_at": points.begins_at, "recorded": points.recorded, "track": points.columns}
     return json_answer(answer)

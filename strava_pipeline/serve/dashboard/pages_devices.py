@@ -15,6 +15,7 @@ from strava_pipeline.core.pairs.report import (
 from strava_pipeline.lake.dashboard.devices import devices, recordings_of
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found
+from strava_pipeline.serve.dashboard.api_devices import NOT_COMPARED
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
@@ -37,6 +38,6 @@ def recordings(request: Request, snapshot: Snapshot, found: Found, first_id: Id,
         row for row in recordings_of(snapshot, found.id) if (row["first_id"], row["second_id"]) == (first_id, second_id)
     ]
     if not pairs:
-        raise ProblemError(404, "These are no two recordings of this activity that were compared.")
+        raise ProblemError(404, NOT_COMPARED)
     values = {"id": found.id, "pairs": pairs, "pair": pairs[0], "titles": TITLES, "number_text": number_text}
     return render(request, "recordings.html", values)

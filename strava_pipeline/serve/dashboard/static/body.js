@@ -11,8 +11,8 @@
     for (const [name, values] of Object.entries(JSON.parse(box.dataset.body))) {
       lines[name] = values.map((v) => v === null ? null : v * (FACTORS[unit] ?? 1));
     }
-    const ofEfforts = "efforts" in box.dataset;
-    const days = lines.value.map((_, place) => Date.parse(ofEfforts ? JSON.parse(box.dataset.efforts)[place] : first) / 1000 + (ofEfforts ? 0 : place * DAY));
+    const ofEfforts = "efforts" in box.dataset, efforts = ofEfforts ? JSON.parse(box.dataset.efforts) : [];
+    const days = lines.value.map((_, place) => Date.parse(ofEfforts ? efforts[place] : first) / 1000 + (ofEfforts ? 0 : place * DAY));
     const isLong = ofEfforts || days.length > 400; // ticks need their years, and a line through each day would hide the usual range
     const text = unit === "s" ? hours : (v) => `${+v.toFixed(1)} ${unit}`;
     const shown = (values) => (_, __, ___, place) => place === null || (values[place] ?? null) === null ? "–" : text(values[place]);
