@@ -42,6 +42,7 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
+from strava_pipeline_tests.serve.dashboard.route_values import VALUES
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
 PAGE = {"Accept": "text/html"}
@@ -454,10 +455,10 @@ def test_no_secret_is_in_any_page_or_answer(dashboard: Dashboard, tmp_path: Path
     made = Dashboard(dashboard.settings.model_copy(update=secret | places), time=NOW)
     browser = made.browser()
     session = browser.cookies[made.site.cookie]
-    values = {"activity_id": "7", "year": "2025", "month": "2025-05", "segment_id": str(2**53 + 1)}
+    values = {**VALUES, "activity_id": "7", "segment_id": str(2**53 + 1)}
     answers = {}
     for path in (route.path for route in routes() if "GET" in route.methods):
-        place = re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], "0f3c"), path)
+        place = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
         answer = browser.get(place, headers=PAGE)
         answers[place] = answer.status_code
         assert [word for word in ("hush", session) if word in f"{answer.text}{answer.headers}"] == [], place

@@ -13,24 +13,13 @@ from strava_pipeline.serve.dashboard.routes import DATA, DOCUMENT, FRONT, HOUSE,
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.pmtiles import region
 from strava_pipeline_tests.serve.dashboard.houses import MARKS, HouseInUse, house_in
+from strava_pipeline_tests.serve.dashboard.route_values import NEEDED, VALUES
 
 TABLE = Path(__file__).with_name("route_roles.txt")
 ADMINS = ("POST /admin/accounts/{name}/let-in", "POST /admin/accounts/{name}/block")
 WHO = {"nobody": None, "athlete": "mother", "another": "father", "admin": "ada"}
-VALUES = {"month": "2025-05", "year": "2025", "period": "2025", "other_id": "1"}
-VALUES |= {"first_id": "1", "second_id": "2", "side": "first"}  # no recordings of the activity
-PICTURE = "/map/{zoom}/{column}/{row}.png"
 FILES = {"PUT /api/files/{name}": {"name": "ride.fit"}, "PUT /api/maps/{name}": {"name": "new.pmtiles"}}
-OTHER_VALUES = {
-    **FILES,
-    f"GET {PICTURE}": {"zoom": "9", "column": "1", "row": "2"},
-    **{line: {"name": "guest"} for line in ADMINS},
-}
-NEEDED = {
-    "/api/heat/lines": "?box=16.1,48.0,16.3,48.2",
-    "/api/calendar": "?from=2025-05&to=2025-06",
-    PICTURE: "?levels=1-5-25&colours=d9773a-b3400f-7a1540-2f0a5c",
-}
+OTHER_VALUES = {**FILES, **{line: {"name": "guest"} for line in ADMINS}}
 
 
 def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:

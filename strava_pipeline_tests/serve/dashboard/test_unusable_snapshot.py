@@ -16,28 +16,10 @@ from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import served
+from strava_pipeline_tests.serve.dashboard.route_values import NEEDED, VALUES
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
-VALUES = {
-    "activity_id": "1",
-    "other_id": "2",
-    "segment_id": "1",
-    "route_id": "1",
-    "month": "2025-05",
-    "year": "2025",
-    "period": "2025",
-    "widget": "week",
-    "digest": "0" * 64,
-    "name": "home.pmtiles",
-    "zoom": "9",
-    "column": "1",
-    "row": "2",
-    "change_id": "0f3c",
-    "request_id": "20261120T080206564698Z-0123abcd",
-}
-PICTURE = "/map/{zoom}/{column}/{row}.png"
-NEEDED = {"/api/heat/lines": "?box=16.1,48.0,16.2,48.1", PICTURE: "?levels=1-5-25&colours=d9773a-b3400f-7a1540-2f0a5c"}
 WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
     "/api/notifications",
