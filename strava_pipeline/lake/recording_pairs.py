@@ -248,8 +248,8 @@ def _summary(lake: Lake, recording: Recording) -> RecordingSummary | None:
 def measured_by(device: str, sensors: Mapping[str, str], quantity: str) -> str:
     """What measured a quantity: a sensor by its model, or else the device.
 
-    >>> measured_by("garmin fr935", {"heartrate": "wrist"}, "heartrate")
-    'garmin fr935 (wrist)'
+    >>> measured_by("Garmin Forerunner 935", {"heartrate": "wrist"}, "heartrate")
+    'Garmin Forerunner 935 (wrist)'
     """
     sensor = sensors.get(quantity)
     return device if sensor is None else f"{device} ({sensor})" if sensor in _BARE else sensor

@@ -15,7 +15,7 @@ from strava_pipeline.emulator.generate.recordings import recorded_streams
 from strava_pipeline.ingest.files.fit import read_fit
 
 SEED, NOW = 7, datetime(2026, 6, 1, tzinfo=UTC)
-EDGE, PACE, WRIST = "garmin edge_530", "coros COROS PACE 3", "garmin fr935"
+EDGE, PACE, WRIST = "Garmin Edge 530", "COROS PACE 3", "Garmin Forerunner 935"
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,9 @@ def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys
     put(lake, members, "activity_members")
     watch = recorded(effort(), 3, shift=5, heartrate=(6.0, 2.0, 1.0), watts=(0.0, 4.0, 1.05))
     found = {
-        COMPUTER: file(lake, "computer", effort(), "garmin edge_530", {"heartrate": "polar h10"}),
+        COMPUTER: file(lake, "computer", effort(), "Garmin Edge 530", {"heartrate": "polar h10"}),
         COPY: file(lake, "copy", effort().gather_every(2), "somebody's program", {}),
-        WATCH: file(lake, "watch", watch, "garmin fr935", {"heartrate": "wrist"}),
+        WATCH: file(lake, "watch", watch, "Garmin Forerunner 935", {"heartrate": "wrist"}),
     }
     compared(lake, found)
     return lake, found
@@ -97,14 +97,14 @@ def test_two_recordings_are_compared_by_their_sensors_and_a_copy_is_none(
     found = rows(lake)
     assert {(row["first_id"], row["second_id"]) for row in found.values()} <= {(COMPUTER, WATCH), (WATCH, COMPUTER)}
     heart = found["heartrate"]
-    assert (heart["first_by"], heart["second_by"]) == ("garmin fr935 (wrist)", "polar h10")
+    assert (heart["first_by"], heart["second_by"]) == ("Garmin Forerunner 935 (wrist)", "polar h10")
     assert (heart["first_id"], heart["shift_seconds"], heart["shift_by"]) == (WATCH, -5, "positions"), (
         "in the order of names"
     )
     assert heart["difference"] == pytest.approx(-6.0, abs=0.3)
     assert heart["spread"] == pytest.approx(2.0, abs=0.2)
     watts = found["watts"]
-    assert (watts["first_by"], watts["second_by"]) == ("garmin edge_530", "garmin fr935")
+    assert (watts["first_by"], watts["second_by"]) == ("Garmin Edge 530", "Garmin Forerunner 935")
     assert watts["scale"] == pytest.approx(1.05, abs=0.02)
     assert watts["on_day"] == date(2024, 5, 1)
 
@@ -113,10 +113,10 @@ def test_only_what_changed_is_compared_again_and_what_is_gone_leaves(kept: tuple
     lake, recorded_ = kept
     assert compared(lake, recorded_) == 0
     later = recorded_ | {
-        WATCH: file(lake, "edited", recorded(effort(), 4, heartrate=(1.0, 2.0, 1.0)), "garmin fr935", {})
+        WATCH: file(lake, "edited", recorded(effort(), 4, heartrate=(1.0, 2.0, 1.0)), "Garmin Forerunner 935", {})
     }
     assert compared(lake, later) == 1
-    assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
+    assert rows(lake)["heartrate"]["first_by"] == "Garmin Forerunner 935"
     assert compared(lake, {COMPUTER: recorded_[COMPUTER]}) == 0
     assert rows(lake) == {}
 
@@ -147,9 +147,9 @@ def test_what_can_not_be_read_yet_is_compared_later(kept: tuple[Lake, dict[int, 
     later = recorded_ | {WATCH: ((sha256(b"later").hexdigest(), 0),)}
     assert compared(lake, later) == compared(lake, later) == 1
     assert rows(lake) == {}
-    file(lake, "later", recorded(effort(), 3, heartrate=(6.0, 2.0, 1.0)), "garmin fr935", {})
+    file(lake, "later", recorded(effort(), 3, heartrate=(6.0, 2.0, 1.0)), "Garmin Forerunner 935", {})
     assert (compared(lake, later), compared(lake, later)) == (1, 0)
-    assert rows(lake)["heartrate"]["first_by"] == "garmin fr935"
+    assert rows(lake)["heartrate"]["first_by"] == "Garmin Forerunner 935"
 
 
 def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
@@ -196,7 +196,7 @@ def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake,
         if one and other
     ]
     assert median(apart) < 8 * METRE, "of 4 m; a second is 3 m of the way, and the clocks differ by 5"
-    assert [pair.name for pair in told.pairs["heartrate"]] == ["garmin fr935 (wrist) and polar h10"]
+    assert [pair.name for pair in told.pairs["heartrate"]] == ["Garmin Forerunner 935 (wrist) and polar h10"]
     assert told.errors == {}, "two devices don't say which of them is wrong"
 
 
@@ -217,7 +217,7 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     with writing(lake) as connection:
         sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
     assert seen(lake) == (20_000.0, 999.0, 50.0)
-    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "garmin fr935 (wrist)"\n')
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "Garmin Forerunner 935 (wrist)"\n')
     monkeypatch.setattr(tracking, "_AT_ONCE", 0)
     assert seen(lake)[1] == 999.0, "too many copies for a person to wait for: the next run makes them"
     assert counted_track(lake, 2024, 1) == track_path(lake, 2024, 1)

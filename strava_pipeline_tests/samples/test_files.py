@@ -177,12 +177,12 @@ def test_a_pool_swims_heart_rates_come_from_the_strap() -> None:
     ("name", "found"),
     [
         ("garmin-fenix-5-bike", {"heartrate": "wrist"}),
-        ("garmin-fenix-5-run", {"heartrate": "garmin hrm4_run"}),
-        ("compressed-speed-distance", {"heartrate": "dynastream_oem axh01", "cadence": "garmin sdm4"}),
+        ("garmin-fenix-5-run", {"heartrate": "Garmin HRM-4 Run"}),
+        ("compressed-speed-distance", {"heartrate": "Dynastream Oem Axh 01", "cadence": "Garmin Sdm 4"}),
         ("sample-activity-indoor-trainer", {"heartrate": "strap", "watts": "meter", "cadence": "meter"}),
         (
             "unterminated-strings",
-            {"heartrate": "strap"} | dict.fromkeys(("watts", "cadence", "speed"), "wahoo_fitness 32"),
+            {"heartrate": "strap"} | dict.fromkeys(("watts", "cadence", "speed"), "Wahoo 32"),
         ),
         ("coros_6916663933", {}),
     ],

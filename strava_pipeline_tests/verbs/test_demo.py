@@ -117,4 +117,4 @@ def test_the_athlete_says_where_the_files_of_the_device_that_lies_belong(tmp_pat
         devices = dict(
             connection.execute("SELECT activity_id, device_name FROM activity_sessions_by_source").fetchall()
         )
-    assert [devices.get(each.other_id) for each in decisions(lake, MatchDecision).all] == ["garmin fr935"]
+    assert [devices.get(each.other_id) for each in decisions(lake, MatchDecision).all] == ["Garmin Forerunner 935"]

@@ -38,7 +38,7 @@ def test_rules_are_checked_before_they_count(filled: Lake, type_in: Type) -> Non
     assert found["rules"][3]["examples"] == [{"activity_id": 7, "field": "counts", "old": "true", "new": "false"}]
     said = type_in("rules", "check")
     assert (said.code, "rule 2: no source has gear strava:b1234567." in said.out) == (0, True)
-    assert "rule 5: polar h10 recorded a heart rate beside no other device." in said.out
+    assert "rule 5: Garmin HRM-Dual recorded a heart rate beside no other device." in said.out
     filled.rules.write_text("[[rule]]\nwhen.name = '('\nthen.commute = true\n")
     said = type_in("rules", "check")
     assert (said.code, "[[rule]] 1: when.name: no pattern" in said.err) == (2, True)

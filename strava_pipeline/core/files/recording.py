@@ -71,7 +71,7 @@ class Recording:
     name: str | None = None
     description: str | None = None
     creator: str | None = None  # program or device model; never a serial number
-    # by column of TRACK what measured it: "garmin hrm_pro", or wrist, strap, meter, sensor; never a serial number
+    # by column of TRACK what measured it: "Garmin HRM-Pro", or wrist, strap, meter, sensor; never a serial number
     sensors: Mapping[str, str] = field(default_factory=dict)
     started_at: datetime | None = None  # UTC
     utc_offset_s: float | None = None  # local minus UTC, if the file has it
@@ -112,7 +112,7 @@ class DecodedFile:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 4  # of the reading; raising it makes the next run read every file again
+VERSION = 5  # of the reading; raising it makes the next run read every file again
 
 
 class ClockBy(StrEnum):

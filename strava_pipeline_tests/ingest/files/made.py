@@ -49,7 +49,7 @@ def fit(*messages: bytes, length: int | None = None) -> bytes:
 
 
 def file_id(kind: int = 4, *, created: int | None = None) -> bytes:
-    """4: activity; garmin fenix5 with a serial number. `created`: seconds of FIT's clock."""
+    """4: activity; a Garmin fēnix 5 with a serial number. `created`: seconds of FIT's clock."""
     when = () if created is None else ((4, U32, created),)
     return message(0, FILE_ID, (0, ENUM, kind), (1, U16, 1), (2, U16, 2697), (3, U32, 31_415_926), *when)
 

@@ -23,7 +23,7 @@ def test_a_session_is_a_recording_with_its_track_and_laps() -> None:
     found = read(WHOLE)
     (run,) = found.recordings
     assert (found.format, found.kind, found.problem) == ("fit", "activity", None)
-    assert (run.sport, run.creator, run.started_at) == ("running", "garmin fenix5", BEGAN)
+    assert (run.sport, run.creator, run.started_at) == ("running", "Garmin fēnix 5", BEGAN)
     assert (run.elapsed_s, run.moving_s, run.distance_m) == (60, 54, 180)
     assert run.track.height == 60
     assert run.track.row(59, named=True) == {

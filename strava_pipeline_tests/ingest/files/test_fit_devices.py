@@ -38,25 +38,25 @@ WRIST, STRAP, POWER, POD = device(10, LOCAL), device(120, ANT_PLUS, GARMIN, 3300
         # a part of the device has no maker
         (RUNNING, [device(10, LOCAL, 42_768, 8195)], {"heartrate": "wrist"}),
         # an external one stands before the wrist
-        (RUNNING, [STRAP, WRIST], {"heartrate": "garmin hrm_pro"}),
+        (RUNNING, [STRAP, WRIST], {"heartrate": "Garmin HRM-Pro"}),
         # a later name completes and stays
-        (RUNNING, [device(120), STRAP, device(120)], {"heartrate": "garmin hrm_pro"}),
+        (RUNNING, [device(120), STRAP, device(120)], {"heartrate": "Garmin HRM-Pro"}),
         # a later name replaces
-        (RUNNING, [STRAP, device(1, BLE, GARMIN, 9999)], {"heartrate": "garmin 9999"}),
+        (RUNNING, [STRAP, device(1, BLE, GARMIN, 9999)], {"heartrate": "Garmin 9999"}),
         # a model by its older number
-        (RUNNING, [device(120, ANT_PLUS, GARMIN, 8)], {"heartrate": "garmin hrm_run"}),
+        (RUNNING, [device(120, ANT_PLUS, GARMIN, 8)], {"heartrate": "Garmin HRM-Run"}),
         # no model
-        (RUNNING, [device(120, ANT_PLUS, GARMIN)], {"heartrate": "garmin"}),
+        (RUNNING, [device(120, ANT_PLUS, GARMIN)], {"heartrate": "Garmin"}),
         # an older device names no source
         (RUNNING, [device(120, None), device(1, None)], {"heartrate": "strap"}),
         # types of no profile
         (RUNNING, [device(120, ANT), device(30)], {}),
         # a runner's power meter gives no cadence
-        (RUNNING, [device(11, ANT_PLUS, STRYD, 5)], {"watts": "stryd 5"}),
+        (RUNNING, [device(11, ANT_PLUS, STRYD, 5)], {"watts": "Stryd 5"}),
         # a foot pod gives cadence
         (RUNNING, [POWER, POD], {"watts": "meter", "cadence": "sensor"}),
         # pedals
-        (CYCLING, [device(11, ANT_PLUS, FAVERO, 12)], dict.fromkeys(("watts", "cadence"), "favero_electronics assioma_duo")),
+        (CYCLING, [device(11, ANT_PLUS, FAVERO, 12)], dict.fromkeys(("watts", "cadence"), "Favero Assioma Duo")),
         # a sensor of its own stands before meter and trainer
         (CYCLING, [POWER, device(122), device(17)], {"watts": "meter", "cadence": "sensor", "speed": "sensor"}),
         # one sensor of two columns
@@ -70,7 +70,7 @@ def test_each_column_names_its_sensor(sport: int, devices: list[bytes], found: d
 
 
 def test_a_sensor_without_a_value_is_left_out() -> None:
-    assert sensors(made.records(2), STRAP, POWER) == [{"heartrate": "garmin hrm_pro"}]
+    assert sensors(made.records(2), STRAP, POWER) == [{"heartrate": "Garmin HRM-Pro"}]
 
 
 def test_a_session_has_its_own_sensors_or_those_listed_once() -> None:
@@ -86,5 +86,5 @@ def test_no_number_of_a_sensor_and_no_name_of_a_person_is_read() -> None:
     about = ((3, U32, 31_415_926), (21, U16, 27_182), (27, STRING, b"Ann's H10 31415926\0"), (19, STRING, b"Ann's\0"))
     strap = made.message(5, 23, (1, U8, 120), (25, ENUM, ANT_PLUS), (2, U16, 123), *about)
     found = read_file(made.fit(made.file_id(), points(), strap), "ride.fit", RECEIVED)
-    assert found.recordings[0].sensors == {"heartrate": "polar_electro"}
+    assert found.recordings[0].sensors == {"heartrate": "Polar"}
     assert not [private for private in ("31415926", "27182", "Ann") if private in repr(found)]
