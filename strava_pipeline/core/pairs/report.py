@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
 from strava_pipeline.core.pairs.agreement import DISTANCES, LIMITS, QUANTITIES
 from strava_pipeline.core.pairs.changes import Change, change_in
 from strava_pipeline.core.pairs.hat import DeviceError, device_errors
@@ -20,6 +21,14 @@ _LEAST_LOST = 0.05  # of the seconds
 _TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
 
 
+_SHOWN = {
+    ("m/s", "km"): (3.6, "km/h", 1),
+    ("m/s", "miles"): (3600 / METRES_PER_MILE, "mph", 1),
+    ("m", "miles"): (1 / METRES_PER_FOOT, "ft", 0),
+}
+"""Units in which people read a quantity instead: what to multiply by, the unit's sign and digits."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedChange:
     """Something about a pair that became another number on a day: their difference, its spread, or dropouts."""
@@ -28,12 +37,18 @@ class NamedChange:
     change: Change
 
 
-def number_text(value: float | None, quantity: str, sign: str = "") -> str:
+def shown_in(quantity: str, units: Units) -> tuple[float, str, int]:
+    """What the numbers of a quantity are multiplied by to be shown, the sign of the unit then, and the digits."""
+    of = _ALL[quantity]
+    return _SHOWN.get((of.unit, units), (1.0, of.unit, of.digits))
+
+
+def value_text(value: float | None, quantity: str, units: Units, sign: str = "") -> str:
     """A number of a quantity with its unit: `−6.0 bpm`."""
     if value is None:
         return "–"
-    of = _ALL[quantity]
-    return f"{round(value, of.digits) + 0.0:{sign}.{of.digits}f} {of.unit}".replace("-", "−")
+    factor, unit, digits = shown_in(quantity, units)
+    return f"{round(value * factor, digits) + 0.0:{sign}.{digits}f} {unit}".replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class MetPair:
 
     numbers: Mapping[str, Any]
     changes: Sequence[NamedChange]
+    units: Units = "km"
 
     @property
     def is_distance(self) -> bool:
@@ -51,8 +67,8 @@ class MetPair:
     def days(self) -> list[str]:
         return [str(each["day"]) for each in self.numbers["by_effort"]]
 
-    def text(self, value: float, sign: str = "") -> str:
-        return number_text(value, self.numbers["quantity"], sign)
+    def text(self, value: float) -> str:
+        return value_text(value, self.numbers["quantity"], self.units)
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -74,11 +90,11 @@ class Devices:
     errors: Mapping[str, Mapping[str, DeviceError]]
 
 
-def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]) -> Devices:
-    """The report of the rows of `dashboard/devices.sql` and `dashboard/device_pairs.sql`."""
+def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]], units: Units = "km") -> Devices:
+    """The report of the rows of `dashboard/devices.sql` and `dashboard/device_pairs.sql`, in words of these units."""
     pairs: dict[str, list[MetPair]] = {name: [] for name in TITLES}
     for row in rows:
-        pairs[row["quantity"]].append(MetPair(row, changes_of(row["quantity"], row["by_effort"])))
+        pairs[row["quantity"]].append(MetPair(row, changes_of(row["quantity"], row["by_effort"]), units))
     met = {name: found for name, found in pairs.items() if found}
     return Devices(named, met, {name: found for name, each in met.items() if (found := _errors(name, each))})
 
@@ -173,11 +189,11 @@ def _faults(row: Mapping[str, Any], side: str) -> Iterator[str]:
 
 def chart_lines(pair: MetPair) -> dict[str, list[float]]:
     """The difference in each effort with its limits of agreement, for a chart, in the order of `days`."""
-    efforts = pair.numbers["by_effort"]
-    lines = {"value": [each["difference"] for each in efforts]}
+    efforts, factor = pair.numbers["by_effort"], shown_in(pair.numbers["quantity"], pair.units)[0]
+    lines = {"value": [factor * each["difference"] for each in efforts]}
     if not pair.is_distance:
         for name, sign in (("low", -1), ("high", 1)):
-            lines[name] = [each["mean"] + sign * LIMITS * each["spread"] for each in efforts]
+            lines[name] = [factor * (each["mean"] + sign * LIMITS * each["spread"]) for each in efforts]
     return lines
 
 
@@ -204,13 +220,13 @@ WHY = {
 }
 
 
-def error_words(error: DeviceError, quantity: str) -> str:
+def error_words(error: DeviceError, quantity: str, units: Units = "km") -> str:
     """A device's error: `1.0 bpm (0.8 to 1.2)`, or why it can't be told."""
     if error.value is None:
-        most = f" {number_text(error.high, quantity)}" if error.high is not None else ""
+        most = f" {value_text(error.high, quantity, units)}" if error.high is not None else ""
         return f"{WHY[str(error.why)]}{most}"
-    low, high = (f"{each:.{QUANTITIES[quantity].digits}f}" for each in (error.low, error.high))
-    return f"{number_text(error.value, quantity)} ({low} to {high})"
+    low, high = (value_text(each, quantity, units).partition(" ")[0] for each in (error.low, error.high))
+    return f"{value_text(error.value, quantity, units)} ({low} to {high})"
 
 
 def answer_of(devices: Devices) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.pairs.agreement import LIMITS
 from strava_pipeline.core.pairs.report import TITLES, Devices, devices_of
 from strava_pipeline.lake.dashboard.activities import FoundActivity
@@ -18,10 +19,10 @@ from strava_pipeline.lake.recording_pairs import points_of, turned
 from strava_pipeline.lake.sql import sql
 
 
-def devices(connection: Connection) -> Devices:
-    """The report of the athlete's devices."""
+def devices(connection: Connection, units: Units = "km") -> Devices:
+    """The report of the athlete's devices, in words of these units."""
     met = rows_of(connection, "device_pairs", {"limits": LIMITS}, owner=sql("owner"))
-    return devices_of(rows_of(connection, "devices", {}), met)
+    return devices_of(rows_of(connection, "devices", {}), met, units)
 
 
 def recordings_of(connection: Connection, activity_id: int) -> Sequence[Values]:

@@ -8,8 +8,9 @@ from strava_pipeline.core.pairs.report import (
     change_words,
     chart_lines,
     error_words,
-    number_text,
     pair_words,
+    shown_in,
+    value_text,
     worst_of,
 )
 from strava_pipeline.lake.dashboard.devices import devices, recordings_of
@@ -19,16 +20,16 @@ from strava_pipeline.serve.dashboard.api_devices import NOT_COMPARED
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentSite, Snapshot
 
 router = APIRouter(include_in_schema=False)
-_WORDS = {each.__name__: each for each in (pair_words, change_words, error_words, chart_lines, number_text, worst_of)}
+_WORDS = {each.__name__: each for each in (pair_words, change_words, error_words, chart_lines, shown_in, worst_of)}
 
 
 @router.get("/devices", dependencies=[KEPT])
-def all_devices(request: Request, snapshot: Snapshot) -> HTMLResponse:
+def all_devices(request: Request, site: CurrentSite, snapshot: Snapshot) -> HTMLResponse:
     """By quantity, how each two devices agreed, and the error of each where three met; then every device."""
-    return render(request, "devices.html", {"found": devices(snapshot), "titles": TITLES, **_WORDS})
+    return render(request, "devices.html", {"found": devices(snapshot, site.units), "titles": TITLES, **_WORDS})
 
 
 @router.get("/activities/{activity_id}/recordings/{first_id}/{second_id}", dependencies=[KEPT])
@@ -39,5 +40,5 @@ def recordings(request: Request, snapshot: Snapshot, found: Found, first_id: Id,
     ]
     if not pairs:
         raise ProblemError(404, NOT_COMPARED)
-    values = {"id": found.id, "pairs": pairs, "pair": pairs[0], "titles": TITLES, "number_text": number_text}
+    values = {"id": found.id, "pairs": pairs, "pair": pairs[0], "titles": TITLES, "value_text": value_text}
     return render(request, "recordings.html", values)
