@@ -77,6 +77,11 @@ class MetPair:
         return (second, first) if first.endswith(_WRIST) and not second.endswith(_WRIST) else (first, second)
 
     @property
+    def sign(self) -> int:
+        """1 where differences are those of the `sides`, the second one minus the first, and −1 where they are turned."""
+        return 1 if self.sides[1] == self.numbers["second_by"] else -1
+
+    @property
     def name(self) -> str:
         return f"{self.numbers['first_by']} and {self.numbers['second_by']}"
 
@@ -155,7 +160,7 @@ def _reads(pair: MetPair, apart: float) -> str:
 
 def _more(pair: MetPair, apart: float) -> str:
     """How much more the second of the `sides` reads: `6.0 bpm more than`."""
-    apart = apart if pair.sides[1] == pair.numbers["second_by"] else -apart
+    apart *= pair.sign
     size = pair.text(abs(apart))
     return "as much as" if size == pair.text(0) else f"{size} {'more' if apart > 0 else 'less'} than"
 
@@ -188,11 +193,11 @@ def _faults(row: Mapping[str, Any], side: str) -> Iterator[str]:
 
 
 def chart_lines(pair: MetPair) -> dict[str, list[float]]:
-    """The difference in each effort with its limits of agreement, for a chart, in the order of `days`."""
-    efforts, factor = pair.numbers["by_effort"], shown_in(pair.numbers["quantity"], pair.units)[0]
+    """The difference of the `sides` in each effort with its limits of agreement, for a chart, in the order of `days`."""
+    efforts, factor = pair.numbers["by_effort"], pair.sign * shown_in(pair.numbers["quantity"], pair.units)[0]
     lines = {"value": [factor * each["difference"] for each in efforts]}
     if not pair.is_distance:
-        for name, sign in (("low", -1), ("high", 1)):
+        for name, sign in (("low", -pair.sign), ("high", pair.sign)):
             lines[name] = [factor * (each["mean"] + sign * LIMITS * each["spread"]) for each in efforts]
     return lines
 

@@ -3,7 +3,7 @@
 import pytest
 
 from strava_pipeline.core.insights.goals import Units
-from strava_pipeline.core.pairs.report import chart_lines, devices_of, error_words, pair_words, value_text
+from strava_pipeline.core.pairs.report import MetPair, chart_lines, devices_of, error_words, pair_words, value_text
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_words_errors_and_charts_of_a_speed_are_in_one_unit() -> None:
     assert "b reads 1.1 mph more than a" in pair_words(first)[0]
     assert chart_lines(first)["value"][0] == pytest.approx(1.118, abs=0.001)
     assert error_words(report.errors["speed"]["a"], "speed", "miles") == "1.6 mph (1.6 to 1.6)"
+
+
+def test_a_chart_says_of_a_wrist_what_the_words_say_of_it() -> None:
+    effort = {"difference": -6.0, "mean": -5.0, "spread": 1.0}
+    pair = MetPair(
+        {"quantity": "heartrate", "first_by": "watch (wrist)", "second_by": "strap", "by_effort": [effort]}, ()
+    )
+    lines = chart_lines(pair)
+    assert (lines["value"], lines["low"], lines["high"]) == ([6.0], [pytest.approx(3.04)], [pytest.approx(6.96)])
