@@ -21,7 +21,8 @@ FOLDERS = sorted(Path(__file__).parent.glob("made_by_*.tar.xz"))
 assert FOLDERS
 FOUND_IN = ("bronze", "decisions", "inbox")  # what nobody could make again
 DEATHS = 12
-READ_AGAIN = {"extra", "fingerprint", "content_hash"}  # of files: whose clock it is, and what has columns now
+# of files: whose clock it is, what has columns now, and the device as it is sold
+READ_AGAIN = {"extra", "fingerprint", "content_hash", "device_name"}
 OTHER_NOW = {  # columns that say something else since
     "car_trips": {"trip_id"},  # moments in ids have milliseconds
     "car_trip_points": {"trip_id"},
