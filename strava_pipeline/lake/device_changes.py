@@ -22,12 +22,14 @@ _PAIR = ("first_by", "second_by", "quantity")
 
 
 def tell_changes(lake: Lake, at: datetime) -> None:
-    """Notify the person of each change that was not told yet."""
+    """Notify the person of what changed last of each pair, if that was not told yet."""
     path = lake.state / "device_changes.json"
     told = dict(json_if_any(path.read_bytes()) or {}) if path.exists() else {}
+    newest = {
+        " ".join((*(pair.numbers[name] for name in _PAIR), each.of)): (pair, each) for pair, each in _changes(lake)
+    }
     new = {}
-    for pair, each in _changes(lake):
-        key = " ".join((*(pair.numbers[name] for name in _PAIR), each.of))
+    for key, (pair, each) in newest.items():
         if key not in told or abs(date.fromisoformat(told[key]) - each.change.since) > _SAME:
             if at.date() - each.change.since <= _NEWS:
                 notify(lake, "warning", change_words(pair, each), at, about=f"{key} {each.change.since}", link=DEVICES)

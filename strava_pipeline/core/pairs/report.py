@@ -7,7 +7,7 @@ from typing import Any
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
 from strava_pipeline.core.pairs.agreement import DISTANCES, LIMITS, QUANTITIES
-from strava_pipeline.core.pairs.changes import Change, change_in
+from strava_pipeline.core.pairs.changes import Change, changes_in
 from strava_pipeline.core.pairs.hat import DeviceError, device_errors
 from strava_pipeline.core.text import counted
 
@@ -132,8 +132,7 @@ def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[Name
         ),
         "dropouts": (_dated(efforts, "dropouts"), _LEAST_LOST),
     }
-    found = {name: change_in(values, least) for name, (values, least) in series.items()}
-    return [NamedChange(name, change) for name, change in found.items() if change is not None]
+    return [NamedChange(name, each) for name, (values, least) in series.items() for each in changes_in(values, least)]
 
 
 def _dated(efforts: Sequence[Mapping[str, Any]], name: str) -> list[tuple[date, float]]:

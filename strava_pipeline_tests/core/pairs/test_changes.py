@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from strava_pipeline.core.pairs.changes import change_in
+from strava_pipeline.core.pairs.changes import changes_in
 from strava_pipeline.core.pairs.report import changes_of
 from strava_pipeline_tests.core.pairs.planted import noise
 
@@ -13,8 +13,7 @@ DAYS = [date(2024, 1, 1) + timedelta(days=7 * place) for place in range(40)]
 
 def test_a_planted_change_is_found_with_its_day_and_both_sides() -> None:
     values = [*noise(25, 1.5, 1), *(noise(15, 1.5, 2) - 6)]
-    found = change_in([*zip(DAYS, values, strict=True)], 3.0)
-    assert found is not None
+    (found,) = changes_in([*zip(DAYS, values, strict=True)], 3.0)
     assert abs(DAYS.index(found.since) - 25) <= 1
     assert found.before == pytest.approx(0, abs=1)
     assert found.after == pytest.approx(-6, abs=1)
@@ -24,7 +23,15 @@ def test_a_planted_change_is_found_with_its_day_and_both_sides() -> None:
     "values", [noise(40, 3, 5), noise(11, 1, 5), [1.0] * 40, [*noise(20, 0.1, 1), *(noise(20, 0.1, 2) + 1)]]
 )
 def test_noise_few_efforts_and_small_changes_are_none(values: list[float]) -> None:
-    assert change_in([*zip(DAYS, values, strict=False)], 3.0) is None
+    assert changes_in([*zip(DAYS, values, strict=False)], 3.0) == []
+
+
+def test_a_device_that_got_worse_and_was_mended_changed_twice() -> None:
+    values = [*noise(14, 1.5, 1), *(noise(13, 1.5, 2) - 6), *noise(13, 1.5, 3)]
+    worse, mended = changes_in([*zip(DAYS, values, strict=True)], 3.0)
+    assert abs(DAYS.index(worse.since) - 14) <= 1
+    assert abs(DAYS.index(mended.since) - 27) <= 1
+    assert (worse.after, mended.before) == (mended.before, worse.after) != (worse.before, mended.after)
 
 
 def test_a_dying_strap_shows_in_its_dropouts_and_its_scatter() -> None:
