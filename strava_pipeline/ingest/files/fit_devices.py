@@ -1,8 +1,8 @@
 """The devices that FIT's messages name: the one that recorded, and the sensors that it listened to.
 
 They are named by manufacturer and model, as they are sold and as services name them: one device has one name, whatever
-says it. A sensor's `product_name` and `descriptor` are never used: they hold what a
-person called it, or a Bluetooth name with digits of the serial number.
+says it. A sensor's `product_name` and `descriptor` are never used: they hold what a person called it, or a Bluetooth name
+with digits of the serial number.
 """
 
 import re
