@@ -8,7 +8,7 @@
 DELETE FROM activity_bests;
 
 INSERT INTO activity_bests BY NAME
-WITH counted AS MATERIALIZED ( -- to plan this view takes DuckDB 7 ms, each time that it stands in a query
+WITH counted AS MATERIALIZED (
     SELECT * FROM counted_activities
 ),
 too_fast AS MATERIALIZED (
