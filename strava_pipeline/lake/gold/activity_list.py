@@ -18,8 +18,11 @@ from strava_pipeline.lake.sql import bests_statement, list_statement, load_state
 
 LIST_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
 LIST_TABLES = (ACTIVITY_LIST.name, ACTIVITY_BESTS.name, ACTIVITY_LOAD.name)  # whose rows are written again at once
-_READ_OFTEN = {"activities": "* EXCLUDE (polyline, summary_polyline)", "counted_activities": "*"}
-"""Views that are read by many others, and take longer to plan than to read: a table hides each while rows are written."""
+_READ_OFTEN = {
+    "counted_activities": "*",
+    "activities": "id, athlete_id, flagged, device_watts, average_heartrate, max_heartrate",
+}
+"""Views that bests and loads read again and again, and that take longer to plan than to read: a table hides each meanwhile."""
 _TOWNS = "towns"  # which file of towns the names are of
 
 
@@ -30,11 +33,12 @@ def sync_list(connection: Connection) -> bool:
     if is_list_current(connection):
         return False
     with transaction(connection):
+        _name_places(connection)
+        connection.execute(list_statement())
         for name, columns in _READ_OFTEN.items():
             connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM strava.main.{name}")
-        _name_places(connection)
-        for statement in _statements():
-            connection.execute(statement)
+        connection.execute(bests_statement())
+        connection.execute(load_statement())  # of bests
         for name in _READ_OFTEN:
             connection.execute(f"DROP TABLE temp.{name}")
         note(connection, LIST_NOTE, _state(connection))
