@@ -80,11 +80,9 @@ def metrics_rows(
     return rows
 
 
-def metrics_of(
-    bundle: Bundle, thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
-) -> dict[str, Any]:
+def metrics_of(bundle: Bundle, thresholds: Thresholds) -> dict[str, Any]:
     """The metrics of one trip as plain values."""
-    return metrics_rows([bundle], thresholds, routes)[0]
+    return metrics_rows([bundle], thresholds)[0]
 
 
 def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> pl.DataFrame:
