@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -51,6 +51,16 @@ def number_in(value: Any) -> float | None:
         except ValueError:
             return None
     return finite_number(value)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number, NaN and the infinities included."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def without_none(fields: Json) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def json_bytes(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.geodesy import column_distance_m, distance_m
+from strava_pipeline.core.json_values import is_number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,20 +62,16 @@ def _zone(where: str, given: Any, faults: list[str]) -> PrivacyZone | None:
     for name in given.keys() - {*_NAMES}:
         faults.append(f"{where} {name}: no value has this name; there are {', '.join(_NAMES)}")
     place, radius = given.get("place"), given.get("radius_m")
-    is_place = isinstance(place, list) and len(place) == 2 and all(map(_is_number, place))
+    is_place = isinstance(place, list) and len(place) == 2 and all(map(is_number, place))
     # nan is neither
     is_on_earth = isinstance(place, list) and is_place and abs(place[0]) <= 90 and abs(place[1]) <= 180
     if not isinstance(place, list) or not is_on_earth:
         faults.append(f"{where} place: not a latitude and a longitude in degrees, like [52.5163, 13.3777]")
         return None
-    if not _is_number(radius) or not LEAST_RADIUS_M <= float(str(radius)) <= MOST_RADIUS_M:
+    if not is_number(radius) or not LEAST_RADIUS_M <= float(str(radius)) <= MOST_RADIUS_M:
         faults.append(f"{where} radius_m: not a number of {LEAST_RADIUS_M:.0f} to {MOST_RADIUS_M:,.0f}")
         return None
     return PrivacyZone(float(place[0]), float(place[1]), float(str(radius)))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def outside(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFrame":

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.json_values import is_number
 
 _LONGEST = 100  # characters of a title or a unit
 Kind = Literal["number", "table", "bars", "line", "map"]
@@ -123,7 +124,7 @@ def chart_of(widget: Widget, found: WidgetRows) -> Chart:
         )
     rows = [row for row in found.rows if row[0] is not None]
     for place, label in enumerate(labels, 1):
-        if not all(_is_number(row[place]) or row[place] is None for row in rows):
+        if not all(is_number(row[place]) or row[place] is None for row in rows):
             raise WidgetError(f"The column {label} holds something else than numbers, which {widget.kind} can't show.")
     x, is_time, names = _axis([row[0] for row in rows])
     if not names:
@@ -136,13 +137,9 @@ def chart_of(widget: Widget, found: WidgetRows) -> Chart:
     return Chart(widget.kind, widget.unit, x, is_time, names, series)  # type: ignore[arg-type] # numbers, as was looked at
 
 
-def _is_number(value: Cell) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _axis(values: Sequence[Cell]) -> tuple[list[float], bool, list[str]]:
     """Positions on the axis, whether they are moments, and the names at them if they are neither numbers nor moments."""
-    if all(map(_is_number, values)):
+    if all(map(is_number, values)):
         return [float(value) for value in values if value is not None], False, []
     try:
         moments = [datetime.fromisoformat(str(value)).replace(tzinfo=None) for value in values]
@@ -167,7 +164,7 @@ def points_of(found: WidgetRows) -> list[Point]:
 
 
 def _is_within(value: Cell, bound: float) -> bool:
-    return _is_number(value) and -bound <= float(value or 0) <= bound
+    return is_number(value) and -bound <= float(value or 0) <= bound
 
 
 def cell_text(value: Cell, column: str = "") -> str:

@@ -138,20 +138,16 @@ class FetchClient(Protocol):
     @property
     def title(self) -> str:
         """The service's name in messages."""
-        ...
 
     @property
     def clock(self) -> ServerClock:
         """The server's time."""
-        ...
 
     def landing(self) -> AbstractContextManager[None]:
         """An interrupt within the body waits from the sending of a call until the body has landed its answer."""
-        ...
 
     def probe(self) -> object:
         """A call that succeeds while the service works and the login is valid, even if single activities fail."""
-        ...
 
 
 class FetchAnswer(Protocol):

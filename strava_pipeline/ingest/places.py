@@ -33,11 +33,6 @@ def ask_route(wire: Wire, url: str, profile: str, points: Sequence[tuple[float, 
     return _metres(wire.send("GET", f"{url}/route/v1/{profile}/{path}?overview=false", name="a route"))
 
 
-def is_definite(found: float | str) -> bool:
-    """Whether the answer is final: a length, or one of OSRM's codes."""
-    return not isinstance(found, str) or found in _CODES
-
-
 def _metres(answer: Exchange) -> float | str:
     try:
         content: Any = orjson.loads(answer.body)

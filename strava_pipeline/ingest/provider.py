@@ -168,21 +168,18 @@ class Lister(Protocol):
     @property
     def calls(self) -> int:
         """The attempts that reached the server or may have."""
-        ...
 
     def list_pages(self, after: int | None, before: int | None, per_page: int) -> Iterator[Page]:
         """The pages of the listing from `after` to `before` (exclusive epoch seconds of the start; None: no bound).
 
         A listing that comes to its end either yields a page without rows or just ends.
         """
-        ...
 
     def landed(self, answers: Iterator[T], land: Callable[[T], object]) -> Iterator[T]:
         """Each of `answers`, which are asked for as they are taken, after `land` has put it on disk.
 
         An interrupt between the sending of a call and the landing of its answer waits.
         """
-        ...
 
 
 class WholeReader(Protocol):
@@ -190,7 +187,6 @@ class WholeReader(Protocol):
 
     def read_whole(self, before: bytes | None) -> Whole | None:
         """The source's present contents, or None if unchanged. `before`: the body of the newest stored one."""
-        ...
 
 
 class Provider(Lister, Protocol):
@@ -199,28 +195,22 @@ class Provider(Lister, Protocol):
     @property
     def spec(self) -> ProviderSpec:
         """The provider's offers to this login."""
-        ...
 
     @property
     def host(self) -> str | None:
         """The host of its API."""
-        ...
 
     def login(self) -> Login:
         """The login's owner. May make a call, once. Raises NeedsLoginError."""
-        ...
 
     def landing(self) -> AbstractContextManager[None]:
         """An interrupt within the body waits from the sending of a call until the body has landed its answer. (`files`)"""
-        ...
 
     def get_file(self, source_id: str) -> Received:
         """The file of an activity. Raises GoneError if there is none. (`files`)"""
-        ...
 
     def get_gear_of_activity(self, source_id: str) -> Received:
         """The service's data about an activity's gear. (if the spec reads it)"""
-        ...
 
     def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """The answers with all of the account's data of a kind that the spec names.
@@ -228,7 +218,6 @@ class Provider(Lister, Protocol):
         `first`, `last`: the local days that are asked for, if it has days; gear comes completely. Answers about days are
         as of core/wellness.py's `kept_answer`.
         """
-        ...
 
 
 class HookedProvider(Provider, Protocol):
@@ -237,13 +226,11 @@ class HookedProvider(Provider, Protocol):
     @property
     def login_digest(self) -> str:
         """A hash of the login: records about another one do not count."""
-        ...
 
     def get_activity(self, source_id: str) -> Page:
         """One activity, as a page. Raises GoneError (WithheldError if the service has it and never shows it) and, if
         only this one is not shown, ForbiddenError.
         """
-        ...
 
 
 class FeedProvider(HookedProvider, Protocol):
@@ -254,15 +241,12 @@ class FeedProvider(HookedProvider, Protocol):
 
     def changes(self, since: str, account: str | None) -> Changes:
         """The changes since a cursor or an instant in ISO 8601. Raises RefusedError or GoneError for one that is too old."""
-        ...
 
     def versions(self, content: Any) -> Mapping[str, datetime]:
         """When the activities of a page, parsed from JSON, changed last (UTC), by id; without those of unknown time."""
-        ...
 
     def list_all(self, per_page: int, landed: Sequence[tuple[int, Any]]) -> Iterator[Page]:
         """The pages of the list of everything, even if it changes meanwhile.
 
         `landed`: number and content, parsed from JSON, of the pages that came before this listing was interrupted.
         """
-        ...

@@ -93,6 +93,12 @@ class ServiceWriter(ABC):
         """The path at the host, with the query."""
         return f"{self._api}{path}" + (f"?{urlencode(params)}" if params else "")
 
+    def activity_of(self, change: Change) -> str:
+        """The service's id of the activity whose name or gear changes. Raises UnsupportedChangeError for other changes."""
+        if change.kind not in ("update_name", "update_gear") or change.source_id is None:
+            raise self.refusal(change)
+        return change.source_id
+
     def refusal(self, change: Change) -> UnsupportedChangeError:
         """The error that the service does not support a change."""
         title, why = self._service.title, self.unsupported.get(change.kind)

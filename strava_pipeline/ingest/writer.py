@@ -78,27 +78,22 @@ class Writer(Protocol):
     @property
     def calls(self) -> int:
         """The attempts that reached the service or may have."""
-        ...
 
     @property
     def most_at_once(self) -> int:
         """How many changes one `write` accepts: 1 at a service, more in a file."""
-        ...
 
     def read(self, change: Change) -> Reading:
         """The service's present state. Raises GoneError if the activity no longer exists, UnsupportedChangeError."""
-        ...
 
     def requests(self, change: Change, before: Reading) -> Sequence[Request]:
         """The requests that `write` would send. Nothing is sent. Raises UnsupportedChangeError."""
-        ...
 
     def write(self, changes: Sequence[Change], before: Sequence[Reading]) -> Sequence[Answered]:
         """Write the changes, each with the reading of just before. The result is for another reading to find.
 
         Raises as `read` does; only requests that certainly were not sent are retried.
         """
-        ...
 
 
 class WholeWriter(Writer, Protocol):
@@ -106,7 +101,6 @@ class WholeWriter(Writer, Protocol):
 
     def start_from(self, newest: bytes | None) -> None:
         """Called before anything else. `newest`: the body of the newest stored reading, or None."""
-        ...
 
 
 def piece_to_set(title: str, change: Change, pieces: Mapping[str, Json]) -> str:

@@ -111,7 +111,7 @@ def ensure_current(
         if why is None:
             return False
         watch.say(f"{why} It is rebuilt from bronze, without a call.")
-        _rebuild(lake, years, watch, make_imports, propose, changed)
+        rebuild(lake, years, watch, make_imports=make_imports, propose=propose, changed=changed, everything=False)
         return True
 
 
@@ -145,50 +145,39 @@ def rebuild(
     make_imports: Work = lambda: None,
     propose: Propose = lambda connection: None,
     changed: Changed = lambda said: None,
+    everything: bool = True,
 ) -> None:
     """Rebuild all shards and gold of every year from bronze, whatever their state, then publish.
 
     `make_imports` writes the activities of all imports that count, from bronze, replacing those on disk. `changed` is
-    called with a sentence about the changes, if files were read again.
+    called with a sentence about the changes, if files were read again. Without `everything` only outdated shards are
+    made.
     """
     with locked(lake, LOCK, who="a rebuild", tell=watch.say):
-        _rebuild(lake, years, watch, make_imports, propose, changed, everything=True)
-
-
-def _rebuild(
-    lake: Lake,
-    years: YearRange,
-    watch: Watch,
-    make_imports: Work,
-    propose: Propose,
-    changed: Changed,
-    *,
-    everything: bool = False,
-) -> None:
-    new, undone, rereads = lake.remade, undone_names(lake), has_old_readings(lake)
-    _discard_unless_usable(new, undone)
-    try:
-        follows_undo = (left_out_of_lake(lake) or []) != undone
-        with writing(new) as connection:
-            if everything:
-                mark(connection, _SHARDS_DUE)
-            is_new = not has_left_out_note(connection)
-            if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
-                mark(connection, _IMPORTS_DUE)
-            note_left_out(connection, undone)
-            note_read_by(connection)
-        _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
-        _write_all_shards(lake, years, watch)
-        _merge_all(new, years, watch)
-        said = _put_in_place(lake, new, years, propose, rereads=rereads)
-    except Exception:
-        _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
-        raise
-    if said:
-        watch.say(said)
-        changed(said)
-    publish(lake)
-    remove_activities(lake, undone)
+        new, undone, rereads = lake.remade, undone_names(lake), has_old_readings(lake)
+        _discard_unless_usable(new, undone)
+        try:
+            follows_undo = (left_out_of_lake(lake) or []) != undone
+            with writing(new) as connection:
+                if everything:
+                    mark(connection, _SHARDS_DUE)
+                is_new = not has_left_out_note(connection)
+                if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
+                    mark(connection, _IMPORTS_DUE)
+                note_left_out(connection, undone)
+                note_read_by(connection)
+            _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
+            _write_all_shards(lake, years, watch)
+            _merge_all(new, years, watch)
+            said = _put_in_place(lake, new, years, propose, rereads=rereads)
+        except Exception:
+            _discard(new)  # a failed rebuild must not fill the disk, nor stop runs that need none
+            raise
+        if said:
+            watch.say(said)
+            changed(said)
+        publish(lake)
+        remove_activities(lake, undone)
 
 
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:

@@ -345,28 +345,24 @@ def _write(path: Path, rows: pl.DataFrame, holds: PageCounts, made_by: dict[str,
 
 def drop_imported_rows(lake: Lake) -> list[str]:
     """Remove the rows of imports from all shards; shards that can't be read are set aside, and their names returned."""
-    with locked(lake, LOCK):
-        return _drop_imported(lake)
-
-
-def _drop_imported(lake: Lake) -> list[str]:
     damaged: list[str] = []
-    for path in _all_shards(lake):
-        try:
-            metadata = pl.read_parquet_metadata(path)
-            holds: PageCounts = json.loads(metadata.get(HOLDS, "{}"))
-            left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
-            rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
-        except (pl.exceptions.PolarsError, OSError):
-            damaged += set_aside_unreadable([path])
-            continue
-        kept = rows.filter(~pl.col("source").is_in(list(IMPORTED))) if "source" in rows.columns else rows
-        if kept.height < rows.height or len(left) < len(holds):
-            if kept.is_empty():
-                path.unlink()
-            else:
-                write_rows(path, kept, "zstd", metadata | {HOLDS: json.dumps(left)})
-            sync_folder(path.parent)
+    with locked(lake, LOCK):
+        for path in _all_shards(lake):
+            try:
+                metadata = pl.read_parquet_metadata(path)
+                holds: PageCounts = json.loads(metadata.get(HOLDS, "{}"))
+                left = {name: pages for name, pages in holds.items() if name.rpartition("-")[2] not in IMPORTED}
+                rows = pl.read_parquet(path) if len(left) < len(holds) or not holds else pl.DataFrame()
+            except (pl.exceptions.PolarsError, OSError):
+                damaged += set_aside_unreadable([path])
+                continue
+            kept = rows.filter(~pl.col("source").is_in(list(IMPORTED))) if "source" in rows.columns else rows
+            if kept.height < rows.height or len(left) < len(holds):
+                if kept.is_empty():
+                    path.unlink()
+                else:
+                    write_rows(path, kept, "zstd", metadata | {HOLDS: json.dumps(left)})
+                sync_folder(path.parent)
     return damaged
 
 

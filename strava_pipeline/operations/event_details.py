@@ -71,7 +71,7 @@ class DetailAnswers(Answers):
                 left.append(due)
         return left
 
-    def _land(self, lake: Lake, _: int, activity_id: int, body: bytes, at: datetime) -> None:
+    def _land(self, lake: Lake, _: Path, activity_id: int, body: bytes, at: datetime) -> None:
         activity, due = parse_json(body), self._due[activity_id]
         athlete, owner = activity.get("athlete"), self.source.owner()
         of = athlete.get("id") if isinstance(athlete, dict) else None
@@ -83,7 +83,7 @@ class DetailAnswers(Answers):
         path = land_detail(lake, self.run.years.clamp(local_years([activity])[0]), activity_id, body, at)
         self._note(due, path, activity)
 
-    def _fail(self, _: Lake, __: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
+    def _fail(self, _: Lake, __: Path, activity_id: int, body: bytes, status: int | None, at: datetime) -> None:
         self.give_up(str(activity_id), at)
 
     def _sight(self, due: DueActivity, files: AnswerFiles) -> None:

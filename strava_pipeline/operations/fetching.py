@@ -25,12 +25,10 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.calls import MOST_REFUSALS, FetchCall, FetchItem, FetchReport, fetch_each
 from strava_pipeline.lake.bronze.answers import (
     gear_folder,
+    land_answer,
     land_athlete,
-    land_detail,
-    land_failed_detail,
+    land_evidence,
     land_gear,
-    land_no_streams,
-    land_streams,
 )
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import listed_since, watermark
@@ -62,8 +60,8 @@ class OfYear(FetchItem, Protocol):
 
 
 T = TypeVar("T", bound=OfYear)
-Land = Callable[[Lake, int, int, bytes, datetime], object]
-LandFailure = Callable[[Lake, int, int, bytes, int | None, datetime], object]
+Land = Callable[[Lake, Path, int, bytes, datetime], object]
+LandFailure = Callable[[Lake, Path, int, bytes, int | None, datetime], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,8 @@ class Errand(Generic[T]):
     call: Callable[[BudgetedSource], FetchCall]
     still_wanted: Callable[[Lake, Sequence[T]], list[T]]  # others may have fetched some since these were chosen
     of_year: Callable[[Lake, int], Path]
-    land: Land
-    land_failure: LandFailure
+    land: Land = land_answer
+    land_failure: LandFailure = land_evidence
     before_wait: Callable[[], object] = lambda: None
 
 
@@ -114,24 +112,8 @@ class YearsReport(Numbers):
         return sentence(f"Fetched {fetched}{self.of} in {counted(self.calls, 'call')}", *more)
 
 
-DETAILS = Errand(
-    "details",
-    lambda source: source.client_for().get_detail,
-    unfetched_details,
-    Lake.details_of,
-    land_detail,
-    land_failed_detail,
-)
-
-
-STREAMS = Errand(
-    "streams",
-    lambda source: source.client_for().get_streams,
-    unfetched_streams,
-    Lake.streams_of,
-    land_streams,
-    land_no_streams,
-)
+DETAILS = Errand("details", lambda source: source.client_for().get_detail, unfetched_details, Lake.details_of)
+STREAMS = Errand("streams", lambda source: source.client_for().get_streams, unfetched_streams, Lake.streams_of)
 
 
 _NAMED = 20  # ids in a sentence; Dagster shows all
@@ -334,7 +316,7 @@ def _fetch(
             yield candidate
 
     def land(candidate: T, body: bytes, at: datetime) -> None:
-        errand.land(run.lake, candidate.year, candidate.activity_id, body, at)
+        errand.land(run.lake, errand.of_year(run.lake, candidate.year), candidate.activity_id, body, at)
         report.by_year[candidate.year] = report.by_year.get(candidate.year, 0) + 1
 
     fetch_each(
@@ -343,7 +325,7 @@ def _fetch(
         writable(),
         land=land,
         land_failure=lambda candidate, body, status, at: errand.land_failure(
-            run.lake, candidate.year, candidate.activity_id, body, status, at
+            run.lake, errand.of_year(run.lake, candidate.year), candidate.activity_id, body, status, at
         ),
         report=report.fetched,
         tick=run.progress.advance,

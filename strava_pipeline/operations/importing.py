@@ -158,7 +158,15 @@ class _Landing:
             report.paths_already_imported += 1
             return
         own_athlete = _own_athlete(self._run.lake, self._came, found.athletes)
-        manifest = _manifest(self._run, container, found, own_athlete, files, faults)
+        manifest = ImportManifest(
+            came_as=decode_name(os.fsencode(container.path.name)),
+            kind=container.kind.value,
+            received_at=self._run.now(),
+            athletes=dict(found.athletes),
+            own_athlete=own_athlete,
+            files=files,
+            faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
+        )
         if found.exports or found.service_lists:  # their rows are about files of the same path
             manifest = manifest.model_copy(update={"known": []})
         else:  # a folder that grows: only new files are an import's own, and a new name, which may be an id
@@ -247,25 +255,6 @@ def _own_athlete(lake: Lake, known: list[Import], athletes: Mapping[str, int]) -
     named = [athlete_id for one in known for athlete_id in one.manifest.athletes.values()]
     candidates = (*noted, login[1].get("id") if login else None, *named, *athletes.values())
     return next((each for each in candidates if type(each) is int), None)
-
-
-def _manifest(
-    run: RunContext,
-    container: Container,
-    found: Contents,
-    own_athlete: int | None,
-    files: list[ImportedFile],
-    faults: list[Fault],
-) -> ImportManifest:
-    return ImportManifest(
-        came_as=decode_name(os.fsencode(container.path.name)),
-        kind=container.kind.value,
-        received_at=run.now(),
-        athletes=dict(found.athletes),
-        own_athlete=own_athlete,
-        files=files,
-        faults=[ImportFault(name=each.name, problem=each.problem.value, detail=each.detail) for each in faults],
-    )
 
 
 def _to_keep(found: Contents) -> Iterator[tuple[Role, Entry | Oversized]]:

@@ -136,39 +136,18 @@ def pull_kind(
 def bring_provider_files(
     run: RunContext, source: Source, years: Sequence[int], auto_files: bool, limits: ImportLimits
 ) -> StepReport:
-    """Fetch the files of activities of `years` that lack a track, merge their rows of the table `files`, and match again.
-
-    The steps of that table and of matches can't follow in the same run, because they are above these files in the
-    graph.
-    """
-    limit = limit_in_force(run, source.spec.name) if auto_files else None
-    report = fetch_provider_files(run, source, years, auto_files=auto_files, limits=limits, limit=limit)
-    with writing(run.lake) as connection:
-        merge_files(connection, run.lake)
-    match(run)  # the contents of the files are evidence
-    return report
-
-
-def fetch_provider_files(
-    run: RunContext,
-    source: Source,
-    years: Sequence[int],
-    *,
-    auto_files: bool = True,
-    limits: ImportLimits = ImportLimits(),
-    limit: LimitReachedError | None = None,
-) -> StepReport:
     """Fetch and read the files of the activities of `years` without a track from any source, newest first, each once.
 
-    The activities have been merged before.
+    Then merge their rows of the table `files`, and match again: the steps of these can't follow in the same run,
+    because they are above these files in the graph. The activities have been merged before.
 
     Args:
         auto_files: whether files are fetched at all. If not, earlier ones are still read.
         limits: how much of a file is read.
-        limit: why nothing may be asked for now.
 
     Raises NeedsLoginError; TransientError if the provider no longer answers.
     """
+    limit = limit_in_force(run, source.spec.name) if auto_files else None
     report = YearsReport("file", f" of {source.spec.title}", by_year=dict.fromkeys(years, 0))
     fetch = _FileFetch(run, source, report)
     if auto_files and limit is None and "files" in source.spec.capabilities:
@@ -177,6 +156,9 @@ def fetch_provider_files(
             ending.stopped, ending.problem = fetch.report.fetched.stopped, fetch.given_up
     with run.exclusive(LOCK):
         read = replace(read_unread_files(run.lake, run.progress, limits), first_problems=[])
+    with writing(run.lake) as connection:
+        merge_files(connection, run.lake)
+    match(run)  # the contents of the files are evidence
     stopped = limit or fetch.report.fetched.stopped or fetch.given_up or None
     found = fetched_report(f"bronze_{source.spec.name}_files", "files_complete", fetch.report, [read], stopped)
     return found if auto_files else replace(found, notes={"result": "auto_files is off: nothing was asked for."})

@@ -4,11 +4,12 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.providers import ReadPage
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import land_detail
+from strava_pipeline.lake.bronze.answers import land_answer, land_detail, land_evidence
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.gold.deletions import mark_absent
@@ -32,6 +33,21 @@ def copied(lake: Lake, to: Lake) -> Lake:
     """`to`, which nobody has touched, as a copy of `lake`."""
     shutil.copytree(lake.data_dir, to.data_dir)
     return to
+
+
+def land_failed_detail(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put the evidence of a failure on disk."""
+    return land_evidence(lake, lake.details_of(year), activity_id, body, status, at)
+
+
+def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
+    """Put a good answer on disk."""
+    return land_answer(lake, lake.streams_of(year), activity_id, body, at)
+
+
+def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
+    """Put the 404 of an activity without streams on disk, or the evidence of a failure."""
+    return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
 
 
 def activity(activity_id: int = 1, start: str = "2025-05-05T06:00:00Z", **fields: Any) -> Activity:

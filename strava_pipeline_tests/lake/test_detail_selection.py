@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail, land_failed_detail
+from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail
 from strava_pipeline.lake.gold.fetch_selection import REFRESH_REST, Candidate, Scope, select_details, unfetched_details
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import writing
@@ -20,6 +20,7 @@ from strava_pipeline_tests.lake.bronze import (
     activity,
     detailed,
     land,
+    land_failed_detail,
     listed,
     merge,
     started,

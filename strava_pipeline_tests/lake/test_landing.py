@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.facts import Fact
-from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail, land_failed_detail
+from strava_pipeline.lake.bronze.answers import count_details, detail_files, land_detail
 from strava_pipeline.lake.bronze.landing import (
     UNKNOWN,
     Times,
@@ -38,6 +38,7 @@ from strava_pipeline_tests.lake.bronze import (
     activity,
     detailed,
     land,
+    land_failed_detail,
     merge,
     merge_detailed,
     rows,

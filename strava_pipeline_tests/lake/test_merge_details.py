@@ -11,7 +11,7 @@ import pytest
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.core.tables.details import RECORDED
-from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_failed_detail, land_gear
+from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_gear
 from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.gold import merge_details as merging
 from strava_pipeline.lake.gold.merge import MergeReport
@@ -24,6 +24,7 @@ from strava_pipeline_tests.lake.bronze import (
     NOW,
     activity,
     detailed,
+    land_failed_detail,
     listed,
     merge,
     merge_detailed,

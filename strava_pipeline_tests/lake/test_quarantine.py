@@ -8,7 +8,7 @@ import pytest
 
 from strava_pipeline.core.activities import split_page
 from strava_pipeline.core.providers import ReadPage
-from strava_pipeline.lake.bronze.answers import EARLY, land_detail, land_failed_detail
+from strava_pipeline.lake.bronze.answers import EARLY, land_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
@@ -33,6 +33,7 @@ from strava_pipeline_tests.lake.bronze import (
     YEARS,
     Watched,
     activity,
+    land_failed_detail,
     listed,
     merge,
     rows,

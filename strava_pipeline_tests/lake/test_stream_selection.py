@@ -7,14 +7,25 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.lake.bronze.answers import EARLY, land_no_streams, land_streams, stream_files
+from strava_pipeline.lake.bronze.answers import EARLY, stream_files
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.fetch_selection import StreamCandidate, select_streams, unfetched_streams
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import write_track
-from strava_pipeline_tests.lake.bronze import ALL, DAY, HOUR, NOW, SECOND, activity, listed, merge
+from strava_pipeline_tests.lake.bronze import (
+    ALL,
+    DAY,
+    HOUR,
+    NOW,
+    SECOND,
+    activity,
+    land_no_streams,
+    land_streams,
+    listed,
+    merge,
+)
 
 NOTHING = b'{"message": "Resource Not Found", "errors": []}'
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables import TRACKS
-from strava_pipeline.lake.bronze.answers import land_streams, stream_files
+from strava_pipeline.lake.bronze.answers import stream_files
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.tracks import (
@@ -19,7 +19,7 @@ from strava_pipeline.lake.tracks import (
     track_sizes,
     write_track,
 )
-from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, listed, merge
+from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, land_streams, listed, merge
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)
 BODY = json.dumps({"time": {"data": [0, 5]}, "latlng": {"data": [[52.5, 13.4], [52.6, 13.5]]}}).encode()

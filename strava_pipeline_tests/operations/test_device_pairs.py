@@ -13,7 +13,6 @@ import pytest
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake import recording_pairs
-from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints
@@ -32,6 +31,7 @@ from strava_pipeline.lake.tracks import sync_file_tracks, track_path
 from strava_pipeline.operations import tracking
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.pairs.planted import METRE, START, effort, recorded
+from strava_pipeline_tests.lake.bronze import land_streams
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 

@@ -14,7 +14,7 @@ from strava_pipeline.core.copies import KINDS
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.bronze.answers import land_detail, land_failed_detail
+from strava_pipeline.lake.bronze.answers import land_detail
 from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
 from strava_pipeline.lake.copied import KnownCopy, find, note_copy, note_files
 from strava_pipeline.lake.files import unpacked
@@ -28,6 +28,7 @@ from strava_pipeline.operations.quiet import end_if_quiet, what_is_due
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline.operations.step_reports import StepReport
+from strava_pipeline_tests.lake.bronze import land_failed_detail
 from strava_pipeline_tests.operations.test_compacting import BEHIND, OF_NO_YEAR, OF_YEARS, Change, begin, execute, ids
 from strava_pipeline_tests.rig import YEARS, Make, Rig
 

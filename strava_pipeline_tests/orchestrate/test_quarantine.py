@@ -9,7 +9,6 @@ import requests
 
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.calls import ATTEMPTS
-from strava_pipeline.lake.bronze.answers import land_failed_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
@@ -20,6 +19,7 @@ from strava_pipeline.orchestrate.config import DetailsConfig
 from strava_pipeline.orchestrate.jobs import DETAILS
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.jumping import QUICK
+from strava_pipeline_tests.lake.bronze import land_failed_detail
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import NOW, Make, Rig, definitions
 

@@ -12,7 +12,6 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA, hashed_id
 from strava_pipeline.ingest.providers_file import ProviderChoice
-from strava_pipeline.lake.bronze.answers import land_streams
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision, failing_now
 from strava_pipeline.lake.providers import last_outcomes
@@ -23,6 +22,7 @@ from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.testing.files_contract import import_gpx
+from strava_pipeline_tests.lake.bronze import land_streams
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")

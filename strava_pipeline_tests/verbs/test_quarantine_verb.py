@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.bronze.answers import land_failed_detail
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline_tests.facts import shown
+from strava_pipeline_tests.lake.bronze import land_failed_detail
 from strava_pipeline_tests.rig import NOW, Make, Rig
 from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 

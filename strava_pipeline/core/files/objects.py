@@ -15,6 +15,7 @@ from typing import Any
 
 from strava_pipeline.core.files.archive_csv import ArchiveRow
 from strava_pipeline.core.files.recording import ClockBy, RecordingSummary
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA_ARCHIVE, hashed_id
 from strava_pipeline.core.sports import VIRTUAL, sport_type
@@ -60,7 +61,7 @@ def row_object(row: ArchiveRow, activity_id: int, recordings: Sequence[Recording
         "rounded": sorted(row.from_display) or None,
         "columns": dict(row.extra) or None,
     }
-    return _with_objects({**fields, **_lists(recordings)}, archive=_without_none(archive), file=file)
+    return _with_objects({**fields, **_lists(recordings)}, archive=without_none(archive), file=file)
 
 
 def recording_object(recording: RecordingSummary, activity_id: int, file: Json) -> Json:
@@ -112,7 +113,7 @@ def _of_recordings(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
     if len(recordings) > 1:
         fields |= _means(recordings)
     fields["has_heartrate"] = fields.get("average_heartrate") is not None
-    return _without_none(fields)
+    return without_none(fields)
 
 
 def _sport(recording: RecordingSummary) -> dict[str, str | None]:
@@ -152,7 +153,7 @@ _DEVICE = {
 def _measured(recording: RecordingSummary) -> dict[str, Any]:
     """The values that the device calculated, or else those of the points."""
     device = {name: recording.summary.get(word) for name, word in _DEVICE.items()}
-    return recording.track | _without_none(device)
+    return recording.track | without_none(device)
 
 
 def _lists(recordings: Sequence[RecordingSummary]) -> dict[str, Any]:
@@ -192,13 +193,13 @@ def _lap(lap: Mapping[str, Any], recording: RecordingSummary, sessions: int) -> 
                 del rest[word]
         elif value is not None:
             fields[name] = rest.pop(word)
-    return _without_none(fields | rest | ({"session": recording.place} if sessions > 1 else {}))
+    return without_none(fields | rest | ({"session": recording.place} if sessions > 1 else {}))
 
 
 def _session(recording: RecordingSummary) -> dict[str, Any]:
     fields = recording.model_dump(exclude={"laps", "lengths", "summary", "track", "started_at"})
     fields |= {"started_at": _zulu(recording.started_at), "sensors": recording.sensors or None}
-    return _without_none(fields) | recording.summary
+    return without_none(fields) | recording.summary
 
 
 def _local(
@@ -215,7 +216,7 @@ def _local(
     # a row may begin on another day than its file
     offset = offset_in(clock.timezone, started_at) if clock.timezone else None
     clock = clock if offset is None else clock.model_copy(update={"utc_offset_s": offset})
-    return _without_none(
+    return without_none(
         {
             "start_date_local": _zulu(_shifted(started_at, clock)),
             "utc_offset": clock.utc_offset_s,
@@ -248,10 +249,6 @@ def _upload_id(filename: str | None) -> int | None:
 def _sum(recordings: Sequence[RecordingSummary], name: str) -> float | None:
     values = [value for each in recordings if (value := getattr(each, name)) is not None]
     return sum(values) if values else None
-
-
-def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _with_objects(fields: dict[str, Any], **more: Json | None) -> Json:

@@ -18,14 +18,13 @@ from strava_pipeline.core.files.recording import TRACK, DecodedFile, Flag, Forma
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import counted
 from strava_pipeline.core.track_cleaning import steps
-from strava_pipeline.ingest.files.markup import Markup, child, coordinate, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Clock, Markup, child, coordinate, local, number, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
     TooManyPointsError,
     clock_flags,
     limited,
-    microseconds,
     problem,
     span,
     track_of,
@@ -131,7 +130,7 @@ class _Piece:
     utc_offset_s: float | None
 
 
-class _Contents:
+class _Contents(Clock):
     """The contents of the elements, in their order."""
 
     def __init__(self, most_points: int) -> None:
@@ -141,7 +140,6 @@ class _Contents:
         self.said = _Said()
         self._room = most_points
         self._points = Points(most_points)
-        self._utc_offset_s: float | None = None
 
     def add(self, element: etree._Element) -> None:
         name = local(element.tag)
@@ -156,8 +154,8 @@ class _Contents:
     def end_track(self, said: _Said) -> None:
         if self._points:
             self._room -= len(self._points)
-            self.pieces.append(_Piece(self._points.frame(), said, self._utc_offset_s))
-            self._points, self._utc_offset_s = Points(self._room), None
+            self.pieces.append(_Piece(self._points.frame(), said, self.utc_offset_s))
+            self._points, self.utc_offset_s = Points(self._room), None
 
     def kind(self) -> str:
         """The kind of a file without recordings."""
@@ -177,16 +175,10 @@ class _Contents:
             elif name == "trkpt":  # a point that never ended contains the next one
                 break
             elif name == "time" and row[0] is None:
-                row[0] = self._time(element.text)
+                row[0] = self.time(element.text)
             elif name not in NO_VALUES and not len(element):
                 self.unknown[name[:80]] += 1
         return row
-
-    def _time(self, written: str | None) -> int | None:
-        at = instant(written)
-        if self._utc_offset_s is None:
-            self._utc_offset_s = offset_s(at)
-        return None if at is None else microseconds(at)
 
 
 def _said(element: etree._Element) -> _Said:

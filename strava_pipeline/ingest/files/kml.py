@@ -18,14 +18,13 @@ from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Clock, Markup, coordinate, local, number, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
     TooManyPointsError,
     clock_flags,
     limited,
-    microseconds,
     problem,
     span,
     track_of,
@@ -93,7 +92,7 @@ def kml_of_kmz(content: bytes, limits: ImportLimits) -> bytes | None:
         return None
 
 
-class _Contents:
+class _Contents(Clock):
     """The contents of the elements, in their order. A track's times, places and values are put together when it ends."""
 
     def __init__(self, most_points: int, received_at: datetime) -> None:
@@ -103,7 +102,6 @@ class _Contents:
         self._seen: Counter[str] = Counter()
         self._points = Points(most_points)
         self._sport: str | None = None
-        self._utc_offset_s: float | None = None
         self._segment = 0
         self._clear_track()
 
@@ -117,7 +115,7 @@ class _Contents:
         name, within = local(element.tag), local(outer.tag) if (outer := element.getparent()) is not None else ""
         self._seen[name] += 1
         if name == "when" and within == "Track":
-            self._times.append(self._time(element.text))
+            self._times.append(self.time(element.text))
         elif name == "coord" and within == "Track":
             self._coords.append(_place(element.text))
         elif name == "value" and within == "SimpleArrayData":
@@ -136,12 +134,6 @@ class _Contents:
         if self._seen["LineString"] or self._seen["coord"]:
             return "route"
         return "waypoints" if self._seen["Point"] else "empty"
-
-    def _time(self, written: str | None) -> int | None:
-        at = instant(written)
-        if self._utc_offset_s is None:
-            self._utc_offset_s = offset_s(at)
-        return None if at is None else microseconds(at)
 
     def _end_array(self, name: str) -> None:
         if name in ARRAYS:
@@ -173,7 +165,7 @@ class _Contents:
             self._end_track()
         if self._points:
             self.recordings.append(self._recording(placemark, self._points.frame()))
-            self._points, self._sport, self._utc_offset_s = Points(self._most), None, None
+            self._points, self._sport, self.utc_offset_s = Points(self._most), None, None
 
     def _recording(self, placemark: etree._Element | None, frame: pl.DataFrame) -> Recording:
         track = track_of(frame, self._sport)
@@ -186,7 +178,7 @@ class _Contents:
             name=None if placemark is None else text(placemark, "name"),
             description=None if placemark is None else text(placemark, "description"),
             started_at=started_at,
-            utc_offset_s=self._utc_offset_s,
+            utc_offset_s=self.utc_offset_s,
             elapsed_s=elapsed,
             distance_m=length,
             summary={} if length is None else {"distance_by": "track"},

@@ -209,3 +209,19 @@ def offset_s(at: datetime | None) -> float | None:
     """The local time's offset in seconds if the file gives one; `Z` counts as none."""
     offset = at.utcoffset() if at is not None else None
     return offset.total_seconds() if offset else None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Reads the times of a track. `utc_offset_s`: of the first local time, or None without any."""
+
+    utc_offset_s: float | None = None
+
+    def time(self, written: str | None) -> int | None:
+        """A time in microseconds since 1970, or None if it can't be read."""
+        at = instant(written)
+        if self.utc_offset_s is None:
+            self.utc_offset_s = offset_s(at)
+        return None if at is None else (at - _EPOCH) // timedelta(microseconds=1)

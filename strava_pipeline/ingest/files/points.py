@@ -28,7 +28,6 @@ NO_WAY = (600_000_000, 1e-3, 1e-3, 10.0)  # µs, degrees and m within which one 
 WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
 BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
 BEGINS_AGAIN = 50.0  # m: a distance that falls by more is counted from zero again; corrections of devices are smaller
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORT_AGAIN = "Export or copy it once more."
 NOTHING_KEPT = {
     Flag.DAMAGED: f"It is damaged, and no activity was found in it. {EXPORT_AGAIN}",
@@ -198,10 +197,6 @@ def _from_zero(distance: pl.Series) -> pl.Series:
     new = (told < -step).cast(pl.Float64) * told  # it began again only if it is less than half of the one before
     since = step.zip_with(step >= -BEGINS_AGAIN, new).cum_sum()
     return distance.scatter(distance.is_not_null().arg_true(), since)
-
-
-def microseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 def span(track: pl.DataFrame) -> tuple[datetime | None, float | None]:

@@ -17,7 +17,7 @@ from lxml import etree
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.ingest.files.markup import Markup, coordinate, instant, local, number, offset_s, text
+from strava_pipeline.ingest.files.markup import Clock, Markup, coordinate, instant, local, number, offset_s, text
 from strava_pipeline.ingest.files.points import (
     PLACES,
     Points,
@@ -25,7 +25,6 @@ from strava_pipeline.ingest.files.points import (
     Track,
     clock_flags,
     limited,
-    microseconds,
     problem,
     span,
     track_of,
@@ -107,14 +106,13 @@ def _in_course(element: etree._Element | None) -> bool:
     )
 
 
-class _Contents:
+class _Contents(Clock):
     """The contents of one activity's elements, in their order."""
 
     def __init__(self, unknown: Counter[str], most_points: int) -> None:
         self.points = Points(most_points)
         self.laps: list[Mapping[str, Any]] = []
         self._ends: list[int] = []  # of each lap: how many points there are up to its end
-        self.utc_offset_s: float | None = None
         self._segment = 0
         self._unknown = unknown
 
@@ -194,11 +192,8 @@ class _Contents:
         return sum(values) if values else None
 
     def _row(self, point: etree._Element) -> list[float | None]:
-        at = instant(text(point, "Time"))
-        if self.utc_offset_s is None:
-            self.utc_offset_s = offset_s(at)
         row: list[float | None] = [None] * len(PLACES)
-        row[0] = None if at is None else microseconds(at)
+        row[0] = self.time(text(point, "Time"))
         row[PLACES["segment"]] = self._segment
         for element in point.iterdescendants():
             name = local(element.tag)

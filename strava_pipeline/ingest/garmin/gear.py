@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.json_values import finite_number, without_none
 from strava_pipeline.core.rows import Json
 
 
@@ -17,7 +17,7 @@ def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
         key = gear_key(piece["uuid"])
         status = piece.get("status")
         known = {"uuid", "userProfilePk", "name", "status", "brand", "model", "distanceUsedMeters"}
-        found[key] = _present(
+        found[key] = without_none(
             {
                 **{name: value for name, value in piece.items() if name not in known},
                 "name": _first(piece.get("name"), _joined(piece.get("brand"), piece.get("model"))),
@@ -40,7 +40,7 @@ def read_gear(content: Any) -> Sequence[tuple[str, Json]]:
             "brand_name": brand,
             "model_name": model,
         }
-        found[key] = {**found.get(key, {}), **_present(older)}
+        found[key] = {**found.get(key, {}), **without_none(older)}
     return list(found.items())
 
 
@@ -69,7 +69,3 @@ def _first(*names: Any) -> str | None:
 
 def _joined(*words: Any) -> str | None:
     return " ".join(word for word in words if isinstance(word, str) and word) or None
-
-
-def _present(fields: Json) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -72,7 +72,6 @@ class Unofficial(Provider, Protocol):
     @property
     def pause(self) -> LimitReachedError | None:
         """The pause after Garmin's last refusal of that login, while it lasts."""
-        ...
 
 
 class PersonalClient(ActivityLister):

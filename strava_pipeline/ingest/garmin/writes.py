@@ -52,14 +52,14 @@ class GarminWriter(ServiceWriter):
         """The activity's detail, its gear, or the result of an upload."""
         if change.kind == "upload_activity":
             return self._uploads.read(change)
-        key = self._activity_of(change)
+        key = self.activity_of(change)
         return self._read_name(change, key) if change.kind == "update_name" else self._read_gear(change, key)
 
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
         """The calls of a change; for gear, if Garmin's older calls know the pieces."""
         if change.kind == "upload_activity":
             return [WriteCall("POST", UPLOAD, file=file_of(change))]
-        key = self._activity_of(change)
+        key = self.activity_of(change)
         if change.kind == "update_name":
             body = {"activityId": int(key) if key.isdecimal() else key, "activityName": change.new or ""}
             return [WriteCall("PUT", f"{ACTIVITY}/{quote(key, safe='')}", body)]
@@ -93,13 +93,8 @@ class GarminWriter(ServiceWriter):
     def _newer_call(self, change: Change, before: Reading) -> WriteCall:
         """The app's own call, which names all pieces of an activity at once."""
         wanted = [_dashed(piece) for piece in _steps(change, before).after]
-        path = f"{ALL_LINKS}/{quote(self._activity_of(change), safe='')}/associated-gear"
+        path = f"{ALL_LINKS}/{quote(self.activity_of(change), safe='')}/associated-gear"
         return WriteCall("PUT", path, wanted)
-
-    def _activity_of(self, change: Change) -> str:
-        if change.kind not in ("update_name", "update_gear") or change.source_id is None:
-            raise self.refusal(change)
-        return change.source_id
 
     def _read_name(self, change: Change, key: str) -> Reading:
         path, detail = self._detail(key)

@@ -8,9 +8,10 @@ intervals.icu/api/v1/docs.
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, TypeGuard
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from strava_pipeline.core.json_values import is_number, without_none
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, Withheld, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sources import STRAVA
@@ -75,7 +76,7 @@ def read_row(item: Json) -> ProviderRow | Withheld | None:
     }
     if isinstance(source := item.get("source"), str):
         summary["manual"] = source == "MANUAL"
-    return ProviderRow(key, {name: value for name, value in summary.items() if value is not None}, _links(item, key))
+    return ProviderRow(key, without_none(summary), _links(item, key))
 
 
 def _is_stub(item: Json) -> bool:
@@ -87,13 +88,9 @@ def _is_stub(item: Json) -> bool:
 
 def _numbers(item: Json) -> dict[str, Any]:
     """The numbers with other names or units than Strava's; a value that isn't a number stays under its own name."""
-    found = {ours if _is_number(item.get(theirs)) else theirs: item.get(theirs) for theirs, ours in _RENAMED.items()}
+    found = {ours if is_number(item.get(theirs)) else theirs: item.get(theirs) for theirs, ours in _RENAMED.items()}
     joules = item.get("icu_joules")
-    return {**found, **({"kilojoules": joules / 1000} if _is_number(joules) else {"icu_joules": joules})}
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return {**found, **({"kilojoules": joules / 1000} if is_number(joules) else {"icu_joules": joules})}
 
 
 def _start(start: datetime | None, local: datetime | None, zone: Any) -> Mapping[str, Any]:
@@ -170,7 +167,7 @@ def _gear(item: Json) -> Json:
         "retired_on": retired if isinstance(retired, str) else None,
         "description": item.get("notes"),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return without_none(found)
 
 
 SPEC = ProviderSpec(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strava_pipeline.core.json_values import number_in
+from strava_pipeline.core.json_values import number_in, without_none
 from strava_pipeline.core.providers import ProviderRow, ProviderSpec, UnreadableRowError, page_reader
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sports import FIT_SPORTS, FIT_SUB_SPORTS, INDOORS, sport_type
@@ -118,7 +118,7 @@ def read_row(trip: Json) -> ProviderRow | None:
     if began is None:
         raise UnreadableRowError("it has no start that can be read")
     metrics, zone = _of_metrics(trip.get("metrics")), trip.get("time_zone")
-    given = {**metrics, **_present(trip)} if metrics else trip
+    given = {**metrics, **without_none(trip)} if metrics else trip
     summary = start_fields(began, zone if isinstance(zone, str) else None)
     unread: set[str] = set()  # fields with a column that hold what can't be read: they stay in `extra`
     for theirs, ours, read in _FIELDS:
@@ -141,10 +141,6 @@ def read_row(trip: Json) -> ProviderRow | None:
     return ProviderRow(source_id, left | summary)
 
 
-def _present(trip: Json) -> Json:
-    return {name: value for name, value in trip.items() if value is not None}
-
-
 def _of_metrics(metrics: Any) -> Json:
     """The fields of a list's entry that a detail of the web site's interface has only in `metrics`."""
     if not isinstance(metrics, dict):
@@ -153,7 +149,7 @@ def _of_metrics(metrics: Any) -> Json:
     for theirs, names in _AVERAGES.items():
         if isinstance(of_metric := metrics.get(theirs), dict):
             found |= dict(zip(names, (of_metric.get("avg"), of_metric.get("max")), strict=True))
-    return _present(found)
+    return without_none(found)
 
 
 def _start_of(trip: Json) -> datetime | None:
@@ -322,7 +318,7 @@ def _gear_items(gear: Iterable[Any]) -> Iterable[tuple[str, Json]]:
             "exclude_from_totals": item.get("exclude_from_totals"),
             "year": item.get("year"),
         }
-        yield key, {name: value for name, value in fields.items() if value is not None}
+        yield key, without_none(fields)
 
 
 GEAR_FIELDS = "id make model nickname name archived exclude_from_totals weight description year visibility created_at"

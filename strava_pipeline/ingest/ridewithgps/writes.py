@@ -36,7 +36,7 @@ class RideWithGpsWriter(ServiceWriter):
 
     def read(self, change: Change) -> Reading:
         """The trip by the documented interface; for a change of gear also the list of gear, once for all changes."""
-        trip_id = self._trip_of(change)
+        trip_id = self.activity_of(change)
         page = self._client.get_activity(trip_id)
         answers = [Answered("GET", trip_path(trip_id), 200, page.body, page.fetched_at)]
         trip = parse_json(page.body)["trip"]
@@ -52,7 +52,7 @@ class RideWithGpsWriter(ServiceWriter):
 
     def calls_of(self, change: Change, before: Reading) -> Sequence[WriteCall]:
         """The one call of a change; its gear is looked up in the list that `before` holds."""
-        address = f"/trips/{quote(self._trip_of(change), safe='')}.json"
+        address = f"/trips/{quote(self.activity_of(change), safe='')}.json"
         if change.kind == "update_name":
             return [WriteCall("PATCH", address, {"trip": {"name": change.new or ""}})]
         key = None if change.new is None else piece_to_set(TITLE, change, _pieces(before.answers))
@@ -78,11 +78,6 @@ class RideWithGpsWriter(ServiceWriter):
                 body=json_bytes({"error": answer.json["error"]}),
             )
         return replace(answer, body=_kept(answer))
-
-    def _trip_of(self, change: Change) -> str:
-        if change.kind not in ("update_name", "update_gear") or change.source_id is None:
-            raise self.refusal(change)
-        return change.source_id
 
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsWriter:

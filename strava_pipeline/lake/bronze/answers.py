@@ -82,19 +82,6 @@ def answer_files(times: Times, of_years: Iterable[Path], ids: Collection[int] | 
     return {key: _files(times, key, folders) for key, folders in found.items() if ids is None or key in ids}
 
 
-def failed_answers(
-    times: Times, of_years: Iterable[Path], chosen: Collection[Path], ids: Iterable[int]
-) -> list[AnswerFiles]:
-    """The activities of the `chosen` folders, and of `ids`, that have a failure in any folder."""
-    folders = _folders(of_years)
-    within = {*ids} | {*_folders(chosen)}
-    return [
-        _files(times, activity_id, folders[activity_id])
-        for activity_id in sorted(within & folders.keys())
-        if any(_BAD in entry.name for folder in folders[activity_id] for entry in os.scandir(folder))
-    ]
-
-
 def landing_of(path: Path) -> tuple[datetime, int | None]:
     """The server's time (UTC) of the good answer in that file, and its number."""
     return parse_file_stem(path.name.removesuffix(_GOOD))
@@ -206,11 +193,6 @@ def land_detail(lake: Lake, year: int, activity_id: int, body: bytes, at: dateti
     return land_answer(lake, lake.details_of(year), activity_id, body, at)
 
 
-def land_failed_detail(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put the evidence of a failure on disk."""
-    return land_evidence(lake, lake.details_of(year), activity_id, body, status, at)
-
-
 def detail_files(lake: Lake, year: int) -> dict[int, AnswerFiles]:
     """Every activity of the year's folder that has an answer on disk, by id."""
     return answer_files(answer_times(lake), [lake.details_of(year)])
@@ -223,7 +205,13 @@ def failed_details(lake: Lake, years: Iterable[int] | None = None, *, ids: Itera
     """
     every = sorted(lake.details.glob("year=*"))
     chosen = every if years is None else [lake.details_of(year) for year in years]
-    return failed_answers(answer_times(lake), every, chosen, ids)
+    times, folders = answer_times(lake), _folders(every)
+    within = {*ids} | {*_folders(chosen)}
+    return [
+        _files(times, activity_id, folders[activity_id])
+        for activity_id in sorted(within & folders.keys())
+        if any(_BAD in entry.name for folder in folders[activity_id] for entry in os.scandir(folder))
+    ]
 
 
 def count_details(lake: Lake, year: int) -> int:
@@ -241,16 +229,6 @@ def read_details(files: Iterable[AnswerFiles]) -> Iterator[FetchedDetail]:
                 yield FetchedDetail(file.good_at, activity)
             else:
                 set_aside_newest(file)
-
-
-def land_streams(lake: Lake, year: int, activity_id: int, body: bytes, at: datetime) -> Path:
-    """Put a good answer on disk."""
-    return land_answer(lake, lake.streams_of(year), activity_id, body, at)
-
-
-def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status: int | None, at: datetime) -> Path:
-    """Put the answer to a request for streams on disk: the 404 of an activity without any, or the evidence of a failure."""
-    return land_evidence(lake, lake.streams_of(year), activity_id, body, status, at)
 
 
 def stream_files(lake: Lake, ids: Collection[int] | None = None) -> dict[int, AnswerFiles]:

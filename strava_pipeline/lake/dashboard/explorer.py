@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from strava_pipeline.core.explorer import Explored, explored, tile_feature, touches
-from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.privacy import PrivacyZone
 from strava_pipeline.lake.dashboard.heat import EARTH, Box
 from strava_pipeline.lake.dashboard.rows import Cursor, Page, Values, rows_of, sorted_page
@@ -31,8 +30,7 @@ def tile_page(
     connection: Connection, choice: TileChoice, *, box: Box = EARTH, limit: int, after: Cursor | None = None
 ) -> Page:
     """A page of the visited tiles of a part of the map, the latest first visit first."""
-    (left, top), (right, bottom) = tile_of(box.north, box.west, choice.zoom), tile_of(box.south, box.east, choice.zoom)
-    asked = {**choice.asked, "left": left, "top": top, "right": right, "bottom": bottom}
+    asked = {**choice.asked, **box.tiles(choice.zoom)}
     return sorted_page(connection, "explorer_tiles", asked, ("moment", "place"), limit, after)
 
 

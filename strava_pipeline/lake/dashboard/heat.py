@@ -32,6 +32,11 @@ class Box:
         """The box as queries take it: `16.10000,48.00000,16.60000,48.40000`."""
         return f"{self.west:.5f},{self.south:.5f},{self.east:.5f},{self.north:.5f}"
 
+    def tiles(self, zoom: int) -> dict[str, int]:
+        """The first and last columns and rows of its tiles, as statements take them."""
+        (left, top), (right, bottom) = tile_of(self.north, self.west, zoom), tile_of(self.south, self.east, zoom)
+        return {"left": left, "top": top, "right": right, "bottom": bottom}
+
 
 EARTH = Box(-180.0, -90.0, 180.0, 90.0)
 
@@ -80,16 +85,7 @@ def heat_map(
     files = measured_files(lake, table, None if year is None else [year])
     if not files:
         return HeatMap(level, (), None)
-    (left, top), (right, bottom) = tile_of(box.north, box.west, level), tile_of(box.south, box.east, level)
-    asked = {
-        "files": files,
-        "athlete_id": athlete_id,
-        "sport_group": sport_group,
-        "left": left,
-        "top": top,
-        "right": right,
-        "bottom": bottom,
-    }
+    asked = {"files": files, "athlete_id": athlete_id, "sport_group": sport_group, **box.tiles(level)}
     of_zoom = "true" if table is HEAT_CELLS else f"zoom = {level}"
     page = sorted_page(connection, "heat_tiles", asked, ("activities", "place"), limit, after, of_zoom=of_zoom)
     return HeatMap(level, [(row["x"], row["y"], row["activities"]) for row in page.rows.values()], page.next)

@@ -5,11 +5,10 @@ athlete's own screen.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 
-from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.tables import TRACK_CELLS
 from strava_pipeline.core.track_measures import CELL_ZOOM
 from strava_pipeline.lake.cut_tracks import counted_track
@@ -49,15 +48,7 @@ def heat_lines(
         year: a local year, or None for all.
         sport_group: None for every sport.
     """
-    (left, top), (right, bottom) = tile_of(box.north, box.west, CELL_ZOOM), tile_of(box.south, box.east, CELL_ZOOM)
-    asked = {
-        "athlete_id": athlete_id,
-        "sport_group": sport_group,
-        "left": left,
-        "top": top,
-        "right": right,
-        "bottom": bottom,
-    }
+    asked = {"athlete_id": athlete_id, "sport_group": sport_group, **box.tiles(CELL_ZOOM)}
     found: list[str] = []
     for file in reversed(measured_files(lake, TRACK_CELLS, None if year is None else [year])):  # a file of each year
         of_year = int(file.rpartition("year=")[2].partition("/")[0])
@@ -67,9 +58,8 @@ def heat_lines(
         if len(found) > MOST_LINES:
             break
     limits = {"missing": _MISSING, "pause": _PAUSE, "step": _STEP, "most": _MOST_POINTS, "across": 2**zoom}
-    edges = {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
     lines: dict[int, list[list[int]]] = {}
-    for row in _stretches(connection, found[:MOST_LINES], {**limits, **edges}):
+    for row in _stretches(connection, found[:MOST_LINES], {**limits, **asdict(box)}):
         lines.setdefault(row["activity_id"], []).append(row["places"])
     return HeatLines(lines, len(found) <= MOST_LINES)
 

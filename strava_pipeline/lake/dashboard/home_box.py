@@ -5,6 +5,7 @@ from math import ceil, cos, floor, radians
 
 from strava_pipeline.core.geodesy import place_of
 from strava_pipeline.core.tables import HEAT_TILES
+from strava_pipeline.lake.dashboard.heat import Box
 from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -15,13 +16,8 @@ _DENSE_MB_A_KM2 = 9.8 / (9.1 * 7.8)  # reported of Nagoya: 0.10° × 0.07° at 3
 
 
 @dataclass(frozen=True, slots=True)
-class HomeBox:
-    """West, south, east, north in tenths of a degree, rounded outwards, so that the box reveals less of the home's place."""
-
-    west: float
-    south: float
-    east: float
-    north: float
+class HomeBox(Box):
+    """A box in tenths of a degree, rounded outwards, so that it reveals less of the home's place."""
 
     @property
     def text(self) -> str:

@@ -51,8 +51,24 @@ class Scope:
     sports: frozenset[str] | None = None
 
 
+class _Retried:
+    """What the `files` of an activity on disk say about asking for it again."""
+
+    __slots__ = ()
+    files: AnswerFiles | None
+
+    @property
+    def is_poisoned(self) -> bool:
+        """Whether it always fails, so that one attempt is enough."""
+        return self.files is not None and self.files.is_quarantined
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether it failed and the pause after that is not over."""
+        return self.files is not None and self.files.retry_at is not None and now < self.files.retry_at
+
+
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(_Retried):
     """An activity that isn't deleted, and when its detail was last received (in gold or on disk), if ever."""
 
     activity_id: int
@@ -66,16 +82,6 @@ class Candidate:
     is_dropped: bool = False  # a person decided that it is not fetched any more
 
     @property
-    def is_poisoned(self) -> bool:
-        """Whether it always fails, so that one attempt is enough."""
-        return self.files is not None and self.files.is_quarantined
-
-    @property
-    def retry_at(self) -> datetime | None:
-        """When a failed detail may be fetched again."""
-        return self.files.retry_at if self.files else None
-
-    @property
     def refetched(self) -> bool:
         """Whether the detail was received more than once."""
         return self.files is not None and self.files.fetches > 1
@@ -86,10 +92,6 @@ class Candidate:
         in_gold = None if doubted else self.fetched_at
         times = [at for at in (in_gold, files.good_at if files else None) if at is not None]
         return replace(self, files=files, fetched_at=max(times, default=None))
-
-    def is_resting(self, now: datetime) -> bool:
-        """Whether it failed and the pause after that is not over."""
-        return self.retry_at is not None and now < self.retry_at
 
     @property
     def is_edited(self) -> bool:
@@ -199,23 +201,13 @@ def _inside(candidate: Candidate, scope: Scope) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamCandidate:
+class StreamCandidate(_Retried):
     """An activity that may have streams, not deleted, and its files on disk."""
 
     activity_id: int
     year: int
     recut_at: datetime | None = None  # when a listing first showed another distance or time
     files: AnswerFiles | None = None
-
-    @property
-    def is_poisoned(self) -> bool:
-        """Whether it always fails, so that one attempt is enough."""
-        return self.files is not None and self.files.is_quarantined
-
-    def is_resting(self, now: datetime) -> bool:
-        """Whether it failed and the pause after that is not over."""
-        retry_at = self.files.retry_at if self.files else None
-        return retry_at is not None and now < retry_at
 
     @property
     def is_due(self) -> bool:
@@ -279,7 +271,7 @@ def _as_of_now(lake: Lake, chosen: Iterable[StreamCandidate]) -> list[StreamCand
 
 
 @dataclass(frozen=True, slots=True)
-class WantedFile:
+class WantedFile(_Retried):
     """A provider's activity without a track from any source, not deleted, and its file's answers on disk."""
 
     activity_id: int
@@ -287,11 +279,6 @@ class WantedFile:
     year: int
     files: AnswerFiles | None = None
     retried_at: datetime | None = None  # when a person last wanted it to be asked for again
-
-    @property
-    def is_poisoned(self) -> bool:
-        """Whether its file failed so often that one attempt is enough."""
-        return self.files is not None and self.files.is_quarantined
 
     def is_resting(self, now: datetime) -> bool:
         """Whether the last attempt failed and the pause after it is not over, unless a person ended the pause."""

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -64,9 +63,29 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         believed = [*all_listing_times(lake).pages] if due else []
         for batch in year_batches(due, files):
             spill(connection)
-            _merge_years(
-                connection, lake, batch, [path for year in batch for path in files[year]], believed, force, report
-            )
+            if shards := [path for year in batch for path in files[year]]:
+                paths = [str(path) for path in shards]
+                with damage_reported(shards):
+                    elsewhere = _sharing(connection, paths, set(batch))
+                others = [path for other in elsewhere for path in shard_files(lake, other)]
+                values = {
+                    "shards": paths,
+                    "others": [str(path) for path in others],
+                    "years": batch,
+                    "sources": ranked_sources(lake),
+                    "imported": sorted(IMPORTED),
+                    "believed": believed,
+                    "force": force,
+                }
+                with damage_reported([*shards, *others]):
+                    actions = connection.execute(sql("merge_activities"), values).fetchall()
+                    if len(lake.listed_sources) > 1:
+                        of_files = {name: values[name] for name in ("shards", "others")}
+                        report.updated += connection.execute(sql("newest_accounts"), of_files).fetchall()[0][0]
+                report.count(actions)
+                for other in elsewhere if actions else ():
+                    # what left that year may have to come back if these shards lose it
+                    unmark(connection, f"{SHARDS}{other}")
             for year in batch:
                 note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
                 note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
@@ -83,40 +102,6 @@ def years_to_merge(connection: Connection, signatures: Mapping[int, str]) -> set
         for year, signature in signatures.items()
         if any(known.get(f"{layer}{year}", NO_SHARDS) != signature for layer in (SHARDS, HISTORY))
     }
-
-
-def _merge_years(
-    connection: Connection,
-    lake: Lake,
-    years: list[int],
-    shards: Sequence[Path],
-    believed: list[datetime],
-    force: bool,
-    report: MergeReport,
-) -> None:
-    if not shards:
-        return
-    paths = [str(path) for path in shards]
-    with damage_reported(shards):
-        elsewhere = _sharing(connection, paths, set(years))
-    others = [path for other in elsewhere for path in shard_files(lake, other)]
-    values = {
-        "shards": paths,
-        "others": [str(path) for path in others],
-        "years": years,
-        "sources": ranked_sources(lake),
-        "imported": sorted(IMPORTED),
-        "believed": believed,
-        "force": force,
-    }
-    with damage_reported([*shards, *others]):
-        actions = connection.execute(sql("merge_activities"), values).fetchall()
-        if len(lake.listed_sources) > 1:
-            files = {name: values[name] for name in ("shards", "others")}
-            report.updated += connection.execute(sql("newest_accounts"), files).fetchall()[0][0]
-    report.count(actions)
-    for other in elsewhere if actions else ():
-        unmark(connection, f"{SHARDS}{other}")  # what left that year may have to come back if these shards lose it
 
 
 def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:

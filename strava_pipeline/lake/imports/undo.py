@@ -22,11 +22,9 @@ from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.publish import is_published
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
-    DamagedWarehouseError,
-    OtherCatalogueError,
-    is_a_database,
     note,
     notes,
+    read_if_usable,
     reading,
 )
 from strava_pipeline.lake.imports.manifests import Import, all_imports, effective_imports, undone_imports, undone_names
@@ -72,10 +70,7 @@ def describe_import(one: Import) -> str:
 
 def left_out_of_lake(lake: Lake) -> list[str] | None:
     """The undone imports that the working warehouse leaves out, or None if no warehouse can be read."""
-    if lake.working.exists() and is_a_database(lake.working):
-        with suppress(OtherCatalogueError, DamagedWarehouseError), reading(lake) as connection:
-            return left_out_imports(connection)
-    return None
+    return read_if_usable(lake, left_out_imports)
 
 
 def is_undo_finished(lake: Lake) -> bool:

@@ -229,9 +229,9 @@ CORES = os.cpu_count() or 1
 @app.command("algorithms")
 def algorithms_() -> None:
     """List the versions of the algorithms, and their thresholds."""
-    from strava_pipeline.trips.activity.rules.verdict import algorithms
+    from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 
-    for version in algorithms():
+    for version in ALGORITHMS:
         echo(f"{version.version}  {version.full_name}: {(version.decide.__doc__ or '').strip()}")
 
 

@@ -29,7 +29,7 @@ from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
 from strava_pipeline.trips.activity.rules.replay import BASELINE, PENDING, STATUSES, Sweep
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
-from strava_pipeline.trips.activity.rules.verdict import algorithms
+from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
@@ -156,7 +156,7 @@ def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int],
 
 def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
     keys = trip_keys(settings)
-    replays = [Sweep(algorithm, {BASELINE: thresholds(algorithm.full_name)}) for algorithm in algorithms()]
+    replays = [Sweep(algorithm, {BASELINE: thresholds(algorithm.full_name)}) for algorithm in ALGORITHMS]
     with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
         for batch in read_bundles(source, keys):
             for replay in replays:

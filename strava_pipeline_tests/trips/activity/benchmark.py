@@ -76,10 +76,10 @@ def replay(place: Place) -> Work:
     from strava_pipeline.core.json_values import json_bytes
     from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
     from strava_pipeline.trips.activity.rules.thresholds import thresholds
-    from strava_pipeline.trips.activity.rules.verdict import algorithms
+    from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 
     bundles = _opener(place)
-    result = Sweep(algorithms()[-1], {BASELINE: thresholds(algorithms()[-1].full_name)})
+    result = Sweep(ALGORITHMS[-1], {BASELINE: thresholds(ALGORITHMS[-1].full_name)})
 
     def work() -> int:
         with bundles() as batches:

@@ -11,8 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strava_pipeline.core.files.export_values import raw_number
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.start_times import start_fields, utc_text
-from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows, without_none
+from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows
 
 KEY = "appleHealthWorkouts"
 _PREFIX, _QUANTITY = "HKWorkoutActivityType", "HKQuantityTypeIdentifier"

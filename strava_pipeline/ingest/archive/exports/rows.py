@@ -100,8 +100,3 @@ class ServiceRows:
     rows: Sequence[ServiceRow] = ()
     faults: Sequence[str] = ()
     by_start: bool = False
-
-
-def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}

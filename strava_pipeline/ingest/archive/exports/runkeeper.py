@@ -13,8 +13,9 @@ from typing import Any
 
 from strava_pipeline.core.files.archive_csv import csv_records
 from strava_pipeline.core.files.export_values import decimal_sign, raw_number
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.sports import sport_type
-from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows, without_none
+from strava_pipeline.ingest.archive.exports.rows import ServiceRow, ServiceRows
 
 MILE, FOOT = 1609.344, 0.3048  # m
 _MARKS = {"date", "type", "duration", "gpx file"}

@@ -32,15 +32,12 @@ class Source(Protocol):
 
     def summary(self) -> Json:
         """The activity as a list shows it."""
-        ...
 
     def detail(self) -> Json:
         """The activity as a detail request with all efforts shows it."""
-        ...
 
     def streams(self) -> dict[str, list[Any]] | None:
         """The recorded values by key, all of one length; None for an activity without recording."""
-        ...
 
 
 class Document:

@@ -7,6 +7,7 @@ below the API: at most one, and the callback must be on this machine and repeat 
 import asyncio
 import base64
 import binascii
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
@@ -58,12 +59,25 @@ async def authorize(request: Request) -> Response:
     return RedirectResponse(f"{redirect}{separator}{urlencode(back, safe=',:')}", 302)
 
 
-async def token(request: Request) -> Response:
+def _by_client(
+    handle: Callable[[Request, State, Mapping[str, str]], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """The answer of `handle`, with the sent fields, or the one to a wrong id or secret of the application."""
+
+    async def answered(request: Request) -> Response:
+        state, fields = state_of(request), await _sent_fields(request)
+        if fields.get("client_id") != state.config.client_id:
+            return bad_request("Application", "client_id")
+        if fields.get("client_secret") != state.config.client_secret:
+            return unauthorized("Application", "", "invalid")
+        return await handle(request, state, fields)
+
+    return answered
+
+
+@_by_client
+async def token(request: Request, state: State, fields: Mapping[str, str]) -> Response:
     """New tokens for a code or a refresh token, which is then used up."""
-    state, fields = state_of(request), await _sent_fields(request)
-    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
-    if refusal is not None:
-        return refusal
     match fields.get("grant_type"):
         case "authorization_code":
             pair = state.tokens.exchange_code(fields.get("code", ""), state.epoch)
@@ -96,15 +110,6 @@ async def _sent_fields(request: Request) -> dict[str, str]:
     return dict(request.query_params) | dict(parse_qsl(body))
 
 
-def _client_refusal(state: State, client_id: str | None, secret: str | None) -> Response | None:
-    """The answer to a wrong id or secret of the application; None if both are right."""
-    if client_id != state.config.client_id:
-        return bad_request("Application", "client_id")
-    if secret != state.config.client_secret:
-        return unauthorized("Application", "", "invalid")
-    return None
-
-
 def _basic_credentials(header: str) -> tuple[str, str]:
     kind, _, encoded = header.partition(" ")
     try:
@@ -123,21 +128,17 @@ def subscription_routes() -> list[Route]:
     ]
 
 
-async def view_subscription(request: Request) -> Response:
+@_by_client
+async def view_subscription(request: Request, state: State, fields: Mapping[str, str]) -> Response:
     """A list of the one subscription, or an empty list."""
-    state, fields = state_of(request), await _sent_fields(request)
     current = state.subscriptions.current
-    found = [] if current is None else [current.document()]
-    return _client_refusal(state, fields.get("client_id"), fields.get("client_secret")) or answer(found)
+    return answer([] if current is None else [current.document()])
 
 
-async def subscribe(request: Request) -> Response:
+@_by_client
+async def subscribe(request: Request, state: State, fields: Mapping[str, str]) -> Response:
     """201 and the subscription, after the callback has repeated the challenge."""
-    state, fields = state_of(request), await _sent_fields(request)
     callback, token = fields.get("callback_url", ""), fields.get("verify_token", "")
-    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
-    if refusal is not None:
-        return refusal
     checks = (
         (state.subscriptions.current is None, "", "already exists"),
         (is_local(callback), CALLBACK, "not on this machine"),
@@ -153,12 +154,9 @@ async def subscribe(request: Request) -> Response:
     return answer(state.subscriptions.begin(callback, state.clock.now()).document(), 201)
 
 
-async def unsubscribe(request: Request) -> Response:
+@_by_client
+async def unsubscribe(request: Request, state: State, fields: Mapping[str, str]) -> Response:
     """204, or 404 for an unknown id."""
-    state, fields = state_of(request), await _sent_fields(request)
-    refusal = _client_refusal(state, fields.get("client_id"), fields.get("client_secret"))
-    if refusal is not None:
-        return refusal
     return Response(status_code=204) if state.subscriptions.end(request.path_params["id"]) else not_found(RESOURCE)
 
 

@@ -85,11 +85,7 @@ class Layout:
 
     def text(self, rows: Sequence[Sequence[str]]) -> bytes:
         """The bytes of activities.csv."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([column.name(self.language) for column in self.header()])
-        writer.writerows(rows)
-        return out.getvalue().encode()
+        return _csv([[column.name(self.language) for column in self.header()], *rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,11 +167,7 @@ class ParquetTrips(TripSource):
         if not path.is_file():
             raise SourceError(f"{path} is no file; the source is parquet:///path/to/file.")
         self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        try:
-            columns = self._scan.collect_schema().names()
-        except (PolarsError, PanicException, OSError):
-            raise self._unreadable() from None
-        self.check(columns)
+        self.check(self._collected(self._scan.head(0)).columns)
 
     def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         scan = self._scan.with_row_index(_ROW)
@@ -205,9 +201,6 @@ class ParquetTrips(TripSource):
         try:
             return scan.collect()
         except (PolarsError, PanicException, OSError):
-            raise self._unreadable() from None
-
-    def _unreadable(self) -> SourceError:
-        return SourceError(
-            f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."
-        )
+            raise SourceError(
+                f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."
+            ) from None

@@ -7,7 +7,7 @@ bundles, so it is the same for a source and for its export.
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -121,7 +121,7 @@ def refuse_unknown(source: TripSource, filters: Filters) -> None:
             )
 
 
-def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[Any] | None = None) -> list[ListedTrip]:
+def in_order(source: TripSource, filters: Filters = Filters()) -> list[ListedTrip]:
     """The trips that pass the plain filters, latest first. Raises SourceError, also if ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
@@ -135,7 +135,7 @@ def in_order(source: TripSource, filters: Filters = Filters(), only: Collection[
             else "a trip without a usable id"
         )
         raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
-    return sorted((entry for entry in listed if only is None or entry.key in only), key=_age, reverse=True)
+    return sorted(listed, key=_age, reverse=True)
 
 
 def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[Bundle]:

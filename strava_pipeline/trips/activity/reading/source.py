@@ -7,7 +7,6 @@ decryption are read.py's. Each kind of source is imported when one is opened, so
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from strava_pipeline.core.errors import MisuseError, SourceError
@@ -118,9 +117,7 @@ class TripSource(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def check(self, columns: Iterable[str]) -> None:

@@ -34,10 +34,6 @@ class Decryption:
     feedback: State = State.ABSENT
     key_index: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The bundle's `decryption`."""
-        return _exported(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -49,10 +45,6 @@ class Summary:
     duration_seconds: Any = None
     location_count: Any = None
     activity_type: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The bundle's `summary`."""
-        return _exported(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +78,9 @@ class Bundle:
 
     def as_json(self) -> dict[str, Any]:
         """The bundle as `export` writes it."""
-        found = _exported(self) | {"summary": self.summary.as_json()}
+        found = exported(self) | {"summary": exported(self.summary)}
         del found["decryption"]  # which follows the diagnostic
-        return found | {"diagnostic": self.diagnostic, "decryption": self.decryption.as_json()}
+        return found | {"diagnostic": self.diagnostic, "decryption": exported(self.decryption)}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -127,7 +119,7 @@ class Bundle:
         )
 
 
-def _exported(held: "Bundle | Summary | Decryption") -> dict[str, Any]:
+def exported(held: "Bundle | Summary | Decryption") -> dict[str, Any]:
     """The fields by their names in an export, such as distanceMeters."""
     words = {each.name: each.name.split("_") for each in fields(held)}
     return {first + "".join(map(str.title, rest)): getattr(held, name) for name, (first, *rest) in words.items()}

@@ -16,10 +16,10 @@ import polars as pl
 from strava_pipeline.core.json_values import finite_number, format_instant, json_bytes, parse_instant
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.trips.activity.rules.bundle import Bundle, entry_comment
+from strava_pipeline.trips.activity.rules.bundle import Bundle, entry_comment, exported
 from strava_pipeline.trips.activity.rules.explanation import Flip, flip_text, nearest_flip
 from strava_pipeline.trips.activity.rules.metrics import metrics_rows
-from strava_pipeline.trips.activity.rules.replay import STATUSES, replayed
+from strava_pipeline.trips.activity.rules.replay import STATUSES, ReplayedTrip, replayed
 from strava_pipeline.trips.activity.rules.text import REDACTED, code, safe_text, safe_value, shown_code, version
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds
 from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict, judge
@@ -51,16 +51,7 @@ def _diagnosed(
 ) -> Diagnosed:
     decision = judge(bundle.decryption.locations, metrics, thresholds)
     flip = nearest_flip(decision, thresholds)
-    beside = replayed(bundle, decision, statuses)
-    diagnosis = trip_diagnosis(
-        bundle,
-        metrics,
-        decision,
-        flip,
-        beside.label and beside.label.value,
-        beside.label_source,
-        beside.outcome.value,
-    )
+    diagnosis = trip_diagnosis(bundle, metrics, decision, flip, replayed(bundle, decision, statuses))
     return Diagnosed(bundle, diagnosis, flip_text(decision, flip, thresholds))
 
 
@@ -68,16 +59,10 @@ FORMAT = "activity-trip-diagnosis/1"
 
 
 def trip_diagnosis(
-    bundle: Bundle,
-    metrics: Mapping[str, Any],
-    decision: Decision,
-    flip: Flip | None,
-    label: str | None,
-    label_source: str | None,
-    outcome: str,
+    bundle: Bundle, metrics: Mapping[str, Any], decision: Decision, flip: Flip | None, beside: ReplayedTrip
 ) -> dict[str, Any]:
     """One trip of the diagnosis, its keys in the order in which they are written."""
-    states = bundle.decryption.as_json()
+    states = exported(bundle.decryption)
     key_index = states.pop("keyIndex")
     missing = missing_ride(bundle)
     return {
@@ -88,9 +73,9 @@ def trip_diagnosis(
         "reasons": list(decision.reasons),
         "primary": decision.primary,
         "nearest_flip": None if flip is None else flip.as_json(),
-        "label": label,
-        "label_source": label_source,
-        "outcome_vs_stored": outcome,
+        "label": beside.label and beside.label.value,
+        "label_source": beside.label_source,
+        "outcome_vs_stored": beside.outcome.value,
         "key_index": key_index,
         "has_diagnostic": missing is not None,
         "missing_ride": missing,

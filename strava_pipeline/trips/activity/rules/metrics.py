@@ -35,11 +35,6 @@ def mixes(bundles: Sequence[Bundle], used: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def mix_of(value: Sequence[Mapping[str, Any]] | None) -> dict[str, float]:
-    """One value of the column activity_mix as a dict: share by activity."""
-    return {entry["activity"]: entry["share"] for entry in value or ()}
-
-
 def _stored(distribution: Mapping[str, Any] | None) -> dict[str, float]:
     shares = {clean_text(name): finite_number(share) for name, share in (distribution or {}).items()}
     return {name: share for name, share in shares.items() if share is not None}
@@ -61,38 +56,33 @@ SCHEMA = {column.name: MIX if column.name == "activity_mix" else column.kind.pol
 """The metrics in their order: s, m, km/h by their names, shares from 0 to 1, counts."""
 
 
-def metrics_frame(
+def metrics_rows(
     bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
-) -> pl.DataFrame:
-    """A row per bundle, in their order, with the columns of SCHEMA; `routes`: metres by a router, by external id."""
+) -> list[dict[str, Any]]:
+    """The metrics as plain values, a dict per bundle, in their order: None for null, activity_mix share by activity.
+
+    `routes`: metres by a router, by external id.
+    """
     points = points_frame(bundles)
     usable = usable_points(points)
     used = used_points(usable)
     trips = _reported(bundles, routes or {})
     for part in (_counts(points, usable, used), _sums(segments(used, thresholds), thresholds), mixes(bundles, used)):
         trips = trips.join(part, on="trip", how="left", maintain_order="left")
-    return (
+    rows = (
         _derived(trips, thresholds)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .with_columns(pl.when(pl.col(pl.Float64).is_finite()).then(pl.col(pl.Float64)))
+        .to_dicts()
     )
-
-
-def metrics_rows(
-    bundles: Sequence[Bundle], thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
-) -> list[dict[str, Any]]:
-    """The metrics as plain values, a dict per bundle: None for null, activity_mix a dict."""
-    rows = metrics_frame(bundles, thresholds, routes).to_dicts()
     for row in rows:
-        row["activity_mix"] = mix_of(row["activity_mix"])
+        row["activity_mix"] = {entry["activity"]: entry["share"] for entry in row["activity_mix"] or ()}
     return rows
 
 
-def metrics_of(
-    bundle: Bundle, thresholds: Thresholds, routes: Mapping[str, float | None] | None = None
-) -> dict[str, Any]:
+def metrics_of(bundle: Bundle, thresholds: Thresholds) -> dict[str, Any]:
     """The metrics of one trip as plain values."""
-    return metrics_rows([bundle], thresholds, routes)[0]
+    return metrics_rows([bundle], thresholds)[0]
 
 
 def _reported(bundles: Sequence[Bundle], routes: Mapping[str, float | None]) -> pl.DataFrame:

@@ -172,43 +172,19 @@ class Algorithm:
         return decided
 
 
-class Registry:
-    """Algorithms by version; each version exists once, whatever the algorithm's name."""
-
-    def __init__(self) -> None:
-        self._algorithms: dict[str, Algorithm] = {}
-
-    def algorithm(self, name: str, version: str, *, halves: Halves | None = None) -> Callable[[Decide], Decide]:
-        """Decorates the function that decides: `@algorithm("cycling", "2026.1")`."""
-
-        def register(decide: Decide) -> Decide:
-            if version in self._algorithms:
-                raise ValueError(
-                    f"there is an algorithm of version {version} already: {self._algorithms[version].full_name}"
-                )
-            self._algorithms[version] = Algorithm(name, version, decide, halves)
-            return decide
-
-        return register
-
-    def algorithms(self) -> list[Algorithm]:
-        """All algorithms, in the order of their versions."""
-        return [self._algorithms[version] for version in sorted(self._algorithms)]
-
-    def find(self, version: str) -> Algorithm:
-        """An algorithm by its version, or by its full name. Raises MisuseError, which names the existing ones."""
-        for found in self._algorithms.values():
-            if version in (found.version, found.full_name):
-                return found
-        names = ", ".join(found.full_name for found in self.algorithms())
-        raise MisuseError(f"{version} is no version of an algorithm. There are: {names}")
-
-
-_REGISTRY = Registry()
-algorithm, algorithms, find_algorithm = _REGISTRY.algorithm, _REGISTRY.algorithms, _REGISTRY.find
-
-
-@algorithm("cycling", "2026.1", halves=Halves(metrics_rows, judge))
 def cycling_2026_1(bundle: Bundle, thresholds: Thresholds) -> Decision:
     """The metrics against the limits, rule by rule."""
     return judge(bundle.decryption.locations, metrics_of(bundle, thresholds), thresholds)
+
+
+ALGORITHMS = (Algorithm("cycling", "2026.1", cycling_2026_1, Halves(metrics_rows, judge)),)
+"""Every version, oldest first; each exists once, whatever the algorithm's name."""
+
+
+def find_algorithm(version: str) -> Algorithm:
+    """An algorithm by its version, or by its full name. Raises MisuseError, which names the existing ones."""
+    for found in ALGORITHMS:
+        if version in (found.version, found.full_name):
+            return found
+    names = ", ".join(found.full_name for found in ALGORITHMS)
+    raise MisuseError(f"{version} is no version of an algorithm. There are: {names}")

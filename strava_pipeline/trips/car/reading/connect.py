@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError, SourceError
 from strava_pipeline.core.json_values import parse_instant, parse_json
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.http import Wire, small_wire
-from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, Geocoder, ask_route, is_definite
+from strava_pipeline.ingest.places import NO_ANSWER, PATIENCE, Failures, Geocoder, ask_route
 from strava_pipeline.trips.car.reading.reading import BoundedCars, CarAdapter, Trouble, unanswered
 from strava_pipeline.trips.car.rules.events import read_answer
 from strava_pipeline.trips.car.rules.lines import CarReading, Oracle, Points
@@ -40,7 +40,7 @@ def oracle_of(settings: Settings, people: People, scripted: Path | None = None) 
         router = CarRouter(settings.trips_osrm_url, small_wire(settings, PATIENCE))
     with BoundedCars(_adapter(settings, people), lambda: datetime.now(UTC)) as cars:
         try:
-            yield _Oracle(cars, lambda _, points, __: router.length_km(points).km if router else None)
+            yield _Oracle(cars, lambda _, points, __: router.length_km(points) if router else None)
         finally:
             if router is not None:
                 router.log_failures()
@@ -86,19 +86,6 @@ def _adapter(settings: Settings, people: People) -> CarAdapter:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route; `metres` None: there is none. `answered`: the answer is final; otherwise the server may be asked again later."""
-
-    metres: float | None
-    answered: bool
-    why: str | None = None
-
-    @property
-    def km(self) -> float | None:
-        return None if self.metres is None else self.metres / 1000
-
-
 class CarRouter:
     """One server. `wire`: with the patience of ingest/places.py. At the end of a run, `log_failures` reports problems."""
 
@@ -106,16 +93,16 @@ class CarRouter:
         self._url, self._wire = url.rstrip("/"), wire
         self._failures = Failures()
 
-    def length_km(self, points: Sequence[tuple[float, float]]) -> Route:
-        """The route through points (longitude, latitude) in their order."""
+    def length_km(self, points: Sequence[tuple[float, float]]) -> float | None:
+        """Kilometres of the route through points (longitude, latitude) in their order, or None without one."""
         try:
             found = ask_route(self._wire, self._url, "driving", points)
         except PipelineError:
             found = NO_ANSWER
         if isinstance(found, str):
             self._failures[found] += 1
-            return Route(None, is_definite(found), found)
-        return Route(found, answered=True)
+            return None
+        return found / 1000
 
     def log_failures(self) -> None:
         """Log one WARNING, if any question was left without a route."""

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import TracebackType
 from typing import Protocol, Self
 
 from strava_pipeline.trips.car.rules.lines import CarReading
@@ -82,9 +81,7 @@ class BoundedCars:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let the adapter finish; it must not wait for a question that hangs."""
         close = getattr(self._adapter, "close", None)
         if close is not None:

@@ -5,7 +5,7 @@ turn.py asks, and the answers come from outside core.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Literal, Protocol, get_args
 
@@ -59,10 +59,12 @@ def read_event(json: Mapping[str, Any]) -> Event:
     named = bluetooth if isinstance(bluetooth, str) and bluetooth else None
     if gps is None or position is None:
         return Event(kind, t, bluetooth=named)
-    return Event(kind, t, *position, _usable(parse_instant(gps.get("timestamp"))), named)
+    return Event(kind, t, *position, moment(gps.get("timestamp")), named)
 
 
-def _usable(instant: float | None) -> float | None:
+def moment(value: Any) -> float | None:
+    """Epoch seconds of a timestamp that some calendar holds."""
+    instant = parse_instant(value)
     return instant if instant is not None and EARLIEST <= instant < LATEST else None
 
 
@@ -184,18 +186,7 @@ class Result:
     cancellation: Cancellation | None = None
 
 
-_OPTIONAL = (
-    "reason",
-    "error",
-    "warning",
-    "counted",
-    "total_km",
-    "pause_count",
-    "parked_count",
-    "no_driving_count",
-    "car_id",
-    "case",
-)
+_OPTIONAL = [each.name for each in fields(Result) if each.default is None and each.name != "cancellation"]
 
 
 def result_json(result: Result) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs, parse_qsl
 
-from strava_pipeline.core.json_values import finite_number, parse_instant, parse_json
+from strava_pipeline.core.json_values import finite_number, parse_json
 from strava_pipeline.trips.car.rules.config import MAX_LAT, MAX_LNG, Position, degrees, longitude, read_position
-from strava_pipeline.trips.car.rules.events import EARLIEST, LATEST, Event, Kind, NoEventError, read_event
+from strava_pipeline.trips.car.rules.events import Event, Kind, NoEventError, moment, read_event
 from strava_pipeline.trips.car.rules.lines import APART_S
 
 LARGEST = 16_384  # bytes of a body; OwnTracks' longest, a list of waypoints aside, have some 500
@@ -212,12 +212,6 @@ def read_traccar_json(value: Mapping[str, Any], kind: Kind, received_at: float) 
 KNOT_KMH = 1.852
 MS_KMH = 3.6
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-
-def moment(value: Any) -> float | None:
-    """Epoch seconds of a timestamp that some calendar holds."""
-    instant = parse_instant(value)
-    return instant if instant is not None and EARLIEST <= instant < LATEST else None
 
 
 def moment_of_text(text: str) -> float | None:

@@ -94,9 +94,13 @@ def read_scenarios(document: Any, limits: Limits = Limits()) -> list[Scenario]:
     return [_scenario(entry, f"scenarios[{number}]", limits) for number, entry in enumerate(listed)]
 
 
-def run_scenario(scenario: Scenario, limits: Limits = Limits()) -> list[Result]:
+def run_scenario(scenario: Scenario, limits: Limits = Limits()) -> Iterator[Result]:
     """A result per step."""
-    return list(_results(scenario, limits))
+    state, routes = TrackerState(last_parked_gps=scenario.last_parked_gps), scenario.routes
+    for current in scenario.steps:
+        routes = routes if current.routes is None else current.routes
+        state, result = step(state, current.event, ScenarioAnswers(current, routes), scenario.config, limits)
+        yield result
 
 
 def result_parts(scenarios: Sequence[Scenario], limits: Limits = Limits()) -> Iterator[bytes]:
@@ -104,18 +108,10 @@ def result_parts(scenarios: Sequence[Scenario], limits: Limits = Limits()) -> It
     yield b'{"format":"%s","scenarios":[' % RESULT_FORMAT.encode()
     for number, scenario in enumerate(scenarios):
         yield (b",\n" if number else b"\n") + b'{"id":%s,"steps":[' % json_bytes(scenario.id)
-        for place, result in enumerate(_results(scenario, limits)):
+        for place, result in enumerate(run_scenario(scenario, limits)):
             yield (b",\n" if place else b"\n") + json_bytes(result_json(result))
         yield b"]}"
     yield b"]}\n"
-
-
-def _results(scenario: Scenario, limits: Limits) -> Iterator[Result]:
-    state, routes = TrackerState(last_parked_gps=scenario.last_parked_gps), scenario.routes
-    for current in scenario.steps:
-        routes = routes if current.routes is None else current.routes
-        state, result = step(state, current.event, ScenarioAnswers(current, routes), scenario.config, limits)
-        yield result
 
 
 def _scenario(json: Any, path: str, limits: Limits) -> Scenario:

@@ -25,7 +25,6 @@ from strava_pipeline.trips.car.rules.turn import (
     as_driving,
     finalise,
     is_driving,
-    paused,
     paused_result,
     stands_at_skip,
     total_km,
@@ -87,7 +86,7 @@ def _gps_only(turn: Turn, cache: Cache) -> Stepped:
     if position is None:
         return turn.result(Status.PING_RECORDED, cache)
     if is_at_skip(turn.config, position):
-        return paused_result(turn, paused(cache))
+        return paused_result(turn, cache)
     return turn.result(Status.PING_RECORDED, replace(cache, skip_pause_count=0))
 
 
@@ -137,7 +136,7 @@ def _parked(turn: Turn, cache: Cache, answer: CarAnswer) -> Stepped:
     since = turn.event.t if cache.x_parked_since is None else cache.x_parked_since
     cache = replace(cache, parked_count=cache.parked_count + 1, x_parked_since=since)
     if stands_at_skip(turn, cache, answer):
-        return paused_result(turn, paused(cache))
+        return paused_result(turn, cache)
     if cache.skip_pause_count > 0:  # the car was moved between two readings
         cache = replace(cache, skip_pause_count=0, parked_count=1, x_parked_since=turn.event.t)
     km = km_now(cache, turn.limits)
@@ -225,9 +224,7 @@ def end(turn: Turn) -> Stepped:
     cache = with_phone_gps(turn, cache)
     cache = replace(cache, end_triggered=t, x_last_event_at=max(cache.x_last_event_at, t))
     if cache.gps_only_mode:
-        return (
-            paused_result(turn, paused(cache)) if stands_at_skip(turn, cache, None) else finalise(turn, cache, Via.END)
-        )
+        return paused_result(turn, cache) if stands_at_skip(turn, cache, None) else finalise(turn, cache, Via.END)
     if cache.car_id is None:
         return turn.cancelled(cache, Reason.NO_CAR_IDENTIFIED)
     return _end_assigned(turn, cache, cache.car_id)
@@ -243,7 +240,7 @@ def _end_assigned(turn: Turn, cache: Cache, car_id: str) -> Stepped:
             cache = as_driving(cache)
             return turn.result(Status.END_DEFERRED, cache, total_km=total_km(turn, cache))
     if stands_at_skip(turn, cache, answer):
-        return paused_result(turn, paused(cache))
+        return paused_result(turn, cache)
     return finalise(turn, cache, Via.END, api_down=answer is None)
 
 

@@ -103,7 +103,7 @@ class Turn:
 
     def result(self, status: Status, cache: Cache | None, **fields: Any) -> Stepped:
         """End the step with this cache: a trip under way, or still none. `fields` are Result's."""
-        return self._ended(status, replace(self.state, cache=cache), **fields)
+        return self.ended(status, replace(self.state, cache=cache), **fields)
 
     def cancelled(self, cache: Cache, reason: Reason, **fields: Any) -> Stepped:
         """End the step and cancel the trip."""
@@ -119,13 +119,10 @@ class Turn:
             api_error_count=cache.api_error_count,
         )
         fields = {"car_id": cache.car_id, "reason": reason, "cancellation": cancellation, **fields}
-        return self._ended(Status.CANCELLED, replace(self.state, cache=None), **fields)
+        return self.ended(Status.CANCELLED, replace(self.state, cache=None), **fields)
 
-    def finalised(self, after: TrackerState, **fields: Any) -> Stepped:
-        """End the step with a trip that is over and saved."""
-        return self._ended(Status.FINALIZED, after, **fields)
-
-    def _ended(self, status: Status, after: TrackerState, **fields: Any) -> Stepped:
+    def ended(self, status: Status, after: TrackerState, **fields: Any) -> Stepped:
+        """End the step with this state. `fields` are Result's."""
         cache = after.cache
         fields = {"trip": None, "car_id": None if cache is None else cache.car_id, **fields}
         return after, Result(
@@ -175,11 +172,6 @@ def as_driving(cache: Cache) -> Cache:
     return replace(cache, parked_count=0, skip_pause_count=0, x_parked_since=None, x_odo_anchor=cache.last_odo)
 
 
-def paused(cache: Cache) -> Cache:
-    """Count one more parked reading at a skip location."""
-    return replace(cache, skip_pause_count=cache.skip_pause_count + 1)
-
-
 def is_driving(cache: Cache, answer: CarAnswer, limits: Limits) -> bool | None:
     """Whether the car drives, by an answer that the cache already contains: odometer first, then API. None if neither knows."""
     if answer.odometer is not None and cache.last_odo is not None and cache.x_odo_anchor is not None:
@@ -218,6 +210,8 @@ def total_km(turn: Turn, cache: Cache) -> float:
 
 
 def paused_result(turn: Turn, cache: Cache) -> Stepped:
+    """Count one more parked reading at a skip location."""
+    cache = replace(cache, skip_pause_count=cache.skip_pause_count + 1)
     return turn.result(Status.PAUSED_AT_SKIP, cache, pause_count=cache.skip_pause_count, total_km=total_km(turn, cache))
 
 
@@ -246,7 +240,7 @@ def finalise(turn: Turn, cache: Cache, via: Via, *, api_down: bool = False, **fi
     if trip.car_id is not None and trip.end_gps is not None:
         parked[trip.car_id] = trip.end_gps
     last = LastTrip(trip.trip_id, trip.car_id, trip.end_time, trip.end_odo)
-    return turn.finalised(TrackerState(None, parked, last), trip=trip, car_id=trip.car_id, **fields)
+    return turn.ended(Status.FINALIZED, TrackerState(None, parked, last), trip=trip, car_id=trip.car_id, **fields)
 
 
 def _measured(turn: Turn, cache: Cache, points: tuple[Point, ...], *, api_down: bool) -> Measured | None:

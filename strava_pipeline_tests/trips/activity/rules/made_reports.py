@@ -6,6 +6,7 @@ from typing import Any
 
 from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State, Summary
 from strava_pipeline.trips.activity.rules.diagnosis import trip_diagnosis
+from strava_pipeline.trips.activity.rules.replay import Label, Outcome, ReplayedTrip
 from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
 
 START = 1_767_571_200  # 2026-01-05T00:00:00Z
@@ -82,12 +83,20 @@ NO_METRICS: dict[str, Any] = {name: 0 if name in COUNTS else None for name in ME
 }
 
 
+def beside(label: str | None = None, source: str | None = None, outcome: str = "same") -> ReplayedTrip:
+    """The comparison of a trip's decision with the stored one and with its label."""
+    new = Verdict.ACCEPTED
+    return ReplayedTrip("T", new, new, (), label and Label(label), source, Outcome(outcome))
+
+
 def diagnosed(bundle: Bundle, verdict: str = "accepted", reasons: Sequence[str] = (), **metrics: Any) -> dict[str, Any]:
     """The trip's object of the diagnosis; METRICS with other values for some."""
     decision = Decision(Verdict(verdict), tuple(reasons))
-    return trip_diagnosis(bundle, METRICS | metrics, decision, None, None, None, "same")
+    return trip_diagnosis(bundle, METRICS | metrics, decision, None, beside())
 
 
 def without_points(bundle: Bundle, verdict: str, reasons: Sequence[str]) -> dict[str, Any]:
     """The object of a trip without a usable point."""
-    return trip_diagnosis(bundle, NO_METRICS, Decision(Verdict(verdict), tuple(reasons)), None, None, None, "changed")
+    return trip_diagnosis(
+        bundle, NO_METRICS, Decision(Verdict(verdict), tuple(reasons)), None, beside(outcome="changed")
+    )

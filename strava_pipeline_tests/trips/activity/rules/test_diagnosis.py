@@ -11,14 +11,14 @@ from strava_pipeline.trips.activity.rules.diagnosis import missing_ride, trip_di
 from strava_pipeline.trips.activity.rules.explanation import Flip
 from strava_pipeline.trips.activity.rules.sections import log_section
 from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
-from strava_pipeline_tests.trips.activity.rules.made_reports import METRICS, diagnosed, ride
+from strava_pipeline_tests.trips.activity.rules.made_reports import METRICS, beside, diagnosed, ride
 
 
 def test_a_trip_is_told_under_these_names_in_this_order() -> None:
     flip = Flip("not_rejected", ())
     bundle = ride("T7", diagnostic={"a": 1}, decryption=Decryption(State.OK, State.ABSENT, State.OK, 1))
     decision = Decision(Verdict.REJECTED, ("gaps", "clipped_end"), METRICS)
-    found = trip_diagnosis(bundle, METRICS, decision, flip, "ride", "review", "worse")
+    found = trip_diagnosis(bundle, METRICS, decision, flip, beside("ride", "review", "worse"))
     metrics, missing = found.pop("metrics"), found.pop("missing_ride")
     assert metrics == METRICS
     assert list(metrics["activity_mix"]) == ["cycling", "walking"]

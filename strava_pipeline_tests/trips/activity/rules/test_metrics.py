@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strava_pipeline.trips.activity.rules.bundle import Bundle, Summary
-from strava_pipeline.trips.activity.rules.metrics import SCHEMA, metrics_frame, metrics_of, metrics_rows
+from strava_pipeline.trips.activity.rules.metrics import SCHEMA, metrics_of, metrics_rows
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.trips.activity.rules.made import START, point, trip
@@ -266,5 +266,4 @@ def test_what_is_as_fast_as_the_limit_is_moving() -> None:
 
 
 def test_no_trips_are_no_rows() -> None:
-    assert metrics_frame([], thresholds()).schema == dict(SCHEMA)
     assert metrics_rows([], thresholds()) == []

@@ -9,11 +9,10 @@ from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, Stat
 from strava_pipeline.trips.activity.rules.metrics import SCHEMA
 from strava_pipeline.trips.activity.rules.thresholds import Thresholds, thresholds, versions
 from strava_pipeline.trips.activity.rules.verdict import (
+    ALGORITHMS,
     Algorithm,
     Decision,
-    Registry,
     Verdict,
-    algorithms,
     find_algorithm,
     judge,
     rules,
@@ -138,7 +137,7 @@ def accept(bundle: Bundle, _: Thresholds) -> Decision:
     return Decision(Verdict.ACCEPTED, (bundle.external_id,))
 
 
-@pytest.mark.parametrize("algorithm", algorithms(), ids=lambda algorithm: algorithm.full_name)
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda algorithm: algorithm.full_name)
 def test_what_an_algorithm_decides_of_many_is_what_it_decides_of_each(algorithm: Algorithm) -> None:
     trips = [*TRIPS, UNREADABLE]
     assert algorithm.decide_all(trips, SETS) == [[algorithm.decide(trip, chosen) for trip in trips] for chosen in SETS]
@@ -152,7 +151,7 @@ def test_an_algorithm_needs_only_to_be_a_function() -> None:
 
 
 def test_every_algorithm_has_thresholds_of_its_own_and_is_found_by_either_name() -> None:
-    for known in algorithms():
+    for known in ALGORITHMS:
         assert known.full_name in versions()
         assert find_algorithm(known.version) is known
         assert find_algorithm(known.full_name) is known
@@ -164,12 +163,3 @@ def test_an_unknown_version_names_those_there_are() -> None:
     ) as raised:
         find_algorithm("2025.9")
     assert raised.value.exit_code == 2
-
-
-def test_a_version_is_given_once_and_all_are_listed_in_order() -> None:
-    registry = Registry()
-    registry.algorithm("cycling", "2026.2")(accept)
-    registry.algorithm("cycling", "2026.1")(accept)
-    assert [known.full_name for known in registry.algorithms()] == ["cycling-2026.1", "cycling-2026.2"]
-    with pytest.raises(ValueError, match=r"2026\.1 already: cycling-2026\.1"):
-        registry.algorithm("walking", "2026.1")(accept)
