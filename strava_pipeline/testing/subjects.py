@@ -66,7 +66,6 @@ class Subject(Protocol):
 
     def log_in(self, settings: Settings) -> None:
         """Put the login where the client looks for it, if it is a file."""
-        ...
 
     def add(
         self,
@@ -91,25 +90,20 @@ class Subject(Protocol):
             file_of: the day in its file, a GPX; None for the same.
             strava_id: the activity's Strava id by the service; for subjects with `links`.
         """
-        ...
 
     def put_day(self, day: date, **values: float) -> None:
         """Say what is known of a local day, by the names of core/wellness.py's MEASURES, and nothing else; for services with
         days and nights.
         """
-        ...
 
     def lose_file(self, source_id: str) -> None:
         """Remove the file of an activity."""
-        ...
 
     def fail_file(self, source_id: str | None, **fault: Any) -> None:
         """Make the next calls for the file of an activity (None: of any activity) fail as `Fault` says."""
-        ...
 
     def add_foreign(self, day: str) -> None:
         """Add an activity of another service, at 05:00 UTC of a day; for subjects with `lists_foreign`."""
-        ...
 
     def edit(self, source_id: str, title: str) -> None: ...
 
@@ -117,22 +111,18 @@ class Subject(Protocol):
 
     def restore(self, source_id: str) -> None:
         """Restore a deleted activity."""
-        ...
 
     def spoil(self) -> None:
         """Add a malformed item to the list that begins at 06:00 UTC of 2025-05-05; its start can be read."""
-        ...
 
     def change_account(self) -> dict[str, Any] | None:
         """From now on the login is another account's, which has nothing. Returns the fields of the settings that change."""
-        ...
 
     def fail(self, **fault: Any) -> None:
         """Make the next calls for the listing (or for `path`) fail as `Fault` says; `headers` go with the answer.
 
         A fault is `exact`, or a list's would hit every file whose address lies below.
         """
-        ...
 
 
 class ChangeableSubject(Subject, Protocol):
@@ -142,8 +132,6 @@ class ChangeableSubject(Subject, Protocol):
 
     def title_of(self, source_id: str) -> str:
         """The service's name of the activity."""
-        ...
 
     def fail_write(self, **fault: Any) -> None:
         """Make the next requests that change a name fail as `Fault` says; requests that only read do not count."""
-        ...
