@@ -191,14 +191,15 @@ def test_here_names_a_login_that_would_be_lost_with_the_home_folder(house: Path,
 def test_the_option_counts_wherever_it_stands(house: Path, type_in: Type) -> None:
     for name in ("ada", "bob"):
         type_in("athletes", "add", name)
+    (house / "athletes" / "bob" / "providers.toml").write_text("[providers.wahoo]\nenabled = true\n")
     for words in (
         ("--athlete", "bob", "status", "--json"),
         ("--athlete=bob", "status", "--json"),
         ("status", "--athlete", "bob", "--json"),
         ("status", "--json", "--athlete=bob"),
     ):
-        assert str(house / "athletes" / "bob") in shown(type_in(*words).out)["providers"]["text"], words
-    assert str(house / "providers.toml") in shown(type_in("status", "--json").out)["providers"]["text"]
+        assert shown(type_in(*words).out)["providers"]["text"] == "enabled: wahoo", words
+    assert "wahoo" not in shown(type_in("status", "--json").out)["providers"]["text"]
     for words in (("providers", "list"), *SUBCOMMANDS):
         for place in range(len(words) + 1):
             said = type_in(*words[:place], "--athlete", "eve", *words[place:])

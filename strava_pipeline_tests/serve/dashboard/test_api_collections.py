@@ -20,6 +20,9 @@ from strava_pipeline_tests.serve.dashboard.test_api import NOW, client_of, setti
 
 BOUNDED_OTHERWISE = {
     "/api/calendar": "at most 24 months",
+    "/api/days": "at most MOST_DAYS days",
+    "/api/devices": "each device, and each two that met",
+    "/api/activities/{activity_id}/recordings": "each two recordings of one activity",
     "/api/fitness": "one thing: the fitness of the last days",
     "/api/heat/lines": "150 activities",
     "/api/activities/{activity_id}/track": "points of one activity, thinned to 2,000",

@@ -40,6 +40,7 @@ WITH_STATE = {
     "/activities/{activity_id}/track.gpx",
     "/activities/{activity_id}/photos/{digest}",  # large, and no other request asks for them
     "/activities.csv",  # likewise
+    "/days.csv",
     "/maps",  # files that a person adds
     "/maps/{name}",
     "/api/maps",
