@@ -1,5 +1,7 @@
 """What a landing runs: every fast test, the slow ones marked `core`, and the other slow ones of one in thirteen files.
 
+`core` has what loses or falsifies data, and what asks every route, so that a new one is looked at in all ways when it lands.
+
     python -m strava_pipeline_tests.draw        prints the draw of this commit: a number, or nothing where everything is to run
     pytest --draw=1234                          runs what that draw says, with the sign of equality
 

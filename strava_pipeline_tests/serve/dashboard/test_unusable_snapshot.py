@@ -75,6 +75,7 @@ def break_snapshot(lake: Lake, how: str) -> None:
 FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activities", "/api/gear")
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
 def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestClient, lake: Lake, how: str) -> None:
     break_snapshot(lake, how)
@@ -107,6 +108,7 @@ def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestC
         assert [*site.get("/api/activities").json()["activities"]] == ["2", "1"], "the next one is looked at anew"
 
 
+@pytest.mark.core
 def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
     for path, address in addresses():
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
