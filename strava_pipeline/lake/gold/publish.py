@@ -6,7 +6,7 @@ keep it, consistent, until they open it again.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,47 +79,50 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
 
     A half rebuilt warehouse is never published: readers keep their snapshot until it is whole.
     """
-    return _publish(lake, refuse, lambda working: None)[0]
-
-
-def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
-    """Publish, and compare the result with the warehouse."""
-    from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
-
-    def counted(working: Connection) -> dict[str, int] | None:
-        return None if is_marked(working, REBUILDING) else row_counts(working)
-
-    with exclusively(lake):
-        due, gold = _publish(lake, refuse, counted)
-        with snapshot(lake) as connection:
-            rows, left_out = _look(connection)
-    unequal = None
-    if gold is not None:
-        unequal = {name: (count, rows.get(name, 0)) for name, count in gold.items() if rows.get(name) != count}
-    return Published(due, lake.snapshot.stat().st_size, rows, left_out, unequal)
-
-
-def _publish(lake: Lake, refuse: Refuse, look: Callable[[Connection], T]) -> tuple[bool, T]:
-    """Publish; returns whether the snapshot was replaced, and the result of `look` for the warehouse."""
     with exclusively(lake):
         views = view_files(lake)
         if lake.deleted_for_good.exists():
             write_anew(lake)
         with opened(lake) as connection:
             _sync_tables(connection, lake)
-            found = look(connection)
             due = _prepare(connection, lake, if_readable(lake, _state), views, refuse)
             rests = connection.execute(_RESTS).fetchall()
         if due:
             _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
-        return due, found
+        return due
+
+
+def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
+    """Publish, and compare the result with the warehouse."""
+    from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
+
+    with exclusively(lake):
+        views = view_files(lake)
+        if lake.deleted_for_good.exists():
+            write_anew(lake)
+        with opened(lake) as connection:
+            _sync_tables(connection, lake)
+            gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
+            seen = if_readable(lake, _look)
+            due = _prepare(connection, lake, seen.state if seen else None, views, refuse)
+            rests = connection.execute(_RESTS).fetchall()
+        if due:
+            _replace_snapshot(lake, views, rests)
+        else:
+            share(lake, lake.snapshot)
+        if due or seen is None:
+            with snapshot(lake) as connection:
+                seen = _look(connection)
+    unequal = None if gold is None else _unequal(gold, seen.rows)
+    return Published(due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal)
 
 
 def published_before(lake: Lake) -> Published:
     """What readers see while the next publish is put off (publish_pause.py)."""
-    rows, left_out = if_readable(lake, _look) or ({}, {})
+    seen = if_readable(lake, _look)
+    rows, left_out = (seen.rows, seen.left_out) if seen else ({}, {})
     return Published(False, lake.snapshot.stat().st_size, rows, left_out, published_later=True)
 
 
@@ -132,6 +135,10 @@ def _sync_tables(connection: Connection, lake: Lake) -> None:
         sync_days(connection, lake)
     sync_measures(connection, lake)
     sync_list(connection)
+
+
+def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    return {name: (count, read.get(name, 0)) for name, count in gold.items() if read.get(name) != count}
 
 
 def _prepare(
@@ -323,11 +330,19 @@ def refuse_other_version(connection: Connection) -> None:
         )
 
 
-def _look(published: Connection) -> tuple[dict[str, int], dict[str, str]]:
-    """The rows of each table of a snapshot, and the views left out of it."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The state of a snapshot: its content and hash of views, its rows, and the views left out."""
+
+    state: tuple[str, str]
+    rows: dict[str, int]
+    left_out: dict[str, str]
+
+
+def _look(published: Connection) -> _Seen:
     from strava_pipeline.lake.gold.quality import row_counts
 
-    return row_counts(published), skipped_views(published)
+    return _Seen(_state(published), row_counts(published), skipped_views(published))
 
 
 def _state(published: Connection) -> tuple[str, str]:
