@@ -51,7 +51,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
     resolved,
 )
-from strava_pipeline.orchestrate.metadata import described, described_source
+from strava_pipeline.orchestrate.metadata import described, described_source, json_fields
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
@@ -180,7 +180,7 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         tags=MAKES_CALLS,
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
-        metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
+        metadata=json_fields(f"{key}.data[]" for key in STREAM_KEYS),
     )
     return step(
         [streams],
@@ -201,7 +201,7 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         tags=MAKES_CALLS,
         description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
-        metadata=_json_fields(_EVENT),
+        metadata=json_fields(_EVENT),
     )
     rules = {
         "access_granted": "The athlete did not take this application's access away.",
@@ -215,11 +215,6 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         needs=["sources"],
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
     )
-
-
-def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
-    columns = [dg.TableColumn(name, type="JSON") for name in names]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
