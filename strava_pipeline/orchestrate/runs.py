@@ -5,6 +5,7 @@ that claims to be alive while its lock is free is reported as failed. Nothing is
 by sensors/resume.py.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,15 +55,20 @@ def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
     """The newest run with all assets of `job`, of this data folder and in one of `statuses` (empty: in any)."""
-    cursor: str | None = None
-    while records := instance.get_run_records(
-        dg.RunsFilter(job_name=job, statuses=statuses or None), limit=50, cursor=cursor
-    ):
-        for record in records:
-            if is_ours(record.dagster_run, lake) and assets_of(record.dagster_run) >= {*JOBS[job].assets}:
-                return record
-        cursor = records[-1].dagster_run.run_id
+    for record in all_records(instance, dg.RunsFilter(job_name=job, statuses=statuses or None)):
+        if is_ours(record.dagster_run, lake) and assets_of(record.dagster_run) >= {*JOBS[job].assets}:
+            return record
     return None
+
+
+def all_records(
+    instance: dg.DagsterInstance, wanted: dg.RunsFilter, *, ascending: bool = False
+) -> Iterator[dg.RunRecord]:
+    """Every record, the newest first or, if `ascending`, the oldest; read by pages."""
+    cursor: str | None = None
+    while page := instance.get_run_records(wanted, limit=50, cursor=cursor, ascending=ascending):
+        yield from page
+        cursor = page[-1].dagster_run.run_id
 
 
 def job_of(run: dg.DagsterRun) -> str:
@@ -114,7 +120,7 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     Never call it next to a live daemon on the same instance: a run that has just begun may not hold its lock yet. Runs
     of other data folders are left alone.
     """
-    dead = [run for run in _runs(instance, lake, _STARTED) if not is_live(lake, run.run_id)]
+    dead = [run for run in our_runs(instance, lake, dg.RunsFilter(statuses=_STARTED)) if not is_live(lake, run.run_id)]
     for run in dead:
         _report_as_died(instance, lake, run)
     storage = instance.event_log_storage
@@ -166,9 +172,9 @@ def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.Dags
     return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
-def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
-    return [run for run in runs if is_ours(run, lake)]
+def our_runs(instance: dg.DagsterInstance, lake: Lake, wanted: dg.RunsFilter) -> list[dg.DagsterRun]:
+    """The runs of this data folder that are wanted, the newest first."""
+    return [run for run in instance.get_runs(wanted) if is_ours(run, lake)]
 
 
 TRIES = 3  # to resume one run: an outage at midnight must not end what takes days

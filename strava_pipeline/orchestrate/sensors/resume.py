@@ -45,6 +45,7 @@ from strava_pipeline.orchestrate.runs import (
     is_done,
     is_ours,
     job_of,
+    our_runs,
     waiting_runs,
     years_of_run,
 )
@@ -70,7 +71,8 @@ def resume_sensor(
         if not stopped:
             return dg.SkipReason("Nothing waits for a limit.")
         fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
-        if at_work := _at_work(context.instance, lake):
+        unfinished = our_runs(context.instance, lake, dg.RunsFilter(statuses=UNFINISHED))
+        if at_work := next((run.run_id for run in unfinished if RESUMES in run.tags), None):
             return dg.SkipReason(f"Run {at_work} goes on with what a limit stopped; {len(stopped)} more wait.")
         for run in stopped:
             rest = _rest(context.instance, run)
@@ -79,13 +81,6 @@ def resume_sensor(
         return dg.SkipReason(f"{len(stopped)} runs wait for the limit's next window.")
 
     return resume
-
-
-def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if RESUMES in run.tags and is_ours(run, lake):
-            return run.run_id
-    return None
 
 
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
@@ -198,8 +193,7 @@ def provider_resume_sensor(
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
         fail_dead_runs(instance, lake)  # or one of them would be taken to be at work for ever
-        at_work = instance.get_runs(dg.RunsFilter(job_name=provider, statuses=UNFINISHED))
-        if any(is_ours(run, lake) for run in at_work):
+        if our_runs(instance, lake, dg.RunsFilter(job_name=provider, statuses=UNFINISHED)):
             return dg.SkipReason("A run of the job is at work.")
         return _provider_again(lake, job_as_set_up(settings, provider), stopped[0])
 
