@@ -223,8 +223,7 @@ def is_done(run: dg.DagsterRun) -> bool:
 
 
 def _is_resumable(run: dg.DagsterRun) -> bool:
-    configs = [asset["config"] for asset in config_of(run).values()]
-    capped = any(config.get("max_calls") is not None for config in configs)
+    capped = any(config.get("max_calls") is not None for config in config_of(run).values())
     return is_done(run) and job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
 
 
@@ -241,9 +240,7 @@ def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 
 def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
     """Whether the later run fetches for every sport of the earlier one; without named sports: all."""
-    later, earlier = (
-        {asset: config["config"].get("sports") for asset, config in config_of(run).items()} for run in (new, old)
-    )
+    later, earlier = ({asset: config.get("sports") for asset, config in config_of(run).items()} for run in (new, old))
     return all(not sports or {*sports} >= {*(earlier.get(asset) or ["*"])} for asset, sports in later.items())
 
 
@@ -253,7 +250,7 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     return failed and run.tags.get(RESUMES) == earlier.dagster_run.run_id
 
 
-def config_of(run: dg.DagsterRun) -> dict[str, Any]:
+def config_of(run: dg.DagsterRun) -> dict[str, dict[str, Any]]:
     """The config of the run's assets by name, without assets that have none."""
-    ops: Any = run.run_config.get("ops", {})
-    return {name: op for name, op in ops.items() if op.get("config")}
+    ops: Any = run.run_config.get("ops") or {}
+    return {name: op["config"] for name, op in ops.items() if op.get("config")}

@@ -52,6 +52,7 @@ from strava_pipeline.orchestrate.jobs import (
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import described, described_source, json_fields
+from strava_pipeline.orchestrate.runs import config_of
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
@@ -129,14 +130,10 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
     return step([listing], work, checks=own_checks(LISTING, LISTED), config=ListingConfig, needs=["sources"])
 
 
-def _ops_of(run: dg.DagsterRun) -> dict[str, Any]:
-    return dict(run.run_config).get("ops") or {}  # type: ignore[return-value]
-
-
 def _may_end(asked: Asked, years: Sequence[int]) -> bool:
     """Whether it is a whole daily run whose later steps do only work that is due, and Dagster's records have an earlier one."""
     run = asked.of_run
-    is_whole = not run.asset_selection and _ops_of(run).keys() <= {LISTING, DETAILS}
+    is_whole = not run.asset_selection and config_of(run).keys() <= {LISTING, DETAILS}
     return run.job_name == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
 
 
@@ -147,7 +144,7 @@ def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
         fetches = dg.AssetKey(DETAILS) in run.asset_selection
     if not fetches:
         return None
-    return resolved(DetailsConfig(**_ops_of(run).get(DETAILS, {}).get("config", {})), run.job_name, DETAILS)
+    return resolved(DetailsConfig(**config_of(run).get(DETAILS, {})), run.job_name, DETAILS)
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
