@@ -7,10 +7,10 @@ and where plain http may go is decided here; nothing is looked up in the network
 import grp
 import os
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr, ValidationInfo
@@ -248,14 +248,9 @@ def http_url(value: str, plain_hosts: str | None) -> str:
     """`value`, if it is an address with https, or with http to this machine or to `plain_hosts` (separated by commas).
     Raises ValueError for others.
     """
-    fault = "not an address; write one like https://www.strava.com"
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError as error:  # half an IPv6 address, an invalid port
-        raise ValueError(fault) from error
-    if not usable:
-        raise ValueError(fault)
+    parts = url_parts(value)
+    if parts is None:
+        raise ValueError("not an address; write one like https://www.strava.com")
     host = (parts.hostname or "").rstrip(".").lower()
     if parts.scheme == "http" and not is_this_machine(host) and host not in _listed(plain_hosts or ""):
         raise ValueError(
@@ -263,6 +258,15 @@ def http_url(value: str, plain_hosts: str | None) -> str:
             "network of your own (a service of a compose file, say) name it in PLAIN_HTTP_HOSTS"
         )
     return value
+
+
+def url_parts(value: str) -> SplitResult | None:
+    """The parts of an address with http or https, a host and a port that can be; None for any other text."""
+    try:
+        parts = urlsplit(value)
+        return parts if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
+    except ValueError:  # half an IPv6 address, an invalid port
+        return None
 
 
 def own_hosts(hosts: str) -> list[str]:
@@ -286,10 +290,8 @@ def is_this_machine(host: str) -> bool:
     """Whether the host is this machine by name or number."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3: always loopback
         return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = _number(host)
+    return address is not None and address.is_loopback
 
 
 def _listed(hosts: str) -> list[str]:
@@ -305,20 +307,20 @@ def is_private_host(host: str) -> bool:
 
 def is_address(host: str) -> bool:
     """Whether the host is a number, of IPv4 or IPv6, and not a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return _number(host) is not None
 
 
 def is_private_address(host: str) -> bool:
     """Whether the host is the number of a machine in a private network: neither a name, nor an address of the internet."""
+    address = _number(host)
+    return address is not None and not (address.is_global or address.is_unspecified or address.is_multicast)
+
+
+def _number(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
+        return ip_address(host)
     except ValueError:
-        return False
-    return not (address.is_global or address.is_unspecified or address.is_multicast)
+        return None
 
 
 def url_from_anywhere(url: str) -> str:

@@ -59,8 +59,8 @@ def build_defs(
         *import_assets(settings.import_limits),
         *received_assets(sources, senders),
         *gold_assets(partitions, providers, settings),
-        *(change_assets(partitions, settings) if may_change or not only_set_up else []),
-        *insight_assets(partitions, settings.timezone, settings.insight_sports),
+        *([change_assets(partitions, settings)] if may_change or not only_set_up else []),
+        insight_assets(partitions, settings.timezone, settings.insight_sports),
         *_beside(partitions, settings, left_out),
     ]
     keys = {spec.key for spec in _specs(assets)}
@@ -92,11 +92,11 @@ def _beside(
     if settings.export_url is not None:
         from strava_pipeline.orchestrate.assets.exported import exported_assets
 
-        yield from exported_assets(partitions, settings)
+        yield exported_assets(partitions, settings)
     if settings.is_copied:
         from strava_pipeline.orchestrate.assets.copies import copy_assets
 
-        yield from copy_assets(settings)
+        yield copy_assets(settings)
     for system in parts("assets"):
         if system.__package__ not in left_out:
             yield from system.assets(partitions, settings)

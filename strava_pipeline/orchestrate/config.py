@@ -3,7 +3,7 @@
 Run configuration in Dagster: https://docs.dagster.io/guides/operate/configuration/run-configuration
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import dagster as dg
 from pydantic import Field
@@ -17,6 +17,7 @@ from strava_pipeline.operations.options import (
     StreamsOptions,
 )
 from strava_pipeline.orchestrate.job_records import MATCHING
+from strava_pipeline.orchestrate.runs import config_of
 from strava_pipeline.orchestrate.tags import NO_CHOICE
 
 
@@ -75,8 +76,7 @@ class MatchingConfig(dg.Config):
 
 def month_asked(run: dg.DagsterRun) -> str | None:
     """The month of which a run proposes every change; its listings of the mode month list that one."""
-    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
-    months = MatchingConfig(**ops.get(MATCHING, {}).get("config", {})).months
+    months = MatchingConfig(**config_of(run).get(MATCHING, {})).months
     return months[0] if len(months) == 1 else None
 
 

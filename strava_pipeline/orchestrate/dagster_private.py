@@ -61,92 +61,68 @@ if TYPE_CHECKING:  # mypy's view of the table below
     from dagster._utils.schedules import is_valid_cron_string as is_valid_cron_string
     from dagster._utils.schedules import schedule_execution_time_iterator as schedule_execution_time_iterator
 
-_REASONS: dict[str, dict[str, list[str]]] = {
-    "The extension point `storage` of dagster.yaml takes a class; its base classes are not exported (docs/adr/0034).": {
-        "dagster._core.storage.event_log.schema": ["SqlEventLogStorageMetadata"],
-        "dagster._core.storage.event_log.sqlite.sqlite_event_log": ["SqliteEventLogStorage"],
-        "dagster._core.storage.runs.sqlite.sqlite_run_storage": ["SqliteRunStorage"],
-        "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage": ["SqliteScheduleStorage"],
-        "dagster._core.storage.sql": ["get_alembic_config"],
-        "dagster._core.storage.sqlite_storage": ["DagsterSqliteStorage"],
-        "dagster._serdes.config_class": ["ConfigurableClassData"],
-    },
-    "The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0034).": {
-        "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
-        "dagster._grpc.types": ["CanCancelExecutionRequest", "CanCancelExecutionResult"],
-    },
-    "A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells where "
-    "code runs (docs/adr/0038).": {
-        "dagster._core.remote_origin": [
-            "ManagedGrpcPythonEnvCodeLocationOrigin",
-            "RemoteJobOrigin",
-            "RemoteRepositoryOrigin",
-        ],
-        "dagster._core.types.loadable_target_origin": ["LoadableTargetOrigin"],
-    },
-    "`execute_in_process` for a run that was created before.": {
-        "dagster._core.definitions.job_base": ["InMemoryJob"],
-        "dagster._core.execution.api": ["execute_run"],
-    },
-    "The web server behind a check of who asks, without the modules that it does not need (docs/adr/0043).": {
-        "dagster._core.errors": ["DagsterUserCodeUnreachableError"],
-        "dagster._core.utils": ["FuturesAwareThreadPoolExecutor"],
-        "dagster._grpc.client": ["DagsterGrpcClient"],
-        "dagster._grpc.proxy_server": ["DagsterProxyApiServicer"],
-        "dagster._grpc.server": ["DagsterGrpcServer"],
-        "dagster._core.workspace.context": ["WorkspaceProcessContext"],
-        "dagster._core.workspace.load_target": ["WorkspaceFileTarget"],
-        "dagster._utils.log": ["configure_loggers"],
-    },
-    "Whether the scheduler lives and what it will do next is asked of the instance, which has no public names for that.": {
-        "dagster._core.scheduler.instigation": [
-            "InstigatorState",
-            "InstigatorStatus",
-            "InstigatorTick",
-            "InstigatorType",
-        ],
-        "dagster._utils.schedules": [
-            "cron_string_iterator",
-            "get_latest_completed_cron_tick",
-            "is_valid_cron_string",
-            "schedule_execution_time_iterator",
-        ],
-    },
-    "Records of old runs are removed, also the rows that `delete_run` leaves (docs/adr/0039).": {
-        "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],
-        "dagster._core.storage.event_log.schema": ["AssetCheckExecutionsTable"],
-        "dagster._core.storage.event_log.sql_event_log": ["SqlEventLogStorage"],
-    },
-    "Runs are counted by job and status in one query; the instance has one that reads each run.": {
-        "dagster._core.storage.runs": ["SqlRunStorage"],
-    },
-    "A step reports those years of its run that it made, and its output lets the steps below go on all the same: an output with "
-    "this mark reports nothing by itself (docs/adr/0082).": {
-        "dagster._core.definitions.source_asset": ["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"],
-    },
-    "A quiet run skips all steps below its listing, and Dagster warns of each blocking check there.": {
-        "dagster._core.execution.plan.active": ["logger"],
-    },
-    "What Dagster returns or raises and does not export.": {
-        "dagster._check": ["CheckError"],
-        "dagster._core.events": ["RunFailureReason"],
-        "dagster._core.definitions.assets.job.asset_job": ["IMPLICIT_ASSET_JOB_NAME"],
-        "dagster._core.definitions.unresolved_asset_job_definition": ["UnresolvedAssetJobDefinition"],
-    },
+_NAMES: dict[str, list[str]] = {
+    # The extension point `storage` of dagster.yaml takes a class; its base classes are not exported (docs/adr/0034).
+    # With the table of checks, which `delete_run` leaves (docs/adr/0039).
+    "dagster._core.storage.event_log.schema": ["SqlEventLogStorageMetadata", "AssetCheckExecutionsTable"],
+    "dagster._core.storage.event_log.sqlite.sqlite_event_log": ["SqliteEventLogStorage"],
+    "dagster._core.storage.runs.sqlite.sqlite_run_storage": ["SqliteRunStorage"],
+    "dagster._core.storage.schedules.sqlite.sqlite_schedule_storage": ["SqliteScheduleStorage"],
+    "dagster._core.storage.sql": ["get_alembic_config"],
+    "dagster._core.storage.sqlite_storage": ["DagsterSqliteStorage"],
+    "dagster._serdes.config_class": ["ConfigurableClassData"],
+    # The extension point `run_launcher` of dagster.yaml takes a class; its signatures are not exported (docs/adr/0034).
+    "dagster._core.launcher": ["CheckRunHealthResult", "LaunchRunContext", "WorkerStatus"],
+    "dagster._grpc.types": ["CanCancelExecutionRequest", "CanCancelExecutionResult"],
+    # A command's run belongs to the workspace's job, so that it can be executed again from the UI; no public name tells
+    # where code runs (docs/adr/0038).
+    "dagster._core.remote_origin": [
+        "ManagedGrpcPythonEnvCodeLocationOrigin",
+        "RemoteJobOrigin",
+        "RemoteRepositoryOrigin",
+    ],
+    "dagster._core.types.loadable_target_origin": ["LoadableTargetOrigin"],
+    # `execute_in_process` for a run that was created before.
+    "dagster._core.definitions.job_base": ["InMemoryJob"],
+    "dagster._core.execution.api": ["execute_run"],
+    # The web server behind a check of who asks, without the modules that it does not need (docs/adr/0043).
+    "dagster._core.errors": ["DagsterUserCodeUnreachableError"],
+    "dagster._core.utils": ["FuturesAwareThreadPoolExecutor"],
+    "dagster._grpc.client": ["DagsterGrpcClient"],
+    "dagster._grpc.proxy_server": ["DagsterProxyApiServicer"],
+    "dagster._grpc.server": ["DagsterGrpcServer"],
+    "dagster._core.workspace.context": ["WorkspaceProcessContext"],
+    "dagster._core.workspace.load_target": ["WorkspaceFileTarget"],
+    "dagster._utils.log": ["configure_loggers"],
+    # Whether the scheduler lives and what it will do next is asked of the instance, which has no public names for that.
+    "dagster._core.scheduler.instigation": ["InstigatorState", "InstigatorStatus", "InstigatorTick", "InstigatorType"],
+    "dagster._utils.schedules": [
+        "cron_string_iterator",
+        "get_latest_completed_cron_tick",
+        "is_valid_cron_string",
+        "schedule_execution_time_iterator",
+    ],
+    # Records of old runs are removed, also the rows that `delete_run` leaves (docs/adr/0039).
+    "dagster._core.execution.backfill": ["BULK_ACTION_TERMINAL_STATUSES"],
+    "dagster._core.storage.event_log.sql_event_log": ["SqlEventLogStorage"],
+    # Runs are counted by job and status in one query; the instance has one that reads each run.
+    "dagster._core.storage.runs": ["SqlRunStorage"],
+    # A step reports those years of its run that it made, and its output lets the steps below go on all the same: an
+    # output with this mark reports nothing by itself (docs/adr/0082).
+    "dagster._core.definitions.source_asset": ["SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION"],
+    # A quiet run skips all steps below its listing, and Dagster warns of each blocking check there.
+    "dagster._core.execution.plan.active": ["logger"],
+    # What Dagster returns or raises and does not export.
+    "dagster._check": ["CheckError"],
+    "dagster._core.events": ["RunFailureReason"],
+    "dagster._core.definitions.assets.job.asset_job": ["IMPLICIT_ASSET_JOB_NAME"],
+    "dagster._core.definitions.unresolved_asset_job_definition": ["UnresolvedAssetJobDefinition"],
 }
-_MODULES = {name: module for modules in _REASONS.values() for module, names in modules.items() for name in names}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = _found(name)
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return found
-
-
-def _found(name: str) -> Any:
-    module = _MODULES[name]
-    try:
-        return getattr(import_module(module), name)
-    except AttributeError:
-        return import_module(f"{module}.{name}")  # a module

@@ -79,13 +79,9 @@ class Job:
 
     def run_config(self, **overrides: dict[str, Any]) -> dict[str, Any]:
         """The run config, with `overrides` by asset on top; None leaves a value at its default."""
-        ops = {
-            asset: {
-                "config": {
-                    k: v for k, v in (self.config.get(asset, {}) | overrides.get(asset, {})).items() if v is not None
-                }
-            }
-            for asset in {*self.config, *overrides}
-            if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets)
-        }
+        ops: dict[str, Any] = {}
+        for asset in {*self.config, *overrides}:
+            if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets):
+                given = self.config.get(asset, {}) | overrides.get(asset, {})
+                ops[asset] = {"config": {name: value for name, value in given.items() if value is not None}}
         return {"ops": ops}

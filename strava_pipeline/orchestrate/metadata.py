@@ -20,51 +20,48 @@ _LISTS = {table.name: f"{field}[]." for field, (table, _) in CHILDREN.items()}
 
 def described(*tables: str) -> dict[str, Any]:
     """The metadata of an asset that holds `tables`: column names, types, meanings, units, fields at the source."""
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(
-                    name=column.name,
-                    type=column.kind.value,
-                    description=column.meaning
-                    + (f" [{column.unit}]" if column.unit else "")
-                    + (f" ← {field_in_bronze(name, column)}" if column.source else ""),
-                    constraints=dg.TableColumnConstraints(nullable=not column.key),
-                )
-                for name in tables
-                for column in (TABLES | PARQUET_TABLES | PUBLISH_TABLES)[name].columns
-            ]
+    return _schema(
+        dg.TableColumn(
+            name=column.name,
+            type=column.kind.value,
+            description=column.meaning
+            + (f" [{column.unit}]" if column.unit else "")
+            + (f" ← {field_in_bronze(name, column)}" if column.source else ""),
+            constraints=dg.TableColumnConstraints(nullable=not column.key),
         )
-    }
+        for name in tables
+        for column in (TABLES | PARQUET_TABLES | PUBLISH_TABLES)[name].columns
+    )
 
 
 def described_source(*tables: str) -> dict[str, Any]:
     """The metadata of an asset that holds the provider's own JSON: the fields that columns are read from."""
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(name=field_in_bronze(table, column), type="JSON", description=column.meaning)
-                for table in tables
-                for column in TABLES[table].sourced
-            ]
-        )
-    }
+    return _schema(
+        dg.TableColumn(name=field_in_bronze(table, column), type="JSON", description=column.meaning)
+        for table in tables
+        for column in TABLES[table].sourced
+    )
+
+
+def json_fields(names: Iterable[str]) -> dict[str, Any]:
+    """The metadata of an asset that holds JSON objects with these fields."""
+    return _schema(dg.TableColumn(name, type="JSON") for name in names)
 
 
 def described_tables() -> dict[str, Any]:
     """The metadata of the whole warehouse: its tables in place of columns."""
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn(name=name, type=kind, description=table.meaning)
-                for kind, tables in (
-                    ("TABLE", TABLES | PUBLISH_TABLES),
-                    ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS),
-                )
-                for name, table in tables.items()
-            ]
+    return _schema(
+        dg.TableColumn(name=name, type=kind, description=table.meaning)
+        for kind, tables in (
+            ("TABLE", TABLES | PUBLISH_TABLES),
+            ("VIEW", {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | INSIGHTS),
         )
-    }
+        for name, table in tables.items()
+    )
+
+
+def _schema(columns: Iterable[dg.TableColumn]) -> dict[str, Any]:
+    return {"dagster/column_schema": dg.TableSchema([*columns])}
 
 
 def table_description(table: Table) -> str:

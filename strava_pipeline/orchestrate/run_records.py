@@ -5,7 +5,7 @@ to plan or to check a partition of an asset, the last runs of each job and senso
 logs in logs/ are operations/log_files.py's. The sensor that calls this while the daemon runs for months is at the end.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     SqliteEventLogStorage,
 )
 from strava_pipeline.orchestrate.jobs import JOBS
-from strava_pipeline.orchestrate.runs import UNFINISHED, is_ours, newest, unresumed_runs
+from strava_pipeline.orchestrate.runs import UNFINISHED, all_records, is_ours, newest, unresumed_runs
 from strava_pipeline.orchestrate.tags import BACKFILL, LIMIT, SENSOR
 
 AT_ONCE = 100  # runs that are removed in one look: some seconds, of the minute that Dagster gives a sensor
@@ -84,7 +84,7 @@ def prune(instance: dg.DagsterInstance, lake: Lake, before: datetime, last: int 
     """
     old = [
         record
-        for record in _records(instance, dg.RunsFilter(statuses=_FINISHED, created_before=before))
+        for record in all_records(instance, dg.RunsFilter(statuses=_FINISHED, created_before=before), ascending=True)
         if (record.end_time or 0) < before.timestamp() and is_ours(record.dagster_run, lake)
     ]
     if not old:
@@ -110,14 +110,6 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
         return True
     return any(is_live(lake, run_id) for run_id in runs_with_lock_file(lake))  # before Dagster has heard of one
-
-
-def _records(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
-    """Every record, the oldest first."""
-    cursor: str | None = None
-    while page := instance.get_run_records(wanted, limit=200, cursor=cursor, ascending=True):
-        yield from page
-        cursor = page[-1].dagster_run.run_id
 
 
 def _last_of_assets(instance: dg.DagsterInstance, before: datetime) -> set[str]:
@@ -148,12 +140,13 @@ def _last_of_jobs(instance: dg.DagsterInstance, lake: Lake, old: Sequence[dg.Dag
     """
     kept: set[str] = set()
 
-    def keep(found: Iterable[dg.DagsterRun], most: int) -> None:
-        kept.update(run.run_id for run in islice((run for run in found if is_ours(run, lake)), most))
+    def keep(wanted: dg.RunsFilter, most: int) -> None:
+        ours = (each.dagster_run for each in all_records(instance, wanted) if is_ours(each.dagster_run, lake))
+        kept.update(run.run_id for run in islice(ours, most))
 
     for job in {run.job_name for run in old}:
-        keep(_newest_first(instance, dg.RunsFilter(job_name=job)), last)
-        keep(_newest_first(instance, dg.RunsFilter(job_name=job, statuses=[DagsterRunStatus.SUCCESS])), 1)
+        keep(dg.RunsFilter(job_name=job), last)
+        keep(dg.RunsFilter(job_name=job, statuses=[DagsterRunStatus.SUCCESS]), 1)
         wholes = (
             [newest(instance, lake, job, [DagsterRunStatus.SUCCESS]), newest(instance, lake, job, [])]
             if job in JOBS
@@ -161,18 +154,11 @@ def _last_of_jobs(instance: dg.DagsterInstance, lake: Lake, old: Sequence[dg.Dag
         )
         kept |= {record.dagster_run.run_id for record in wholes if record is not None}
     for sensor in {run.tags[SENSOR] for run in old if SENSOR in run.tags}:
-        keep(_newest_first(instance, dg.RunsFilter(tags={SENSOR: sensor})), 1)  # Dagster starts no run key twice
+        keep(dg.RunsFilter(tags={SENSOR: sensor}), 1)  # Dagster starts no run key twice
     if any(LIMIT in run.tags for run in old):
         for stopped, failed in unresumed_runs(instance, lake):
             kept |= {record.dagster_run.run_id for record in (stopped, *failed)}
     return kept
-
-
-def _newest_first(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.DagsterRun]:
-    cursor: str | None = None
-    while page := instance.get_runs(wanted, limit=10, cursor=cursor):
-        yield from page
-        cursor = page[-1].run_id
 
 
 def _is_over(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -5,6 +5,7 @@ that claims to be alive while its lock is free is reported as failed. Nothing is
 by sensors/resume.py.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,15 +55,20 @@ def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
     """The newest run with all assets of `job`, of this data folder and in one of `statuses` (empty: in any)."""
-    cursor: str | None = None
-    while records := instance.get_run_records(
-        dg.RunsFilter(job_name=job, statuses=statuses or None), limit=50, cursor=cursor
-    ):
-        for record in records:
-            if is_ours(record.dagster_run, lake) and assets_of(record.dagster_run) >= {*JOBS[job].assets}:
-                return record
-        cursor = records[-1].dagster_run.run_id
+    for record in all_records(instance, dg.RunsFilter(job_name=job, statuses=statuses or None)):
+        if is_ours(record.dagster_run, lake) and assets_of(record.dagster_run) >= {*JOBS[job].assets}:
+            return record
     return None
+
+
+def all_records(
+    instance: dg.DagsterInstance, wanted: dg.RunsFilter, *, ascending: bool = False
+) -> Iterator[dg.RunRecord]:
+    """Every record, the newest first or, if `ascending`, the oldest; read by pages."""
+    cursor: str | None = None
+    while page := instance.get_run_records(wanted, limit=50, cursor=cursor, ascending=ascending):
+        yield from page
+        cursor = page[-1].dagster_run.run_id
 
 
 def job_of(run: dg.DagsterRun) -> str:
@@ -114,7 +120,7 @@ def clean_up(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     Never call it next to a live daemon on the same instance: a run that has just begun may not hold its lock yet. Runs
     of other data folders are left alone.
     """
-    dead = [run for run in _runs(instance, lake, _STARTED) if not is_live(lake, run.run_id)]
+    dead = [run for run in our_runs(instance, lake, dg.RunsFilter(statuses=_STARTED)) if not is_live(lake, run.run_id)]
     for run in dead:
         _report_as_died(instance, lake, run)
     storage = instance.event_log_storage
@@ -166,9 +172,9 @@ def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.Dags
     return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
 
 
-def _runs(instance: dg.DagsterInstance, lake: Lake, statuses: list[DagsterRunStatus]) -> list[dg.DagsterRun]:
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=statuses))
-    return [run for run in runs if is_ours(run, lake)]
+def our_runs(instance: dg.DagsterInstance, lake: Lake, wanted: dg.RunsFilter) -> list[dg.DagsterRun]:
+    """The runs of this data folder that are wanted, the newest first."""
+    return [run for run in instance.get_runs(wanted) if is_ours(run, lake)]
 
 
 TRIES = 3  # to resume one run: an outage at midnight must not end what takes days
@@ -217,8 +223,7 @@ def is_done(run: dg.DagsterRun) -> bool:
 
 
 def _is_resumable(run: dg.DagsterRun) -> bool:
-    configs = [asset["config"] for asset in config_of(run).values()]
-    capped = any(config.get("max_calls") is not None for config in configs)
+    capped = any(config.get("max_calls") is not None for config in config_of(run).values())
     return is_done(run) and job_of(run) in RESUMABLE and bool(assets_of(run)) and bool(years_of_run(run)) and not capped
 
 
@@ -235,9 +240,7 @@ def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 
 def _same_sports(new: dg.DagsterRun, old: dg.DagsterRun) -> bool:
     """Whether the later run fetches for every sport of the earlier one; without named sports: all."""
-    later, earlier = (
-        {asset: config["config"].get("sports") for asset, config in config_of(run).items()} for run in (new, old)
-    )
+    later, earlier = ({asset: config.get("sports") for asset, config in config_of(run).items()} for run in (new, old))
     return all(not sports or {*sports} >= {*(earlier.get(asset) or ["*"])} for asset, sports in later.items())
 
 
@@ -247,7 +250,7 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     return failed and run.tags.get(RESUMES) == earlier.dagster_run.run_id
 
 
-def config_of(run: dg.DagsterRun) -> dict[str, Any]:
+def config_of(run: dg.DagsterRun) -> dict[str, dict[str, Any]]:
     """The config of the run's assets by name, without assets that have none."""
-    ops: Any = run.run_config.get("ops", {})
-    return {name: op for name, op in ops.items() if op.get("config")}
+    ops: Any = run.run_config.get("ops") or {}
+    return {name: op["config"] for name, op in ops.items() if op.get("config")}

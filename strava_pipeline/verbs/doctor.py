@@ -17,8 +17,8 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, State, ok, problem, skipped
 from strava_pipeline.core.systems import parts, unused
 from strava_pipeline.verbs.options import Json
-from strava_pipeline.verbs.output import echo, echo_json
-from strava_pipeline.verbs.status import facts_json, print_facts
+from strava_pipeline.verbs.output import echo
+from strava_pipeline.verbs.status import print_facts
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
@@ -49,10 +49,8 @@ def doctor(
         _make_bundle(settings, files)
         return
     found = examine(settings, faults, datetime.now(UTC))
-    if as_json:
-        echo_json(facts_json(found))
-    else:
-        print_facts(found)
+    print_facts(found, as_json=as_json)
+    if not as_json:
         wrong = Counter(fact.state for fact in found if fact.needs_a_person)
         echo(
             f"\nProblems: {wrong[State.PROBLEM]}, warnings: {wrong[State.WARNING]}." if wrong else "\nNothing is wrong."

@@ -6,7 +6,6 @@ with the secret in its path.
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -156,13 +155,10 @@ def _secret(settings: "Settings") -> str:
 
 def _checked_base(callback: str) -> str:
     from strava_pipeline.core.errors import MisuseError
+    from strava_pipeline.environment.setting_values import url_parts
 
-    try:
-        parts = urlsplit(callback)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # half an IPv6 address, an invalid port
-        usable = False
-    if not usable or parts.query or parts.fragment or not callback.isprintable() or " " in callback:
+    parts = url_parts(callback)
+    if parts is None or parts.query or parts.fragment or not callback.isprintable() or " " in callback:
         raise MisuseError("--callback is an address like https://my.host, without ? and #.")
     return callback.rstrip("/")
 

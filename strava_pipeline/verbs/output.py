@@ -21,8 +21,6 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import counted, json_line, plain, printable
 from strava_pipeline.environment.file_locks import sync_file
 
-__all__ = ["plain"]  # besides its own
-
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """A line (or several) on stdout, or on stderr, which wraps between words in a terminal."""

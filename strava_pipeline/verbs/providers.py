@@ -21,7 +21,7 @@ from strava_pipeline.verbs.options import (
     Verbose,
     command_group,
 )
-from strava_pipeline.verbs.output import ask, echo, echo_json
+from strava_pipeline.verbs.output import ask, echo
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
@@ -51,14 +51,11 @@ def status(as_json: Json = False) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.facts import facts
-    from strava_pipeline.verbs.status import facts_json, print_facts
+    from strava_pipeline.verbs.status import print_facts
 
     settings = Settings.load()
     found = facts(settings, primed_clock(settings).now(), ["services"])
-    if as_json:
-        echo_json(facts_json(found))
-    else:
-        print_facts(found)
+    print_facts(found, as_json=as_json)
 
 
 @providers.command()

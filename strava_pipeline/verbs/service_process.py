@@ -183,8 +183,11 @@ PAUSE = 5  # seconds between an end and the next start
 KEPT_GRACE = 10  # seconds that it gets to end; requests being answered get 5
 
 
+Program = AbstractContextManager[Callable[[], None]]  # runs during the body; yields a function that interrupts it
+
+
 @contextmanager
-def together(*programs: AbstractContextManager[Callable[[], None]]) -> Iterator[Callable[[], None]]:
+def together(*programs: Program) -> Iterator[Callable[[], None]]:
     """Keep several programs running during the body. Yields a function that interrupts them all."""
     with ExitStack() as held:
         interrupts = [held.enter_context(program) for program in programs]
@@ -196,28 +199,24 @@ def together(*programs: AbstractContextManager[Callable[[], None]]) -> Iterator[
         yield interrupt_all
 
 
-@contextmanager
-def intake_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
+def intake_beside(settings: "Settings") -> Program:
     """Keep the intake running during the body, if it is configured. Raises PipelineError if its address is taken.
 
-    Yields a function that interrupts it before the body's end, so that it ends while the body does.
+    The yielded function interrupts it before the body's end, so that it ends while the body does.
     """
     from strava_pipeline.ingest.webhook_secrets import has_intake
 
     if not has_intake(settings):
-        yield lambda: None
-        return
+        return nullcontext(lambda: None)
     from strava_pipeline.serve.addresses import bound
 
     bound(settings.serve_address).close()
-    with _kept("intake", ["serve"], environment_of(settings)) as interrupt:
-        yield interrupt
+    return _kept("intake", ["serve"], environment_of(settings))
 
 
-@contextmanager
 def dashboard_beside(
     settings: "Settings", ui: Address | None, env_file: Path | None = None, *, quiet: bool = False
-) -> Iterator[Callable[[], None]]:
+) -> Program:
     """Keep the dashboard running during the body, if its extra is installed and its settings allow it.
 
     On a home network it serves Dagster's UI at `ui`, too. If it is not started, a line says why, and everything else
@@ -227,8 +226,7 @@ def dashboard_beside(
     from strava_pipeline.verbs.dashboard_extra import has_extra
 
     if dashboard_address(settings) is None or not has_extra():
-        yield lambda: None
-        return
+        return nullcontext(lambda: None)
     from strava_pipeline.environment.settings import ENV_FILE
     from strava_pipeline.environment.settings import env_file as present
     from strava_pipeline.serve.dashboard.start_check import check_start
@@ -238,32 +236,26 @@ def dashboard_beside(
         listen(settings).close()
     except PipelineError as error:
         echo(f"The dashboard is not started. {error}", err=True)
-        yield lambda: None
-        return
+        return nullcontext(lambda: None)
     environment = {**environment_of(settings), ENV_FILE: str(env_file or present())}
     of_dagster = ["--dagster", ui.url] if ui is not None and settings.dashboard_lan else []
-    with _kept("dashboard", ["dashboard", *of_dagster], environment, quiet=quiet) as interrupt:
-        yield interrupt
+    return _kept("dashboard", ["dashboard", *of_dagster], environment, quiet=quiet)
 
 
-@contextmanager
-def metrics_beside(settings: "Settings") -> Iterator[Callable[[], None]]:
+def metrics_beside(settings: "Settings") -> Program:
     """Keep the server of metrics running during the body, if METRICS_ADDRESS is set; like the dashboard."""
     from strava_pipeline.verbs.metrics import has_extra, refuse_address
 
     if settings.metrics_address is None:
-        yield lambda: None
-        return
+        return nullcontext(lambda: None)
     try:
         if not has_extra():
             raise PipelineError("`strava-pipeline metrics` shows what to install.")
         refuse_address(settings.metrics_address)
     except PipelineError as error:
         echo(f"The metrics are not served. {error}", err=True)
-        yield lambda: None
-        return
-    with _kept("server of metrics", ["metrics"], environment_of(settings)) as interrupt:
-        yield interrupt
+        return nullcontext(lambda: None)
+    return _kept("server of metrics", ["metrics"], environment_of(settings))
 
 
 def free_address(wanted: str) -> str:

@@ -1,11 +1,11 @@
 """The command `status`, and the display of facts on a terminal, for `doctor` too. The facts are operations/facts.py's."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from strava_pipeline.core.facts import Fact, State
 from strava_pipeline.verbs.options import Json
-from strava_pipeline.verbs.output import echo_json, plain
+from strava_pipeline.verbs.output import echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,7 @@ def status(as_json: Json = False) -> None:
 
     settings = Settings.load()
     found = facts(settings, primed_clock(settings).now()) + looked_at("dashboard", lambda: _dashboard(settings))
-    if as_json:
-        echo_json(facts_json(found))
-    else:
-        print_facts(found)
+    print_facts(found, as_json=as_json)
 
 
 def _dashboard(settings: "Settings") -> "Iterator[Fact]":
@@ -38,19 +35,17 @@ def _dashboard(settings: "Settings") -> "Iterator[Fact]":
         yield ok("dashboard", address, values={"address": address})
 
 
-def facts_json(found: Sequence[Fact]) -> Any:
-    """Facts for a program, with the number that need a person."""
-    counts = {state: sum(fact.state is state for fact in found) for state in (State.PROBLEM, State.WARNING)}
-    shown = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
-    return plain({**shown, "facts": [fact.as_json() for fact in found]})
-
-
-def print_facts(found: Sequence[Fact]) -> None:
-    """A line for each fact that says something, and what to do below it."""
+def print_facts(found: Sequence[Fact], *, as_json: bool) -> None:
+    """A line for each fact that says something, and what to do below it; as JSON with the number that need a person."""
     from rich.text import Text
 
     from strava_pipeline.verbs.terminal import out
 
+    if as_json:
+        counts = {state: sum(fact.state is state for fact in found) for state in (State.PROBLEM, State.WARNING)}
+        shown = {"problems": counts[State.PROBLEM], "warnings": counts[State.WARNING]}
+        echo_json({**shown, "facts": [fact.as_json() for fact in found]})
+        return
     found = [fact for fact in found if fact.text]
     names = [f"{fact.of} {fact.name}".strip() for fact in found]
     width = max(map(len, names), default=0) + 2

@@ -17,7 +17,7 @@ from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 
-def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg.AssetsDefinition:
     """The asset; without an approved change it calls no service."""
     changes = dg.AssetSpec(
         APPLIED_CHANGES,
@@ -34,16 +34,14 @@ def change_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) 
             return nothing_applied(run, settings, years)
         return apply_approved(run, settings, asked.sources, years, ids=config.ids, everything=config.all)
 
-    return [
-        step(
-            [changes],
-            work,
-            checks=own_checks(
-                APPLIED_CHANGES,
-                {"all_written": "Every approved change of these years was written, and the service shows it."},
-            ),
-            config=ApplyConfig,
-            needs=["sources"],
-            op_tags=STEP_FIRST,  # before the shards of the same run, which read what came back
-        )
-    ]
+    return step(
+        [changes],
+        work,
+        checks=own_checks(
+            APPLIED_CHANGES,
+            {"all_written": "Every approved change of these years was written, and the service shows it."},
+        ),
+        config=ApplyConfig,
+        needs=["sources"],
+        op_tags=STEP_FIRST,  # before the shards of the same run, which read what came back
+    )

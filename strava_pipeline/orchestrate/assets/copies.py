@@ -11,7 +11,7 @@ from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import STEP_LAST
 
 
-def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+def copy_assets(settings: Settings) -> dg.AssetsDefinition:
     """The asset, which every job that lands or publishes anything includes. It has no years: the whole folder is copied."""
     copy = dg.AssetSpec(
         SECOND_COPY,
@@ -22,4 +22,4 @@ def copy_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         "whole folder, whatever the years of the run.",
     )
     checks = own_checks(SECOND_COPY, {COPIED: "The copy is up to date."})
-    return [step([copy], lambda asked: copy_after_run(asked.run, settings), checks=checks, op_tags=STEP_LAST)]
+    return step([copy], lambda asked: copy_after_run(asked.run, settings), checks=checks, op_tags=STEP_LAST)

@@ -12,7 +12,7 @@ from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import STEP_LAST
 
 
-def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
+def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> dg.AssetsDefinition:
     """The asset, which every job that publishes includes."""
     gold = dg.AssetSpec(
         EXPORTED,
@@ -24,11 +24,9 @@ def exported_assets(partitions: dg.PartitionsDefinition[Any], settings: Settings
         "changed, of whichever year the run is.",
     )
     rule = {"equals_snapshot": "What was written is there row by row as it is here; the next run writes it again."}
-    return [
-        step(
-            [gold],
-            lambda asked: export_to_postgres(asked.run, settings, asked.years),
-            checks=own_checks(EXPORTED, rule),
-            op_tags=STEP_LAST,
-        )
-    ]
+    return step(
+        [gold],
+        lambda asked: export_to_postgres(asked.run, settings, asked.years),
+        checks=own_checks(EXPORTED, rule),
+        op_tags=STEP_LAST,
+    )

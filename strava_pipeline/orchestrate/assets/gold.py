@@ -26,6 +26,7 @@ from strava_pipeline.core.tables import (
     Table,
 )
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
+from strava_pipeline.core.tables.insights import PUBLISH_TABLES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, gives_days
 from strava_pipeline.operations.days import merge_days
@@ -179,21 +180,9 @@ def _details(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) 
 def _days(partitions: dg.PartitionsDefinition[Any], providers: Sequence[str]) -> Iterator[dg.AssetsDefinition]:
     if providers:
         received = [*map(provider_days, providers)]
-        tables = {table.name: table for table in (DAY_VALUES, DAYS, NIGHTS)}
-        specs = [
-            dg.AssetSpec(
-                name,
-                partitions_def=partitions,
-                deps=received if table is DAY_VALUES else [DAY_VALUES.name],
-                group_name=table.group,
-                kinds={"duckdb"},
-                description=table_description(table),
-                metadata=described(name),
-            )
-            for name, table in tables.items()
-        ]
+        of_values = [_table_spec(name, partitions, [DAY_VALUES.name], {}) for name in (DAYS.name, NIGHTS.name)]
         yield step(
-            specs,
+            [_table_spec(DAY_VALUES.name, partitions, received, {}), *of_values],
             lambda asked: merge_days(asked.run, asked.scope),
             checks=table_checks(DAY_VALUES.name, DAY_VALUES.name),
             name="day_tables",
@@ -211,13 +200,14 @@ def _table_spec(
     description: str | None = None,
 ) -> dg.AssetSpec:
     """An asset that is `table` of the warehouse, described by the catalogue; without a `name`, it has the table's."""
+    spec = (TABLES | PUBLISH_TABLES)[table]
     return dg.AssetSpec(
         name or table,
         deps=deps,
         partitions_def=partitions,
-        group_name=TABLES[table].group,
+        group_name=spec.group,
         kinds={"duckdb"},
-        description=description or table_description(TABLES[table]),
+        description=description or table_description(spec),
         metadata=described(table) | lineage,
     )
 
@@ -285,7 +275,7 @@ def _published(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition:
     )
 
 
-def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: str) -> list[dg.AssetsDefinition]:
+def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: str) -> dg.AssetsDefinition:
     """The insights of each year.
 
     Args:
@@ -305,13 +295,9 @@ def insight_assets(partitions: dg.PartitionsDefinition[Any], zone: str, sports: 
         "goals_usable": "goals.toml can be followed, if there is one.",
         "sports_known": "Every sport has a group; one without counts as other.",
     }
-    return [
-        step(
-            [insights],
-            lambda asked: write_insights_of(
-                asked.run, asked.resources.snapshot.get_connection, asked.years, zone, sports
-            ),
-            checks=own_checks(INSIGHTS, rules),
-            needs=["snapshot"],
-        )
-    ]
+    return step(
+        [insights],
+        lambda asked: write_insights_of(asked.run, asked.resources.snapshot.get_connection, asked.years, zone, sports),
+        checks=own_checks(INSIGHTS, rules),
+        needs=["snapshot"],
+    )

@@ -6,6 +6,7 @@ providers.py's and events.py's.
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -51,10 +52,12 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
     resolved,
 )
-from strava_pipeline.orchestrate.metadata import described, described_source
+from strava_pipeline.orchestrate.metadata import described, described_source, json_fields
+from strava_pipeline.orchestrate.runs import config_of
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
+_calling_step = partial(step, needs=["sources"])  # a step with the clients of services
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
 _EVENT = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "subscription_id", "event_time")
 
@@ -126,17 +129,13 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
         metadata=described_source("activities_all"),
         skippable=True,  # a daily run without anything to do ends here: Dagster skips the steps below
     )
-    return step([listing], work, checks=own_checks(LISTING, LISTED), config=ListingConfig, needs=["sources"])
-
-
-def _ops_of(run: dg.DagsterRun) -> dict[str, Any]:
-    return dict(run.run_config).get("ops") or {}  # type: ignore[return-value]
+    return _calling_step([listing], work, checks=own_checks(LISTING, LISTED), config=ListingConfig)
 
 
 def _may_end(asked: Asked, years: Sequence[int]) -> bool:
     """Whether it is a whole daily run whose later steps do only work that is due, and Dagster's records have an earlier one."""
     run = asked.of_run
-    is_whole = not run.asset_selection and _ops_of(run).keys() <= {LISTING, DETAILS}
+    is_whole = not run.asset_selection and config_of(run).keys() <= {LISTING, DETAILS}
     return run.job_name == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
 
 
@@ -147,7 +146,7 @@ def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
         fetches = dg.AssetKey(DETAILS) in run.asset_selection
     if not fetches:
         return None
-    return resolved(DetailsConfig(**_ops_of(run).get(DETAILS, {}).get("config", {})), run.job_name, DETAILS)
+    return resolved(DetailsConfig(**config_of(run).get(DETAILS, {})), run.job_name, DETAILS)
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
@@ -167,7 +166,7 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         metadata=described_source(*DETAIL_TABLES),
     )
     checks = own_checks(DETAILS, {"details_complete": "No detail in scope is missing."})
-    return step([details], work, checks=checks, config=DetailsConfig, needs=["sources"])
+    return _calling_step([details], work, checks=checks, config=DetailsConfig)
 
 
 def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
@@ -180,14 +179,13 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         tags=MAKES_CALLS,
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
-        metadata=_json_fields(f"{key}.data[]" for key in STREAM_KEYS),
+        metadata=json_fields(f"{key}.data[]" for key in STREAM_KEYS),
     )
-    return step(
+    return _calling_step(
         [streams],
         lambda asked: fetch_streams(asked.run, asked.sources.budgeted(source), asked.config, asked.years),
         checks=own_checks(STREAMS, {"streams_complete": "No streams of these years are missing."}),
         config=StreamsConfig,
-        needs=["sources"],
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `streams_received`
     )
 
@@ -201,25 +199,19 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
         tags=MAKES_CALLS,
         description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
-        metadata=_json_fields(_EVENT),
+        metadata=json_fields(_EVENT),
     )
     rules = {
         "access_granted": "The athlete did not take this application's access away.",
         "events_settled": "Every event was followed.",
     }
-    return step(
+    return _calling_step(
         [events],
         lambda asked: follow_events(asked.run, asked.sources.source(source), asked.config, asked.years, asset=EVENTS),
         checks=own_checks(EVENTS, rules),
         config=EventsConfig,
-        needs=["sources"],
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `events_received`
     )
-
-
-def _json_fields(names: Iterator[str] | tuple[str, ...]) -> dict[str, Any]:
-    columns = [dg.TableColumn(name, type="JSON") for name in names]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
@@ -239,19 +231,17 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
         return fetch_gear(asked.run, asked.sources.budgeted(source), asked.config, new_gear_only=new_gear_only)
 
     return [
-        step(
+        _calling_step(
             [spec("athlete", "The athlete who logged in.")],
             lambda asked: fetch_athlete(asked.run, asked.sources.budgeted(source), asked.config),
             checks=table_checks("athlete", "athlete"),
             config=CallLimits,
-            needs=["sources"],
         ),
-        step(
+        _calling_step(
             [spec("gear", "Every bike and pair of shoes that an activity refers to.", ["activities"])],
             gear,
             checks=table_checks("gear", "gear"),
             config=GearConfig,
-            needs=["sources"],
         ),
     ]
 
@@ -275,12 +265,11 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
     )
-    return step(
+    return _calling_step(
         [listing],
         work,
         checks=own_checks(key, LISTED),
         config=ProviderListingConfig,
-        needs=["sources"],
         op_tags=STEP_FIRST,  # before the shards of the same run, which read it by way of `providers_received`
     )
 
@@ -295,14 +284,13 @@ def _days(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDefin
         description=f"What {spec_of(name).title} has of days and nights, as received: sleep, heart rate, weight, steps. Once "
         "whole; then the last week again with each run, and everything again each month.",
     )
-    return step(
+    return _calling_step(
         [answers],
         lambda asked: pull_days(
             asked.run, asked.sources.source(name), asked.config.options(asked.of_run), asked.years, asset=key
         ),
         checks=own_checks(key, {RULE: "Everything that was due was asked for, and answered."}),
         config=ProviderListingConfig,
-        needs=["sources"],
         op_tags=STEP_FIRST,
     )
 
@@ -321,12 +309,11 @@ def _files(
         description=f"The files of activities at {title} that no source has a track of, byte for byte as received, each once, "
         f"newest first; what is read of them, and their rows of the table files.{off}",
     )
-    return step(
+    return _calling_step(
         [files],
         lambda asked: bring_provider_files(
             asked.run, asked.sources.source(name), asked.years, choice.auto_files, limits
         ),
         checks=own_checks(key, {"files_complete": "No file of these years is missing."}),
-        needs=["sources"],
         op_tags=STEP_FIRST,  # before the tracks of the same run, which read it by way of `provider_files_received`
     )

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -77,19 +78,12 @@ def house_defs(settings: Settings, now: Callable[[], datetime] = utc_now) -> dg.
 
 def house_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedules of runs for every athlete with a login."""
-    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+    made = partial(_schedule, settings)
     return [
-        _schedule(settings, status, "daily_runs", settings.schedule, _daily, "The daily run of every athlete."),
-        _schedule(settings, status, "weekly_profiles", "30 4 * * 1", _profile, "Athletes and gear again, on Mondays."),
-        _schedule(
-            settings,
-            status,
-            "weekly_comparisons",
-            "0 4 * * 0",
-            _two_years,
-            "The running and last year, on Sundays.",
-        ),
-        _schedule(settings, status, "monthly_comparisons", "0 3 1 * *", _everything, "Everything, on each first."),
+        made("daily_runs", settings.schedule, _daily, "The daily run of every athlete."),
+        made("weekly_profiles", "30 4 * * 1", _profile, "Athletes and gear again, on Mondays."),
+        made("weekly_comparisons", "0 4 * * 0", _two_years, "The running and last year, on Sundays."),
+        made("monthly_comparisons", "0 3 1 * *", _everything, "Everything, on each first."),
     ]
 
 
@@ -222,12 +216,7 @@ def _everything(own: Settings, at: datetime) -> Wanted:
 
 
 def _schedule(
-    settings: Settings,
-    status: dg.DefaultScheduleStatus,
-    name: str,
-    cron: str,
-    wanted: Callable[[Settings, datetime], Wanted],
-    description: str,
+    settings: Settings, name: str, cron: str, wanted: Callable[[Settings, datetime], Wanted], description: str
 ) -> dg.ScheduleDefinition:
     """A schedule that requests the `wanted` runs of each athlete with usable settings."""
 
@@ -236,7 +225,7 @@ def _schedule(
         job_name=RUN,
         cron_schedule=cron,
         execution_timezone=settings.timezone,
-        default_status=status,
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED,
         description=description,
     )
     def scheduled(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:

@@ -13,9 +13,9 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.operations.source import budget_of
 from strava_pipeline.orchestrate.home import configuration
-from strava_pipeline.orchestrate.house.work import ATHLETES, CONFIG, GOES_ON, RUN, WORK, house_lake, in_instance
+from strava_pipeline.orchestrate.house.work import ATHLETES, GOES_ON, RUN, WORK, house_lake, in_instance
 from strava_pipeline.orchestrate.queues import Limits
-from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, ended_at, fail_dead_runs
+from strava_pipeline.orchestrate.runs import FAILED, PAUSE, TRIES, UNFINISHED, config_of, ended_at, fail_dead_runs
 from strava_pipeline.orchestrate.tags import LAST, LIMIT, NO_LIMIT, PARTITION
 
 REST = timedelta(minutes=15)  # between an end and the next try: of another service's limit Strava's ledger says nothing
@@ -63,8 +63,7 @@ def _at_once(settings: Settings) -> int:
 
 def work_of(run: dg.DagsterRun) -> dict[str, Any]:
     """The config of a run: its `job`, and its `years`, if any."""
-    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}  # type: ignore[assignment]
-    return {"job": "flow", "years": [], **(next(iter(ops.values())).get(CONFIG, {}) if ops else {})}
+    return {"job": "flow", "years": [], **next(iter(config_of(run).values()), {})}
 
 
 def _stopped(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, list[dg.RunRecord]]]:

@@ -43,7 +43,16 @@ from strava_pipeline.orchestrate.jobs import (
     events_job,
 )
 from strava_pipeline.orchestrate.partitions import run_request
-from strava_pipeline.orchestrate.runs import FAILED, UNFINISHED, ended_at, fail_dead_runs, is_ours, newest, years_of_run
+from strava_pipeline.orchestrate.runs import (
+    FAILED,
+    UNFINISHED,
+    ended_at,
+    fail_dead_runs,
+    is_ours,
+    newest,
+    our_runs,
+    years_of_run,
+)
 from strava_pipeline.orchestrate.tags import DATA_DIR, HIDDEN, RUN_KEY
 
 TRIES = 3  # of the same imports: what fails thrice is for a person
@@ -100,7 +109,7 @@ def _bringing_down(instance: dg.DagsterInstance, settings: Settings, lake: Lake)
     if not lake.imports.is_dir():
         return "Nothing was imported."
     fail_dead_runs(instance, lake)  # or one of them would be waited for for ever
-    at_work = [run for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)) if is_ours(run, lake)]
+    at_work = our_runs(instance, lake, dg.RunsFilter(statuses=UNFINISHED))
     for run in at_work:
         if run.job_name in (IMPORT_JOB, MERGE_FILES_JOB, IMPORT_ALL_JOB):
             return f"Run {run.run_id} is at work on imports."

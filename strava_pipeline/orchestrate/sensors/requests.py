@@ -49,7 +49,7 @@ from strava_pipeline.orchestrate.jobs import (
     pulled_as,
 )
 from strava_pipeline.orchestrate.partitions import run_request
-from strava_pipeline.orchestrate.runs import fail_dead_runs, is_ours
+from strava_pipeline.orchestrate.runs import fail_dead_runs, our_runs
 from strava_pipeline.orchestrate.tags import FIRST, REQUEST
 
 _JOBS = ("compact", "flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
@@ -88,7 +88,8 @@ def requests_sensor(
         for request in list(open_requests(lake)):
             if isinstance(request, Unreadable):
                 end_request(lake, request.id, "failed", now(), "The file of this request can't be read. Ask again.")
-            elif runs := _runs_of(context.instance, lake, request.id):
+            # several: Dagster restarts one whose process died
+            elif runs := our_runs(context.instance, lake, dg.RunsFilter(tags={REQUEST: request.id})):
                 _settle(lake, request, runs, now())
             else:
                 try:
@@ -102,12 +103,6 @@ def requests_sensor(
                     end_request(lake, request.id, "failed", now(), str(error))
 
     return requests
-
-
-def _runs_of(instance: dg.DagsterInstance, lake: Lake, request_id: str) -> list[dg.DagsterRun]:
-    """The runs of a request, the newest first: Dagster restarts one whose process died."""
-    runs = instance.get_runs(filters=dg.RunsFilter(tags={REQUEST: request_id}))
-    return [run for run in runs if is_ours(run, lake)]
 
 
 def _settle(lake: Lake, request: Request, runs: Sequence[dg.DagsterRun], at: datetime) -> None:

@@ -45,6 +45,7 @@ from strava_pipeline.orchestrate.runs import (
     is_done,
     is_ours,
     job_of,
+    our_runs,
     waiting_runs,
     years_of_run,
 )
@@ -70,7 +71,8 @@ def resume_sensor(
         if not stopped:
             return dg.SkipReason("Nothing waits for a limit.")
         fail_dead_runs(context.instance, lake)  # or one of them would be taken to be at work for ever
-        if at_work := _at_work(context.instance, lake):
+        unfinished = our_runs(context.instance, lake, dg.RunsFilter(statuses=UNFINISHED))
+        if at_work := next((run.run_id for run in unfinished if RESUMES in run.tags), None):
             return dg.SkipReason(f"Run {at_work} goes on with what a limit stopped; {len(stopped)} more wait.")
         for run in stopped:
             rest = _rest(context.instance, run)
@@ -81,13 +83,6 @@ def resume_sensor(
     return resume
 
 
-def _at_work(instance: dg.DagsterInstance, lake: Lake) -> str | None:
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if RESUMES in run.tags and is_ours(run, lake):
-            return run.run_id
-    return None
-
-
 def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock: ServerClock) -> bool:
     """Whether a call may be made under every ceiling, with the reserve that the run would leave to others."""
     return budget_of(STRAVA, settings, _first_to_call(run, rest), clock).is_worth_a_run()
@@ -95,12 +90,12 @@ def _is_open(settings: Settings, run: dg.DagsterRun, rest: frozenset[str], clock
 
 def _first_to_call(run: dg.DagsterRun, rest: frozenset[str]) -> CallOptions:
     """The options of the first asset that will make calls: its limits are the whole run's."""
-    ops, job = _ops(run, rest), job_of(run)
+    config, job = _config(run, rest), job_of(run)
     if LISTING in rest:
-        return resolved(ListingConfig(**ops.get(LISTING, {}).get("config", {})), job, LISTING)
+        return resolved(ListingConfig(**config.get(LISTING, {})), job, LISTING)
     if DETAILS not in rest:
-        return StreamsConfig(**ops.get(STREAMS, {}).get("config", {}))
-    return resolved(DetailsConfig(**ops.get(DETAILS, {}).get("config", {})), job, DETAILS)
+        return StreamsConfig(**config.get(STREAMS, {}))
+    return resolved(DetailsConfig(**config.get(DETAILS, {})), job, DETAILS)
 
 
 def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: frozenset[str]) -> dg.RunRequest:
@@ -112,11 +107,11 @@ def _again(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun, rest: f
     """
     job = job_of(run)
     assets = [name for name in JOBS[job].assets if name in rest]
-    return _request(lake, run, job, assets, _ops(run, rest), f"resumes {run.run_id} {_tries(instance, run)}")
+    return _request(lake, run, job, assets, _config(run, rest), f"resumes {run.run_id} {_tries(instance, run)}")
 
 
 def _request(
-    lake: Lake, run: dg.DagsterRun, job: str, assets: Iterable[str], ops: Mapping[str, Any], run_key: str
+    lake: Lake, run: dg.DagsterRun, job: str, assets: Iterable[str], config: Mapping[str, Any], run_key: str
 ) -> dg.RunRequest:
     """A run of the job for these assets and the years of `run`, which it resumes; any other run goes first."""
     years = years_of_run(run)
@@ -124,7 +119,7 @@ def _request(
         run_key=run_key,
         job_name=job,
         asset_selection=[dg.AssetKey(name) for name in assets],
-        run_config={"ops": dict(ops)},
+        run_config={"ops": {name: {"config": each} for name, each in config.items()}},
         tags={
             RESUMES: run.run_id,
             DATA_DIR: str(lake.data_dir),
@@ -145,21 +140,21 @@ def _rest(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
     return assets.intersection(JOBS["enrich"].assets) if DETAILS in assets and _listed(instance, run) else assets
 
 
-def _ops(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, Any]:
+def _config(run: dg.DagsterRun, rest: frozenset[str]) -> dict[str, dict[str, Any]]:
     """The config of the remaining assets. The reserve of the listing is the details' reserve, too."""
-    ops = _without_consent(run, rest)
-    listing = config_of(run).get(LISTING, {}).get("config", {})
+    config = _without_consent(run, rest)
+    listing = config_of(run).get(LISTING, {})
     kept = {name: listing[name] for name in ("cushion_15min", "cushion_daily") if listing.get(name) is not None}
     if kept and LISTING not in rest:
-        ops[DETAILS] = {"config": {**kept, **ops.get(DETAILS, {}).get("config", {})}}
-    return ops
+        config[DETAILS] = kept | config.get(DETAILS, {})
+    return config
 
 
-def _without_consent(run: dg.DagsterRun, assets: Collection[str]) -> dict[str, Any]:
+def _without_consent(run: dg.DagsterRun, assets: Collection[str]) -> dict[str, dict[str, Any]]:
     """The run's config of these assets, without the consent to a shrink: it was given for another listing."""
-    ops = {name: {"config": {**op.get("config", {})}} for name, op in config_of(run).items() if name in assets}
-    ops.get("activities", {"config": {}})["config"].pop("allow_shrink", None)
-    return ops
+    config = {name: {**own} for name, own in config_of(run).items() if name in assets}
+    config.get("activities", {}).pop("allow_shrink", None)
+    return config
 
 
 def _listed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -198,8 +193,7 @@ def provider_resume_sensor(
         if reason := missing_login(provider, settings):
             return dg.SkipReason(reason)
         fail_dead_runs(instance, lake)  # or one of them would be taken to be at work for ever
-        at_work = instance.get_runs(dg.RunsFilter(job_name=provider, statuses=UNFINISHED))
-        if any(is_ours(run, lake) for run in at_work):
+        if our_runs(instance, lake, dg.RunsFilter(job_name=provider, statuses=UNFINISHED)):
             return dg.SkipReason("A run of the job is at work.")
         return _provider_again(lake, job_as_set_up(settings, provider), stopped[0])
 
@@ -259,8 +253,7 @@ def _later_pulls(record: dg.RunRecord, pulls: Sequence[dg.RunRecord]) -> list[dg
 
 
 def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
-    op: dict[str, Any] = config_of(run).get(provider_listing(provider), {})
-    return bool(op.get("config", {}).get("mode") == "incremental")
+    return bool(config_of(run).get(provider_listing(provider), {}).get("mode") == "incremental")
 
 
 def _provider_again(lake: Lake, job: Job, run: dg.DagsterRun) -> dg.RunRequest:

@@ -6,12 +6,11 @@ The work is operations.py's; a run handles everything received, whatever its yea
 from typing import Any
 
 import dagster as dg
-from pydantic import BaseModel
 
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
-from strava_pipeline.orchestrate.metadata import described, table_description
+from strava_pipeline.orchestrate.metadata import described, json_fields, table_description
 from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.operations import (
@@ -41,7 +40,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         kinds={"json", "file"},
         description="What phones sent, as received, and the cars and places of their users at that time. Append-only. "
         "The year is that of arrival, in UTC.",
-        metadata=_fields(ReceivedLine),
+        metadata=json_fields(ReceivedLine.model_fields),
     )
     readings = dg.AssetSpec(
         READINGS,
@@ -50,7 +49,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         group_name="cars",
         kinds={"json", "file"},
         description="What cars and routers answered at the moment of a ping. Append-only.",
-        metadata=_fields(AnswerLine),
+        metadata=json_fields(AnswerLine.model_fields),
     )
     tables = [
         dg.AssetSpec(
@@ -83,9 +82,3 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
             can_subset=True,
         ),
     ]
-
-
-def _fields(line: type[BaseModel]) -> dict[str, Any]:
-    """The fields of a log line, as the columns of the asset that contains it."""
-    columns = [dg.TableColumn(name, type="JSON") for name in line.model_fields]
-    return {"dagster/column_schema": dg.TableSchema(columns)}
