@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.json_values import finite_number, without_none
 from strava_pipeline.core.wellness import Found
 
 Item = Mapping[str, Any]
@@ -83,7 +83,7 @@ def _biometrics(content: Any) -> Iterator[Found]:
     for item in sorted(_items(content), key=lambda each: finite_number(each.get("version")) or 0):
         about, grams = _of(item, "metaData"), finite_number(_of(item, "weight").get("weight"))
         found = {"weight_kg": None if grams is None else grams / 1000, "vo2max": item.get("vo2Max")}
-        yield _day(about), {name: value for name, value in found.items() if value is not None}
+        yield _day(about), without_none(found)
 
 
 _READERS = {

@@ -312,7 +312,7 @@ def running_page_summary(body: Mapping[str, Any]) -> dict[str, Any]:
 
     Its ids are Strava's, or the start in milliseconds. A value that can't be read stays as it is.
     """
-    found = {name: value for name, value in body.items() if value is not None}
+    found = without_none(body)
     if "run_id" in found:
         found = {"id": found.pop("run_id"), **found}
     for name in ("moving_time", "elapsed_time"):

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from lxml import etree
 
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.sports import GROUP_OF
 
 _GPX = "http://www.topografix.com/GPX/1/1"
@@ -51,7 +52,7 @@ def _gpx_point(segment: Any, row: Mapping[str, Any]) -> None:
     _add(point, _GPX, "ele", row["altitude"])
     _add(point, _GPX, "time", row["recorded_at"])
     measured = {"atemp": row["temperature"], "hr": _whole(row["heartrate"]), "cad": _whole(row["cadence"])}
-    given = {name: value for name, value in measured.items() if value is not None}
+    given = without_none(measured)
     if not given and row["watts"] is None:
         return
     extensions = etree.SubElement(point, f"{{{_GPX}}}extensions")

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from strava_pipeline.core.files.export_values import decimal_sign
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.cells import (
     Cell,
@@ -179,7 +180,7 @@ def summary_of(row: Row, zone: str, units: str) -> Json:
     if row.others:
         found |= {_free(title): plain(cell) for title, cell in row.others.items()}
     found["flags"] = flags or None
-    return {name: value for name, value in found.items() if value is not None}
+    return without_none(found)
 
 
 def _free(title: str) -> str:
