@@ -58,7 +58,7 @@ def _state(connection: Connection) -> str:
 
 
 def _statements() -> tuple[str, ...]:
-    """Loads depend on bests."""
+    """What `sync_list` executes."""
     return list_statement(), bests_statement(), load_statement()
 
 
