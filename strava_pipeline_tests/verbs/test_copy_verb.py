@@ -206,7 +206,7 @@ def test_a_copy_that_was_killed_and_two_at_once_end_in_one_that_is_whole(
     programs = tmp_path / "programs"
     programs.mkdir()
     program = programs / "restic"
-    program.write_text(f'#!/bin/sh\n[ "$2" != backup ] || kill -9 $PPID\nexec {shutil.which("restic")} "$@"\n')
+    program.write_text(f'#!/bin/sh\n[ "$2" != backup ] || kill -9 $PPID\n{shutil.which("restic")} "$@"\nexit $?\n')
     program.chmod(0o755)
     command, environment = [sys.executable, "-m", "strava_pipeline", "copy"], os.environ | copied.settings.environ()
     by_program = environment | {"PATH": f"{programs}:{os.environ['PATH']}"}
