@@ -36,6 +36,7 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "end_lng": pl.Float64(),
     "heartrate": pl.Float64(),  # bpm
     "max_heartrate": pl.Float64(),
+    "quantities": pl.Int32(),  # of positions, heart rate, power and cadence: how many its source has
     "upload_id": pl.Int64(),
     "external_id": pl.String(),
     "file_names": pl.List(pl.String()),  # for a file without a row, every name that it ever had

@@ -212,7 +212,8 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
 
 
 def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -> pl.DataFrame:
-    """The members of each group by source, complete files first, then by format and id; the first one stands for the group.
+    """The members of each group by source; the first one stands for the group. Of files complete ones come first, then by format,
+    then those that measured more.
 
     An activity deleted at its source stays deleted though its files remain, unless that source has it under another id.
     """
@@ -224,14 +225,15 @@ def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -
     form = pl.col("format").replace_strict(
         {name: place for place, name in enumerate(_FORMATS)}, default=len(_FORMATS), return_dtype=pl.Int32
     )
+    lacks = pl.when(pl.col("source") == FILE).then(-pl.col("quantities"))  # as the device wrote it
     longest = pl.col("elapsed").max().over("group", "rank")
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(activities, on="id")
-        .with_columns(rank=rank, form=form, gone=pl.col("deleted").fill_null(False), by=numbering_source())
+        .with_columns(rank=rank, form=form, lacks=lacks, gone=pl.col("deleted").fill_null(False), by=numbering_source())
         .with_columns(cut=((pl.col("source") == FILE) & (pl.col("elapsed") < WHOLE.value * longest)).fill_null(False))
         .with_columns(_there=(~pl.col("gone")).any().over("group", "by"))
-        .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "id")
+        .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "lacks", "id")
     )
     return ordered.select(
         "id",

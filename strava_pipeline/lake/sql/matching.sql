@@ -42,6 +42,8 @@ SELECT
     CASE WHEN said.end_latlng <> [0.0, 0.0] THEN said.end_latlng[2] END AS end_lng,
     said.average_heartrate AS heartrate,
     said.max_heartrate,
+    (said.start_latlng IS NOT NULL)::INT + (said.average_heartrate IS NOT NULL)::INT + (said.average_watts IS NOT NULL)::INT
+        + (said.average_cadence IS NOT NULL)::INT AS quantities,
     said.upload_id,
     CASE WHEN said.source <> 'file' THEN said.external_id END AS external_id,
     CASE WHEN said.source = 'file' THEN filed.names END AS file_names,

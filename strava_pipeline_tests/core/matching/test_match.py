@@ -32,6 +32,13 @@ def test_watch_phone_and_api_are_one_and_the_api_stands_for_them() -> None:
     assert shown(match(copy, watch)) == {watch["id"]: [watch["id"], copy["id"]]}, "a FIT holds more than a GPX"
 
 
+@pytest.mark.parametrize("number", range(4))  # ids are hashes of names: either may come first
+def test_of_two_files_that_measured_more_stands_first(number: int) -> None:
+    watch = file(f"watch {number}", start=NOON + 2, quantities=3)
+    computer = file(f"computer {number}", start=NOON + 2, elapsed=3_598.0, quantities=2)
+    assert shown(match(API, computer, watch)) == {API["id"]: [API["id"], watch["id"], computer["id"]]}
+
+
 def test_two_that_one_source_numbers_stay_two_and_the_file_goes_to_the_likelier() -> None:
     again = API | {"id": 10**10 + 1, "start": NOON + 400, "distance": 24_700.0}
     watch = file(start=NOON + 1)
