@@ -11,17 +11,22 @@ from typing import Any
 import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.matching.rules import SAME_PLACE
+from strava_pipeline.core.matching.rules import LEAST_WAY, SAME_PLACE
+from strava_pipeline.core.pairs.shift import way
 from strava_pipeline.core.track_lines import line_of_device, line_of_positions
 from strava_pipeline.core.track_summaries import fastest
 
-FORM = 2  # raised whenever the same points would come to something else
+FORM = 3  # raised whenever the same points would come to something else
 LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST_SECONDS = 120  # that both have: fewer are not compared
 _ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005
 _ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wrote each a second later at most
-_INDOORS = ("heartrate", "watts", "cadence")  # what shows without places whether it is one recording
-_EQUAL = 0.05  # in each quantity's unit: what files of one recording round by
+_OF_SENSORS = (
+    "heartrate",
+    "watts",
+    "cadence",
+)  # of sensors that two devices may share; without places they show what is one recording
+_EQUAL = 0.51  # in their units: services round to whole numbers
 _BLOCK = 30  # s: means over so long lose the noise of single seconds
 _LEAST_BLOCKS = 10
 _SURE = 0.015  # the slope's standard error, as a share of it
@@ -90,24 +95,30 @@ def overlap(one: pl.DataFrame, other: pl.DataFrame, shift: int) -> Both:
 
 
 def is_one_recording(both: Both) -> bool:
-    """Whether they are copies of one recording: at one place in most seconds; without places, equal in all that any has."""
+    """Whether they are copies of one recording: at one place in most seconds.
+
+    Of who stays where they are, or is indoors, the device's distance tells it, or all that sensors gave.
+    """
     placed = both.joined.drop_nulls(["latitude", "longitude", "latitude_b", "longitude_b"])
-    if placed.height >= LEAST_SECONDS // 2:
+    if placed.height >= LEAST_SECONDS // 2 and placed.select(way()).item() >= LEAST_WAY.value:
         here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
         same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
         return bool(same >= _ONE_RECORDING)
-    counts = {name: max(both.joined[name].count(), both.joined[f"{name}_b"].count()) for name in _INDOORS}
-    shares = [_equal(both.joined, name) or 0.0 for name, count in counts.items() if count >= LEAST_SECONDS]
-    return min(shares, default=0.0) >= _ONE_SENSOR
+    has = [
+        name for name in _OF_SENSORS if max(both.joined[each].count() for each in (name, f"{name}_b")) >= LEAST_SECONDS
+    ]
+    has_moved = (both.joined["distance"].max() or 0) >= LEAST_WAY.value  # type: ignore[operator]
+    return (has_moved and _is_one_sensor(both, "distance")) or (
+        bool(has) and all(_is_one_sensor(both, name) for name in has)
+    )
 
 
-def _equal(joined: pl.DataFrame, name: str) -> float | None:
-    """The share of common seconds with equal values, where one device may be a second later; None if there are too few."""
+def _is_one_sensor(both: Both, name: str) -> bool:
+    """Whether the common points have equal values, where one device may be a second later."""
     here, there = pl.col(name), pl.col(f"{name}_b")
-    if joined.select((here.is_not_null() & there.is_not_null()).sum()).item() < LEAST_SECONDS:
-        return None
+    joined = both.joined.filter("is_read", "is_read_b")
     shares = joined.select(((here - there.shift(lag)).abs() < _EQUAL).mean().alias(str(lag)) for lag in (-1, 0, 1))
-    return max(share or 0.0 for share in shares.row(0))
+    return max(share or 0.0 for share in shares.row(0)) >= _ONE_SENSOR
 
 
 def agreements(both: Both, sport_group: str | None, *, has_places: bool) -> Iterator[dict[str, Any]]:
@@ -120,10 +131,12 @@ def agreements(both: Both, sport_group: str | None, *, has_places: bool) -> Iter
     """
     legs = 2.0 if sport_group in ("run", "walk") else None  # steps of both legs by the cadence of one
     for name, quantity in QUANTITIES.items():
-        if has_places or not quantity.of_places:
-            share = _equal(both.joined, name)
-            if share is not None and share < _ONE_SENSOR:
-                yield {"quantity": name, **_agreement(both, name, quantity, legs if name == "heartrate" else None)}
+        common = both.joined.drop_nulls([name, f"{name}_b"]).height
+        if common < LEAST_SECONDS:
+            if name == "heartrate" and max(each[name].count() for each in (both.one, both.other)) >= LEAST_SECONDS:
+                yield {"quantity": name, "seconds": 0}  # nothing to compare, but a rule may prefer the one that has it
+        elif (has_places or not quantity.of_places) and not (name in _OF_SENSORS and _is_one_sensor(both, name)):
+            yield {"quantity": name, **_agreement(both, name, quantity, legs if name == "heartrate" else None)}
     if has_places:
         yield from _distances(both, sport_group)
 

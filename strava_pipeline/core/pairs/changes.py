@@ -6,15 +6,15 @@ change that was undone is found, too (seeded intervals: Kovács et al., *Seeded 
 at what lies before and after the change.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import exp
 from statistics import median
 
-LEAST_EFFORTS = 21  # in fewer even the clearest change may come by chance
 _LEAST_SIDE = 5  # efforts before and after
 _MOST_CHANCE = 0.001  # of such a change by chance: many pairs and quantities are looked at
+Differ = Callable[[float, float], bool]  # whether what was and what is since are different enough to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +26,68 @@ class Change:
     after: float
 
 
-def changes_in(values: Sequence[tuple[date, float]], least: float) -> list[Change]:
-    """The changes in dated values, in their order; smaller ones than `least` are none.
+def changes_in(values: Sequence[tuple[date, float]], differ: Differ) -> list[Change]:
+    """The changes in dated values, in their order; of 22 values and more.
 
     >>> days = [date(2026, 1, day) for day in range(1, 29)]
-    >>> changes_in([*zip(days, [0.0] * 14 + [6.0] * 14)], least=3.0)
+    >>> changes_in([*zip(days, [0.0] * 14 + [6.0] * 14)], lambda before, after: abs(after - before) >= 3)
     [Change(since=datetime.date(2026, 1, 15), before=0.0, after=6.0)]
     """
     numbers = [value for _, value in values]
-    places = [0, *_places(numbers, least), len(numbers)]
-    return [
-        Change(values[at][0], median(numbers[begins:at]), median(numbers[at:ends]))
-        for begins, at, ends in zip(places, places[1:], places[2:], strict=False)
-    ]
+    places = _places(numbers, differ)
+    while True:
+        bounds = [0, *places, len(numbers)]
+        found = [
+            Change(values[at][0], median(numbers[begins:at]), median(numbers[at:ends]))
+            for begins, at, ends in zip(bounds, places, bounds[2:], strict=False)
+        ]
+        small = [place for place, each in zip(places, found, strict=True) if not differ(each.before, each.after)]
+        if not small:
+            return found
+        places.remove(small[0])  # what lies between two other changes may differ less than what they were found in
 
 
-def _places(numbers: Sequence[float], least: float) -> list[int]:
+def _places(numbers: Sequence[float], differ: Differ) -> list[int]:
     """Where the numbers change: the places of the first ones afterwards."""
-    stretches = [*_stretches(len(numbers))]
+    stretches = _stretches(len(numbers))
     for begins, ends in stretches:
-        found = _place(numbers[begins:ends], least, _MOST_CHANCE / len(stretches))
+        found = _place(numbers[begins:ends], differ, _MOST_CHANCE / len(stretches))
         if found is not None:
             at = begins + found
-            return [*_places(numbers[:at], least), at, *(at + each for each in _places(numbers[at:], least))]
+            return [*_places(numbers[:at], differ), at, *(at + each for each in _places(numbers[at:], differ))]
     return []
 
 
-def _stretches(count: int) -> Iterator[tuple[int, int]]:
-    """Where stretches begin and end: all, then two thirds as long ones, that overlap by half."""
-    length = count
-    while length >= LEAST_EFFORTS:
-        yield from ((begins, begins + length) for begins in range(0, count - length + 1, length // 2))
+def _stretches(count: int) -> list[tuple[int, int]]:
+    """Where stretches begin and end: all, then two thirds as long ones, that overlap by half, while a change in them can be sure.
+
+    >>> len(_stretches(21)), len(_stretches(22)), len(_stretches(100))
+    (0, 1, 12)
+    """
+    length, found = count, list[tuple[int, int]]()
+    while length > 2 * _LEAST_SIDE:
+        more = [(begins, begins + length) for begins in range(0, count - length + 1, length // 2)]
+        if _chance(length**2 / 4, length) * (len(found) + len(more)) > _MOST_CHANCE:
+            break
+        found += more
         length = length * 2 // 3
+    return found
 
 
-def _place(numbers: Sequence[float], least: float, most_chance: float) -> int | None:
+def _place(numbers: Sequence[float], differ: Differ, most_chance: float) -> int | None:
     """The place of the clearest change; None if it may come by chance, or is too small."""
     count, summed, lead = len(numbers), 0.0, list[float]()
     for place, rank in enumerate(_ranks(numbers), start=1):
         summed += rank
         lead.append(abs(2 * summed - place * (count + 1)))
     place = max(range(_LEAST_SIDE, count - _LEAST_SIDE + 1), key=lambda at: lead[at - 1])
-    chance = 2 * exp(-6 * lead[place - 1] ** 2 / (count**3 + count**2))
-    is_large = abs(median(numbers[place:]) - median(numbers[:place])) >= least
-    return place if is_large and chance <= most_chance else None
+    is_sure = _chance(lead[place - 1], count) <= most_chance
+    return place if is_sure and differ(median(numbers[:place]), median(numbers[place:])) else None
+
+
+def _chance(lead: float, count: int) -> float:
+    """The chance of such a lead without a change, by Pettitt's approximation; at most count²/4 is possible."""
+    return 2 * exp(-6 * lead**2 / (count**3 + count**2))
 
 
 def _ranks(numbers: Sequence[float]) -> list[float]:

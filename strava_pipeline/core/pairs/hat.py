@@ -13,7 +13,7 @@ from math import sqrt
 from statistics import fmean, variance
 
 LEAST_EFFORTS = 6  # of each pair: fewer tell no interval
-_SIGMAS = 2.0  # of the interval: some 95 %
+_SIGMAS = 2.0  # by which two errors of one device contradict each other
 FEW, DISAGREE, SHARED, HIDDEN = "few", "disagree", "shared", "hidden"
 """Why an error can't be told: too few efforts with two further devices; the numbers contradict each other; two of the three
 measure alike, so that they may share errors; it is too small to be seen beside the others'.
@@ -75,10 +75,11 @@ def _error(name: str, others: Sequence[str], met: Met, alike: frozenset[Pair]) -
     if not told:
         return DeviceError(why=SHARED if may_share else FEW)
     best = min(told, key=lambda each: (each.sigma, each.square))
-    highest = best.square + _SIGMAS * best.sigma
+    wide = best.sigma * _sigmas(best.efforts)
+    highest = best.square + wide
     if highest < 0 or _contradict(told):
         return DeviceError(efforts=best.efforts, why=DISAGREE)
-    low, high = sqrt(max(0.0, best.square - _SIGMAS * best.sigma)), sqrt(highest)
+    low, high = sqrt(max(0.0, best.square - wide)), sqrt(highest)
     if best.square <= 0:
         return DeviceError(high=high, efforts=best.efforts, why=HIDDEN)
     return DeviceError(sqrt(best.square), low, high, best.efforts)
@@ -96,6 +97,12 @@ def _told(met: Sequence[Mapping[int, float]]) -> _Told | None:
     means = [fmean(each.values()) for each in met]
     squared = sum(variance(each.values()) / len(each) for each in met) / 4
     return _Told((means[0] + means[1] - means[2]) / 2, sqrt(squared), min(map(len, met)))
+
+
+def _sigmas(efforts: int) -> float:
+    """Standard errors of an interval of 95 % by Student's t (Fisher's expansion); variances lean, so it holds some 90 %."""
+    free = efforts - 1
+    return 1.96 + 2.37 / free + 2.82 / free**2
 
 
 def _contradict(told: Iterable[_Told]) -> bool:

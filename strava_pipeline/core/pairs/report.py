@@ -1,13 +1,13 @@
 """What is said of devices that met: numbers by pair and quantity, what changed, and who errs by how much. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from typing import Any
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
 from strava_pipeline.core.pairs.agreement import DISTANCES, LIMITS, QUANTITIES
-from strava_pipeline.core.pairs.changes import Change, changes_in
+from strava_pipeline.core.pairs.changes import Change, Differ, changes_in
 from strava_pipeline.core.pairs.hat import DeviceError, device_errors
 from strava_pipeline.core.text import counted
 
@@ -15,8 +15,12 @@ _ALL = {**QUANTITIES, **DISTANCES}
 TITLES = {name: each.title for name, each in _ALL.items()}
 NAMELESS = "without a name"  # how the name of a device begins that nothing names
 _WRIST = " (wrist)"
+_NO_WATCH = re.compile(
+    r"\b(edge|bolt|roam|ace|karoo|rider|rox|dura|h[679]|h10|verity|oh1|hrm|tickr|rhythm|rouvy|zwift)\b", re.IGNORECASE
+)
+"""Names of bike computers, straps and armbands: what else measures a heart rate without naming a sensor may be a watch."""
 _WORSE = 1.5  # times the error of the next one, by the ends of their intervals
-_LEAST_SCATTER = 0.5  # of what it was before: limits that became half as wide again
+_SCATTER = 1.5  # times the other: limits that became half as wide again, or were
 _LEAST_LOST = 0.05  # of the seconds
 _TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
 
@@ -25,8 +29,10 @@ _SHOWN = {
     ("m/s", "km"): (3.6, "km/h", 1),
     ("m/s", "miles"): (3600 / METRES_PER_MILE, "mph", 1),
     ("m", "miles"): (1 / METRES_PER_FOOT, "ft", 0),
+    ("°C", "miles"): (1.8, "°F", 1),
 }
-"""Units in which people read a quantity instead: what to multiply by, the unit's sign and digits."""
+_FAR: Mapping[Units, tuple[float, str, int]] = {"km": (0.001, "km", 3), "miles": (1 / METRES_PER_MILE, "mi", 3)}
+"""Units in which people read a quantity, and a distance, instead: what to multiply by, the unit's sign and digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,17 @@ class NamedChange:
 def shown_in(quantity: str, units: Units) -> tuple[float, str, int]:
     """What the numbers of a quantity are multiplied by to be shown, the sign of the unit then, and the digits."""
     of = _ALL[quantity]
-    return _SHOWN.get((of.unit, units), (1.0, of.unit, of.digits))
+    return _FAR[units] if quantity in DISTANCES else _SHOWN.get((of.unit, units), (1.0, of.unit, of.digits))
+
+
+def mean_text(value: float | None, quantity: str, units: Units) -> str:
+    """A mean of a quantity with its unit: `50.0 °F`, where a difference of 10 °C is `18.0 °F`."""
+    is_fahrenheit = shown_in(quantity, units)[1] == "°F"
+    return value_text(value + 32 / 1.8 if is_fahrenheit and value is not None else value, quantity, units)
 
 
 def value_text(value: float | None, quantity: str, units: Units, sign: str = "") -> str:
-    """A number of a quantity with its unit: `−6.0 bpm`."""
+    """A difference in a quantity with its unit: `−6.0 bpm`."""
     if value is None:
         return "–"
     factor, unit, digits = shown_in(quantity, units)
@@ -116,27 +128,38 @@ def _errors(quantity: str, pairs: Sequence[MetPair]) -> Mapping[str, DeviceError
         if NAMELESS not in pair.name  # which may be several devices
     }
     names = {name for pair in met for name in pair}
-    alike = frozenset(pair for pair in met if all(name.endswith(_WRIST) for name in pair))
+    at_wrist = {
+        row[f"{side}_by"]
+        for row in (pair.numbers for pair in pairs)
+        for side in ("first", "second")
+        if _may_be_at_wrist(row, side)
+    }
+    alike = frozenset(pair for pair in met if at_wrist.issuperset(pair))
     return device_errors(met, alike) if len(names) > 2 else {}
+
+
+def _may_be_at_wrist(row: Mapping[str, Any], side: str) -> bool:
+    """Whether a heart rate is the wrist's, or a watch's that does not name its sensor."""
+    name = row[f"{side}_by"]
+    return name.endswith(_WRIST) or (
+        row["quantity"] == "heartrate" and row[f"{side}_is_device"] and not _NO_WATCH.search(name)
+    )
 
 
 def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[NamedChange]:
     """What stands out over the efforts of a pair, in the order of their days: `day`, `difference`, `spread`, `dropouts`."""
     if quantity not in QUANTITIES:
         return []
-    series = {
-        "difference": (_dated(efforts, "difference"), QUANTITIES[quantity].changed),
-        "spread": (
-            spreads := _dated(efforts, "spread"),
-            _LEAST_SCATTER * min((value for _, value in spreads), default=0.0),
-        ),
-        "dropouts": (_dated(efforts, "dropouts"), _LEAST_LOST),
+    differ: Mapping[str, Differ] = {
+        "difference": lambda before, after: abs(after - before) >= QUANTITIES[quantity].changed,
+        "spread": lambda before, after: max(before, after) >= _SCATTER * min(before, after),
+        "dropouts": lambda before, after: abs(after - before) >= _LEAST_LOST,
     }
-    return [NamedChange(name, each) for name, (values, least) in series.items() for each in changes_in(values, least)]
-
-
-def _dated(efforts: Sequence[Mapping[str, Any]], name: str) -> list[tuple[date, float]]:
-    return [(each["day"], each[name]) for each in efforts]
+    return [
+        NamedChange(name, change)
+        for name, each in differ.items()
+        for change in changes_in([(effort["day"], effort[name]) for effort in efforts], each)
+    ]
 
 
 def change_words(pair: MetPair, each: NamedChange) -> str:
@@ -219,12 +242,12 @@ def worst_of(errors: Mapping[str, DeviceError]) -> str | None:
 WHY = {
     "few": "can’t be told: too few efforts with two other devices",
     "disagree": "can’t be told: the numbers contradict each other, as where two share errors",
-    "shared": "can’t be told: two of the three measure at the wrist, and may share errors",
+    "shared": "can’t be told: two of the three measure at the wrist, or may, and may share errors",
     "hidden": "can’t be told: it is too small to be seen beside the others’, at most",
 }
 
 
-def error_words(error: DeviceError, quantity: str, units: Units = "km") -> str:
+def error_words(error: DeviceError, quantity: str, units: Units) -> str:
     """A device's error: `1.0 bpm (0.8 to 1.2)`, or why it can't be told."""
     if error.value is None:
         most = f" {value_text(error.high, quantity, units)}" if error.high is not None else ""
@@ -233,12 +256,16 @@ def error_words(error: DeviceError, quantity: str, units: Units = "km") -> str:
     return f"{value_text(error.value, quantity, units)} ({low} to {high})"
 
 
-def answer_of(devices: Devices) -> dict[str, Any]:
-    """The report for programs: `devices` by name; by quantity `errors` of each device, and `pairs` with each effort by id."""
+def answer_of(devices: Devices, units: Units) -> dict[str, Any]:
+    """The report for programs, with words in these units: `devices` by name; by quantity `errors` of each one, and `pairs` with
+    each effort by id.
+    """
     return {
         "devices": {row["device_name"]: row for row in devices.named},
         "errors": {
-            quantity: {name: {"words": error_words(each, quantity), **asdict(each)} for name, each in errors.items()}
+            quantity: {
+                name: {"words": error_words(each, quantity, units), **asdict(each)} for name, each in errors.items()
+            }
             for quantity, errors in devices.errors.items()
         },
         "pairs": {

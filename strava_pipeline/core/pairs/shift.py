@@ -8,6 +8,7 @@ each by itself, come to the same; else the devices' own clocks count. On real tr
 (docs/adr/0131) positions come within 1 s, quantities within 3 s.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -24,11 +25,13 @@ _BIN = 10  # s: how long it takes to cross a square
 _NEARLY, _MOST_TRIED = 0.8, 8  # of the differences in the fullest bin; laps that are looked at
 _ALIKE = 1.2  # times the least squares: laps of one pace are told apart by nothing but the clocks
 _MOST_APART = 50.0  # m, the median: otherwise it wasn't one way
+_LEAST_PLACED = 120  # s with a position in both
 _CLIP = 100.0  # m: a stray position counts as this far
 _FARTHEST = 300  # s to either side that a quantity is tried at
 _SMOOTH = 15  # s: white noise of 4 bpm and more no longer hides the course
 _PARTS, _AGREEING, _WITHIN = 4, 3, 3  # parts of a recording, how many must agree, within s of their median
 _LEAST = 300  # s in common that a quantity needs
+_PLACE = ("latitude", "longitude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class Shift:
 def by_second(points: pl.DataFrame) -> pl.DataFrame:
     """The points by whole `second` since 1970, in order: the mean of each second's numbers. A clock that leapt by years is cut.
 
+    Seconds that smart recording left out are there, too, with numbers between those of the points beside them and without
+    a position; `is_read` is False there. A pause stays a gap.
+
     Args:
         points: with the columns of `tracks`.
     """
@@ -53,7 +59,29 @@ def by_second(points: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("second")
         .filter((pl.col("second") - pl.col("second").median()).abs() <= LONGEST.value)
         .sort("second")
+        .pipe(_without_gaps, numbers)
         .collect()
+    )
+
+
+def _without_gaps(points: pl.LazyFrame, numbers: Sequence[str]) -> pl.LazyFrame:
+    """A row for each second between two points that are not further apart than a pause."""
+    at, after = pl.col("second"), pl.col("second").shift(-1)
+    gap = pl.when(after - at <= HOLDS).then(after - at).otherwise(1)
+    is_read, share = pl.col("past") == 0, pl.col("past") / pl.col("gap")
+    return (
+        points.with_columns(pl.col(numbers).shift(-1).name.suffix("_after"), gap=gap, past=pl.int_ranges(gap))
+        .explode("past")
+        .select(
+            second=at + pl.col("past"),
+            is_read=is_read,
+            **{
+                name: pl.when(is_read)
+                .then(name)
+                .otherwise(None if name in _PLACE else pl.col(name) + (pl.col(f"{name}_after") - pl.col(name)) * share)
+                for name in numbers
+            },
+        )
     )
 
 
@@ -75,9 +103,11 @@ def shift_between(one: pl.DataFrame, other: pl.DataFrame, *, has_places: bool = 
 
 def _by_positions(one: pl.DataFrame, other: pl.DataFrame) -> int | None:
     a, b = _placed(one), _placed(other)
+    if a.is_empty() or a.select(way()).item() < LEAST_WAY.value:
+        return None
     met = _entries(a).join(_entries(b), on=("east", "north"), suffix="_b")
     apart = met.select(bin=((pl.col("second_b") - pl.col("second")) / _BIN).round().cast(pl.Int64))["bin"]
-    if apart.is_empty() or a.select(_way()).item() < LEAST_WAY.value:
+    if apart.is_empty():
         return None
     tried = [_nearest(a, b, coarse * _BIN) for coarse in _coarse(apart)]
     least = min(each[0] for each in tried)
@@ -111,7 +141,7 @@ def _nearest(a: pl.DataFrame, b: pl.DataFrame, coarse: int) -> tuple[float, int,
     tried = []
     for seconds in range(coarse - 2 * _BIN, coarse + 2 * _BIN + 1):
         both = a.join(b.with_columns(pl.col("second") - seconds), on="second", suffix="_b").select(apart=distance)
-        if both.height:
+        if both.height >= _LEAST_PLACED:
             squares = both.select(pl.col("apart").clip(upper_bound=_CLIP).pow(2).mean()).item()
             tried.append((squares, seconds, both.select(pl.col("apart").median()).item()))
     return min(tried, default=(_CLIP**2, coarse, _CLIP))
@@ -136,17 +166,18 @@ def _placed(recording: pl.DataFrame) -> pl.DataFrame:
 
 
 def _entries(placed: pl.DataFrame) -> pl.DataFrame:
-    """When each square was entered."""
+    """When each square was entered, once a minute at most: at its edge a receiver that stands still enters it again and again."""
     squares = placed.select(
         "second",
         east=(pl.col("longitude") / _EAST).floor().cast(pl.Int32),
         north=(pl.col("latitude") / _NORTH).floor().cast(pl.Int32),
     )
     where = pl.struct("east", "north")
-    return squares.filter((where != where.shift()).fill_null(value=True))
+    entered = squares.filter((where != where.shift()).fill_null(value=True))
+    return entered.filter(pl.struct("east", "north", pl.col("second") // 60).is_first_distinct())
 
 
-def _way() -> pl.Expr:
+def way() -> pl.Expr:
     """The farthest that a recording came from its first position, without the farthest tenth of the time (m)."""
     here = (pl.col("latitude"), pl.col("longitude"))
     return column_distance_m(*here, *(each.first() for each in here)).quantile(0.9).fill_null(0.0)

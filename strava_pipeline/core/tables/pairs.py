@@ -29,7 +29,12 @@ _PAIR = (
     Column("overlap_seconds", Kind.BIGINT, "how long both lasted", "s"),
     Column("shift_seconds", Kind.BIGINT, "by how much the second clock was ahead, which was removed", "s"),
     Column("shift_by", Kind.TEXT, "what told that: positions, clocks (nothing: they count), or a quantity's course"),
-    Column("seconds", Kind.BIGINT, "seconds that both have the quantity in", "s"),
+    Column(
+        "seconds",
+        Kind.BIGINT,
+        "seconds that both have the quantity in; 0: a heart rate that only one has, and nothing to compare",
+        "s",
+    ),
     Column("difference", Kind.DOUBLE, "median of the second minus the first", _UNIT),
     Column("mean_difference", Kind.DOUBLE, "mean of the same", _UNIT),
     Column("spread", Kind.DOUBLE, "its standard deviation; limits of agreement: mean ± 1.96 of it", _UNIT),

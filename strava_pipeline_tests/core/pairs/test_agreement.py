@@ -1,5 +1,7 @@
 """How two recordings agree: planted errors come back, copies are one recording, and what can't be compared isn't."""
 
+from itertools import accumulate
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -105,7 +107,7 @@ def test_a_pause_on_one_side_only_is_no_dropout() -> None:
 
 def test_a_trainer_compares_only_what_the_ground_has_no_part_in() -> None:
     found = agreed(effort(), recorded(effort(), 5, heartrate=(0, 1, 1), watts=(0, 5, 1)), has_places=False)
-    assert set(found) == {"heartrate", "watts"}
+    assert set(found) == {"heartrate", "watts", "temperature"}
 
 
 def test_one_strap_in_both_files_is_no_news() -> None:
@@ -122,10 +124,48 @@ def test_copies_of_one_recording_are_one() -> None:
     assert not is_one_recording(overlap(one, by_second(recorded(effort(), 5)), 0))
     inside = [each.with_columns(pl.lit(None, pl.Float64).alias("latitude")) for each in (effort(), effort())]
     assert is_one_recording(overlap(*map(by_second, inside), 0))
-    one_strap = inside[1].with_columns(pl.lit(None, pl.Float64).alias("watts"))
+    unmetered = inside[1].with_columns(pl.lit(None, pl.Float64).alias("watts"))
+    assert is_one_recording(overlap(*map(by_second, (inside[0], unmetered)), 0)), "the device's distance is equal"
+    one_strap = unmetered.with_columns(pl.col("distance") * 1.01)
     assert not is_one_recording(overlap(*map(by_second, (inside[0], one_strap)), 0)), "only one of them has a meter"
-    other = recorded(inside[1], 5, heartrate=(0, 2, 1))
+    whole = inside[1].with_columns(pl.col("cadence", "heartrate").round())
+    assert is_one_recording(overlap(*map(by_second, (inside[0], whole)), 0)), "services round"
+    other = recorded(inside[1], 5, heartrate=(0, 2, 1), distance=(0, 0, 1.01))
     assert not is_one_recording(overlap(by_second(inside[0]), by_second(other), 0))
+
+
+def test_points_every_few_seconds_are_compared_over_all_seconds() -> None:
+    rng, other = Random(3), recorded(effort(), 5, heartrate=(4, 1, 1), watts=(0, 5, 1.05))
+    one, two = (
+        points[[place for place in accumulate(rng.randint(1, 7) for _ in range(1200)) if place < points.height]]
+        for points in (effort(), other)
+    )
+    found = agreed(one, two)
+    assert found["heartrate"]["seconds"] > 3000
+    assert found["heartrate"]["difference"] == pytest.approx(4, abs=0.3)
+    assert found["watts"]["scale"] == pytest.approx(1.05, abs=0.02)
+    assert found["distance"]["scale"] == pytest.approx(1, abs=0.002)
+    assert not is_one_recording(overlap(by_second(one), by_second(two), 0))
+
+
+def test_what_smart_recording_left_out_is_no_dropout_and_a_dropout_is_not_filled() -> None:
+    row = pl.int_range(pl.len())
+    lost = recorded(effort(), 5, heartrate=(0, 1, 1)).with_columns(heartrate=pl.when(row < 1765).then("heartrate"))
+    thin = agreed(effort(), lost.gather_every(5))["heartrate"]
+    assert thin["second_dropouts"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_quantities_of_no_sensor_are_compared_also_where_they_agree() -> None:
+    both = recorded(effort(), 5, heartrate=(0, 1, 1), altitude=(0, 0.1, 1))
+    assert agreed(effort(), both)["altitude"]["difference"] == pytest.approx(0, abs=0.05)
+
+
+def test_two_devices_of_who_stays_at_one_place_are_two() -> None:
+    still = effort().with_columns(latitude=pl.lit(50.0), longitude=pl.lit(8.0), distance=pl.lit(0.0))
+    assert not is_one_recording(
+        overlap(by_second(still), by_second(recorded(still, 5, metres=0.1, heartrate=(6, 2, 1))), 0)
+    )
+    assert is_one_recording(overlap(by_second(still), by_second(still), 0))
 
 
 def test_ten_points_say_nothing() -> None:

@@ -1,9 +1,23 @@
 """What the report says: numbers in the person's units."""
 
+from datetime import date
+from itertools import combinations
+
 import pytest
 
 from strava_pipeline.core.insights.goals import Units
-from strava_pipeline.core.pairs.report import MetPair, chart_lines, devices_of, error_words, pair_words, value_text
+from strava_pipeline.core.pairs.hat import SHARED
+from strava_pipeline.core.pairs.report import (
+    MetPair,
+    chart_lines,
+    devices_of,
+    error_words,
+    mean_text,
+    pair_words,
+    value_text,
+)
+
+DAY = date(2024, 5, 1)
 
 
 @pytest.mark.parametrize(
@@ -14,10 +28,47 @@ from strava_pipeline.core.pairs.report import MetPair, chart_lines, devices_of, 
         ("altitude", "km", "−0.5 m"),
         ("altitude", "miles", "−2 ft"),
         ("heartrate", "miles", "−0.5 bpm"),
+        ("temperature", "miles", "−0.9 °F"),
+        ("distance", "km", "−0.001 km"),
     ],
 )
 def test_a_number_is_in_the_units_in_which_people_read_it(quantity: str, units: Units, text: str) -> None:
     assert value_text(-0.5, quantity, units) == text
+
+
+def test_a_mean_in_fahrenheit_begins_at_32() -> None:
+    assert [mean_text(10.0, "temperature", units) for units in ("km", "miles")] == ["10.0 °C", "50.0 °F"]
+    assert mean_text(None, "temperature", "miles") == "–"
+    assert mean_text(150.0, "heartrate", "miles") == "150.0 bpm"
+
+
+@pytest.mark.parametrize(
+    ("names", "is_told"),
+    [
+        (("Apple Watch", "Garmin Forerunner 955", "polar h10"), False),
+        (("Garmin Edge 530", "Garmin Forerunner 955", "polar h10"), True),
+        (("Garmin Edge 530", "Garmin Forerunner 955 (wrist)", "Wahoo ELEMNT BOLT"), True),
+        (("Garmin Edge 530", "Garmin Fenix (wrist)", "Garmin Forerunner 955"), False),
+    ],
+)
+def test_watches_that_name_no_sensor_may_share_errors(names: tuple[str, str, str], *, is_told: bool) -> None:
+    squares = dict(zip(combinations(names, 2), (4.0, 25.0, 27.0), strict=True))
+    rows = [
+        {
+            "quantity": "heartrate",
+            "first_by": first,
+            "second_by": second,
+            "first_is_device": "(" not in first and first != "polar h10",
+            "second_is_device": "(" not in second and second != "polar h10",
+            "by_effort": [
+                {"activity_id": one, "day": DAY, "difference": 0.0, "dropouts": 0.0, "spread": apart**0.5}
+                for one in range(8)
+            ],
+        }
+        for (first, second), apart in squares.items()
+    ]
+    errors = devices_of([], rows).errors["heartrate"]
+    assert {each.why for each in errors.values()} == ({None} if is_told else {SHARED})
 
 
 def test_words_errors_and_charts_of_a_speed_are_in_one_unit() -> None:

@@ -7,7 +7,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from strava_pipeline.core.pairs.shift import CLOCKS, POSITIONS, Shift, by_second, shift_between
+from strava_pipeline.core.pairs.shift import CLOCKS, POSITIONS, Shift, _entries, by_second, shift_between
 from strava_pipeline_tests.core.pairs.planted import METRE, effort, recorded
 
 INDOORS = pl.lit(None, pl.Float64).alias("latitude"), pl.lit(None, pl.Float64).alias("longitude")
@@ -74,6 +74,23 @@ def test_a_clock_that_leapt_by_years_takes_no_memory_for_them() -> None:
     told = found(pl.concat([stray, effort()]), recorded(effort(), 3, shift=5))
     assert told is not None
     assert (told.by, abs(told.seconds - 5) <= 1) == (POSITIONS, True)
+
+
+def test_a_few_positions_tell_no_shift() -> None:
+    row = pl.int_range(pl.len())
+    other = recorded(effort(), 3, metres=8, watts=(0, 4, 1))
+    for count in (1, 5, 15):
+        few = other.with_columns(latitude=pl.when(row.is_between(1000, 999 + count)).then("latitude"))
+        told = found(effort(), few)
+        assert told is not None
+        assert (told.by, abs(told.seconds) <= 3) == ("watts", True)
+
+
+def test_a_receiver_that_stands_at_a_corner_of_squares_enters_them_once_a_minute() -> None:
+    rng = Random(1)
+    astray = [[50.01 + rng.gauss(0, 5) * METRE for _ in range(3600)] for _ in range(2)]
+    still = effort().with_columns(latitude=pl.Series(astray[0]), longitude=pl.Series(astray[1]))
+    assert _entries(by_second(still)).height <= 4 * 61
 
 
 def test_places_of_another_world_tell_nothing() -> None:
