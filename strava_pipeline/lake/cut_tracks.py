@@ -35,7 +35,7 @@ def sync_cut_tracks(lake: Lake, connection: Connection, *, most: int | None = No
     for one, year, cuts, device in said:
         if (whole := track_path(lake, year, one)).exists():
             origin = origins_in([whole]).get(one, "")
-            heart = preferred_heart(origin, hearts.get(one, ()), device) if device else None
+            heart = preferred_heart(one, origin, hearts.get(one, ()), device) if device else None
             if heart or cuts:
                 wanted[_path(lake, year, one)] = _Copy(whole, origin, cuts or (), heart)
     due = {path: copy for path, copy in wanted.items() if origins_in([path]).get(int(path.stem)) != copy.made_from}

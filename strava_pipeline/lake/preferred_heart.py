@@ -12,7 +12,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.made_files import made_from
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.recording_pairs import held_pairs, points_of, turned
-from strava_pipeline.lake.tracks import is_from_file
+from strava_pipeline.lake.tracks import is_from_file, strava_id_of
 
 
 class PreferredHeart(NamedTuple):
@@ -38,18 +38,21 @@ def compared_hearts(lake: Lake, years: Iterable[int]) -> dict[int, list[dict[str
     return found
 
 
-def preferred_heart(origin: str, rows: Iterable[Mapping[str, Any]], device: str) -> PreferredHeart | None:
-    """The recording by `device` beside that of a track; None: the track's is by it, or no other one is.
+def preferred_heart(
+    activity_id: int, origin: str, rows: Iterable[Mapping[str, Any]], device: str
+) -> PreferredHeart | None:
+    """The recording by `device` beside that of an activity's track; None: the track's is by it, or no other one is.
 
     Args:
         origin: of the track.
         rows: of `compared_hearts`.
-        device: a name that they have.
+        device: a name that they have, in any case.
     """
-    own = origin.rpartition(":")[2] if is_from_file(origin) else None
+    own = origin.rpartition(":")[2] if is_from_file(origin) else strava_id_of(origin, activity_id)
     for row in rows:
         for pair in (row, turned(row)):
-            if pair["first_points"] == own and pair["second_by"] == device:
+            is_own = own == (pair["first_points"] or pair["first_id"])
+            if is_own and pair["second_by"].casefold() == device.strip().casefold():
                 return PreferredHeart(
                     pair["second_id"], pair["second_points"], pair["shift_seconds"], pair["made_from"]
                 )
@@ -57,7 +60,10 @@ def preferred_heart(origin: str, rows: Iterable[Mapping[str, Any]], device: str)
 
 
 def with_heart(lake: Lake, connection: Connection, points: pl.DataFrame, heart: PreferredHeart) -> pl.DataFrame:
-    """The points of a track with the heart rate that the other recording has nearest in time; none where it has a gap."""
+    """The points of a track with the heart rate that the other recording has nearest in time; none where it has a gap.
+
+    As they are where the other one has it at less than half of the points that have one.
+    """
     query = "SELECT start_date AT TIME ZONE 'UTC' FROM activities_all WHERE id = $id"
     ((start,),) = connection.execute(query, {"id": heart.id}).fetchall() or [(None,)]
     other = points_of(lake, heart.points, heart.id, start)
@@ -68,4 +74,5 @@ def with_heart(lake: Lake, connection: Connection, points: pl.DataFrame, heart: 
     timed = points.with_row_index("row").filter(at.is_not_null()).sort("recorded_at")
     near = timed.join_asof(beats, on="recorded_at", strategy="nearest", tolerance=timedelta(seconds=HOLDS / 2))
     led = points.with_row_index("row").join(near.select("row", "led"), on="row", how="left", maintain_order="left")
-    return led.with_columns(heartrate=pl.col("led")).select(points.columns)
+    is_most = led["led"].count() * 2 >= points["heartrate"].count()
+    return led.with_columns(heartrate="led").select(points.columns) if is_most else points

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from strava_pipeline.core.activities import stream_points
-from strava_pipeline.core.files.recording import VERSION, RecordingSummary
+from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
 from strava_pipeline.core.pairs.report import NAMELESS
 from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
@@ -32,6 +32,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 _BARE = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
+_NAME_DEVICES = ("fit", "tcx")  # formats whose files name the device; others name the program that wrote them
 _MATCHED = """
 SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
 """
@@ -137,7 +138,7 @@ def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: 
             lake, [(one, by_second(found)) for one, found in zip(recordings, points, strict=True) if found is not None]
         )
         if any(found is None for found in points):  # damaged, or not read yet: the next run looks again
-            del done[key]
+            done[key] = _FORM
         tick()
     kept = [one for one in due.made_from if one not in due.stale]
     schema = PAIR_AGREEMENTS.polars_schema
@@ -211,8 +212,8 @@ def turned(row: Mapping[str, Any]) -> dict[str, Any]:
         side, _, rest = name.partition("_")
         found[f"{sides[side]}_{rest}" if side in sides else name] = value
     for name in ("difference", "mean_difference", "shift_seconds"):
-        found[name] = -found[name]
-    return found | {"scale": found["scale"] and 1 / found["scale"]}
+        found[name] = (value := found.get(name)) and -value
+    return found | {"scale": found.get("scale") and 1 / found["scale"]}
 
 
 def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | None) -> pl.DataFrame | None:
@@ -232,17 +233,13 @@ def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | 
 
 def _device_of(lake: Lake, recording: Recording) -> tuple[str, Mapping[str, str]]:
     """The device that recorded, or its source if nothing names it; and its sensors by quantity."""
-    said = _summary(lake, recording)
-    name = (said and said.creator) or recording.device_name or f"{NAMELESS} ({recording.source})"
-    return name, said.sensors if said else {}
-
-
-def _summary(lake: Lake, recording: Recording) -> RecordingSummary | None:
-    if not recording.sessions:
-        return None
-    digest, place = recording.sessions[0]
-    reading = reading_of(lake, digest)
-    return reading.recordings[place] if reading and place < len(reading.recordings) else None
+    digest, place = recording.sessions[0] if recording.sessions else ("", 0)
+    reading = reading_of(lake, digest) if digest else None
+    said = reading.recordings[place] if reading and place < len(reading.recordings) else None
+    creator, named = said and said.creator, recording.device_name
+    if reading and reading.format not in _NAME_DEVICES:
+        creator, named = named, creator
+    return creator or named or f"{NAMELESS} ({recording.source})", said.sensors if said else {}
 
 
 def measured_by(device: str, sensors: Mapping[str, str], quantity: str) -> str:

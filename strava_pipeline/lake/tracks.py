@@ -269,7 +269,7 @@ def remove_stream_tracks(lake: Lake, ids: Collection[int]) -> list[int]:
     touched = []
     for year in _years(lake):
         origins = track_origins(lake, year).items()
-        if _remove(lake, year, [key for key, origin in origins if _streams_of(origin, key) in ids]):
+        if _remove(lake, year, [key for key, origin in origins if strava_id_of(origin, key) in ids]):
             touched.append(year)
     return touched
 
@@ -279,7 +279,7 @@ def _years(lake: Lake) -> list[int]:
     return sorted(int(folder.name.removeprefix("year=")) for folder in lake.tracks.glob("year=[0-9][0-9][0-9][0-9]"))
 
 
-def _streams_of(origin: str, activity_id: int) -> int | None:
+def strava_id_of(origin: str, activity_id: int) -> int | None:
     """The Strava id of the activity whose streams a track with this origin was made from, or None."""
     if not origin.startswith(_OF_STREAMS):
         return None

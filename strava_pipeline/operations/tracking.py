@@ -108,7 +108,8 @@ def _compare(run: RunContext, years: Sequence[int], recorded: Mapping[int, Sessi
         for each in due:
             compare_pairs(run.lake, each, lambda: advance(1))
     if count:
-        tell_changes(run.lake, run.now())
+        with reading(run.lake) as connection:
+            tell_changes(run.lake, connection, run.now())
     return {each.year: len(each.stale) for each in due}
 
 

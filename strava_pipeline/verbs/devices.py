@@ -1,5 +1,7 @@
 """The command `devices`: how devices that recorded the same efforts agree."""
 
+from datetime import UTC, datetime
+
 from strava_pipeline.verbs.options import Json
 
 
@@ -11,13 +13,17 @@ def devices(as_json: Json = False) -> None:
     from strava_pipeline.core.pairs.report import answer_of
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.dashboard import devices as read
+    from strava_pipeline.lake.gold.insights import athlete_of
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import goals_of
     from strava_pipeline.verbs.views import show
 
-    settings = Settings.load()
-    with insights_snapshot(Lake(settings.data_dir)) as connection:
-        answer = answer_of(read.devices(connection))
+    lake = Lake(Settings.load().data_dir)
+    with insights_snapshot(lake) as connection:
+        athlete = athlete_of(connection, goals_of(lake), datetime.now(UTC))
+        units = athlete.units if athlete else "km"
+        answer = answer_of(read.devices(connection, units), units)
     if not as_json:  # numbers stand in the words
         shown = {"errors": ("device", "words"), "pairs": ("pair", "words", "changes")}
         answer = {"devices": [*answer["devices"].values()]} | {

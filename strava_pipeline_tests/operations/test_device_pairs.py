@@ -1,10 +1,12 @@
 """Recordings of one effort: compared once, told once, and the heart rate that a rule prefers leads and goes again."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -20,12 +22,15 @@ from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.rules import check_rules, given_by_rules
+from strava_pipeline.lake.gold.rules_file import rules_of
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import SessionKeys
-from strava_pipeline.lake.imports.files import put_reading
+from strava_pipeline.lake.imports.files import put_reading, reading_of
 from strava_pipeline.lake.made_files import write_made
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.preferred_heart import preferred_heart
 from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
 from strava_pipeline.lake.tracks import sync_file_tracks, track_path
 from strava_pipeline.operations import tracking
@@ -152,6 +157,16 @@ def test_what_can_not_be_read_yet_is_compared_later(kept: tuple[Lake, dict[int, 
     assert rows(lake)["heartrate"]["first_by"] == "Garmin Forerunner 935"
 
 
+def test_what_was_compared_in_part_leaves_with_its_activity(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    compared(lake, recorded_ | {COPY: ((sha256(b"later").hexdigest(), 0),)})
+    assert rows(lake).keys() >= {"heartrate", "watts"}, "the other two are compared"
+    with writing(lake) as connection:
+        connection.execute("DELETE FROM activity_members")
+    compared(lake, recorded_, 2023)
+    assert rows(lake) == {}
+
+
 def test_an_activity_that_moved_to_another_year_leaves_its_old_one(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
     with writing(lake) as connection:
@@ -238,6 +253,78 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     assert seen(lake) == (20_000.0, 999.0, 50.0)
 
 
+@pytest.mark.parametrize(("seconds", "leads"), [(200, False), (1500, False), (2400, True)])
+def test_a_device_that_recorded_hardly_half_takes_no_heart_rate_away(
+    kept: tuple[Lake, dict[int, SessionKeys]], seconds: int, leads: bool
+) -> None:
+    lake, recorded_ = kept
+    watch = recorded(effort(), 3, shift=5, heartrate=(6.0, 2.0, 1.0)).head(seconds)
+    recorded_ |= {WATCH: file(lake, "died", watch, "Garmin Forerunner 935", {"heartrate": "wrist"})}
+    compared(lake, recorded_)
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = " garmin forerunner 935 (WRIST)"\n')
+    seen(lake)
+    beats = pl.read_parquet(counted_track(lake, 2024, 1))["heartrate"]
+    assert (beats.to_list() != effort()["heartrate"].to_list()) == leads
+
+
+def test_a_track_without_a_heart_rate_gets_the_one_that_a_rule_prefers(
+    kept: tuple[Lake, dict[int, SessionKeys]],
+) -> None:
+    lake, recorded_ = kept
+    without = effort().with_columns(heartrate=pl.lit(None, pl.Float64))
+    recorded_ = {COMPUTER: file(lake, "without", without, "Garmin Edge 530", {}), WATCH: recorded_[WATCH]}
+    compared(lake, recorded_)
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "Garmin Forerunner 935 (wrist)"\n')
+    assert seen(lake)[1] == pytest.approx(effort()["heartrate"].mean() + 6, abs=1)
+    with snapshot(lake) as connection:
+        assert "heartrate" not in {row["quantity"] for row in recordings_of(connection, 1)}, "nothing to compare"
+        assert "heartrate" not in devices(connection).pairs
+
+
+def test_of_two_streams_the_tracks_own_device_shifts_nothing() -> None:
+    row = {"first_id": 1, "second_id": 2, "first_points": None, "second_points": None, "made_from": ""}
+    row |= {
+        "first_by": "watch",
+        "second_by": "computer",
+        "shift_seconds": 40,
+        "difference": 1.0,
+        "mean_difference": 1.0,
+    }
+    of = {device: preferred_heart(2, "streams:x", [row | {"scale": None}], device) for device in ("watch", "computer")}
+    assert (of["watch"] and of["watch"].id, of["computer"]) == (1, None)
+
+
+def test_a_rule_is_named_only_where_its_device_gives_the_heart_rate(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, _ = kept
+    given = {}
+    for device in ("polar h10", "Garmin Forerunner 935 (Wrist)", "nobody's"):
+        lake.rules.write_text(f'[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "{device}"\n')
+        publish(lake)
+        with snapshot(lake) as connection:
+            given[device] = "heartrate_from" in given_by_rules(connection, 1)[0]
+            (effect,) = check_rules(connection, rules_of(lake)).rules
+            assert effect.changes == ({"heartrate_from": 1} if given[device] else {})
+    assert given == {"polar h10": False, "Garmin Forerunner 935 (Wrist)": True, "nobody's": False}
+
+
+def test_a_program_that_wrote_a_file_is_no_device(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    digest, _ = recorded_[COMPUTER][0]
+    said = reading_of(lake, digest)
+    assert said is not None
+    put_reading(
+        lake, digest, said.model_copy(update={"format": "gpx"}), [effort().rename({"recorded_at": "at"}).select(*TRACK)]
+    )
+    with writing(lake) as connection:
+        connection.execute("UPDATE activities_all SET device_name = 'Wahoo BOLT' WHERE id = 1")
+    compared(lake, recorded_)
+    assert rows(lake)["watts"]["second_by"] == "Wahoo BOLT"
+
+
 def test_a_preferred_heart_rate_follows_what_its_service_says_anew(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
     recorded_ = {COPY: recorded_[COMPUTER]}
@@ -268,25 +355,42 @@ def test_a_change_is_told_once_and_again_only_when_there_is_another(tmp_path: Pa
     now = datetime(2024, 9, 1, tzinfo=UTC)
     aged = new_lake(tmp_path / "aged")
     pairs(aged, [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)])
-    tell_changes(aged, now + timedelta(days=365))
+    told_of(aged, now + timedelta(days=365))
     assert notifications(aged) == [], "old news"
-    tell_changes(lake, now)
+    told_of(lake, now)
     assert notifications(lake) == []
     drifting = [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)]
     for later in (0, 3):
         pairs(lake, [*drifting, *[6.0] * later])
-        tell_changes(lake, now + timedelta(days=later))
+        told_of(lake, now + timedelta(days=later))
     (told,) = notifications(lake)
     assert told.message.startswith("Heart rate, since 2024-05-20: b reads 6.")
     assert told.link == "/devices"
 
 
-def pairs(lake: Lake, differences: list[float]) -> None:
+def test_what_changed_between_devices_of_somebody_else_is_not_told(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    pairs(lake, [0.1 * (place % 3) + 6 * (place >= 20) for place in range(30)], {"athlete_id": ME + 1})
+    put(lake, [activity(100 + each, "2024-09-01T10:00") for each in range(40)])
+    told_of(lake, datetime(2024, 9, 1, tzinfo=UTC))
+    assert notifications(lake) == []
+
+
+def told_of(lake: Lake, at: datetime) -> None:
+    with reading(lake) as connection:
+        tell_changes(lake, connection, at)
+
+
+def pairs(lake: Lake, differences: list[float], of: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Two devices that met each week, with these differences of their heart rates."""
+    with writing(lake) as connection:
+        connection.execute("DELETE FROM activities_all")
+    put(lake, [activity(each + 1, "2024-05-01T10:00", **of) for each in range(len(differences))])
     found = [
         {
-            "activity_id": place,
+            "activity_id": place + 1,
             "athlete_id": ME,
+            "seconds": 3600,
             "on_day": date(2024, 1, 1) + timedelta(days=7 * place),
             "quantity": "heartrate",
         }

@@ -120,8 +120,9 @@ def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
     gear = {each.number: str(each.then["gear"]) for each in rules if "gear" in each.then}
     unknown = {number: name for number, name in gear.items() if not is_known_gear(connection, name)}
     query = "SELECT DISTINCT unnest([first_by, second_by]) FROM recording_pairs WHERE quantity = 'heartrate'"
-    met = {name for (name,) in connection.execute(query).fetchall()}
-    devices = {each.number: name for each in rules if (name := str(each.then.get(HEARTRATE) or "")) and name not in met}
+    met = {name.casefold() for (name,) in connection.execute(query).fetchall()}
+    named = {each.number: str(each.then[HEARTRATE]) for each in rules if each.then.get(HEARTRATE)}
+    devices = {number: name for number, name in named.items() if name.strip().casefold() not in met}
     return RulesCheck(effects, [Conflict(*row) for row in conflicts], unknown, devices)
 
 

@@ -22,7 +22,7 @@ from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite, Snapshot
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["devices"])
 _DEVICES = shape("Devices", devices=Rows, errors=dict[str, Rows], pairs=dict[str, Rows])
@@ -41,9 +41,9 @@ Side = Annotated[Literal["first", "second"], Path(description="which of the two"
 
 
 @router.get("/api/devices", response_model=_DEVICES, dependencies=[KEPT])
-def all_devices(snapshot: Snapshot) -> Response:
+def all_devices(site: CurrentSite, snapshot: Snapshot) -> Response:
     """Devices, how each two of them agreed by quantity, and the error of each where three met."""
-    return json_answer(answer_of(devices(snapshot)))
+    return json_answer(answer_of(devices(snapshot, site.units), site.units))
 
 
 @router.get(

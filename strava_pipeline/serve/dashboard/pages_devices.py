@@ -8,6 +8,7 @@ from strava_pipeline.core.pairs.report import (
     change_words,
     chart_lines,
     error_words,
+    mean_text,
     pair_words,
     shown_in,
     value_text,
@@ -24,6 +25,7 @@ from strava_pipeline.serve.dashboard.site import CurrentSite, Snapshot
 
 router = APIRouter(include_in_schema=False)
 _WORDS = {each.__name__: each for each in (pair_words, change_words, error_words, chart_lines, shown_in, worst_of)}
+_TEXTS = {"mean_text": mean_text, "value_text": value_text}
 
 
 @router.get("/devices", dependencies=[KEPT])
@@ -40,5 +42,5 @@ def recordings(request: Request, snapshot: Snapshot, found: Found, first_id: Id,
     ]
     if not pairs:
         raise ProblemError(404, NOT_COMPARED)
-    values = {"id": found.id, "pairs": pairs, "pair": pairs[0], "titles": TITLES, "value_text": value_text}
+    values = {"id": found.id, "pairs": pairs, "pair": pairs[0], "titles": TITLES, **_TEXTS}
     return render(request, "recordings.html", values)

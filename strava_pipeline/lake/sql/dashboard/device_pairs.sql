@@ -6,6 +6,8 @@ SELECT
     first_by,
     second_by,
     quantity,
+    bool_or(first_by = first_device) AS first_is_device,
+    bool_or(second_by = second_device) AS second_is_device,
     count(DISTINCT pair.activity_id) AS efforts,
     sum(seconds)::BIGINT AS seconds,
     median(difference) AS difference,
@@ -28,6 +30,6 @@ SELECT
 FROM recording_pairs AS pair
 JOIN activity_list ON activity_list.id = pair.activity_id
 JOIN owner ON coalesce(pair.athlete_id, owner.athlete_id) = owner.athlete_id
-WHERE on_day IS NOT NULL AND first_by <> second_by
+WHERE on_day IS NOT NULL AND first_by <> second_by AND seconds > 0
 GROUP BY first_by, second_by, quantity
 ORDER BY quantity, efforts DESC, first_by, second_by

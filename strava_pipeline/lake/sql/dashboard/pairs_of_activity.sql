@@ -7,5 +7,5 @@ SELECT
 FROM recording_pairs AS pair
 LEFT JOIN activities_all AS first ON first.id = pair.first_id
 LEFT JOIN activities_all AS second ON second.id = pair.second_id
-WHERE pair.activity_id = $id
+WHERE pair.activity_id = $id AND pair.seconds > 0
 ORDER BY least(pair.first_id, pair.second_id), greatest(pair.first_id, pair.second_id), pair.quantity = 'heartrate' DESC, pair.quantity

@@ -16,5 +16,5 @@ SELECT
     avg(pair.second_dropouts) AS second_dropouts
 FROM recording_pairs AS pair
 JOIN counted_activities AS counted USING (activity_id)
-WHERE counted.on_day IS NOT NULL AND pair.first_by <> pair.second_by
+WHERE counted.on_day IS NOT NULL AND pair.first_by <> pair.second_by AND pair.seconds > 0
 GROUP BY ALL
