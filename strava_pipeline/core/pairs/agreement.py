@@ -214,7 +214,7 @@ def _distances(both: Both, sport_group: str | None) -> Iterator[dict[str, Any]]:
     """The metres of both, by the device and along the positions, from the second on in which both have them."""
     lines = {"distance": (["distance"], line_of_device), "way": (["latitude", "longitude"], line_of_positions)}
     for quantity, (columns, line) in lines.items():
-        one, other = both.one.drop_nulls(columns), both.other.drop_nulls(columns)
+        one, other = (each.filter("is_read").drop_nulls(columns) for each in (both.one, both.other))
         if one.is_empty() or other.is_empty():
             continue
         shared = overlap(one, other, 0)

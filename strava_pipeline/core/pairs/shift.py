@@ -8,7 +8,6 @@ each by itself, come to the same; else the devices' own clocks count. On real tr
 (docs/adr/0131) positions come within 1 s, quantities within 3 s.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -31,7 +30,6 @@ _FARTHEST = 300  # s to either side that a quantity is tried at
 _SMOOTH = 15  # s: white noise of 4 bpm and more no longer hides the course
 _PARTS, _AGREEING, _WITHIN = 4, 3, 3  # parts of a recording, how many must agree, within s of their median
 _LEAST = 300  # s in common that a quantity needs
-_PLACE = ("latitude", "longitude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ class Shift:
 def by_second(points: pl.DataFrame) -> pl.DataFrame:
     """The points by whole `second` since 1970, in order: the mean of each second's numbers. A clock that leapt by years is cut.
 
-    Seconds that smart recording left out are there, too, with numbers between those of the points beside them and without
-    a position; `is_read` is False there. A pause stays a gap.
+    Seconds that smart recording left out are there, too, with the numbers of the point before them and without a
+    position; `is_read` is False there. A pause stays a gap.
 
     Args:
         points: with the columns of `tracks`.
@@ -59,29 +57,24 @@ def by_second(points: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("second")
         .filter((pl.col("second") - pl.col("second").median()).abs() <= LONGEST.value)
         .sort("second")
-        .pipe(_without_gaps, numbers)
+        .pipe(_without_gaps)
         .collect()
     )
 
 
-def _without_gaps(points: pl.LazyFrame, numbers: Sequence[str]) -> pl.LazyFrame:
-    """A row for each second between two points that are not further apart than a pause."""
-    at, after = pl.col("second"), pl.col("second").shift(-1)
-    gap = pl.when(after - at <= HOLDS).then(after - at).otherwise(1)
-    is_read, share = pl.col("past") == 0, pl.col("past") / pl.col("gap")
+def _without_gaps(points: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each second until the next point, which is no further away than a pause."""
+    gap = pl.col("second").shift(-1) - pl.col("second")
+    is_read = pl.col("past") == 0
     return (
-        points.with_columns(pl.col(numbers).shift(-1).name.suffix("_after"), gap=gap, past=pl.int_ranges(gap))
+        points.with_columns(past=pl.int_ranges(pl.when(gap <= HOLDS).then(gap).otherwise(1)))
         .explode("past")
-        .select(
-            second=at + pl.col("past"),
+        .with_columns(
+            pl.when(is_read).then(pl.col("latitude", "longitude")),
+            second=pl.col("second") + pl.col("past"),
             is_read=is_read,
-            **{
-                name: pl.when(is_read)
-                .then(name)
-                .otherwise(None if name in _PLACE else pl.col(name) + (pl.col(f"{name}_after") - pl.col(name)) * share)
-                for name in numbers
-            },
         )
+        .drop("past")
     )
 
 
