@@ -14,7 +14,7 @@ import dagster as dg
 from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.tables import ACTIVITY_MEMBERS, DETAIL_TABLES
+from strava_pipeline.core.tables import ACTIVITY_MEMBERS, ATHLETE, DETAIL_TABLES, GEAR
 from strava_pipeline.ingest.providers_file import ProviderChoice, gives_days
 from strava_pipeline.operations.days import RULE, pull_days
 from strava_pipeline.operations.events import follow_events
@@ -52,7 +52,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
     resolved,
 )
-from strava_pipeline.orchestrate.metadata import described, described_source, json_fields
+from strava_pipeline.orchestrate.metadata import described_source, json_fields, table_spec
 from strava_pipeline.orchestrate.runs import config_of
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
@@ -215,16 +215,7 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
-    def spec(table: str, description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            table,
-            deps=deps,
-            group_name="profile",
-            kinds={"duckdb", "json"},
-            tags=MAKES_CALLS,
-            description=description,
-            metadata=described(table),
-        )
+    spec = partial(table_spec, kinds={"duckdb", "json"}, tags=MAKES_CALLS)
 
     def gear(asked: Asked) -> StepReport:
         new_gear_only = asked.config.new_gear_only
@@ -232,13 +223,13 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
 
     return [
         _calling_step(
-            [spec("athlete", "The athlete who logged in.")],
+            [spec(ATHLETE, description="The athlete who logged in.")],
             lambda asked: fetch_athlete(asked.run, asked.sources.budgeted(source), asked.config),
             checks=table_checks("athlete", "athlete"),
             config=CallLimits,
         ),
         _calling_step(
-            [spec("gear", "Every bike and pair of shoes that an activity refers to.", ["activities"])],
+            [spec(GEAR, description="Every bike and pair of shoes that an activity refers to.", deps=["activities"])],
             gear,
             checks=table_checks("gear", "gear"),
             config=GearConfig,
