@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from fcntl import ioctl
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.environment.file_locks import (
@@ -27,7 +27,9 @@ from strava_pipeline.environment.file_locks import sync_folder as sync_folder
 
 if TYPE_CHECKING:
     import polars as pl  # what only asks for a lock must not load it
+    from pydantic import BaseModel  # nor this
 
+RecordT = TypeVar("RecordT", bound="BaseModel")
 _FICLONE = 0x40049409  # from linux/fs.h; btrfs, XFS and others know it, ext4 and tmpfs refuse it
 
 
@@ -197,6 +199,15 @@ def unpacked_json(path: Path) -> Any:
         return parse_json(unpacked(path))
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
         raise DamagedFileError(f"{path} is damaged ({type(error).__name__})") from error
+
+
+def record_in(path: Path, of: type[RecordT]) -> RecordT | None:
+    """The record in a file of JSON, which may be packed; None if the file is missing, damaged, or has no such record."""
+    with suppress(OSError, ValueError):  # pydantic's errors are ValueErrors
+        if path.suffix == ".gz":
+            return of.model_validate(unpacked_json(path))
+        return of.model_validate_json(path.read_bytes())
+    return None
 
 
 def packed_at(path: Path) -> tuple[datetime, int | None]:

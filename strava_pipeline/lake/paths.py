@@ -22,6 +22,16 @@ def log_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
+class _Below:
+    """A path below the data folder of a `Lake`, as an attribute."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __get__(self, lake: "Lake", _: type["Lake"]) -> Path:
+        return lake.data_dir / self._path
+
+
 @dataclass(frozen=True, slots=True)
 class Lake:
     """A data folder. Its writers create the folders.
@@ -40,6 +50,65 @@ class Lake:
     gear_links: "Links | None" = field(default=None, compare=False, repr=False)
     group: int | None = field(default=None, compare=False, repr=False)
 
+    bronze = _Below("bronze")
+    listings = _Below("bronze/activities")
+    # a folder for each provider other than Strava, with its listings, files and gear
+    providers = _Below("bronze/providers")
+    details = _Below("bronze/activity_details")
+    streams = _Below("bronze/activity_streams")
+    athlete = _Below("bronze/athlete")
+    gear = _Below("bronze/gear")
+    # results computed from trips, a file per table: the source may delete its trips, and holds no results
+    trips = _Below("trips")
+    decisions = _Below("decisions")  # a person's decisions, which can't be made again
+    shards = _Below("activities")
+    tracks = _Below("tracks")
+    cut_tracks = _Below("cut_tracks")  # copies of tracks of which a person cut a part, without it
+    files = _Below("bronze/files")  # imported files, byte for byte, by the hash of their bytes
+    imports = _Below("bronze/imports")  # the files that came in together, with their names
+    # the folder where a person drops archives and files to import. Nothing in it is changed or moved.
+    inbox_files = _Below("inbox/files")
+    webhooks = _Below("bronze/webhooks")  # webhook events as received, many to a file
+    # the years to publish after a pause; exists while any year waits (gold/publish_pause.py)
+    publish_waits = _Below("state/publish_waits")
+    # the time when the sensor last looked for years that wait for publishing
+    publish_looked = _Below("state/publish_looked")
+    inbox_webhooks = _Below("inbox/webhooks")  # a journal of events received by the intake and not yet read by a run
+    # lines from phones, and related ones: users' cars and places, safety nets. Many lines to a file.
+    pings = _Below("bronze/pings")
+    # answers of cars and routers because of a line in `pings`: files of the same names
+    car_readings = _Below("bronze/car_readings")
+    # a geocoder's answers about the areas where trips by car began and ended, a line each
+    addresses = _Below("bronze/addresses.jsonl")
+    # a journal of lines from phones and cars, received by the intake and not yet read by a run
+    inbox_pings = _Below("inbox/pings")
+    live_cars = _Below("inbox/live/car_trips.json")  # the intake's present view of each user's trip. A cache.
+    readings = _Below("readings")  # the results of reading imported files; can be made again at any time
+    snapshot = _Below("warehouse/strava.duckdb")  # the published warehouse, which readers open
+    staging = _Below("state/staging")  # rows on their way into the warehouse; leftovers of a dead process are deleted
+    # a year against its goals, a folder per local year. Made from the published warehouse, at any time again.
+    insights = _Below("insights")
+    maps = _Below("maps")  # regions of the map, added by a person
+    widgets = _Below("widgets")  # a person's own cards and pages of the dashboard, a query each
+    # exists once a working warehouse was made, which distinguishes a lost one from one never made
+    was_made = _Below("state/warehouse_was_made")
+    # exists while the warehouse's files may contain bytes of permanently deleted data (gold/written_anew.py)
+    deleted_for_good = _Below("state/deleted_for_good")
+    state = _Below("state")
+    app_records = _Below("state/app.sqlite3")  # the dashboard's own records, if they are a file
+    copied = _Below("state/copied")  # what is known here of the second copy: when it was made, and what it holds
+    # where the newest copy is restored while it is checked; leftovers of a dead process are deleted
+    copy_scratch = _Below("state/copied/scratch")
+    beside = _Below("state/beside")  # a person's files from next to the data folder, as they were copied last
+    # locked as long as a dashboard of this folder runs; contains its address
+    dashboard_note = _Below("state/dashboard.json")
+    purged = _Below(".purged")  # data that a purge has moved aside to delete; nothing else reads it
+    purged_api = _Below("state/purged_api")  # the same for a purge of data from Strava's API alone
+    # data that the purge of one activity has moved aside to delete; there until all of that purge is done
+    purging = _Below("state/purging")
+    # when the beginning expiry of data from Strava's API was announced
+    expiry_announced = _Below("state/expiry_announced")
+
     def local_time(self) -> datetime | None:
         """This machine's time, from which landing numbers are made."""
         return self.clock() if self.clock is not None else None
@@ -48,19 +117,6 @@ class Lake:
     def remade(self) -> "Lake":
         """The same lake with the warehouse under reconstruction in place of the working one."""
         return replace(self, warehouse="strava.remade.duckdb")
-
-    @property
-    def bronze(self) -> Path:
-        return self.data_dir / "bronze"
-
-    @property
-    def listings(self) -> Path:
-        return self.data_dir / "bronze" / "activities"
-
-    @property
-    def providers(self) -> Path:
-        """A folder for each provider other than Strava, with its listings, files and gear."""
-        return self.data_dir / "bronze" / "providers"
 
     def listings_of(self, source: str) -> Path:
         """The listings of a source."""
@@ -97,80 +153,6 @@ class Lake:
         found = sorted(path.parent for path in self.providers.glob(f"*/{kind}"))
         return [folder.name for folder in found if _may_be_of_a_provider(folder)]
 
-    @property
-    def details(self) -> Path:
-        return self.data_dir / "bronze" / "activity_details"
-
-    @property
-    def streams(self) -> Path:
-        return self.data_dir / "bronze" / "activity_streams"
-
-    @property
-    def athlete(self) -> Path:
-        return self.data_dir / "bronze" / "athlete"
-
-    @property
-    def gear(self) -> Path:
-        return self.data_dir / "bronze" / "gear"
-
-    @property
-    def trips(self) -> Path:
-        """Results computed from trips, a file per table: the source may delete its trips, and holds no results."""
-        return self.data_dir / "trips"
-
-    @property
-    def decisions(self) -> Path:
-        """A person's decisions, which can't be made again."""
-        return self.data_dir / "decisions"
-
-    @property
-    def shards(self) -> Path:
-        return self.data_dir / "activities"
-
-    @property
-    def tracks(self) -> Path:
-        return self.data_dir / "tracks"
-
-    @property
-    def cut_tracks(self) -> Path:
-        """Copies of tracks of which a person cut a part, without it."""
-        return self.data_dir / "cut_tracks"
-
-    @property
-    def files(self) -> Path:
-        """Imported files, byte for byte, by the hash of their bytes."""
-        return self.data_dir / "bronze" / "files"
-
-    @property
-    def imports(self) -> Path:
-        """Imports: the files that came in together, with their names."""
-        return self.data_dir / "bronze" / "imports"
-
-    @property
-    def inbox_files(self) -> Path:
-        """The folder where a person drops archives and files to import. Nothing in it is changed or moved."""
-        return self.data_dir / "inbox" / "files"
-
-    @property
-    def webhooks(self) -> Path:
-        """Webhook events as received, many to a file."""
-        return self.data_dir / "bronze" / "webhooks"
-
-    @property
-    def publish_waits(self) -> Path:
-        """The years to publish after a pause; exists while any year waits (gold/publish_pause.py)."""
-        return self.state / "publish_waits"
-
-    @property
-    def publish_looked(self) -> Path:
-        """The time when the sensor last looked for years that wait for publishing."""
-        return self.state / "publish_looked"
-
-    @property
-    def inbox_webhooks(self) -> Path:
-        """A journal of events received by the intake and not yet read by a run."""
-        return self.data_dir / "inbox" / "webhooks"
-
     def webhooks_of(self, source: str) -> Path:
         """Webhook deliveries of a source, without their secret, many to a file."""
         return self._place_of(source, self.webhooks, self.providers / source / "webhooks")
@@ -185,49 +167,9 @@ class Lake:
         return self._place_of(source, self.state / "webhooks.json", of_another)
 
     @property
-    def pings(self) -> Path:
-        """Lines from phones, and related ones: users' cars and places, safety nets. Many lines to a file."""
-        return self.data_dir / "bronze" / "pings"
-
-    @property
-    def car_readings(self) -> Path:
-        """Answers of cars and routers because of a line in `pings`: files of the same names."""
-        return self.data_dir / "bronze" / "car_readings"
-
-    @property
-    def addresses(self) -> Path:
-        """A geocoder's answers about the areas where trips by car began and ended, a line each."""
-        return self.data_dir / "bronze" / "addresses.jsonl"
-
-    @property
-    def inbox_pings(self) -> Path:
-        """A journal of lines from phones and cars, received by the intake and not yet read by a run."""
-        return self.data_dir / "inbox" / "pings"
-
-    @property
-    def live_cars(self) -> Path:
-        """The intake's present view of each user's trip. A cache."""
-        return self.data_dir / "inbox" / "live" / "car_trips.json"
-
-    @property
-    def readings(self) -> Path:
-        """The results of reading imported files; can be made again at any time."""
-        return self.data_dir / "readings"
-
-    @property
-    def snapshot(self) -> Path:
-        """The published warehouse, which readers open."""
-        return self.data_dir / "warehouse" / "strava.duckdb"
-
-    @property
     def working(self) -> Path:
         """The working warehouse, for its one writer."""
         return self.data_dir / "warehouse" / "working" / self.warehouse
-
-    @property
-    def staging(self) -> Path:
-        """Rows on their way into the warehouse; leftovers of a dead process are deleted."""
-        return self.data_dir / "state" / "staging"
 
     @property
     def views(self) -> Path:
@@ -243,80 +185,6 @@ class Lake:
     def rules(self) -> Path:
         """The user's rules about activities: next to the data folder, because a person writes them."""
         return self.data_dir.parent / "rules.toml"
-
-    @property
-    def insights(self) -> Path:
-        """A year against its goals, a folder per local year. Made from the published warehouse, at any time again."""
-        return self.data_dir / "insights"
-
-    @property
-    def maps(self) -> Path:
-        """Regions of the map, added by a person."""
-        return self.data_dir / "maps"
-
-    @property
-    def widgets(self) -> Path:
-        """A person's own cards and pages of the dashboard, a query each."""
-        return self.data_dir / "widgets"
-
-    @property
-    def was_made(self) -> Path:
-        """Exists once a working warehouse was made, which distinguishes a lost one from one never made."""
-        return self.state / "warehouse_was_made"
-
-    @property
-    def deleted_for_good(self) -> Path:
-        """Exists while the warehouse's files may contain bytes of permanently deleted data (gold/written_anew.py)."""
-        return self.state / "deleted_for_good"
-
-    @property
-    def state(self) -> Path:
-        return self.data_dir / "state"
-
-    @property
-    def app_records(self) -> Path:
-        """The dashboard's own records, if they are a file."""
-        return self.state / "app.sqlite3"
-
-    @property
-    def copied(self) -> Path:
-        """What is known here of the second copy: when it was made, and what it holds."""
-        return self.state / "copied"
-
-    @property
-    def copy_scratch(self) -> Path:
-        """Where the newest copy is restored while it is checked; leftovers of a dead process are deleted."""
-        return self.copied / "scratch"
-
-    @property
-    def beside(self) -> Path:
-        """A person's files from next to the data folder, as they were copied last."""
-        return self.state / "beside"
-
-    @property
-    def dashboard_note(self) -> Path:
-        """Locked as long as a dashboard of this folder runs; contains its address."""
-        return self.state / "dashboard.json"
-
-    @property
-    def purged(self) -> Path:
-        """Data that a purge has moved aside to delete; nothing else reads it."""
-        return self.data_dir / ".purged"
-
-    @property
-    def purged_api(self) -> Path:
-        """The same for a purge of data from Strava's API alone."""
-        return self.state / "purged_api"
-
-    @property
-    def purging(self) -> Path:
-        """Data that the purge of one activity has moved aside to delete; there until all of that purge is done."""
-        return self.state / "purging"
-
-    @property
-    def expiry_announced(self) -> Path:
-        """When the beginning expiry of data from Strava's API was announced."""
-        return self.state / "expiry_announced"
 
     @property
     def of_api(self) -> list[Path]:

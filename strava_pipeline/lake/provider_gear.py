@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listings import answer_times, listings
-from strava_pipeline.lake.files import DamagedFileError, unpacked_json
+from strava_pipeline.lake.files import record_in
 from strava_pipeline.lake.paths import Lake
 
 
@@ -66,7 +65,7 @@ def _answers(lake: Lake, source: str) -> dict[int, list[tuple[int, str | None]]]
     for path in folder.glob("*/*.json.gz") if read is not None else ():
         with suppress(ValueError):  # another program's file
             number = landing_of(path)[1] or 0
-            if read is not None and (record := _record(path)) is not None:
+            if read is not None and (record := record_in(path, ActivityGear)) is not None:
                 found.setdefault(int(path.parent.name), []).append((number, read(record.gear)))
     for answers in found.values():
         answers.sort(key=lambda answer: answer[0])
@@ -92,16 +91,12 @@ def land_no_gear(lake: Lake, source: str, activity_id: int, body: bytes, status:
 def gear_answers(lake: Lake, source: str) -> dict[int, tuple[AnswerFiles, ActivityGear | None]]:
     """By activity, its files on disk and the newest answer."""
     found = answer_files(answer_times(lake, source), [lake.gear_of_activities(source)])
-    return {key: (files, None if files.good is None else _record(files.good)) for key, files in found.items()}
+    return {
+        key: (files, None if files.good is None else record_in(files.good, ActivityGear))
+        for key, files in found.items()
+    }
 
 
 def gear_asked_of(lake: Lake, source: str) -> set[str]:
     """The activities, by the source's own ids, whose gear was asked for and answered."""
     return {record.source_id for _, record in gear_answers(lake, source).values() if record is not None}
-
-
-def _record(path: Path) -> ActivityGear | None:
-    try:
-        return ActivityGear.model_validate(unpacked_json(path))
-    except (OSError, DamagedFileError, ValidationError):
-        return None

@@ -23,7 +23,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
-from strava_pipeline.lake.files import DamagedFileError, packed, unpacked, unpacked_json, write_whole
+from strava_pipeline.lake.files import packed, record_in, unpacked, write_whole
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import sessions_with_track, store_durably
 from strava_pipeline.lake.paths import Lake
@@ -67,7 +67,7 @@ def provider_files(lake: Lake, source: str | None = None) -> Iterator[ProviderFi
     """The last file of each activity, of all providers or of one. Unreadable records are skipped."""
     for name in [source] if source is not None else lake.listed_sources[1:]:
         for activity_id, files in sorted(file_answers(lake, name).items()):
-            if files.good is not None and files.good_at is not None and (record := _record(files.good)) is not None:
+            if files.good is not None and files.good_at is not None and (record := record_in(files.good, FileRecord)):
                 yield ProviderFile(name, activity_id, files.good_at, record)
 
 
@@ -79,7 +79,7 @@ def all_provider_files(lake: Lake) -> Iterator[ProviderFile]:
                 activity_id, (at, _) = int(path.parent.name), landing_of(path)
             except ValueError:
                 continue  # another program's file or folder
-            if (record := _record(path)) is not None:
+            if (record := record_in(path, FileRecord)) is not None:
                 yield ProviderFile(source, activity_id, at, record)
 
 
@@ -127,13 +127,6 @@ def has_no_file(files: AnswerFiles) -> bool:
 def file_answers(lake: Lake, source: str) -> dict[int, AnswerFiles]:
     """The answers on disk about the files of activities of `source`, by id."""
     return answer_files(answer_times(lake, source), [lake.files_of(source)])
-
-
-def _record(path: Path) -> FileRecord | None:
-    try:
-        return FileRecord.model_validate(unpacked_json(path))
-    except (OSError, DamagedFileError, ValidationError):
-        return None
 
 
 class Outcome(BaseModel, frozen=True):
@@ -207,9 +200,7 @@ def keep_allowance(lake: Lake, provider: str, kept: KeptAllowance) -> None:
 
 def last_allowance(lake: Lake, provider: str) -> KeptAllowance | None:
     """The provider's last statement about its limit, or None if there was none, or it can't be read."""
-    with suppress(OSError, ValidationError):
-        return KeptAllowance.model_validate_json((_outcomes(lake, provider) / _ALLOWANCE).read_bytes())
-    return None
+    return record_in(_outcomes(lake, provider) / _ALLOWANCE, KeptAllowance)
 
 
 _PAUSE, _ALLOWANCE = "pause", "allowance"  # next to the outcomes
@@ -235,10 +226,7 @@ class FeedState(BaseModel, frozen=True):
 
 def feed_state(lake: Lake, provider: str) -> FeedState:
     """The position in the feed of a provider; empty if unknown."""
-    try:
-        return FeedState.model_validate_json(_feed_file(lake, provider).read_bytes())
-    except (OSError, ValidationError):
-        return FeedState()
+    return record_in(_feed_file(lake, provider), FeedState) or FeedState()
 
 
 def feed_cursor(lake: Lake, provider: str, account: str | None) -> str | None:
@@ -289,10 +277,7 @@ class DaysAsked(BaseModel, frozen=True):
 
 def days_asked(lake: Lake, provider: str) -> DaysAsked:
     """When the provider was last asked for days and nights, as far as known."""
-    try:
-        return DaysAsked.model_validate_json(_days_file(lake, provider).read_bytes())
-    except (OSError, ValidationError):
-        return DaysAsked()
+    return record_in(_days_file(lake, provider), DaysAsked) or DaysAsked()
 
 
 def keep_days_asked(lake: Lake, provider: str, asked: DaysAsked) -> None:

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.files import stamp, write_whole
+from strava_pipeline.lake.files import record_in, stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
 from strava_pipeline.lake.paths import Lake
 
@@ -313,10 +313,7 @@ def _read(path: Path) -> Request | None:
 
 
 def _state(lake: Lake, request_id: str) -> RequestState | None:
-    try:
-        return RequestState.model_validate_json((requests_folder(lake) / f"{request_id}{_STATE}").read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return record_in(requests_folder(lake) / f"{request_id}{_STATE}", RequestState)
 
 
 def _write(lake: Lake, request_id: str, state: RequestState) -> None:

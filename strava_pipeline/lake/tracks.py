@@ -21,6 +21,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, sessions_in, sessions_text
 from strava_pipeline.lake.imports.files import has_points, is_read, note_first_version, read_points
 from strava_pipeline.lake.imports.manifests import all_imports, effective_imports
+from strava_pipeline.lake.made_files import folders_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files, provider_tracks
 from strava_pipeline.lake.sql import sql
@@ -267,16 +268,11 @@ def _is_left_out(lake: Lake, origin: str) -> bool:
 def remove_stream_tracks(lake: Lake, ids: Collection[int]) -> list[int]:
     """Remove the tracks that were made from the streams of these activities; returns the years that held some."""
     touched = []
-    for year in _years(lake):
+    for year in sorted(folders_of(lake.tracks)):
         origins = track_origins(lake, year).items()
         if _remove(lake, year, [key for key, origin in origins if strava_id_of(origin, key) in ids]):
             touched.append(year)
     return touched
-
-
-def _years(lake: Lake) -> list[int]:
-    """The years that have a folder of tracks."""
-    return sorted(int(folder.name.removeprefix("year=")) for folder in lake.tracks.glob("year=[0-9][0-9][0-9][0-9]"))
 
 
 def strava_id_of(origin: str, activity_id: int) -> int | None:
@@ -322,7 +318,7 @@ def remove_tracks_of_undone(lake: Lake, connection: Connection) -> int:
     left = {key for one in undone if one.undone is not None for key, _ in one.undone.activities}
     athletes = dict(connection.execute("SELECT id, athlete_id FROM activities_all").fetchall())
     removed = 0
-    for year in _years(lake):
+    for year in sorted(folders_of(lake.tracks)):
         for activity_id, origin in track_origins(lake, year).items():
             made_of = _recorded(origin)
             goes = not out.isdisjoint(digest for digest, _ in made_of)

@@ -64,6 +64,16 @@ def _schema(columns: Iterable[dg.TableColumn]) -> dict[str, Any]:
     return {"dagster/column_schema": dg.TableSchema([*columns])}
 
 
+def table_spec(table: Table, **more: Any) -> dg.AssetSpec:
+    """The asset that is `table` of the warehouse, described by the catalogue.
+
+    Args:
+        more: as of `dg.AssetSpec`; it counts before the catalogue.
+    """
+    said = {"description": table_description(table), "metadata": described(table.name)}
+    return dg.AssetSpec(**{"key": table.name, "group_name": table.group, "kinds": {"duckdb"}, **said, **more})
+
+
 def table_description(table: Table) -> str:
     return f"{table.meaning} Key: {', '.join(table.key)}."
 

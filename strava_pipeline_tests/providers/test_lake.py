@@ -20,7 +20,7 @@ from strava_pipeline.lake.bronze.landing import next_number
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Mode, Window
-from strava_pipeline.lake.files import unpacked_json
+from strava_pipeline.lake.files import record_in
 from strava_pipeline.lake.gold.changes import newest_landings
 from strava_pipeline.lake.gold.warehouse import reading, revision
 from strava_pipeline.lake.imports.merge import has_files
@@ -165,7 +165,7 @@ def test_records_of_files_are_read_as_often_for_many_years_as_one(lake: Lake, mo
     land_file_of(lake, "b")
     run = run_context(Settings.load(_env_file=None, data_dir=lake.data_dir), LogProgress(logging.getLogger("run")))
     reads: list[Path] = []
-    monkeypatch.setattr(providers, "unpacked_json", lambda path: reads.append(path) or unpacked_json(path))
+    monkeypatch.setattr(providers, "record_in", lambda path, of: reads.append(path) or record_in(path, of))
     counts = []
     for years in ([2025], [2024, 2025, 2026]):
         reads.clear()

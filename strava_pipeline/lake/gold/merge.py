@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from strava_pipeline.core.batches import batches
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import IMPORTED
 from strava_pipeline.core.tables import TABLES, Column
@@ -143,17 +144,7 @@ def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, wi
 
 def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
     """Groups of years to merge in one statement each, because a statement costs some 40 ms, however little it merges."""
-    batch: list[int] = []
-    size = 0
-    for year in years:
-        of_year = sum(path.stat().st_size for path in files[year])
-        if batch and size + of_year > SHARDS_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-        batch.append(year)
-        size += of_year
-    if batch:
-        yield batch
+    return batches(years, lambda year: sum(path.stat().st_size for path in files[year]), SHARDS_AT_ONCE)
 
 
 def shard_signature(shards: Sequence[Path]) -> str:

@@ -67,6 +67,7 @@ from strava_pipeline.orchestrate.metadata import (
     from_layer_above,
     from_tables,
     table_description,
+    table_spec,
 )
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.steps import Asked, step
@@ -121,7 +122,7 @@ def _activities(partitions: dg.PartitionsDefinition[Any]) -> dg.AssetsDefinition
         partitions,
         [SHARDS],
         from_layer_above("activities_all", SHARDS),
-        name=ACTIVITIES,
+        key=ACTIVITIES,
         description="One row per activity, its newest version, and whether it is gone from the source (table "
         "activities_all; views activities: those present, deleted_activities: the others).",
     )
@@ -191,37 +192,17 @@ def _days(partitions: dg.PartitionsDefinition[Any], providers: Sequence[str]) ->
 
 
 def _table_spec(
-    table: str,
-    partitions: dg.PartitionsDefinition[Any],
-    deps: Sequence[str],
-    lineage: dict[str, Any],
-    *,
-    name: str | None = None,
-    description: str | None = None,
+    table: str, partitions: dg.PartitionsDefinition[Any], deps: Sequence[str], lineage: dict[str, Any], **more: Any
 ) -> dg.AssetSpec:
-    """An asset that is `table` of the warehouse, described by the catalogue; without a `name`, it has the table's."""
-    spec = (TABLES | PUBLISH_TABLES)[table]
-    return dg.AssetSpec(
-        name or table,
-        deps=deps,
-        partitions_def=partitions,
-        group_name=spec.group,
-        kinds={"duckdb"},
-        description=description or table_description(spec),
-        metadata=described(table) | lineage,
-    )
+    metadata = described(table) | lineage
+    return table_spec((TABLES | PUBLISH_TABLES)[table], deps=deps, partitions_def=partitions, metadata=metadata, **more)
 
 
 def _tracks(partitions: dg.PartitionsDefinition[Any], received: Sequence[str]) -> dg.AssetsDefinition:
     def spec(table: Table, deps: Sequence[str], description: str) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            table.name,
-            partitions_def=partitions,
-            deps=deps,
-            group_name="tracks",
-            kinds={"parquet"},
-            description=f"{table_description(table)}{description}",
-            metadata=described(table.name),
+        about = f"{table_description(table)}{description}"
+        return table_spec(
+            table, partitions_def=partitions, deps=deps, group_name="tracks", kinds={"parquet"}, description=about
         )
 
     return step(

@@ -34,7 +34,7 @@ from strava_pipeline.orchestrate.jobs import (
     provider_files,
     provider_listing,
 )
-from strava_pipeline.orchestrate.metadata import described, table_description
+from strava_pipeline.orchestrate.metadata import table_spec
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
@@ -61,20 +61,17 @@ def import_assets(limits: ImportLimits) -> list[dg.AssetsDefinition]:
         description="The result of reading each file, its points, and the activities from files and lists, in the shapes of "
         "Strava's API, so that all later steps have one kind of input.",
     )
-    files = dg.AssetSpec(
-        FILES.name,
-        deps=[FILE_READINGS],
-        group_name="imports",
-        kinds={"duckdb"},
-        description=table_description(FILES),
-        metadata=described(FILES.name),
-    )
     taken_in = own_checks(FILE_BRONZE, {"all_taken_in": "No file of the import had to be left out."})
     checks = table_checks(FILES.name, FILES.name)
     return [
         step([bronze], land, checks=taken_in, config=ImportConfig, op_tags=STEP_FIRST),
         step([readings], lambda asked: read_imports(asked.run, limits), op_tags=STEP_FIRST),
-        step([files], lambda asked: list_files(asked.run), checks=checks, op_tags=STEP_FIRST),
+        step(
+            [table_spec(FILES, deps=[FILE_READINGS])],
+            lambda asked: list_files(asked.run),
+            checks=checks,
+            op_tags=STEP_FIRST,
+        ),
     ]
 
 

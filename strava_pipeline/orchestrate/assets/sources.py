@@ -14,7 +14,7 @@ import dagster as dg
 from strava_pipeline.core.activities import STREAM_KEYS
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.tables import ACTIVITY_MEMBERS, DETAIL_TABLES
+from strava_pipeline.core.tables import ACTIVITY_MEMBERS, ATHLETE, DETAIL_TABLES, GEAR
 from strava_pipeline.ingest.providers_file import ProviderChoice, gives_days
 from strava_pipeline.operations.days import RULE, pull_days
 from strava_pipeline.operations.events import follow_events
@@ -52,13 +52,15 @@ from strava_pipeline.orchestrate.jobs import (
     provider_listing,
     resolved,
 )
-from strava_pipeline.orchestrate.metadata import described, described_source, json_fields
+from strava_pipeline.orchestrate.metadata import described_source, json_fields, table_spec
 from strava_pipeline.orchestrate.runs import config_of
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
 _calling_step = partial(step, needs=["sources"])  # a step with the clients of services
 MAKES_CALLS = {"strava_pipeline/calls": "yes"}  # tag of the assets that spend Strava's limits
+_answers = partial(dg.AssetSpec, kinds={"json", "file"})  # an asset of answers as received
+_counted_answers = partial(_answers, tags=MAKES_CALLS)
 _EVENT = ("object_type", "object_id", "aspect_type", "updates", "owner_id", "subscription_id", "event_time")
 
 
@@ -118,12 +120,10 @@ def _counted_listing(partitions: dg.PartitionsDefinition[Any], source: str) -> d
             return end_if_quiet(run, strava, listed, details, years)
         return [listed]
 
-    listing = dg.AssetSpec(
+    listing = _counted_answers(
         LISTING,
         partitions_def=partitions,
         group_name="bronze",
-        kinds={"json", "file"},
-        tags=MAKES_CALLS,
         description="Every page of the athlete's activity listing as Strava sent it, gzip-compressed, never changed. "
         "A long listing that was interrupted resumes where it stopped.",
         metadata=described_source("activities_all"),
@@ -154,13 +154,11 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
         options = resolved(asked.config, asked.job, DETAILS)
         return fetch_details(asked.run, asked.sources.budgeted(source), options, asked.years)
 
-    details = dg.AssetSpec(
+    details = _counted_answers(
         DETAILS,
         partitions_def=partitions,
         deps=["activities"],
         group_name="details",
-        kinds={"json", "file"},
-        tags=MAKES_CALLS,
         description="Each activity's detail with all its efforts as Strava sent it. Fetched once, and again when the "
         "activity was edited; newest first; each is saved before the next call.",
         metadata=described_source(*DETAIL_TABLES),
@@ -170,13 +168,11 @@ def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
 
 
 def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    streams = dg.AssetSpec(
+    streams = _counted_answers(
         STREAMS,
         partitions_def=partitions,
         deps=["activities"],
         group_name="tracks",
-        kinds={"json", "file"},
-        tags=MAKES_CALLS,
         description="Each activity's streams as Strava sent them: times, positions, heart rates … Fetched once, with "
         "spare calls, newest first; not for manual activities, and not where an activity file holds the track.",
         metadata=json_fields(f"{key}.data[]" for key in STREAM_KEYS),
@@ -191,12 +187,10 @@ def _streams(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.Assets
 
 
 def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:
-    events = dg.AssetSpec(
+    events = _counted_answers(
         EVENTS,
         partitions_def=partitions,
         group_name="bronze",
-        kinds={"json", "file"},
-        tags=MAKES_CALLS,
         description="Webhook events as Strava sent them, and the detail of each changed activity: one call, however many "
         "events there were. Deleted activities are marked. A run of any year processes all events that came.",
         metadata=json_fields(_EVENT),
@@ -215,16 +209,7 @@ def _events(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsD
 
 
 def _profile(source: str) -> list[dg.AssetsDefinition]:
-    def spec(table: str, description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            table,
-            deps=deps,
-            group_name="profile",
-            kinds={"duckdb", "json"},
-            tags=MAKES_CALLS,
-            description=description,
-            metadata=described(table),
-        )
+    spec = partial(table_spec, kinds={"duckdb", "json"}, tags=MAKES_CALLS)
 
     def gear(asked: Asked) -> StepReport:
         new_gear_only = asked.config.new_gear_only
@@ -232,13 +217,13 @@ def _profile(source: str) -> list[dg.AssetsDefinition]:
 
     return [
         _calling_step(
-            [spec("athlete", "The athlete who logged in.")],
+            [spec(ATHLETE, description="The athlete who logged in.")],
             lambda asked: fetch_athlete(asked.run, asked.sources.budgeted(source), asked.config),
             checks=table_checks("athlete", "athlete"),
             config=CallLimits,
         ),
         _calling_step(
-            [spec("gear", "Every bike and pair of shoes that an activity refers to.", ["activities"])],
+            [spec(GEAR, description="Every bike and pair of shoes that an activity refers to.", deps=["activities"])],
             gear,
             checks=table_checks("gear", "gear"),
             config=GearConfig,
@@ -257,11 +242,10 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
             report = list_provider_activities(run, source, config.options(asked.of_run), years, asset=key)
         return replace(report, findings=[*report.findings, shape_finding(run.lake, name)])
 
-    listing = dg.AssetSpec(
+    listing = _answers(
         key,
         partitions_def=partitions,
         group_name="bronze",
-        kinds={"json", "file"},
         description=f"Every page of the activity listing of {title} as received, gzip-compressed, never changed; its gear, "
         "too, once a week or when an activity names unknown gear. A long listing that was interrupted resumes where it stopped.",
     )
@@ -276,11 +260,10 @@ def _listing(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDe
 
 def _days(partitions: dg.PartitionsDefinition[Any], name: str) -> dg.AssetsDefinition:
     key = provider_days(name)
-    answers = dg.AssetSpec(
+    answers = _answers(
         key,
         partitions_def=partitions,
         group_name="days",
-        kinds={"json", "file"},
         description=f"What {spec_of(name).title} has of days and nights, as received: sleep, heart rate, weight, steps. Once "
         "whole; then the last week again with each run, and everything again each month.",
     )

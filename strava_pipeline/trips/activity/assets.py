@@ -11,7 +11,7 @@ import dagster as dg
 from strava_pipeline.core.tables import Table
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
-from strava_pipeline.orchestrate.metadata import described, table_description
+from strava_pipeline.orchestrate.metadata import table_spec
 from strava_pipeline.orchestrate.steps import Work, step
 from strava_pipeline.trips.activity.operations import diagnose_trips, index_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
@@ -40,12 +40,8 @@ def _step(
     config: type[dg.Config] | None = TripsConfig,
     **more: Any,
 ) -> dg.AssetsDefinition:
-    description, metadata = table_description(table), described(table.name)
-    spec = dg.AssetSpec(
-        table.name, group_name="trips", kinds={"duckdb"}, description=description, metadata=metadata, **more
-    )
     checks = [*table_checks(table.name, table.name), *own_checks(table.name, warns)]
-    return step([spec], work, checks=checks, config=config)
+    return step([table_spec(table, **more)], work, checks=checks, config=config)
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:

@@ -10,7 +10,7 @@ import dagster as dg
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
-from strava_pipeline.orchestrate.metadata import described, json_fields, table_description
+from strava_pipeline.orchestrate.metadata import json_fields, table_spec
 from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.trips.car.jobs import PINGS, READINGS
 from strava_pipeline.trips.car.operations import (
@@ -51,18 +51,7 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
         description="What cars and routers answered at the moment of a ping. Append-only.",
         metadata=json_fields(AnswerLine.model_fields),
     )
-    tables = [
-        dg.AssetSpec(
-            name,
-            deps=[PINGS, READINGS],
-            partitions_def=partitions,
-            group_name="cars",
-            kinds={"duckdb"},
-            description=table_description(TABLES[name]),
-            metadata=described(name),
-        )
-        for name in CAR_TABLE_NAMES
-    ]
+    tables = [table_spec(TABLES[name], deps=[PINGS, READINGS], partitions_def=partitions) for name in CAR_TABLE_NAMES]
     return [
         step(
             [pings],

@@ -187,7 +187,7 @@ class Live:
             self._users[line.user_id] = user
 
     def _step(self, line: ReceivedLine, ping: Ping | None, answered: AnswerLine) -> User:
-        """The user after `line`. Raises Unasked… if an answer is needed first, and it is not too late for that."""
+        """The user after `line`. Raises a MissingAnswerError if an answer is needed first, and it is not too late for that."""
         now, at = self._now(), ping.event.t if ping else 0.0
         in_time = now - line.received_at <= MOMENT
         asks = in_time and (line.scripted or is_of_moment(now.timestamp(), at))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from strava_pipeline.core.batches import batches
 from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.limits import TripLimits
@@ -72,17 +73,7 @@ def read_bundles(
 
 def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iterator[list[Bundle]]:
     """Trips in batches of at most `batch_points` points, except for a single trip with more."""
-    batch: list[Bundle] = []
-    points = 0
-    for trip in bundles:
-        weight = max(1, len(trip.locations))
-        if batch and points + weight > batch_points:
-            yield batch
-            batch, points = [], 0
-        batch.append(trip)
-        points += weight
-    if batch:
-        yield batch
+    return batches(bundles, lambda trip: max(1, len(trip.locations)), batch_points)
 
 
 def probe(source: TripSource) -> dict[str, Any]:
@@ -175,17 +166,12 @@ def _with_feedback(
 def _measured(source: TripSource, all_portions: Iterable[list[Any]]) -> Iterator[_Portion]:
     """Portions, split further so that each fits in memory, whatever its trips' own point counts."""
     for keys in all_portions:
-        sizes = source.sizes(keys)
-        part: list[Any] = []
-        bytes_held = 0
-        for key in keys:
-            readable = [size for size in sizes.get(key, ()) if size <= source.limits.column_bytes]
-            if part and bytes_held + sum(readable) > source.limits.bytes_at_once:
-                yield _portion(part, sizes, source.limits)
-                part, bytes_held = [], 0
-            part.append(key)
-            bytes_held += sum(readable)
-        yield _portion(part, sizes, source.limits)
+        sizes, limits = source.sizes(keys), source.limits
+        readable = Counter(
+            {key: sum(size for size in each if size <= limits.column_bytes) for key, each in sizes.items()}
+        )
+        for part in batches(keys, readable.__getitem__, limits.bytes_at_once):
+            yield _portion(part, sizes, limits)
 
 
 def _portion(keys: list[Any], sizes: Mapping[Any, tuple[int, ...]], limits: TripLimits) -> _Portion:
@@ -226,18 +212,13 @@ def _column(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSourc
 
 def portions(order: Sequence[ListedTrip], rows: int, points: int) -> Iterator[list[Any]]:
     """Keys of trips to fetch at once: at most `rows` of them, with at most `points` points by their `location_count`."""
-    portion: list[Any] = []
-    points_held = 0
-    for entry in order:
+
+    def weight(entry: ListedTrip) -> int:
         counted = finite_number(number(entry.location_count))
-        weight = int(counted) if counted is not None and 1 <= counted <= points else 1
-        if portion and (len(portion) == rows or points_held + weight > points):
-            yield portion
-            portion, points_held = [], 0
-        portion.append(entry.key)
-        points_held += weight
-    if portion:
-        yield portion
+        return int(counted) if counted is not None and 1 <= counted <= points else 1
+
+    for portion in batches(order, weight, points, longest=rows):
+        yield [entry.key for entry in portion]
 
 
 def _age(entry: ListedTrip) -> tuple[bool, float, int, Any]:

@@ -174,7 +174,7 @@ class MissingRouteError(MissingAnswerError):
 class LoggedAnswers:
     """The answers recorded for the event at `at` (epoch seconds).
 
-    `asks_…`: raise Unasked… for a question not asked yet; otherwise it counts as unanswered. `unknown` names the cars
+    `asks_…`: raise a MissingAnswerError for a question not asked yet; otherwise it counts as unanswered. `unknown` names the cars
     of the latter.
     """
 
