@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefreshTokenRefusedError,
 )
+from strava_pipeline.core.json_values import object_of
 from strava_pipeline.environment.setting_values import is_loopback
 from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.clock import ServerClock
@@ -28,7 +29,6 @@ from strava_pipeline.ingest.login_file import (
     exchanged,
     local_end,
     moment_of,
-    object_of,
     token_of,
 )
 from strava_pipeline.ingest.refusals import refusal_of, refuse_unusable, token_answer
