@@ -43,6 +43,12 @@ def json_if_any(body: bytes) -> Any:
         return None
 
 
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body; {} for any other body."""
+    value = json_if_any(body)
+    return value if isinstance(value, dict) else {}
+
+
 def number_in(value: Any) -> float | None:
     """The number in a value or its text, or None under the rules of `finite_number`."""
     if isinstance(value, str):

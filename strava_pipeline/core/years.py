@@ -5,7 +5,7 @@ is that of its local start, up to 14 hours apart, so the window of a year or a m
 the standard library is imported: commands that only read need this module.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +58,11 @@ def stretches(years: Iterable[int], at_most: int | None = None) -> list[list[int
         else:
             found.append([year])
     return found
+
+
+def span_of(years: Collection[int]) -> list[int]:
+    """Every year from the first to the last of some years, ascending."""
+    return list(range(min(years), max(years) + 1))
 
 
 def years_of_runs(years: Iterable[int]) -> list[list[int]]:

@@ -65,7 +65,7 @@ def join_bundle(files: Sequence[Path]) -> bytes:
                 f"openssl x509 -inform der -in {path} -out {path.with_suffix('.pem')}"
             )
         blocks |= dict.fromkeys(found)
-    return b"".join(map(_pem, blocks))
+    return "".join(map(ssl.DER_cert_to_PEM_cert, blocks)).encode()
 
 
 def _certificates(path: Path) -> list[bytes]:
@@ -92,7 +92,3 @@ def _signing(certificates: Iterable[bytes]) -> Iterator[tuple[str, datetime]]:
         subject: dict[str, str] = dict(pair for part in parts for pair in part)
         end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
         yield subject.get("commonName") or subject.get("organizationName") or "one without a name", end
-
-
-def _pem(binary: bytes) -> bytes:
-    return ssl.DER_cert_to_PEM_cert(binary).encode()

@@ -22,7 +22,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     TransientError,
 )
-from strava_pipeline.core.json_values import finite_number, json_if_any
+from strava_pipeline.core.json_values import finite_number, object_of
 from strava_pipeline.core.process import deferred_interrupts
 from strava_pipeline.environment.file_locks import LockHeldError, exclusive, sync_folder
 from strava_pipeline.environment.private_files import NotPrivateError, read_private
@@ -335,9 +335,3 @@ def moment_of(value: object) -> datetime | None:
     """The instant (UTC) of a number of seconds since 1970; None for anything else."""
     seconds = finite_number(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 <= seconds < 10**11 else None
-
-
-def object_of(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body; {} for any other body."""
-    value = json_if_any(body)
-    return value if isinstance(value, dict) else {}

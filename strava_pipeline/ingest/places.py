@@ -16,7 +16,7 @@ import orjson
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.geodesy import Area
-from strava_pipeline.core.json_values import finite_number
+from strava_pipeline.core.json_values import finite_number, object_of
 from strava_pipeline.ingest.http import Exchange, Wire
 
 PATIENCE = 10  # seconds for an answer
@@ -34,11 +34,8 @@ def ask_route(wire: Wire, url: str, profile: str, points: Sequence[tuple[float, 
 
 
 def _metres(answer: Exchange) -> float | str:
-    try:
-        content: Any = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        content = None
-    code = content.get("code") if isinstance(content, dict) else None
+    content = object_of(answer.body)
+    code = content.get("code")
     if answer.status == 200 and code == "Ok":
         try:
             metres = finite_number(content["routes"][0]["distance"])

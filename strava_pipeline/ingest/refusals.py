@@ -10,8 +10,9 @@ from strava_pipeline.core.errors import (
     TransientError,
     WrongApplicationError,
 )
+from strava_pipeline.core.json_values import object_of
 from strava_pipeline.ingest.http import Exchange
-from strava_pipeline.ingest.login_file import is_token, object_of
+from strava_pipeline.ingest.login_file import is_token
 
 if TYPE_CHECKING:
     from strava_pipeline.core.providers import ProviderSpec  # loads Polars, and every command comes here

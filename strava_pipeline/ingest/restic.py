@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from strava_pipeline.core.copies import CopySnapshot
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
+from strava_pipeline.core.json_values import object_of
 from strava_pipeline.core.text import printable
 from strava_pipeline.environment.private_files import read_private
 from strava_pipeline.environment.settings import Settings
@@ -190,7 +191,7 @@ class Restic:
         free here.
         """
         for lock in self._said("list", "locks", "--no-lock").split():
-            made = datetime.fromisoformat(_object(self._said("cat", "lock", lock, "--no-lock"))["time"])
+            made = datetime.fromisoformat(object_of(self._said("cat", "lock", lock, "--no-lock").encode())["time"])
             if datetime.now(UTC) - made < STALE:
                 return False
         return True
@@ -225,7 +226,7 @@ class Restic:
                     look()
                 for line in process.stdout or ():
                     text = line.decode(errors="replace")
-                    each_line(text) if each_line else each(_object(text))
+                    each_line(text) if each_line else each(object_of(text.encode()))
                 code = process.wait()
             finally:
                 if process.poll() is None:  # interrupted: restic ends by itself, and cleans up
@@ -289,15 +290,6 @@ def program() -> str:
     return found
 
 
-def _object(line: str) -> dict[str, Any]:
-    """The JSON object on a line; may be empty."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _text(errors: IO[bytes]) -> str:
     errors.seek(0)
     return errors.read(100_000).decode(errors="replace")
@@ -307,7 +299,7 @@ def _message(line: str) -> str:
     """The message in a line of an error, which restic begins with `Fatal`, or gives as JSON; empty for lines that
     aren't restic's.
     """
-    found = _object(line)
+    found = object_of(line.encode())
     error = found.get("error", found)
     said = error.get("message") or error.get("Op") if isinstance(error, dict) else None
     if isinstance(said, str):

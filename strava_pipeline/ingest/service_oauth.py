@@ -19,13 +19,13 @@ from strava_pipeline.core.errors import (
     NeedsLoginError,
     TransientError,
 )
-from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.json_values import json_bytes, object_of
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.consent import Consent, ConsentPage, RedirectListener, read_consent
 from strava_pipeline.ingest.http import Wire, make_wire
-from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token, object_of
+from strava_pipeline.ingest.login_file import LoginFile, StoredLogin, is_token
 from strava_pipeline.ingest.provider import LoginRequest
 
 PASTED = "http://localhost/"  # the page redirects here if nobody listens, and the person copies the address

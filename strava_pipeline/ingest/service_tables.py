@@ -8,16 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.items import AbstractTable
-
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import SOURCES
-from strava_pipeline.environment.setting_files import file_text
 from strava_pipeline.ingest import registry
-from strava_pipeline.ingest.gear_tables import says
-from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, UnusableProvidersError, providers_file
+from strava_pipeline.ingest.gear_tables import rewritten
+from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, providers_file
 
 _SERVICES = "providers"
 
@@ -56,14 +52,11 @@ def with_enabled(path: Path, name: str, **more: bool) -> tuple[str, str]:
 
 
 def _rewritten(path: Path, known: ProvidersFile, changed: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    before = file_text(path)
-    mark = "\ufeff" if before.startswith("\ufeff") else ""
-    after = mark + _written(before.removeprefix(mark), changed)
     choices = {name: known.providers.get(name, ProviderChoice()) for name in changed}
     wanted = {name: choices[name].model_copy(update=values) for name, values in changed.items()}
-    if not says(path, after, known.model_copy(update={"providers": known.providers | wanted})):
-        raise UnusableProvidersError(f"{path} can't be changed as it is written; change it yourself.")
-    return before, after
+    meant = known.model_copy(update={"providers": known.providers | wanted})
+    refusal = f"{path} can't be changed as it is written; change it yourself."
+    return rewritten(path, _SERVICES, changed, meant, refusal, own_name=lambda key: registry.ALIASES.get(key, key))
 
 
 def _changed(
@@ -83,16 +76,3 @@ def _changed(
                 raise MisuseError(f"{spec.title} can't be given another {' or '.join(sorted(never))}.")
             found.setdefault(name, {})["write"] = [*write[name]]
     return found
-
-
-def _written(text: str, changed: Mapping[str, Mapping[str, Any]]) -> str:
-    document = tomlkit.parse(text)
-    services: AbstractTable = document.setdefault(_SERVICES, tomlkit.table(is_super_table=True))
-    for name, values in changed.items():
-        key = next((key for key in services if registry.ALIASES.get(key, key) == name), None)  # as the person named it
-        if key is None:
-            services[name] = tomlkit.table()
-            key = name
-        for each, value in values.items():
-            services[key][each] = value
-    return tomlkit.dumps(document)

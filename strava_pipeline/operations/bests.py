@@ -1,16 +1,15 @@
 """A person's decisions about an activity, its bests and its values: recorded, and published as soon as no run is at work."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from secrets import token_hex
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock
-from strava_pipeline.lake.decisions import Decision, record_decisions
+from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import (
     CorrectionDecision,
     Edit,
@@ -33,7 +32,9 @@ _PATIENCE = 2.0  # s: a person waits for the answer
 
 def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: str) -> bool:
     """Record that an activity holds no best any more, or may again; returns whether readers see it already."""
-    lake = _decided(settings, lambda at: BestsDecision(at=at, by=by, activity_id=activity_id, dismissed=dismissed))
+    lake, at = _lake(settings), primed_clock(settings).now()
+    record_decisions(lake, BestsDecision(at=at, by=by, activity_id=activity_id, dismissed=dismissed))
+    _publish_if_free(lake)
     return if_readable(lake, lambda published: _is_dismissed(published, activity_id)) is dismissed
 
 
@@ -93,13 +94,6 @@ def _publish_step(lake: Lake, step: str | None) -> Corrected:
 
 def _lake(settings: Settings) -> Lake:
     return Lake(settings.data_dir, group=settings.reader_group)
-
-
-def _decided(settings: Settings, made: Callable[[datetime], Decision]) -> Lake:
-    lake = _lake(settings)
-    record_decisions(lake, made(primed_clock(settings).now()))
-    _publish_if_free(lake)
-    return lake
 
 
 def publish_at_once(settings: Settings) -> bool:

@@ -101,7 +101,8 @@ def restore(
             f"{len(files) - len(lost)} of {len(files)} files were restored into {into}. These could not be: "
             f"{some_of(lost, _MOST) or 'not known'}.{problem} If the copy can be repaired, the same command goes on."
         )
-    _put_beside(data / "state" / "beside", into)
+    if (beside := data / "state" / "beside").is_dir():  # a person's files next to the data folder
+        shutil.copytree(beside, into, dirs_exist_ok=True)
     (into / UNFINISHED).unlink()
     if gone := _expected(ours, now) - {each.kind for each in ours if each.at <= now}:
         raise CopyIncompleteError(
@@ -203,12 +204,6 @@ def _is_there(data: Path, name: str, size: int) -> bool:
         return (data / name).stat().st_size == size
     except FileNotFoundError:
         return False
-
-
-def _put_beside(beside: Path, into: Path) -> None:
-    """Restore a person's files next to the data folder, too."""
-    if beside.is_dir():
-        shutil.copytree(beside, into, dirs_exist_ok=True)
 
 
 @dataclass(slots=True)

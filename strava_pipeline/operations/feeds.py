@@ -25,7 +25,7 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Deletion, Manifest, Window
 from strava_pipeline.lake.providers import feed_cursor, keep_cursor
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.pulling import PullReport, landed_pages, pull_listing
+from strava_pipeline.operations.pulling import PagesReceived, PullReport, landed_pages, pull_listing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
 
@@ -94,11 +94,9 @@ class _Following:
     listing: Listing | None = None
     stopped: LimitReachedError | None = None
     failed: PipelineError | None = None
-    rows: int = 0
-    bytes: int = 0
+    received: PagesReceived = field(default_factory=PagesReceived)
     is_too_much: bool = False
     _gone: list[str] = field(default_factory=list)
-    _gear_ids: set[str] = field(default_factory=set)
 
     def follow(self) -> bool:
         """Land the changes, and move the cursor. False if everything has to be listed instead."""
@@ -126,9 +124,7 @@ class _Following:
         """The report. `calls`: how many it took."""
         window = self._window()
         manifest = self.listing.manifest if self.listing else Manifest(window=window, started_at=self.run.now())
-        return PullReport(
-            (manifest,), calls, self.rows, self.bytes, False, self.stopped, gear_ids=frozenset(self._gear_ids)
-        )
+        return self.received.report(manifest, calls, resumed=False, stopped=self.stopped)
 
     def _pages(self) -> Iterator[Page]:
         feed = self.source.feed
@@ -194,9 +190,7 @@ class _Following:
         if self.listing is None:
             self.listing = source.begin_listing(self._window(), page.fetched_at)
         self.listing.land(page.read, page.body, {"since": self.cursor}, page.fetched_at, run.years)
-        self.rows += len(page.read.activities)
-        self.bytes += len(page.body)
-        self._gear_ids |= {str(one["gear_id"]) for one in page.read.activities if one.get("gear_id")}
+        self.received.add(page)
 
     def _enter_deletions(self, source_ids: Sequence[str]) -> None:
         """Record deletions as of the feed's answer; a later sighting restores an activity."""

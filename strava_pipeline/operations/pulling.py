@@ -101,7 +101,7 @@ class PullReport(Numbers):
 
 
 @dataclass(slots=True)
-class _Received:
+class PagesReceived:
     """The contents of this run's pages: rows, bytes and the ids of gear; and hashes of the rows of the whole listing."""
 
     rows: int = 0
@@ -110,6 +110,7 @@ class _Received:
     row_hashes: dict[str, str] | None = None  # None: nothing asks for them
 
     def add(self, page: Page) -> None:
+        """Add a page of this run."""
         self.rows += len(page.read.activities)
         self.bytes += len(page.body)
         self.gear_ids |= {str(found["gear_id"]) for found in page.read.activities if found.get("gear_id")}
@@ -125,6 +126,7 @@ class _Received:
             self.row_hashes |= {found["source_id"]: edit_hash(found) for found in activities}
 
     def report(self, manifest: Manifest, calls: int, *, resumed: bool, stopped: Stopped | None) -> PullReport:
+        """The results of the listing with this manifest."""
         gear_ids = frozenset(self.gear_ids)
         return PullReport((manifest,), calls, self.rows, self.bytes, resumed, stopped, gear_ids, self.row_hashes or {})
 
@@ -186,7 +188,7 @@ def _list(
         earlier = _resumed(run, source, config, window, since) if resumes else None
         asked = _span(source, window, earlier)
         listing, calls = earlier, client.calls
-        received = _Received(row_hashes={} if source.spec.gear_of_activity else None)
+        received = PagesReceived(row_hashes={} if source.spec.gear_of_activity else None)
         stopped: Stopped | None = None
         run.progress.begin(f"Listing activities of {source.spec.title}", _known_rows(run, source, window, years))
         try:
@@ -266,7 +268,7 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
         require_writable(run.lake, run.lake.listings_of(name))
         before = newest_reading(run.lake, name, source.account_name)
         whole = reader.read_whole(before[1] if before else None)
-        received = _Received()
+        received = PagesReceived()
         if whole is None and before is not None:
             before[0].claim(run.run_id)  # a person's decision about this run's listing applies to that one
             return received.report(before[0].manifest, 0, resumed=True, stopped=None)

@@ -159,14 +159,10 @@ class Source:
     def refusal(self, hint: Hint) -> str | None:
         """Why an event isn't this athlete's or application's, or None if it is, or unknown."""
         if hint.account is not None and self._account_of_events not in (None, hint.account):
-            return self._another
+            return "another owner" if self.spec.unnamed else "another account"
         if hint.subscription is not None and not self._subscription.may_be(hint.subscription):
             return "another subscription"
         return None
-
-    @property
-    def _another(self) -> str:
-        return "another owner" if self.spec.unnamed else "another account"
 
     @cached_property
     def _account_of_events(self) -> str | None:
@@ -352,7 +348,8 @@ def budget_of(source: str, settings: Settings, limits: CallOptions, clock: Serve
 
 def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
     """The share of the budget that a run with these limits may use."""
-    quiet_day = calls_of_a_quiet_day(source, settings)
+    # of a run that finds nothing new: the listing, and its spare calls
+    quiet_day = spec_of(source).quiet_day_calls + settings.refresh_calls
     return CallShare(
         limits.cushion_15min,
         limits.cushion_daily,
@@ -360,8 +357,3 @@ def share_of(source: str, settings: Settings, limits: CallOptions) -> CallShare:
         limits.max_calls,
         quiet_day,
     )
-
-
-def calls_of_a_quiet_day(source: str, settings: Settings) -> int:
-    """The calls of a daily run that finds nothing new: the listing, and its spare calls."""
-    return spec_of(source).quiet_day_calls + settings.refresh_calls

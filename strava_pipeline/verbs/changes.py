@@ -225,6 +225,7 @@ def apply(
 ) -> None:
     """Write what you approved, each change read before and after; then merge and publish."""
     from strava_pipeline.core.changes.states import approved, year_of
+    from strava_pipeline.core.years import span_of
     from strava_pipeline.operations.years import year_range
     from strava_pipeline.orchestrate.jobs import APPLIED_CHANGES, APPLY_JOB
     from strava_pipeline.verbs.run_report import STOPPED, run_and_report
@@ -242,9 +243,7 @@ def apply(
         return
     of_years = {year_of(state.change, years) or years.newest for state in chosen}
     config = {APPLIED_CHANGES: {"ids": ids or [], "all": everything}}
-    outcome = run_and_report(
-        settings, APPLY_JOB, years=list(range(min(of_years), max(of_years) + 1)), config=config, verbose=verbose
-    )
+    outcome = run_and_report(settings, APPLY_JOB, years=span_of(of_years), config=config, verbose=verbose)
     assert outcome is not None, "the command waits for its turn"
     written = outcome.metadata[APPLIED_CHANGES]
     if outcome.stopped_early:

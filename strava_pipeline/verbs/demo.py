@@ -28,6 +28,7 @@ from strava_pipeline.verbs.demo_athlete import (
     providers_toml,
     write_widgets,
 )
+from strava_pipeline.verbs.output import short_path
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
@@ -259,11 +260,6 @@ def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> Non
     for system in parts("demo"):
         system.print_next_steps(shown)
     print_dev_hint(folder, settings)
-
-
-def short_path(folder: Path) -> Path:
-    """The path as a person would type it."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def print_queries(shown: Path, queries: tuple[str, ...]) -> None:

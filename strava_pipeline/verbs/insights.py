@@ -70,7 +70,8 @@ def insights(
     if file is not None:
         echo_json(_year_file(settings, year, sports, file))
         return
-    summary = _year_summary(settings, year, sports)
+    with _published(settings) as published:
+        summary = _summary(published, year, sports)
     if as_json:
         echo_json(year_json(summary))
     else:
@@ -143,11 +144,6 @@ def _heat(
     if heat is None:
         err.print(f"No track of {year} is there outside the privacy zones, so there is no map.")
     return heat
-
-
-def _year_summary(settings: "Settings", year: int | None, sports: list[str] | None) -> "YearSummary":
-    with _published(settings) as published:
-        return _summary(published, year, sports)
 
 
 def _summary(

@@ -91,6 +91,7 @@ def split(
 
 def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None:
     from strava_pipeline.core.errors import PipelineError
+    from strava_pipeline.core.years import span_of
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.lake.decisions import record_decisions
@@ -109,9 +110,7 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
     taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
     lake = Lake(settings.data_dir)
     record_decisions(lake, *taken)
-    run_and_report(
-        settings, MATCH_JOB, years=list(range(min(years.values()), max(years.values()) + 1)), verbose=verbose
-    )
+    run_and_report(settings, MATCH_JOB, years=span_of(years.values()), verbose=verbose)
     with _snapshot() as connection:
         found = matched_activities(connection, one)
     together = {each.id for each in found[0].sources} if found else {one}

@@ -1,16 +1,12 @@
 """The command `notifications`: the runs' messages to a person, and marking them as read or clearing them."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.options import command_group, own_lake
 from strava_pipeline.verbs.output import echo
-
-if TYPE_CHECKING:
-    from strava_pipeline.lake.notifications import Notification
-    from strava_pipeline.lake.paths import Lake
 
 notifications = command_group("What you should know of: list, read, clear.")
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, as `notifications list` shows them.", metavar="IDS")]
@@ -23,9 +19,10 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, read ones among them.")] = False,
 ) -> None:
     """Show the notifications that you have not read, the newest first."""
+    from strava_pipeline.lake.notifications import notifications as known
     from strava_pipeline.verbs.views import show
 
-    found = _known(own_lake())
+    found = known(own_lake())
     chosen = {each.id: each.shown for each in found if all_ or as_json or not each.read}
     nothing = "There is nothing new." if found else "There are no notifications."
     advice = ["`strava-pipeline notifications read --all` marks all as read, `clear --all` removes them."]
@@ -47,9 +44,10 @@ def clear(ids: Ids = None, all_: All = False) -> None:
 def _mark(mark: Any, ids: list[str] | None, *, all_: bool) -> None:
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.lake.notifications import mark_notifications
+    from strava_pipeline.lake.notifications import notifications as known
 
     lake = own_lake()
-    found = {each.id for each in _known(lake)}
+    found = {each.id for each in known(lake)}
     if bool(ids) == all_:
         raise MisuseError("Name the ids, as `strava-pipeline notifications list` shows them, or give --all.")
     if unknown := [each for each in ids or [] if each not in found]:
@@ -59,9 +57,3 @@ def _mark(mark: Any, ids: list[str] | None, *, all_: bool) -> None:
     wanted = found if all_ else {*(ids or [])}
     mark_notifications(lake, mark, wanted)
     echo(f"Marked as read: {len(wanted)}." if mark == "read" else f"Cleared: {counted(len(wanted), 'notification')}.")
-
-
-def _known(lake: "Lake") -> "list[Notification]":
-    from strava_pipeline.lake.notifications import notifications as known
-
-    return known(lake)

@@ -99,6 +99,11 @@ def echo_json(value: Any) -> None:
     typer.echo(json_line(plain(value)))
 
 
+def short_path(path: Path) -> Path:
+    """The path as a person would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def left_out_line(counts: Mapping[str, int]) -> str:
     """A line about the files that an import leaves out, by their endings ("" for none)."""
     kinds = ", ".join(f"{kind or 'no ending'} {count}" for kind, count in counts.items())

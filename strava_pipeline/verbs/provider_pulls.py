@@ -14,7 +14,7 @@ import typer
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.years import years_of_runs
+from strava_pipeline.core.years import span_of, years_of_runs
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login, provider_name, sources
@@ -289,7 +289,7 @@ def years_pulled(settings: Settings, choices: Mapping[str, ProviderChoice], want
         return years_of_runs(wants.years)
     if wants.mode == "incremental":
         return [years_of_providers(settings, choices, datetime.now(UTC), days=wants.config.get("days"))]
-    return [list(range(min(wants.years), max(wants.years) + 1))]
+    return [span_of(wants.years)]
 
 
 class MissingLoginError(PipelineError):

@@ -21,6 +21,7 @@ import yaml  # type: ignore[import-untyped]
 from dagster import DagsterExecutionInterruptedError
 
 from strava_pipeline.core.errors import PipelineError, YearsHeldBackError
+from strava_pipeline.core.years import span_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
@@ -243,7 +244,7 @@ def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False)
     if not behind and not is_published(lake):  # who merged it last died before readers could see it
         behind = {years.newest}
     if behind:
-        yield run(MERGE_FILES_JOB, years=list(range(min(behind), max(behind) + 1)))
+        yield run(MERGE_FILES_JOB, years=span_of(behind))
 
 
 class RunOptions(TypedDict, total=False):

@@ -187,14 +187,15 @@ def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -
     """The results as JSON. `already_at_work`: the process that holds the lock, if no run was started because of it."""
     stopped = next((outcome.stopped_early for outcome in reversed(outcomes) if outcome.stopped_early), None)
     published = [metadata["replaced"] for metadata in _metadata_of(outcomes, "published_warehouse")]
+    every = [metadata for outcome in outcomes for metadata in outcome.metadata.values()]
     return {
         "run_ids": [outcome.run_id for outcome in outcomes],
         "already_at_work": already_at_work,
         "stopped_early": stopped,
-        "calls": sum(metadata.get("calls", 0) for outcome in outcomes for metadata in outcome.metadata.values()),
-        **{name: _sum(outcomes, number) for name, number in _SUMS.items()},
-        "failed_ids": _ids(outcomes, "failed_ids"),
-        "gone_ids": _ids(outcomes, "gone_ids"),
+        "calls": sum(metadata.get("calls", 0) for metadata in every),
+        **{name: _sum(every, number) for name, number in _SUMS.items()},
+        "failed_ids": _ids(every, "failed_ids"),
+        "gone_ids": _ids(every, "gone_ids"),
         "held_back": [
             {"year": int(year), "missing": missing}
             for metadata in _metadata_of(outcomes, "activities")
@@ -207,15 +208,13 @@ def report_json(outcomes: "Sequence[RunOutcome]", already_at_work: str | None) -
     }
 
 
-def _sum(outcomes: "Sequence[RunOutcome]", number: str) -> int | None:
-    found = [made[number] for outcome in outcomes for made in outcome.metadata.values() if number in made]
+def _sum(every: Sequence[Mapping[str, Any]], number: str) -> int | None:
+    found = [metadata[number] for metadata in every if number in metadata]
     return sum(found) if found else None
 
 
-def _ids(outcomes: "Sequence[RunOutcome]", name: str) -> list[int]:
-    return [
-        int(one) for outcome in outcomes for metadata in outcome.metadata.values() for one in metadata.get(name, [])
-    ]
+def _ids(every: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+    return [int(one) for metadata in every for one in metadata.get(name, [])]
 
 
 def _metadata_of(outcomes: "Sequence[RunOutcome]", asset: str) -> list[dict[str, Any]]:

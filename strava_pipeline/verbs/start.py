@@ -26,7 +26,7 @@ from strava_pipeline.core.errors import (
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA, UnusableSourceError
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.output import ask, confirm, echo
+from strava_pipeline.verbs.output import ask, confirm, echo, short_path
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
@@ -84,7 +84,9 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
         lambda text: _archive(settings, text),
     )
     folder = _answered(
-        data_dir, f"Where to keep everything (Enter: {_short(settings.data_dir)})", lambda text: _folder(settings, text)
+        data_dir,
+        f"Where to keep everything (Enter: {short_path(settings.data_dir)})",
+        lambda text: _folder(settings, text),
     )
     if folder is not None:
         with _settings_set({DATA_DIR: folder}) as settings:
@@ -181,10 +183,6 @@ def _folder(settings: "Settings", text: str) -> str | None:
     if settings.data_dir.exists():
         _say(f"What is in {settings.data_dir} stays there; move it yourself to take it along.")
     return text if settings.athlete_folder is None else str(place)
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _say(text: str) -> None:

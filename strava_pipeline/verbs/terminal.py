@@ -16,7 +16,7 @@ from rich.segment import Segment
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
-from strava_pipeline.verbs.output import advised, let_interrupts_end_reading, wrapped
+from strava_pipeline.verbs.output import advised, let_interrupts_end_reading, short_path, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def program() -> str:
     found = shutil.which(own.name)
     if not own.exists() or (found is not None and Path(found).absolute() == own):
         return own.name
-    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
+    return str(short_path(own))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from strava_pipeline.ingest.http import make_wire
 from strava_pipeline.ingest.strava.client import StravaClient, connect
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
-from strava_pipeline.ingest.strava.oauth import SCOPES, StoredToken, make_oauth, token_store
+from strava_pipeline.ingest.strava.oauth import SCOPES, OAuth, StoredToken, make_oauth, token_store
 from strava_pipeline_tests.ingest.fakes import START
 
 SECRET = "emulator-secret"
@@ -68,10 +68,12 @@ class World:
         self._jumped += seconds
         self.order("clock", advance=seconds)
 
+    def oauth(self) -> OAuth:
+        return make_oauth(self.settings, make_wire(self.settings, self.clock()), self.clock())
+
     def log_in(self, scopes: tuple[str, ...] = SCOPES) -> StoredToken:
         """Consent and exchange; nothing of it counts."""
-        clock = self.clock()
-        oauth = make_oauth(self.settings, make_wire(self.settings, clock), clock)
+        oauth = self.oauth()
         consent = read_consent(self.redirect(oauth.authorize_url("http://localhost/exchange_token", "s", scopes)), "s")
         token = StoredToken({**oauth.exchange_code(consent.code), "scope": ",".join(consent.scopes or ())})
         self.store.save(token)

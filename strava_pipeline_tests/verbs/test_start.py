@@ -18,12 +18,12 @@ from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
-from strava_pipeline.ingest.strava.oauth import SCOPES, authorize_url
 from strava_pipeline.verbs import provider_pulls, start
 from strava_pipeline.verbs.options import all_years
 from strava_pipeline_tests.ingest.garmin import subject as garmin_subject
 from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.ingest.intervals_icu.subject import running as running_intervals
+from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -134,7 +134,7 @@ def test_a_login_that_is_a_file_is_made_as_providers_login_makes_it(
 def test_strava_is_one_of_the_services(here: Path, answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(EmulatorConfig(now=toy_service.NOW, activities=1)) as strava:
         monkeypatch.setenv("STRAVA_BASE_URL", strava.url)
-        page = authorize_url(strava.url, "12345", "http://localhost/exchange_token", SCOPES, "s")
+        page = World(strava.url, here).oauth().authorize_url("http://localhost/exchange_token", "s")
 
         def code() -> str:
             return read_consent(requests.get(page, allow_redirects=False, timeout=10).headers["Location"], None).code

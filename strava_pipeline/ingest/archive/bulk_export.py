@@ -36,7 +36,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.text import printable
 from strava_pipeline.ingest.archive.container import Container, Kind
 from strava_pipeline.ingest.archive.entry import GZIP, PIECE, Entry, Fault, UnreadableEntryError
-from strava_pipeline.ingest.archive.service_lists import LIST, is_service_csv, is_service_header
+from strava_pipeline.ingest.archive.service_lists import LIST, is_service_header
 
 FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml", "kmz", "pwx", "hrm")  # some of them are kept and not read
 _ACTIVITY = re.compile(rf"\.({'|'.join(FORMATS)})(\.gz)?$", re.IGNORECASE)
@@ -97,7 +97,7 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
             body = entry.read()
         except UnreadableEntryError:
             continue  # among the faults of the container
-        if is_service_csv(body):
+        if is_service_header(first_record(body)):
             continue
         activities = read_activities_csv(body)
         if refuse_foreign and _is_foreign(container, entry, body, activities.titles, activities.header):

@@ -118,14 +118,11 @@ def _single(path: Path, meter: Meter) -> Container:
 
 
 def _walk(top: Path, meter: Meter) -> Container:
-    entries: list[Entry] = []
-    faults: list[Fault] = []
-    oversized: list[Oversized] = []
-    opened: list[IO[bytes]] = []
+    held = ZipEntries()
 
     def closed(error: OSError) -> None:
         name = Path(error.filename).relative_to(top).as_posix()
-        faults.append(fault(name, Problem.FORBIDDEN, f"the folder can't be read: {error.strerror}"))
+        held.faults.append(fault(name, Problem.FORBIDDEN, f"the folder can't be read: {error.strerror}"))
 
     for folder, folders, files in os.walk(top, onerror=closed):
         folders[:] = [name for name in folders if name not in JUNK_FOLDERS]
@@ -133,25 +130,16 @@ def _walk(top: Path, meter: Meter) -> Container:
             path = Path(folder, name)
             found = _found(path, path.relative_to(top).as_posix(), meter)
             if isinstance(found, ZipEntries):
-                entries += found.entries
-                faults += found.faults
-                oversized += found.oversized
-                opened += found.unpacked
+                held.add(found)
             elif isinstance(found, Entry):
-                entries.append(found)
+                held.entries.append(found)
             elif isinstance(found, Oversized):
-                oversized.append(found)
-                faults.append(too_large_fault(found.name, found.size, meter.limits))
+                held.oversized.append(found)
+                held.faults.append(too_large_fault(found.name, found.size, meter.limits))
             elif found is not None:
-                faults.append(found)
-    return Container(
-        path=top,
-        kind=Kind.FOLDER,
-        entries=sorted(entries, key=lambda entry: entry.name),
-        faults=sorted(faults, key=lambda fault: fault.name),
-        oversized=sorted(oversized, key=lambda entry: entry.name),
-        opened=opened,
-    )
+                held.faults.append(found)
+    held.sort()
+    return Container(top, Kind.FOLDER, held.entries, held.faults, held.oversized, held.unpacked)
 
 
 def _found(path: Path, name: str, meter: Meter) -> Entry | Oversized | Fault | ZipEntries | None:

@@ -108,11 +108,6 @@ def _more(count: int) -> str:
     return f" and {counted(count, 'more file')} of this kind" if count else ""
 
 
-def is_service_csv(body: bytes) -> bool:
-    """Whether a CSV is from another service's export."""
-    return is_service_header(first_record(body))
-
-
 def is_service_header(titles: Sequence[str]) -> bool:
     """Whether these are the titles of a CSV from another service's export."""
     return csv_reader(titles) is not None

@@ -15,10 +15,11 @@ from strava_pipeline.core.files.recording import DecodedFile, Recording
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.sports import sport_type
 from strava_pipeline.core.text import counted
-from strava_pipeline.ingest.archive.api_json import ObjectKind, is_json, read_objects
+from strava_pipeline.ingest.archive.api_json import is_json, read_objects
 from strava_pipeline.ingest.archive.apple_health import health_lists
 from strava_pipeline.ingest.archive.bulk_export import BulkExport, activity_format, bulk_exports
 from strava_pipeline.ingest.archive.container import Container, open_container
+from strava_pipeline.ingest.archive.contents import ACTIVITY_OBJECTS
 from strava_pipeline.ingest.archive.entry import Entry, Fault, UnreadableEntryError, names_by_ending
 from strava_pipeline.ingest.archive.service_lists import (
     RowFinder,
@@ -32,7 +33,6 @@ from strava_pipeline.ingest.files.reading import clock_of
 
 ReadFile = Callable[[str, bytes], DecodedFile]
 YearSport = tuple[int | None, str]
-_ACTIVITIES = (ObjectKind.SUMMARY, ObjectKind.DETAIL, ObjectKind.RUNNING_PAGE)
 UNKNOWN = "unknown"
 
 
@@ -115,7 +115,7 @@ def _count_objects(container: Container, limits: ImportLimits, found: Survey) ->
             found.problems.append(str(item))
             continue
         found.objects[item.kind.value] += 1
-        if item.kind in _ACTIVITIES:
+        if item.kind in ACTIVITY_OBJECTS:
             sport = item.body.get("sport_type") or item.body.get("type") or UNKNOWN
             found.count(item.body.get("id", item.body.get("run_id")), _year(item.body), str(sport))
 

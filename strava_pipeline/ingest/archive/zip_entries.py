@@ -47,7 +47,7 @@ _DICTIONARY = 1 << 27  # bytes that LZMA may keep in memory; 7-Zip's greatest se
 
 @dataclass(frozen=True, slots=True)
 class ZipEntries:
-    """The contents of a zip."""
+    """The contents of a zip, or of a folder with zips in it."""
 
     entries: list[Entry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)

@@ -229,19 +229,20 @@ def lap_fields(message: Mapping[str, Any], started_at: datetime | None) -> dict[
 
 
 def _numbers(message: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
-    found = {
-        name: next((message[source] for source in sources if source in message), None)
-        for name, sources in names.items()
-    }
+    found = _first_of(message, names)
     return {name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)}
 
 
 def _words(message: Mapping[str, Any]) -> dict[str, str]:
-    found = {
+    return {name: str(value) for name, value in _first_of(message, WORDS).items() if value is not None}
+
+
+def _first_of(message: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """For each name, the value of the first of its fields that the message has, or None."""
+    return {
         name: next((message[source] for source in sources if source in message), None)
-        for name, sources in WORDS.items()
+        for name, sources in names.items()
     }
-    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def with_heart_rates(track: pl.DataFrame, messages: Sequence[Mapping[str, Any]], epoch: int) -> pl.DataFrame:

@@ -28,8 +28,3 @@ def page_of_detail(client: GarminClient, detail: Answer) -> Page:
     """A detail as a list of one."""
     body = b"[" + detail.body.lstrip(b"\xef\xbb\xbf") + b"]"
     return Page(1, 1, client.spec.read_page([detail.json]), body, detail.fetched_at, 1)
-
-
-def has_activity(page: Page, source_id: str) -> bool:
-    """Whether an activity is on a page."""
-    return any(row["source_id"] == source_id for row in page.read.activities)

@@ -72,12 +72,11 @@ class GarminClient(ActivityLister):
 
     def login(self) -> Login:
         """The account's number. It is asked for once after a login, and then stored with the tokens."""
-        if self._tokens.current.account is None:
-            profile = self._service.get(PROFILE, check=wrong_profile).json
-            account = str(profile["profileId"])
+        account = self._tokens.current.account
+        if account is None:
+            account = str(self._service.get(PROFILE, check=wrong_profile).json["profileId"])
             self._tokens.note_account(account)
-            return Login(account)
-        return Login(self._tokens.current.account)
+        return Login(account)
 
     def get_file(self, source_id: str) -> Received:
         """As the protocol says: the file from the zip, or Garmin's own conversion of the activity if that can't be used."""

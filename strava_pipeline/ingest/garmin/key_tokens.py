@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError, TransientError
+from strava_pipeline.core.json_values import object_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.keys import KEY_PAGE, LOGIN_BY_KEY, NEW_KEY, TYPED, Key, is_key
@@ -27,7 +28,6 @@ from strava_pipeline.ingest.login_file import (
     claims_of,
     exchanged,
     moment_of,
-    object_of,
 )
 from strava_pipeline.ingest.provider import OnWait
 from strava_pipeline.ingest.service_client import Answer, Call, ServiceClient

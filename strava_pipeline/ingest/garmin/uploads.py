@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.changes.records import Change
 from strava_pipeline.core.errors import GoneError, PipelineError, RefusedError
-from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.json_values import json_bytes, object_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
 from strava_pipeline.ingest.garmin.activity_list import LISTING
@@ -21,7 +21,6 @@ from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, 
 from strava_pipeline.ingest.garmin.client import GarminClient
 from strava_pipeline.ingest.garmin.service import TITLE
 from strava_pipeline.ingest.http import form_with_file
-from strava_pipeline.ingest.login_file import object_of
 from strava_pipeline.ingest.upload_files import UploadFile, file_to_upload
 from strava_pipeline.ingest.writer import Answered, Reading, UnsupportedChangeError
 

@@ -19,7 +19,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.core.start_times import read_start
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
-from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, has_activity, page_around, page_of_detail
+from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, page_of_detail
 from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
 from strava_pipeline.ingest.garmin.gear import gear_key, gear_of_activity, read_gear
 from strava_pipeline.ingest.garmin.keys import find_key
@@ -140,7 +140,7 @@ class GarminWriter(ServiceWriter):
         value, page = _value(change, parse_json(received.body)), None
         if not is_same(change.kind, value, change.value_before):
             page = self._page_around(change.start) if change.start is not None else None
-            if page is None or not has_activity(page, key):
+            if page is None or all(row["source_id"] != key for row in page.read.activities):
                 page = page_of_detail(self._client, self._detail(key)[1])
         return Reading(value, answers, page, gear=received)
 

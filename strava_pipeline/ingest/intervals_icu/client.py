@@ -160,12 +160,7 @@ class IntervalsClient(ServiceProvider):
     def get_activity(self, source_id: str) -> Page:
         """One activity, as a page of one row. Raises WithheldError for one that came from Strava."""
         calls, path = self.calls, f"/activity/{quote(source_id, safe='')}"
-        try:
-            answer = self._service.get(path, check=lambda content: wrong_activity(content, source_id))
-        except RefusedError as error:
-            if error.status == 422 and is_withheld(error.body):
-                raise _withheld(path, error.body) from None
-            raise
+        answer = self._of_activity(path, check=lambda content: wrong_activity(content, source_id))
         read = self.spec.read_page(answer.json)
         return Page(1, WHOLE, read, answer.body, answer.fetched_at, self.calls - calls)
 
@@ -184,17 +179,23 @@ class IntervalsClient(ServiceProvider):
 
     def _file(self, source_id: str, what: str, mark: str) -> Received:
         path = f"/activity/{quote(source_id, safe='')}/{what}"
-        try:
-            answer = self._service.get(path, is_json=False)
-        except RefusedError as error:
-            if error.status == 422 and is_withheld(error.body):
-                raise _withheld(path, error.body) from None
-            raise
+        answer = self._of_activity(path, is_json=False)
         if not answer.body:
             raise GoneError(f"GET {path}: the file is empty")
         if is_message(answer.body):
             raise TransientError(f"GET {path}: 200, but no file", status=200, body=answer.body)
         return Received(answer.body, answer.fetched_at, f"{source_id}{mark}{_ending(answer.body)}")
+
+    def _of_activity(self, path: str, **options: Any) -> Answer:
+        """An answer about one activity. Raises WithheldError if it came from Strava."""
+        try:
+            return self._service.get(path, **options)
+        except RefusedError as error:
+            if error.status == 422 and is_withheld(error.body):
+                raise WithheldError(
+                    f"GET {path}: intervals.icu withholds what came from Strava", body=error.body
+                ) from None
+            raise
 
     def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """All gear, in one answer; days and nights, a year an answer."""
@@ -234,10 +235,6 @@ def _day_of(text: Any) -> date | None:
         return datetime.fromisoformat(text).date()
     except (TypeError, ValueError):
         return None
-
-
-def _withheld(path: str, body: bytes) -> WithheldError:
-    return WithheldError(f"GET {path}: intervals.icu withholds what came from Strava", body=body)
 
 
 def is_withheld(body: bytes) -> bool:

@@ -109,7 +109,7 @@ class RideWithGpsClient(ServiceProvider):
         query = {"since": since, "assets": "trips"}
         answer, calls = self._counted("/api/v1/sync.json", query, lambda content: read_changes(content, account))
         read = read_changes(answer.json, account)
-        page = Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, calls)
+        page = Page(1, 1, self.spec.read_page(answer.json), answer.body, answer.fetched_at, calls)
         return Changes(page, read.cursor, read.changed, read.deleted)
 
     def get_activity(self, source_id: str) -> Page:
@@ -122,7 +122,7 @@ class RideWithGpsClient(ServiceProvider):
         self._details[source_id] = Received(answer.body, answer.fetched_at)
         if len(self._details) > MOST_DETAILS:
             del self._details[next(iter(self._details))]
-        return Page(1, 1, self._read(answer.json), answer.body, answer.fetched_at, self.calls - calls)
+        return Page(1, 1, self.spec.read_page(answer.json), answer.body, answer.fetched_at, self.calls - calls)
 
     def versions(self, content: Any) -> Mapping[str, datetime]:
         """When the trips of a page were updated."""
@@ -155,7 +155,7 @@ class RideWithGpsClient(ServiceProvider):
             passes.add(number, answer.json)
             if answer.json["trips"]:
                 body = _with_gear(answer.body, answer.json, gear)
-                yield Page(number, size, self._read(parse_json(body)), body, answer.fetched_at, calls)
+                yield Page(number, size, self.spec.read_page(parse_json(body)), body, answer.fetched_at, calls)
         if passes.is_restless:
             raise TransientError("Ride with GPS: the list of trips changed each time it was read; the next run goes on")
 
@@ -248,9 +248,6 @@ class RideWithGpsClient(ServiceProvider):
         calls = self.calls
         answer = self._service.get(path, query, check=check)
         return answer, self.calls - calls
-
-    def _read(self, content: Any) -> ReadPage:
-        return self.spec.read_page(content)
 
 
 def trip_path(source_id: str) -> str:

@@ -47,7 +47,7 @@ def read_workbook(name: str, body: bytes, sheet: str | None) -> Table:
         if any(b"<f" in part or b":f" in part for part_name, part in parts.items() if _is_sheet(part_name)):
             formulas = openpyxl.load_workbook(copy, read_only=True, data_only=False)
             rows = _with_formulas(rows, _rows(formulas, title))
-        return table_of(name, title, _day(results.epoch), rows)
+        return table_of(name, title, results.epoch.date(), rows)
 
 
 @contextmanager
@@ -161,7 +161,3 @@ def _with_formulas(results: Iterator[list[Cell]], formulas: Iterator[list[Cell]]
             formula if cell is None and isinstance(formula, dict) and "formula" in formula else cell
             for cell, formula in zip(row, written, strict=True)
         ]
-
-
-def _day(epoch: datetime) -> date:
-    return epoch.date()

@@ -55,7 +55,14 @@ class WorkbookEditor:
 
     def refusal(self, address: str) -> str | None:
         """Why a cell can't be written, or None."""
-        return _refusal(self._sheet, self._sheet[address])
+        sheet, cell = self._sheet, self._sheet[address]
+        if isinstance(cell, MergedCell):
+            return "is part of merged cells"
+        if cell.data_type == "f":
+            return "is computed by a formula"
+        if sheet.protection.sheet and cell.protection.locked:
+            return "is in a protected sheet"
+        return None
 
     def number_format(self, address: str) -> str:
         """The number format of a cell."""
@@ -115,16 +122,6 @@ def _gives_up(warning: warnings.WarningMessage) -> bool:
     """
     is_openpyxls = issubclass(warning.category, UserWarning) and _OPENPYXL in Path(warning.filename).parents
     return is_openpyxls and "default style" not in str(warning.message)
-
-
-def _refusal(sheet: Any, cell: Any) -> str | None:
-    if isinstance(cell, MergedCell):
-        return "is part of merged cells"
-    if cell.data_type == "f":
-        return "is computed by a formula"
-    if sheet.protection.sheet and cell.protection.locked:
-        return "is in a protected sheet"
-    return None
 
 
 def _next_row(sheet: Any, layout: Layout) -> int:

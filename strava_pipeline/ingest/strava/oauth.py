@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import (
     PipelineError,
     RefreshTokenRefusedError,
 )
+from strava_pipeline.core.json_values import object_of
 from strava_pipeline.environment.setting_values import is_loopback
 from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.clock import ServerClock
@@ -28,7 +29,6 @@ from strava_pipeline.ingest.login_file import (
     exchanged,
     local_end,
     moment_of,
-    object_of,
     token_of,
 )
 from strava_pipeline.ingest.refusals import refusal_of, refuse_unusable, token_answer
@@ -139,9 +139,19 @@ class OAuth:
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Iterable[str] = SCOPES, *, is_asked_again: bool = False
     ) -> str:
-        """The page on which the athlete consents; `is_asked_again`: even if the athlete consented to other scopes before."""
-        client_id = self._application.client_id
-        return authorize_url(self._base_url, client_id, redirect_uri, scopes, state, is_asked_again=is_asked_again)
+        """Strava's consent page; it sends the athlete on to `redirect_uri` with a code, `state` and scopes.
+
+        `is_asked_again`: even if the athlete consented to other scopes before.
+        """
+        query = {
+            "client_id": self._application.client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "approval_prompt": "force" if is_asked_again else "auto",
+            "scope": ",".join(scopes),
+            "state": state,
+        }
+        return f"{self._base_url}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> dict[str, Any]:
         """Buy tokens with the code from the redirect: Strava's answer, with EXPIRES_AT_LOCAL. A code works once."""
@@ -186,27 +196,6 @@ class OAuth:
         if exchange.status != 200 and not about_the_token:
             refuse_unusable(exchange, SERVICE, "STRAVA_BASE_URL")
             raise _refusal(exchange, lost=False)
-
-
-def authorize_url(
-    base_url: str,
-    client_id: str,
-    redirect_uri: str,
-    scopes: Iterable[str],
-    state: str,
-    *,
-    is_asked_again: bool = False,
-) -> str:
-    """Strava's consent page; it sends the athlete on to `redirect_uri` with a code, `state` and scopes."""
-    query = {
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "response_type": "code",
-        "approval_prompt": "force" if is_asked_again else "auto",
-        "scope": ",".join(scopes),
-        "state": state,
-    }
-    return f"{base_url}/oauth/authorize?{urlencode(query)}"
 
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[tuple[str, str]]:

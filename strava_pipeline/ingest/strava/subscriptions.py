@@ -5,7 +5,6 @@ secrets folder (the callback contains the path's secret) only records the answer
 without a call.
 """
 
-import json
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.core.errors import MisuseError, PipelineError, TransientError, WrongApplicationError
-from strava_pipeline.core.json_values import json_if_any
+from strava_pipeline.core.json_values import json_if_any, object_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Application, Settings
 from strava_pipeline.ingest.calls import retrying
@@ -190,14 +189,11 @@ def subscription_id(settings: Settings) -> int | None:
     """The id of our subscription, or None if none is recorded. Raises PipelineError if the file can't be read."""
     path = subscription_path(settings)
     try:
-        value = json.loads(path.read_bytes())
+        found = object_of(path.read_bytes()).get("id")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise PipelineError(f"{path} can't be read: {error.strerror}. Correct its permissions.") from None
-    except (ValueError, RecursionError):
-        value = None
-    found = value.get("id") if isinstance(value, dict) else None
     if not isinstance(found, int) or isinstance(found, bool):
         raise PipelineError(f"{path} holds no subscription; {VIEW}, which writes it again.")
     return found

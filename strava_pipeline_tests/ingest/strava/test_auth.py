@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError, NeedsLoginError, PipelineError
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.consent import RedirectListener, read_consent
-from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES, authorize_url
+from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.verbs import auth as verb
 from strava_pipeline_tests.ingest.strava.test_client import closed_port
 from strava_pipeline_tests.ingest.world import SECRET, World
@@ -50,7 +50,7 @@ def ok(result: Result) -> Result:
 
 
 def consent(world: World, state: str = "s", scopes: tuple[str, ...] = SCOPES) -> str:
-    return world.redirect(authorize_url(world.url, "12345", ADDRESS, scopes, state))
+    return world.redirect(world.oauth().authorize_url(ADDRESS, state, scopes))
 
 
 def code_of(address: str) -> str:

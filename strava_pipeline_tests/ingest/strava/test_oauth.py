@@ -22,7 +22,6 @@ from strava_pipeline.ingest.strava.oauth import (
     SCOPES,
     StoredToken,
     access_tokens,
-    authorize_url,
     make_oauth,
     missing_scopes,
 )
@@ -176,12 +175,11 @@ def test_a_refused_token_that_another_process_replaced_is_not_renewed_again(worl
     assert world.calls()["token"] == 2
 
 
-def test_the_consent_page_is_asked_for_everything_that_is_needed() -> None:
-    url = authorize_url("https://www.strava.com", "7", "http://localhost/exchange_token", SCOPES, "st&te")
-    parts = urlsplit(url)
-    assert (parts.netloc, parts.path) == ("www.strava.com", "/oauth/authorize")
+def test_the_consent_page_is_asked_for_everything_that_is_needed(world: World) -> None:
+    parts = urlsplit(world.oauth().authorize_url("http://localhost/exchange_token", "st&te"))
+    assert (parts.netloc, parts.path) == (urlsplit(world.url).netloc, "/oauth/authorize")
     assert parse_qs(parts.query) == {
-        "client_id": ["7"],
+        "client_id": ["12345"],
         "redirect_uri": ["http://localhost/exchange_token"],
         "response_type": ["code"],
         "approval_prompt": ["auto"],
