@@ -129,7 +129,7 @@ def test_a_batch_that_fails_leaves_nothing_those_before_it_stay(lake: Lake, monk
     detailed(lake, *(detail(number) for number in range(1, 6)))
     first = detail_files(lake, 2025)[1].good
     assert first is not None
-    monkeypatch.setattr(merging, "BATCH", int(1.5 * first.stat().st_size))
+    monkeypatch.setattr(merging, "BATCH", int(2.5 * first.stat().st_size))
     real = detail_frames
     calls = []
 

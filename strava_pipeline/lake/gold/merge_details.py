@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from strava_pipeline.core.activities import detail_frames
+from strava_pipeline.core.batches import batches
 from strava_pipeline.core.process import without_garbage_collection
 from strava_pipeline.core.rows import Json, Rows, frame, typed_rows
 from strava_pipeline.core.sources import STRAVA, STRAVA_ARCHIVE, gear_source
@@ -166,17 +167,8 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
 
 def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
     """Batches in the given order, of at most BATCH bytes each."""
-    batch: list[AnswerFiles] = []
-    size = 0
-    for one in files:
-        if one.good is not None:
-            batch.append(one)
-            size += one.good.stat().st_size
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    sizes = {one: one.good.stat().st_size for one in files if one.good is not None}
+    return batches(sizes, sizes.__getitem__, BATCH)
 
 
 def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
