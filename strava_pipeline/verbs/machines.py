@@ -5,6 +5,7 @@ Dagster's web server behind the check of who asks, and a worker of Celery's. The
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -159,4 +160,6 @@ def _become(settings: "Settings", module: str, *arguments: str) -> NoReturn:
     provide_secrets(settings.dagster_home)
     environment = environment_of_dagster(settings)  # of the folder with the house's .env
     os.chdir(settings.dagster_home)
+    # Dagster does at SIGTERM what it does at Ctrl-C, which nohup and a script's background job ignore
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, [sys.executable, "-m", module, *arguments], environment)
