@@ -21,6 +21,8 @@ from strava_pipeline.lake.preferred_heart import PreferredHeart, compared_hearts
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.tracks import ORIGIN, origins_in, track_origins, track_path
 
+_HEART = " heart:"
+
 
 def sync_cut_tracks(lake: Lake, connection: Connection, *, most: int | None = None) -> bool:
     """Write the missing and outdated copies; remove those whose cuts were taken back, or whose track is gone.
@@ -30,12 +32,12 @@ def sync_cut_tracks(lake: Lake, connection: Connection, *, most: int | None = No
         most: nothing is written or removed if more copies are due; then False is returned.
     """
     said = connection.execute(sql("wanted_tracks")).fetchall()
-    hearts = compared_hearts(lake, {year for _, year, _, device in said if device})
+    hearts = compared_hearts(lake, {year for _, year, _, device, _ in said if device})
     wanted = {}
-    for one, year, cuts, device in said:
+    for one, year, cuts, device, moved in said:
         if (whole := track_path(lake, year, one)).exists():
             origin = origins_in([whole]).get(one, "")
-            heart = preferred_heart(one, origin, hearts.get(one, ()), device) if device else None
+            heart = preferred_heart(one, origin, hearts.get(one, ()), device, moved) if device else None
             if heart or cuts:
                 wanted[_path(lake, year, one)] = _Copy(whole, origin, cuts or (), heart)
     due = {path: copy for path, copy in wanted.items() if origins_in([path]).get(int(path.stem)) != copy.made_from}
@@ -58,7 +60,7 @@ class _Copy(NamedTuple):
 
     @property
     def made_from(self) -> str:
-        return f"{self.origin} heart:{self.heart or ''} without:{','.join(self.cuts)}"
+        return f"{self.origin}{_HEART}{self.heart or ''} without:{','.join(self.cuts)}"
 
 
 def _write(lake: Lake, connection: Connection, path: Path, copy: _Copy) -> None:
@@ -126,6 +128,12 @@ def counted_track(lake: Lake, year: int, activity_id: int) -> Path:
     """The file with the points of an activity that count: all of them, or those that were not cut."""
     path = _path(lake, year, activity_id)
     return path if path.exists() else track_path(lake, year, activity_id)
+
+
+def has_preferred_heart(lake: Lake, year: int, activity_id: int) -> bool:
+    """Whether the heart rate that counts is another recording's than the track's."""
+    _, _, heart = origins_in([_path(lake, year, activity_id)]).get(activity_id, "").partition(_HEART)
+    return not heart.startswith(" ") and heart != ""
 
 
 def counted_origins(lake: Lake, year: int) -> tuple[dict[int, str], set[int]]:

@@ -39,20 +39,24 @@ def compared_hearts(lake: Lake, years: Iterable[int]) -> dict[int, list[dict[str
 
 
 def preferred_heart(
-    activity_id: int, origin: str, rows: Iterable[Mapping[str, Any]], device: str
+    activity_id: int, origin: str, rows: Iterable[Mapping[str, Any]], device: str, moved: int | None = None
 ) -> PreferredHeart | None:
     """The recording by `device` beside that of an activity's track; None: the track's is by it, or no other one is.
+
+    Nor is one with a heart rate in less than half of the time that the activity moved.
 
     Args:
         origin: of the track.
         rows: of `compared_hearts`.
         device: a name that they have, in any case.
+        moved: how long the activity moved (s).
     """
     own = origin.rpartition(":")[2] if is_from_file(origin) else strava_id_of(origin, activity_id)
     for row in rows:
         for pair in (row, turned(row)):
             is_own = own == (pair["first_points"] or pair["first_id"])
-            if is_own and pair["second_by"].casefold() == device.strip().casefold():
+            has_most = 2 * pair["overlap_seconds"] * (1 - pair["second_dropouts"]) >= (moved or 1)
+            if is_own and has_most and pair["second_by"].casefold() == device.strip().casefold():
                 return PreferredHeart(
                     pair["second_id"], pair["second_points"], pair["shift_seconds"], pair["made_from"]
                 )
@@ -60,10 +64,7 @@ def preferred_heart(
 
 
 def with_heart(lake: Lake, connection: Connection, points: pl.DataFrame, heart: PreferredHeart) -> pl.DataFrame:
-    """The points of a track with the heart rate that the other recording has nearest in time; none where it has a gap.
-
-    As they are where the other one has it at less than half of the points that have one.
-    """
+    """The points of a track with the heart rate that the other recording has nearest in time; none where it has a gap."""
     query = "SELECT start_date AT TIME ZONE 'UTC' FROM activities_all WHERE id = $id"
     ((start,),) = connection.execute(query, {"id": heart.id}).fetchall() or [(None,)]
     other = points_of(lake, heart.points, heart.id, start)
@@ -74,5 +75,4 @@ def with_heart(lake: Lake, connection: Connection, points: pl.DataFrame, heart: 
     timed = points.with_row_index("row").filter(at.is_not_null()).sort("recorded_at")
     near = timed.join_asof(beats, on="recorded_at", strategy="nearest", tolerance=timedelta(seconds=HOLDS / 2))
     led = points.with_row_index("row").join(near.select("row", "led"), on="row", how="left", maintain_order="left")
-    is_most = led["led"].count() * 2 >= points["heartrate"].count()
-    return led.with_columns(heartrate="led").select(points.columns) if is_most else points
+    return led.with_columns(heartrate="led").select(points.columns)

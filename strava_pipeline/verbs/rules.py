@@ -36,7 +36,13 @@ def check(as_json: Json = False) -> None:
     with insights_snapshot(lake) as connection:
         checked = check_rules(connection, found)
     advice = [f"rule {number}: no source has gear {gear}." for number, gear in checked.unknown_gear.items()]
-    missing = "recorded a heart rate beside no other device. `strava-pipeline devices` names those that did."
+    missing = f"recorded a heart rate beside no other device. These did: {', '.join(checked.known_devices) or 'none'}."
     advice += [f"rule {number}: {name} {missing}" for number, name in checked.unknown_devices.items()]
     nothing = f"There is no rule in {lake.rules}. Copy rules.example.toml to begin."
-    show(checked, as_json=as_json, nothing=nothing, advice=advice, hidden=("unknown_gear", "unknown_devices"))
+    show(
+        checked,
+        as_json=as_json,
+        nothing=nothing,
+        advice=advice,
+        hidden=("unknown_gear", "unknown_devices", "known_devices"),
+    )

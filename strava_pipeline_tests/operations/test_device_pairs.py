@@ -15,14 +15,14 @@ import pytest
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.lake import recording_pairs
-from strava_pipeline.lake.cut_tracks import counted_track
+from strava_pipeline.lake.cut_tracks import counted_track, has_preferred_heart
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints
 from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.rules import check_rules, given_by_rules
+from strava_pipeline.lake.gold.rules import check_rules
 from strava_pipeline.lake.gold.rules_file import rules_of
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import SessionKeys
@@ -264,9 +264,9 @@ def test_a_device_that_recorded_hardly_half_takes_no_heart_rate_away(
     with writing(lake) as connection:
         sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
     lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = " garmin forerunner 935 (WRIST)"\n')
-    seen(lake)
-    beats = pl.read_parquet(counted_track(lake, 2024, 1))["heartrate"]
-    assert (beats.to_list() != effort()["heartrate"].to_list()) == leads
+    beats, sums = seen(lake)[1], seen(lake)
+    assert (beats != 999.0, sums == seen(lake)) == (leads, True), "and at once, not in the run after"
+    assert has_preferred_heart(lake, 2024, 1) == leads
 
 
 def test_a_track_without_a_heart_rate_gets_the_one_that_a_rule_prefers(
@@ -293,22 +293,28 @@ def test_of_two_streams_the_tracks_own_device_shifts_nothing() -> None:
         "shift_seconds": 40,
         "difference": 1.0,
         "mean_difference": 1.0,
+        "overlap_seconds": 3600,
+        "first_dropouts": 0.0,
+        "second_dropouts": 0.0,
     }
     of = {device: preferred_heart(2, "streams:x", [row | {"scale": None}], device) for device in ("watch", "computer")}
     assert (of["watch"] and of["watch"].id, of["computer"]) == (1, None)
 
 
-def test_a_rule_is_named_only_where_its_device_gives_the_heart_rate(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+def test_a_rule_that_names_a_device_in_any_case_is_checked_by_what_was_recorded(
+    kept: tuple[Lake, dict[int, SessionKeys]],
+) -> None:
     lake, _ = kept
-    given = {}
-    for device in ("polar h10", "Garmin Forerunner 935 (Wrist)", "nobody's"):
-        lake.rules.write_text(f'[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "{device}"\n')
-        publish(lake)
-        with snapshot(lake) as connection:
-            given[device] = "heartrate_from" in given_by_rules(connection, 1)[0]
-            (effect,) = check_rules(connection, rules_of(lake)).rules
-            assert effect.changes == ({"heartrate_from": 1} if given[device] else {})
-    assert given == {"polar h10": False, "Garmin Forerunner 935 (Wrist)": True, "nobody's": False}
+    publish(lake)
+    lake.rules.write_text(
+        '[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "Garmin Forerunner 935 (Wrist)"\n'
+        '[[rule]]\nwhen.sport = "ride"\nthen.heartrate_from = "nobody\'s"\n'
+    )
+    with snapshot(lake) as connection:
+        found = check_rules(connection, rules_of(lake))
+    assert [each.changes for each in found.rules] == [{"heartrate_from": 1}, {}]
+    assert found.unknown_devices == {2: "nobody's"}
+    assert found.known_devices == ["Garmin Forerunner 935 (wrist)", "polar h10"]
 
 
 def test_a_program_that_wrote_a_file_is_no_device(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:

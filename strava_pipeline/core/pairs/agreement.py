@@ -80,7 +80,7 @@ class Both:
     def seconds(self) -> int:
         """How long both lasted."""
         first, last = self.one["second"].min(), self.one["second"].max()
-        return 0 if self.joined.is_empty() else int(last) - int(first) + 1  # type: ignore[arg-type]
+        return 0 if first is None or last is None or self.other.is_empty() else int(last) - int(first) + 1  # type: ignore[arg-type]
 
 
 def overlap(one: pl.DataFrame, other: pl.DataFrame, shift: int) -> Both:
@@ -104,19 +104,20 @@ def is_one_recording(both: Both) -> bool:
         here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
         same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
         return bool(same >= _ONE_RECORDING)
-    has = [
-        name for name in _OF_SENSORS if max(both.joined[each].count() for each in (name, f"{name}_b")) >= LEAST_SECONDS
-    ]
+    is_one = {name: _is_one_sensor(both, name) for name in _OF_SENSORS}
+    if False in is_one.values():
+        return False
     has_moved = (both.joined["distance"].max() or 0) >= LEAST_WAY.value  # type: ignore[operator]
-    return (has_moved and _is_one_sensor(both, "distance")) or (
-        bool(has) and all(_is_one_sensor(both, name) for name in has)
-    )
+    has = [name for name in is_one if max(both.joined[each].count() for each in (name, f"{name}_b")) >= LEAST_SECONDS]
+    return (has_moved and _is_one_sensor(both, "distance") is True) or (bool(has) and all(is_one[name] for name in has))
 
 
-def _is_one_sensor(both: Both, name: str) -> bool:
-    """Whether the common points have equal values, where one device may be a second later."""
+def _is_one_sensor(both: Both, name: str) -> bool | None:
+    """Whether the common points have equal values, where one device may be a second later; None if they are too few."""
     here, there = pl.col(name), pl.col(f"{name}_b")
     joined = both.joined.filter("is_read", "is_read_b")
+    if joined.drop_nulls([name, f"{name}_b"]).height < LEAST_SECONDS // 2:
+        return None
     shares = joined.select(((here - there.shift(lag)).abs() < _EQUAL).mean().alias(str(lag)) for lag in (-1, 0, 1))
     return max(share or 0.0 for share in shares.row(0)) >= _ONE_SENSOR
 
@@ -134,8 +135,10 @@ def agreements(both: Both, sport_group: str | None, *, has_places: bool) -> Iter
         common = both.joined.drop_nulls([name, f"{name}_b"]).height
         if common < LEAST_SECONDS:
             if name == "heartrate" and max(each[name].count() for each in (both.one, both.other)) >= LEAST_SECONDS:
-                yield {"quantity": name, "seconds": 0}  # nothing to compare, but a rule may prefer the one that has it
-        elif (has_places or not quantity.of_places) and not (name in _OF_SENSORS and _is_one_sensor(both, name)):
+                yield {"quantity": name, "seconds": 0, **_dropouts(both, name)}  # a rule may prefer the one that has it
+        elif (has_places or not quantity.of_places) and not (
+            name in _OF_SENSORS and _is_one_sensor(both, name) is not False
+        ):
             yield {"quantity": name, **_agreement(both, name, quantity, legs if name == "heartrate" else None)}
     if has_places:
         yield from _distances(both, sport_group)
@@ -153,10 +156,8 @@ def _agreement(both: Both, name: str, quantity: Quantity, legs: float | None) ->
         first_mean=here.mean(),
         second_mean=there.mean(),
     ).row(0, named=True)
-    found["scale"] = _scale(values, name)
-    sides = {"first": (both.one, name, f"{name}_b"), "second": (both.other, f"{name}_b", name)}
-    for side, (recording, own, others) in sides.items():
-        found[f"{side}_dropouts"] = recording[name].null_count() / recording.height
+    found |= {"scale": _scale(values, name), **_dropouts(both, name)}
+    for side, own, others in (("first", name, f"{name}_b"), ("second", f"{name}_b", name)):
         found[f"{side}_frozen"] = _frozen(values, own, others, quantity.moves)
         zeros = (pl.col(own) == 0) & (pl.col(others) > 0)
         found[f"{side}_zeros"] = values.select(zeros.mean()).item() if quantity.has_zeros else None
@@ -164,6 +165,11 @@ def _agreement(both: Both, name: str, quantity: Quantity, legs: float | None) ->
             cadence = "cadence_b" if side == "second" else "cadence"
             found[f"{side}_locked"] = _locked(values, own, others, pl.coalesce(cadence, "cadence_b", "cadence") * legs)
     return found
+
+
+def _dropouts(both: Both, name: str) -> dict[str, float]:
+    sides = {"first": both.one, "second": both.other}
+    return {f"{side}_dropouts": each[name].null_count() / each.height for side, each in sides.items()}
 
 
 def _scale(values: pl.DataFrame, name: str) -> float | None:

@@ -32,7 +32,7 @@ _PAIR = (
     Column(
         "seconds",
         Kind.BIGINT,
-        "seconds that both have the quantity in; 0: a heart rate that only one has, and nothing to compare",
+        "seconds that both have the quantity in; 0: a heart rate that both have hardly together, so that nothing is compared",
         "s",
     ),
     Column("difference", Kind.DOUBLE, "median of the second minus the first", _UNIT),

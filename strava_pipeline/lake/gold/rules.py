@@ -71,12 +71,14 @@ class RulesCheck:
         conflicts: pairs of rules that disagree
         unknown_gear: by rule, gear that it gives and no source has
         unknown_devices: by rule, a device whose heart rate it takes, and that recorded beside no other one
+        known_devices: those that did
     """
 
     rules: list[RuleEffect]
     conflicts: list[Conflict]
     unknown_gear: dict[int, str]
     unknown_devices: dict[int, str]
+    known_devices: list[str]
 
 
 def sync_rules(connection: Connection, lake: Lake) -> bool:
@@ -103,7 +105,7 @@ def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
     """What each rule does, and where rules disagree. Changes nothing."""
     with _applied(connection, rules):
         if not rules:
-            return RulesCheck([], [], {}, {})
+            return RulesCheck([], [], {}, {}, [])
         matches = dict(connection.execute("SELECT number, count(*) FROM rule_matches GROUP BY number").fetchall())
         changes = connection.execute(sql("rules/changes")).fetchall()
         conflicts = connection.execute(sql("rules/conflicts")).fetchall()
@@ -120,10 +122,11 @@ def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
     gear = {each.number: str(each.then["gear"]) for each in rules if "gear" in each.then}
     unknown = {number: name for number, name in gear.items() if not is_known_gear(connection, name)}
     query = "SELECT DISTINCT unnest([first_by, second_by]) FROM recording_pairs WHERE quantity = 'heartrate'"
-    met = {name.casefold() for (name,) in connection.execute(query).fetchall()}
+    known = sorted(name for (name,) in connection.execute(query).fetchall())
+    met = {name.casefold() for name in known}
     named = {each.number: str(each.then[HEARTRATE]) for each in rules if each.then.get(HEARTRATE)}
     devices = {number: name for number, name in named.items() if name.strip().casefold() not in met}
-    return RulesCheck(effects, [Conflict(*row) for row in conflicts], unknown, devices)
+    return RulesCheck(effects, [Conflict(*row) for row in conflicts], unknown, devices, known)
 
 
 def given_by_rules(connection: Connection, activity_id: int) -> tuple[dict[str, str], list[str]]:

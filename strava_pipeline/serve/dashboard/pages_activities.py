@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.cuts import clock_seconds
-from strava_pipeline.lake.cut_tracks import counted_begin, with_cut
+from strava_pipeline.lake.cut_tracks import counted_begin, has_preferred_heart, with_cut
 from strava_pipeline.lake.dashboard.activities import (
     FoundActivity,
     history_of,
@@ -45,7 +45,7 @@ def activity(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Fou
     values["recordings"] = pairs_of(snapshot, found.id)
     values["has_zones"] = bool(site_of(request).goals.zones)
     values["own"] = _own(request, snapshot, lake, found)
-    if not values["recordings"]:
+    if not has_preferred_heart(lake, found.year, found.id):
         values["own"]["ruled"].pop(HEARTRATE, None)
     return render(request, "activity.html", values)
 

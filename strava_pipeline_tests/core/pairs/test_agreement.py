@@ -160,6 +160,30 @@ def test_quantities_of_no_sensor_are_compared_also_where_they_agree() -> None:
     assert agreed(effort(), both)["altitude"]["difference"] == pytest.approx(0, abs=0.05)
 
 
+def test_two_of_one_footpod_with_other_hearts_are_two() -> None:
+    inside = effort().with_columns(pl.lit(None, pl.Float64).alias("latitude"))
+    other = recorded(inside, 5, heartrate=(6, 3, 1))
+    assert not is_one_recording(overlap(by_second(inside), by_second(other), 0))
+
+
+@pytest.mark.parametrize("seconds", [600, 1200])
+def test_a_few_common_points_with_one_strap_make_no_copy(seconds: int) -> None:
+    rng = Random(seconds)
+    one, other = (
+        by_second(points[[each for each in accumulate(rng.randint(1, 9) for _ in range(400)) if each < points.height]])
+        for points in (effort(seconds), recorded(effort(seconds), 5, cadence=(0, 2, 1)))
+    )
+    assert not is_one_recording(overlap(one, other, 0))
+
+
+def test_points_that_never_fall_on_one_second_have_distances() -> None:
+    row = pl.int_range(pl.len())
+    other = recorded(effort(), 5, distance=(0, 0, 1.02))
+    found = agreed(effort().filter(row % 2 == 0), other.filter(row % 2 == 0))
+    assert found["distance"]["seconds"] > 3500
+    assert found["distance"]["scale"] == pytest.approx(1.02, abs=0.002)
+
+
 def test_two_devices_of_who_stays_at_one_place_are_two() -> None:
     still = effort().with_columns(latitude=pl.lit(50.0), longitude=pl.lit(8.0), distance=pl.lit(0.0))
     assert not is_one_recording(

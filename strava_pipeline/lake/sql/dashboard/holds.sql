@@ -1,7 +1,7 @@
 -- Which pages of the menu have anything to show: `body`, `devices`, `segments`, `gear`, and `sync`, where several services are compared.
 SELECT
     EXISTS (FROM days) OR EXISTS (FROM nights) AS body,
-    EXISTS (FROM recording_pairs WHERE first_by <> second_by) AS devices,
+    EXISTS (FROM recording_pairs WHERE first_by <> second_by AND seconds > 0) AS devices,
     EXISTS (FROM activity_segment_efforts) AS segments,
     EXISTS (FROM gear) OR EXISTS (FROM activities WHERE gear_id IS NOT NULL) AS gear,
     (SELECT count(DISTINCT source) > 1 FROM activities_all WHERE NOT list_contains($imported, source)) AS sync

@@ -23,7 +23,14 @@ FROM (
     JOIN rule_fields USING (number)
     JOIN rule_seen AS seen ON seen.id = activity_id
     WHERE NOT list_contains(seen.said, field)
-        AND (field <> 'heartrate_from' OR (rule_matches.activity_id, lower(trim(value))) IN (FROM rule_hearts))
+        -- only where that device recorded beside another one
+        AND (field <> 'heartrate_from' OR EXISTS (
+            FROM recording_pairs AS pair
+            WHERE
+                pair.activity_id = rule_matches.activity_id
+                AND quantity = 'heartrate'
+                AND lower(trim(value)) IN (lower(first_by), lower(second_by))
+        ))
     QUALIFY row_number() OVER (PARTITION BY activity_id, field ORDER BY number) = 1
 )
 WHERE value IS DISTINCT FROM before

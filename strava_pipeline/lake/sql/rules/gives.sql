@@ -4,7 +4,6 @@ WITH first AS (
     SELECT activity_id, field, min(number) AS number
     FROM rule_matches
     JOIN rule_fields USING (number)
-    WHERE field <> 'heartrate_from' OR (activity_id, lower(trim(value))) IN (FROM rule_hearts)
     GROUP BY activity_id, field
 )
 SELECT

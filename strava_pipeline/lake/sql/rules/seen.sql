@@ -43,20 +43,6 @@ LEFT JOIN described ON described.activity_id = activities.id
 LEFT JOIN corrections AS word ON word.activity_id = activities.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(activities.sport_type, activities.type, activities.extra ->> '$.sport');
 
--- What measured the heart rate beside the recording of the track, which is the first with a file, or else the first.
-CREATE OR REPLACE TEMPORARY TABLE rule_hearts AS
-SELECT DISTINCT activity_id, lower(device) AS device
-FROM (
-    SELECT activity_id, device, dense_rank() OVER (PARTITION BY activity_id ORDER BY points IS NULL, place) AS rank
-    FROM (
-        SELECT activity_id, first_id AS id, first_points AS points, first_by AS device FROM recording_pairs WHERE quantity = 'heartrate'
-        UNION ALL
-        SELECT activity_id, second_id, second_points, second_by FROM recording_pairs WHERE quantity = 'heartrate'
-    )
-    JOIN activity_members USING (activity_id, id)
-)
-WHERE rank > 1;
-
 CREATE OR REPLACE TEMPORARY TABLE rule_matches (number INTEGER, activity_id BIGINT);
 
 -- what each rule gives, a row per field, with its value in the column of the field and as a text
