@@ -49,6 +49,7 @@ from strava_pipeline.lake.paths import Lake, log_of
 
 T = TypeVar("T")
 Refuse = Callable[[Connection], object]
+State = tuple[str, str]  # of a warehouse's content, and of its views
 """Called with the warehouse before it is published, while nobody else can write; raises to prevent that."""
 
 
@@ -79,44 +80,45 @@ def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
 
     A half rebuilt warehouse is never published: readers keep their snapshot until it is whole.
     """
-    with exclusively(lake):
-        views = view_files(lake)
-        if lake.deleted_for_good.exists():
-            write_anew(lake)
-        with opened(lake) as connection:
-            _sync_tables(connection, lake)
-            due = _prepare(connection, lake, if_readable(lake, _state), views, refuse)
-            rests = connection.execute(_RESTS).fetchall()
-        if due:
-            _replace_snapshot(lake, views, rests)
-        else:
-            share(lake, lake.snapshot)
-        return due
+    return _publish(lake, refuse, lambda working: (None, if_readable(lake, _state)))[0]
 
 
 def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
     """Publish, and compare the result with the warehouse."""
     from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
 
+    def counted(working: Connection) -> tuple[tuple[dict[str, int] | None, _Seen | None], State | None]:
+        gold, seen = None if is_marked(working, REBUILDING) else row_counts(working), if_readable(lake, _look)
+        return (gold, seen), seen.state if seen else None
+
+    with exclusively(lake):
+        due, (gold, seen) = _publish(lake, refuse, counted)
+        if due or seen is None:
+            with snapshot(lake) as connection:
+                seen = _look(connection)
+    unequal = None if gold is None else _unequal(gold, seen.rows)
+    return Published(due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal)
+
+
+def _publish(lake: Lake, refuse: Refuse, look: Callable[[Connection], tuple[T, State | None]]) -> tuple[bool, T]:
+    """Publish; returns whether the snapshot was replaced, and what `look` found.
+
+    `look`: gets the warehouse as it is published, and also returns the state of the snapshot, or None if it can't be read.
+    """
     with exclusively(lake):
         views = view_files(lake)
         if lake.deleted_for_good.exists():
             write_anew(lake)
         with opened(lake) as connection:
             _sync_tables(connection, lake)
-            gold = None if is_marked(connection, REBUILDING) else row_counts(connection)
-            seen = if_readable(lake, _look)
-            due = _prepare(connection, lake, seen.state if seen else None, views, refuse)
+            found, published = look(connection)
+            due = _prepare(connection, lake, published, views, refuse)
             rests = connection.execute(_RESTS).fetchall()
         if due:
             _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
-        if due or seen is None:
-            with snapshot(lake) as connection:
-                seen = _look(connection)
-    unequal = None if gold is None else _unequal(gold, seen.rows)
-    return Published(due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal)
+        return due, found
 
 
 def published_before(lake: Lake) -> Published:
@@ -142,7 +144,7 @@ def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tupl
 
 
 def _prepare(
-    connection: Connection, lake: Lake, published: tuple[str, str] | None, views: Sequence[ViewFile], refuse: Refuse
+    connection: Connection, lake: Lake, published: State | None, views: Sequence[ViewFile], refuse: Refuse
 ) -> bool:
     """Whether there is something to publish; if so, put all of it into the file (CHECKPOINT)."""
     is_same = published == (content_state(connection), views_digest(views)) and not lake.deleted_for_good.exists()
@@ -334,7 +336,7 @@ def refuse_other_version(connection: Connection) -> None:
 class _Seen:
     """The state of a snapshot: its content and hash of views, its rows, and the views left out."""
 
-    state: tuple[str, str]
+    state: State
     rows: dict[str, int]
     left_out: dict[str, str]
 
@@ -345,7 +347,7 @@ def _look(published: Connection) -> _Seen:
     return _Seen(_state(published), row_counts(published), skipped_views(published))
 
 
-def _state(published: Connection) -> tuple[str, str]:
+def _state(published: Connection) -> State:
     return content_state(published), published_digest(published)
 
 
