@@ -356,17 +356,21 @@ def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | Non
     sparser = min(int(each.is_between(first, last).sum()) for each in there)
     if placed.height < max(rules.LEAST_SECONDS.value, rules.LEAST_SHARED.value * sparser):
         return None
+    one, other, same = placed.select(one=way(), other=way("_b"), same=at_one_place().mean()).row(0)
+    return same if min(one, other) >= rules.LEAST_WAY.value else None
+
+
+def at_one_place() -> pl.Expr:
+    """Whether two recordings, joined by second with the suffix `_b`, are at one place."""
     one, other = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
-    at_one_place = column_distance_m(*one, *other) <= rules.SAME_PLACE.value
-    far = 1 - rules.MOST_OF_THE_WAY.value
-    way, way_of_other, same = placed.select(
-        *(
-            column_distance_m(*each, *(part.first() for part in each)).quantile(far).alias(f"way_{at}")
-            for at, each in enumerate((one, other))
-        ),
-        at_one_place.mean().alias("same"),
-    ).row(0)
-    return same if min(way, way_of_other) >= rules.LEAST_WAY.value else None
+    return column_distance_m(*one, *other) <= rules.SAME_PLACE.value
+
+
+def way(side: str = "") -> pl.Expr:
+    """The farthest that a recording came from its first position, without the farthest tenth of the time (m)."""
+    here = [pl.col(f"{name}{side}") for name in ("latitude", "longitude")]
+    far = column_distance_m(*here, *(each.first() for each in here))
+    return far.quantile(1 - rules.MOST_OF_THE_WAY.value).fill_null(0.0)
 
 
 def _hearts_apart(hearts: pl.DataFrame) -> dict[str, float | None]:

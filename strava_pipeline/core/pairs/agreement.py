@@ -10,9 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.matching.rules import LEAST_WAY, SAME_PLACE
-from strava_pipeline.core.pairs.shift import way
+from strava_pipeline.core.matching.evidence import at_one_place, way
+from strava_pipeline.core.matching.rules import LEAST_WAY
 from strava_pipeline.core.track_lines import line_of_device, line_of_positions
 from strava_pipeline.core.track_summaries import fastest
 
@@ -21,11 +20,8 @@ LIMITS = 1.96  # standard deviations: 95 % of a normal distribution
 LEAST_SECONDS = 120  # that both have: fewer are not compared
 _ONE_RECORDING = 0.5  # of the common seconds at one place: copies share all, two devices 0.005
 _ONE_SENSOR = 0.9  # of the common seconds with equal values, when one device wrote each a second later at most
-_OF_SENSORS = (
-    "heartrate",
-    "watts",
-    "cadence",
-)  # of sensors that two devices may share; without places they show what is one recording
+# of sensors that two devices may share; without places they show what is one recording
+_OF_SENSORS = ("heartrate", "watts", "cadence")
 _EQUAL = 0.51  # in their units: services round to whole numbers
 _BLOCK = 30  # s: means over so long lose the noise of single seconds
 _LEAST_BLOCKS = 10
@@ -101,15 +97,15 @@ def is_one_recording(both: Both) -> bool:
     """
     placed = both.joined.drop_nulls(["latitude", "longitude", "latitude_b", "longitude_b"])
     if placed.height >= LEAST_SECONDS // 2 and placed.select(way()).item() >= LEAST_WAY.value:
-        here, there = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
-        same = placed.select((column_distance_m(*here, *there) <= SAME_PLACE.value).mean()).item()
-        return bool(same >= _ONE_RECORDING)
+        return bool(placed.select(at_one_place().mean()).item() >= _ONE_RECORDING)
     is_one = {name: _is_one_sensor(both, name) for name in _OF_SENSORS}
     if False in is_one.values():
         return False
     has_moved = (both.joined["distance"].max() or 0) >= LEAST_WAY.value  # type: ignore[operator]
     has = [name for name in is_one if max(both.joined[each].count() for each in (name, f"{name}_b")) >= LEAST_SECONDS]
-    return (has_moved and _is_one_sensor(both, "distance") is True) or (bool(has) and all(is_one[name] for name in has))
+    if has_moved and _is_one_sensor(both, "distance"):
+        return True
+    return bool(has) and all(is_one[name] for name in has)
 
 
 def _is_one_sensor(both: Both, name: str) -> bool | None:
@@ -136,8 +132,8 @@ def agreements(both: Both, sport_group: str | None, *, has_places: bool) -> Iter
         if common < LEAST_SECONDS:
             if name == "heartrate" and max(each[name].count() for each in (both.one, both.other)) >= LEAST_SECONDS:
                 yield {"quantity": name, "seconds": 0, **_dropouts(both, name)}  # a rule may prefer the one that has it
-        elif (has_places or not quantity.of_places) and not (
-            name in _OF_SENSORS and _is_one_sensor(both, name) is not False
+        elif (has_places or not quantity.of_places) and (
+            name not in _OF_SENSORS or _is_one_sensor(both, name) is False
         ):
             yield {"quantity": name, **_agreement(both, name, quantity, legs if name == "heartrate" else None)}
     if has_places:

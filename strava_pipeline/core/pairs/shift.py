@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
+from strava_pipeline.core.matching.evidence import way
 from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, LEAST_WAY, LONGEST
 from strava_pipeline.core.track_lines import HOLDS
 
@@ -168,12 +169,6 @@ def _entries(placed: pl.DataFrame) -> pl.DataFrame:
     where = pl.struct("east", "north")
     entered = squares.filter((where != where.shift()).fill_null(value=True))
     return entered.filter(pl.struct("east", "north", pl.col("second") // 60).is_first_distinct())
-
-
-def way() -> pl.Expr:
-    """The farthest that a recording came from its first position, without the farthest tenth of the time (m)."""
-    here = (pl.col("latitude"), pl.col("longitude"))
-    return column_distance_m(*here, *(each.first() for each in here)).quantile(0.9).fill_null(0.0)
 
 
 def _by_quantity(one: pl.DataFrame, other: pl.DataFrame, name: str, around: int) -> int | None:
