@@ -133,7 +133,7 @@ def counted_track(lake: Lake, year: int, activity_id: int) -> Path:
 def has_preferred_heart(lake: Lake, year: int, activity_id: int) -> bool:
     """Whether the heart rate that counts is another recording's than the track's."""
     _, _, heart = origins_in([_path(lake, year, activity_id)]).get(activity_id, "").partition(_HEART)
-    return not heart.startswith(" ") and heart != ""
+    return heart[:1].strip() != ""  # a space, where there is none
 
 
 def counted_origins(lake: Lake, year: int) -> tuple[dict[int, str], set[int]]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from strava_pipeline.core.json_values import without_none
 from strava_pipeline.core.tables import ACTIVITIES_ALL, MATCH_TABLES, TABLES
 
 MATCHING = "matching"  # the step of the matches, and of the changes that follow from them
@@ -83,5 +84,5 @@ class Job:
         for asset in {*self.config, *overrides}:
             if asset in self.assets or (asset == MATCHING and MATCH_TABLES[0] in self.assets):
                 given = self.config.get(asset, {}) | overrides.get(asset, {})
-                ops[asset] = {"config": {name: value for name, value in given.items() if value is not None}}
+                ops[asset] = {"config": without_none(given)}
         return {"ops": ops}
