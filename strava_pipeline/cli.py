@@ -72,6 +72,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "archive": ("archive", "archive", "Compare Strava's archive with the warehouse, field by field."),
         "copy": ("copy", "copy", "A second copy, encrypted, by restic: make, check, list, restore, adopt."),
         "purge": ("purge", "purge", "Delete all of the athlete's data here and the login, for good."),
+        "readmit": ("readmit", "readmit", "Let what expired of Strava's API come in again."),
     },
     "Look": {
         "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),

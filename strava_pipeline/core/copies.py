@@ -4,7 +4,7 @@ Each snapshot holds one kind of files, divided by how long they may be kept: `ow
 `published`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ KINDS = (OWN, API, PUBLISHED)
 FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
 MADE = "made:"  # before what tells the folder that made it from one that was restored
 BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
+EXPIRED = "expired:"  # before the number of lines of expired.jsonl that were known when it was made
 # of so many days, weeks and months that have snapshots, the newest one each
 _KEPT = (14, lambda at: at.date()), (8, lambda at: at.isocalendar()[:2]), (24, lambda at: (at.year, at.month))
 
@@ -59,6 +60,11 @@ class CopySnapshot:
         """The kinds that the copy had after the run that made this snapshot."""
         return frozenset(self._tagged(BESIDE).split("+")) & {*KINDS}
 
+    @property
+    def expired(self) -> int | None:
+        """How many lines of expired.jsonl it knew; None: an older version made it."""
+        return int(found) if (found := self._tagged(EXPIRED)).isdigit() else None
+
     def _tagged(self, mark: str) -> str:
         return next((tag.removeprefix(mark) for tag in sorted(self.tags) if tag.startswith(mark)), "")
 
@@ -66,6 +72,23 @@ class CopySnapshot:
 def newest(snapshots: Iterable[CopySnapshot], until: datetime) -> CopySnapshot | None:
     """The newest snapshot up to a moment, or None."""
     return max((each for each in snapshots if each.at <= until), key=lambda each: each.at, default=None)
+
+
+def outlived(snapshots: Iterable[CopySnapshot], purged: Sequence[bool | None], known: int) -> list[CopySnapshot]:
+    """The snapshots that may hold what left for good later: a purged activity those of all kinds, the expired all but `own`.
+
+    Args:
+        purged: of each line of expired.jsonl, whether it tells of a purge; None: of nothing that left.
+        known: the number of lines that a snapshot without one is taken to have known.
+    """
+    return [
+        each
+        for each in snapshots
+        if any(
+            one or (one is not None and each.kind != OWN)
+            for one in purged[known if each.expired is None else each.expired :]
+        )
+    ]
 
 
 def outdated(snapshots: Iterable[CopySnapshot], now: datetime) -> list[CopySnapshot]:

@@ -180,7 +180,9 @@ class ProviderSpec:
         return int(text) if self.is_numbering and text.isdigit() else hashed_id(self.name, text)
 
     def without(self, content: Any, ids: Set[int]) -> Any:
-        """A page's content, parsed from JSON, without the activities `ids` (in the lake); `[]` if it is about one alone."""
+        """A page's content, parsed from JSON, without the activities `ids` (in the lake), and without what a client laid
+        beside them by their ids at the service; `[]` if it is about one alone.
+        """
 
         def is_about(item: Any) -> bool:
             return isinstance(item, dict) and self.activity_id(item.get(self.id_field)) in ids
@@ -189,7 +191,8 @@ class ProviderSpec:
             return [item for item in content if not is_about(item)]
         if isinstance(content, dict):
             is_alone = is_about(content) or any(map(is_about, content.values()))
-            return [] if is_alone else {name: self.without(part, ids) for name, part in content.items()}
+            left = {name: part for name, part in content.items() if self.activity_id(name) not in ids}
+            return [] if is_alone else {name: self.without(part, ids) for name, part in left.items()}
         return content
 
     def suffix(self, mark: str) -> str:

@@ -156,7 +156,7 @@ def is_mostly_faster(placed: pl.DataFrame, fastest: float) -> bool:
     `placed`: from `steps`.
     """
     fast = placed.select("step", fast=~is_believable(pl.col("step"), pl.col("gap"), fastest)).drop_nulls()
-    stretches = fast.group_by(stretch=pl.col("fast").rle_id()).agg(
+    stretches = fast.group_by(stretch=pl.col("fast").rle_id(), maintain_order=True).agg(
         pl.len(), pl.col("step").sum(), pl.col("fast").first()
     )
     least = min(STRAYS, fast.height // 2)

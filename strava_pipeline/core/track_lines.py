@@ -21,7 +21,7 @@ def timed_values(points: pl.DataFrame, column: str, low: float, high: float) -> 
         points.lazy()
         .select(seconds_since(points), column)
         .filter(pl.col("t").is_not_null() & pl.col(column).is_between(low, high))  # neither null nor NaN
-        .group_by("t")
+        .group_by("t", maintain_order=True)
         .agg(pl.col(column).mean())
         .sort("t")
         .collect()
@@ -84,7 +84,7 @@ def _each_second(points: pl.DataFrame, *columns: str) -> pl.DataFrame:
         points.lazy()
         .select(seconds_since(points), *columns)
         .filter(pl.col("t").is_not_null() & pl.all_horizontal(pl.col(columns).is_finite()))
-        .group_by("t")
+        .group_by("t", maintain_order=True)
         .agg(pl.col(columns).mean())
         .sort("t")
         .with_columns(since=pl.col("t").diff())

@@ -82,7 +82,7 @@ def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.Da
                 pl.col(measure).round().cast(pl.Int32).alias("value"),
                 held_seconds().alias("seconds"),
             )
-            .group_by("measure", "value")
+            .group_by("measure", "value", maintain_order=True)
             .agg(pl.col("seconds").sum())
             .sort("value")
         )

@@ -1,7 +1,9 @@
 """Files that a person writes, as TOML or as `.env`: read with a fault in words, and changed whole or not at all."""
 
+import errno
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +18,7 @@ from dotenv.parser import Binding, parse_stream
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import sync_file
 
+LARGEST = 1_000_000  # bytes of a file that a person writes
 T = TypeVar("T")
 
 
@@ -28,7 +31,7 @@ def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[Pi
     """
     text = ""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = plain_text(path).removeprefix("\ufeff").replace("\r\n", "\n")
         return read(tomllib.loads(text))
     except FileNotFoundError:
         return None
@@ -39,7 +42,7 @@ def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[Pi
     except RecursionError as error:
         raise unusable(f"{path} is nested too deeply.") from error
     except OSError as error:
-        raise unusable(f"{path} can't be read ({type(error).__name__}).") from error
+        raise unusable(f"{path} can't be read: {error.strerror}.") from error
 
 
 def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
@@ -118,12 +121,25 @@ def _quoted(value: str) -> str:
 def file_text(path: Path) -> str:
     """The text of a file with its line ends; empty without a file. Raises PipelineError if it can't be read."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+        return plain_text(path)
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise PipelineError(f"{path} can't be read: {error.strerror}.") from error
+
+
+def plain_text(path: Path) -> str:
+    """The text of a file with its line ends. Raises OSError for what is no plain file, or larger than any that a person writes,
+    and UnicodeDecodeError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # of a pipe, waits for nobody
+    with open(descriptor, "rb") as file:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, and no file")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"it has more than {LARGEST} bytes")
+    return content.decode()
 
 
 def replace_file(path: Path, before: str, after: str, *, is_private: bool = False) -> None:

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.environment.process_owner import athlete_folder, is_reading_folder
+from strava_pipeline.environment.setting_files import plain_text
 from strava_pipeline.environment.setting_values import Hosts
 
 ENV_FILE = "STRAVA_ENV_FILE"  # set by us alone, for children that work in another folder
@@ -62,6 +63,8 @@ class SourceSettings(BaseSettings):
         """The settings, or MissingSettingsError naming each faulty variable, the fault and what to write."""
         check_secrets(cls.variables())
         try:
+            if "_env_file" not in overrides and env_file().exists():
+                plain_text(env_file())
             return cls(**{**read_from(), **overrides})
         except ValidationError as error:
             faults = [f"  {name}: {message}" for name, message in faults_of(cls, error).items()]
@@ -165,7 +168,7 @@ def unreadable(error: Exception) -> str:
     """What to say where reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
     cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
     path = SECRETS if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file()
-    return f"{path} can't be read ({type(cause).__name__}); {_ADVICE}"
+    return f"{path} can't be read ({getattr(cause, 'strerror', None) or type(cause).__name__}); {_ADVICE}"
 
 
 # restic's own variables, and those by which stores know their users: https://restic.readthedocs.io/en/stable/040_backup.html

@@ -8,9 +8,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ _LONGEST = 300  # characters of restic's line that are shown
 # the age from which restic itself treats a lock as a dead process's, wherever that ran
 STALE = timedelta(minutes=30)
 _EVERY = 1.0  # seconds between two looks at the files that a restore has written
+_IGNORED = "ignoring error for "  # before a path, up to restic 0.16
 Each = Callable[[dict[str, Any]], object]
 
 
@@ -45,7 +47,12 @@ class BusyRepositoryError(PipelineError):
 
 
 class ResticFailedError(PipelineError):
-    """restic failed for a reason that has no type here; the text has the first line of its message."""
+    """restic failed for a reason that has no type here; the text has the first line of its message.
+
+    `about`: what follows a path of the snapshot that it named, with the path: `/bronze/a: ciphertext verification failed`.
+    """
+
+    about: tuple[str, ...] = ()
 
 
 class CopyIncompleteError(PipelineError):
@@ -65,11 +72,19 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restic:
-    """A repository. `where`: its address without a password; `environment`: the variables that restic needs to open it."""
+    """A repository.
+
+    Args:
+        where: its address without a password.
+        environment: the variables that restic needs to open it.
+        started: a folder with a file for each restic that was started and not seen to end: its number, and in it which start
+            of the machine that was.
+    """
 
     where: str
     address: str = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
+    started: Path | None = field(default=None, repr=False)
 
     def version(self) -> str:
         """The version of restic, such as 0.14.0."""
@@ -160,9 +175,9 @@ class Restic:
 
         self._run(["ls", snapshot], node)
 
-    def restore(self, snapshot: str, into: Path, look: Callable[[], object]) -> None:
-        """Write a snapshot into a folder, over existing files. `look` is called each second."""
-        self._run(["restore", snapshot, "--target", str(into)], look=look)
+    def restore(self, snapshot: str, into: Path, look: Callable[[], object], only: str | None = None) -> None:
+        """Write a snapshot, or the path `only` of it, into a folder, over existing files. `look` is called each second."""
+        self._run(["restore", snapshot, "--target", str(into), *(["--include", only] if only else [])], look=look)
 
     def check(self, percent: float) -> None:
         """Check that the repository is complete, and read a part of its data. Raises CopyIncompleteError if it is damaged."""
@@ -178,23 +193,31 @@ class Restic:
         """Call restic; if locks of dead processes are in the way, once more without them."""
         try:
             self._call(arguments, each, **more)
-        except BusyRepositoryError:
-            if not self._is_left():
-                raise
+        except BusyRepositoryError as error:
+            own = [*self.started.iterdir()] if self.started is not None and self.started.is_dir() else []
+            if (until := self._left_from({path.name for path in own if path.read_text() == _boot()})) > datetime.now(
+                UTC
+            ):
+                raise BusyRepositoryError(
+                    f"{error} If it was killed, its lock is removed from {until:%H:%M} UTC on."
+                ) from None
             self._call(["unlock"], each)
             self._call(arguments, each, **more)
+            for path in own:
+                path.unlink(missing_ok=True)
 
-    def _is_left(self) -> bool:
-        """Whether every lock belongs to a dead process: a living one renews its lock every five minutes.
+    def _left_from(self, own: Collection[str]) -> datetime:
+        """From when on every lock belongs to a dead process: a living one renews its lock every five minutes.
 
-        `unlock` alone would also remove the lock of a living process on another machine of this name, if its number is
-        free here.
+        `own`: the numbers of those that this folder started; their locks are left at once, and `unlock` keeps those of living
+        ones. It would also remove the lock of a living process on another machine of this name, if its number is free here.
         """
+        left = datetime.min.replace(tzinfo=UTC)
         for lock in self._said("list", "locks", "--no-lock").split():
-            made = datetime.fromisoformat(object_of(self._said("cat", "lock", lock, "--no-lock").encode())["time"])
-            if datetime.now(UTC) - made < STALE:
-                return False
-        return True
+            found = object_of(self._said("cat", "lock", lock, "--no-lock").encode())
+            if str(found["pid"]) not in own or found["hostname"] != socket.gethostname():
+                left = max(left, datetime.fromisoformat(found["time"]) + STALE)
+        return left
 
     def _said(self, *arguments: str) -> str:
         """restic's whole output."""
@@ -219,7 +242,14 @@ class Restic:
             out = said if look else subprocess.PIPE
             command = [program(), "--json", *arguments]
             process = subprocess.Popen(command, cwd=folder, env=environment, stdin=given, stdout=out, stderr=errors)
+            note = (
+                self.started / str(process.pid) if self.started is not None and self.started.parent.is_dir() else None
+            )
             try:
+                if note is not None:
+                    with suppress(OSError):  # a full disk: its lock waits its half hour
+                        note.parent.mkdir(exist_ok=True)
+                        note.write_text(_boot())
                 while look and process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(_EVERY)
@@ -234,6 +264,8 @@ class Restic:
                     process.wait()
                 if process.stdout:
                     process.stdout.close()
+                if note is not None:
+                    note.unlink(missing_ok=True)
             if code:
                 raise self._error(code, _text(errors))
 
@@ -256,7 +288,10 @@ class Restic:
             return NoRepositoryError(f"There is no repository of restic in {where}, or it can't be reached: {line}.")
         if code == 11 or "unable to create lock" in text or "already locked" in text:
             return BusyRepositoryError(f"Another restic works on {where}. Run the same command when it has ended.")
-        return ResticFailedError(f"restic failed on {where}: {line}.")
+        failed = ResticFailedError(f"restic failed on {where}: {line}.")
+        items = (object_of(each.encode()).get("item") or each.removeprefix(_IGNORED) for each in text.splitlines())
+        failed.about = tuple(str(each) for each in items if str(each).startswith("/"))
+        return failed
 
 
 def restic_of(settings: Settings) -> Restic:
@@ -280,7 +315,16 @@ def restic_of(settings: Settings) -> Restic:
         "TZ": "UTC",  # of `--time`
         **({"RESTIC_PASSWORD_FILE": str(file)} if file else {"RESTIC_PASSWORD_COMMAND": command or ""}),
     }
-    return Restic(settings.copy_place or "", address.get_secret_value(), {**settings.restic_environment(), **own})
+    started = settings.data_dir / "state" / "copied" / "restic"  # lake/paths.py
+    return Restic(
+        settings.copy_place or "", address.get_secret_value(), {**settings.restic_environment(), **own}, started
+    )
+
+
+def _boot() -> str:
+    """Which start of this machine it is, as far as it says so: process numbers begin again with each."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else "unknown"
 
 
 def program() -> str:
@@ -292,7 +336,7 @@ def program() -> str:
 
 def _text(errors: IO[bytes]) -> str:
     errors.seek(0)
-    return errors.read(100_000).decode(errors="replace")
+    return errors.read().decode(errors="replace")
 
 
 def _message(line: str) -> str:

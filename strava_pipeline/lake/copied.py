@@ -9,10 +9,11 @@ first copied to `state/beside`.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from strava_pipeline.core.copies import API, KINDS, PUBLISHED
 from strava_pipeline.core.errors import PipelineError, told
 from strava_pipeline.core.facts import Fact, ok, skipped, warning
 from strava_pipeline.core.text import at_minute, counted, printable
+from strava_pipeline.lake.bronze.expired import expired_lines
+from strava_pipeline.lake.decisions import lost_decisions
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.paths import Lake
 
 COPY = "second copy"
 COMMAND = "strava-pipeline copy"
+JOURNAL = "bronze/changes/proposed.jsonl"
+APPENDED = (JOURNAL, "bronze/addresses.jsonl")
 OLD = timedelta(days=2)  # a daily run brings it up to date
 _UNFINISHED = re.compile(r"\..*\.tmp")
 State = tuple[int, int]  # a file's size and when it was changed (nanoseconds since 1970)
@@ -145,8 +150,8 @@ class KnownCopy:
         at: when it was last brought up to date (UTC), or None.
         problem: why that failed since then, or what it can't follow; may be empty.
         snapshots: the newest one of each kind that this folder made.
-        expired: how many activities had expired at the last pruning.
-        purged: how many purges of an activity there had been; None: not known here, as after a restore.
+        lines: how many lines of expired.jsonl the copy had followed; None: not known here, as after a restore.
+        beginnings: of each file that is only appended to, its size and a hash of so many bytes.
         pruned_at: when the copy was last pruned (UTC).
         folder: the copy's id for this folder; also stored in the decisions, which are copied.
         instance: the id in snapshots that this folder made, as opposed to snapshots of a folder restored from them.
@@ -157,8 +162,8 @@ class KnownCopy:
     at: datetime | None = None
     problem: str = ""
     snapshots: Mapping[str, str] = field(default_factory=dict)
-    expired: int = 0
-    purged: int | None = None
+    lines: int | None = None
+    beginnings: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     pruned_at: datetime | None = None
     folder: str = ""
     instance: str = ""
@@ -170,7 +175,8 @@ def known_copy(lake: Lake) -> KnownCopy | None:
     try:
         found = orjson.loads((lake.copied / "last.json").read_bytes())
         moments = {name: datetime.fromisoformat(found[name]) if found[name] else None for name in ("at", "pruned_at")}
-        return KnownCopy(**{**found, **moments, "earlier": tuple(found["earlier"])})
+        known = {name: found[name] for name in KnownCopy.__slots__ if name in found}  # an older version had others
+        return KnownCopy(**{**known, **moments, "earlier": tuple(found["earlier"])})
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -180,13 +186,13 @@ def note_copy(lake: Lake, copy: KnownCopy) -> None:
     write_whole(lake.copied / "last.json", orjson.dumps(asdict(copy)))
 
 
-def copied_files(lake: Lake, kind: str) -> dict[str, State]:
-    """The files of a kind that the copy had, as far as recorded."""
+def copied_files(lake: Lake, kind: str) -> dict[str, State] | None:
+    """The files of a kind that the copy had, or None if no readable record says so."""
     try:
         found: dict[str, list[int]] = json.loads((lake.copied / f"{kind}.json").read_bytes())
         return {name: (size, changed) for name, (size, changed) in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        return None
 
 
 def note_files(lake: Lake, kind: str, files: Mapping[str, State]) -> None:
@@ -204,6 +210,44 @@ def keep_folder_id(lake: Lake, folder: str) -> None:
     """Store the id with the person's decisions, so that it is copied with them."""
     if not (path := lake.decisions / "folder_id").exists():
         write_whole(path, f"{folder}\n".encode())
+
+
+def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
+    """Which of these files, that the copy has and the folder lacks, nobody gave up.
+
+    Given up is what an expiry or a purge names, an inbox that was read, and what a person keeps beside: widgets, views, *.toml.
+    """
+    left = expired_lines(lake)
+    ids, named = (
+        {str(key) for each in left for key in each.ids},
+        {name for each in left for name in (*each.files, *each.imports)},
+    )
+    journal = (lake.data_dir / JOURNAL).read_text() if left and (lake.data_dir / JOURNAL).exists() else ""
+
+    def is_given_up(name: str) -> bool:
+        match name.split("/"):
+            case ["inbox" | "state" | "widgets", *_] | [_, "folder_id"]:
+                return True
+            case ["bronze", "files" | "imports", *parts]:
+                return not named.isdisjoint(each.partition(".")[0] for each in parts)
+            case ["bronze", "changes", change, _]:  # an attempt at a change that was proposed of it
+                return bool(left) and change not in journal
+            case ["bronze", _, *parts]:  # answers about an activity, and what could not be looked into
+                return not ids.isdisjoint(parts[1:3]) or (bool(left) and name.endswith(".damaged"))
+        return False
+
+    return sorted(name for name in files if not is_given_up(name))
+
+
+def beginnings(lake: Lake, known: Mapping[str, tuple[int, str]] | None = None) -> dict[str, tuple[int, str]]:
+    """The size of each file of bronze that is only appended to, and a hash of its bytes, or of as many as were `known`."""
+    found = {}
+    for name in APPENDED:
+        path, most = lake.data_dir / name, (known or {}).get(name, (None,))[0]
+        if path.exists():
+            content = path.read_bytes()[:most]
+            found[name] = len(content), sha256(content).hexdigest()
+    return found
 
 
 def forget_kinds(lake: Lake, *kinds: str) -> None:
@@ -225,25 +269,30 @@ def earlier_places(lake: Lake, place: str | None) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """The age of the copy (`at`, UTC; None if there is none yet), and how many files it lacks or has in an older state."""
+    """The age of the copy (`at`, UTC; None if there is none yet), how many files it lacks or has in an older state, and how many
+    it has, or lines of decisions were kept, that are lost here.
+    """
 
     at: datetime | None
     lacking: int
     problem: str
+    lost: int = 0
 
 
 def copy_age(lake: Lake, place: str | None) -> CopyAge:
     """What is known here of the copy at `place`; the store is not asked."""
-    known, lacking = known_copy(lake), 0
+    known, lacking, lost = known_copy(lake), 0, sum(lost_decisions(lake).values())
     if known is not None and known.where != place:
         known = None
     try:
         for kind in KINDS:
-            held = copied_files(lake, kind) if known else {}
-            lacking += sum(held.get(name) != state for name, state in find(lake, kind).files.items())
+            held = (copied_files(lake, kind) if known else None) or {}
+            found = find(lake, kind).files
+            lacking += sum(held.get(name) != state for name, state in found.items())
+            lost += len(lost_files(lake, held.keys() - found.keys()))
     except (PipelineError, OSError) as error:
         return CopyAge(known.at if known else None, 0, told(error))
-    return CopyAge(known.at if known else None, lacking, known.problem if known else "")
+    return CopyAge(known.at if known else None, lacking, known.problem if known else "", lost)
 
 
 def copy_health(lake: Lake, now: datetime, place: str | None) -> list[Fact]:

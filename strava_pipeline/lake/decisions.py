@@ -4,13 +4,14 @@ Each kind of decision is a subclass of `Decision` in the module that follows it,
 decision is not known here. A line torn by a power cut was never confirmed: it is skipped and reported.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from strava_pipeline.lake.files import append_line, sync_folder
+from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
@@ -53,6 +54,55 @@ def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
 def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
     """The readable decisions of every file, of any kind."""
     return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
+
+
+def keep_decisions(lake: Lake) -> None:
+    """Keep the lines of all decisions a second time, below the state; remove none there. Where it fails the next run does it."""
+    with suppress(OSError), locked(lake, "decisions"):
+        for path in sorted(lake.decisions.glob("*.jsonl")):
+            kept = lake.kept_decisions / path.name
+            there = _lines(kept)
+            if new := _lacking(_lines(path), there):
+                kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_whole(kept, b"".join([*there, *new]))
+                kept.chmod(0o600)
+
+
+def lost_decisions(lake: Lake) -> dict[str, int]:
+    """How many of the lines kept a second time the decisions lack, by the file's name."""
+    kept = sorted(lake.kept_decisions.glob("*.jsonl"))
+    lost = {path.name: len(_lacking(_lines(path), _lines(lake.decisions / path.name))) for path in kept}
+    return {name: lines for name, lines in lost.items() if lines}
+
+
+def bring_back_decisions(lake: Lake, *places: Path) -> dict[str, int]:
+    """Add the lines that the decisions lack and these folders have, the oldest folder first; returns how many, by file.
+
+    None is removed. What is added stands before what was written since, as it did.
+    """
+    added = {}
+    with locked(lake, "decisions"):
+        for name in sorted({path.name for place in places for path in place.glob("*.jsonl")}):
+            merged = list[bytes]()
+            for place in (*places, lake.decisions):
+                merged += _lacking(_lines(place / name), merged)
+            own = _lines(lake.decisions / name)
+            if len(merged) > len(own):
+                added[name] = len(merged) - len(own)
+                write_whole(lake.decisions / name, b"".join(merged))
+    return added
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Whole lines. A torn one was never confirmed."""
+    return (
+        [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.exists() else []
+    )
+
+
+def _lacking(lines: list[bytes], there: list[bytes]) -> list[bytes]:
+    known = {*there}
+    return [line for line in lines if line not in known]
 
 
 def _read(path: Path, of: type[D]) -> DecisionFile[D]:

@@ -61,6 +61,7 @@ class Lake:
     # results computed from trips, a file per table: the source may delete its trips, and holds no results
     trips = _Below("trips")
     decisions = _Below("decisions")  # a person's decisions, which can't be made again
+    kept_decisions = _Below("state/decisions")  # their lines a second time, in case that the folder is lost
     shards = _Below("activities")
     tracks = _Below("tracks")
     cut_tracks = _Below("cut_tracks")  # copies of tracks of which a person cut a part, without it

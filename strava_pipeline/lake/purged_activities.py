@@ -71,12 +71,13 @@ def _remove_words(lake: Lake, names: set[str]) -> None:
     changes = {str(json.loads(line)["id"]) for line in _lines(journal) if names & _named(line)}
     for change in changes:
         shutil.rmtree(changes_folder(lake) / change, ignore_errors=True)
-    decided = [path for path in lake.decisions.glob("*.jsonl") if path.stem != Expired.kind]
+    kept = lake.kept_decisions.glob("*.jsonl")  # the same lines a second time
+    decided = [path for path in (*lake.decisions.glob("*.jsonl"), *kept) if path.stem != Expired.kind]
     for path in (*decided, journal):
         lines = _lines(path)
-        kept = [line for line in lines if not (names | changes) & _named(line)]
-        if len(kept) < len(lines):
-            write_whole(path, b"".join(kept))
+        left = [line for line in lines if not (names | changes) & _named(line)]
+        if len(left) < len(lines):
+            write_whole(path, b"".join(left))
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -3,6 +3,7 @@
 import filecmp
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -15,6 +16,7 @@ from strava_pipeline.core.text import printable, some_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
 from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy
+from strava_pipeline.lake.decisions import bring_back_decisions
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.gold.comparing import differing_tables
 from strava_pipeline.lake.locks import locked
@@ -86,20 +88,12 @@ def restore(
     data.mkdir(parents=True, exist_ok=True)
     write_whole(into / UNFINISHED, mark.encode())
     (data / "warehouse" / "strava.duckdb").unlink(missing_ok=True)  # of an interrupted restore: nobody may write to it
-    problem = ""
-    with progressing(progress, "Restoring", len(files)) as advance:
-        look = _looking(data, advance)
-        for each in chosen.values():
-            try:
-                restic.restore(each.id, data, look)
-            except ResticFailedError as error:
-                problem = f" {error}"
-    os.sync()  # all at once: a file each would cost more than the rest
-    lost = sorted(name for name, size in files.items() if not _is_there(data, name, size))
+    lost, problem = _written(restic, chosen, files, data, progress)
     if lost or problem:
+        names = some_of([*map(printable, lost)], _MOST) or "which ones is not known"
         raise CopyIncompleteError(
-            f"{len(files) - len(lost)} of {len(files)} files were restored into {into}. These could not be: "
-            f"{some_of(lost, _MOST) or 'not known'}.{problem} If the copy can be repaired, the same command goes on."
+            f"{len(files) - len(lost)} of {len(files)} files were restored into {into}. {len(lost) or 'Some'} could not be: "
+            f"{names}.{problem} If the copy can be repaired, the same command goes on."
         )
     if (beside := data / "state" / "beside").is_dir():  # a person's files next to the data folder
         shutil.copytree(beside, into, dirs_exist_ok=True)
@@ -110,6 +104,49 @@ def restore(
             f"or has it with a time later than now. The rest is in {into}."
         )
     return Restored(len(files), sum(files.values()), max(each.at for each in chosen.values()), newer)
+
+
+def _written(
+    restic: Restic, chosen: dict[str, CopySnapshot], files: dict[str, int], data: Path, progress: Progress
+) -> tuple[list[str], str]:
+    """Write the snapshots below `data`. Returns the files that could not be restored, and why, as far as restic says."""
+    problem, damaged = "", set[str]()
+    with progressing(progress, "Restoring", len(files)) as advance:
+        look = _looking(data, advance)
+        for each in chosen.values():
+            try:
+                restic.restore(each.id, data, look)
+            except ResticFailedError as error:
+                problem = f" {error}"
+                damaged |= {name for about in error.about for name in _named(about) & files.keys()}
+    for path in (data / name for name in files):  # no file of data runs as somebody
+        if path.exists() and (mode := path.stat().st_mode & 0o7777) > 0o777:
+            path.chmod(mode & 0o777)
+    for name in damaged:  # with holes in it, as likely as not
+        (data / name).unlink(missing_ok=True)
+    os.sync()  # all at once: a file each would cost more than the rest
+    lost = sorted(name for name, size in files.items() if not _is_there(data, name, size))
+    return lost, problem
+
+
+def restore_decisions(lake: Lake, settings: Settings, now: datetime, folder: str | None) -> dict[str, int]:
+    """Add to the decisions the lines that they lack, of those kept below the state and of the newest copy, where there is one.
+
+    None is removed. Returns how many were added, by file. Raises PipelineError if the copy can't be read; what was kept is
+    back then.
+    """
+    added = Counter(bring_back_decisions(lake, lake.kept_decisions))
+    if settings.is_copied:
+        restic, scratch = restic_of(settings), lake.copy_scratch
+        with locked(lake, LOCK, who="copy restore"):
+            ours = folder_named(restic.snapshots(), folder or folder_id(lake) or None, restic.where)
+            if (last := newest((each for each in ours if each.kind == OWN), now)) is not None:
+                try:
+                    restic.restore(last.id, scratch, lambda: None, f"/{lake.decisions.name}")
+                    added.update(bring_back_decisions(lake, scratch / lake.decisions.name))
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)
+    return dict(added)
 
 
 def _chosen(
@@ -195,6 +232,12 @@ def _looking(data: Path, advance: Callable[[int], None]) -> Callable[[], None]:
         seen = max(there, seen)
 
     return look
+
+
+def _named(about: str) -> set[str]:
+    """The paths that a message of restic's may begin with: those, too, may hold a colon."""
+    parts = about.removeprefix("/").split(": ")
+    return {": ".join(parts[:number]) for number in range(1, len(parts) + 1)}
 
 
 def _is_there(data: Path, name: str, size: int) -> bool:

@@ -6,6 +6,7 @@ unmounted disk or another athlete's copy must not become the newest state of thi
 """
 
 import re
+import shutil
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,14 +19,17 @@ from uuid import uuid4
 from strava_pipeline.core.copies import (
     API,
     BESIDE,
+    EXPIRED,
     FOLDER,
     KINDS,
     MADE,
     NAME,
+    OWN,
     PUBLISHED,
     CopySnapshot,
     newest,
     outdated,
+    outlived,
 )
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError, told
 from strava_pipeline.core.numbers import Numbers
@@ -40,11 +44,13 @@ from strava_pipeline.ingest.restic import (
     Restic,
     restic_of,
 )
-from strava_pipeline.lake.bronze.expired import expired_ids, limited_ids, purges
+from strava_pipeline.lake.bronze.expired import Expired, expired_lines, limited_ids
 from strava_pipeline.lake.copied import (
+    JOURNAL,
     Found,
     KnownCopy,
     State,
+    beginnings,
     copied_files,
     copy_age,
     find,
@@ -53,10 +59,12 @@ from strava_pipeline.lake.copied import (
     gather_beside,
     keep_folder_id,
     known_copy,
+    lost_files,
     note_copy,
     note_files,
     root_of,
 )
+from strava_pipeline.lake.decisions import keep_decisions, lost_decisions, record_decisions
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.progress import progressing
@@ -67,8 +75,7 @@ from strava_pipeline.operations.table_rules import Finding
 SECOND_COPY, COPIED = "second_copy", "copied"  # the asset, and its check
 LOCK = "copy"
 ADOPT = "strava-pipeline copy adopt"
-_SHARE, _FEW = 5, 5  # more than a fifth of the files, and more than five, are a loss that a person has to look at
-_SKEW = timedelta(days=1)  # by which clocks of this machine and of a service may differ
+BRING_BACK = "strava-pipeline copy restore --decisions"
 _EVERY = timedelta(days=1)  # that long bytes which no snapshot needs may stay, except where they have to go
 
 
@@ -82,8 +89,7 @@ class Copied(Numbers):
         files_copied: new and changed files in them.
         bytes_copied: that the store got.
         forgotten: snapshots that had their time.
-        shrunk: how many files are gone here, by kind, where that is more than a fifth: older snapshots stay until a person has
-            looked.
+        lost: files that nobody gave up and that are gone here, or cut off: every snapshot stays until a person has looked.
     """
 
     where: str = field(repr=False)
@@ -91,7 +97,7 @@ class Copied(Numbers):
     files_copied: int = 0
     bytes_copied: int = 0
     forgotten: int = field(default=0, repr=False)
-    shrunk: dict[str, int] = field(default_factory=dict, repr=False)
+    lost: list[str] = field(default_factory=list, repr=False)
 
     def shown(self) -> dict[str, Any]:
         return {**Numbers.shown(self), "snapshots": len(self.kinds)}
@@ -99,12 +105,12 @@ class Copied(Numbers):
     @property
     def problem(self) -> str:
         """A problem that a person must look at; may be empty."""
-        if not self.shrunk:
+        if not self.lost:
             return ""
-        gone = counted(sum(self.shrunk.values()), "file")
         return (
-            f"{gone} that the second copy had are gone here, more than a fifth of a kind. The copy in {self.where} has them in "
-            f"its earlier snapshots, which all stay until you say that it is right so: {ADOPT}"
+            f"{counted(len(self.lost), 'file')} that the second copy had are gone or cut off here: {some_of(self.lost, 3)}. "
+            f"The copy in {self.where} has them in earlier snapshots, which all stay: `strava-pipeline copy restore`, into an "
+            f"empty folder, brings them back. If it is right so: {ADOPT}"
         )
 
 
@@ -114,8 +120,8 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     try:
         gather_beside(run.lake, beside(run.lake, settings))
         age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
-        has_expired = known is not None and known.expired != len(expired_ids(run.lake))
-        if age.at is None or age.lacking or age.problem or has_expired:
+        has_expired = known is not None and known.lines != len(expired_lines(run.lake))
+        if age.at is None or age.lacking or age.problem or age.lost or has_expired:
             done = make_copy(run, settings)
             problem = done.problem
     except (PipelineError, OSError) as error:
@@ -172,23 +178,34 @@ class _Copying:
             known = KnownCopy(restic.where, folder=known.folder, instance=known.instance, earlier=earlier)
         self.id = folder_id(run.lake) or uuid4().hex
         self.known = replace(known, folder=self.id, instance=known.instance or uuid4().hex)
-        self.expired = {str(key) for key in expired_ids(run.lake)}
+        self.purged = [each.purged is not None if each.ids else None for each in expired_lines(run.lake)]
         self.newest_only = {PUBLISHED, *([API] if is_limited or limited_ids(run.lake) else [])}
         self.kinds = list[str]()
         self.done = Copied(restic.where)
 
     def all(self) -> Copied:
         snapshots = self._snapshots()
-        keep_folder_id(self.lake, self.id)
         found = {kind: find(self.lake, kind) for kind in KINDS}
-        self.kinds = [kind for kind in KINDS if found[kind].files]
         before = {kind: self._before(kind, snapshots) for kind in KINDS}
-        self._refuse_missing({root_of(name) for files in before.values() for name in files})
+        self.done.lost = lost_files(
+            self.lake, (name for kind in KINDS for name in before[kind].keys() - found[kind].files.keys())
+        )
+        if self.adopt:
+            self.done.lost = []
+        self._settle_lines(snapshots, before[OWN], found[OWN].files)
+        self._refuse_missing()
+        keep_folder_id(self.lake, self.id)
+        found[OWN] = find(self.lake, OWN)  # with the id
+        self.kinds = [kind for kind in KINDS if found[kind].files]
+        leaving = outlived(snapshots, self.purged, self.known.lines or 0)
         for kind in KINDS:
-            self._copy(kind, found[kind], before[kind], [each for each in snapshots if each.kind == kind])
+            of_kind = [each for each in snapshots if each.kind == kind]
+            self._copy(kind, found[kind], before[kind], of_kind, is_leaving=any(each in leaving for each in of_kind))
+        self.known = replace(self.known, beginnings=beginnings(self.lake))
         with suppress(BusyRepositoryError):  # the next run does it
-            self._forget(snapshots)
+            self._forget(snapshots, leaving)
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))
+        keep_decisions(self.lake)
         return self.done
 
     def _snapshots(self) -> list[CopySnapshot]:
@@ -228,36 +245,70 @@ class _Copying:
     def _before(self, kind: str, snapshots: Iterable[CopySnapshot]) -> dict[str, State]:
         """The files of a kind that the copy had: as recorded or, without a record, as the copy says, without times."""
         last = newest((each for each in snapshots if each.kind == kind), self.run.now())
-        found = copied_files(self.lake, kind)
-        if last is not None and not found and not self.adopt:
+        recorded, found = copied_files(self.lake, kind), dict[str, State]()
+        if recorded is not None or last is None or self.adopt:
+            return recorded or {}
 
-            def node(what: str, path: str, size: int) -> None:
-                if what == "file":
-                    found[path.removeprefix("/")] = (size, 0)
+        def node(what: str, path: str, size: int) -> None:
+            if what == "file":
+                found[path.removeprefix("/")] = (size, 0)
 
-            self.restic.nodes(last.id, node)
+        self.restic.nodes(last.id, node)
         return found
 
-    def _refuse_missing(self, roots: Iterable[str]) -> None:
-        gone = [] if self.adopt else sorted(name for name in roots if not (self.lake.data_dir / name).exists())
-        if gone:
+    def _settle_lines(
+        self, snapshots: Iterable[CopySnapshot], before: Mapping[str, State], found: Mapping[str, State]
+    ) -> None:
+        """Find what files lost that are only appended to; if it is to be right so, take what is there for all that there was.
+
+        Raises CopyIncompleteError if decisions are lost: nothing is copied then.
+        """
+        lake, told = self.lake, [each.expired for each in snapshots if each.expired is not None]
+        most, kept = max([self.known.lines or 0, *told]), lost_decisions(lake)
+        if self.adopt:
+            missing = [Expired(at=self.run.now(), by=ADOPT, ids=[])] * (most - len(self.purged))
+            record_decisions(lake, *missing)  # no snapshot knows more lines than there are
+            shutil.rmtree(lake.kept_decisions, ignore_errors=True)
+            self.purged += [None] * len(missing)
+        if self.known.lines is None:
+            self.known = replace(self.known, lines=min(told, default=len(self.purged)))
+        if self.adopt:
+            return
+        has_left = len(self.purged) != self.known.lines  # a purge shortens them
+        of_decisions = [name for name in before if name.startswith("decisions/") and name in found]
+        gone = [*kept, *(name for name in self.done.lost if name.startswith("decisions/"))]
+        gone += [name for name in of_decisions if not has_left and found[name][0] < before[name][0]]
+        if gone or len(self.purged) < most:
+            names = some_of(sorted({Path(name).name for name in gone}), 3) or f"{Expired.kind}.jsonl"
+            raise CopyIncompleteError(
+                f"Lines of {names} in {lake.decisions} that were there before are gone, so nothing was copied. To have them "
+                f"again: {BRING_BACK}. If it is right so: {ADOPT}"
+            )
+        now = beginnings(lake, self.known.beginnings)
+        self.done.lost += [
+            name
+            for name, known in self.known.beginnings.items()
+            if name in now and now[name] != tuple(known) and not (has_left and name == JOURNAL)
+        ]
+
+    def _refuse_missing(self) -> None:
+        roots = {root_of(name) for name in self.done.lost}
+        if gone := sorted(name for name in roots if not (self.lake.data_dir / name).exists()):
             raise CopyIncompleteError(
                 f"{some_of(gone, 3)} in {self.lake.data_dir} was copied before and is gone, so nothing was copied. Is a disk not "
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"
             )
 
-    def _copy(self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot]) -> None:
-        """Make a snapshot of a kind, if any of its files is new or changed, or if the newest one isn't the one with
-        these files.
-        """
-        expired = self.expired if kind == API else set()
-        gone = [each for each in before.keys() - found.files.keys() if expired.isdisjoint(each.split("/"))]
-        if not self.adopt and len(gone) > max(_FEW, len(before) // _SHARE):
-            self.done.shrunk[kind] = len(gone)
-            note_files(self.lake, kind, before)  # so that the next run says it again
+    def _copy(
+        self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot], *, is_leaving: bool
+    ) -> None:
+        """Make a snapshot of a kind, if a file is new or changed, or if the newest one isn't ours, or has to go."""
+        if self.adopt:
+            note_files(self.lake, kind, found.files)
+        lost = {name: before[name] for name in self.done.lost if name in before and name not in found.files}
         last, known = newest(of_kind, self.run.now()), self.known.snapshots.get(kind, "none")
         is_newest = last is not None and last.id.startswith(known)
-        if not found.files or (is_newest and not self.anew and found.files == before):
+        if not found.files or (is_newest and not self.anew and not is_leaving and {**found.files, **lost} == before):
             return
         try:
             made = self._backup(kind, found, last)
@@ -269,14 +320,14 @@ class _Copying:
         self.done.bytes_copied += made.bytes
         self.known = replace(self.known, snapshots={**self.known.snapshots, kind: made.id})
         note_copy(self.lake, self.known)
-        if kind not in self.done.shrunk:
-            note_files(self.lake, kind, found.files)
+        note_files(self.lake, kind, {**found.files, **lost})  # so that the next run says it again
 
     def _backup(self, kind: str, found: Found, last: CopySnapshot | None) -> Backup:
         """Make a snapshot, with a time after that of the last one."""
         folder = self.lake.data_dir.resolve()
         name = re.sub("[^A-Za-z0-9_.-]", "_", own_name() or folder.parent.name)
         marks = {FOLDER: self.id, NAME: name, MADE: self.known.instance, BESIDE: "+".join(self.kinds)}
+        marks[EXPIRED] = str(len(self.purged))
         tags = [kind, *(f"{mark}{value}" for mark, value in marks.items())]
         now, host, count, seen = self.run.now(), socket.gethostname(), len(found.files), 0
         at = max(now, last.at + timedelta.resolution) if last else now
@@ -291,36 +342,27 @@ class _Copying:
             see(count)
         return made
 
-    def _forget(self, snapshots: Sequence[CopySnapshot]) -> None:
-        """Remove old snapshots, and once a day, or after an expiry, the bytes that only they had."""
-        going, now, has_expired = list[CopySnapshot](), self.run.now(), len(self.expired) != self.known.expired
-        if self.done.shrunk and not has_expired:
+    def _forget(self, snapshots: Sequence[CopySnapshot], leaving: Iterable[CopySnapshot]) -> None:
+        """Remove snapshots that had their time or outlived what left for good; once a day, or after that, bytes of theirs."""
+        if self.done.lost:
             return  # a person may need any of them
-        newest_only = {*KINDS} if self._may_hold_purged(snapshots) else self.newest_only
-        for kind in {*KINDS} - self.done.shrunk.keys():
+        ids, now, has_left = {each.id for each in leaving}, self.run.now(), len(self.purged) != self.known.lines
+        for kind in KINDS:
             of_kind = [each for each in snapshots if each.kind == kind]
             known = self.known.snapshots.get(kind, "none")
-            if kind not in newest_only:
-                going += [each for each in outdated(of_kind, now) if not each.id.startswith(known)]
-            elif kind in self.done.kinds or any(each.id.startswith(known) for each in of_kind):
-                going += [each for each in of_kind if not each.id.startswith(known)]
-        if going:
-            self.restic.forget(each.id for each in going)
-            self.done.forgotten = len(going)
+            if kind not in self.newest_only:
+                going = outdated(of_kind, now)
+            else:
+                going = of_kind if kind in self.done.kinds or any(each.id.startswith(known) for each in of_kind) else []
+            ids |= {each.id for each in going if not each.id.startswith(known)}
+        if ids:
+            self.restic.forget(sorted(ids))
+            self.done.forgotten = len(ids)
         pruned = self.known.pruned_at
         is_due = pruned is None or not timedelta(0) <= now - pruned < _EVERY
-        if has_expired or (going and is_due):
-            self.restic.prune(tight=has_expired)
-            purged = self.known.purged if self.done.shrunk else len(purges(self.lake))
-            self.known = replace(self.known, expired=len(self.expired), purged=purged, pruned_at=now)
-
-    def _may_hold_purged(self, snapshots: Sequence[CopySnapshot]) -> bool:
-        """Whether a snapshot may be from before a purge of an activity; where nothing is known here, by its time."""
-        purged = purges(self.lake)
-        if self.known.purged is not None or not purged:
-            return len(purged) != (self.known.purged or 0)
-        last = max(each.at for each in purged) + _SKEW
-        return any(each.at < last for each in snapshots)
+        if has_left or (ids and is_due):
+            self.restic.prune(tight=has_left)
+            self.known = replace(self.known, lines=len(self.purged), pruned_at=now)
 
 
 def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:

@@ -22,7 +22,7 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.imports.activities import ImportedActivities, activities_of_import, has_activities
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
-from strava_pipeline.lake.imports.manifests import Import, all_imports
+from strava_pipeline.lake.imports.manifests import Import, all_imports, is_emptied
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
 from strava_pipeline.lake.purge import delete_made, going_on_by
@@ -75,7 +75,9 @@ def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datet
     """
     one, ids, files = found.activity_id, sorted(found.ids), tuple(sorted(found.files))
     if not any(found.ids <= {*each.ids} and found.files <= {*each.files} for each in purges(lake)):
-        record_decisions(lake, Expired(at=at, by=f"strava-pipeline purge {one}", ids=ids, purged=one, files=files))
+        imports = tuple(each.name for each in all_imports(lake) if is_emptied(each, files))
+        by = f"strava-pipeline purge {one}"
+        record_decisions(lake, Expired(at=at, by=by, ids=ids, purged=one, files=files, imports=imports))
     with going_on_by(lake, f"purge {one}"):
         lake.purging.mkdir(exist_ok=True)
         remove_activities(lake, expired_ids(lake, FILE), purged_files(lake), years)

@@ -20,6 +20,7 @@ from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.decisions import keep_decisions
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import begin_request
@@ -82,6 +83,7 @@ def run_resource(
             progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
             context_of_run = run_context(settings, progress, who, run_id=run.root_run_id or run.run_id)
             lake, now = context_of_run.lake, datetime.now(UTC)
+            held.callback(keep_decisions, lake)
             on_end = partial(note_end, lake, run, ui_of(settings.dagster_home))
             to_stdout = None if settings.log_stdout == "runs" and watcher else settings.log_stdout
             held.enter_context(logged(settings.logs_dir, instance, run, now, progress.say, on_end, to_stdout))

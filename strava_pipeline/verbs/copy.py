@@ -13,10 +13,12 @@ from strava_pipeline.verbs.options import Json
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
     from strava_pipeline.operations.copy_proof import Checked
 
 _DIFFERENT = 4
 _FORMS = {"bytes": decimal}
+_COUNT_AGAIN = "They count again after the next run, or `strava-pipeline rebuild`."
 
 
 def copy(as_json: Json = False) -> None:
@@ -38,7 +40,7 @@ def _copy(*, adopt: bool, as_json: bool) -> None:
     settings = Settings.load()
     done = make_copy(run_context(settings, progress_for_terminal()(), "copy"), settings, adopt=adopt)
     nothing = [] if done.kinds else ["The copy is up to date."]
-    show(done, as_json=as_json, hidden=("shrunk",), advice=[*nothing, *filter(None, [done.problem])], forms=_FORMS)
+    show(done, as_json=as_json, hidden=("lost",), advice=[*nothing, *filter(None, [done.problem])], forms=_FORMS)
     raise typer.Exit(_DIFFERENT if done.problem else 0)
 
 
@@ -94,7 +96,10 @@ def _advice(found: "Checked") -> Iterator[str]:
 
 
 def restore(
-    into: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="FOLDER", show_default=False)],
+    into: Annotated[
+        Path | None, typer.Argument(help="A new or empty folder.", metavar="FOLDER", show_default=False)
+    ] = None,
+    *,
     at: Annotated[
         datetime | None,
         typer.Option(
@@ -105,9 +110,15 @@ def restore(
         str | None,
         typer.Option("--folder", help="Which one, where the repository has several: name or id.", metavar="NAME"),
     ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Instead: add lost lines of this folder's decisions again; remove none.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring a data folder back from RESTIC_REPOSITORY, into an empty folder. Needs the copy's password, and no login."""
+    """Bring a data folder back from RESTIC_REPOSITORY, into an empty folder. Needs the copy's password, and no login.
+
+    With --decisions lost lines of data/decisions come back into this folder, from data/state and, if there is one, the copy.
+    """
     from zoneinfo import ZoneInfo
 
     from strava_pipeline.environment.settings import Settings
@@ -117,6 +128,11 @@ def restore(
     from strava_pipeline.verbs.terminal import progress_for_terminal
 
     settings = Settings.load()
+    if decisions != (into is None) or (decisions and at):
+        raise typer.BadParameter("a FOLDER, please, or --decisions alone", param_hint="FOLDER")
+    if into is None:
+        _restore_decisions(settings, system_clock(settings).now(), folder, as_json=as_json)
+        return
     target, zone, day = into.expanduser().resolve(), ZoneInfo(settings.timezone), at.date() if at else None
     now, progress = system_clock(settings).now(), progress_for_terminal()()
     done = bring_back(restic_of(settings), target, now, zone, progress, day=day, folder=folder)
@@ -127,3 +143,11 @@ def restore(
     if done.newer:
         advice.append("What came by Strava's API expires (STRAVA_API_KEEP_DAYS): the copy keeps only its newest state.")
     show({"into": target, **fields_of(done)}, as_json=as_json, advice=advice, forms=_FORMS)
+
+
+def _restore_decisions(settings: "Settings", now: datetime, folder: str | None, *, as_json: bool) -> None:
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.copy_proof import restore_decisions
+
+    added = restore_decisions(Lake(settings.data_dir), settings, now, folder)
+    show({"added": sum(added.values()), "files": added}, as_json=as_json, advice=[_COUNT_AGAIN] if added else [])

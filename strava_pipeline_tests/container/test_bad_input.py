@@ -71,6 +71,7 @@ def test_a_volume_that_belongs_to_another_is_named_with_its_owner(volumes: Volum
     assert volumes.rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_a_folder_inside_the_volume_that_belongs_to_another_costs_no_call(volumes: Volumes) -> None:
     lake = volumes.rig.lake
     lake.state.mkdir()
@@ -92,6 +93,7 @@ def _assert_no_call(volumes: Volumes, command: str, *paths: Path) -> None:
         os.chown(path, 0, 0)
 
 
+@pytest.mark.dear
 def test_a_login_that_cannot_be_saved_is_neither_renewed_nor_replaced(volumes: Volumes) -> None:
     token = volumes.rig.settings.secrets_dir / "strava_token.json"
     login = json.loads(token.read_text()) | {"expires_at": 0, "expires_at_local": 0}
@@ -122,6 +124,7 @@ def test_a_login_is_kept_where_the_athlete_cannot_be_and_is_not_asked_for(volume
     assert (calls["total"], calls["token"]) == (0, 1)
 
 
+@pytest.mark.dear
 def test_a_ledger_folder_that_belongs_to_another_ends_it_before_any_call(volumes: Volumes) -> None:
     folder = volumes.rig.settings.ledger_dir
     folder.mkdir()
@@ -133,6 +136,7 @@ def test_a_ledger_folder_that_belongs_to_another_ends_it_before_any_call(volumes
     assert volumes.rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_logs_that_belong_to_another_cost_no_run(volumes: Volumes) -> None:
     os.chown(volumes.rig.settings.logs_dir, OTHER, OTHER)
     said = volumes.typed("flow")
@@ -140,6 +144,7 @@ def test_logs_that_belong_to_another_cost_no_run(volumes: Volumes) -> None:
     assert volumes.rig.one("SELECT count(*) FROM activities") == 5
 
 
+@pytest.mark.dear
 def test_a_login_that_cannot_be_read_is_named(volumes: Volumes) -> None:
     token = volumes.rig.settings.secrets_dir / "strava_token.json"
     os.chown(token, OTHER, OTHER)
@@ -147,6 +152,7 @@ def test_a_login_that_cannot_be_read_is_named(volumes: Volumes) -> None:
     assert (said.code, str(token) in said.text, "Traceback" in said.text) == (1, True, False), said.text
 
 
+@pytest.mark.dear
 def test_postgresql_that_is_away_or_without_a_password_is_a_sentence_and_nothing_is_lost(volumes: Volumes) -> None:
     configuration = (ROOT / "deploy" / "postgres.dagster.yaml").read_text()
     (volumes.rig.settings.dagster_home / "dagster.yaml").write_text(configuration.replace("port: 5432", "port: 1"))

@@ -191,7 +191,7 @@ def test_a_bad_volume_or_setting_is_a_sentence_and_an_exit_code(engine: Engine, 
         assert_said("'Europe/Londn' is no time zone", 2, STRAVA_TIMEZONE="Europe/Londn")
         os.chown(secret, 0, 0)
         secret.chmod(0o600)
-        assert_said("STRAVA_CLIENT_SECRET can't be read (PermissionError)", 2)
+        assert_said("STRAVA_CLIENT_SECRET can't be read (Permission denied)", 2)
         secret.unlink()
         assert_said("No Strava API application is set up: STRAVA_CLIENT_SECRET not set.", 2)
         secret.write_text(rig.emulator.state.config.client_secret)

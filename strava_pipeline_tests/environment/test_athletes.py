@@ -102,6 +102,7 @@ def test_every_setting_is_the_houses_or_the_athletes_own() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["the environment", ".env", "/run/secrets"])
 def test_what_is_the_houses_is_inherited_and_what_is_the_athletes_own_is_not(
     house: Path, monkeypatch: pytest.MonkeyPatch, place: str

@@ -90,6 +90,7 @@ def test_every_key_that_a_person_keeps_is_refused_where_others_can_read_it(
     read()
 
 
+@pytest.mark.slow
 def test_the_password_that_this_program_keeps_is_closed_to_others(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, secrets_dir=tmp_path)
     settings.dashboard_password_file.write_text(json.dumps(hashed("a password")))

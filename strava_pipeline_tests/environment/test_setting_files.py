@@ -1,15 +1,21 @@
 """Changes in files that a person writes: what is told is changed, every other line stays, and no file is ever half-written."""
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.environment.athletes import athletes
 from strava_pipeline.environment.setting_files import replace_file, variables_set
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import UnusableProvidersError, enabled_in_file
 from strava_pipeline.ingest.service_tables import with_enabled
+from strava_pipeline.lake.gold.rules_file import rules_of
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.user_files import goals_of
 
 
 @pytest.fixture
@@ -20,22 +26,13 @@ def env(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "A=new\n"),
-        ("# A=old\n\nB=1", "# A=old\n\nB=1\nA=new\n"),
-        ("B=1\n\nA=old   # my key\nC=3\n", "B=1\n\nA=new   # my key\nC=3\n"),
-        ("export A = 'o#ld' # mine\r\nB=1\r\n", "export A=new\r\nB=1\r\n"),
-        ("A=\nB=${A}x\nA=old\n", None),
-        ("A\nB=1", "A=new\nB=1"),
-        ('B="two\nlines"\nA="old\nlines"\n', 'B="two\nlines"\nA=new\n'),
-    ],
-    ids=[
-        "no file",
-        "a comment and no line end",
-        "with a comment",
-        "of Windows",
-        "used in another",
-        "bare",
-        "of two lines",
+        pytest.param(None, "A=new\n", id="no file"),
+        pytest.param("# A=old\n\nB=1", "# A=old\n\nB=1\nA=new\n", id="a comment and no line end"),
+        pytest.param("B=1\n\nA=old   # my key\nC=3\n", "B=1\n\nA=new   # my key\nC=3\n", id="with a comment"),
+        pytest.param("export A = 'o#ld' # mine\r\nB=1\r\n", "export A=new\r\nB=1\r\n", id="of Windows"),
+        pytest.param("A=\nB=${A}x\nA=old\n", None, id="used in another"),
+        pytest.param("A\nB=1", "A=new\nB=1", id="bare"),
+        pytest.param('B="two\nlines"\nA="old\nlines"\n', 'B="two\nlines"\nA=new\n', id="of two lines"),
     ],
 )
 def test_a_variable_is_set_and_every_other_line_stays(env: Path, text: str | None, expected: str | None) -> None:
@@ -121,3 +118,40 @@ def test_a_file_of_services_that_cannot_be_used_is_not_changed(tmp_path: Path) -
     path.write_text("[providers.garmin\n")
     with pytest.raises(UnusableProvidersError, match="is no TOML in UTF-8"):
         with_enabled(path, "garmin")
+
+
+def made(path: Path, what: str) -> None:
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "large":
+        with path.open("wb") as file:
+            file.truncate(2 << 30)
+    else:
+        path.write_bytes(b"a = '\xff'")
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "device", "large", "not UTF-8"])
+def test_what_is_no_file_of_a_person_ends_in_a_sentence_and_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (".env", "goals.toml", "rules.toml", "providers.toml", "athletes.toml"):
+        made(tmp_path / name, what)
+    lake, house = (
+        Lake(tmp_path / "data"),
+        Settings.load(_env_file=None, athletes_dir=tmp_path, providers_config=tmp_path / "providers.toml"),
+    )
+    for read in (
+        Settings.load,
+        lambda: goals_of(lake),
+        lambda: rules_of(lake),
+        lambda: enabled_in_file(house),
+        lambda: athletes(house),
+    ):
+        with pytest.raises(PipelineError) as said:
+            read()
+        assert re.search("can't be read|is no TOML|codec can't", str(said.value))

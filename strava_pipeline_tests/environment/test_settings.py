@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from pydantic import ValidationError
 
 from strava_pipeline.core.errors import MissingSettingsError
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.garmin.tokens import tokens_file
+from strava_pipeline.ingest.intervals_icu import client as intervals_icu
+from strava_pipeline.ingest.wahoo import login as wahoo
 from strava_pipeline_tests.processes import python
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -75,6 +79,22 @@ def test_settings_of_the_dashboard(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert getattr(Settings.load(), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "used"),
+    [
+        ("GARMIN_TOKENS_FILE", "/a/tokens.json", lambda settings: str(tokens_file(settings))),
+        ("SEAM_WAHOO_TOKEN_FILE", "/a/wahoo.json", lambda settings: str(wahoo.token_file(settings))),
+        ("INTERVALS_CLIENT_ID", "17", lambda settings: intervals_icu.APPLICATION.pair(settings)[0]),
+    ],
+)
+def test_a_services_setting_is_what_its_login_goes_by(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, used: Callable[[Settings], str]
+) -> None:
+    assert used(Settings.load()) != value
+    monkeypatch.setenv(name, value)
+    assert used(Settings.load()) == value
 
 
 @pytest.mark.parametrize("name", ["days", "timezone", "STRAVA_DAYS", "STRAVA_timezone_", "strava_client_id"])
@@ -397,6 +417,7 @@ def test_settings_are_frozen() -> None:
         Settings.load().days = 3  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_environ_makes_the_same_settings_in_a_subprocess_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     settings = Settings.load(

@@ -12,13 +12,14 @@ import pytest
 
 from strava_pipeline.core.deliveries import Queued
 from strava_pipeline.core.tables import DETAIL_TABLES, TABLES
-from strava_pipeline.lake.bronze.expired import Expired, expired_ids
+from strava_pipeline.lake.bronze.expired import Expired, expired_ids, limited_ids
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.files import packed, write_whole
 from strava_pipeline.lake.gold.event_followup import sort_queue
 from strava_pipeline.lake.notifications import notifications
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.retention import note_expired
 from strava_pipeline.operations import merging
 from strava_pipeline.operations import retention as module
@@ -70,8 +71,7 @@ def live(rig: Rig) -> list[dict[str, int]]:
 
 
 def add(rig: Rig, start: Any) -> int:
-    order = {"start_date": start.isoformat(), "sport_type": "Ride", "timezone": "Europe/London"}
-    key = int(rig.control("add", generate=order)["id"])
+    key = rig.add(start, "Ride")
     rig.control("edit", id=key, set={"name": f"{MARK} {key}"})
     return key
 
@@ -139,6 +139,7 @@ def at(rig: Rig, now: datetime) -> None:
     rig.do("flow", [2026])
 
 
+@pytest.mark.dear
 def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
     record_decisions(rig.lake, Expired(at=NOW, by="purge -1", ids=[-1], purged=-1))  # which is no limit's
@@ -162,9 +163,24 @@ def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     assert not sort_queue(rig.lake, event, year_range(2025), now + timedelta(days=1)).due
 
 
+def test_what_expired_may_come_in_again_once_a_person_says_so_and_what_was_purged_never(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path)
+
+    def left(*ids: int, **more: Any) -> set[int]:
+        record_decisions(lake, Expired(at=NOW, by="a test", ids=[*ids], **more))
+        return {*expired_ids(lake)}
+
+    assert left(1, 2) | left(3, purged=3) == {1, 2, 3}
+    assert left(readmits=True) == {3}
+    assert (left(2), limited_ids(lake)) == ({2, 3}, {2})
+
+
 STEPS = ("note_expired", "remove_from_bronze", "remove_from_gold", "publish", "make_insights")
 
 
+@pytest.mark.dear
 def test_a_run_that_dies_at_any_step_is_completed_by_the_next(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each step, and by a run for which the setting is gone: what was recorded leaves all the same. One folder dies each time."""
     rig = begin("one", api_keep_days=KEPT)
@@ -206,12 +222,12 @@ def dying_after(step: Callable[..., object]) -> Callable[..., None]:
     return die
 
 
+@pytest.mark.dear
 def test_an_archives_row_of_another_year_stays(begin: Any) -> None:
     """The start was edited after the archive was mailed: it stands in another partition than what the API told."""
     rig = begin("one", api_keep_days=KEPT, first_year=2024)
-    order = {"start_date": "2025-06-01T10:00:00+00:00", "sport_type": "Ride", "timezone": "Europe/London"}
     starts = ("2024-06-01T10:00:00Z", "2026-02-01T10:00:00Z")
-    edited = {int(rig.control("add", generate=order)["id"]): to for to in starts}
+    edited = {rig.add("2025-06-01T10:00:00+00:00", "Ride"): to for to in starts}
     rig.import_files(rig.archive("export.zip"))
     for key, to in edited.items():
         rig.control("edit", id=key, set={"start_date": to, "start_date_local": to})
@@ -227,6 +243,7 @@ def test_an_archives_row_of_another_year_stays(begin: Any) -> None:
     assert whole(rig) == before
 
 
+@pytest.mark.dear
 def test_whoever_sets_it_again_is_told_again(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
     rig.do("flow_backfill")
@@ -240,6 +257,7 @@ def test_whoever_sets_it_again_is_told_again(begin: Any) -> None:
     assert rig.one("SELECT count(*) FROM activities") == 5
 
 
+@pytest.mark.dear
 def test_what_a_run_died_with_before_gold_had_it_expires_from_shards(
     begin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

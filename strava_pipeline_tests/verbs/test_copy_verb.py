@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -159,8 +158,6 @@ def test_a_purged_activity_is_in_no_snapshot(copied: Rig, type_on: TypeOn) -> No
     assert told <= {*blobs(copied)}
     assert typed("purge", str(key), "--yes").code == 0
     assert (told & {*blobs(copied)}, kinds(copied)) == (set(), ["api", "own", "published"])
-    recorded = copied.lake.decisions / "expired.jsonl"
-    recorded.write_text(re.sub(r'"at":"\d{4}', '"at":"2020', recorded.read_text()))  # years ago
     typed("corrections", "set", str(copied.truth()[1]["id"]), "--name", "Later")
     typed("copy")
     history = kinds(copied)

@@ -134,9 +134,9 @@ def _of_sources(sources: Sequence[Sequence[Sequence[float]]], how: str) -> float
 
 def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]:
     """Each sleep of one source: intervals that are less than three hours apart."""
-    together: list[tuple[str, int, int]] = []
+    together, until = list[tuple[str, int, int]](), 0
     for each in [*sorted(intervals, key=lambda one: one[1:]), None]:
-        if each is None or (together and each[1] - max(end for _, _, end in together) > _APART):
+        if each is None or (together and each[1] - until > _APART):
             asleep = [(begin, end) for stage, begin, end in together if stage in _ASLEEP]
             if asleep:
                 stages = {name: [(b, e) for of, b, e in together if of == stage] for stage, name in _STAGES.items()}
@@ -148,6 +148,7 @@ def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]
                 }
             together = []
         if each is not None:
+            until = max(until, each[2]) if together else each[2]
             together.append(each)
 
 

@@ -175,7 +175,7 @@ def _scale(values: pl.DataFrame, name: str) -> float | None:
     Regressions in Fishery Research*, 1973).
     """
     blocks = (
-        values.group_by(pl.col("second") // _BLOCK)
+        values.group_by(pl.col("second") // _BLOCK, maintain_order=True)
         .agg(pl.col(name, f"{name}_b").mean(), count=pl.len())
         .filter(pl.col("count") >= _BLOCK // 2)
     )

@@ -53,7 +53,7 @@ def by_second(points: pl.DataFrame) -> pl.DataFrame:
     numbers = [name for name, kind in points.schema.items() if kind == pl.Float64]
     return (
         points.lazy()
-        .group_by(second=pl.col("recorded_at").dt.epoch("s"))
+        .group_by(second=pl.col("recorded_at").dt.epoch("s"), maintain_order=True)
         .agg(pl.col(numbers).mean())
         .drop_nulls("second")
         .filter((pl.col("second") - pl.col("second").median()).abs() <= LONGEST.value)

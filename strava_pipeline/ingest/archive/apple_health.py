@@ -68,7 +68,11 @@ def _workouts_of(document: Entry | Oversized, limits: ImportLimits, records: Hea
                 break
         if _ROOT.search(head) is None:
             return None
-        for workout in _workouts(_joined(_TYPE.sub(b"", head, count=1), pieces), faults, records):
+        if (
+            typed := _TYPE.match(head, max(head.find(b"<!DOCTYPE"), 0))
+        ) is not None:  # looked for once, as it stands once
+            head = head[: typed.start()] + head[typed.end() :]
+        for workout in _workouts(_joined(head, pieces), faults, records):
             size += len(json_bytes(workout))
             if size > limits.file_bytes:
                 faults.append(f"its workouts have more than {megabytes(limits.file_bytes)}; those before are read")

@@ -259,7 +259,7 @@ def with_heart_rates(track: pl.DataFrame, messages: Sequence[Mapping[str, Any]],
         beats.select(times.alias("beat"), "bpm")
         .sort("beat")
         .join_asof(points, left_on="beat", right_on="at", strategy="forward", tolerance=SILENCE, coalesce=False)
-        .group_by("at")
+        .group_by("at", maintain_order=True)
         .agg(pl.col("bpm").mean())
     )
     found = track.select(pl.col("at").to_physical()).join(means, on="at", how="left", maintain_order="left")["bpm"]

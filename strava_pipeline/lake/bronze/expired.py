@@ -21,12 +21,16 @@ class Expired(Decision):
         ids: of the limited source's API; of a purged activity all of them, of every source.
         purged: the id of the activity that a person purged; None: a limit expired.
         files: hashes of files that only told of a purged activity.
+        imports: names of imports that brought nothing else.
+        readmits: nothing left; what had expired by a limit until then may come in again.
     """
 
     kind: ClassVar[str] = "expired"
     ids: list[int]
     purged: int | None = None
     files: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    readmits: bool = False
 
 
 _KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
@@ -34,28 +38,28 @@ _KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
 
 def expired_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
     """The activities of which nothing of a source may come in. What a person purged comes in by none."""
-    every = _recorded(lake)
-    return frozenset(key for each in every if each.purged is not None or source == LIMITED for key in each.ids)
+    return limited_ids(lake, source).union(*(each.ids for each in purges(lake)))
 
 
 def limited_ids(lake: Lake, source: str = LIMITED) -> frozenset[int]:
     """The activities of a source that expired by a limit on storage."""
-    every = _recorded(lake) if source == LIMITED else []
-    return frozenset(key for each in every if each.purged is None for key in each.ids)
+    every = expired_lines(lake) if source == LIMITED else []
+    since = max((number for number, each in enumerate(every, start=1) if each.readmits), default=0)
+    return frozenset(key for each in every[since:] if each.purged is None for key in each.ids)
 
 
 def purges(lake: Lake) -> list[Expired]:
     """What was recorded of each purge of an activity."""
-    return [each for each in _recorded(lake) if each.purged is not None]
+    return [each for each in expired_lines(lake) if each.purged is not None]
 
 
 def purged_files(lake: Lake) -> frozenset[str]:
     """The hashes of the files that left with purged activities, and don't come in again."""
-    return frozenset(digest for each in _recorded(lake) for digest in each.files)
+    return frozenset(digest for each in expired_lines(lake) for digest in each.files)
 
 
-def _recorded(lake: Lake) -> list[Expired]:
-    """Everything on record. The file is read only if it has changed."""
+def expired_lines(lake: Lake) -> list[Expired]:
+    """All lines, in order. They only become more: fewer than were known before are a loss. Read only if the file has changed."""
     try:
         seen = (lake.decisions / f"{Expired.kind}.jsonl").stat()
     except FileNotFoundError:

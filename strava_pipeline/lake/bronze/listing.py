@@ -96,7 +96,7 @@ class Listing:
         believed = {page.file: page.fetched_at for page in self.manifest.pages}
         now, changed = read_listing(self.folder, self._lake), False
         for place, page in enumerate(now.manifest.pages):
-            if (page.rows or page.foreign) and not page.lost:
+            if (page.rows or page.foreign or page.expired) and not page.lost:
                 kept = now._kept(page, ids, years, whole=believed.get(page.file, page.fetched_at) < until)
                 if kept is not None:
                     now._editable().pages[place], changed = kept, True

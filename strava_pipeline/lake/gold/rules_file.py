@@ -31,6 +31,7 @@ from strava_pipeline.lake.gold.sessions import first_line
 from strava_pipeline.lake.paths import Lake
 
 RULES = "rules"
+MOST_RULES = 1_000  # a publish takes some 10 ms for each
 HEARTRATE = "heartrate_from"
 GIVES = ("name", "sport_type", "gear", "commute", "tags", "counts", HEARTRATE)
 """What a rule can give: fields of a person's words, and the device whose heart rate counts where several recorded one."""
@@ -79,6 +80,10 @@ def read_rules(document: Mapping[str, Any]) -> tuple[Rule, ...]:
         isinstance(entries, list) and all(isinstance(each, Mapping) for each in entries)
     ):
         raise ValueError("Each rule stands in a table of its own, [[rule]], and nothing stands beside them.")
+    if len(entries) > MOST_RULES:
+        raise ValueError(
+            f"It has {len(entries)} rules, and at most {MOST_RULES} are followed. Say several places or names in one rule."
+        )
     for number, entry in enumerate(entries, start=1):
         try:
             found.append(_rule(number, entry))

@@ -247,6 +247,11 @@ def note_undone(lake: Lake, one: Import, note: UndoneNote) -> None:
     write_whole(lake.imports / one.name / _UNDONE, note.model_dump_json().encode())
 
 
+def is_emptied(one: Import, files: Collection[str]) -> bool:
+    """Whether nothing is left of an import of a single file without the files of these hashes."""
+    return one.manifest.kind == "file" and {file.sha256 for file in one.manifest.files} <= {*files}
+
+
 def rewrite_without(lake: Lake, one: Import, left: Callable[[ImportedFile], ImportedFile | None]) -> None:
     """Replace each file of an import's manifest by what is `left` of it; None: nothing, not even its name."""
     before = [[*one.manifest.files], [*(one.manifest.known or ())]]

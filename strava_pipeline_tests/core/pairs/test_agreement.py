@@ -19,6 +19,11 @@ def agreed(
     return {row["quantity"]: row for row in agreements(both, "run", has_places=has_places)}
 
 
+def test_the_same_recordings_agree_in_the_last_bit_each_time() -> None:
+    one, other = effort(), recorded(effort(), 5, watts=(0.0, 5.0, 1.05))
+    assert len({agreed(one, other)["watts"]["scale"] for _ in range(20)}) == 1
+
+
 @pytest.mark.parametrize(
     ("column", "error", "bounds"),
     [

@@ -16,6 +16,7 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.restic import Restic, restic_of
+from strava_pipeline.lake.files import append_line
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.copy_proof import Restored, restore
 from strava_pipeline.operations.copying import Copied, delete_copy, make_copy
@@ -83,6 +84,11 @@ class World:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+    def decide(self, what: str) -> bytes:
+        """Add a line to the decisions; returns all of that file."""
+        append_line(path := self.lake.decisions / "matches.jsonl", f'{{"decided": "{what}"}}\n'.encode())
+        return path.read_bytes()
 
     def copy(self, *, adopt: bool = False) -> Copied:
         self.now += timedelta(minutes=1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,10 +27,13 @@ from strava_pipeline.ingest.restic import (
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import copy_age, copy_health, earlier_places
 from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.operations.copy_proof import restore_decisions
 from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD
 from strava_pipeline_tests.small_disk import SIZE, SmallDisk
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_changed(world: World) -> None:
@@ -89,20 +93,19 @@ def test_nothing_is_copied_where_a_root_is_gone_until_a_person_says_that_it_is_r
     assert world.copy().kinds == []
 
 
-def test_older_snapshots_stay_where_more_than_a_fifth_is_gone(world: World) -> None:
+def test_every_snapshot_stays_where_a_file_is_gone_that_nobody_gave_up(world: World) -> None:
     world.copy()
-    for key in range(1, 8):
-        shutil.rmtree((world.folder / DETAIL.format(key)).parent)
+    shutil.rmtree((world.folder / DETAIL.format(1)).parent)
     for _ in range(2):  # it is said until a person has looked
         world.write("data/warehouse/strava.duckdb", os.urandom(10))
         done = world.copy()
-        assert (done.shrunk, done.forgotten) == ({"api": 7}, 0)
-        assert "7 files that the second copy had are gone here" in done.problem
+        assert (done.lost, done.forgotten, done.kinds[-1]) == ([DETAIL.format(1).removeprefix("data/")], 0, "published")
+        assert "1 file that the second copy had are gone or cut off here" in done.problem
+        assert copy_age(world.lake, world.repository).lost == 1
     assert world.kinds().count("published") == 3
-    for key in range(1, 8):
-        world.write(DETAIL.format(key), COPIED[DETAIL.format(key)])
+    world.write(DETAIL.format(1), COPIED[DETAIL.format(1)])
     done = world.copy()
-    assert (done.shrunk, done.forgotten > 0) == ({}, True)
+    assert (done.lost, done.forgotten > 0) == ([], True)
 
 
 def test_what_expired_is_no_loss_and_stays_nowhere_in_the_repository(world: World) -> None:
@@ -111,7 +114,7 @@ def test_what_expired_is_no_loss_and_stays_nowhere_in_the_repository(world: Worl
     for key in range(1, 8):
         shutil.rmtree((world.folder / DETAIL.format(key)).parent)
     done = world.copy()
-    assert (done.shrunk, done.problem, world.kinds().count("api")) == ({}, "", 1)
+    assert (done.lost, done.problem, world.kinds().count("api")) == ([], "", 1)
     blobs = world.type_restic("list", "blobs")
     held = {key: hashlib.sha256(COPIED[DETAIL.format(key)]).hexdigest() in blobs for key in range(1, 13)}
     assert held == {key: key > 7 for key in range(1, 13)}, "a blob's name is the hash of what is in it"
@@ -119,7 +122,7 @@ def test_what_expired_is_no_loss_and_stays_nowhere_in_the_repository(world: Worl
 
 def test_a_purge_leaves_nothing_of_the_api_in_any_snapshot_and_the_rest(world: World) -> None:
     world.copy()
-    world.write("data/decisions/matches.jsonl", b"another")
+    world.decide("another")
     world.copy()
     world.delete(api=True)
     assert world.kinds() == ["own", "own"]
@@ -193,13 +196,13 @@ def test_a_copy_that_is_gone_or_empty_is_not_begun_again_by_itself(world: World)
 def test_a_clock_that_was_ahead_hides_no_later_snapshot(world: World) -> None:
     world.copy()
     world.now += timedelta(days=400)
-    world.write("data/decisions/matches.jsonl", b"decided ahead")
+    world.decide("ahead")
     world.copy()
     world.now -= timedelta(days=400)
-    world.write("data/decisions/matches.jsonl", b"decided later")
+    decided = world.decide("later")
     assert world.copy().kinds == ["own"]
     back = world.restored("back")
-    assert (back["data/decisions/matches.jsonl"], len(back)) == (b"decided later", len(COPIED))
+    assert (back["data/decisions/matches.jsonl"], len(back)) == (decided, len(COPIED))
     assert world.kinds().count("own") == 3
 
 
@@ -229,10 +232,32 @@ def test_a_lock_of_a_living_restic_is_waited_for_by_nobody_and_an_old_one_of_a_d
             world.copy()
         process.kill()
         process.wait()
-        with pytest.raises(BusyRepositoryError):  # on another machine of this name it may be alive
+        with pytest.raises(
+            BusyRepositoryError, match=r"its lock is removed from \d\d:\d\d UTC on"
+        ):  # it may be another machine's
             world.copy()
         monkeypatch.setattr(restic, "STALE", timedelta(0))
         assert world.copy().kinds == ["api"]
+
+
+@pytest.mark.parametrize("boot", ["", "another start of the machine"])
+def test_the_lock_of_a_killed_restic_of_this_folder_is_removed_at_once(world: World, boot: str) -> None:
+    world.copy()
+    world.write(DETAIL.format(13), b"a detail of 13")
+    with _stopped_in_its_lock(world) as process:
+        note = world.lake.copied / "restic" / str(process.pid)  # as it is there where its parent was killed, too
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(boot or restic._boot())
+        with pytest.raises(BusyRepositoryError):  # it lives
+            world.copy()
+        process.kill()
+        process.wait()
+        if boot:
+            with pytest.raises(BusyRepositoryError):
+                world.copy()
+        else:
+            assert world.copy().kinds == ["api"]
+            assert not [*note.parent.iterdir()]
 
 
 @contextmanager
@@ -433,10 +458,10 @@ def test_losses_are_seen_whatever_of_the_notes_is_left(world: World) -> None:
     for key in range(1, 13):
         (world.folder / DETAIL.format(key)).unlink()
     done = world.copy()
-    assert (done.shrunk, world.kinds().count("api")) == ({"api": 12}, 2)
+    assert (len(done.lost), world.kinds().count("api")) == (12, 2)
     for path in (world.lake.listings / "1").iterdir():
         path.unlink()
-    assert world.copy().shrunk == {"api": 14}, "all are gone"
+    assert len(world.copy().lost) == 14, "all are gone"
     shutil.rmtree(world.lake.copied)
     shutil.move(world.folder, world.folder.with_name("moved"))
     world.folder = world.folder.with_name("moved")
@@ -444,7 +469,7 @@ def test_losses_are_seen_whatever_of_the_notes_is_left(world: World) -> None:
         world.copy()
 
 
-def test_a_loss_of_one_kind_keeps_nothing_that_expired_of_another(world: World) -> None:
+def test_what_left_for_good_waits_in_the_copy_until_a_loss_was_looked_at(world: World) -> None:
     for number in range(10):
         world.write(f"data/bronze/files/no/{number}", b"%d" % number)
     world.copy()
@@ -452,8 +477,125 @@ def test_a_loss_of_one_kind_keeps_nothing_that_expired_of_another(world: World) 
     shutil.rmtree((world.folder / DETAIL.format(1)).parent)
     shutil.rmtree(world.lake.files / "no")
     done = world.copy()
-    assert (done.shrunk, world.kinds().count("api")) == ({"own": 10}, 1)
+    assert (len(done.lost), world.kinds().count("api"), done.forgotten) == (10, 2, 0)
+    assert (world.copy(adopt=True).lost, world.kinds().count("api")) == ([], 1)
     assert hashlib.sha256(COPIED[DETAIL.format(1)]).hexdigest() not in world.type_restic("list", "blobs")
+
+
+def purge(world: World, key: int) -> None:
+    """What a purge of an activity records and removes, in small."""
+    record_decisions(world.lake, Expired(at=world.now, by=f"strava-pipeline purge {key}", ids=[key], purged=key))
+    shutil.rmtree((world.folder / DETAIL.format(key)).parent, ignore_errors=True)
+
+
+LINE = "data/decisions/matches.jsonl"
+LOSSES: dict[str, tuple[Callable[[World], object], str]] = {
+    "decisions": (lambda world: shutil.rmtree(world.lake.decisions), "Lines of"),
+    "decisions, and what was noted": (
+        lambda world: [shutil.rmtree(folder) for folder in (world.lake.decisions, world.lake.kept_decisions)],
+        "Lines of expired.jsonl",
+    ),
+    "decisions, but for a new word": (
+        lambda world: [shutil.rmtree(world.lake.decisions), world.decide("new")],
+        "Lines of",
+    ),
+    "a line in the middle": (lambda world: cut(world, LINE, 1), "Lines of matches.jsonl"),
+    "the last line": (lambda world: cut(world, LINE, -1), "Lines of matches.jsonl"),
+    "an emptied file": (lambda world: world.write(LINE, b""), "Lines of matches.jsonl"),
+    "a file of decisions": (lambda world: (world.folder / LINE).unlink(), "Lines of matches.jsonl"),
+    "the last purge": (lambda world: cut(world, "data/decisions/expired.jsonl", -1), "Lines of expired.jsonl"),
+    "the last purge, and what was noted": (
+        lambda world: [cut(world, "data/decisions/expired.jsonl", -1), shutil.rmtree(world.lake.state)],
+        "Lines of expired.jsonl",
+    ),
+    "the list of purges": (lambda world: (world.lake.decisions / "expired.jsonl").unlink(), "Lines of expired.jsonl"),
+    "bronze": (lambda world: shutil.rmtree(world.lake.bronze), "was copied before and is gone"),
+    "imported files": (lambda world: shutil.rmtree(world.lake.files), "bronze/files in"),
+    "the warehouse": (lambda world: world.lake.snapshot.unlink(), "warehouse/strava.duckdb in"),
+    "a detail": (lambda world: (world.folder / DETAIL.format(3)).unlink(), ""),
+    "an imported file": (lambda world: (world.lake.files / "ab" / "ab12").unlink(), ""),
+    "addresses cut off": (lambda world: world.write("data/bronze/addresses.jsonl", b"1\n"), ""),
+    "an address changed": (lambda world: world.write("data/bronze/addresses.jsonl", b"1\n3\n4\n"), ""),
+    "addresses": (lambda world: world.lake.addresses.unlink(), "addresses.jsonl in"),
+    "proposed changes": (lambda world: cut(world, "data/bronze/changes/proposed.jsonl", 0), ""),
+}
+
+
+def cut(world: World, name: str, line: int) -> None:
+    lines = (world.folder / name).read_bytes().splitlines(keepends=True)
+    del lines[line]
+    world.write(name, b"".join(lines))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_whatever_is_lost_no_snapshot_is_forgotten(world: World, loss: str) -> None:
+    """After a purge once, and with older snapshots that only time may take."""
+    world.write("data/bronze/addresses.jsonl", b"1\n2\n")
+    world.write("data/bronze/changes/proposed.jsonl", b'{"id": "a"}\n')
+    world.decide("second")
+    world.copy()
+    purge(world, 1)
+    world.copy()
+    world.decide("third")
+    world.copy()
+    before = {each.id for each in world.snapshots()}
+    lose, said = LOSSES[loss]
+    lose(world)
+    if said:
+        with pytest.raises(CopyIncompleteError, match=said) as refused:
+            world.copy()
+        assert (refused.value.exit_code, {each.id for each in world.snapshots()}) == (4, before)
+        assert said in copy_age(world.lake, world.repository).problem
+    else:
+        world.write("data/bronze/files/cd/cd34", b"imported since")
+        done = world.copy()
+        assert (len(done.lost), done.forgotten, "own" in done.kinds) == (1, 0, True)
+        assert before < {each.id for each in world.snapshots()}
+    assert world.copy(adopt=True).lost == []
+    purge(world, 2)
+    world.copy()
+    blobs = world.type_restic("list", "blobs")
+    assert not any(hashlib.sha256(COPIED[DETAIL.format(key)]).hexdigest() in blobs for key in (1, 2))
+
+
+@pytest.mark.parametrize("left", ["state", "copy"])
+def test_lost_lines_of_decisions_come_back_before_what_was_written_since(world: World, left: str) -> None:
+    whole = world.decide("second")
+    world.copy()
+    if left == "copy":
+        shutil.rmtree(world.lake.kept_decisions)
+    shutil.rmtree(world.lake.decisions)
+    since = world.decide("since")
+    if left == "copy":
+        with pytest.raises(CopyIncompleteError, match="Lines of"):
+            world.copy()
+    else:
+        world.more = {"restic_repository": None}
+    assert restore_decisions(world.lake, world.settings, world.now, None) == {"matches.jsonl": 2}
+    assert (world.folder / LINE).read_bytes() == whole + since
+    assert restore_decisions(world.lake, world.settings, world.now, None) == {}
+    world.more = {}
+    assert world.copy().problem == ""
+    assert {path.stat().st_mode & 0o777 for path in world.lake.kept_decisions.iterdir()} == {0o600}
+
+
+def test_a_purge_takes_every_earlier_snapshot_and_an_upgrade_none(world: World) -> None:
+    world.copy()
+    world.now += timedelta(days=400)
+    purge(world, 1)  # by an older version, whose snapshots name no number
+    older = [word for each in world.snapshots() for word in each.tags if word.startswith("expired:")]
+    for each in world.snapshots():
+        world.type_restic("tag", *(word for tag in older for word in ("--remove", tag)), each.id)
+    note = world.lake.copied / "last.json"
+    note.write_text(re.sub(r'"lines":\w+,', '"expired":1,"purged":1,', note.read_text()))
+    (world.lake.copied / "own.json").unlink()
+    assert (world.copy().forgotten, world.kinds().count("own")) == (1, 2), (
+        "the published one, of which only the newest is kept"
+    )
+    world.now -= timedelta(days=800)
+    purge(world, 2)
+    assert (world.copy().forgotten > 0, world.kinds()) == (True, ["api", "own", "published"])
+    assert {each.expired for each in world.snapshots()} == {2}
 
 
 def test_a_file_that_restic_leaves_out_is_not_called_copied(world: World) -> None:

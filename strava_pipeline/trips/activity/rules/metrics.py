@@ -120,7 +120,7 @@ def _sums(joined: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
             device_kmh=pl.when(pl.col("speed") >= 0, (pl.col("speed") * KMH).is_finite()).then(pl.col("speed") * KMH),
             displacement_kmh=pl.when(good).then(pl.col("v") * KMH),
         )
-        .group_by("trip")
+        .group_by("trip", maintain_order=True)
         .agg(
             pl.col("at", "latitude", "longitude").first().name.suffix("_first"),
             pl.col("at", "latitude", "longitude").last().name.suffix("_last"),
