@@ -16,7 +16,7 @@ DEMO ?=
 ENGINE ?=
 BASE ?=
 PORT ?= 3000
-LOWER ?=
+RELEASE ?=
 DRAW ?=
 PART ?= days kills damage calendar daemon
 BOUNDS ?= lowest newest
@@ -120,11 +120,13 @@ schedule-shell: ## A shell that finds the commands.
 ##@ Develop
 
 test: $(TOOLS) ## The test suite; EXAMPLES=all draws four times as many examples.
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal --cost
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal
 
-# Four workers on two cores: some tests wait a lot, for daemons that wake now and then.
-test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long. A failed one or two run again, alone, and may be flaky.
-	$(BIN)/python -m strava_pipeline_tests.rerun -m 'slow and not soak' -n 4 $(BY_FILE) --durations=20
+# Four workers on two cores: some tests wait a lot, for daemons that wake now and then. What failed runs once more, and is named.
+SLOWLY := -n 4 $(BY_FILE) --reruns 1 -rR --durations=20 $(if $(DRAW),--draw=$(DRAW))
+
+test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long; DRAW=0 to 3: a quarter of the dear ones.
+	$(BIN)/python -m pytest -m 'slow and not soak and not container' $(SLOWLY)
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/other-duckdb 'duckdb==$(OTHER_DUCKDB)'
@@ -158,8 +160,8 @@ test-samples: $(TOOLS) ## Tests on real payloads in ../shared/samples, which are
 test-container: $(TOOLS) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=1234 leaves out of the slow ones what CI leaves out in that draw.
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m strava_pipeline_tests.rerun -m 'not soak and not container' -n 4 $(BY_FILE) --maxfail 3 --durations=20 $(if $(DRAW),--draw=$(DRAW))
+test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=0 to 3 runs a quarter of the dear ones, as a landing does.
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m 'not soak and not container' --maxfail 3 $(SLOWLY)
 
 lint: $(TOOLS) ## Style and format.
 	$(BIN)/ruff check .
@@ -178,8 +180,8 @@ format: $(TOOLS) ## Put the code in shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-size: $(TOOLS) ## Lines of code by room, beside their limits in .ci/size.toml; LOWER=1 lowers those.
-	@$(BIN)/python -m strava_pipeline_tests.size $(if $(LOWER),lower)
+size: $(TOOLS) ## Lines of code by room, beside those of the last release; RELEASE=1 writes those.
+	@$(BIN)/python -m strava_pipeline_tests.size $(if $(RELEASE),release)
 
 check: lint types contracts size test ## What a change must pass.
 

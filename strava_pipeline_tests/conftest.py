@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,11 +27,16 @@ if TYPE_CHECKING:  # a rig imports Dagster, which takes seconds: tests of other 
     from strava_pipeline_tests.postgres import Server
     from strava_pipeline_tests.rig import Rig
 
-pytest_plugins = ["strava_pipeline_tests.cost", "strava_pipeline_tests.draw"]
+pytest_plugins = ["strava_pipeline_tests.draw"]
+pytest.register_assert_rewrite("strava_pipeline_tests.rig")  # what it asserts is shown as tests' own is
 
 # Tests start hundreds of processes, and each worker reads all tests: what they import is compiled once, whatever the shell says.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # by nohup or a script's `&`: what tests interrupt would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until all tests are collected, for half of that was looking for garbage: see pytest_runtestloop
 
 # A test's tables are tiny, and each core has a worker of its own: more threads only add to the CPU, a sixth of that of a
@@ -58,19 +64,6 @@ settings.register_profile(
 )
 settings.load_profile("same")
 
-LONGEST = (
-    "test_dashboard_in_chromium",
-    "test_with_every_service",
-    "test_launched_from",
-    "test_kept_true",
-    "test_kill",
-    "test_service",
-    "test_wheel",
-    "test_backfill_from",
-    "test_two_at",
-)
-
-
 OF_PROCESSES = ("browser", "container", "e2e", "old_folders")  # rooms whose tests start them
 
 # what `make soak` runs one after the other: each under an hour
@@ -88,23 +81,20 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who has a rig runs whole jobs, and is slow. Quick tests first; of the slow ones those that take minutes first."""
+    """Who has a rig runs whole jobs, and is slow; so is what is dear. Quick tests first, then what is dear."""
     for item in items:
         soak = item.get_closest_marker("soak")
         if soak is not None and soak.kwargs.get("part") not in SOAK:
             raise pytest.UsageError(f"{item.nodeid} is in no part of the soak: mark it soak(part=…), one of {SOAK}")
-        if "make_rig" in getattr(item, "fixturenames", ()) and not any(
-            map(item.get_closest_marker, ("soak", "samples"))
-        ):
+        is_dear = item.get_closest_marker("dear") or "make_rig" in getattr(item, "fixturenames", ())
+        if is_dear and not any(map(item.get_closest_marker, ("soak", "samples"))):
             item.add_marker(pytest.mark.slow)
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
     """At the end no worker is alone with a long one."""
-    if item.get_closest_marker("slow") is None:
-        return -1
-    return next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+    return -1 if item.get_closest_marker("slow") is None else 0 if item.get_closest_marker("dear") else 1
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -151,6 +151,12 @@ class Rig:
         answer.raise_for_status()
         return dict(answer.json())
 
+    def add(self, start: datetime | str, sport: str = "Run") -> int:
+        """Have the athlete record another activity, of London; its id."""
+        told = start.isoformat() if isinstance(start, datetime) else start
+        wanted = {"start_date": told, "sport_type": sport, "timezone": "Europe/London"}
+        return int(self.control("add", generate=wanted)["id"])
+
     def fault(self, path: str, kind: str, **more: Any) -> None:
         self.control("faults", path=path, kind=kind, **more)
 

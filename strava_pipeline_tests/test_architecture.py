@@ -30,6 +30,7 @@ LOCKS = {"fcntl", "filelock"}  # only file_locks.py imports them
 STATEMENTS = ("MERGE ", "INSERT INTO activ", "DELETE FROM activ", "UPDATE activ")
 
 
+@pytest.mark.slow
 def test_import_contracts_hold() -> None:
     found = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
@@ -41,6 +42,7 @@ def test_import_contracts_hold() -> None:
     assert found.returncode == 0, found.stdout
 
 
+@pytest.mark.slow
 def test_modules_are_small_say_what_they_hold_and_leave_environment_and_sql_to_others() -> None:
     assert not [f"{path.relative_to(PACKAGE)}: {fault}" for path in MODULES for fault in faults(path)]
 
@@ -185,6 +187,7 @@ def test_a_provider_that_is_named_is_found(text: str, is_named: bool) -> None:
     assert names_provider(text, "acme") == is_named
 
 
+@pytest.mark.slow
 def test_strava_becomes_one_of_the_sources() -> None:
     """Outside its folder, Strava is named ever less: whoever takes a name away lowers the count, and nobody raises one."""
     others = [path.read_text() for path in MODULES if not path.is_relative_to(PACKAGE / "ingest" / STRAVA)]
@@ -222,6 +225,7 @@ def test_a_comparison_with_strava_is_found(text: str, count: int) -> None:
     assert compared_with_strava(text) == count
 
 
+@pytest.mark.slow
 def test_only_the_changes_that_a_person_approved_load_a_writer() -> None:
     """No client, no other service's writer, no command: neither by an import nor by the module's name in a text."""
     loader = PACKAGE / "operations" / "changes" / "writers.py"

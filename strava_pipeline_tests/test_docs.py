@@ -135,6 +135,7 @@ def test_every_path_that_a_contributor_reads_of_exists() -> None:
     assert [path for path in sorted(paths) if not (REPO / path).exists()] == []
 
 
+@pytest.mark.slow
 def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
     new_lake: Callable[[Path], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
                 pytest.fail(f"{document}: {query}\n{error}")
 
 
+@pytest.mark.slow
 def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine() -> None:
     found = []
     for path in _files():

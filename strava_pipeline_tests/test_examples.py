@@ -46,7 +46,7 @@ def test_the_sources_of_dbt_are_what_the_catalogue_says() -> None:
     assert made["FILE"].read_text(encoding="utf-8") == made["sources"](), "run `make docs`"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_notebook_shows_years_pace_and_gear(gold: Lake, tmp_path: Path) -> None:
     found = json.loads(run(gold, sys.executable, "-c", NOTEBOOK, str(EXAMPLES / "notebook.py"), cwd=tmp_path))
     assert {"month": "2023-02-01 00:00:00", "runs": 1, "km": 10.0, "minutes_per_km": 6.0} in found["pace"]

@@ -111,6 +111,7 @@ def main() -> None:
     mode, *arguments = sys.argv[1:]
     if mode == "guard":
         pipe, grace, *arguments = arguments
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup leaves it ignored, a job in the background too
         threading.Thread(target=_end_with_parent, args=(int(pipe), int(grace)), daemon=True).start()
     else:
         # Dagster's daemon sets a handler of its own once it has loaded, which takes seconds

@@ -43,6 +43,7 @@ def type_account(page: Page, heading: str, name: str) -> None:
     page.keyboard.press("Enter")
 
 
+@pytest.mark.dear
 def test_somebody_is_let_in_by_keyboard_on_pages_that_are_usable(chromium: Browser, tmp_path: Path) -> None:
     with cheap_passwords():
         house = HouseInUse(settings_of_house(tmp_path))

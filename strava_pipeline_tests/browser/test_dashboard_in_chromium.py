@@ -38,6 +38,7 @@ NO_PAGES = (
 NOWHERE = "/nowhere"  # an address that shows the page of a problem
 
 
+@pytest.mark.dear
 def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium: Browser) -> None:
     """One test, since workers would each make a demo of their own."""
     request = approve_a_change_by_keyboard_and_look_around(demo, chromium)

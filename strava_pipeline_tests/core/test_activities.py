@@ -451,17 +451,8 @@ def test_a_shorter_stream_ends_in_nulls_and_shortens_no_other() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        None,
-        5,
-        "x",
-        [],
-        {},
-        [1],
-        [{"type": [], "data": [1]}],
-        {"time": 5},
-        {"time": {"data": "x"}},
-        {"time": {}},
-        {"seconds": [1]},
+        *(None, 5, "x", [], {}, [1], [{"type": [], "data": [1]}]),
+        *({"time": 5}, {"time": {"data": "x"}}, {"time": {}}, {"seconds": [1]}),
     ],
     ids=repr,
 )

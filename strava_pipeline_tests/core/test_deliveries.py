@@ -19,6 +19,7 @@ from strava_pipeline.core.deliveries import (
     remember_followed,
     update_queue,
 )
+from strava_pipeline_tests.present import there
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -80,8 +81,7 @@ def test_what_fails_rests_longer_each_time_and_is_given_up() -> None:
     for pause in RETRY_PAUSES:
         assert one is not None
         assert one.may_be_fetched(NOW)
-        one = one.failed(NOW)
-        assert one is not None
+        one = there(one.failed(NOW))
         assert not one.may_be_fetched(NOW + pause - timedelta(seconds=1))
         assert one.may_be_fetched(NOW + pause)
         one = one.model_copy(update={"not_before": None})

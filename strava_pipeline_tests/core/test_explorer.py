@@ -17,6 +17,7 @@ from strava_pipeline.core.explorer import (
 )
 from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.core.privacy import PrivacyZone
+from strava_pipeline_tests.present import there
 
 
 def every_square(tiles: set[Tile]) -> int:
@@ -51,8 +52,7 @@ def test_the_largest_square_and_cluster_are_those_that_trying_all_of_them_finds(
     dice = random.Random(seed)
     share = dice.choice([0.5, 0.75, 0.9])
     tiles = {(100 + x, 200 + y) for x, y in product(range(9), range(11)) if dice.random() < share}
-    square = largest_square(tiles)
-    assert square is not None
+    square = there(largest_square(tiles))
     assert square.side == every_square(tiles)
     corner = product(range(square.side), repeat=2)
     assert {(square.x + i, square.y + j) for i, j in corner} <= tiles
@@ -80,6 +80,7 @@ def test_known_tiles_come_to_known_squares_and_clusters(tiles: list[Tile], side:
     assert (found.square.side if found.square else 0, found.cluster_tiles) == (side, cluster)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_tiles_are_counted() -> None:
     found = explored([*product(range(1000, 1400), range(250))], 17)
     assert (found.square, found.cluster_tiles) == (Square(1000, 0, 250), 398 * 248)

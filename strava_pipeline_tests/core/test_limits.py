@@ -37,19 +37,8 @@ def test_an_answer_of_the_old_kind_has_no_read_pair() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "",
-        ",",
-        "200",
-        "200,",
-        "200,2000,1",
-        "a,b",
-        "-1,5",
-        "1.5,2",
-        "0,2000",
-        "٣,٤",
-        "1_0,2",
-        "9" * 5000 + ",1",
-        "nan,1",
+        *("", ",", "200", "200,", "200,2000,1", "a,b"),
+        *("-1,5", "1.5,2", "0,2000", "٣,٤", "1_0,2", "9" * 5000 + ",1", "nan,1"),
     ],
 )
 def test_garbage_is_no_limit(value: str) -> None:

@@ -109,6 +109,7 @@ def test_a_sport_is_stravas_or_none(strava: str | None) -> None:
 NEWER = {"PhysicalTherapy"}  # of April 2026
 
 
+@pytest.mark.slow
 def test_the_tables_name_sports_that_strava_has() -> None:
     from stravalib.strava_model import SportType  # half a second, which other workers do without
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import requests
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.verbs.dagster_process import Address
+from strava_pipeline_tests.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 900  # seconds; the backfill daemon alone wakes every 30, and a busy machine takes its time
@@ -145,9 +145,7 @@ def dagster_dev(settings: Settings, log: Path, *options: str) -> Iterator[Dagste
     (here / ".env").write_text(
         f"DAGSTER_HOME={elsewhere}/home\nSTRAVA_DATA_DIR={elsewhere}/data\nSTRAVA_API_URL=http://127.0.0.1:9/api/v3\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "strava_pipeline", "dev", "--port", str(port), *options]
     environment = {**os.environ, **settings.environ()}
     with log.open("wb") as out, subprocess.Popen(command, cwd=here, env=environment, stdout=out, stderr=out) as process:

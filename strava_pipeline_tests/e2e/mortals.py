@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
 LONG = 0.0005  # seconds; a shorter step is only died before, not in
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,6 @@ class Life:
     code: int
     said: str
     journal: list[tuple[str, float | None]]
-
-    @property
-    def died_at(self) -> str | None:
-        return next((label for label, seconds in self.journal if seconds is None), None)
 
 
 class Mortals:

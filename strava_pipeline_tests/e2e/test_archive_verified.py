@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import TypeOn, type_in, type_on
+from strava_pipeline_tests.webhooks import by_start
 
 __all__ = ["type_in", "type_on"]  # fixtures
 
@@ -41,14 +42,13 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
 
 def changed(rig: Rig) -> tuple[int, int, int]:
     """One edited, one deleted, one uploaded late."""
-    edited, deleted = (item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))[10:12])
+    edited, deleted = by_start(rig)[10:12]
     rig.control("edit", id=edited, set={"name": "Renamed", "distance": 4321.5})
     rig.control("delete", id=deleted)
-    start = datetime.fromisoformat(rig.control("clock")["now"]) - timedelta(days=400)
-    wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
-    return edited, deleted, int(rig.control("add", generate=wanted)["id"])
+    return edited, deleted, rig.add(rig.emulator.state.clock.now() - timedelta(days=400))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("order", [{}, {"language": "de", "columns": 86}])
 def test_what_happened_at_strava_since_is_all_that_is_told(rig: Rig, verify: Verify, order: dict[str, Any]) -> None:
     old = rig.archive("old.zip", **order)
@@ -74,6 +74,7 @@ def test_what_happened_at_strava_since_is_all_that_is_told(rig: Rig, verify: Ver
     assert ids(found["differing"]) == [edited]
 
 
+@pytest.mark.dear
 def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, verify: Verify) -> None:
     edited, deleted, added = changed(rig)
     new = rig.archive("new.zip")
@@ -93,6 +94,7 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
 
 
+@pytest.mark.dear
 def test_an_archive_alone_holds_what_it_told(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     path = rig.archive("export.zip", language="nl")

@@ -78,7 +78,7 @@ def test_five_years_launched_at_once_come_out_true_while_two_readers_look_on(mak
     assert "warning" not in log.lower()
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_everything_typed_beside_a_backfill_from_the_ui_asks_for_nothing_twice(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=150, latency=0.05, settings={"log_stdout": "json"})
     rig.control("expire-tokens")

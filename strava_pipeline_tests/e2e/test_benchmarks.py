@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import dashboard
 from strava_pipeline.core.systems import parts
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "publish"}
 
 
@@ -30,14 +30,8 @@ def test_every_page_is_measured_beside_its_queries(tmp_path: Path, monkeypatch: 
 @pytest.mark.soak(part="calendar")  # `make types` sees a name that is gone; forty processes see the rest
 def test_every_stage_is_measured_beside_its_floor() -> None:
     subjects = {
-        "files": 3,
-        "insights": 50,
-        "matching": 20,
-        "providers": 40,
-        "tracks": 3,
-        "comparing": 20,
-        "exporting": 20,
-    }
+        "files": 3, "insights": 50, "matching": 20, "providers": 40, "tracks": 3, "comparing": 20, "exporting": 20,
+    }  # fmt: skip
     systems = parts("benchmark", "strava_pipeline_tests.trips")
     subjects |= {system.NAME: 30 for system in systems}
     chosen = [word for name, count in subjects.items() for word in (f"--{name}", str(count))]

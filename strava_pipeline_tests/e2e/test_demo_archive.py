@@ -16,6 +16,7 @@ from strava_pipeline_tests.e2e.dagster_dev import ROOT
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.dear
 def test_an_archive_becomes_a_warehouse_and_the_queries_that_are_named_work(tmp_path: Path) -> None:
     told = typed(tmp_path, "demo", "--archive", "--activities", "12")
     assert "12 activities" in told

@@ -22,6 +22,7 @@ def dg(tmp_path: Path, *words: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.dear
 def test_dg_finds_the_definitions_right_and_lists_them(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert "All definitions loaded successfully" in dg(tmp_path, "check", "defs")

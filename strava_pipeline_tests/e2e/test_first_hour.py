@@ -17,12 +17,12 @@ from strava_pipeline_tests.e2e.dagster_dev import until
 from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, terminal
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.processes import python
-from strava_pipeline_tests.serve.dashboard.test_process import free_port
+from strava_pipeline_tests.processes import free_port, python
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.dear
 def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.variables() - {"GARMIN_PERSONAL_API_KEY_FILE", "DASHBOARD_ADDRESS"}:
         monkeypatch.delenv(name, raising=False)
@@ -71,6 +71,7 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
         assert "ride of 2025-07-01" in first_page(tmp_path, service)
 
 
+@pytest.mark.dear
 def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.variables() - {"DASHBOARD_ADDRESS"}:
         monkeypatch.delenv(name, raising=False)

@@ -19,7 +19,7 @@ def shown(dev: DagsterDev) -> list[int]:
     return sorted(int(key) for key in keys)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_dialogs_begin_with_the_data_a_late_file_adds_its_years_and_runs_have_every_year(
     make_rig: Make, tmp_path: Path
 ) -> None:

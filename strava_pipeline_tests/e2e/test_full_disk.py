@@ -39,7 +39,6 @@ def snapshot_of(rig: Rig, disk: SmallDisk, folder: Path) -> Path:
     return inside
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     "free",
     [64 * KB, *(pytest.param(size * KB, marks=SOAK) for size in (0, 20, 300, 3000, 6000))],
@@ -111,6 +110,7 @@ def test_a_publish_without_room_leaves_the_old_one_whole(make_rig: Make, on_disk
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("how", ["full", pytest.param("read-only", marks=SOAK)])
 def test_a_refresh_token_is_not_spent_where_its_successor_finds_no_place(
     make_rig: Make, on_disk: Callable[[Path], SmallDisk], how: str

@@ -21,7 +21,7 @@ DETAIL = "/activities/{id}"
 End = Callable[[House, DagsterDev, str], None]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_admin_runs_everybody_in_one_ui(tmp_path: Path) -> None:
     log = tmp_path / "dev.log"
     with house(tmp_path / "club", "anna", "ben", activities=40, latency=0.2) as club:

@@ -20,6 +20,7 @@ from strava_pipeline.core.deliveries import intake_path
 from strava_pipeline.lake.journal import segments, unread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.serve.client import SECRET, body_of, event
 
 pytestmark = pytest.mark.slow
@@ -89,8 +90,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return Place(tmp_path, free.getsockname()[1])
+    return Place(tmp_path, free_port())
 
 
 @pytest.fixture

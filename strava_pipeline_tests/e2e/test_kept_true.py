@@ -13,18 +13,13 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline_tests.e2e.dagster_dev import DagsterDev, dagster_dev, until
 from strava_pipeline_tests.e2e.test_backfill_from_the_ui import ASSETS, YEARS
 from strava_pipeline_tests.rig import Make, Rig
+from strava_pipeline_tests.webhooks import by_start
 
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 
 
-def oldest_first(rig: Rig) -> list[int]:
-    return [item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))]
-
-
 def add(rig: Rig, ago: timedelta) -> int:
-    start = datetime.fromisoformat(rig.control("clock")["now"]) - ago
-    wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
-    return int(rig.control("add", generate=wanted)["id"])
+    return rig.add(rig.emulator.state.clock.now() - ago)
 
 
 def is_true(rig: Rig) -> bool:
@@ -46,7 +41,7 @@ def test_a_backfill_the_schedules_tick_and_a_reconciliation_keep_gold_true(make_
         ).read_text()[-5000:]
         rig.assert_true_to_source()
 
-        known = oldest_first(rig)
+        known = by_start(rig)
         rig.control("edit", id=known[-1], set={"name": "Renamed today"})
         rig.control("delete", id=doomed)
         add(rig, timedelta(hours=5))

@@ -141,8 +141,7 @@ class Story:
         rig.control("clock", advance=26 * 3600)
         now = datetime.fromisoformat(rig.control("clock")["now"])
         for hours in (20, 9, *([200 * 24] if wide else [])):
-            start = (now - timedelta(hours=hours)).isoformat()
-            rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})
+            rig.add(now - timedelta(hours=hours))
         known = sorted(rig.truth(), key=lambda one: str(one["start_date"]))
         recent = [one for one in known if datetime.fromisoformat(one["start_date"]) > now - timedelta(days=20)]
         edited, looked_at, liked = chance.choice(known if wide else recent), *chance.choices(recent, k=2)
@@ -164,7 +163,6 @@ class Story:
                 shutil.copytree(self.folder / name / kept, self.folder / kept)
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     ("seed", "deaths"),
     [

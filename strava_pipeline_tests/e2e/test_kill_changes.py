@@ -15,7 +15,7 @@ from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.testing.edits import Edited
-from strava_pipeline_tests.e2e.mortals import ROOT
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
 from strava_pipeline_tests.providers.worlds import World, world_of
 from strava_pipeline_tests.small_disk import small_disk
 

@@ -58,9 +58,7 @@ class Account:
         settle(run)
         with reading(run.lake) as connection:
             merge_listings(run, run.years.all)
-            query = (
-                "SELECT source_id, name, distance, gear_id, deleted_at IS NULL FROM activities_all ORDER BY source_id"
-            )
+            query = "SELECT source_id, name, distance, gear_id, deleted_at IS NULL FROM activities_all ORDER BY 1"
             return connection.execute(query).fetchall()
 
 
@@ -89,7 +87,6 @@ def account(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield Account(subject, settings, change)
 
 
-@pytest.mark.core
 @pytest.mark.slow
 def test_a_pull_that_is_killed_goes_on_where_it_was(account: Account, tmp_path: Path) -> None:
     chance = random.Random(17)

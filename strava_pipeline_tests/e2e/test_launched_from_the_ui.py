@@ -17,8 +17,8 @@ from websockets.typing import Origin, Subprotocol
 
 from strava_pipeline_tests.browser.conftest import chromium
 from strava_pipeline_tests.e2e.dagster_dev import UNDER_WAY, DagsterDev, dagster_dev, until
-from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.failures import failures
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.rig import Make, Rig
 
 PATIENCE = 180_000  # milliseconds that a page is given: Dagster's are heavy, and the machine may be busy
@@ -35,7 +35,7 @@ RED = """() => [...document.querySelectorAll("body *")].filter(each => {
 __all__ = ["chromium"]  # a fixture
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_materialize_all_and_each_kind_of_job_end_well_or_say_what_is_missing(
     make_rig: Make, tmp_path: Path, chromium: Browser
 ) -> None:

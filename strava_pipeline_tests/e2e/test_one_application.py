@@ -10,7 +10,7 @@ import pytest
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.strava.emulator.application import Limits
-from strava_pipeline_tests.e2e.mortals import ROOT
+from strava_pipeline_tests.e2e.dagster_dev import ROOT
 from strava_pipeline_tests.ingest.world import World
 
 CALLING = """
@@ -68,6 +68,7 @@ def world(tmp_path: Path, limit: int) -> Iterator[World]:
 
 # Of 3 calls each process makes one to learn the limit, and one is left for both: each of two ledgers would let its process
 # make it. Of 40, they race for the rest.
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [3, 40], ids=["one-left-for-both", "a-race"])
 def test_two_data_folders_of_one_application_never_make_more_calls_than_it_may(
     world: World, tmp_path: Path, limit: int

@@ -20,7 +20,7 @@ import requests
 from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
-from strava_pipeline_tests.processes import ran
+from strava_pipeline_tests.processes import free_port, ran
 from strava_pipeline_tests.rig import Make, Rig
 
 
@@ -105,11 +105,6 @@ def taken_port() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
-def free_port() -> str:
-    with taken_port() as port:
-        return str(port)
-
-
 def orphan(rig: Rig) -> str:
     """A run that claims to be at work and has no process."""
     with rig.instance() as instance:
@@ -123,11 +118,10 @@ def _started(job_name: str) -> dg.DagsterEvent:
     return dg.DagsterEvent(event_type_value="PIPELINE_START", job_name=job_name)
 
 
-@pytest.mark.core
 @pytest.mark.slow
 def test_it_lives_without_a_login_is_one_and_comes_back_after_all_was_killed(make_box: Callable[..., Box]) -> None:
     box = make_box(logged_in=False, settings={"automation": True, "schedule": "* * * * *"})
-    port = free_port()
+    port = str(free_port())
     before = box.typed("service", "status")
     assert (before.code, "Not running." in before.said) == (1, True)
     groups = box.up("--port", port)
@@ -137,12 +131,12 @@ def test_it_lives_without_a_login_is_one_and_comes_back_after_all_was_killed(mak
     assert requests.get(f"{alive['ui']}/server_info", headers={"Host": "evil.example"}, timeout=10).status_code == 403
     assert len(groups) == 2
 
-    twice = box.typed("service", "up", "--port", free_port())
+    twice = box.typed("service", "up", "--port", str(free_port()))
     assert (twice.code, twice.said.split(".")[0]) == (
         0,
         f"Already running since {alive['since'][:10]} {alive['since'][11:19]} UTC (process {groups[0]}); UI: http://127",
     )
-    beside = box.typed("dev", "--port", free_port())
+    beside = box.typed("dev", "--port", str(free_port()))
     assert (beside.code, "already running" in beside.said, "service down" in beside.said) == (1, True, True)
     assert box.status()["pid"] == groups[0]
 
@@ -215,7 +209,7 @@ def test_dagster_ends_with_the_service_that_was_killed_alone(make_box: Callable[
 @pytest.mark.soak(part="daemon")
 def test_a_daemon_that_dies_ends_the_service_and_leaves_nothing(make_box: Callable[..., Box]) -> None:
     box = make_box()
-    groups = box.up("--port", free_port())
+    groups = box.up("--port", str(free_port()))
     os.kill(groups[1], signal.SIGKILL)
     assert_gone(groups)
     assert box.typed("service", "status").code == 1
@@ -234,7 +228,7 @@ def test_one_that_can_not_start_says_why(make_box: Callable[..., Box]) -> None:
 @pytest.mark.soak(part="daemon")
 def test_a_run_at_work_is_interrupted_and_what_it_fetched_is_kept(make_box: Callable[..., Box]) -> None:
     box = make_box(activities=60, latency=0.5)
-    port = free_port()
+    port = str(free_port())
     groups = box.up("--port", port)
     ui = DagsterDev(f"http://127.0.0.1:{port}", None)  # type: ignore[arg-type]
     launched = ui.launch(

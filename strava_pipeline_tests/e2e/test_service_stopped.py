@@ -15,8 +15,8 @@ import pytest
 from strava_pipeline.environment.file_locks import is_held
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, DagsterDev, until
-from strava_pipeline_tests.e2e.test_service import free_port
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.rig import Make, Rig
 
 pytestmark = pytest.mark.slow
@@ -79,12 +79,11 @@ def test_while_it_starts(make_rig: Make, is_first: bool) -> None:
     assert not is_held(rig.settings.dagster_home / ".dev.lock")
 
 
-@pytest.mark.core
 def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig: Make) -> None:
     rig = make_rig(activities=40, years=(2026, 2026), latency=0.3, settings={"first_year": 2026})
     port = free_port()
     ui = DagsterDev(f"http://127.0.0.1:{port}", None)  # type: ignore[arg-type]
-    with service(rig, "--port", port, is_first=True) as first:
+    with service(rig, "--port", str(port), is_first=True) as first:
         until(lambda: (rig.settings.dagster_home / ".ui").exists() and answers(ui), bool)
         launched = ui.launch("flow_backfill", {"dagster/partition": "2026"})
         until(lambda: len(list(rig.lake.details.rglob("*.json.gz"))), lambda fetched: fetched > 5, every=0.05)

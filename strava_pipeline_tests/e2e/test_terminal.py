@@ -11,6 +11,8 @@ from strava_pipeline_tests.e2e.pty_terminal import CTRL_C, in_a_terminal, termin
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.rig import Make
 
+pytestmark = pytest.mark.dear
+
 TEN_A_QUARTER = Limits(1000, 100_000, 10, 100_000)  # so that a few calls are followed by a wait
 SPEED = 1000.0  # a quarter of an hour passes in 0.9 s
 

@@ -23,7 +23,6 @@ LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 SPEED = 90.0  # a quarter of an hour passes in ten seconds
 READS = 14  # in a quarter; less than a backfill needs, so that somebody waits for the window
 EVERYTHING = ("flow-backfill", "--wait")
-DAILY = ("flow", "--wait")
 YEARS = ("backfill", "--years", "2025", "2026")
 
 

@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from strava_pipeline_tests.e2e.dagster_dev import until
-from strava_pipeline_tests.e2e.test_service import Box, assert_gone, free_port, processes
+from strava_pipeline_tests.e2e.test_service import Box, assert_gone, processes
 from strava_pipeline_tests.emulator.client import Client
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.webhooks import SECRET
 

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from strava_pipeline.environment.file_locks import exclusive
 from strava_pipeline_tests.e2e.dagster_dev import ROOT, until
 from strava_pipeline_tests.ingest.intervals_icu.subject import running
-from strava_pipeline_tests.serve.dashboard.test_process import free_port
+from strava_pipeline_tests.processes import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +161,7 @@ def away(installed: Installed) -> Iterator[Path]:
     assert (_names(installed.folder / "env"), {name: _names(ROOT / name) for name in KEPT}) == before
 
 
+@pytest.mark.dear
 def test_the_wheel_works_where_there_is_no_checkout(installed: Installed, away: Path) -> None:
     static = installed.site / "strava_pipeline" / "serve" / "dashboard" / "static"
     assert (static / "ground" / "world.pmtiles").is_file()

@@ -1,8 +1,9 @@
 """What a kill -9 may and may not leave behind: looks at a data folder between the death and the next run, and after it."""
 
+import random
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from strava_pipeline.lake.files import stamp, unpacked_json
 from strava_pipeline.lake.gold.quality import counted
 from strava_pipeline.lake.gold.warehouse import catalogue_of
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, choose
 from strava_pipeline_tests.rig import CHILDREN, Rig
 
 
@@ -147,3 +149,20 @@ def unended_runs(rig: Rig) -> list[str]:
     """Runs of the Dagster instance that claim to be on their way."""
     with rig.instance() as instance:
         return [f"{run.job_name} {run.status.value}" for run in instance.get_runs() if not run.is_finished]
+
+
+def deaths(
+    living: Mortals, rig: Rig, command: tuple[str, ...], whole: Life, seed: int, most: int, start: Path | None = None
+) -> Iterator[Step]:
+    """The steps of the command's `whole` life at which it died, each time with the data folder `start` (None: none); nothing is half then."""
+    died = 0
+    for step in choose(whole, random.Random(seed), most, Counter(), dagster=False):
+        shutil.rmtree(rig.settings.data_dir)
+        if start is not None:
+            shutil.copytree(start, rig.settings.data_dir)
+        life = living.run(*command, dying=step, in_memory=True)
+        assert life.code in (-9, 0), life.said
+        died += life.code == -9
+        assert_nothing_is_half(rig, rig.folder)
+        yield step
+    assert died >= most * 9 // 10, "a step that a life did not come to kills nobody"

@@ -25,6 +25,7 @@ from strava_pipeline.ingest.strava.emulator.state import build_state
 from strava_pipeline.ingest.strava.emulator.summaries import encode_polyline
 from strava_pipeline.verbs.demo_athlete import SEED
 from strava_pipeline_tests.emulator.conftest import NOW, config
+from strava_pipeline_tests.present import there
 
 Activity = dict[str, Any]
 
@@ -68,8 +69,7 @@ def test_the_local_clock_is_that_of_the_zone_and_the_label_shows_standard_time(a
         zone = ZoneInfo(each["timezone"].partition(" ")[2])
         local = when(each["start_date"]).astimezone(zone)
         assert each["start_date_local"] == local.strftime("%Y-%m-%dT%H:%M:%SZ")
-        offset = local.utcoffset()
-        assert offset is not None
+        offset = there(local.utcoffset())
         assert repr(each["utc_offset"]) == repr(offset.total_seconds())
         standard = offset - (local.dst() or timedelta(0))
         sign, minutes = "-" if standard < timedelta(0) else "+", abs(standard) // timedelta(minutes=1)
@@ -134,13 +134,13 @@ def of_track(seconds: Sequence[float], **columns: Sequence[float]) -> pl.DataFra
     )
 
 
+@pytest.mark.slow
 def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -> None:
     athlete = Athlete(7, 300, (2024, 2026), NOW)
     runs = [each for each in athlete.activities if each.best and each.mapped]
     assert len(runs) > 30
     for run in runs:
-        recorded = recorded_streams(7, run, 10)
-        assert recorded is not None
+        recorded = there(recorded_streams(7, run, 10))
         assert (recorded["time"][-1], recorded["distance"][-1]) == (run.elapsed, run.distance)
         points = of_track(recorded["time"], distance=recorded["distance"])
         found = {row["width"]: row["value"] for row in curves(points, "run").rows(named=True)}
@@ -153,6 +153,7 @@ def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -
             assert longest == pytest.approx(run.elapsed - run.moving, abs=2), "nothing was recorded in the pause"
 
 
+@pytest.mark.slow
 def test_summaries_say_what_was_recorded() -> None:
     state = build_state(config(activities=200, years=(2024, 2026), seed=7, point_seconds=10))
     compared: Counter[str] = Counter()
@@ -188,12 +189,12 @@ def test_summaries_say_what_was_recorded() -> None:
     assert len(compared) == 8
 
 
+@pytest.mark.slow
 def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
     athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
     best: dict[int, tuple[float, int]] = {}
     for ride in [ride for ride in athlete.activities if ride.power_meter][::3]:
-        streams = recorded_streams(SEED, ride, 10)
-        assert streams is not None
+        streams = there(recorded_streams(SEED, ride, 10))
         points = of_track(streams["time"], watts=streams["watts"])
         for width, value in curves(points, None).select("width", "value").iter_rows():
             best[int(width)] = max(best.get(int(width), (0.0, 0)), (value, ride.id))

@@ -62,6 +62,7 @@ def test_the_same_athlete_comes_out_elsewhere(here: str, zone: str, shift: int, 
     assert done.stdout.strip() == here
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_athlete(here: str) -> None:
     assert digest(seed=8) != here
 

@@ -160,6 +160,7 @@ def test_calls_are_counted_by_what_became_of_them(start: Start) -> None:
     assert client.get("/athlete").headers["X-RateLimit-Usage"] == "6,6"
 
 
+@pytest.mark.slow
 def test_a_call_whose_client_has_gone_is_open_until_it_is_counted(start: Start) -> None:
     client = start(latency=0.3)
     client.send("/api/v3/athlete")

@@ -63,6 +63,7 @@ def test_an_access_token_expires_by_the_emulators_clock(start: Start) -> None:
     assert client.get("/athlete").status_code == 200
 
 
+@pytest.mark.slow
 def test_scopes_decide_what_is_seen(start: Start) -> None:
     client = start(activities=100)
     private = [each["id"] for each in client.truth()["activities"] if each["visibility"] == "only_me"]

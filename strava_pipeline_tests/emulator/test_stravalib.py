@@ -55,6 +55,7 @@ def located(activity: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in activity.items() if not (key.endswith("_latlng") and value == [])}
 
 
+@pytest.mark.slow
 def test_stravalib_lists_and_gets_everything(start: Start) -> None:
     client = start(activities=70)
     library = stravalib_on(client)
@@ -106,6 +107,7 @@ def test_stravalib_logs_in_and_refreshes(start: Start) -> None:
     assert library.get_athlete().firstname == "Emilia"
 
 
+@pytest.mark.slow
 def test_generated_models_accept_every_activity(default_athlete: Client, default_truth: dict[str, Any]) -> None:
     from stravalib import strava_model
 

@@ -7,6 +7,7 @@ import pytest
 
 from strava_pipeline.emulator.uploads import Recording, read_upload, recording_of
 from strava_pipeline.ingest.http import form_with_file
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 
 TCX = b"""<TrainingCenterDatabase><Activities><Activity><Lap><DistanceMeters>99</DistanceMeters><Track>
@@ -19,8 +20,7 @@ TCX = b"""<TrainingCenterDatabase><Activities><Activity><Lap><DistanceMeters>99<
 @pytest.mark.parametrize("title", ["Morning Ride", 'two\r\nlines and "quotes"', "Åkern 🚴", ""])
 def test_a_form_comes_out_as_it_went_in(title: str, content: bytes) -> None:
     body, kind = form_with_file({"name": title, "external_id": "s_1"}, "ride 1.fit.gz", content)
-    upload = read_upload(kind, body)
-    assert upload is not None
+    upload = there(read_upload(kind, body))
     assert (upload.fields, upload.name, upload.content) == (
         {"name": title, "external_id": "s_1"},
         "ride 1.fit.gz",

@@ -62,24 +62,16 @@ def test_links_are_added_and_every_other_line_stays(
 @pytest.mark.parametrize(
     "text",
     [
-        'gear.A.strava = "b1"\n\n[providers.toy]\nenabled = true\n',
-        '[gear]\nA.strava = "b1"\n[providers.toy]\n',
-        'gear.A = { strava = "b1" }\n[providers.toy]\n',
-        '[providers.toy]\n[gear.A]\nstrava = "b1"\n[changes]\n',
-        '[gear.A]\nstrava = "b1"\n[providers.toy]\nenabled = true\n[gear.C]\nstrava = "b3"\n',
-        "[providers.toy]\nenabled = true # no line end",
-        '[gear." A "]\nstrava = "b1"',
-        '[gear]\n[providers.toy]\n[gear.A]\nstrava = "b1"\n',
-    ],
-    ids=[
-        "dotted at the top",
-        "dotted in a table",
-        "dotted and inline",
-        "between tables",
-        "in two places",
-        "none and no line end",
-        "blanks in a name",
-        "an empty table before",
+        pytest.param('gear.A.strava = "b1"\n\n[providers.toy]\nenabled = true\n', id="dotted at the top"),
+        pytest.param('[gear]\nA.strava = "b1"\n[providers.toy]\n', id="dotted in a table"),
+        pytest.param('gear.A = { strava = "b1" }\n[providers.toy]\n', id="dotted and inline"),
+        pytest.param('[providers.toy]\n[gear.A]\nstrava = "b1"\n[changes]\n', id="between tables"),
+        pytest.param(
+            '[gear.A]\nstrava = "b1"\n[providers.toy]\nenabled = true\n[gear.C]\nstrava = "b3"\n', id="in two places"
+        ),
+        pytest.param("[providers.toy]\nenabled = true # no line end", id="none and no line end"),
+        pytest.param('[gear." A "]\nstrava = "b1"', id="blanks in a name"),
+        pytest.param('[gear]\n[providers.toy]\n[gear.A]\nstrava = "b1"\n', id="an empty table before"),
     ],
 )
 def test_a_file_in_any_form_gets_its_links(file: Path, text: str) -> None:

@@ -53,16 +53,9 @@ def land_no_streams(lake: Lake, year: int, activity_id: int, body: bytes, status
 def activity(activity_id: int = 1, start: str = "2025-05-05T06:00:00Z", **fields: Any) -> Activity:
     """A summary; its local start is its start unless it is given."""
     return {
-        "id": activity_id,
-        "name": f"Run {activity_id}",
-        "sport_type": "Run",
-        "distance": 1000.5,
-        "kudos_count": 0,
-        "start_date": start,
-        "start_date_local": start,
-        "athlete": {"id": 7, "resource_state": 1},
-        **fields,
-    }
+        "id": activity_id, "name": f"Run {activity_id}", "sport_type": "Run", "distance": 1000.5, "kudos_count": 0,
+        "start_date": start, "start_date_local": start, "athlete": {"id": 7, "resource_state": 1}, **fields,
+    }  # fmt: skip
 
 
 def started(
@@ -148,9 +141,7 @@ def rows(lake: Lake, table: str = "activities_all", order: str = "1, 2") -> list
 def rows_of(lake: Lake, orders: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """All rows of each of the tables, in its order. In one look: opening costs more than reading."""
     with reading(lake) as connection:
-        return {
-            table: queried(connection, f"SELECT * FROM {table} ORDER BY {order}") for table, order in orders.items()
-        }
+        return {table: queried(connection, f"FROM {table} ORDER BY {order}") for table, order in orders.items()}
 
 
 def queried(connection: Connection, query: str) -> list[dict[str, Any]]:

@@ -125,6 +125,7 @@ def folded(value: Any) -> Any:
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", get_args(Sort))
 def test_pages_hold_each_activity_once_in_every_order_and_lacking_ones_last(published: Connection, sort: Sort) -> None:
     column = {"date": "start_date_local", "sport": "sport_type", "name": "name", "place": "place"}
@@ -150,6 +151,7 @@ def test_pages_hold_each_activity_once_in_every_order_and_lacking_ones_last(publ
         assert [row[0] for part in [*selected_rows(published, selection)][1:] for row in part] == wanted
 
 
+@pytest.mark.slow
 def test_what_counts_in_no_total_is_listed_and_not_summed(tmp_path: Path, new_lake: NewLake) -> None:
     made = new_lake(tmp_path / "data")
     leg = {"source": "garmin", "source_id": "3", "account": "1", "extra": '{"not_counted": "a leg of 2"}'}

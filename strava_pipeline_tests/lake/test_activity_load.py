@@ -17,6 +17,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement
 from strava_pipeline_tests.lake.insight_rows import Row, activity, group_of, put, put_into
 
+pytestmark = pytest.mark.slow
+
 BEST = {
     "watts": ("watts", 1200.0),
     "beats": ("heartrate", 1200.0),
@@ -25,15 +27,9 @@ BEST = {
 }
 GIVEN = ("ftp", "threshold_pace", "threshold_heartrate", "max_heartrate", "resting_heartrate")
 TOLD = (
-    "load",
-    "method",
-    "threshold",
-    "threshold_on",
-    "max_heartrate",
-    "max_heartrate_on",
-    "resting_heartrate",
+    "load", "method", "threshold", "threshold_on", "max_heartrate", "max_heartrate_on", "resting_heartrate",
     "is_assumed",
-)
+)  # fmt: skip
 
 
 def filled(
@@ -145,7 +141,6 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
     return told
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("seed", range(2))
 def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
     dice = random.Random(seed)
@@ -214,9 +209,7 @@ def test_an_hour_at_threshold_is_100_by_each_method_and_a_resting_heart_rate_mov
         ).fetchall()
         total = connection.execute("SELECT round(sum(load)) FROM totals_by_year").fetchall()
     by_beats = [("heartrate", load) for load in (100, 47, 100, 51)]
-    assert told == [("power", 100), ("pace", 100), *by_beats], (
-        "nobody runs 40 km in an hour: that one goes by its heart rate"
-    )
+    assert told == [("power", 100), ("pace", 100), *by_beats], "nobody runs 40 km in an hour: by heart rate"
     assert days == [([method], load, 0) for method, load in told]
     assert total == [(sum(load for _, load in told),)]
 

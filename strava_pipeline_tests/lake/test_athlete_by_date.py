@@ -10,6 +10,8 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 
+pytestmark = pytest.mark.slow
+
 GOALS = """
 [[athlete]]
 since = 2024-03-01
@@ -86,9 +88,7 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
     publish(ridden)
     with snapshot(ridden) as connection:
         weights = connection.execute("SELECT * FROM athlete_by_date ORDER BY since").fetchall()
-        held = connection.execute(
-            "SELECT * FROM thresholds_by_date WHERE sport_group = 'ride' ORDER BY since"
-        ).fetchall()
+        held = connection.execute("FROM thresholds_by_date WHERE sport_group = 'ride' ORDER BY since").fetchall()
         others = connection.execute("SELECT DISTINCT sport_group, ftp FROM thresholds_by_date ORDER BY ALL").fetchall()
         of_rides = "FROM training_zones WHERE sport_group = 'ride' AND since >= '2024-09-01' ORDER BY ALL"
         zones = connection.execute(f"SELECT * EXCLUDE (sport_group) {of_rides}").fetchall()

@@ -18,6 +18,8 @@ from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_track_measures import START, measured
 from strava_pipeline_tests.lake.test_user_views import ask
 
+pytestmark = pytest.mark.slow
+
 SILENT: dict[str, Any] = {"moving_time": None, "total_elevation_gain": None, "elapsed_time": 2000}
 
 

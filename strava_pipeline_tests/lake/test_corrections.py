@@ -12,6 +12,8 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -27,6 +29,7 @@ def shown(
         return connection.execute(f"SELECT {columns} FROM activities ORDER BY id").fetchall()
 
 
+@pytest.mark.dear
 def test_a_word_counts_before_every_source_until_it_is_taken_back(lake: Lake) -> None:
     put(
         lake,
@@ -101,15 +104,10 @@ def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> Non
 @pytest.mark.parametrize(
     "words",
     [
-        {"sport_type": "Nothing"},
-        {"gear": "b1"},
-        {"counts": "no"},
-        {"commute": "yes"},
-        {"distance": -5},
-        {"tags": ["x" * 51]},
-        {"name": "x" * 2001},
+        {"sport_type": "Nothing"}, {"gear": "b1"}, {"counts": "no"}, {"commute": "yes"}, {"distance": -5},
+        {"tags": ["x" * 51]}, {"name": "x" * 2001},
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_said_is_refused(words: dict[str, Any]) -> None:
     with pytest.raises(MisuseError):
         checked_words(words)

@@ -89,6 +89,7 @@ def beside_the_log_of_another(path: Path) -> None:
     path.with_name(f"{path.name}.wal").write_bytes(log)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", [half, overwritten, a_few_bytes, empty, in_the_page_of_its_notes, beside_the_log_of_another]
 )
@@ -120,6 +121,7 @@ def test_a_damaged_page_is_named_with_its_file_and_what_to_do(
         connection.execute("SELECT count(DISTINCT COLUMNS(*)) FROM activities_all").fetchall()
 
 
+@pytest.mark.slow
 def test_lost_rows_of_a_page_come_back_with_the_next_listing_and_no_other_is_lost_meanwhile(stocked: Lake) -> None:
     listing = listed(stocked, [activity(50)], [activity(51)], at=NOW + HOUR)
     (listing.folder / "page-0001.json.gz").write_bytes(b"garbage")

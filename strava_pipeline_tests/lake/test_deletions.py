@@ -52,6 +52,7 @@ def gone(lake: Lake) -> dict[int, datetime]:
     return {row["id"]: row["deleted_at"] for row in rows(lake, "deleted_activities")}
 
 
+@pytest.mark.slow
 def test_what_a_later_listing_of_its_window_lacks_is_gone_and_stays_in_the_warehouse(lake: Lake) -> None:
     first, second = some(2)
     listed(lake, [first, second])
@@ -129,6 +130,7 @@ def test_what_another_runs_listing_holds_is_not_gone_before_its_shards_are_writt
     assert list(gone(lake)) == [second["id"]]
 
 
+@pytest.mark.slow
 def test_one_whose_year_was_edited_is_not_gone_from_its_old_year(lake: Lake) -> None:
     moved = activity(1, "2025-12-31T23:30:00Z")
     listed(lake, [moved, *some(3)])
@@ -179,6 +181,7 @@ def test_a_glitch_is_forgotten_as_soon_as_a_listing_is_whole_again(lake: Lake) -
     assert mark(lake) == AbsenceReport(deleted=1)
 
 
+@pytest.mark.slow
 def test_a_rebuild_marks_the_same(lake: Lake) -> None:
     known, others = some(25), some(10, 2024)
     listed(lake, [*others, *known])

@@ -84,6 +84,7 @@ def cloning(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_copy_takes_no_space_where_files_are_cloned(cloning: Path, new_lake: NewLake) -> None:
     content = Random(1).randbytes(64 << 20)
     source, target = cloning / "source", cloning / "target"

@@ -12,6 +12,8 @@ from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
+pytestmark = pytest.mark.slow
+
 SERVICES = """
 [service.Domane.chain]
 every_km = 50
@@ -56,6 +58,7 @@ def test_gear_is_due_by_what_it_did_since_its_last_service(lake: Lake, tmp_path:
     assert due == [("Domane", "chain")]
 
 
+@pytest.mark.dear
 def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path: Path) -> None:
     """Three rides: of the first, two sources name the bike; of the second, only the other; of the third, each another one."""
     strava = [activity(day, f"2025-05-0{day}T08:00", gear_id=gear) for day, gear in ((1, "b1"), (2, None), (3, "b1"))]

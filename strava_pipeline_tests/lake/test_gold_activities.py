@@ -15,37 +15,11 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, detailed, listed, merge
 
 COLUMNS = [
-    "id",
-    "name",
-    "sport_type",
-    "type",
-    "distance",
-    "moving_time",
-    "elapsed_time",
-    "total_elevation_gain",
-    "start_date",
-    "start_date_local",
-    "timezone",
-    "utc_offset",
-    "achievement_count",
-    "kudos_count",
-    "average_speed",
-    "max_speed",
-    "average_heartrate",
-    "max_heartrate",
-    "suffer_score",
-    "commute",
-    "manual",
-    "visibility",
-    "gear_id",
-    "location_city",
-    "location_state",
-    "location_country",
-    "map_id",
-    "polyline",
-    "summary_polyline",
-    "ingestion_ts",
-]
+    "id", "name", "sport_type", "type", "distance", "moving_time", "elapsed_time", "total_elevation_gain", "start_date",
+    "start_date_local", "timezone", "utc_offset", "achievement_count", "kudos_count", "average_speed", "max_speed",
+    "average_heartrate", "max_heartrate", "suffer_score", "commute", "manual", "visibility", "gear_id", "location_city",
+    "location_state", "location_country", "map_id", "polyline", "summary_polyline", "ingestion_ts",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +108,7 @@ def test_it_works_in_a_snapshot_that_is_attached_under_another_name(published: L
         assert connection.execute("SELECT count(*) FROM warehouse.gold.activities").fetchall() == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_view_of_the_users_own_may_read_it_and_not_replace_it(published: Lake, untouched: Lake) -> None:
     lake = copied(published, untouched)
     lake.views.mkdir()

@@ -58,6 +58,7 @@ def test_every_field_of_every_summary_is_in_gold(golden: Lake, documents: list[t
     assert summary_differences(golden, parsed(documents, 0)) == []
 
 
+@pytest.mark.slow
 def test_each_field_of_a_detail_and_its_nests_is_in_gold(golden: Lake, documents: list[tuple[bytes, bytes]]) -> None:
     details = parsed(documents, 1)
     assert sum(len(each.get("segment_efforts") or ()) for each in details) > COUNT / 2
@@ -78,6 +79,7 @@ def test_gold_says_whose_every_row_is(golden: Lake, documents: list[tuple[bytes,
         assert {row["source"] for row in rows(golden, table)} == {"strava"}
 
 
+@pytest.mark.slow
 def test_a_comparison_would_see_a_single_field_that_differs(golden: Lake, documents: list[tuple[bytes, bytes]]) -> None:
     summaries, details = parsed(documents, 0), parsed(documents, 1)
     summaries[0]["kudos_count"] += 1

@@ -12,6 +12,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import ALL, DAY, NOW, YEARS, Watched, activity, listed, merge, rows
 
+pytestmark = pytest.mark.slow
+
 
 def story(lake: Lake) -> list[tuple[Any, ...]]:
     """(id, days until valid_from and valid_to, what changed, what that was)."""
@@ -93,6 +95,7 @@ def test_merged_shards_and_a_rebuild_tell_the_same(lake: Lake, monkeypatch: pyte
     assert told(lake) == before
 
 
+@pytest.mark.dear
 def test_what_changed_its_year_and_came_back_keeps_every_version_when_shards_are_merged(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

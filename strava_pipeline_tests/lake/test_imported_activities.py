@@ -238,7 +238,7 @@ def merge_all(lake: Lake) -> None:
     merge_imported(lake)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @settings(max_examples=5)
 @given(arrivals())
 def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str, int, int]]) -> None:
@@ -267,6 +267,7 @@ def test_in_whatever_order_sources_come_gold_is_the_same(arrived: list[tuple[str
         assert len(found["activity_laps"]) == newest + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -306,6 +307,7 @@ def test_the_better_source_counts_whichever_year_is_merged_last(lake: Lake, year
 GONE = NOW + 3 * HOUR + SECOND  # the second page, which has nothing more, is a second behind the first
 
 
+@pytest.mark.slow
 def test_a_tombstone_stays_though_an_archive_has_the_activity(lake: Lake) -> None:
     archived = some(6, "Archived")
 

@@ -42,18 +42,9 @@ from strava_pipeline_tests.lake.insight_rows import (
 ROWS = many(700)
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 FROM_MORE = [
-    "training_zones",
-    "too_fast_activities",
-    "device_records",
-    "activity_power",
-    "power_bests",
-    "gear_service_state",
-    "segment_history",
-    "segment_bests",
-    "routes",
-    "explorer_tiles",
-    "device_agreement",
-]
+    "training_zones", "too_fast_activities", "device_records", "activity_power", "power_bests", "gear_service_state",
+    "segment_history", "segment_bests", "routes", "explorer_tiles", "device_agreement",
+]  # fmt: skip
 """Empty without goals.toml, tracks and details."""
 
 
@@ -119,6 +110,7 @@ def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_pow
     ]
 
 
+@pytest.mark.slow
 def test_keys_of_views_stand_once_and_are_never_null(warehouse: Connection) -> None:
     for name, table in INSIGHTS.items():
         keys = [
@@ -427,6 +419,7 @@ def test_what_is_virtual_stands_apart_but_for_its_power(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
     given = [activity(number, f"2024-0{number}-01T08:00", device_watts=number != 3) for number in (1, 2, 3)]
     power = [window(number, 60, watts, "meter", "watts") for number, watts in ((1, 400.0), (2, 350.0), (3, 900.0))]
@@ -462,6 +455,7 @@ def test_watts_per_kilogram_are_of_the_owner_whose_weight_is_known(lake: Lake) -
     assert told_of(lake, given, query, **tables) == [(8, None), (ME, 5.0)]
 
 
+@pytest.mark.slow
 def test_the_last_decision_about_an_activity_holds_whichever_of_its_ids_it_names(lake: Lake) -> None:
     put(lake, [activity(number, "2024-01-01T08:00") for number in (1, 2, 3)])
     assert dismissed_after(lake, {2: True, 3: True}) == [2, 3]
@@ -506,6 +500,7 @@ def test_a_day_is_the_one_that_the_athletes_clock_showed_also_across_the_date_li
     assert told == [(2025, 1), (2026, 1)]
 
 
+@pytest.mark.slow
 def test_what_an_archive_tells_no_zone_of_is_in_that_of_the_activity_before_it(lake: Lake) -> None:
     berlin = {"timezone": "(GMT+01:00) Europe/Berlin"}
     given = [
@@ -627,6 +622,7 @@ def test_nobody_is_athlete_0(lake: Lake) -> None:
     assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     given = [
         activity(1, "2008-05-01T08:00", average_heartrate=150.0, gear_id="b1"),
@@ -646,6 +642,7 @@ def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     assert state[date(2024, 5, 1)][1] == pytest.approx(state[date(2024, 5, 1)][0] / 42, rel=0.01)
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_has_empty_insights(lake: Lake) -> None:
     with reading(lake) as connection:
         filled = {name for name in INSIGHTS if rows(connection, f"SELECT * FROM {name}")}

@@ -27,6 +27,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, put, splits
 
+pytestmark = pytest.mark.slow
+
 TODAY, TOMORROW = date(2023, 3, 15), date(2023, 3, 16)
 NOW = datetime(2023, 3, 15, 12, tzinfo=UTC)
 
@@ -201,14 +203,8 @@ def test_folders_that_are_no_years_are_left_alone(lake: Lake) -> None:
     (lake.insights / "2019").write_text("no folder")
     assert written(lake, [2022]).written == [2022]
     assert {path.name for path in lake.insights.iterdir()} == {
-        "20240101",
-        "0000",
-        "²",
-        "notes",
-        "12345678901234567890",
-        "2019",
-        "2022",
-    }
+        "20240101", "0000", "²", "notes", "12345678901234567890", "2019", "2022",
+    }  # fmt: skip
 
 
 def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
@@ -244,13 +240,9 @@ def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, subte
     days = list(enumerate(SPORTS_OF_JUNE, start=1))
     put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
     for sports, expected in (
-        (FILE_SPORTS, [1, 2]),
-        ("ride", [1, 2, 3, 5]),
-        ("Ride, Run", [1, 6]),
-        ("other", [7]),
-        ("swim", []),
+        (FILE_SPORTS, [1, 2]), ("ride", [1, 2, 3, 5]), ("Ride, Run", [1, 6]), ("other", [7]), ("swim", []),
         ("all", [1, 2, 3, 4, 5, 6, 7]),
-    ):
+    ):  # fmt: skip
         with subtests.test(sports=sports):
             written(lake, [2022], sports=sports)
             files = read_insights(lake, 2022)
@@ -273,6 +265,7 @@ def test_files_follow_the_setting_and_an_edit_of_the_sport_within_its_group(lake
     assert written(lake, [], sports=" GravelRide,").written == [], "the same sports in other words"
 
 
+@pytest.mark.dear
 def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
     put(lake, [activity(number, f"{2018 + number}-06-01T08:00") for number in range(1, 5)])
     assert written(lake, [2022]).written == [2019, 2020, 2021, 2022]
@@ -326,6 +319,7 @@ def faults_of(lake: Lake) -> dict[int, list[str]]:
         return insight_differences(connection, lake, athlete, [2022], TODAY)
 
 
+@pytest.mark.dear
 def test_damaged_files_are_told_and_made_anew(one_ride: Lake, subtests: pytest.Subtests) -> None:
     for path in sorted(one_ride.insights_of(2022).iterdir()):
         whole = path.read_bytes()

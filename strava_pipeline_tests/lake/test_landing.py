@@ -258,6 +258,7 @@ def names(lake: Lake) -> list[tuple[str, bool]]:
     return [(row["name"], row["deleted_at"] is not None) for row in rows(lake)]
 
 
+@pytest.mark.slow
 def test_what_was_merged_under_a_time_that_nobody_believes_any_more_is_merged_again(lake: Lake) -> None:
     listed_on(lake, 0, activity(1), activity(2))
     merge(lake)
@@ -286,6 +287,7 @@ def test_what_is_seen_after_it_was_gone_is_there_again_whatever_the_clock_said(l
     assert names(lake) == [("Run 1", False), ("Run 2", False)]
 
 
+@pytest.mark.slow
 def test_a_detail_that_came_under_a_wrong_time_gives_way_to_the_next_one(lake: Lake) -> None:
     listed_on(lake, 0, activity(1))
     merge(lake)

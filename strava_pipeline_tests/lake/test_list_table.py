@@ -18,6 +18,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement
 from strava_pipeline_tests.lake.insight_rows import activity, put, splits
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -212,16 +212,10 @@ FEW, MANY = [[on(20)]] * (FEW_CALLS - 1), [[on(20)]] * FEW_CALLS  # with the emp
         (None, [[on(20)]], DAY, True, True),
     ],
     ids=[
-        "few pages, complete",
-        "many, complete",
-        "many, complete, an hour ago",
-        "few, broken off",
-        "many, broken off",
-        "many, broken off a day ago",
-        "nobody's, complete",
-        "nobody's, broken off",
+        "few pages, complete", "many, complete", "many, complete, an hour ago", "few, broken off", "many, broken off",
+        "many, broken off a day ago", "nobody's, complete", "nobody's, broken off",
     ],
-)
+)  # fmt: skip
 def test_a_listing_serves_the_run_that_began_it_and_another_where_listing_anew_costs_much(
     lake: Lake, made_by: str | None, pages: list[Any], age: timedelta, of_the_run: bool, of_another: bool
 ) -> None:

@@ -14,6 +14,8 @@ from strava_pipeline.lake.tracks import track_path
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_track_measures import measured, tracked
 
+pytestmark = pytest.mark.slow
+
 LONG = 1500
 
 
@@ -89,6 +91,7 @@ def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(
     assert len(published(stocked)) == 3
 
 
+@pytest.mark.dear
 def test_an_unreadable_file_counts_as_none_until_measured_again(stocked: Lake, subtests: pytest.Subtests) -> None:
     path = stocked.data_dir / "track_summaries" / "year=2025" / "track_summaries.parquet"
     for damage in ("cut", "emptied", "holed", "other"):

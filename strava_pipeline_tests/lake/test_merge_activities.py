@@ -101,6 +101,7 @@ HISTORIES: dict[int, tuple[list[dict[str, Any]], str, int, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each_day", [True, False], ids=["merged each day", "merged at the end"])
 def test_a_row_says_since_when_it_is_so_and_since_when_its_edit(lake: Lake, each_day: bool) -> None:
     for number in range(4):
@@ -133,6 +134,7 @@ YEARS_EDITED: dict[int, tuple[list[dict[str, Any]], str, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(2024, 2025, 2026), (2026, 2025, 2024), (2025, 2026, 2024)], ids=str)
 def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_is_merged_last(
     lake: Lake, order: tuple[int, ...]
@@ -157,6 +159,7 @@ def test_an_activity_whose_year_was_edited_stands_in_its_newest_year_whichever_i
     assert in_gold() == expected
 
 
+@pytest.mark.slow
 def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake) -> None:
     for number, fields in enumerate([IN_2025, IN_2026, IN_2025]):
         listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
@@ -164,6 +167,7 @@ def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake)
     assert told(lake, "year", "ingestion_ts", "edited_at") == (2025, NOW + 2 * DAY, NOW + 2 * DAY)
 
 
+@pytest.mark.slow
 def test_a_year_that_came_back_is_found_in_merged_shards_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strava_pipeline.lake.shards.SHARDS_PER_YEAR", 1)
     for number, fields in enumerate([IN_2025, IN_2026, IN_2025, IN_2025]):
@@ -185,6 +189,7 @@ def test_an_older_version_that_arrives_late_does_not_win(lake: Lake) -> None:
     assert told(lake, "name") == ("newer",)
 
 
+@pytest.mark.slow
 def test_an_activity_twice_on_a_page_gives_one_row_the_same_each_time(new_lake: NewLake, tmp_path: Path) -> None:
     twins = [activity(number // 2, name=f"{number % 2}") for number in range(200)]
     found = []
@@ -232,6 +237,7 @@ def test_a_shard_that_was_made_again_is_merged_again(lake: Lake, happen: Callabl
     assert merge(lake).inserted == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "year"),
     [(YearRange(2018, 2026), YearRange(2020, 2026), 2020), (YearRange(2020, 2026), YearRange(2018, 2026), 2019)],
@@ -246,6 +252,7 @@ def test_other_partitions_move_rows_though_the_listings_are_the_same(
     assert not merge(lake, after.all, within=after).wrote
 
 
+@pytest.mark.slow
 def test_years_merged_in_one_statement_or_in_several_give_the_same_rows(
     new_lake: NewLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +362,7 @@ def test_the_host_s_time_zone_does_not_matter(lake: Lake, zone: str) -> None:
             }
 
 
+@pytest.mark.slow
 def test_an_exception_after_a_merge_leaves_gold_as_it_was(lake: Lake) -> None:
     listed(lake, [activity(1)])
     write_shards(lake, ALL, YEARS)

@@ -125,6 +125,7 @@ def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
     assert row(lake, "activity_details")["name"] == "newer"
 
 
+@pytest.mark.slow
 def test_a_batch_that_fails_leaves_nothing_those_before_it_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     detailed(lake, *(detail(number) for number in range(1, 6)))
     first = detail_files(lake, 2025)[1].good
@@ -217,6 +218,7 @@ def test_kudos_are_raised_to_the_listing_s_and_never_lowered(lake: Lake) -> None
     assert [found["kudos_count"] for found in rows(lake, "activity_details")] == [5, 3, 4, 0]
 
 
+@pytest.mark.slow
 def test_kudos_that_were_withdrawn_stay_until_the_detail_is_fetched_again(lake: Lake) -> None:
     listed(lake, [activity(1, kudos_count=9)])
     merge_detailed(lake, activity(1, kudos_count=5), at=NOW + HOUR)

@@ -27,6 +27,8 @@ from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, spl
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.postgres import PASSWORD, Server
 
+pytestmark = pytest.mark.slow
+
 TABLES = exported_tables(with_positions=True)
 SOME = {
     name: TABLES[name] for name in ("activities_all", "activities", "activity_splits_metric", "totals_by_month", "gear")
@@ -83,6 +85,7 @@ def transactions(database: str) -> Any:
     return asked(database, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
 
 
+@pytest.mark.dear
 def test_every_table_and_view_is_there_with_the_same_rows_and_the_second_export_writes_nothing(
     gold: Lake, server: Server, database: str
 ) -> None:
@@ -294,7 +297,6 @@ export_gold(Lake(Path(sys.argv[1])), Target(given, given.pop("password"), "strav
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_killed_leaves_the_year_at_hand_as_it_was_and_the_next_one_goes_on(
     gold: Lake, database: str, ended_by: signal.Signals

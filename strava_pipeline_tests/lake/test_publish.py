@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -18,6 +19,8 @@ from strava_pipeline.lake.gold.warehouse import REBUILDING, mark_changed, unmark
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
 from strava_pipeline_tests.patience import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 
 def names(lake: Lake) -> list[str]:
@@ -85,10 +88,15 @@ def test_no_log_of_an_old_file_lies_beside_a_new_one(lake: Lake) -> None:
     assert names(lake) == []
 
 
-def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed(lake, [activity(1, name="A")])
+def show(lake: Lake, name: str, at: datetime = NOW) -> None:
+    """Publish an activity of this name."""
+    listed(lake, [activity(1, name=name)], at=at)
     merge(lake)
     publish(lake)
+
+
+def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(lake, "A")
     listed(lake, [activity(1, name="B")], at=NOW + DAY)
     merge(lake)
 
@@ -107,9 +115,7 @@ def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, mon
 
 
 def test_a_warehouse_made_anew_is_published_although_it_counts_from_the_start(lake: Lake) -> None:
-    listed(lake, [activity(1, name="A")])
-    merge(lake)
-    publish(lake)
+    show(lake, "A")
     shutil.rmtree(lake.working.parent)
     with writing(lake) as connection:
         mark_changed(connection)
@@ -123,9 +129,7 @@ def test_a_warehouse_made_anew_is_published_although_it_counts_from_the_start(la
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\0" * 20_000])
 def test_a_snapshot_that_cannot_be_read_is_replaced(lake: Lake, content: bytes) -> None:
-    listed(lake, [activity(1, name="A")])
-    merge(lake)
-    publish(lake)
+    show(lake, "A")
     lake.snapshot.unlink()
     lake.snapshot.write_bytes(content)
     assert publish(lake)
@@ -152,13 +156,9 @@ def test_a_look_at_the_snapshot_within_a_look_opens_no_other(lake: Lake) -> None
 
 
 def test_a_reader_keeps_what_it_opened(lake: Lake) -> None:
-    listed(lake, [activity(1, name="A")])
-    merge(lake)
-    publish(lake)
+    show(lake, "A")
     with snapshot(lake) as connection:
-        listed(lake, [activity(1, name="B")], at=NOW + DAY)
-        merge(lake)
-        publish(lake)
+        show(lake, "B", NOW + DAY)
         assert connection.execute("SELECT name FROM activities").fetchall() == [("A",)]
     assert names(lake) == ["B"]
 
@@ -186,7 +186,7 @@ print(seen)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_readers_in_another_process_see_no_error_and_nothing_half_while_others_publish(lake: Lake) -> None:
     def publish_with(number: int) -> None:
         listed(lake, [activity(each) for each in range(number)], at=NOW + number * DAY)
@@ -219,7 +219,6 @@ os._exit(9)  # power cut: no checkpoint, the log stays
 """
 
 
-@pytest.mark.slow
 def test_what_a_writer_committed_before_it_died_is_published(lake: Lake) -> None:
     publish(lake)
     died = subprocess.run([sys.executable, "-c", DIE, str(lake.data_dir)], check=False, timeout=PATIENCE)

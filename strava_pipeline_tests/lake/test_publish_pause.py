@@ -3,6 +3,8 @@
 import os
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from strava_pipeline.lake.gold.publish import publish, published_at
 from strava_pipeline.lake.gold.publish_pause import (
     may_wait,
@@ -16,6 +18,8 @@ from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.health import PUBLISHED, warehouse_health
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, listed, merge
+
+pytestmark = pytest.mark.slow
 
 PAUSE = timedelta(minutes=5)
 

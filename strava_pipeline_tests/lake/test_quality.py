@@ -166,18 +166,14 @@ def test_every_compared_field_is_read_of_every_activity(stocked: Lake) -> None:
     assert (one.activity_id, one.athlete_id, one.deleted_at) == (1, 7, None)
     assert one.values["start_date"] == datetime(2025, 5, 5, 6, tzinfo=UTC)
     assert {name: value for name, value in one.values.items() if value is not None} == {
-        "start_date": one.values["start_date"],
-        "name": "Run 1",
-        "sport_type": "Run",
-        "gear_id": "b7",
-        "distance": 1000.5,
-        "description": "windy",
-        "perceived_exertion": 4.0,
-    }
+        "start_date": one.values["start_date"], "name": "Run 1", "sport_type": "Run", "gear_id": "b7",
+        "distance": 1000.5, "description": "windy", "perceived_exertion": 4.0,
+    }  # fmt: skip
     assert found[2].deleted_at == NOW
     assert found[2].values["description"] is None, "no detail was fetched"
 
 
+@pytest.mark.slow
 def test_an_activity_for_which_another_one_stands_is_known(stocked: Lake) -> None:
     with snapshot(stocked) as connection:
         assert stand_ins(connection) == {}

@@ -45,6 +45,8 @@ from strava_pipeline_tests.lake.bronze import (
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 SOAK = pytest.mark.soak(part="kills")
 DETAILS = "activity_details"
 MOST_SHARDS = 5  # of a year before they are merged, in place of a month's
@@ -201,7 +203,6 @@ def test_where_nothing_was_lost_nothing_is_done(published: Lake) -> None:
     assert not ensure(Lake(published.data_dir / "another"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "again"),
     [
@@ -272,7 +273,6 @@ DEATHS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("module", "name", "nth"), DEATHS, ids=lambda part: str(part))
 def test_a_kill_at_any_moment_loses_nothing(published: Lake, life: Life, module: str, name: str, nth: int) -> None:
     before, seen = life
@@ -302,7 +302,6 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch, step: str, happens: Callable[
         yield
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     ["merge_activities", "_put_in_place", *(pytest.param(it, marks=SOAK) for it in ("write_shards", "merge_details"))],
@@ -326,7 +325,6 @@ def test_what_a_run_does_meanwhile_is_there_after(published: Lake, step: str, mo
     assert rows(published, "activity_details")[0]["kudos_count"] == (0 if step == "merge_activities" else 40)
 
 
-@pytest.mark.slow
 def test_a_rebuild_waits_for_another_and_says_so(published: Lake) -> None:
     held = "import sys\nfrom pathlib import Path\nfrom strava_pipeline.lake.locks import locked\nfrom strava_pipeline.lake.paths import Lake\nwith locked(Lake(Path(sys.argv[1])), 'rebuild', who='a rebuild'):\n    print('held', flush=True)\n    sys.stdin.readline()\n"
     command = [sys.executable, "-c", held, str(published.data_dir)]

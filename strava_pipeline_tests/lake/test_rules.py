@@ -17,6 +17,8 @@ from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import Row, activity, put
 from strava_pipeline_tests.lake.test_corrections import say, shown
 
+pytestmark = pytest.mark.slow
+
 ROWS = [  # 1 May 2025 was a Thursday
     activity(1, "2025-05-01T08:00", name="Morning Ride", gear_id="b1", start_latlng=[48.2, 16.37], device_name="Edge"),
     activity(2, "2025-05-02T23:30", name="Über die Brücke", sport_type="GravelRide", distance=9_999.5),
@@ -94,6 +96,7 @@ then.commute = true
 """
 
 
+@pytest.mark.dear
 def test_a_word_stands_above_the_first_rule_which_stands_above_later_ones_and_these_above_sources(
     stocked: Lake,
 ) -> None:

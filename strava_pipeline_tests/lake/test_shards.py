@@ -149,6 +149,7 @@ def test_dates_that_no_partition_holds_belong_to_the_first_or_the_newest(lake: L
     assert (ids(lake, 2020), ids(lake, 2026)) == ([1, 3, 4], [2])
 
 
+@pytest.mark.slow
 def test_an_activity_of_the_future_moves_into_its_year_when_that_begins(lake: Lake) -> None:
     listed(lake, [activity(1, "2027-03-01T00:00:00Z"), activity(2, "2026-05-01T00:00:00Z")])
     merge(lake)
@@ -160,6 +161,7 @@ def test_an_activity_of_the_future_moves_into_its_year_when_that_begins(lake: La
     assert not merge(lake, [2027, 2026], within=later).wrote
 
 
+@pytest.mark.slow
 def test_an_older_activity_moves_when_the_first_partition_does(lake: Lake) -> None:
     listed(lake, [activity(1, "2021-03-01T00:00:00Z")])
     merge(lake)
@@ -185,6 +187,7 @@ def versions(lake: Lake, year: int) -> list[tuple[int, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_many_shards_become_one_that_keeps_every_version(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 1000)
     _many(lake, SHARDS_PER_YEAR + 1)
@@ -203,6 +206,7 @@ def test_many_shards_become_one_that_keeps_every_version(lake: Lake, monkeypatch
     assert write_shards(lake, ALL, YEARS).files == 0
 
 
+@pytest.mark.slow
 def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     _many(lake, 3)
@@ -215,6 +219,7 @@ def test_merging_changes_nothing_in_gold(lake: Lake, monkeypatch: pytest.MonkeyP
     assert rows(lake) == before
 
 
+@pytest.mark.slow
 def test_a_crash_before_merged_ones_go_loses_and_doubles_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 5)
     _many(lake, 6)

@@ -15,6 +15,8 @@ from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 
+pytestmark = pytest.mark.slow
+
 
 def athletes(reader: Connection) -> list[int]:
     return [row[0] for row in reader.execute("SELECT athlete_id FROM athlete ORDER BY ALL").fetchall()]

@@ -115,17 +115,14 @@ def test_a_poisoned_one_is_told_so_that_it_costs_one_attempt(stocked: Lake) -> N
     assert (first.activity_id, first.is_poisoned, [each.is_poisoned for each in others]) == (4, True, [False] * 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edit", "again"),
     [
-        ({"name": "Edited"}, False),
-        ({"sport_type": "Ride"}, False),
-        ({"kudos_count": 9}, False),
-        ({"distance": 900.0}, True),
-        ({"elapsed_time": 50}, True),
-        ({"moving_time": 40}, True),
+        ({"name": "Edited"}, False), ({"sport_type": "Ride"}, False), ({"kudos_count": 9}, False),
+        ({"distance": 900.0}, True), ({"elapsed_time": 50}, True), ({"moving_time": 40}, True),
     ],
-)
+)  # fmt: skip
 def test_one_cut_since_is_due_again_once_an_edited_one_not(stocked: Lake, edit: dict[str, Any], again: bool) -> None:
     land_streams(stocked, 2026, 4, b"{}", NOW + HOUR)
     land_no_streams(stocked, 2026, 3, NOTHING, 404, NOW + HOUR)

@@ -16,6 +16,8 @@ from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.documents import REPO, queries_in
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2025, 5, 1, 6, tzinfo=UTC)
 
 

@@ -21,6 +21,8 @@ from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, listed, merge
 from strava_pipeline_tests.lake.test_rebuild import Watched
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stock(module_lake: Lake) -> Lake:
@@ -202,7 +204,6 @@ publish.publish(Lake(Path(sys.argv[1])))
 """
 
 
-@pytest.mark.slow
 def test_a_kill_while_views_are_applied_shows_nothing_half_and_leaves_nothing(stocked: Lake) -> None:
     publish(stocked)
     put(stocked, a="CREATE VIEW a AS SELECT 1")

@@ -106,6 +106,7 @@ def test_the_next_opening_finds_nothing_of_the_last_one(lake: Lake) -> None:
     assert sessions._IDLE == []
 
 
+@pytest.mark.slow
 def test_a_body_that_raises_leaves_nothing(lake: Lake) -> None:
     put(lake, 1)
     with reading(lake) as connection:
@@ -291,6 +292,7 @@ def test_a_warehouse_made_anew_is_another_one(lake: Lake) -> None:
         assert revision(connection) != first
 
 
+@pytest.mark.slow
 def test_counts_by_year_tell_what_is_present_missing_and_stale(lake: Lake) -> None:
     page = [activity(1), activity(2, distance=None), activity(3), activity(4, "2026-05-05T06:00:00Z"), activity(5)]
     listed(lake, page)
@@ -319,6 +321,7 @@ def test_doubled_and_missing_keys_are_counted(lake: Lake) -> None:
         assert counted(connection, "duplicate_keys", "activity_laps") == {"duplicate_keys": 0, "missing_keys": 0}
 
 
+@pytest.mark.slow
 def test_gear_that_was_never_fetched_is_known_by_the_activities_that_name_it(lake: Lake) -> None:
     named = ["b1", "g2", "g2", "", None, "../x", "bé"]
     listed(lake, [activity(number, gear_id=gear_id) for number, gear_id in enumerate(named)])
@@ -364,6 +367,7 @@ with reading(lake) as outer:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_during_a_query_is_one_and_the_file_can_be_opened_again(lake: Lake) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(lake.data_dir)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

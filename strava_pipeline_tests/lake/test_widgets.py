@@ -19,6 +19,8 @@ from strava_pipeline_tests.documents import REPO
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
+pytestmark = pytest.mark.slow
+
 SHORT = 0.3  # seconds, so that tests don't wait for the two that a widget has
 RECURSIVE = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"
 TOO_LONG, TOO_LARGE = "took longer than 0.3 seconds", "64MB of memory|too much memory"
@@ -147,14 +149,9 @@ def test_odd_files_are_named_with_what_is_wrong_and_the_others_are_used(tmp_path
     found = widget_files(Lake(tmp_path))
     assert {name: widget.title for name, widget in found.widgets.items()} == {"a": "a", "b": "B"}
     words = {
-        "pipe": "no file",
-        "folder": "no file",
-        "gone": "no file",
-        "large": "larger",
-        "latin": "UTF-8",
-        "pie": "kind",
+        "pipe": "no file", "folder": "no file", "gone": "no file", "large": "larger", "latin": "UTF-8", "pie": "kind",
         "<b>x": "name",
-    }
+    }  # fmt: skip
     for name, why in words.items():
         assert why in found.faults[f"{name}.sql"], name
     (other,) = found.faults.keys() - {f"{name}.sql" for name in words}
@@ -170,6 +167,7 @@ def test_as_many_files_as_a_page_can_bear_are_read(tmp_path: Path, folder: Path)
     assert widget_files(Lake(tmp_path / "nowhere")).widgets == {}
 
 
+@pytest.mark.dear
 def test_the_widgets_of_the_documentation_are_drawn_with_what_they_say(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     now = datetime.now(UTC)

@@ -20,7 +20,7 @@ from strava_pipeline.lake.retention import note_expired, remove_from_bronze, rem
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.lake.bronze import DAY, NOW, YEARS, activity, copied, listed, merge
 
-pytestmark = pytest.mark.closed  # every file is read
+pytestmark = [pytest.mark.closed, pytest.mark.slow]
 
 GOES, STAYS = range(1, 75), range(75, 150)
 FILES = {"warehouse/strava.duckdb", "warehouse/working/strava.duckdb"}
@@ -122,6 +122,7 @@ def told(lake: Lake) -> list[Any]:
         return [sorted(connection.execute(query).fetchall(), key=repr) for query in LEFT]
 
 
+@pytest.mark.dear
 def test_what_was_deleted_is_in_no_file_and_all_else_is_there(held: Lake, before: list[Any]) -> None:
     modes = [path.stat().st_mode for path in (held.working, held.snapshot)]
     assert not is_published(held)

@@ -96,7 +96,7 @@ def rounded(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @each_folder
 def test_its_rows_and_decisions_are_those_it_had(make_rig: Make, packed: Path) -> None:
     rig = opened(make_rig, packed)

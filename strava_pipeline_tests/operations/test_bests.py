@@ -17,6 +17,8 @@ from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lake(tmp_path: Path, new_lake: NewLake) -> Lake:
@@ -38,6 +40,7 @@ def furthest(lake: Lake) -> int:
     return int(held_by)
 
 
+@pytest.mark.dear
 def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 1
     assert decide_bests(settings, 1, dismissed=True, by="a test")
@@ -55,6 +58,7 @@ def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: S
     assert (found.st_gid, found.st_mode & 0o777) == (group, 0o750)
 
 
+@pytest.mark.dear
 def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake: Lake, settings: Settings) -> None:
     assert correct(settings, [1], Edit({"name": "Mine"}), "a test").is_seen
     assert correct(settings, [2], Edit({"name": "", "note": "late"}), "a test").is_seen
@@ -69,6 +73,7 @@ def test_a_field_that_was_left_empty_takes_no_word_of_another_activity_back(lake
         assert own_words(connection, lake, 1) == ({}, True)
 
 
+@pytest.mark.dear
 def test_many_are_corrected_by_one_publish_and_taken_back_but_what_was_said_later(
     lake: Lake, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,8 @@ from strava_pipeline.verbs.demo import demo_settings
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.soak.five_services import Effort, Facts, Place, places_of
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SERVICES = ("garmin", "intervals_icu", "ridewithgps")
 RECENT = timedelta(days=14)  # within the lookback of a daily run

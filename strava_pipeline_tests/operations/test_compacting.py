@@ -141,6 +141,7 @@ REBUILDS: dict[str, tuple[Change, list[int]]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("changes", [OF_YEARS, OF_NO_YEAR, REBUILDS], ids=["of years", "of no year", "rebuilds"])
 def test_work_that_is_left_is_found_and_compact_does_it(rig: Rig, changes: dict[str, tuple[Change, list[int]]]) -> None:
     begin(rig)
@@ -161,6 +162,7 @@ BEHIND: dict[str, tuple[Change, list[int]]] = {
 }
 
 
+@pytest.mark.dear
 def test_years_that_wait_for_their_shards_are_not_called_done(rig: Rig) -> None:
     begin(rig)
     for what, (change, years) in BEHIND.items():
@@ -178,6 +180,7 @@ def test_after_a_whole_run_there_is_nothing_to_do_and_looking_changes_nothing(ri
     assert rig.lake.working.read_bytes() == before
 
 
+@pytest.mark.dear
 def test_deletions_that_wait_for_a_person_are_reported_each_time(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(activities=12, years=(2025, 2025))
     begin(rig)

@@ -26,6 +26,8 @@ from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 
+pytestmark = pytest.mark.slow
+
 LOCAL = START.replace(tzinfo=None) + timedelta(hours=2)
 ASKED = (
     "SELECT distance, moving_time, elapsed_time, suffer_score, start_date, start_date_local, average_speed FROM activities WHERE id = 1",
@@ -84,6 +86,7 @@ def cuts(lake: Lake, begins: float | None, ends: float | None, activity_id: int 
         return with_cut(connection, lake, 2024, activity_id, begins, ends)
 
 
+@pytest.mark.dear
 def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -> None:
     before, whole = shown(lake), track_path(lake, 2024, 1).read_bytes()
     assert ("fastest_5k", 900.0, "best_effort") in before[1]
@@ -133,6 +136,7 @@ def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
     assert shown(lake)[0][0][0] == 20_000.0
 
 
+@pytest.mark.dear
 def test_what_is_deleted_here_is_in_nothing_until_it_is_taken_back(lake: Lake, settings: Settings) -> None:
     before = shown(lake)
     assert correct(settings, [1], Edit({"deleted": True}), "a test").is_seen
@@ -143,9 +147,7 @@ def test_what_is_deleted_here_is_in_nothing_until_it_is_taken_back(lake: Lake, s
             connection.execute(sql("streamable"), {**asked, "sports": None}).fetchall(),
         ]
     assert [[row[0] for row in rows] for rows in wanted] == [[2], [2]], "no call is made for it"
-    assert [place for place, rows in enumerate(shown(lake)) if rows] == [2], (
-        "track_bests, of which views take what counts"
-    )
+    assert [place for place, rows in enumerate(shown(lake)) if rows] == [2], "track_bests; views take what counts"
     assert correct(settings, [1], Edit({"deleted": None}), "a test").is_seen
     assert shown(lake) == before
 

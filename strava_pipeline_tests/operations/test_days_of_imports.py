@@ -113,16 +113,11 @@ GARMIN = {
 OF_GARMIN: Days = {
     "2025-07-01": {"resting_heartrate": 49, "steps": 0},
     "2025-07-02": {
-        "asleep_seconds": 20_000,
-        "body_battery_highest": 88,
-        "deep_seconds": 0,
-        "hrv_rmssd": 61,
-        "light_seconds": 20_000,
-        "starts_at": NIGHT["starts_at"],
-        "weight_kg": 71.5,
+        "asleep_seconds": 20_000, "body_battery_highest": 88, "deep_seconds": 0, "hrv_rmssd": 61,
+        "light_seconds": 20_000, "starts_at": NIGHT["starts_at"], "weight_kg": 71.5,
     },
     "2025-07-03": {"sleep_score": 80},
-}
+}  # fmt: skip
 
 
 def zipped(path: Path, files: dict[str, bytes]) -> Path:

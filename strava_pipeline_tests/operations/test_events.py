@@ -1,6 +1,5 @@
 """Webhook events from an emulated Strava through the real intake into gold: one call each, in whatever order they arrive."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,13 +15,11 @@ from strava_pipeline.lake.journal import segments
 from strava_pipeline.operations import event_details, events
 from strava_pipeline.orchestrate.jobs import EVENTS
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make, Rig
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed
 from strava_pipeline_tests.without_dagster import Done
 
 pytestmark = pytest.mark.slow
-
-Make = Callable[..., Rig]
 
 
 def follow(rig: Rig) -> Done:
@@ -37,12 +34,11 @@ def rig(make_rig: Make) -> Rig:
     return made
 
 
+@pytest.mark.dear
 def test_a_new_one_and_one_that_is_gone(rig: Rig) -> None:
     gone = by_start(rig)[2]
     with subscribed(rig):
-        new = rig.control(
-            "add", generate={"start_date": "2026-03-09T07:00:00Z", "sport_type": "Run", "timezone": "Europe/London"}
-        )
+        new = rig.add("2026-03-09T07:00:00Z")
         rig.control("delete", id=gone)
         rig.emulator.state.clock.advance(7200)  # it appears when it is over
         rig.calls()
@@ -50,7 +46,7 @@ def test_a_new_one_and_one_that_is_gone(rig: Rig) -> None:
     assert rig.calls()["by_endpoint"] == {"/activities/{id}": 1}
     assert (done.merged.inserted, done.merged.updated, done.absent.deleted) == (1, 0, 1)
     assert rig.gold("SELECT id FROM deleted_activities") == [(gone,)]
-    assert rig.one(f"SELECT count(*) FROM activities WHERE id = {new['id']}") == 1
+    assert rig.one(f"SELECT count(*) FROM activities WHERE id = {new}") == 1
     rig.assert_true_to_source()
 
 
@@ -65,6 +61,7 @@ def test_nothing_of_a_purged_one_is_asked_for_or_kept(rig: Rig) -> None:
     assert not [*rig.lake.webhooks.rglob("*.gz")]
 
 
+@pytest.mark.dear
 def test_a_burst_costs_one_call_however_often_and_in_which_order_it_comes(rig: Rig) -> None:
     one, other = by_start(rig)[4:6]
     with subscribed(rig):
@@ -105,6 +102,7 @@ def test_what_is_deleted_after_an_edit_costs_no_call(rig: Rig) -> None:
     assert rig.calls()["by_endpoint"] == {}, "an edit of before that comes late neither"
 
 
+@pytest.mark.dear
 def test_one_that_is_said_to_be_gone_and_is_listed_later_is_present(rig: Rig) -> None:
     present = by_start(rig)[3]
     with subscribed(rig):
@@ -116,10 +114,10 @@ def test_one_that_is_said_to_be_gone_and_is_listed_later_is_present(rig: Rig) ->
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
-    start = (NOW + timedelta(minutes=1)).isoformat()
     with subscribed(rig):
-        new = rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})["id"]
+        new = rig.add(NOW + timedelta(minutes=1))
         rig.calls()
         events = follow(rig)[EVENTS]
         assert (events.activities_waiting, events.fetches.fetched.gone_ids) == (1, [new])
@@ -134,6 +132,7 @@ def test_an_event_before_its_activity_can_be_fetched(rig: Rig) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
     with subscribed(rig):
         rig.control("webhooks/send", event={"aspect_type": "update", "object_id": 4711})
@@ -160,6 +159,7 @@ def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(ri
     assert rig.calls()["by_endpoint"] == {}
 
 
+@pytest.mark.dear
 def test_an_activity_with_a_device_comes_as_a_listing_would_show_it(rig: Rig) -> None:
     """The newest one has none: it was typed in."""
     start = "2026-03-10T11:{:02}:00Z"
@@ -187,6 +187,7 @@ def test_what_was_read_leaves_the_inbox_and_stands_in_bronze(rig: Rig) -> None:
     assert len(list(rig.lake.webhooks.glob("*/*.ndjson.gz"))) == 1
 
 
+@pytest.mark.dear
 def test_a_lost_state_does_not_ask_again_for_what_was_given_up_long_ago(rig: Rig) -> None:
     with subscribed(rig):
         rig.control("webhooks/send", event={"aspect_type": "update", "object_id": 4711})
@@ -200,6 +201,7 @@ def test_a_lost_state_does_not_ask_again_for_what_was_given_up_long_ago(rig: Rig
     assert rig.calls()["by_endpoint"] == {}
 
 
+@pytest.mark.dear
 def test_a_lost_state_is_made_anew_and_asks_for_nothing_twice(rig: Rig) -> None:
     one, other = by_start(rig)[4:6]
     with subscribed(rig):

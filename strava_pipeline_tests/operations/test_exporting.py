@@ -14,9 +14,7 @@ from strava_pipeline.operations.exporting import files_of_gold, purge_exported
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
-TABLES = {
-    name: table for name, table in exported_tables(with_positions=True).items() if name in ("activities", "files")
-}
+TABLES = {key: table for key, table in exported_tables(with_positions=True).items() if key in ("activities", "files")}
 
 
 @pytest.fixture

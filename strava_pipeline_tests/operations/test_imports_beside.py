@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from strava_pipeline.lake.gold.merge_details import merge_imported_gear, merge_p
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.tracks import track_origins
 from strava_pipeline_tests.imports import an_archive, years_behind
-from strava_pipeline_tests.rig import NOW, Rig
+from strava_pipeline_tests.rig import NOW, Make
 
-Make = Callable[..., Rig]
 FEW: dict[str, Any] = {"activities": 5, "years": (2025, 2026), "settings": {"first_year": 2025}}
 
 
+@pytest.mark.dear
 def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +38,7 @@ def test_what_another_tool_kept_hides_no_sighting_when_shards_are_merged(
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Make) -> None:
     rig = make_rig(activities=10)
     path = an_archive(rig)
@@ -53,6 +53,7 @@ def test_an_import_that_is_not_merged_stops_no_run_of_another_year(make_rig: Mak
     assert rig.gold(f"SELECT source FROM activity_details WHERE activity_id = {gone}") == [("strava_archive",)]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("first", "then"), [(2024, 2022), pytest.param(2022, 2024, marks=pytest.mark.soak(part="damage"))]
 )
@@ -74,6 +75,7 @@ def test_another_first_year_doubles_no_track_and_costs_no_call(make_rig: Make, f
     }
 
 
+@pytest.mark.dear
 def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **FEW)
     path = an_archive(rig)
@@ -96,6 +98,7 @@ def test_an_older_archive_that_comes_later_stays_the_older_one(make_rig: Make, t
     assert rig.gold("SELECT * FROM activities_all ORDER BY id") == table
 
 
+@pytest.mark.dear
 def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **FEW)
     path = an_archive(rig)

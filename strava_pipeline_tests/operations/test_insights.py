@@ -1,6 +1,6 @@
 """The files of insights follow their source: edits, deletions, late uploads; and an unchanged year is not written again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,8 +16,6 @@ from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations import insights
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.rig import NOW, Rig
-
-Make = Callable[..., Rig]
 
 
 def rides(rig: Rig, year: int) -> dict[str, list[int]]:
@@ -35,6 +33,7 @@ def in_files(rig: Rig, year: int) -> dict[str, list[int]]:
     return {day: summary["activity_ids"] for day, summary in days.items()}
 
 
+@pytest.mark.dear
 def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     for year in (2023, 2024):
@@ -42,8 +41,7 @@ def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Ri
     old = [ids[0] for ids in rides(rig, 2023).values()]
     rig.control("delete", id=old[0])
     rig.control("edit", id=old[1], set={"distance": 123456.0})
-    start = (NOW - timedelta(days=700)).isoformat()
-    rig.control("add", generate={"start_date": start, "sport_type": "Ride", "timezone": "Europe/London"})
+    rig.add(NOW - timedelta(days=700), "Ride")
     rig.do("reconcile", [2023])
     rig.do("reconcile", [2024])
     for year in (2023, 2024):

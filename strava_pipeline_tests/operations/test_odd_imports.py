@@ -4,7 +4,6 @@ import errno
 import gzip
 import random
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,8 @@ from strava_pipeline.operations.merging_steps import read_imports
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.ingest.archive.made import forged, unpacked, zipped
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make, Rig
 
-Make = Callable[..., Rig]
 OK, ALSO = a_gpx(), a_gpx(minute=20)
 
 
@@ -58,6 +56,7 @@ def with_limits(rig: Rig, **limits: int) -> None:
     rig.settings = rig.settings.model_copy(update={"import_limits": ImportLimits(**limits)})
 
 
+@pytest.mark.dear
 def test_points_that_a_limit_kept_back_come_when_it_is_higher(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     with_limits(rig, points=10)

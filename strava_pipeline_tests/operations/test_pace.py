@@ -1,8 +1,7 @@
 """How long a call takes, as a run reckons it: by what its calls of that kind took."""
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import requests
 
@@ -14,9 +13,7 @@ from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.source import ENOUGH, BudgetedSource
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.rig import NOW, Rig
-
-Make = Callable[..., Rig]
+from strava_pipeline_tests.rig import NOW, Make, Rig
 
 
 class Jumping:
@@ -31,9 +28,6 @@ class Jumping:
         requests.post(
             f"{self._rig.emulator.url}/_emulator/clock", json={"advance": seconds}, timeout=PATIENCE
         ).raise_for_status()
-
-    def sleep_until(self, moment: datetime) -> None:
-        self.sleep((moment - self.clock.now()).total_seconds() + 1)
 
 
 def asking(rig: Rig, clock: ServerClock) -> BudgetedSource:

@@ -101,7 +101,6 @@ CHANGES: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.core
 def test_whatever_is_due_the_run_goes_on(make_rig: Make) -> None:
     rig = make_rig(settings={"refresh_calls": 2})
     begin(rig)
@@ -115,6 +114,7 @@ def test_whatever_is_due_the_run_goes_on(make_rig: Make) -> None:
     assert due(rig) == "activities", "what was listed by a clock that was ahead hides what is new"
 
 
+@pytest.mark.dear
 def test_a_quiet_run_says_what_is_as_it_was_and_leaves_its_listing_to_the_next_merge(make_rig: Make) -> None:
     rig = make_rig(settings={"refresh_calls": 0})
     begin(rig)

@@ -1,30 +1,19 @@
 """A reconciliation against an emulated Strava: deletions, edits and late uploads reach gold, at no needless call."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline_tests.rig import NOW, Rig, log_in
+from strava_pipeline_tests.rig import NOW, Make, log_in
+from strava_pipeline_tests.webhooks import by_start
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 THIS_YEAR = {"years": (2026, 2026), "settings": {"first_year": 2025}}
 
 
-def by_start(rig: Rig) -> list[int]:
-    return [item["id"] for item in sorted(rig.truth(), key=lambda item: str(item["start_date"]))]
-
-
-def add(rig: Rig, ago: timedelta) -> int:
-    start = (NOW - ago).isoformat()
-    return int(
-        rig.control("add", generate={"start_date": start, "sport_type": "Run", "timezone": "Europe/London"})["id"]
-    )
-
-
+@pytest.mark.dear
 def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -36,10 +25,11 @@ def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(make_rig: Make) -> None:
     rig = make_rig(activities=20, **THIS_YEAR)
     rig.begin_with("flow_backfill")
-    recent = add(rig, timedelta(days=3))
+    recent = rig.add(NOW - timedelta(days=3))
     rig.do("flow", [2026])
     rig.control("delete", id=recent)
     rig.calls()
@@ -49,6 +39,7 @@ def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(ma
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     rig.begin_with("flow_backfill")
@@ -61,6 +52,7 @@ def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make) -> None:
     rig = make_rig(activities=12, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -75,6 +67,7 @@ def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 4}, "the deletion was found before"
 
 
+@pytest.mark.dear
 def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(make_rig: Make) -> None:
     rig = make_rig(activities=12, latency=0.0, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -96,6 +89,7 @@ def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(mak
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -108,18 +102,20 @@ def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fetched(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("refresh")
     edited = by_start(rig)[2]
     rig.do("enrich", bronze_activity_details={"ids": [edited]})
     rig.control("edit", id=edited, set={"name": "Renamed"})
-    late = add(rig, timedelta(days=40))
+    late = rig.add(NOW - timedelta(days=40))
     rig.calls()
     rig.do("reconcile", [2026])
     assert rig.calls()["details"] == {str(edited): 1, str(late): 1}
 
 
+@pytest.mark.dear
 def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2024, 2026), settings={"first_year": 2024})
     rig.do("refresh", [2026], bronze_activities={"mode": "year"})

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
@@ -29,7 +28,7 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, tracks
 from strava_pipeline_tests.ingest.archive.made import zipped
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import Make
 
 A, B = 1001, 1002
 SHARED = a_gpx()
@@ -37,7 +36,6 @@ CONTENT = hashlib.sha256(SHARED).hexdigest()
 PLAIN = hashed_id("file", f"{CONTENT}:0")
 OF_A, OF_B = (hashed_id("file", f"{CONTENT}:0", athlete_id) for athlete_id in (A, B))
 HEADER = ["Activity ID", "Activity Date", "Activity Name", "Activity Type", "Distance", "Filename"]
-Make = Callable[..., Rig]
 
 
 @pytest.fixture
@@ -281,7 +279,7 @@ def test_objects_are_of_the_athlete_whom_they_name(run: RunContext, tmp_path: Pa
     assert_made_anew_the_same(run)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_both_are_in_the_warehouse_with_their_tracks_and_nothing_mixes(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     held = {

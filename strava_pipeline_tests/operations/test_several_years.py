@@ -1,6 +1,5 @@
 """Several years in one run: a listing for each stretch of years without a gap, of which each year is judged for itself."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,11 +7,10 @@ import pytest
 
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.lake.bronze.listings import listings, watermark
-from strava_pipeline_tests.rig import Rig, log_in
+from strava_pipeline_tests.rig import Make, Rig, log_in
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[..., Rig]
 PARTITIONS = YearRange(2022, 2026)
 FULL = (2022, 2023, 2024, 2025)  # years that have been over for long, with some dozen activities each
 
@@ -53,14 +51,13 @@ def names(rig: Rig) -> set[str]:
 def test_several_years_are_listed_in_one_window_and_nothing_of_another_year_is_merged(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     rig.do("refresh", [2023, 2024, 2025], bronze_activities={"mode": "year"})
-    assert windows(rig) == [year_window(2023, 2025, PARTITIONS)] * 2, (
-        "one page, and the empty one that ends the listing"
-    )
+    assert windows(rig) == [year_window(2023, 2025, PARTITIONS)] * 2, "one page, and the empty one that ends it"
     assert present(rig) == {year: len(by_start(rig, year)) for year in (2023, 2024, 2025)}
     (listing,) = listings(rig.lake)
     assert (listing.manifest.window.mode, listing.manifest.complete) == ("year", True)
 
 
+@pytest.mark.dear
 def test_each_year_of_a_run_follows_its_source_and_no_other_year_does(make_rig: Make) -> None:
     rig = make_rig(activities=60)
     rig.begin_with("flow_backfill")
@@ -79,6 +76,7 @@ def test_each_year_of_a_run_follows_its_source_and_no_other_year_does(make_rig: 
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_the_years_in_a_gap_are_not_asked_for_and_not_judged(make_rig: Make) -> None:
     rig = make_rig(activities=60)
     rig.begin_with("flow_backfill")
@@ -91,6 +89,7 @@ def test_the_years_in_a_gap_are_not_asked_for_and_not_judged(make_rig: Make) -> 
     assert gone(rig) == {deleted[2022], deleted[2024], deleted[2025]}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("per_page", [4, 7])
 def test_a_listing_of_several_years_that_breaks_off_marks_nothing_and_goes_on_where_it_was(
     make_rig: Make, per_page: int
@@ -114,6 +113,7 @@ def test_a_listing_of_several_years_that_breaks_off_marks_nothing_and_goes_on_wh
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_limit_in_the_second_stretch_leaves_the_first_judged(make_rig: Make) -> None:
     rig = make_rig(activities=60)
     rig.begin_with("flow_backfill")
@@ -127,6 +127,7 @@ def test_a_limit_in_the_second_stretch_leaves_the_first_judged(make_rig: Make) -
     assert gone(rig) == {*deleted.values()}
 
 
+@pytest.mark.dear
 def test_a_year_that_shrinks_too_much_waits_and_the_others_of_its_run_do_not(make_rig: Make) -> None:
     rig = make_rig(activities=60)
     rig.begin_with("flow_backfill")
@@ -141,6 +142,7 @@ def test_a_year_that_shrinks_too_much_waits_and_the_others_of_its_run_do_not(mak
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_what_one_login_is_not_shown_is_deleted_in_no_year(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     rig.begin_with("flow_backfill")
@@ -153,6 +155,7 @@ def test_what_one_login_is_not_shown_is_deleted_in_no_year(make_rig: Make) -> No
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_an_activity_that_moves_to_another_year_of_the_run_or_out_of_it_is_there_once(make_rig: Make) -> None:
     rig = make_rig(activities=60)
     rig.begin_with("flow_backfill")
@@ -168,6 +171,7 @@ def test_an_activity_that_moves_to_another_year_of_the_run_or_out_of_it_is_there
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_whole_years_in_several_runs_are_what_the_daily_run_goes_on_from(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     for years in ([2022, 2023, 2024], [2025, 2026]):

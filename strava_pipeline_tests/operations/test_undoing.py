@@ -179,7 +179,7 @@ def differing(found: Rows, wanted: Rows) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("order", "undone"),
     [
@@ -208,7 +208,7 @@ def test_what_is_left_is_what_the_others_alone_make(
     assert is_undo_finished(folder.lake)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_two_undone_one_after_the_other_leave_what_the_others_alone_make(
     tmp_path: Path, sources: dict[str, Path]
 ) -> None:
@@ -295,7 +295,7 @@ def test_what_died_is_ended_by_the_next_run_of_whatever_kind(
     assert is_undo_finished(folder.lake)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_rebuild_that_broke_off_before_an_undo_is_not_gone_on_with(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dying: Callable[[str, int], None]
 ) -> None:
@@ -310,7 +310,7 @@ def test_a_rebuild_that_broke_off_before_an_undo_is_not_gone_on_with(
     assert len(folder.rows("FROM activities_all")) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_tracks_of_others_stay_though_their_readings_are_gone(folder: Folder, tmp_path: Path) -> None:
     folder.take_in(a_folder(tmp_path / "a", one=ONE), a_folder(tmp_path / "b", two=TWO))
     ((kept,),) = folder.rows(
@@ -332,7 +332,7 @@ def _damaged_shard(folder: Folder) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("merged", [False, True])
 def test_a_damaged_shard_is_set_aside_and_made_again(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, merged: bool
@@ -348,7 +348,7 @@ def test_a_damaged_shard_is_set_aside_and_made_again(
     assert len(folder.rows("FROM activities_all")) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_what_a_person_decided_applies_again_when_it_comes_back(folder: Folder, tmp_path: Path) -> None:
     a, b = a_folder(tmp_path / "a", one=ONE), a_folder(tmp_path / "b", two=TWO)
     folder.take_in(a, b)

@@ -76,6 +76,7 @@ def state(rig: Rig) -> tuple[int, int]:
     return rig.lake.snapshot.stat().st_ino, rig.one("SELECT count(*) FROM activities_all")
 
 
+@pytest.mark.dear
 def test_every_check_is_made_in_a_full_run_and_passes_on_what_was_fetched(rig: Rig) -> None:
     rig.run("flow_backfill")
     evaluated = told(rig)
@@ -184,6 +185,7 @@ STOPS: Mapping[str, tuple[str, str, str, dict[str, object]]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("what", [*SHOWN, *(pytest.param(what, marks=SOAK) for what in STOPS if what not in SHOWN)])
 def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: Rig, what: str) -> None:
     statement, asset, rule, expected = STOPS[what]
@@ -207,6 +209,7 @@ def test_a_run_on_a_faulty_warehouse_stops_and_readers_keep_what_they_had(rig: R
     assert state(rig) == before
 
 
+@pytest.mark.dear
 def test_a_rebuild_mends_what_stopped_a_run(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     spoil(rig.lake.working, STOPS["an activity lost"][0])
@@ -217,6 +220,7 @@ def test_a_rebuild_mends_what_stopped_a_run(rig: Rig) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = state(rig)
@@ -278,9 +282,7 @@ def test_what_is_hard_to_believe_is_told_by_its_count_and_published(
         assert {column: found[column] for column in counts} == counts
         assert all(f"{column} in 1 rows" in str(told(rig)[name].description) for column in counts)
     assert rig.one("SELECT count(*) FROM activities") == 8
-    said = json.dumps(
-        [entry.to_json() for entry in rig.remembered.all_logs(rig.remembered.get_runs(limit=1)[0].run_id)]
-    )
+    said = json.dumps([each.to_json() for each in rig.remembered.all_logs(rig.remembered.get_runs(limit=1)[0].run_id)])
     assert "987.654321" not in said
 
 

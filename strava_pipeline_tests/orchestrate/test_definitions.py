@@ -136,6 +136,7 @@ def test_what_is_asked_for_on_the_dashboard_is_done_without_automation_if_that_i
     assert made.resolve_schedule_def("daily_flow").default_status.value == "STOPPED"
 
 
+@pytest.mark.dear
 def test_new_gear_is_asked_for_once(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     sensor = definitions(rig.settings).resolve_sensor_def("new_gear")

@@ -1,6 +1,6 @@
 """What programs before this one got wrong and nothing smaller proves, each with what must happen here: the whole pipeline."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -8,18 +8,13 @@ import pytest
 
 from strava_pipeline.lake import shards
 from strava_pipeline.lake.gold import warehouse
-from strava_pipeline_tests.rig import NOW, Make, Rig
+from strava_pipeline_tests.rig import NOW, Make
 
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
 
 
-def add(rig: Rig, start: datetime) -> int:
-    """An activity that is recorded at `start`."""
-    wanted = {"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"}
-    return int(rig.control("add", generate=wanted)["id"])
-
-
 # Details were written by an INSERT per row.
+@pytest.mark.dear
 def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +51,7 @@ def test_the_shards_of_a_year_stay_few_however_often_it_is_pulled(
     monkeypatch.setattr(shards, "SHARDS_PER_YEAR", 3)
     rig = make_rig(activities=5, **THIS_YEAR)
     for day in range(8):
-        add(rig, NOW + timedelta(days=day))
+        rig.add(NOW + timedelta(days=day))
         rig.control("clock", advance=86_400)
         rig.do("run")
         assert len(list(rig.lake.shards.rglob("*.parquet"))) <= 3 + 1

@@ -69,7 +69,6 @@ def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publish
     assert opened == {str(rig.lake.working): 6, str(rig.lake.snapshot): 2}
 
 
-@pytest.mark.slow
 def test_a_flow_that_finds_nothing_new_ends_after_its_listing_and_what_is_watched_stays_fresh(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     rig.do("compact")
@@ -100,7 +99,6 @@ def made(rig: Rig, asset: str) -> dg.AssetMaterialization:
     return entry.asset_materialization
 
 
-@pytest.mark.slow
 def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first(make_rig: Make) -> None:
     rig = make_rig(activities=60, years=(2026, 2026), settings={"refresh_calls": 3, "days": 400})
     rig.begin_with("flow_backfill")
@@ -159,7 +157,6 @@ def test_a_new_activity_is_found(rig: Rig, days_ago: int, away: int) -> None:
     rig.assert_true_to_source()
 
 
-@pytest.mark.slow
 def test_years_backfilled_one_by_one_hold_what_one_pull_of_everything_holds(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(activities=120)
     for start in ("2022-12-31T23:30:00Z", "2023-12-31T10:30:00Z", "2025-01-01T03:00:00Z"):

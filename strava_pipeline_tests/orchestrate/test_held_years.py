@@ -22,7 +22,7 @@ from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.tags import HELD_BACK
 from strava_pipeline_tests.operations.test_several_years import by_start, names
-from strava_pipeline_tests.orchestrate.test_checks import check_alone
+from strava_pipeline_tests.orchestrate.test_checks import check_alone, told
 from strava_pipeline_tests.rig import Make, Rig, definitions
 
 pytestmark = pytest.mark.slow
@@ -67,13 +67,6 @@ def break_shard(rig: Rig, year: int) -> Path:
     return path
 
 
-def evaluations(rig: Rig) -> dict[str, dg.AssetCheckEvaluation]:
-    (newest,) = rig.remembered.get_runs(limit=1)
-    events = rig.remembered.all_logs(newest.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    found = [entry.get_dagster_event().asset_check_evaluation_data for entry in events]
-    return {f"{one.asset_key.to_user_string()}.{one.check_name}": one for one in found}
-
-
 def partitions_of_newest_run(rig: Rig) -> dict[str, set[int]]:
     """By asset, the years that the newest run reports as made."""
     (newest,) = rig.remembered.get_runs(limit=1)
@@ -101,7 +94,7 @@ def test_a_year_whose_merge_lacks_something_stays_as_it_was_and_the_others_are_p
     assert stopped.value.years == {BAD: "activities: holds_shards"}
     assert names(rig) == {"Renamed in 2023", "Renamed in 2025"}
     assert rig.gold(f"SELECT id, name, ingestion_ts FROM activities_all WHERE year = {BAD} ORDER BY id") == before
-    check = evaluations(rig)["activities.holds_shards"]
+    check = told(rig)["activities.holds_shards"]
     assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.ERROR, False)
     assert "2024" in str(check.description)
     assert "2023" not in str(check.description)

@@ -16,9 +16,8 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.imports.files import reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
-from strava_pipeline.operations.importing import LandReport, land_paths
-from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.imports import a_gpx, an_archive, import_by_dagster, tracks, years_behind
+from strava_pipeline_tests.operations.test_odd_imports import with_limits
 from strava_pipeline_tests.rig import Make, Rig
 
 ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id"
@@ -117,11 +116,6 @@ LARGE = padded(ALSO)
 TOO_LARGE = "2 MB unpacked; files of more than 1 MB are not read"
 
 
-def with_limits(rig: Rig, **limits: int) -> None:
-    """From now on the rig's runs have these."""
-    rig.settings = rig.settings.model_copy(update={"import_limits": ImportLimits(**limits)})
-
-
 def activities(rig: Rig) -> int:
     return int(rig.one("SELECT count(*) FROM activities"))
 
@@ -155,15 +149,6 @@ def test_a_file_above_the_limit_is_kept_and_read_when_the_limit_is_higher(make_r
     with_limits(rig, file_bytes=1_000_000, points=1)
     rig.do("rebuild")
     assert activities(rig) == 3, "who lowers a limit loses nothing that was read"
-
-
-def land(rig: Rig, *paths: Path) -> LandReport:
-    return land_paths(context_without_run(rig.settings), paths, rig.settings.import_limits)
-
-
-def on_disk(folder: Path) -> set[str]:
-    """Every file and folder below."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.name.endswith(".lock")}
 
 
 def test_an_import_without_a_problem_reports_none(make_rig: Make, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_whatever_publishes_ends_with_insights() -> None:
         assert ("published_warehouse" in job.assets) == (INSIGHTS in job.assets), job.name
 
 
+@pytest.mark.dear
 def test_a_backfilled_year_ends_with_its_files_its_numbers_and_its_picture(rig: Rig) -> None:
     (rig.folder / "goals.toml").write_text("[2025.ride]\ndistance_km = 300\n[every_year.all]\ncount = 10\n")
     rig.run("backfill", [2025])
@@ -67,6 +68,7 @@ def test_a_backfilled_year_ends_with_its_files_its_numbers_and_its_picture(rig: 
     assert "300 km" in texts[1]
 
 
+@pytest.mark.dear
 def test_a_rebuild_makes_what_was_there(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = {path.relative_to(rig.lake.insights): path.read_bytes() for path in rig.lake.insights.rglob("*.json")}
@@ -83,6 +85,7 @@ def test_a_rebuild_makes_what_was_there(rig: Rig) -> None:
     )
 
 
+@pytest.mark.dear
 def test_goals_that_can_not_be_followed_are_told_and_stop_nothing(rig: Rig) -> None:
     (rig.folder / "goals.toml").write_text("[2026.rides]\ncount = 5\n")
     rig.run("flow")
@@ -91,6 +94,7 @@ def test_goals_that_can_not_be_followed_are_told_and_stop_nothing(rig: Rig) -> N
     assert rig.one("SELECT count(*) FROM activities") == len(rig.truth())
 
 
+@pytest.mark.dear
 def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
     newest = max(rig.truth(), key=lambda item: item["start_date"])
     rig.control("edit", id=newest["id"], set={"sport_type": "Quidditch"})

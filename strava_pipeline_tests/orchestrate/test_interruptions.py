@@ -42,6 +42,7 @@ def flow(rig: Rig) -> Any:
     return rig.run("flow", flow_years(rig.settings))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("job", "years"), [("run_all", None), ("flow_backfill", [2026])])
 def test_a_flow_after_a_pull_of_everything_merges_every_year(rig: Rig, job: str, years: list[int] | None) -> None:
     rig.begin_with(job, years)
@@ -51,11 +52,11 @@ def test_a_flow_after_a_pull_of_everything_merges_every_year(rig: Rig, job: str,
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     for week in range(15):
-        start = NOW + timedelta(days=7 * week + 1)
-        rig.control("add", generate={"start_date": start.isoformat(), "sport_type": "Run", "timezone": "Europe/London"})
+        rig.add(NOW + timedelta(days=7 * week + 1))
     rig.control("clock", advance=110 * 86_400)
     capped = rig.run(
         "flow", flow_years(rig.settings), bronze_activities={"max_calls": 6}, bronze_activity_details={"max_calls": 6}
@@ -66,6 +67,7 @@ def test_details_that_a_limit_cut_off_after_months_away_come_with_the_next_flow(
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "lose",
     [
@@ -87,6 +89,7 @@ def test_the_daily_run_makes_a_lost_or_outdated_warehouse_anew(rig: Rig, lose: C
     assert everything(rig) == before
 
 
+@pytest.mark.dear
 def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) -> None:
     flow(rig)
     newest = rig.one("SELECT max(start_date) FROM activities")
@@ -97,6 +100,7 @@ def test_a_first_flow_fetches_the_details_of_the_recent_window_only(rig: Rig) ->
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
 
 
+@pytest.mark.dear
 def test_of_a_run_that_died_in_its_details_only_a_short_listing_is_asked_for_again(make_rig: Make) -> None:
     rig = make_rig(activities=20, **QUICK)
     rig.fault("/", "status", status=503, times=-1, after=8)
@@ -112,6 +116,7 @@ def test_of_a_run_that_died_in_its_details_only_a_short_listing_is_asked_for_aga
     assert rig.calls()["by_endpoint"] == {LISTING: 2}, "the run before came to its end"
 
 
+@pytest.mark.dear
 def test_a_long_listing_whose_run_died_waits_for_its_like_whatever_publishes_meanwhile(make_rig: Make) -> None:
     rig = make_rig(activities=100, settings={"per_page": 1})
     rig.fault("/activities", "status", status=401, times=-1)
@@ -127,6 +132,7 @@ def test_a_long_listing_whose_run_died_waits_for_its_like_whatever_publishes_mea
     assert set(rig.calls()["by_endpoint"]) == {LISTING}, "the run before came to its end"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("status", [400, 403, 410, 500])
 def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> None:
     rig = make_rig(activities=20, **QUICK)
@@ -142,6 +148,7 @@ def test_six_poisoned_neighbours_stop_nothing(make_rig: Make, status: int) -> No
     assert rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = everything(rig)
@@ -159,6 +166,7 @@ def test_a_rebuild_from_incomplete_bronze_replaces_nothing(rig: Rig) -> None:
     assert everything(rig) == before
 
 
+@pytest.mark.dear
 def test_an_error_before_the_first_asset_is_the_error_that_is_told(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     page = next(rig.lake.listings.rglob("page-0001.json.gz"))

@@ -92,6 +92,7 @@ def with_every_service(folder: Path) -> Iterator[Settings]:
         yield settings
 
 
+@pytest.mark.dear
 def test_with_every_service_each_job_ends_well_or_says_what_to_choose(tmp_path: Path) -> None:
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)
@@ -107,6 +108,7 @@ def test_with_every_service_each_job_ends_well_or_says_what_to_choose(tmp_path: 
                 assert_made_by_year(launcher, run)
 
 
+@pytest.mark.dear
 def test_with_every_service_each_job_and_asset_ends_well_for_a_year(tmp_path: Path) -> None:
     with with_every_service(tmp_path) as settings:
         launcher = Launcher(settings)
@@ -132,6 +134,7 @@ def assert_made_by_year(launcher: Launcher, run: dg.DagsterRun) -> None:
         assert found == {*map(str, years)}, run.job_name
 
 
+@pytest.mark.dear
 def test_without_a_login_everything_that_asks_a_service_says_so_and_all_else_ends_well(tmp_path: Path) -> None:
     with started(tmp_path, logged_in=False, activities=0, years=(2025, 2026), settings={"first_year": 2025}) as rig:
         launcher = Launcher(rig.settings)
@@ -148,6 +151,7 @@ def test_without_a_login_everything_that_asks_a_service_says_so_and_all_else_end
         assert failed.isdisjoint(ended_well)
 
 
+@pytest.mark.dear
 def test_an_asset_by_year_that_is_launched_without_one_asks_for_it(tmp_path: Path) -> None:
     with started(tmp_path, logged_in=False, activities=0, settings={"first_year": 2025}) as rig:
         launcher = Launcher(rig.settings)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests import postgres, redis
 from strava_pipeline_tests.e2e.dagster_dev import RUN, DagsterDev, answers, until
 from strava_pipeline_tests.orchestrate.house.homes import House, house
+from strava_pipeline_tests.processes import free_port
 
 RUNS = "query { runsOrError { ... on Runs { results { id status parentRunId } } } }"
 LOCATIONS = "query { repositoriesOrError { ... on RepositoryConnection { nodes { location { name } } } } }"
@@ -120,12 +120,6 @@ def test_a_worker_killed_amid_details_is_noticed_and_its_run_goes_on_where_it_wa
 
 def status_of(dev: DagsterDev, run_id: str) -> str:
     return str(dev.ask(RUN, id=run_id)["runOrError"]["status"])
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

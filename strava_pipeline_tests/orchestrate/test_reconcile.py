@@ -11,8 +11,9 @@ import pytest
 
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline_tests.operations.test_reconcile import THIS_YEAR, add, by_start
+from strava_pipeline_tests.operations.test_reconcile import THIS_YEAR
 from strava_pipeline_tests.rig import NOW, Make, Rig, definitions
+from strava_pipeline_tests.webhooks import by_start
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:
     rig.control("delete", id=gone)
     rig.control("edit", id=edited, set={"name": "Renamed long after"})
     rig.control("edit", id=liked, set={"kudos_count": 99})
-    late = add(rig, timedelta(days=60))
+    late = rig.add(NOW - timedelta(days=60))
     rig.calls()
     metadata = rig.run("reconcile", [2026]).metadata["activities"]
     assert {name: metadata[name] for name in ("inserted", "updated", "deleted", "restored")} == {

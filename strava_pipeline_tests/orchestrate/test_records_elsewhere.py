@@ -107,6 +107,7 @@ def test_a_database_that_is_away_is_one_sentence_and_nothing_is_moved_away(
         assert not [word for word in ("mv ", "move", "s3cret", "\n", "history") if word in told]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pauses", "url")
 def test_a_database_that_goes_away_in_the_middle_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_instance(home) as instance:

@@ -28,6 +28,7 @@ from strava_pipeline.operations.log_files import (
 )
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.orchestrate.run_log import logged, reported
+from strava_pipeline_tests.documents import REPO
 from strava_pipeline_tests.orchestrate.run_logs import AT, Row, human_logs, only, small_run, structured_logs
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.receiver import receiver
@@ -35,7 +36,6 @@ from strava_pipeline_tests.rig import Make, Rig
 
 SMALL = {"activities": 6, "years": (2026, 2026), "jumping": True}
 SETTINGS = {"first_year": 2026}
-ROOT = Path(__file__).parent.parent.parent
 KEYS = {"ts", "level", "event", "run_id", "step", "fields"}
 
 
@@ -83,10 +83,7 @@ def test_lines_on_stdout_reach_loki_and_opensearch_once(make_rig: Make, capfd: p
     assert rows == last_logs(rig)[1]
 
     nanoseconds = [str(int(datetime.fromisoformat(row["ts"]).timestamp() * 1_000_000) * 1000) for row in rows]
-    stream = {
-        "stream": {"job": "strava_pipeline"},
-        "values": [list(each) for each in zip(nanoseconds, lines, strict=True)],
-    }
+    stream = {"stream": {"job": "strava_pipeline"}, "values": [*map(list, zip(nanoseconds, lines, strict=True))]}
     bulk = "".join(f'{{"create": {{"_index": "strava_pipeline"}}}}\n{line}\n' for line in lines)
     with receiver() as there:
         ndjson = {"Content-Type": "application/x-ndjson"}
@@ -103,7 +100,7 @@ def test_lines_on_stdout_reach_loki_and_opensearch_once(make_rig: Make, capfd: p
     assert [each for each in private if each and any(each in line for line in lines)] == []
 
 
-@pytest.mark.parametrize("shipper", sorted((ROOT / "deploy" / "logs").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("shipper", sorted((REPO / "deploy" / "logs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_shipper_finds_the_lines_and_their_time(tmp_path: Path, shipper: Path) -> None:
     small_run(tmp_path, lambda context: None)
     config = yaml.safe_load(shipper.read_text())

@@ -74,6 +74,7 @@ def state(instance: dg.DagsterInstance) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_while_it_is_the_last_of_its_kind_or_waits(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     lake, other = Lake(tmp_path / "data"), Lake(tmp_path / "another")
     replaced = [run(instance, lake, "flow", "2024"), run(instance, lake, "profile")]
@@ -111,6 +112,7 @@ def test_a_run_is_kept_while_it_is_the_last_of_its_kind_or_waits(instance: dg.Da
     assert prune(instance, lake, before, last=1).removed == 0
 
 
+@pytest.mark.slow
 def test_records_that_can_not_be_read_keep_no_others_and_fail_no_run(tmp_path: Path) -> None:
     settings = Settings.load(_env_file=None, data_dir=tmp_path / "data", dagster_home=tmp_path / "home")
     lake, now = Lake(settings.data_dir), datetime.now(UTC) + timedelta(minutes=1)
@@ -152,6 +154,19 @@ def test_records_are_looked_at_once_a_day_and_never_beside_a_run(instance: dg.Da
     assert prune_daily(instance, settings, now).why is None
     assert prune_daily(instance, settings, now + timedelta(hours=23)).why == "Looked at within a day."
     assert prune_daily(instance, settings, now + timedelta(hours=25)).why is None
+
+
+@pytest.mark.parametrize(("days", "removed"), [(7, 1), (8, 0)])
+def test_records_are_kept_for_as_many_days_as_is_set(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, removed: int
+) -> None:
+    monkeypatch.setattr(prune, "__defaults__", (1,))  # how many of the newest it keeps
+    for _ in range(2):
+        instance.create_run_for_job(DEFS.resolve_job_def("profile"), status=DagsterRunStatus.SUCCESS)
+    settings = Settings.load(
+        _env_file=None, data_dir=tmp_path / "data", dagster_home=tmp_path / "home", run_records_days=days
+    )
+    assert prune_daily(instance, settings, datetime.now(UTC) + timedelta(days=7, hours=1)).removed == removed
 
 
 def test_sensors_do_the_same_after_old_records_are_gone(rig: Rig) -> None:

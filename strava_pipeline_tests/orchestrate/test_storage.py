@@ -21,6 +21,8 @@ from sqlalchemy.exc import OperationalError
 
 from strava_pipeline.verbs.instance import open_instance
 
+pytestmark = pytest.mark.slow
+
 YEARS = dg.StaticPartitionsDefinition(["2024", "2025"])
 TABLES = {
     "event_logs": "run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition",
@@ -46,7 +48,7 @@ def good() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True)
 
 
-DEFINITIONS = dg.Definitions([thing, other], asset_checks=[good], jobs=[dg.define_asset_job("both", "*")])
+DEFINITIONS = dg.Definitions([thing, other], asset_checks=[good], jobs=[dg.define_asset_job("both", [thing, other])])
 PLANNED = 3  # two assets and a check
 
 
@@ -140,10 +142,7 @@ def test_a_check_that_a_run_did_not_reach_keeps_its_last_result(tmp_path: Path) 
         skipped = planned(instance)
         instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", skipped.job_name), skipped.run_id)
         found = storage.get_asset_check_execution_history(good.check_key, limit=9)
-        assert [(each.run_id, each.status.value) for each in found] == [
-            (another.run_id, "PLANNED"),
-            (run_id, "SUCCEEDED"),
-        ]
+        assert [(one.run_id, one.status.value) for one in found] == [(another.run_id, "PLANNED"), (run_id, "SUCCEEDED")]
 
 
 def test_what_one_storage_wrote_the_other_reads_and_goes_on_with(tmp_path: Path) -> None:
@@ -198,7 +197,6 @@ def test_a_batch_whose_commit_fails_is_stored_again_and_nothing_is_there_twice(t
         assert count[run.run_id] == count[whole.run_id] > 0, table
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("commit", [0, 1], ids=["before the first commit", "before the second"])
 def test_a_kill_inside_a_batch_leaves_all_of_it_or_nothing_in_each_database(tmp_path: Path, commit: int) -> None:
     code = "from strava_pipeline_tests.orchestrate import test_storage; test_storage.killed()"

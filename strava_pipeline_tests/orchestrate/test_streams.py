@@ -84,6 +84,7 @@ def tracks(rig: Rig) -> pl.DataFrame:
     return pl.read_parquet(rig.lake.tracks / "**" / "*.parquet").sort("activity_id", "point")
 
 
+@pytest.mark.dear
 def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed: Rig) -> None:
     first = run_streams(listed)
     assert asked(listed) == recorded(listed), "what was typed in is not asked for"
@@ -94,6 +95,7 @@ def test_each_recorded_activity_costs_one_call_newest_first_and_then_none(listed
     assert (again.metadata[TRACKS]["tracks_written"], again.metadata[TRACKS]["tracks"]) == (0, 9)
 
 
+@pytest.mark.dear
 def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig) -> None:
     fetch(listed)
     years = dict(listed.gold("SELECT id, year FROM activities"))
@@ -108,6 +110,7 @@ def test_bronze_is_what_came_byte_for_byte_in_the_folder_of_its_year(listed: Rig
         assert unpacked(path).startswith(b'{"')
 
 
+@pytest.mark.dear
 def test_a_cap_stops_it_and_the_next_run_goes_on(listed: Rig) -> None:
     ids = recorded(listed)
     first = run_streams(listed, max_calls=4)
@@ -149,6 +152,7 @@ def test_only_the_years_that_are_told_are_asked_for(listed: Rig) -> None:
     assert set(track_origins(listed.lake, 2024)) == of_2024
 
 
+@pytest.mark.dear
 def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
     rig = make_rig(years=(2026, 2026), limits=Limits(900, 2000, 900, 24), settings={"first_year": 2026})
     in_gold(rig)
@@ -162,6 +166,7 @@ def test_the_daily_run_keeps_its_calls(make_rig: Make) -> None:
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 2}
 
 
+@pytest.mark.dear
 def test_a_404_of_one_that_was_not_typed_in_is_remembered_and_deletes_nothing(listed: Rig) -> None:
     unrecorded = listed.control("add", activity={"start_date": "2026-03-10T09:00:00Z"})["id"]
     in_gold(listed)
@@ -178,6 +183,7 @@ def test_a_404_of_one_that_was_not_typed_in_is_remembered_and_deletes_nothing(li
     assert listed.one(f"SELECT deleted_at IS NULL FROM activities_all WHERE id = {unrecorded}")
 
 
+@pytest.mark.dear
 def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make) -> None:
     rig = make_rig(activities=10, **QUICK)
     in_gold(rig)
@@ -198,6 +204,7 @@ def test_one_that_fails_leaves_evidence_rests_and_stops_no_other(make_rig: Make)
     assert set(tracks(rig)["activity_id"]) == set(recorded(rig))
 
 
+@pytest.mark.dear
 def test_an_address_that_knows_nothing_of_strava_blames_no_activity(make_rig: Make) -> None:
     rig = make_rig(activities=10, **QUICK)
     in_gold(rig)
@@ -211,6 +218,7 @@ def test_an_address_that_knows_nothing_of_strava_blames_no_activity(make_rig: Ma
     assert asked(rig) == recorded(rig)
 
 
+@pytest.mark.dear
 def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
     fetch(listed)
     before = tracks(listed)
@@ -222,6 +230,7 @@ def test_lost_tracks_are_made_again_without_a_call(listed: Rig) -> None:
     assert tracks(listed).equals(before)
 
 
+@pytest.mark.dear
 def test_nothing_but_bronze_and_tracks_tells_where_anybody_was(listed: Rig) -> None:
     run_job(listed.settings, "streams", years=listed.years, config={STREAMS: {"max_calls": 4}})
     run_job(listed.settings, "streams", years=listed.years)

@@ -8,34 +8,27 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.emulator.service import Fault
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.orchestrate.jobs import JOBS, MONTH_JOB, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.runs import RESUMABLE, assets_of, job_of
 from strava_pipeline.orchestrate.tags import limit_tag
-from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
+from strava_pipeline_tests.present import there
+from strava_pipeline_tests.providers.subjects import ToySubject
 from strava_pipeline_tests.providers.toy_service import Toy
+from strava_pipeline_tests.providers.two_toys import rig_with, two_toys
 from strava_pipeline_tests.rig import Rig, definitions
 
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ToySubject, Toy]]:
     """Two toys with two rides of 2025 and one of 2024 each, with files; one of these rides is the same at both."""
-    with toy(monkeypatch) as one, tin(monkeypatch) as other:
-        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: one.clock.advance(max(seconds, 0.0)))
-        for name, service in (("toy", one.toy), ("tin", other)):
-            for day in ("2024-06-01", "2025-06-01", "2025-07-01" if name == "toy" else "2025-08-01"):
-                key = f"{name} {day}"
-                service.add(key, f"{day}T07:00:00+01:00", metres=2224.0, seconds=600, moving=540)
-                service.files[key] = GPX.format(day).encode()
-        yield one, other
+    both = ("2024-06-01", "2025-06-01")
+    with two_toys(monkeypatch, of_toy=(*both, "2025-07-01"), of_tin=(*both, "2025-08-01")) as found:
+        yield found
 
 
 @pytest.fixture
-def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Rig:
-    (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true\n[providers.tin]\nenabled = true\n")
-    found: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
-    services[0].log_in(found.settings)
-    return found
+def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Any:
+    return rig_with(make_rig, services[0], tmp_path, "toy", "tin")
 
 
 def listed(service: Toy) -> int:
@@ -46,7 +39,7 @@ SHOWN = "SELECT name FROM activities_all WHERE source IN ('toy', 'tin') AND year
 OF_STRAVA = "SELECT count(*) FROM activities_all WHERE source = 'strava' AND year = 2025"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_one_run_lists_the_year_at_every_service_and_merges_once(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     outcome = rig.run(SOURCES_JOB, [2025])
     assert outcome.stopped_early is None
@@ -64,7 +57,7 @@ def test_one_run_lists_the_year_at_every_service_and_merges_once(rig: Rig, servi
     assert (listed(services[0].toy), listed(services[1])) == (1, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_one_that_fails_and_one_with_a_limit_keep_no_other_unmerged(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     one, other = services
     one.fail(kind="status", status=500, times=3)
@@ -72,15 +65,13 @@ def test_one_that_fails_and_one_with_a_limit_keep_no_other_unmerged(rig: Rig, se
     other.faults.order(Fault.from_order({"path": "/bikes", "exact": True, "kind": "status", "status": 429}, ""))
     job = definitions(rig.settings).resolve_job_def(SOURCES_JOB)
     result = job.execute_in_process(partition_key="2025", instance=rig.remembered, raise_on_error=False)
-    run = rig.remembered.get_run_by_id(result.run_id)
-    assert run is not None
+    run = there(rig.remembered.get_run_by_id(result.run_id))
     assert (run.status, limit_tag("toy") in run.tags) == (dg.DagsterRunStatus.FAILURE, False)
     assert run.tags[limit_tag("tin")] == "bronze_tin", "the sensor of that service goes on"
     assert rig.gold(SHOWN) == [("tin 2025-06-01",), ("tin 2025-08-01",)]
     assert rig.one(OF_STRAVA) > 0
 
 
-@pytest.mark.slow
 def test_a_month_of_all_is_listed_merged_and_proposed_at_once(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     choices = '[providers.toy]\nenabled = true\nwrite = ["name"]\n[providers.tin]\nenabled = true\npriority = 1\n'
     rig.settings.providers_config.write_text(choices)

@@ -18,6 +18,8 @@ from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.toy_service import NOW
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def same_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

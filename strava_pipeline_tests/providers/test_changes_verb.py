@@ -10,8 +10,11 @@ from strava_pipeline.operations.changes import comparing, writers
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline.verbs import change_prompt, change_view
 from strava_pipeline_tests.facts import shown
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 from strava_pipeline_tests.verbs.conftest import Type
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -150,8 +153,7 @@ def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_a
     one.decide("rejected", [key])
     with world.settings.providers_config.open("a") as file:
         file.write("[changes]\npropose_since = 2026-03-01\n")
-    decided_at = one.states()[key].decided_at
-    assert decided_at is not None
+    decided_at = there(one.states()[key].decided_at)
     ahead = (decided_at - world.subject.clock.now()).total_seconds()
     world.subject.clock.advance(max(ahead, 0) + 6 * 86_400)
     for days, is_due in ((0, True), (2, False)):
@@ -165,7 +167,6 @@ def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_a
     assert listed(type_in)[key]["status"] == "approved"
 
 
-@pytest.mark.slow
 @WITH_THE_TOY
 def test_apply_is_a_run_after_which_the_change_is_applied_and_can_be_taken_back(one: Edited, type_in: Type) -> None:
     one.decide()

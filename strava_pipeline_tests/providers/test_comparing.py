@@ -16,6 +16,8 @@ from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava, world_of
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from strava_pipeline.testing import ProviderContract, World
 
+pytestmark = pytest.mark.slow
+
 
 class TestEveryProvider(ProviderContract):
     @pytest.fixture

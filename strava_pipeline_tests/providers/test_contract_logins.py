@@ -31,8 +31,11 @@ from strava_pipeline_tests.ingest.fakes import START
 from strava_pipeline_tests.ingest.garmin.subject import KeySubject, running
 from strava_pipeline_tests.ingest.world import World
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.providers.subjects import register_toy
+
+pytestmark = pytest.mark.slow
 
 KEY = keys.Key(SECRET, "a test")
 LOGINS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -125,9 +128,7 @@ def tokens_of(source: str, settings: Settings, now: datetime) -> Tokens:
         return access_tokens(token_store(settings), make_oauth(settings, wire, clock), clock)
     if source == "garmin":
         return tokens.access_tokens(settings, wire, clock, lambda name, _: PipelineError(name))
-    key = keys.find_key(settings)
-    assert key is not None
-    return key_tokens.key_tokens(settings, key, wire, clock, lambda why, seconds: None)
+    return key_tokens.key_tokens(settings, there(keys.find_key(settings)), wire, clock, lambda why, seconds: None)
 
 
 Given = tuple[str, Settings, datetime]

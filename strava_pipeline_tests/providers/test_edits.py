@@ -8,6 +8,8 @@ from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.testing.edits_contract import edited_world
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def edited(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:

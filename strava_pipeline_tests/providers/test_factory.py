@@ -23,6 +23,7 @@ from strava_pipeline.orchestrate.jobs import JOBS, SOURCES_JOB, jobs_of
 from strava_pipeline.orchestrate.schedules import an_hour_after
 from strava_pipeline.orchestrate.tags import PRIORITY, limit_tag
 from strava_pipeline_tests.orchestrate.test_graph import shape, written
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy, toy
 from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import new_toy
@@ -112,6 +113,7 @@ def enabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enabled]:
         yield Enabled(settings, defs)
 
 
+@pytest.mark.slow
 def test_an_enabled_provider_adds_its_assets_job_and_schedule_and_no_more(enabled: Enabled, tmp_path: Path) -> None:
     (tmp_path / "strava_token.json").write_text("{}")  # Strava is used
     beside_strava = build_defs(enabled.settings.model_copy(update={"secrets_dir": tmp_path}))
@@ -191,6 +193,7 @@ def test_without_a_login_the_schedule_says_what_is_missing(enabled: Enabled) -> 
     assert tick(enabled) == "There is no toy_login.json yet. Ask the toy for a key."
 
 
+@pytest.mark.slow
 def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(enabled: Enabled) -> None:
     ToySubject(new_toy()).log_in(enabled.settings)
     first = tick(enabled)
@@ -220,6 +223,7 @@ def test_the_schedule_asks_for_what_is_new_over_the_years_that_may_have_changed(
     assert later.tags["dagster/asset_partition_range_start"] == str(newest)
 
 
+@pytest.mark.slow
 def test_every_week_two_years_and_every_month_everything_is_compared(enabled: Enabled) -> None:
     ToySubject(new_toy()).log_in(enabled.settings)
     sunday = datetime(2026, 3, 8, 4, tzinfo=UTC)
@@ -255,6 +259,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ToySubject]:
         yield subject
 
 
+@pytest.mark.dear
 def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
     make_rig: Any, service: ToySubject, tmp_path: Path
 ) -> None:
@@ -272,8 +277,7 @@ def test_a_run_publishes_a_provider_s_year_and_its_failures_touch_nobody_else(
     service.fail(kind="status", status=429, headers={"Retry-After": "7200"})
     limited = rig.run("toy", [2025])
     assert "Toy lets no more calls through until" in str(limited.stopped_early)
-    tagged = rig.remembered.get_run_by_id(limited.run_id)
-    assert tagged is not None
+    tagged = there(rig.remembered.get_run_by_id(limited.run_id))
     assert tagged.tags[limit_tag("toy")] == "bronze_toy", "the first step that the limit stopped"
     assert rig.gold("SELECT * FROM activities WHERE source <> 'strava'") == []
 

@@ -23,7 +23,10 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.orchestrate.job_years import provider_years
 from strava_pipeline.testing.files_contract import import_gpx
 from strava_pipeline_tests.lake.bronze import land_streams
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, five, list_at_strava
+
+pytestmark = pytest.mark.slow
 
 TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "activity_members", "activity_matches")
 DAY = timedelta(days=1).total_seconds()
@@ -39,7 +42,6 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 
-@pytest.mark.core
 @WITH_THE_TOY
 def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -> None:
     if not world.subject.links:
@@ -81,9 +83,7 @@ def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     assert isinstance(report.stopped, LimitReachedError)
     assert (report.metadata["received"], report.metadata["missing"]) == (2, 3)
     assert [key for key, *_ in world.tracks()] == keys[3:]
-    outcome = last_outcomes(world.run().lake, world.subject.name).get("files")
-    assert outcome is not None
-    assert outcome.limited_until is not None
+    assert there(last_outcomes(world.run().lake, world.subject.name).get("files")).limited_until is not None
     asked = len(world.asked_for_files())
     world.subject.clock.advance(7201)
     world.fetch_files()
@@ -153,7 +153,6 @@ def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(w
     assert world.asked_for_files() == []
 
 
-@pytest.mark.slow
 @WITH_THE_TOY
 def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     keys = five(world.subject)

@@ -27,6 +27,8 @@ from strava_pipeline_tests.providers.subjects import SUBJECTS, has_trait
 from strava_pipeline_tests.providers.worlds import World, five_on_pages, world_of
 from strava_pipeline_tests.raw_answers import raw_answer
 
+pytestmark = pytest.mark.slow
+
 TIMES = 9  # as often as any client asks for one thing
 BODY = "do-not-repeat-me"  # in what hostile servers say
 YEARS = 10 * 366 * 86_400  # s

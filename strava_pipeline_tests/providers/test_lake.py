@@ -64,6 +64,7 @@ def land_file_of(lake: Lake, key: str) -> None:
 ACCOUNTS = "SELECT source_id, account FROM activities_all ORDER BY source_id"
 
 
+@pytest.mark.slow
 def test_an_activity_is_of_the_account_that_showed_it_last_without_a_new_version(lake: Lake) -> None:
     listed(lake, "old", "a", "b")
     merge(lake)

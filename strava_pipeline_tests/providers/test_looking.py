@@ -34,6 +34,7 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.source_facts import source_facts
 from strava_pipeline.testing.merging import merge_years
 from strava_pipeline.verbs import doctor, purge
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy import client as toy_client
 from strava_pipeline_tests.providers.toy_service import new_toy
@@ -213,9 +214,7 @@ def test_doctor_and_status_show_the_facts_of_sources(
 def test_a_pause_ends_by_the_run_s_clock(settings: Settings) -> None:
     run = run_of(settings)
     Source("toy", settings, run).waiting("Toy asks for a pause.", 90.0)
-    until = paused_until(run.lake, "toy")
-    assert until is not None
-    assert abs(until - run.now() - timedelta(seconds=90)) < timedelta(seconds=60)
+    assert abs(there(paused_until(run.lake, "toy")) - run.now() - timedelta(seconds=90)) < timedelta(seconds=60)
 
 
 def test_what_is_published_unreadable_and_in_quarantine_is_counted(settings: Settings) -> None:
@@ -316,6 +315,7 @@ def test_a_damaged_outcome_is_an_unknown_one(settings: Settings) -> None:
     assert last_outcomes(Lake(settings.data_dir), "toy") == {}
 
 
+@pytest.mark.slow
 def test_the_quarantine_names_the_provider_and_a_retry_asks_strava_for_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

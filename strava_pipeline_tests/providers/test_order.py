@@ -21,6 +21,8 @@ from strava_pipeline_tests.providers.subjects import ToySubject, install, regist
 from strava_pipeline_tests.providers.toy_service import new_toy
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_other_providers_the_order_is_that_of_stravas_own_sources() -> None:
     assert best_first(["strava"]) == SOURCES
@@ -47,24 +49,14 @@ STRAVAS = SOURCES[:-1]
 @pytest.mark.parametrize(
     ("chosen", "order"),
     [
-        ({}, [*STRAVAS, "toy", "tin", "file"]),
-        ({"tin": 1}, ["tin", *STRAVAS, "toy", "file"]),
-        ({"tin": 4}, [*STRAVAS, "tin", "toy", "file"]),
-        ({"toy": 3}, [*STRAVAS, "toy", "tin", "file"]),
-        ({"strava": 5}, ["toy", *STRAVAS, "tin", "file"]),
-        ({"toy": NEVER_FIRST}, [*STRAVAS, "tin", "toy", "file"]),
-        ({"strava": NEVER_FIRST}, ["toy", "tin", *STRAVAS, "file"]),
-        ({"unknown": 1}, [*STRAVAS, "toy", "tin", "file"]),
-    ],
-    ids=[
-        "none",
-        "first",
-        "equal ones by name",
-        "Strava first of equal ones",
-        "Strava's copies too",
-        "last",
-        "Strava last",
-        "not here",
+        pytest.param({}, [*STRAVAS, "toy", "tin", "file"], id="none"),
+        pytest.param({"tin": 1}, ["tin", *STRAVAS, "toy", "file"], id="first"),
+        pytest.param({"tin": 4}, [*STRAVAS, "tin", "toy", "file"], id="equal ones by name"),
+        pytest.param({"toy": 3}, [*STRAVAS, "toy", "tin", "file"], id="Strava first of equal ones"),
+        pytest.param({"strava": 5}, ["toy", *STRAVAS, "tin", "file"], id="Strava's copies too"),
+        pytest.param({"toy": NEVER_FIRST}, [*STRAVAS, "tin", "toy", "file"], id="last"),
+        pytest.param({"strava": NEVER_FIRST}, ["toy", "tin", *STRAVAS, "file"], id="Strava last"),
+        pytest.param({"unknown": 1}, [*STRAVAS, "toy", "tin", "file"], id="not here"),
     ],
 )
 def test_a_chosen_priority_counts_over_the_record_s(chosen: Mapping[str, int], order: list[str]) -> None:

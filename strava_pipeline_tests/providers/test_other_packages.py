@@ -19,6 +19,7 @@ from strava_pipeline.ingest.webhook_secrets import senders
 from strava_pipeline.operations.provider_access import possible_providers
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline_tests.facts import facts_of
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.toy_service import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,7 +119,7 @@ print("acme" in {each.name for each in defs.resolve_all_job_defs()})
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_process_has_the_source_of_a_package_that_is_installed(settings: Settings, tmp_path: Path) -> None:
     path = installed(tmp_path / "site")
     said = look(settings, path, "-m", "strava_pipeline", "doctor")
@@ -142,7 +143,7 @@ class TestLogin(LoginFileContract):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_published_contract_needs_nothing_of_our_own_tests(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "test_toy.py").write_text(CONTRACT)
     some = "in_stravas_terms or fault_that or as_the_service_then_says or link_in_place or newest_first"
@@ -159,9 +160,7 @@ def test_its_settings_come_as_all_do(settings: Settings, tmp_path: Path, monkeyp
     with pytest.raises(AssertionError, match="nothing is asked here"):
         connect("acme", settings, machine_clock())
     monkeypatch.setenv("ACME_KEY", "")
-    secret = settings.secret("ACME_SECRET")
-    assert secret is not None
-    assert secret.get_secret_value() == "shh"
+    assert there(settings.secret("ACME_SECRET")).get_secret_value() == "shh"
     assert settings.secret("ACME_OTHER") is None
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import PULL_JOB, jobs_of
-from strava_pipeline_tests.providers.subjects import GPX, ToySubject, intervals_icu, ridewithgps, tin, toy
+from strava_pipeline_tests.providers.subjects import ToySubject, intervals_icu, ridewithgps
 from strava_pipeline_tests.providers.toy_service import Toy
+from strava_pipeline_tests.providers.two_toys import rig_with, two_toys
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
 
@@ -30,15 +30,10 @@ NAMES = ("toy", "tin", "intervals_icu")
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
     """Two toys with a ride in each of two years, with files, and intervals.icu with one."""
-    with toy(monkeypatch) as one, tin(monkeypatch) as other, intervals_icu(monkeypatch) as third:
-        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: one.clock.advance(max(seconds, 0.0)))
-        for name, service in (("toy", one.toy), ("tin", other)):
-            for day in ("2024-06-01", "2025-06-02" if name == "toy" else "2025-08-01"):
-                key = f"{name} {day}"
-                service.add(key, f"{day}T07:00:00+01:00", metres=2224.0, seconds=600, moving=540)
-                service.files[key] = GPX.format(day).encode()
+    of_toy, of_tin = ("2024-06-01", "2025-06-02"), ("2024-06-01", "2025-08-01")
+    with two_toys(monkeypatch, of_toy, of_tin) as toys, intervals_icu(monkeypatch) as third:
         third.add("2025-09-01", "of intervals")
-        yield one, other, third
+        yield *toys, third
 
 
 @pytest.fixture
@@ -51,13 +46,8 @@ def calls(services: Three) -> deque[tuple[str, str, str, int]]:
 
 
 @pytest.fixture
-def rig(make_rig: Any, services: Three, tmp_path: Path) -> Rig:
-    (tmp_path / "providers.toml").write_text("".join(f"[providers.{name}]\nenabled = true\n" for name in NAMES))
-    found: Rig = make_rig(
-        settings={"providers_config": tmp_path / "providers.toml", "first_year": 2024, **services[2].settings}
-    )
-    services[0].log_in(found.settings)
-    return found
+def rig(make_rig: Any, services: Three, tmp_path: Path) -> Any:
+    return rig_with(make_rig, services[0], tmp_path, *NAMES, first_year=2024, **services[2].settings)
 
 
 def names(rig: Rig) -> list[str]:

@@ -16,7 +16,6 @@ import typer
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import month_window
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.lake.bronze.listings import listings
@@ -29,8 +28,9 @@ from strava_pipeline.operations.pulling import pull_listing
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import Scope
 from strava_pipeline.verbs.provider_pulls import Pulled, exit_code, run_config, wanted, years_pulled
-from strava_pipeline_tests.providers.subjects import GPX, ToySubject, tin, toy
+from strava_pipeline_tests.providers.subjects import ToySubject
 from strava_pipeline_tests.providers.toy_service import Toy
+from strava_pipeline_tests.providers.two_toys import rig_with, two_toys
 from strava_pipeline_tests.providers.worlds import World
 from strava_pipeline_tests.rig import Rig
 from strava_pipeline_tests.verbs.conftest import Type
@@ -136,14 +136,9 @@ def test_the_window_of_a_month_is_a_day_wider_on_both_sides(month: str, first: i
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ToySubject, Toy]]:
     """Two toys with a ride in each of four months."""
-    with toy(monkeypatch) as one, tin(monkeypatch) as other:
-        monkeypatch.setattr(ServerClock, "sleep", lambda _, seconds: one.clock.advance(max(seconds, 0.0)))
-        for name, service in (("toy", one.toy), ("tin", other)):
-            for day in ("2024-12-31", "2025-01-31", "2025-02-28", "2026-01-05"):
-                key = f"{name} {day}"
-                service.add(key, f"{day}T07:00:00+01:00", metres=2224.0, seconds=600, moving=540)
-                service.files[key] = GPX.format(day).encode()
-        yield one, other
+    days = ("2024-12-31", "2025-01-31", "2025-02-28", "2026-01-05")
+    with two_toys(monkeypatch, of_toy=days, of_tin=days) as found:
+        yield found
 
 
 @pytest.fixture
@@ -184,7 +179,7 @@ def test_a_month_is_listed_as_its_window_and_resumes_as_other_windows_do(world: 
     assert (listing.manifest.window.mode, listing.manifest.complete) == ("month", True)
 
 
-@pytest.mark.core
+@pytest.mark.slow
 def test_a_year_that_shrinks_too_much_waits_and_the_advice_names_the_service(world: World, one: ToySubject) -> None:
     for number in range(8):
         one.toy.add(f"more {number}", f"2025-03-1{number}T07:00:00+01:00")
@@ -214,6 +209,7 @@ class Begun(LogProgress):
         super().begin(what, total, eta)
 
 
+@pytest.mark.slow
 def test_a_listing_of_what_is_published_shows_how_much_is_expected(world: World, one: ToySubject) -> None:
     expected: list[int | None] = []
     for mode, years in (("year", [2025]), ("year", [2025]), ("all", []), ("all", []), ("incremental", [])):
@@ -231,11 +227,8 @@ def test_a_listing_of_what_is_published_shows_how_much_is_expected(world: World,
 
 
 @pytest.fixture
-def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Rig:
-    (tmp_path / "providers.toml").write_text("[providers.toy]\nenabled = true\n[providers.tin]\nenabled = true\n")
-    found: Rig = make_rig(settings={"providers_config": tmp_path / "providers.toml"})
-    services[0].log_in(found.settings)
-    return found
+def rig(make_rig: Any, services: tuple[ToySubject, Toy], tmp_path: Path) -> Any:
+    return rig_with(make_rig, services[0], tmp_path, "toy", "tin")
 
 
 NAMES = "SELECT name FROM activities_all WHERE source IN ('toy', 'tin') AND deleted_at IS NULL ORDER BY name"
@@ -245,7 +238,7 @@ def names(rig: Rig) -> list[str]:
     return [name for (name,) in rig.gold(NAMES)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_all_are_pulled_though_the_first_fails(rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn) -> None:
     services[0].fail(kind="status", status=500, times=3)
     said = type_on(rig)("providers", "pull", "toy", "tin", "--json")
@@ -259,7 +252,7 @@ def test_all_are_pulled_though_the_first_fails(rig: Rig, services: tuple[ToySubj
     assert said.err.count("\nToy: GET /activities: Toy answered 500") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_month_is_pulled_and_a_limit_is_3(rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn) -> None:
     said = type_on(rig)("providers", "pull", "toy", "--month", "2025-02")
     assert (said.code, said.out.splitlines()[:2]) == (0, ["Toy", said.out.splitlines()[1]])
@@ -275,7 +268,7 @@ def test_a_month_is_pulled_and_a_limit_is_3(rig: Rig, services: tuple[ToySubject
     assert "Toy lets no more calls through until" in found["stopped_early"]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +298,7 @@ def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     assert (said.code, said.out) == (130, "Strava\n"), "no other service is asked after it"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
     rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn
 ) -> None:
@@ -330,6 +323,16 @@ def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
     assert typed("reconcile", "--provider", "strava").code == 2
 
 
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of new folders, which stand in the environment."""
+    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
+    settings = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
+    for name, value in settings.environ().items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
 @pytest.mark.parametrize(
     ("words", "code", "what"),
     [
@@ -342,33 +345,19 @@ def test_years_are_compared_with_another_service_and_a_shrunk_one_waits(
     ],
 )
 def test_what_cannot_be_pulled_is_refused_before_anything_is_asked(
-    services: tuple[ToySubject, Toy],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    type_in: Type,
-    words: tuple[str, ...],
-    code: int,
-    what: str,
+    services: tuple[ToySubject, Toy], apart: Settings, type_in: Type, words: tuple[str, ...], code: int, what: str
 ) -> None:
-    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
-    settings = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
-    for name, value in settings.environ().items():
-        monkeypatch.setenv(name, value)
     said = type_in("providers", "pull", *words)
     assert said.code == code
     assert what in " ".join(said.err.replace("│", " ").split())
     assert not [*services[0].journal.log, *services[1].journal.log]
-    assert not (tmp_path / "data_dir").exists()
+    assert not apart.data_dir.exists()
 
 
 def test_without_its_login_a_service_is_not_asked(
-    services: tuple[ToySubject, Toy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_in: Type
+    services: tuple[ToySubject, Toy], apart: Settings, type_in: Type
 ) -> None:
-    folders = {name: tmp_path / name for name in ("data_dir", "secrets_dir", "logs_dir", "ledger_dir", "dagster_home")}
-    settings = Settings.load(_env_file=None, **folders, providers_config=tmp_path / "providers.toml")
-    settings.providers_config.write_text("[providers.toy]\nenabled = true\n")
-    for name, value in settings.environ().items():
-        monkeypatch.setenv(name, value)
+    apart.providers_config.write_text("[providers.toy]\nenabled = true\n")
     said = type_in("providers", "pull", "--json")
     assert said.code == 2
     assert said.err == "There is no toy_login.json yet. Ask the toy for a key.\n"

@@ -23,6 +23,7 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.sensors.resume import provider_resume_sensor
 from strava_pipeline.orchestrate.steps import reported
 from strava_pipeline.orchestrate.tags import DATA_DIR, NO_LIMIT, PARTITION, RESUMES, limit_tag
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.subjects import ToySubject, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy
 
@@ -114,9 +115,7 @@ def test_a_stopped_year_goes_on_when_the_limit_ends_and_once(watched: Watched) -
     assert request.run_config == {"ops": {}}, "the year's whole listing, as before"
     watched.ran("second", None, status=DagsterRunStatus.STARTED, **{RESUMES: "first"})
     assert watched.tick() == "Nothing waits for a limit of Toy."
-    run = watched.instance.get_run_by_id("first")
-    assert run is not None
-    assert run.tags[limit_tag("toy")] == NO_LIMIT
+    assert there(watched.instance.get_run_by_id("first")).tags[limit_tag("toy")] == NO_LIMIT
 
 
 def test_a_listing_that_reached_its_end_is_not_made_again(watched: Watched) -> None:
@@ -205,6 +204,5 @@ def test_a_run_is_marked_with_the_first_asset_that_a_limit_stopped(watched: Watc
 
     instance = dg.DagsterInstance.ephemeral()
     result = dg.materialize([step(LISTING), step(FILES, LISTING)], instance=instance, tags={limit_tag("toy"): NO_LIMIT})
-    run = instance.get_run_by_id(result.run_id)
-    assert run is not None
+    run = there(instance.get_run_by_id(result.run_id))
     assert run.tags[limit_tag("toy")] == LISTING, "the tag of the run that it goes on with does not count"

@@ -82,6 +82,7 @@ class _WithoutEmptyPages:
         return (page for page in self._client.list_pages(after, before, per_page) if page.read.activities)
 
 
+@pytest.mark.slow
 def test_the_deletion_of_the_oldest_is_seen_though_the_last_page_is_full_and_of_all_though_there_is_no_page(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

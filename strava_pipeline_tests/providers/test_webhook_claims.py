@@ -10,7 +10,7 @@ from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.providers.test_webhooks import GONE, calls, filled, follow, intake, state_of
 from strava_pipeline_tests.providers.worlds import World
 
-pytestmark = pytest.mark.parametrize("world", ["intervals_icu"], indirect=True)
+pytestmark = [pytest.mark.parametrize("world", ["intervals_icu"], indirect=True), pytest.mark.slow]
 
 
 def test_a_deletion_counts_where_the_activity_is_not_there_and_a_missing_one_where_it_was_deleted(world: World) -> None:

@@ -34,7 +34,7 @@ from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.providers.worlds import World, five, listed_to_the_end
 
-pytestmark = pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True)
+pytestmark = [pytest.mark.parametrize("world", ["intervals_icu", "ridewithgps"], indirect=True), pytest.mark.slow]
 
 
 @contextmanager
@@ -250,7 +250,6 @@ def follow_and_die(world: World, step: int, patch: pytest.MonkeyPatch) -> bool:
     return False
 
 
-@pytest.mark.slow
 def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = filled(world)
     most = 4 if "feed" in spec_of(world.subject.name).capabilities else 2  # with a call of each kind that was under way
@@ -277,6 +276,7 @@ def test_killed_at_any_write_the_next_run_makes_it_whole(world: World, monkeypat
     assert world.gold(GONE) == [(keys[4],)]
 
 
+@pytest.mark.dear
 def test_an_edit_delivered_renews_or_ends_what_stands_unlisted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
     one = Edited(world, monkeypatch, 4)

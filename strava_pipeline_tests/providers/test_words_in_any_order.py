@@ -64,6 +64,7 @@ def shown(world: World) -> list[list[tuple[Any, ...]]]:
         return [connection.execute(query).fetchall() for query in ASKED]
 
 
+@pytest.mark.slow
 @WITH_THE_TOY
 @pytest.mark.parametrize("seed", [2, 5])
 def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int, tmp_path: Path) -> None:

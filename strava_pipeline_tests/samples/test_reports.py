@@ -87,7 +87,6 @@ def same_moment(found: datetime | None, right: str | None, seconds: float) -> bo
     return abs((found.replace(tzinfo=None) - datetime.fromisoformat(right)).total_seconds()) <= seconds
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_reported_file_says_what_is_right(rig: Rig, name: str) -> None:
     right, found = EXPECTED[name]["activities"], activities(rig, name)

@@ -22,14 +22,9 @@ SECRET = "s3cret-of-the-path-1234567890"
 PATH = intake_path("strava", SECRET)
 NOW = datetime(2026, 11, 21, 6, 0, 0, 123456, UTC)
 EVENT: dict[str, Any] = {
-    "aspect_type": "create",
-    "event_time": 1789000000,
-    "object_id": 17000000001,
-    "object_type": "activity",
-    "owner_id": 4242,
-    "subscription_id": 120475,
-    "updates": {},
-}
+    "aspect_type": "create", "event_time": 1789000000, "object_id": 17000000001, "object_type": "activity",
+    "owner_id": 4242, "subscription_id": 120475, "updates": {},
+}  # fmt: skip
 
 
 def event(**changes: Any) -> bytes:

@@ -22,22 +22,23 @@ def assert_still_taken(served: Intake) -> None:
     assert served.kept() == [event()]
 
 
-def test_one_that_says_it_is_too_long_is_not_waited_for(served: Intake) -> None:
+def assert_refused(served: Intake, sent: bytes, status: int, why: str) -> None:
     with served.connected() as wire:
-        wire.sendall(HEAD + b"Content-Length: 65537\r\n\r\n")
+        wire.sendall(HEAD + sent)
         said = answer(wire)
-        assert (said.status, said.why) == (413, TOO_LONG)
+        assert (said.status, said.why) == (status, why)
         assert ended(wire), "what may still come is not listened to"
+
+
+def test_one_that_says_it_is_too_long_is_not_waited_for(served: Intake) -> None:
+    assert_refused(served, b"Content-Length: 65537\r\n\r\n", 413, TOO_LONG)
     assert served.told()["bytes"] == 0
     assert_still_taken(served)
 
 
 def test_one_in_chunks_is_broken_off_when_it_gets_too_long(served: Intake) -> None:
-    with served.connected() as wire:
-        wire.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b" " * 40_000) + chunk(b" " * 25_537))
-        said = answer(wire)
-        assert (said.status, said.why) == (413, TOO_LONG)
-        assert ended(wire)
+    chunks = chunk(b" " * 40_000) + chunk(b" " * 25_537)
+    assert_refused(served, b"Transfer-Encoding: chunked\r\n\r\n" + chunks, 413, TOO_LONG)
     assert_still_taken(served)
 
 
@@ -54,11 +55,7 @@ def test_one_that_does_not_come_is_waited_for_so_long(
     served: Intake, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(bodies, "PATIENCE", 1)
-    with served.connected() as wire:
-        wire.sendall(HEAD + b"Content-Length: 300\r\n\r\n" + sent)
-        said = answer(wire)
-        assert (said.status, said.why) == (408, "the body did not come within 1 s")
-        assert ended(wire)
+    assert_refused(served, b"Content-Length: 300\r\n\r\n" + sent, 408, "the body did not come within 1 s")
     assert served.told()["bytes"] == len(sent)
     assert_still_taken(served)
 

@@ -18,7 +18,6 @@ from strava_pipeline_tests.ingest.intervals_icu.subject import running
 
 PART = "strava_pipeline_tests.soak.days_part"
 DAYS, DAY = 30, timedelta(days=1)
-Held = dict[tuple[str, str, str], float]
 
 
 class Storm:

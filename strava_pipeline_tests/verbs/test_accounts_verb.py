@@ -22,6 +22,8 @@ from strava_pipeline.verbs.dashboard import _served, running_dashboard
 from strava_pipeline_tests.serve.dashboard.houses import PASSWORD, cheap_passwords
 from strava_pipeline_tests.verbs.conftest import Type
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:

@@ -17,6 +17,8 @@ from strava_pipeline.ingest.strava.emulator.archive import Layout, Oddities, wri
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.verbs.conftest import Type, Typed, TypeOn
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "path", "agrees", "athlete_id", "other_athletes", "rows", "newest_start", "in_both", "stood_for",
     "only_in_archive", "only_in_gold", "deleted_in_gold", "differing", "fields", "problems", "tracks",
@@ -107,7 +109,6 @@ def test_what_differs_ends_with_4_and_is_told(pulled: Rig, typed: Type, tmp_path
     assert (person.code, "77" in person.out, "reconcile" in person.out) == (4, True, True)
 
 
-@pytest.mark.core
 def test_a_field_that_differs_is_told_with_both_values(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     rows = cells(pulled, tmp_path)
     name, old = rows[0].index("Activity Name"), rows[5][2]

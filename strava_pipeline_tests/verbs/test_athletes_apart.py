@@ -40,6 +40,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "schema": [("schema",)],
     "export": [("export", "activity", "1", "--to", "track.csv")],
     "purge": [("purge", "--dry-run", "--json")],
+    "readmit": [("readmit",)],
     "insights": [("insights", "--json")],
     "corrections": [("corrections", "list")],
     "rules": [("rules", "check")],
@@ -154,6 +155,7 @@ def contents(*folders: Path) -> Iterator[tuple[Path, bytes]]:
                 yield from ((path, part) for part in unpacked(path))
 
 
+@pytest.mark.dear
 @pytest.mark.closed  # files of warehouses are searched
 def test_nothing_of_one_is_in_what_the_other_is_shown_or_keeps(
     house: Path, type_in: Type, monkeypatch: pytest.MonkeyPatch, new_lake: Callable[[Path], Lake]

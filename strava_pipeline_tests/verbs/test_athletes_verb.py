@@ -188,6 +188,7 @@ def test_here_names_a_login_that_would_be_lost_with_the_home_folder(house: Path,
     assert type_in("athletes", "add", "ada", "--here").code == 0
 
 
+@pytest.mark.slow
 def test_the_option_counts_wherever_it_stands(house: Path, type_in: Type) -> None:
     for name in ("ada", "bob"):
         type_in("athletes", "add", name)
@@ -260,6 +261,7 @@ def test_a_missing_folder_and_rubbish_in_the_registry_are_named(house: Path, typ
     assert "athletes.toml is no TOML" in type_in("doctor").out
 
 
+@pytest.mark.slow
 def test_paths_on_the_command_line_stay_relative_to_where_it_is_typed(house: Path, type_in: Type) -> None:
     type_in("athletes", "add", "ada")
     for said in (type_in("purge", "--dry-run", "--json", "--athlete", "ada"),):
@@ -288,6 +290,7 @@ def test_advice_names_the_athlete(house: Path, type_in: Type) -> None:
     assert "--athlete" not in type_in("status").out
 
 
+@pytest.mark.slow
 def test_list_says_who_shares_an_application_and_the_eleventh_is_warned_of(house: Path, type_in: Type) -> None:
     names = [f"a{number:02}" for number in range(1, 12)]
     for name in names[:-1]:

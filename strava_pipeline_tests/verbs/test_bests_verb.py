@@ -16,6 +16,8 @@ from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.verbs.conftest import Type
 
+pytestmark = pytest.mark.slow
+
 EFFORTS = [{"activity_id": one, "effort_index": 1, "distance": 1000.0, "elapsed_time": 200 + one} for one in (-7, 8)]
 
 

@@ -22,7 +22,7 @@ from strava_pipeline.verbs.dagster_process import (
     serve,
 )
 from strava_pipeline.verbs.dagster_ui import daemon
-from strava_pipeline.verbs.interrupts import quiet_module
+from strava_pipeline.verbs.interrupts import guard_command, quiet_module
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.processes import python
 
@@ -187,6 +187,27 @@ def test_what_is_not_to_be_seen_in_full_is_logged_in_a_line_each(tmp_path: Path)
 
 
 KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+
+
+def test_a_guarded_run_is_interrupted_also_where_ctrl_c_is_ignored(tmp_path: Path) -> None:
+    """As below nohup and in a script's background job."""
+    (tmp_path / "fetching.py").write_text(
+        "import time\ntry:\n    print('begun', flush=True)\n    while True: time.sleep(0.01)\nexcept KeyboardInterrupt: print('landed')"
+    )
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *guard_command(reading, PATIENCE, ["fetching"])],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        pass_fds=[reading],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE) == ("landed\n", None)
+    os.close(reading)
+    os.close(writing)
 
 
 @pytest.mark.parametrize("where", [KILLED, f"exec({KILLED!r})"], ids=["in a module", "in code made of a string"])

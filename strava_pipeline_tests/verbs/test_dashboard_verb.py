@@ -108,6 +108,7 @@ def test_where_no_demo_was_made_its_dashboard_names_the_command(settings: Settin
     assert (said.code, f"There is no demo in {Path.cwd() / 'demo'} yet." in said.err) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_password_is_stored_as_a_hash_and_logs_everybody_out(
         assert not file.exists()
 
 
+@pytest.mark.slow
 def test_the_password_of_a_secret_is_kept_as_a_hash_and_a_new_one_logs_everybody_out(
     settings: Settings, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

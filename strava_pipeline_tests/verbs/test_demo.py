@@ -106,7 +106,7 @@ def test_what_the_athlete_is_and_needs_can_be_read(tmp_path: Path) -> None:
     assert {each.gear for each in found.services} == {"Tarmac", "Saucony Ride 17"}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_athlete_says_where_the_files_of_the_device_that_lies_belong(tmp_path: Path) -> None:
     made, folder = datetime(2026, 3, 10, 12, tzinfo=UTC), tmp_path / "demo"
     prepare_folder(folder, athlete_options(12, made), made)

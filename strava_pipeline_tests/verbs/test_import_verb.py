@@ -30,6 +30,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import_([export], dry_run=True, as_json=True)
     program = json.loads(capsys.readouterr().out)["paths"][0]
@@ -65,7 +66,6 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     assert not rig.settings.data_dir.exists()
 
 
-@pytest.mark.slow
 def test_what_came_in_is_told_and_then_that_it_is_known(make_rig: Make, type_on: TypeOn, export: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed = type_on(rig)
@@ -109,7 +109,6 @@ WITHOUT = {  # name: bytes, and what is said
 }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_known(
     make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
@@ -134,7 +133,6 @@ def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_know
     assert (said.code, "It is a planned route, and no recording." in said.err) == (0, True)
 
 
-@pytest.mark.slow
 def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_none_the_worse(
     make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
@@ -148,12 +146,9 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
         assert line in told.out
         assert "route.gpx" in told.err
         assert ("run.gpx: Left out: 1 planned route." in told.err) == (line == "Merged: 1 new")
-    assert typed("import", str(tmp_path)).err.count("without activities") == 0, (
-        "one of the folder's files is an activity"
-    )
+    assert typed("import", str(tmp_path)).err.count("without activities") == 0, "one of its files is an activity"
 
 
-@pytest.mark.slow
 def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
     typed = type_on(rig)
@@ -174,7 +169,6 @@ def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_
     assert shown(typed("status", "--json").out)["strava login"]["state"] == "problem"
 
 
-@pytest.mark.slow
 def test_what_is_left_out_or_unknown_is_named(make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     with zipfile.ZipFile(export) as archive:

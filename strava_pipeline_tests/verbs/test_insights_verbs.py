@@ -157,6 +157,7 @@ def test_goals_and_pace(filled: Rig, of_year: list[Item], type_on: TypeOn) -> No
     assert told["pacing"]["run"]["activities"]["goals"][0]["goal"] == 1
 
 
+@pytest.mark.slow
 def test_streaks_eddington_numbers_gear_and_load_are_those_of_the_views(filled: Rig, type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", str(YEAR))
     in_year = f"sport_group = 'all' AND year(starts_on) <= {YEAR} AND year(ends_on) >= {YEAR}"
@@ -187,6 +188,7 @@ def test_without_a_year_it_is_the_newest_one(filled: Rig, everything: list[Item]
     assert told["until"] == NOW.date().isoformat()
 
 
+@pytest.mark.slow
 def test_sports_limit_what_is_counted(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", str(YEAR), "--sports", "run,Hike")
     mine = [item for item in of_year if GROUP_OF[item["sport_type"]] == "run" or item["sport_type"] == "Hike"]
@@ -197,6 +199,7 @@ def test_sports_limit_what_is_counted(filled: Rig, of_year: list[Item], type_on:
     assert "'bycicle'" in said.err.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_numbers_and_nothing_else_is_needed(filled: Rig, type_on: TypeOn) -> None:
     typed, path = type_on(filled), filled.folder / "pages" / "2025.html"
     refused = typed("report", "--year", str(YEAR), "--html", str(path))
@@ -256,6 +259,7 @@ def test_the_page_has_no_positions_and_no_titles(filled: Rig, of_year: list[Item
             assert all(f"{part:.3f}" not in text for part in place)
 
 
+@pytest.mark.slow
 def test_titles_and_a_map_come_when_asked_and_it_says_so(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     typed, path, goals = type_on(filled), filled.folder / "asked.html", filled.folder / "goals.toml"
     asked_for = ("report", "--year", str(YEAR), "--html", str(path), "--map", "--names")
@@ -287,6 +291,7 @@ def test_titles_and_a_map_come_when_asked_and_it_says_so(filled: Rig, of_year: l
         goals.write_text(before)
 
 
+@pytest.mark.dear
 def test_gear_may_be_called_anything(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=12)
     rig.begin_with("flow_backfill")
@@ -303,6 +308,7 @@ def test_gear_may_be_called_anything(make_rig: Make, type_on: TypeOn) -> None:
     assert "&lt;script&gt;" in path.read_text()
 
 
+@pytest.mark.dear
 def test_goals_that_can_not_be_followed_are_told_and_left_out(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6)
     rig.begin_with("flow")
@@ -328,6 +334,7 @@ def test_a_year_that_has_not_begun_is_told_as_such(filled: Rig, type_on: TypeOn)
     assert "None is set" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_a_year_to_come_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", "2030")
     assert told["totals"] == {
@@ -371,6 +378,7 @@ def test_an_empty_folder_says_what_to_do(make_rig: Make, type_on: TypeOn) -> Non
     assert not (rig.folder / "page.html").exists()
 
 
+@pytest.mark.dear
 def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(make_rig: Make, type_on: TypeOn) -> None:
     import duckdb
 
@@ -430,6 +438,7 @@ def test_the_example_of_goals_can_be_followed(make_rig: Make, type_on: TypeOn) -
     assert "goals: 5" in said.out
 
 
+@pytest.mark.dear
 def test_the_page_of_an_archive_links_nothing_to_strava(make_rig: Make, type_on: TypeOn) -> None:
     """Its activities have Strava's numbers, and are not from the API."""
     rig = make_rig(activities=5, years=(YEAR, YEAR), logged_in=False)

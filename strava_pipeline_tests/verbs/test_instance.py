@@ -65,6 +65,7 @@ def revisions(instance: dg.DagsterInstance) -> set[object]:
     return {storage.alembic_version() for storage in storages if storage is not None}
 
 
+@pytest.mark.slow
 def test_an_older_instance_is_migrated_and_keeps_its_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_id = made_by_an_older_dagster(tmp_path)
     assert "backfill_id" not in columns(tmp_path, "runs")
@@ -79,7 +80,7 @@ def test_an_older_instance_is_migrated_and_keeps_its_runs(tmp_path: Path, capfd:
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_two_processes_that_open_it_at_once_migrate_it_once(tmp_path: Path) -> None:
     run_id = made_by_an_older_dagster(tmp_path)
     code = (

@@ -131,15 +131,10 @@ def test_a_callback_that_refuses_is_told_what_to_check(own: Rig, typed: Type, ho
 @pytest.mark.parametrize(
     "callback",
     [
-        "my.host",
-        "ftp://my.host",
-        "https://",
-        "https://my.host/?a=b",
-        "https://my.host/#a",
-        "https://[my",
+        "my.host", "ftp://my.host", "https://", "https://my.host/?a=b", "https://my.host/#a", "https://[my",
         "https://my. host",
     ],
-)
+)  # fmt: skip
 def test_a_callback_that_is_no_address_is_misuse(own: Rig, typed: Type, callback: str) -> None:
     refused = typed("subscription", "create", "--callback", callback)
     assert (refused.code, "https://my.host" in refused.err) == (2, True)

@@ -15,12 +15,12 @@ from strava_pipeline.orchestrate.home import own_configuration
 from strava_pipeline.orchestrate.records import MIGRATED_BY
 from strava_pipeline.verbs.machines import workers_health
 from strava_pipeline_tests import redis
+from strava_pipeline_tests.documents import REPO
 from strava_pipeline_tests.verbs.conftest import Type
 from strava_pipeline_tests.verbs.house import house
 
 __all__ = ["house"]  # a fixture
 
-REPO = Path(__file__).resolve().parent.parent.parent
 NO_WORKER = "no worker takes the runs of house."
 
 
@@ -79,6 +79,7 @@ def test_each_part_becomes_one_process_with_the_secrets_of_files(
     assert (environment["HTTPS_PROXY"], Path(environment["STRAVA_ENV_FILE"])) == ("http://proxy:3128", env)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("broker")
 def test_the_daemon_does_not_start_and_doctor_says_why_while_there_is_no_worker(home: Path, type_in: Type) -> None:
     said = type_in("machines", "daemon")

@@ -254,6 +254,7 @@ def test_once_prints_what_promtool_accepts(settings: Settings, type_in: Type, mo
     assert promtool("check", "metrics", text=typed.out) == ""
 
 
+@pytest.mark.slow
 def test_runs_are_counted_without_dagster_as_its_database_counts_them(settings: Settings) -> None:
     home, ours = settings.dagster_home, {DATA_DIR: str(settings.data_dir)}
     with open_instance(home) as instance:
@@ -322,6 +323,7 @@ def blocks() -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_pages_alerts_are_rules_that_fire_when_they_should(tmp_path: Path) -> None:
     _, rules = blocks()
     (tmp_path / "rules.yml").write_text(rules)

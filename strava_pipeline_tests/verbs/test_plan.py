@@ -95,13 +95,8 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_r
     assert said.code == 0
     (change,) = json.loads(said.out)["changes"]
     assert change == {
-        "year": 2024,
-        "listed": len(of_2024),
-        "inserted": 1,
-        "changed": 1,
-        "details_again": 1,
-        "deleted_ids": [gone],
-    }
+        "year": 2024, "listed": len(of_2024), "inserted": 1, "changed": 1, "details_again": 1, "deleted_ids": [gone],
+    }  # fmt: skip
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert (rig.gold("SELECT * FROM activities_all ORDER BY id"), rig.lake.snapshot.stat().st_ino) == before
     assert sorted(rig.lake.shards.rglob("*.parquet")) == shards

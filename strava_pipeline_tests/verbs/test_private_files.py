@@ -117,6 +117,7 @@ def test_a_git_that_is_at_work_elsewhere_says_nothing_of_this_tree(
     write_private(tree / "all.private", [b"here"])
 
 
+@pytest.mark.dear
 def test_all_that_a_command_makes_is_for_its_owner_alone(
     make_rig: Make, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +136,7 @@ def test_all_that_a_command_makes_is_for_its_owner_alone(
     assert {path.name for path in found} >= {*folders.values(), "bronze", "flow", "runs.db"}
 
 
+@pytest.mark.slow
 def test_so_is_what_dagsters_own_programs_make(tmp_path: Path) -> None:
     PipelineStorage(str(tmp_path))
     assert os.umask(0) == 0o077

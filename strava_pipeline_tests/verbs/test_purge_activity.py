@@ -50,8 +50,7 @@ def rig(make_rig: Make, service: ToySubject, tmp_path: Path) -> Rig:
     config = {"first_year": 2026, "providers_config": tmp_path / "providers.toml"}
     rig: Rig = make_rig(activities=4, years=(2026, 2026), settings=config)
     service.log_in(rig.settings)
-    order = {"start_date": f"{DAY}T06:00:00+00:00", "sport_type": "Ride", "timezone": "Europe/London"}
-    key = int(rig.control("add", generate=order)["id"])
+    key = rig.add(f"{DAY}T06:00:00+00:00", "Ride")
     told = {"name": NAME, "elapsed_time": 600, "moving_time": 540, "distance": 2224.0}
     rig.control("edit", id=key, set=told)
     ride = {"metres": 2224.0, "seconds": 600, "moving": 540}
@@ -116,9 +115,7 @@ def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     assert (left_of(rig, told), others(rig, ids)) == (set(), held)
     with reading(rig.lake) as connection:
         parties = comparing(rig.settings, NOW).parties(connection, ["2026-02"])
-    assert {party.name: party.months for party in parties} == {"strava": {"2026-02"}, "toy": {"2026-02"}}, (
-        "no limit is on"
-    )
+    assert {party.name: party.months for party in parties} == {"strava": {"2026-02"}, "toy": {"2026-02"}}, "no limit"
     rig.control("edit", id=key, set={"description": "once more"})
     rig.run(SOURCES_JOB, [2026])
     for path in (rig.folder / "export.zip", rig.folder / "given", rig.archive("newer.zip")):

@@ -50,17 +50,10 @@ def test_json_keeps_integers_instants_and_nulls(pulled: Rig, type_on: TypeOn) ->
     said = type_on(pulled)("sql", query, "--format", "json")
     assert json.loads(said.out) == [
         {
-            "big": 9223372036854775807,
-            "at": "2024-02-29T11:00:00Z",
-            "wall": "2024-02-29T12:00:00",
-            "none": None,
-            "yes": True,
-            "list": [1.5, 2],
-            "number": 1.5,
-            "text": 'ä"😀',
-            "total": 1,
+            "big": 9223372036854775807, "at": "2024-02-29T11:00:00Z", "wall": "2024-02-29T12:00:00", "none": None,
+            "yes": True, "list": [1.5, 2], "number": 1.5, "text": 'ä"😀', "total": 1,
         }
-    ]
+    ]  # fmt: skip
 
 
 def test_csv_is_read_back_as_it_was(pulled: Rig, type_on: TypeOn) -> None:
@@ -199,6 +192,7 @@ WRITTEN = {  # what BigQuery takes for a value of a type, in JSON: docs/desireli
 }
 
 
+@pytest.mark.slow
 def test_rows_are_what_their_bigquery_schema_says(pulled: Rig, type_on: TypeOn, tmp_path: Path) -> None:
     typed, seen = type_on(pulled), set()
     for name, table in TABLES.items():
@@ -217,6 +211,7 @@ def test_rows_are_what_their_bigquery_schema_says(pulled: Rig, type_on: TypeOn, 
     assert typed("schema", "--bigquery").code == 2
 
 
+@pytest.mark.slow
 def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
     for name, table in TABLES.items():
         rows = pulled.gold(
@@ -258,6 +253,7 @@ def test_status_names_scopes_that_were_not_granted(rig: Rig, type_on: TypeOn) ->
     assert "profile:read_all was not granted" in login["text"]
 
 
+@pytest.mark.dear
 def test_the_user_s_views_are_there_and_what_was_left_out_is_told(rig: Rig, type_on: TypeOn) -> None:
     rig.lake.views.mkdir()
     (rig.lake.views / "a.sql").write_text("CREATE VIEW a AS SELECT count(*) AS n FROM activities")

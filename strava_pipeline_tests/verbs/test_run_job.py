@@ -16,8 +16,8 @@ from strava_pipeline.orchestrate.dagster_private import InMemoryJob, execute_run
 from strava_pipeline.orchestrate.runs import started_by
 from strava_pipeline.verbs import run_job
 from strava_pipeline.verbs.instance import open_instance
+from strava_pipeline_tests.documents import REPO
 
-REPO = Path(__file__).resolve().parent.parent.parent
 YEARS = dg.StaticPartitionsDefinition(["2025", "2026"])
 
 

@@ -150,6 +150,7 @@ def test_the_service_does_not_start_beside_a_daemon(rig: Rig, type_on: TypeOn) -
     assert "Dagster is already running on" in said.err
 
 
+@pytest.mark.dear
 def test_exec_is_the_flow_verb(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("service", "exec", "--", "--max-calls", "1").code == 3

@@ -175,19 +175,11 @@ def test_rubbish_is_asked_again_and_a_refused_key_too(here: Path, intervals: Int
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
-        ("1", "garmin"),
-        ("GARMIN", "garmin"),
-        ("Garmin Connect", "garmin"),
-        ("intervals", "intervals_icu"),
-        ("intervals.icu", "intervals_icu"),
-        ("ride-with-gps", "ridewithgps"),
-        ("strava", "strava"),
-        ("spreadsheet", "spreadsheet"),
-        ("none", None),
-        ("0", None),
-        ("Files", None),
+        ("1", "garmin"), ("GARMIN", "garmin"), ("Garmin Connect", "garmin"), ("intervals", "intervals_icu"),
+        ("intervals.icu", "intervals_icu"), ("ride-with-gps", "ridewithgps"), ("strava", "strava"),
+        ("spreadsheet", "spreadsheet"), ("none", None), ("0", None), ("Files", None),
     ],
-)
+)  # fmt: skip
 def test_numbers_and_names_of_the_menu_are_taken(typed: str, name: str | None) -> None:
     assert start._chosen(typed, start._shown_sources(), ["wahoo"]) == ([name] if name else [])
 

@@ -88,7 +88,7 @@ def newcomer(
     return Settings.load()
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_no_command_of_a_newcomer_speaks_of_strava(newcomer: Settings, type_in: Any) -> None:
     is_garmin_used = (newcomer.data_dir.parent / "providers.toml").exists()
     for command in re.split(r",\s+", LOOKS):

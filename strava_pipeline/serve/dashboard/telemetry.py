@@ -58,7 +58,6 @@ def start_telemetry(settings: Settings) -> None:
         integrations=[StarletteIntegration(failed_request_status_codes=set()), FastApiIntegration()],
         include_local_variables=False,
         include_source_context=False,
-        send_default_pii=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
         server_name="",

@@ -13,6 +13,7 @@ from strava_pipeline.core.insights.heat import LEVELS, heat_picture
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, pace_measures
 from strava_pipeline.core.privacy import PrivacyZone
 from strava_pipeline.core.sports import GROUP_OF, sport_name
+from strava_pipeline_tests.present import there
 
 
 def paced(number: int, until: date, kilometres: dict[date, float]) -> tuple[PacedMeasure, Year]:
@@ -91,13 +92,11 @@ def test_a_map_shows_the_region_with_most_cells_and_nothing_of_a_zone() -> None:
     x, y = cell(50.0, 8.0, zoom)
     east = [(x + k, y, 1 + 3 * (k > 30)) for k in range(60)]  # 49 m each, from home to the east
     elsewhere = [(*cell(-30.0, 100.0, zoom), 90)]
-    whole = heat_picture([*east, *elsewhere], zoom)
-    assert whole is not None
+    whole = there(heat_picture([*east, *elsewhere], zoom))
     assert (whole.width, whole.height, round(whole.share)) == (60, 1, 98)
     assert dict(whole.paths) == {1: "M0 0.5h31", 3: "M31 0.5h29"}
     assert max(level for level, _ in whole.paths) <= LEVELS
-    cut = heat_picture(east, zoom, [PrivacyZone(50.0, 8.0, 400.0)])
-    assert cut is not None
+    cut = there(heat_picture(east, zoom, [PrivacyZone(50.0, 8.0, 400.0)]))
     assert 60 - cut.width == pytest.approx(400 / 49 + 1, abs=2), "cells that touch the zone, none beyond"
     assert cut.zones == 1
     assert heat_picture(east, zoom, [PrivacyZone(50.0, 8.0, 20_000.0)]) is None

@@ -251,30 +251,21 @@ NOWHERE = track(HOUR).with_columns(latitude=pl.lit(None, pl.Float64))
 @pytest.mark.parametrize(
     ("other", "common", "same"),
     [
-        (WHOLE, 3600, 1.0),
-        (track(HOUR, aside=1.2), 3600, 1.0),
-        (track(HOUR, aside=2.0), 3600, 0.0),  # two watches on one wrist, or two people
-        (track(range(0, 3600, 7)), 515, 1.0),  # thinned by a program
-        (track(range(600, 1200)), 600, 1.0),  # cropped
-        (pl.concat([track(range(180)), track(range(180, 3600), aside=9.0)]), 3600, 0.05),
-        (track(range(10)), 10, None),  # too few to tell
-        (track(range(3590, 7200)), 10, None),
-        (pl.concat([track(range(0, 3600, 31)), track(range(1798, 1799))]), 117, 1.0),
-        (NOWHERE, 0, None),
-        (WHOLE.clear(), 0, None),
-    ],
-    ids=[
-        "the_same",
-        "rounded",
-        "beside",
-        "thinned",
-        "cropped",
-        "together_for_a_while",
-        "a_moment",
-        "one_after_the_other",
-        "a_second_told_twice",
-        "without_places",
-        "without_points",
+        pytest.param(WHOLE, 3600, 1.0, id="the_same"),
+        pytest.param(track(HOUR, aside=1.2), 3600, 1.0, id="rounded"),
+        pytest.param(track(HOUR, aside=2.0), 3600, 0.0, id="beside"),  # two watches on one wrist, or two people
+        pytest.param(track(range(0, 3600, 7)), 515, 1.0, id="thinned"),  # thinned by a program
+        pytest.param(track(range(600, 1200)), 600, 1.0, id="cropped"),  # cropped
+        pytest.param(
+            pl.concat([track(range(180)), track(range(180, 3600), aside=9.0)]), 3600, 0.05, id="together_for_a_while"
+        ),
+        pytest.param(track(range(10)), 10, None, id="a_moment"),  # too few to tell
+        pytest.param(track(range(3590, 7200)), 10, None, id="one_after_the_other"),
+        pytest.param(
+            pl.concat([track(range(0, 3600, 31)), track(range(1798, 1799))]), 117, 1.0, id="a_second_told_twice"
+        ),
+        pytest.param(NOWHERE, 0, None, id="without_places"),
+        pytest.param(WHOLE.clear(), 0, None, id="without_points"),
     ],
 )
 def test_the_share_of_seconds_at_one_place(other: pl.DataFrame, common: int, same: float | None) -> None:

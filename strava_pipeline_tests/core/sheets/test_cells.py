@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.sheets.cells import read_duration, read_id, read_number, read_start_cell, read_text
+from strava_pipeline_tests.present import there
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,7 @@ from strava_pipeline.core.sheets.cells import read_duration, read_id, read_numbe
     ],
 )
 def test_a_start_is_read(cell: Any, text: str, has_time: bool) -> None:
-    start = read_start_cell(cell)
-    assert start is not None
+    start = there(read_start_cell(cell))
     assert (start.text, start.clock is not None) == (text, has_time)
 
 
@@ -54,36 +54,22 @@ def test_what_is_no_start_or_may_be_two_is_none(cell: Any) -> None:
 
 
 def test_a_number_counts_from_the_first_day_of_its_workbook() -> None:
-    start = read_start_cell(44395.25, date(1904, 1, 1))
-    assert start is not None
-    assert start.text == "2025-07-19T06:00:00"
+    assert there(read_start_cell(44395.25, date(1904, 1, 1))).text == "2025-07-19T06:00:00"
 
 
 @pytest.mark.parametrize(
     ("cell", "seconds"),
     [
-        ("1:02:03", 3723),
-        ("01:02:03", 3723),
-        (" 1:02:03.6 ", 3723),
-        ("62:03", 3723),
-        ("30:01:05", 108_065),
-        ({"time": "01:02:03"}, 3723),
-        ({"time": "01:02:02.999"}, 3723),
-        ({"seconds": 108_065.0}, 108_065),
+        *((cell, 3723) for cell in ("1:02:03", "01:02:03", " 1:02:03.6 ", "62:03")),
+        *((cell, 3723) for cell in (0.04309027777777778, "0.04309027777777778")),
+        *(({"time": "01:02:03"}, 3723), ({"time": "01:02:02.999"}, 3723)),
+        *(("30:01:05", 108_065), ({"seconds": 108_065.0}, 108_065)),
         ({"at": "1900-01-01T06:01:05", "format": "h:mm:ss"}, 108_065),
         ({"at": "1904-01-02T06:01:05", "format": "h:mm:ss"}, 108_065),
-        (0.04309027777777778, 3723),
-        ("0.04309027777777778", 3723),
-        ("1h 2m 3s", None),
-        ("about an hour", None),
-        (3723, None),  # seconds, minutes or days: nobody knows
-        (1.5, None),
-        (0, None),
-        ({"time": "00:00:00"}, None),
-        ({"at": "2025-07-04T06:30:00", "format": "h:mm"}, None),
-        ({"error": "#VALUE!"}, None),
-        (True, None),
-        (None, None),
+        *(("1h 2m 3s", None), ("about an hour", None)),
+        *((3723, None), (1.5, None)),  # seconds, minutes or days: nobody knows
+        *((cell, None) for cell in (0, {"time": "00:00:00"}, {"at": "2025-07-04T06:30:00", "format": "h:mm"})),
+        *((cell, None) for cell in ({"error": "#VALUE!"}, True, None)),
     ],
     ids=repr,
 )
@@ -98,23 +84,10 @@ def test_a_plain_number_is_a_duration_where_the_header_says_of_what() -> None:
 @pytest.mark.parametrize(
     ("cell", "number"),
     [
-        (20, 20.0),
-        (17.4, 17.4),
-        ("17.4", 17.4),
-        ("17,4", 17.4),
-        ("1,234.5", 1234.5),
-        ("1.234,5", 1234.5),
-        ("1 234,5", 1234.5),
-        ("1'234.5", 1234.5),
+        *((20, 20.0), (17.4, 17.4), ("17.4", 17.4), ("17,4", 17.4), ("20 km", 20.0)),
+        *((cell, 1234.5) for cell in ("1,234.5", "1.234,5", "1 234,5", "1'234.5")),
         ("1,234", None),  # a thousand, or one and a bit
-        ("20 km", 20.0),
-        ("20 parsecs", None),
-        ("12 34 km 5", None),
-        ("", None),
-        ("n/a", None),
-        (True, None),
-        (float("nan"), None),
-        ({"seconds": 5}, None),
+        *((cell, None) for cell in ("20 parsecs", "12 34 km 5", "", "n/a", True, float("nan"), {"seconds": 5})),
     ],
     ids=repr,
 )
@@ -125,24 +98,14 @@ def test_a_number(cell: Any, number: float | None) -> None:
 @pytest.mark.parametrize(
     ("cell", "found"),
     [
-        (17300000001, "17300000001"),
-        (17300000001.0, "17300000001"),
-        ("17300000001", "17300000001"),
-        (" '17300000001 ", "17300000001"),
+        *((cell, "17300000001") for cell in (17300000001, 17300000001.0, "17300000001", " '17300000001 ")),
         ("9007199254740993", "9007199254740993"),  # text is exact
         ("https://www.strava.com/activities/123", "123"),
         ("https://www.strava.com/activities/123/?share=1#x", "123"),
         ("connect.garmin.com/modern/activity/456", "456"),
         (9007199254740992, None),  # Excel has rounded it
-        (1.8123e16, None),
-        ("1.73E+10", None),
-        (12.5, None),
-        (0, None),
-        (-5, None),
-        ("none", None),
-        ("https://www.strava.com/activities/", None),
-        (True, None),
-        (None, None),
+        *((cell, None) for cell in (1.8123e16, "1.73E+10", 12.5, 0, -5, True, None)),
+        *((cell, None) for cell in ("none", "https://www.strava.com/activities/")),
     ],
     ids=repr,
 )
@@ -153,17 +116,9 @@ def test_an_id(cell: Any, found: str | None) -> None:
 @pytest.mark.parametrize(
     ("cell", "text"),
     [
-        (" padded ", " padded "),
-        ("=1+1", "=1+1"),
-        ("a\nb", "a\nb"),
-        (5, "5"),
-        (5.0, "5"),
-        (5.5, "5.5"),
-        (True, "true"),
-        ("  ", None),
-        ({"formula": "=A1"}, None),
-        ({"error": "#N/A"}, None),
-        (None, None),
+        *((cell, cell) for cell in (" padded ", "=1+1", "a\nb")),
+        *((5, "5"), (5.0, "5"), (5.5, "5.5"), (True, "true")),
+        *((cell, None) for cell in ("  ", {"formula": "=A1"}, {"error": "#N/A"}, None)),
     ],
 )
 def test_a_text(cell: Any, text: str | None) -> None:

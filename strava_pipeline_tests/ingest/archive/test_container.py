@@ -56,6 +56,7 @@ def test_a_zip_reads_like_the_folder_it_was_made_of(tmp_path: Path, method: int)
         assert (one.kind, other.kind) == (Kind.ZIP, Kind.FOLDER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_member_that_holds_more_than_it_tells_takes_no_memory(tmp_path: Path, method: int) -> None:
     body = bytes(30 * MB)
@@ -252,6 +253,7 @@ def test_an_import_that_unpacks_beyond_limits_is_refused_midway(tmp_path: Path, 
     assert read(path, ImportLimits(total_bytes=14 * MB)) == (MANY, {})
 
 
+@pytest.mark.slow
 def test_files_too_large_to_be_read_count_piece_by_piece(tmp_path: Path) -> None:
     path = at(tmp_path, zipped({"a.fit": os.urandom(12 * MB)}))
     with open_container(path, TOTAL) as container:

@@ -64,35 +64,32 @@ def test_each_sport_of_a_multisport_file_is_a_recording_and_no_point_is_lost() -
     ]
 
 
+SETTINGS = made.fit(made.file_id(2))
+UNENDED = made.fit(made.file_id(), made.records(60), length=0)  # whole, of what never writes its length
+
+
 @pytest.mark.parametrize(
     ("content", "heights", "flags"),
     [
-        (WHOLE + WHOLE, [60, 60], [set(), set()]),
-        (WHOLE + WHOLE[:-1] + b"!", [60, 60], [set(), {Flag.BAD_CHECKSUM}]),
-        (WHOLE + b"not a header", [60], [{Flag.DAMAGED}]),
-        (WHOLE + b"junk" + WHOLE, [60, 60], [{Flag.DAMAGED}, set()]),
-        (WHOLE + bytes(100), [60], [set()]),
-        (WHOLE + made.fit(made.file_id(2)), [60], [set()]),
-        (made.fit(made.file_id(2)) + WHOLE, [60], [set()]),
-        (WHOLE + made.fit(made.file_id(2))[:-9], [60], [{Flag.TRUNCATED}]),
-        (made.fit(made.file_id(), made.records(60), length=0)[:-2], [60], [{Flag.TRUNCATED}]),
-        (made.fit(made.file_id(), made.records(60), length=0)[:-2] + WHOLE, [60, 60], [{Flag.TRUNCATED}, set()]),
-        (made.fit(made.file_id(), made.records(60), length=1_000_000)[:-2], [60], [{Flag.TRUNCATED}]),
-        (made.fit(made.file_id(), made.records(60), length=0), [60], [set()]),
-    ],
-    ids=[
-        "two_files_chained",
-        "a_bad_checksum_in_the_second",
-        "a_broken_header_behind",
-        "junk_between",
-        "padding_behind",
-        "settings_behind",
-        "settings_before",
-        "cut_off_settings_behind",
-        "a_device_that_died_before_it_wrote_the_length",
-        "the_same_with_a_file_behind",
-        "a_length_beyond_the_end",
-        "a_whole_file_of_a_program_that_never_writes_the_length",
+        pytest.param(WHOLE + WHOLE, [60, 60], [set(), set()], id="two_files_chained"),
+        pytest.param(
+            WHOLE + WHOLE[:-1] + b"!", [60, 60], [set(), {Flag.BAD_CHECKSUM}], id="a_bad_checksum_in_the_second"
+        ),
+        pytest.param(WHOLE + b"not a header", [60], [{Flag.DAMAGED}], id="a_broken_header_behind"),
+        pytest.param(WHOLE + b"junk" + WHOLE, [60, 60], [{Flag.DAMAGED}, set()], id="junk_between"),
+        pytest.param(WHOLE + bytes(100), [60], [set()], id="padding_behind"),
+        pytest.param(WHOLE + SETTINGS, [60], [set()], id="settings_behind"),
+        pytest.param(SETTINGS + WHOLE, [60], [set()], id="settings_before"),
+        pytest.param(WHOLE + SETTINGS[:-9], [60], [{Flag.TRUNCATED}], id="cut_off_settings_behind"),
+        pytest.param(UNENDED[:-2], [60], [{Flag.TRUNCATED}], id="a_device_that_died_before_it_wrote_the_length"),
+        pytest.param(UNENDED[:-2] + WHOLE, [60, 60], [{Flag.TRUNCATED}, set()], id="the_same_with_a_file_behind"),
+        pytest.param(
+            made.fit(made.file_id(), made.records(60), length=1_000_000)[:-2],
+            [60],
+            [{Flag.TRUNCATED}],
+            id="a_length_beyond_the_end",
+        ),
+        pytest.param(UNENDED, [60], [set()], id="a_whole_file_of_a_program_that_never_writes_the_length"),
     ],
 )
 def test_each_part_of_a_chain_is_read_by_itself(content: bytes, heights: list[int], flags: list[set[Flag]]) -> None:
@@ -112,6 +109,7 @@ def test_behind_lost_bytes_the_rest_of_the_ride_is_read(lost: int) -> None:
     assert Flag.DAMAGED in run.flags or Flag.TRUNCATED in run.flags
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_gives_the_points_before_the_cut() -> None:
     heights = []
     for end in [*range(0, len(WHOLE), 11), len(WHOLE) - 1]:
@@ -287,18 +285,11 @@ def test_heart_rates_from_a_strap_fill_points_that_have_none() -> None:
 @pytest.mark.parametrize(
     ("native", "units", "value", "watts", "unknown"),
     [
-        (7, b"watts\0", b"\xfa\0", 250.0, {}),
-        (7, b"W/kg\0\0", b"\xfa\0", None, {"developer.Power": 1}),
-        (0xFF, b"watts\0", b"\xfa\0", None, {"developer.Power": 1}),
-        (7, b"watts\0", b"", None, {}),
-        (7, b"watts\0", b"\xfa\0\0", None, {"record.unknown_4": 1}),
-    ],
-    ids=[
-        "a_standard_field_in_its_unit",
-        "another_unit",
-        "not_said_to_be_standard",
-        "of_no_byte",
-        "a_size_of_no_number",
+        pytest.param(7, b"watts\0", b"\xfa\0", 250.0, {}, id="a_standard_field_in_its_unit"),
+        pytest.param(7, b"W/kg\0\0", b"\xfa\0", None, {"developer.Power": 1}, id="another_unit"),
+        pytest.param(0xFF, b"watts\0", b"\xfa\0", None, {"developer.Power": 1}, id="not_said_to_be_standard"),
+        pytest.param(7, b"watts\0", b"", None, {}, id="of_no_byte"),
+        pytest.param(7, b"watts\0", b"\xfa\0\0", None, {"record.unknown_4": 1}, id="a_size_of_no_number"),
     ],
 )
 def test_a_developers_field_is_taken_for_what_it_says_it_is(

@@ -65,22 +65,18 @@ def test_what_no_column_holds_is_counted() -> None:
 @pytest.mark.parametrize(
     ("points", "flags", "elapsed"),
     [
-        ([0, None, 10], {Flag.NO_TIMES}, 10),
-        ([0, 10, 5], {Flag.UNORDERED_TIMES}, 10),
-        ([0, 10, 86_400 * 20, 86_400 * 20 + 5], {Flag.CLOCK_LEAP}, 86_400 * 20 + 5),
-        ([0, 10, -86_400 * 20, -86_400 * 20 + 5], {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES}, 86_400 * 20 + 10),
-        ([0, 86_400], set(), 86_400),
-        ([-86_400 * 20_000, -86_400 * 19_999], {Flag.WRONG_CLOCK}, 86_400),
-        ([86_400 * 3650, 86_400 * 3650 + 1], {Flag.WRONG_CLOCK}, 1),
-    ],
-    ids=[
-        "a_point_without_a_time",
-        "time_goes_back",
-        "resumed_later",
-        "a_clock_set_back",
-        "a_day_s_rest",
-        "before_there_was_gps",
-        "after_the_file_was_received",
+        pytest.param([0, None, 10], {Flag.NO_TIMES}, 10, id="a_point_without_a_time"),
+        pytest.param([0, 10, 5], {Flag.UNORDERED_TIMES}, 10, id="time_goes_back"),
+        pytest.param([0, 10, 86_400 * 20, 86_400 * 20 + 5], {Flag.CLOCK_LEAP}, 86_400 * 20 + 5, id="resumed_later"),
+        pytest.param(
+            [0, 10, -86_400 * 20, -86_400 * 20 + 5],
+            {Flag.CLOCK_LEAP, Flag.UNORDERED_TIMES},
+            86_400 * 20 + 10,
+            id="a_clock_set_back",
+        ),
+        pytest.param([0, 86_400], set(), 86_400, id="a_day_s_rest"),
+        pytest.param([-86_400 * 20_000, -86_400 * 19_999], {Flag.WRONG_CLOCK}, 86_400, id="before_there_was_gps"),
+        pytest.param([86_400 * 3650, 86_400 * 3650 + 1], {Flag.WRONG_CLOCK}, 1, id="after_the_file_was_received"),
     ],
 )
 def test_odd_times_are_flagged_and_kept_in_order(points: list[int | None], flags: set[Flag], elapsed: float) -> None:
@@ -241,20 +237,12 @@ def test_points_without_a_position_or_a_time_are_no_route_and_what_to_export_is_
 @pytest.mark.parametrize(
     "whole",
     [
-        gpx(POINTS) + " " * 3000,
-        gpx(POINTS) + "\0" * 3000,
-        gpx(POINTS) + f"<!-- {'by a server ' * 300}-->",
-        gpx(POINTS, head='<?xml-stylesheet href="<a>.xsl"?>'),
-        gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-le"),
-        gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-be"),
-    ],
-    ids=[
-        "spaces_behind",
-        "zeros_behind",
-        "a_comment_behind",
-        "an_instruction_before",
-        "two_bytes",
-        "two_bytes_swapped",
+        pytest.param(gpx(POINTS) + " " * 3000, id="spaces_behind"),
+        pytest.param(gpx(POINTS) + "\0" * 3000, id="zeros_behind"),
+        pytest.param(gpx(POINTS) + f"<!-- {'by a server ' * 300}-->", id="a_comment_behind"),
+        pytest.param(gpx(POINTS, head='<?xml-stylesheet href="<a>.xsl"?>'), id="an_instruction_before"),
+        pytest.param(gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-le"), id="two_bytes"),
+        pytest.param(gpx(POINTS).replace("UTF-8", "UTF-16").encode("utf-16-be"), id="two_bytes_swapped"),
     ],
 )
 def test_a_complete_document_does_not_end_in_the_middle(whole: str | bytes) -> None:
@@ -274,27 +262,24 @@ WRITTEN = gpx(POINTS, about="<name>Überlingen</name>")
 @pytest.mark.parametrize(
     "content",
     [
-        WRITTEN.encode("utf-8-sig"),
-        b"          " + WRITTEN.encode(),
-        b"\n\xef\xbb\xbf" + WRITTEN.encode(),
-        WRITTEN.replace("UTF-8", "ISO-8859-1").encode("latin-1"),
-        WRITTEN.replace("UTF-8", "UTF-16").encode("utf-16"),
-        WRITTEN.replace("1.1", "1.0").replace("GPX/1/1", "GPX/1/0").encode(),
-        WRITTEN.replace(' xmlns="http://www.topografix.com/GPX/1/1"', "").encode(),
-        WRITTEN.replace("UTF-8", "UTF-16").encode("utf-8-sig"),
-        WRITTEN.replace("UTF-8", "UTF-16").encode(),
-        WRITTEN.encode("utf-16"),
-        WRITTEN.encode("latin-1"),
-        WRITTEN.replace("UTF-8", "UTF-16").encode("cp1252"),
-        WRITTEN.replace("UTF-8", "ISO-8859-1").encode(),
-        WRITTEN.replace("UTF-8", "cp437").encode("cp437"),
-        re.sub(r'(="|<ele>)(\d+)\.(\d+)("|<)', r"\1\2,\3\4", WRITTEN.replace('"1.1"', '"1"')).encode(),
-        WRITTEN.replace("</name>", "<!-- here --></name>").encode(),
-        WRITTEN.replace("UTF-8", "unicode_escape").replace("</name>", r"</name><desc>\ud800</desc>").encode("latin-1"),
+        pytest.param(WRITTEN.encode("utf-8-sig"), id="bom"),
+        pytest.param(b"          " + WRITTEN.encode(), id="leading_space"),
+        pytest.param(b"\n\xef\xbb\xbf" + WRITTEN.encode(), id="space_and_bom"),
+        pytest.param(WRITTEN.replace("UTF-8", "ISO-8859-1").encode("latin-1"), id="latin_1"),
+        pytest.param(WRITTEN.replace("UTF-8", "UTF-16").encode("utf-16"), id="utf_16"),
+        pytest.param(WRITTEN.replace("1.1", "1.0").replace("GPX/1/1", "GPX/1/0").encode(), id="version_1_0"),
+        pytest.param(WRITTEN.replace(' xmlns="http://www.topografix.com/GPX/1/1"', "").encode(), id="no_namespace"),
+        pytest.param(WRITTEN.replace("UTF-8", "UTF-16").encode("utf-8-sig"), id="marked_utf_8_said_utf_16"),
+        pytest.param(WRITTEN.replace("UTF-8", "UTF-16").encode(), id="utf_8_said_utf_16"),
+        pytest.param(WRITTEN.encode("utf-16"), id="utf_16_said_utf_8"),
+        pytest.param(WRITTEN.encode("latin-1"), id="latin_1_said_utf_8"),
+        pytest.param(WRITTEN.replace("UTF-8", "UTF-16").encode("cp1252"), id="cp1252_said_utf_16"),
+        pytest.param(WRITTEN.replace("UTF-8", "ISO-8859-1").encode(), id="utf_8_said_latin_1"),
+        pytest.param(WRITTEN.replace("UTF-8", "cp437").encode("cp437"), id="cp437"),
+        pytest.param(re.sub(r'(="|<ele>)(\d+)\.(\d+)("|<)', r"\1\2,\3\4", WRITTEN.replace('"1.1"', '"1"')).encode(), id="decimal_commas"),
+        pytest.param(WRITTEN.replace("</name>", "<!-- here --></name>").encode(), id="a_comment"),
+        pytest.param(WRITTEN.replace("UTF-8", "unicode_escape").replace("</name>", r"</name><desc>\ud800</desc>").encode("latin-1"), id="half_a_character"),
     ],
-    ids=["bom", "leading_space", "space_and_bom", "latin_1", "utf_16", "version_1_0", "no_namespace",
-         "marked_utf_8_said_utf_16", "utf_8_said_utf_16", "utf_16_said_utf_8", "latin_1_said_utf_8", "cp1252_said_utf_16",
-         "utf_8_said_latin_1", "cp437", "decimal_commas", "a_comment", "half_a_character"],
 )  # fmt: skip
 def test_however_it_is_written_it_says_the_same(content: bytes) -> None:
     one = only(content)
@@ -305,18 +290,13 @@ def test_however_it_is_written_it_says_the_same(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "height", "flags"),
     [
-        (WRITTEN[: WRITTEN.rindex("<time>") + 12], 4, {Flag.TRUNCATED}),
-        (WRITTEN[: WRITTEN.rindex("</trkseg>")], 5, {Flag.TRUNCATED}),
-        (WRITTEN.replace("</ele>", "", 1), 5, {Flag.DAMAGED, Flag.UNORDERED_TIMES}),
-        (WRITTEN.replace("Ü", "\x01&"), 5, {Flag.DAMAGED}),
-        (f"{WRITTEN}<junk", 5, {Flag.DAMAGED}),
-    ],
-    ids=[
-        "cut_in_a_point",
-        "cut_behind_a_point",
-        "an_element_that_never_ends",
-        "characters_that_may_not_be",
-        "more_behind_its_end",
+        pytest.param(WRITTEN[: WRITTEN.rindex("<time>") + 12], 4, {Flag.TRUNCATED}, id="cut_in_a_point"),
+        pytest.param(WRITTEN[: WRITTEN.rindex("</trkseg>")], 5, {Flag.TRUNCATED}, id="cut_behind_a_point"),
+        pytest.param(
+            WRITTEN.replace("</ele>", "", 1), 5, {Flag.DAMAGED, Flag.UNORDERED_TIMES}, id="an_element_that_never_ends"
+        ),
+        pytest.param(WRITTEN.replace("Ü", "\x01&"), 5, {Flag.DAMAGED}, id="characters_that_may_not_be"),
+        pytest.param(f"{WRITTEN}<junk", 5, {Flag.DAMAGED}, id="more_behind_its_end"),
     ],
 )
 def test_what_stands_before_and_behind_a_fault_is_read(content: str, height: int, flags: set[Flag]) -> None:

@@ -91,6 +91,7 @@ def test_the_sport_is_the_one_that_is_the_same_in_every_language() -> None:
     assert only(kml(both)).sport == "mountain biking"
 
 
+@pytest.mark.slow
 def test_a_long_track_keeps_all_of_its_points() -> None:
     assert only(kml(placemark(track(whens(*range(20_000)), coords(20_000))))).track.height == 20_000
 

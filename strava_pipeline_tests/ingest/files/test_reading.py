@@ -34,26 +34,15 @@ def test_files_are_known_by_content(content: bytes, found: str, packed: Callable
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "It is empty."),
-        (b" \n\0", "It is empty."),
-        (gzip.compress(b""), "It is empty."),
-        (b"\x1f\x8b\x08", "Nothing in it could be unpacked."),
-        (b"\x1f\x8b\x08\0garbage, not deflate", "Nothing in it could be unpacked."),
-        (b"PK\x03\x04....", "It is a zip archive, not an activity file."),
-        (b"%PDF-1.7", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says."),
-        (b"<html/>", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says."),
-        (bytes(8) + b".FIT", "Its FIT messages don't say what it is."),
-    ],
-    ids=[
-        "nothing",
-        "blanks",
-        "nothing_packed",
-        "half_a_gzip_header",
-        "no_deflate",
-        "zip",
-        "pdf",
-        "html",
-        "half_a_fit_header",
+        pytest.param(b"", "It is empty.", id="nothing"),
+        pytest.param(b" \n\0", "It is empty.", id="blanks"),
+        pytest.param(gzip.compress(b""), "It is empty.", id="nothing_packed"),
+        pytest.param(b"\x1f\x8b\x08", "Nothing in it could be unpacked.", id="half_a_gzip_header"),
+        pytest.param(b"\x1f\x8b\x08\0garbage, not deflate", "Nothing in it could be unpacked.", id="no_deflate"),
+        pytest.param(b"PK\x03\x04....", "It is a zip archive, not an activity file.", id="zip"),
+        pytest.param(b"%PDF-1.7", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says.", id="pdf"),
+        pytest.param(b"<html/>", "It is neither FIT, GPX, TCX nor KML, whatever .gpx says.", id="html"),
+        pytest.param(bytes(8) + b".FIT", "Its FIT messages don't say what it is.", id="half_a_fit_header"),
     ],
 )
 def test_what_is_no_activity_file_says_why(content: bytes, problem: str) -> None:
@@ -169,6 +158,7 @@ def test_messages_of_a_fit_file_beyond_the_limit_are_not_read() -> None:
     assert (one.track.height, read.limited) == (29, {"points": 60})  # the first message says what the file is
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
 def test_no_byte_makes_reading_fail(content: bytes) -> None:
     """Cut, changed, lost and doubled bytes: whatever comes out, it comes out, and no more points than were there twice."""

@@ -21,6 +21,8 @@ from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.ingest.garmin.subject import GEAR, GarminSubject, running
 from strava_pipeline_tests.providers.worlds import World
 
+pytestmark = pytest.mark.slow
+
 OTHER = "789dccf8b6694903bf467d8d9369124e"
 
 
@@ -99,7 +101,6 @@ def test_an_edited_activity_is_asked_for_again_and_earlier_gear_kept(world: Worl
     assert history == [(1, None), (2, GEAR)]
 
 
-@pytest.mark.slow
 def test_a_rebuild_gives_every_version_its_gear_without_a_call(world: World, garmin: GarminSubject) -> None:
     keys = [garmin.add("2026-02-19", "first"), garmin.add("2026-02-20", "second")]
     run(world, "all")

@@ -21,6 +21,7 @@ from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.edits import Edited
 from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.garmin.subject import GEAR
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.worlds import World, five
 
 BY_KEY = pytest.mark.parametrize("world", ["garmin_by_key"], indirect=True)
@@ -37,6 +38,7 @@ def listed(world: World, mode: Any = "incremental") -> dict[str, Any]:
     return {**report.metadata}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["garmin"], indirect=True)
 def test_a_folder_of_the_unofficial_login_goes_on_with_a_key(world: World) -> None:
     keys = [world.subject.add(f"2026-02-{day}", f"ride {day}") for day in range(20, 25)]
@@ -82,6 +84,7 @@ def test_the_comments_and_names_of_others_are_in_no_table(world: World) -> None:
     assert world.gold("SELECT DISTINCT manual FROM activities") == [(False,)]
 
 
+@pytest.mark.slow
 @BY_KEY
 def test_an_approved_change_says_that_a_key_only_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Edited(world, monkeypatch, 2, "[changes]\nadd_activities = false\n")
@@ -173,9 +176,7 @@ def test_a_token_of_a_part_of_a_day_says_that_its_key_ends(world: World) -> None
     world.subject.garmin.life = 7_200
     token_file(world.settings).unlink()
     listed(world)
-    kept = kept_login("garmin", world.settings)
-    assert kept is not None
-    assert kept.ends_on == world.subject.clock.now().date()
+    assert there(kept_login("garmin", world.settings)).ends_on == world.subject.clock.now().date()
 
 
 @pytest.mark.parametrize(

@@ -102,30 +102,19 @@ def test_a_file_that_garmin_has_is_its_activity(garmin: GarminSubject, connect: 
 @pytest.mark.parametrize(
     ("path", "fault", "error", "is_taken"),
     [
-        (UPLOAD, {"kind": "status", "status": 412}, RefusedError, False),
-        (UPLOAD, {"kind": "status", "status": 400}, RefusedError, False),
-        (UPLOAD, {"kind": "status", "status": 429}, LimitReachedError, False),
-        (UPLOAD, {"kind": "status", "status": 500}, TransientError, False),
-        (UPLOAD, {"kind": "status", "status": 409, "body": {}}, None, False),
-        (UPLOAD, {"kind": "reset", "processed": True}, TransientError, True),
-        (UPLOAD, {"kind": "empty", "status": 202}, None, False),
-        (f"{STATUS}*", {"kind": "status", "status": 500, "times": 3}, None, True),
-        (f"{STATUS}*", {"kind": "status", "status": 429}, None, True),
-        (f"{STATUS}*", {"kind": "status", "status": 404}, None, True),
-        (f"{STATUS}*", {"kind": "status", "status": 202, "times": CHECKS}, None, True),
-    ],
-    ids=[
-        "no consent",
-        "refused",
-        "limit",
-        "down",
-        "known, without its id",
-        "answer lost",
-        "nothing said",
-        "status down",
-        "status at the limit",
-        "no status",
-        "not read for long",
+        pytest.param(UPLOAD, {"kind": "status", "status": 412}, RefusedError, False, id="no consent"),
+        pytest.param(UPLOAD, {"kind": "status", "status": 400}, RefusedError, False, id="refused"),
+        pytest.param(UPLOAD, {"kind": "status", "status": 429}, LimitReachedError, False, id="limit"),
+        pytest.param(UPLOAD, {"kind": "status", "status": 500}, TransientError, False, id="down"),
+        pytest.param(UPLOAD, {"kind": "status", "status": 409, "body": {}}, None, False, id="known, without its id"),
+        pytest.param(UPLOAD, {"kind": "reset", "processed": True}, TransientError, True, id="answer lost"),
+        pytest.param(UPLOAD, {"kind": "empty", "status": 202}, None, False, id="nothing said"),
+        pytest.param(f"{STATUS}*", {"kind": "status", "status": 500, "times": 3}, None, True, id="status down"),
+        pytest.param(f"{STATUS}*", {"kind": "status", "status": 429}, None, True, id="status at the limit"),
+        pytest.param(f"{STATUS}*", {"kind": "status", "status": 404}, None, True, id="no status"),
+        pytest.param(
+            f"{STATUS}*", {"kind": "status", "status": 202, "times": CHECKS}, None, True, id="not read for long"
+        ),
     ],
 )
 def test_a_file_is_never_sent_twice_and_is_found_where_nothing_said_what_became_of_it(

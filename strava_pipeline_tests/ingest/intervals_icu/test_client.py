@@ -22,6 +22,7 @@ from strava_pipeline.operations.providers import list_provider_activities
 from strava_pipeline.operations.source import Source
 from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.subjects import GPX, fit_of
 from strava_pipeline_tests.providers.worlds import World, list_at_strava, world_of
 from strava_pipeline_tests.verbs.conftest import Type
@@ -127,8 +128,7 @@ def client(world: World, **settings: Any) -> IntervalsClient:
     ids=repr,
 )
 def test_a_row_has_stravas_names_and_units(fields: dict[str, Any], read: dict[str, Any]) -> None:
-    row = read_row({**ROW, **fields})
-    assert row is not None
+    row = there(read_row({**ROW, **fields}))
     assert not isinstance(row, Withheld)
     assert {name: row.summary.get(name) for name in read} == read
     assert None not in row.summary.values()
@@ -150,8 +150,7 @@ def test_a_row_has_stravas_names_and_units(fields: dict[str, Any], read: dict[st
     ids=repr,
 )
 def test_ids_of_other_services_are_links(fields: dict[str, Any], links: dict[str, str]) -> None:
-    row = read_row({**ROW, **fields})
-    assert row is not None
+    row = there(read_row({**ROW, **fields}))
     assert not isinstance(row, Withheld)
     assert row.links == links
 
@@ -161,9 +160,7 @@ def test_ids_of_other_services_are_links(fields: dict[str, Any], links: dict[str
     [("i1", "i1"), (17, "17"), (2**63 + 1, str(2**63 + 1)), ("i12345:1234567890", "i12345:1234567890"), ("0", "0")],
 )
 def test_an_id_is_a_text_of_any_length(given: Any, read: str) -> None:
-    row = read_row({**ROW, "id": given})
-    assert row is not None
-    assert row.source_id == read
+    assert there(read_row({**ROW, "id": given})).source_id == read
 
 
 @pytest.mark.parametrize(
@@ -239,6 +236,7 @@ def test_gear_has_the_names_of_its_table(item: dict[str, Any], read: dict[str, A
     assert read_gear([item]) == [("b1", read)]
 
 
+@pytest.mark.slow
 def test_an_activity_without_an_instant_has_its_local_start_alone(world: World) -> None:
     key = world.subject.add("2025-01-01", "by hand")
     service(world).activities[key] |= {"start_date": None, "timezone": None, "source": "MANUAL"}
@@ -251,6 +249,7 @@ def test_an_activity_without_an_instant_has_its_local_start_alone(world: World) 
     assert len(world.asked_for_files()) == 1, "what was entered by hand has no file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newest_is_listed", [True, False])
 def test_everything_is_listed_by_calendar_year_and_gaps_are_skipped(world: World, newest_is_listed: bool) -> None:
     service(world).newest_is_listed = newest_is_listed
@@ -291,6 +290,7 @@ def test_an_account_without_an_activity_costs_two_calls(world: World) -> None:
     assert len(world.subject.journal.log) == 2
 
 
+@pytest.mark.slow
 def test_a_withheld_activity_is_counted_and_never_a_row(world: World) -> None:
     world.subject.add("2025-01-01", "a ride")
     for day in (2, 3):
@@ -329,6 +329,7 @@ def test_what_is_withheld_in_a_year_that_is_not_listed_stays_counted(world: Worl
     assert withheld(world) == 1
 
 
+@pytest.mark.slow
 def test_a_listing_that_shrinks_to_stubs_deletes_nothing_that_strava_has(world: World) -> None:
     list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-01-01T06:00:00Z"})
     key = world.subject.add("2025-01-01", "here", strava_id=123)
@@ -418,6 +419,7 @@ def file_names(world: World) -> list[tuple[Any, ...]]:
     return world.gold("SELECT name, format FROM files")
 
 
+@pytest.mark.slow
 def test_a_packed_file_is_read_by_its_bytes(fetched: tuple[World, str]) -> None:
     world, key = fetched
     service(world).files[key] = gzip.compress(fit_of("2025-01-01"))
@@ -426,6 +428,7 @@ def test_a_packed_file_is_read_by_its_bytes(fetched: tuple[World, str]) -> None:
     assert len(world.tracks()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("original", [None, b""])
 def test_without_an_original_the_derived_file_is_marked(fetched: tuple[World, str], original: bytes | None) -> None:
     world, key = fetched

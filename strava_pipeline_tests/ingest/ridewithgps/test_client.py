@@ -17,6 +17,7 @@ from strava_pipeline.ingest.ridewithgps.emulator.service import (
 )
 from strava_pipeline.ingest.ridewithgps.list_passes import MOST_PASSES, ListPasses
 from strava_pipeline.ingest.ridewithgps.record import SPORTS, gear_alone, gear_of_trips, read_gear, read_row, rows
+from strava_pipeline_tests.present import there
 
 AT = "2026-02-01T10:00:00Z"
 RIDE = trip_of(284_579_245, 7001, "2025-07-01T06:30:00+02:00", AT) | {
@@ -52,14 +53,11 @@ INDOORS = trip_of(2, 7001, "2025-01-01T07:00:00+01:00", AT) | {
 
 def read(**changes: Any) -> dict[str, Any]:
     """The fields of the ride with these changes; without what is None."""
-    found = read_row({**RIDE, **changes})
-    assert found is not None
-    return dict(found.summary)
+    return dict(there(read_row({**RIDE, **changes})).summary)
 
 
 def test_a_trip_of_the_documented_interface_has_stravas_names_and_units() -> None:
-    row = read_row(RIDE)
-    assert row is not None
+    row = there(read_row(RIDE))
     assert row.source_id == "284579245"
     assert row.summary["average_speed"] == pytest.approx(16.0709 / 3.6)
     assert row.summary["max_speed"] == pytest.approx(42.3 / 3.6)
@@ -199,9 +197,7 @@ def test_all_documented_sports_are_stravas_or_no_sport() -> None:
     ("trip_id", "source_id"), [("284579245", "284579245"), (2**70, str(2**70)), (12.0, "12")], ids=str
 )
 def test_an_id_is_read_in_each_form(trip_id: Any, source_id: str) -> None:
-    row = read_row({**RIDE, "id": trip_id})
-    assert row is not None
-    assert row.source_id == source_id
+    assert there(read_row({**RIDE, "id": trip_id})).source_id == source_id
 
 
 @pytest.mark.parametrize("trip_id", [None, "", " ", True, 1.5, {}, []], ids=repr)
@@ -236,9 +232,7 @@ def test_a_trip_without_a_start_is_unreadable(departed_at: Any) -> None:
 
 def test_a_trip_of_nulls_is_only_what_it_says() -> None:
     nothing = dict.fromkeys(RIDE)
-    row = read_row({**nothing, "id": 3, "departed_at": "2025-01-01T00:00:00Z"})
-    assert row is not None
-    assert row.summary == {
+    assert there(read_row({**nothing, "id": 3, "departed_at": "2025-01-01T00:00:00Z"})).summary == {
         "start_date": "2025-01-01T00:00:00Z",
         "start_date_local": "2025-01-01T00:00:00Z",
         "utc_offset": 0.0,

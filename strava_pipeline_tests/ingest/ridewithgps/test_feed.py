@@ -73,6 +73,7 @@ def test_a_feed_without_an_unreadable_row_does_not_say_that_it_is_gone(world: Wo
     assert len(unreadable_rows(world.run().lake)) == 1
 
 
+@pytest.mark.slow
 def test_a_trip_that_claims_an_edit_of_the_future_is_followed_all_the_same(world: World) -> None:
     keys = five(world.subject)
     service_of(world).edit(int(keys[0]), name="odd")
@@ -91,6 +92,7 @@ def test_the_first_listing_is_the_list_and_the_gear(world: World) -> None:
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
 
 
+@pytest.mark.slow
 def test_what_changed_costs_a_call_each_and_the_cursor_moves_on(world: World) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "better name")
@@ -108,6 +110,7 @@ def test_what_changed_costs_a_call_each_and_the_cursor_moves_on(world: World) ->
     assert calls(world) == [SYNC]
 
 
+@pytest.mark.slow
 def test_a_deletion_is_a_tombstone_and_a_return_takes_it_back(world: World) -> None:
     keys = listed_once(world)
     world.subject.delete(keys[1])
@@ -176,6 +179,7 @@ def test_a_run_that_dies_between_asks_again_and_for_nothing_that_came(world: Wor
     assert world.gold("SELECT source_id FROM deleted_activities") == [(keys[4],)]
 
 
+@pytest.mark.slow
 def test_a_limit_in_between_keeps_the_cursor(world: World) -> None:
     keys = listed_once(world)
     for key in keys[:2]:
@@ -191,6 +195,7 @@ def test_a_limit_in_between_keeps_the_cursor(world: World) -> None:
     assert f"edited {keys[1]}" in world.names()
 
 
+@pytest.mark.slow
 def test_a_lost_cursor_costs_one_listing_and_no_data(world: World) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
@@ -225,6 +230,7 @@ def test_a_cursor_that_the_service_no_longer_takes_is_a_lost_one(world: World) -
     assert calls(world) == [SYNC]
 
 
+@pytest.mark.slow
 def test_a_trip_that_cannot_be_had_by_itself_comes_with_the_list(world: World) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
@@ -237,6 +243,7 @@ def test_a_trip_that_cannot_be_had_by_itself_comes_with_the_list(world: World) -
     assert calls(world) == [SYNC], "the feed goes on behind it"
 
 
+@pytest.mark.slow
 def test_very_many_changes_are_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = listed_once(world)
@@ -253,6 +260,7 @@ def test_very_many_changes_are_listed(world: World, monkeypatch: pytest.MonkeyPa
     assert calls(world) == [SYNC]
 
 
+@pytest.mark.slow
 def test_a_listing_for_the_feed_goes_on_after_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in range(1, 25)]
@@ -278,6 +286,7 @@ def test_a_listing_for_the_feed_goes_on_after_a_limit(world: World, monkeypatch:
     assert calls(world) == [SYNC]
 
 
+@pytest.mark.slow
 def test_a_listing_of_the_last_hour_does_not_stand_in_for_later_changes(world: World) -> None:
     keys = listed_once(world)
     world.pull("year", 2025, per_page=50)
@@ -288,6 +297,7 @@ def test_a_listing_of_the_last_hour_does_not_stand_in_for_later_changes(world: W
     assert world.names() == [f"edited {key}" for key in keys]
 
 
+@pytest.mark.slow
 def test_a_listing_of_several_pages_in_no_order_of_starts_finds_what_is_gone(world: World) -> None:
     keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in (9, 2, 7, 1, 5, 3)]
     world.pull("all", per_page=2)
@@ -371,6 +381,7 @@ def test_gear_that_came_before_a_listing_broke_off_is_not_asked_for_again(world:
     assert world.gold("SELECT DISTINCT gear_id FROM activities") == [("254097",)]
 
 
+@pytest.mark.slow
 def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_path: Path) -> None:
     keys = five(world.subject)
     for number, fault in enumerate(
@@ -422,6 +433,7 @@ def test_nothing_of_the_account_but_its_gear_reaches_the_disk(world: World) -> N
     assert b"Blue bike" in kept
 
 
+@pytest.mark.slow
 def test_the_login_goes_in_headers_alone_and_addresses_in_answers_are_not_followed(world: World) -> None:
     five(world.subject)
     world.pull(per_page=2)
@@ -456,6 +468,7 @@ def daily_run(world: World) -> None:
     world.merge_files(run)
 
 
+@pytest.mark.slow
 def test_a_daily_run_asks_the_documented_interface_alone_and_each_trip_once(world: World) -> None:
     year_run(world, 2025)
     world.subject.clock.advance(8 * 24 * 3600)
@@ -493,6 +506,7 @@ def test_a_page_for_people_in_place_of_a_trip_is_no_track(world: World, status: 
         client.get_file(key)
 
 
+@pytest.mark.slow
 def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World) -> None:
     given = dict(zip(five(world.subject), ("gpx", "tcx"), strict=False))
     world.pull("all", per_page=50)
@@ -550,6 +564,7 @@ def test_an_empty_first_page_of_a_list_that_counts_trips_proves_nothing(world: W
     assert len(world.names()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_of_one_trip_that_is_not_the_services_own_is_no_deletion(world: World, status: int) -> None:
     keys = listed_once(world)

@@ -8,6 +8,7 @@ import pytest
 from strava_pipeline.core.files.recording import Format
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline.ingest.ridewithgps.track import track_file
+from strava_pipeline_tests.present import there
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BEGAN = 1_199_561_107  # 2008-01-05T19:25:07Z, as in the documentation
@@ -28,8 +29,7 @@ TRIP: dict[str, Any] = {
 
 
 def read(trip: dict[str, Any]) -> Any:
-    body = track_file(trip)
-    assert body is not None
+    body = there(track_file(trip))
     decoded = read_file(body, "1_derived.tcx", NOW)
     assert (decoded.format, decoded.problem, decoded.unknown) == (Format.TCX, None, {})
     (recording,) = decoded.recordings

@@ -268,6 +268,7 @@ def _kill_before(name: str, left: list[int]) -> None:
     setattr(os, name, call)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     owner = Owner(tmp_path / "rides.xlsx").keeps()
@@ -318,7 +319,7 @@ except PipelineError as error:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_disk_that_is_full_or_read_only_keeps_the_file(tmp_path: Path, on_disk: Callable[[Path], SmallDisk]) -> None:
     folder = tmp_path / "cloud"
     folder.mkdir()

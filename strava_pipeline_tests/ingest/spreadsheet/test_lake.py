@@ -30,9 +30,10 @@ from strava_pipeline.testing.merging import merge_listings
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.ingest.spreadsheet.subject import SpreadsheetSubject
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.worlds import YEARS, World, five, list_at_strava
 
-pytestmark = pytest.mark.parametrize("world", ["spreadsheet"], indirect=True)
+pytestmark = [pytest.mark.parametrize("world", ["spreadsheet"], indirect=True), pytest.mark.slow]
 
 
 def subject(world: World) -> SpreadsheetSubject:
@@ -77,7 +78,6 @@ def test_an_id_filled_in_later_makes_no_new_activity_also_after_a_rebuild_withou
     ) == before
 
 
-@pytest.mark.slow
 def test_approved_changes_come_into_the_table_gold_follows_and_the_undo_takes_them_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +325,5 @@ def test_the_table_of_an_athlete_is_found_again_at_strava(world: World) -> None:
 
 def numbered(world: World) -> list[tuple[int, str]]:
     """Number and key of each row of the newest reading."""
-    found = newest_reading(world.run().lake, "spreadsheet", "spreadsheet")
-    assert found is not None
+    found = there(newest_reading(world.run().lake, "spreadsheet", "spreadsheet"))
     return [(number, key) for number, key, *_ in json.loads(found[1])["books"][0]["rows"]]

@@ -213,6 +213,7 @@ def _edit_sheet(path: Path, edit: Callable[[bytes], bytes]) -> None:
             book.writestr(name, changed)
 
 
+@pytest.mark.slow
 def test_a_million_rows_that_are_only_formatted_are_not_read(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     from openpyxl.worksheet import _reader
 

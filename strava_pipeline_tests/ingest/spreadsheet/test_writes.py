@@ -19,6 +19,7 @@ from strava_pipeline.ingest.spreadsheet.client import connect
 from strava_pipeline.ingest.spreadsheet.emulator.book import Formula, as_csv, as_workbook
 from strava_pipeline.ingest.spreadsheet.writes import SpreadsheetWriter, connect_writer
 from strava_pipeline.ingest.writer import Reading, Request, UnsupportedChangeError
+from strava_pipeline_tests.present import there
 
 TITLES = ["start_time", "activity_type", "equipment", "duration_hms", "distance", "notes", "strava_id", "garmin_id"]
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
@@ -58,8 +59,7 @@ class Owner:
         return self
 
     def activities(self) -> list[Json]:
-        whole = connect(self.settings(), clock(), lambda why, seconds: None).read_whole(None)
-        assert whole is not None
+        whole = there(connect(self.settings(), clock(), lambda why, seconds: None).read_whole(None))
         return list(whole.read.activities)
 
     def keys(self) -> list[str]:
@@ -158,6 +158,7 @@ FORMS: list[tuple[Any, str, int, Any, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_duration_keeps_the_form_of_its_cell_and_its_undo_brings_back_the_cell(owner: Owner) -> None:
     import openpyxl
 

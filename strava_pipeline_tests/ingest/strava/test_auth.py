@@ -21,6 +21,7 @@ from strava_pipeline.ingest.strava.oauth import SCOPES, WRITES
 from strava_pipeline.verbs import auth as verb
 from strava_pipeline_tests.ingest.strava.test_client import closed_port
 from strava_pipeline_tests.ingest.world import SECRET, World
+from strava_pipeline_tests.present import there
 
 ADDRESS = "http://localhost/exchange_token"
 ALL = "read,activity:read_all,profile:read_all"
@@ -90,9 +91,7 @@ def test_the_athlete_is_kept_as_received(newcomer: World) -> None:
     from strava_pipeline.lake.paths import Lake
 
     ok(run("--code", consent(newcomer)))
-    kept = newest_athlete(Lake(newcomer.settings.data_dir))
-    assert kept is not None
-    assert kept[1] == newcomer.foreign_call("/athlete").json()
+    assert there(newest_athlete(Lake(newcomer.settings.data_dir)))[1] == newcomer.foreign_call("/athlete").json()
 
 
 def prompted(newcomer: World, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], str], *options: str) -> Result:

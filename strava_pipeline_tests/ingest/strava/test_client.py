@@ -328,6 +328,7 @@ def world_reset(world: World) -> None:
     requests.delete(f"{world.url}/_emulator/faults", timeout=10)
 
 
+@pytest.mark.slow
 def test_no_failure_shows_a_secret(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client = world.connect()

@@ -31,6 +31,7 @@ def limited(make_world: Callable[..., World]) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_a_full_quarter_is_waited_for_and_nothing_is_refused(limited: World) -> None:
     told: list[tuple[str, float]] = []
     client = limited.connect(on_wait=lambda why, seconds: told.append((why, seconds)))
@@ -110,6 +111,7 @@ def test_a_cushion_of_the_whole_limit_stops_instead_of_waiting_for_ever(limited:
         limited.connect(cushion_15min=500).get(PATH)
 
 
+@pytest.mark.slow
 def test_the_four_limits_are_met_one_after_the_other_without_a_refused_call(make_world: Callable[..., World]) -> None:
     world = make_world(token_lifetime=10**7)
     world.log_in()
@@ -159,6 +161,7 @@ def test_a_429_without_any_header_is_waited_for_by_the_quarter(world: World) -> 
     assert sum(world.slept) == pytest.approx(12 * 60, abs=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before_midnight", [0.0, 0.4, 1.0, 1.6])
 def test_calls_at_the_edge_of_the_day_are_never_refused(limited: World, before_midnight: float) -> None:
     limited.order("clock", set="2026-05-01T23:45:00Z")

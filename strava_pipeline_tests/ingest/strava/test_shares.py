@@ -28,6 +28,7 @@ def check(club: Club, days: int, factor: float) -> None:
             assert min(fetched) * factor >= max(fetched) > 0, f"day {day}: {fetched}"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("athletes", "applications", "days", "in_a_house", "factor"),
     [
@@ -46,7 +47,7 @@ def test_nobody_of_a_club_starves_and_no_call_is_refused(
     assert max(max(each.waits) for each in club.athletes) < 0.3, "of an hour: the next quarter at the latest"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whoever_is_killed_neither_keeps_nor_takes_the_calls_of_others(tmp_path: Path, seed: int) -> None:
     club = Club(tmp_path, 10, seed=seed)

@@ -85,19 +85,9 @@ def test_no_login_yet_says_how_to_log_in(store: LoginFile[StoredToken]) -> None:
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"",
-        b"{",
-        b"null",
-        b"[]",
-        b'"SECRET-x"',
-        b"{}",
-        b'{"refresh_token": ""}',
-        b'{"refresh_token": 5}',
-        b'{"refresh_token": "SECRET-with\\nbreak"}',
-        '{"refresh_token": "SECRET-ü"}'.encode(),
-        b'{"refresh_token": "SECRET-cut',
-        b"\xff",
-        b"[" * 100_000,
+        *(b"", b"{", b"null", b"[]", b'"SECRET-x"', b"{}", b"\xff", b"[" * 100_000),
+        *(b'{"refresh_token": ""}', b'{"refresh_token": 5}', b'{"refresh_token": "SECRET-with\\nbreak"}'),
+        *('{"refresh_token": "SECRET-ü"}'.encode(), b'{"refresh_token": "SECRET-cut'),
     ],
     ids=lambda garbage: repr(garbage[:20]),
 )

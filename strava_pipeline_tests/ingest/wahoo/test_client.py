@@ -149,6 +149,7 @@ def test_a_refusal_is_waited_out_for_as_long_as_the_header_of_the_limit_says(wor
         assert least <= (world.subject.clock.now() - before).total_seconds() <= most
 
 
+@pytest.mark.slow
 def test_a_file_comes_from_its_address_without_a_login_unseen(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     keys = five(world.subject)
@@ -214,6 +215,7 @@ def test_what_a_plan_or_another_shape_has_instead_of_a_file(world: World) -> Non
             client(world).get_file(key)
 
 
+@pytest.mark.slow
 def test_a_ride_that_is_gone_from_between_two_pages_is_found_gone(world: World) -> None:
     keys = five(world.subject)
     world.pull(per_page=3)

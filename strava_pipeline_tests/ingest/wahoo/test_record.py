@@ -6,6 +6,7 @@ import pytest
 
 from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.ingest.wahoo.record import SPEC, read_row, rows
+from strava_pipeline_tests.present import there
 
 SUMMARY: dict[str, Any] = {
     "id": 9,
@@ -51,8 +52,7 @@ NO_CLOCK = {**AT, "start_date_local": None, "utc_offset": None, "timezone": None
 
 
 def read(summary: dict[str, Any], **row: Any) -> dict[str, Any]:
-    found = read_row({**ROW, "workout_summary": {**SUMMARY, **summary}, **row})
-    assert found is not None
+    found = there(read_row({**ROW, "workout_summary": {**SUMMARY, **summary}, **row}))
     assert found.source_id == "56421"
     return found.summary
 

@@ -93,7 +93,7 @@ def test_beside_another_nothing_is_asked_for(watch: Watch, status: DagsterRunSta
     assert watch.tick("catch_up")[1] == "A daily run is queued or at work."
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_daily_run_that_keeps_failing_is_tried_three_times_a_day(watch: Watch) -> None:
     watch.note("flow", SUCCESS, at=at(5.1, -1))
     watch.note("flow", FAILURE, at=at(5.1))

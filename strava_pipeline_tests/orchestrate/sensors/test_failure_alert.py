@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.orchestrate.home import note_ui
@@ -64,34 +65,29 @@ def test_a_run_that_failed_is_told_once_with_what_to_do(watch: Watch, told: Rece
     assert "revoked-and-gone" not in str(got)
 
 
-def test_an_error_of_the_program_is_told_without_its_message(watch: Watch, told: Receiver) -> None:
+def fail_by(watch: Watch, error: Exception) -> None:
+    """Have a scheduled run fail by this, and the sensor look."""
+
     @dg.job
     def odd() -> None:
         @dg.op
         def fails() -> None:
-            raise ValueError("start_latlng 47.3769, 8.5417")
+            raise error
 
         fails()
 
     odd.execute_in_process(instance=watch.instance, tags=SCHEDULED, raise_on_error=False)
     watch.tick("failure_alert")
+
+
+def test_an_error_of_the_program_is_told_without_its_message(watch: Watch, told: Receiver) -> None:
+    fail_by(watch, ValueError("start_latlng 47.3769, 8.5417"))
     assert "ValueError" in told.got[0]["error"]
     assert "47.3769" not in str(told.got)
 
 
 def test_a_message_is_short_whatever_the_error(watch: Watch, told: Receiver) -> None:
-    from strava_pipeline.core.errors import PipelineError
-
-    @dg.job
-    def odd() -> None:
-        @dg.op
-        def fails() -> None:
-            raise PipelineError("many words " * 10_000)
-
-        fails()
-
-    odd.execute_in_process(instance=watch.instance, tags=SCHEDULED, raise_on_error=False)
-    watch.tick("failure_alert")
+    fail_by(watch, PipelineError("many words " * 10_000))
     assert len(told.got[0]["content"]) < 2000, "as much as Discord takes"
 
 

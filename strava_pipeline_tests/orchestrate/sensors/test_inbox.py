@@ -36,6 +36,7 @@ def inbox(watch: Watch) -> Path:
     return folder
 
 
+@pytest.mark.dear
 def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Watch) -> None:
     assert watch.tick("inbox") == (None, "Nothing was imported.")
     dropped = inbox(watch) / "run.gpx"
@@ -58,7 +59,7 @@ def test_what_is_dropped_is_taken_in_once_when_it_has_stopped_growing(watch: Wat
     assert watch.tick("inbox")[0] is not None, "who deletes the run has it taken in again"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("ticks", [["requests"], ["inbox", "inbox", "inbox"]], ids=["the page", "the folder"])
 def test_where_nothing_is_set_up_an_archive_that_is_dropped_comes_to_gold(make_rig: Make, ticks: list[str]) -> None:
     rig = make_rig(logged_in=False, settings={"client_id": None, "client_secret": None, "first_year": 2025})
@@ -118,19 +119,14 @@ def test_what_is_put_there_again_is_asked_for_again_whatever_time_it_shows(watch
     assert again.run_key != first.run_key
 
 
-def test_hidden_files_are_left_alone(watch: Watch) -> None:
+def test_hidden_files_and_links_that_lead_nowhere_are_left_alone(watch: Watch) -> None:
     (inbox(watch) / ".run.gpx.part").write_text(GPX)
-    watch.tick("inbox")
-    assert watch.tick("inbox")[0] is None
-
-
-def test_a_link_that_leads_nowhere_stops_nothing(watch: Watch) -> None:
     (inbox(watch) / "link").symlink_to("nowhere")
     watch.tick("inbox")
     assert watch.tick("inbox")[0] is None
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_what_was_imported_comes_down_though_nobody_typed_it(watch: Watch, tmp_path: Path) -> None:
     assert watch.tick("inbox") == (None, "Nothing was imported.")
     (tmp_path / "run.gpx").write_text(GPX)
@@ -170,6 +166,7 @@ def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path)
     assert "3 runs of imports, 3 failed" in why
 
 
+@pytest.mark.dear
 def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     lake, path = watch.rig.lake, watch.rig.folder / "run.gpx"
     path.write_text(GPX)
@@ -183,6 +180,7 @@ def test_an_undo_that_died_is_ended(watch: Watch) -> None:
     assert watch.tick("inbox") == (None, "All imports are in the warehouse.")
 
 
+@pytest.mark.dear
 def test_an_import_that_died_between_landing_and_reading_goes_on(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     land_paths(context_without_run(rig.settings), [an_archive(rig)], rig.settings.import_limits)

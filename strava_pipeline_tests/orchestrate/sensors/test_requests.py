@@ -85,6 +85,7 @@ def view(watch: Watch, request: Request) -> RequestView:
     return found
 
 
+@pytest.mark.dear
 def test_a_request_becomes_one_run_and_says_how_that_ended(watch: Watch) -> None:
     assert watch.tick("requests") == (None, "Nobody asked for anything.")
     assert looked_at(watch.rig.lake) is not None
@@ -146,6 +147,7 @@ def test_what_can_no_longer_be_done_ends_with_the_reason(watch: Watch) -> None:
     assert other.with_suffix(".state.json").exists()
 
 
+@pytest.mark.dear
 def test_an_import_has_ended_when_its_activities_are_published_and_names_what_was_left_out(watch: Watch) -> None:
     rig, folder = watch.rig, watch.rig.lake.inbox_files
     folder.mkdir(parents=True)

@@ -34,6 +34,7 @@ def next_day(watch: Watch) -> None:
     watch.rig.control("clock", advance=86_400)
 
 
+@pytest.mark.dear
 def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig: Make) -> None:
     day = Limits(900, 2000, 900, 10)
     rig = make_rig(activities=20, years=(2025, 2026), limits=day, settings={"first_year": 2025})
@@ -66,6 +67,7 @@ def test_what_a_limit_stopped_goes_on_day_by_day_until_nothing_is_left(make_rig:
         rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_listing_that_broke_off_is_gone_on_with(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), limits=Limits(900, 2000, 900, 2), settings={"first_year": 2025})
     with watched(rig) as watch:
@@ -83,6 +85,7 @@ def test_a_listing_that_broke_off_is_gone_on_with(make_rig: Make) -> None:
         rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_run_of_a_backfill_from_the_asset_graph_goes_on_as_the_job_that_does_the_same(make_rig: Make) -> None:
     rig = make_rig(activities=6, years=(2025, 2025), limits=Limits(900, 2000, 900, 5), settings={"first_year": 2025})
     with watched(rig) as watch:
@@ -104,6 +107,7 @@ def test_a_run_of_a_backfill_from_the_asset_graph_goes_on_as_the_job_that_does_t
         rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_streams_go_on_as_streams_however_they_were_launched(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), settings={"first_year": 2025})
     rig.begin_with("run_all")

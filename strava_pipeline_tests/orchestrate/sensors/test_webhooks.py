@@ -39,6 +39,7 @@ def years_of(request: object) -> tuple[str, str]:
     return tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG]
 
 
+@pytest.mark.dear
 def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: Watch) -> None:
     assert watch.tick("webhooks") == (None, "Strava: no event ever came.")
     with subscribed(watch.rig):
@@ -55,10 +56,10 @@ def test_a_run_covers_the_year_of_what_changed_and_then_there_is_nothing(watch: 
     assert watch.tick("webhooks")[1] == "Strava: every event was followed, or waits for its time."
 
 
+@pytest.mark.dear
 def test_a_new_one_is_looked_for_in_the_newest_year_and_comes_down_where_it_belongs(watch: Watch) -> None:
-    late = {"start_date": "2025-06-01T07:00:00Z", "sport_type": "Run", "timezone": "Europe/London"}
     with subscribed(watch.rig):
-        new = watch.rig.control("add", generate=late)["id"]
+        new = watch.rig.add("2025-06-01T07:00:00Z")
         delivered(watch.rig)
         asked, _ = watch.tick("webhooks")
         assert asked is not None
@@ -97,6 +98,7 @@ def insights_of(rig: Rig, year: int) -> str:
     return (rig.lake.data_dir / "insights" / str(year) / "pacing.json").read_text()
 
 
+@pytest.mark.dear
 def test_events_one_by_one_are_merged_at_once_and_published_together_after_the_pause(paused: Watch) -> None:
     rig, keys = paused.rig, {year: of_year(paused, year) for year in (2024, 2026)}
     published, before = published_at(rig.lake), [insights_of(rig, year) for year in keys]
@@ -121,6 +123,7 @@ def test_events_one_by_one_are_merged_at_once_and_published_together_after_the_p
     assert paused.tick("publishing")[1] == "Nothing waits to be published."
 
 
+@pytest.mark.dear
 def test_what_was_deleted_disappears_for_readers_at_once(paused: Watch) -> None:
     rig, key = paused.rig, of_year(paused, 2026)
     rig.control("edit", id=of_year(paused, 2024), set={"name": "Renamed"})
@@ -134,6 +137,7 @@ def test_what_was_deleted_disappears_for_readers_at_once(paused: Watch) -> None:
     assert waiting_years(rig.lake) == set()
 
 
+@pytest.mark.dear
 def test_nothing_waits_where_nobody_looks_after_it(paused: Watch) -> None:
     rig, key = paused.rig, of_year(paused, 2026)
     rig.control("edit", id=key, set={"name": "One"})

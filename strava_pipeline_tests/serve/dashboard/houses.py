@@ -161,15 +161,9 @@ def fill(lake: Lake, mark: str, new_lake: NewLake, *, is_first: bool) -> dict[st
     dropped.parent.mkdir(parents=True, exist_ok=True)
     dropped.write_bytes(b"x")
     return {
-        "dropped": dropped.name,
-        "seal": seal_of_goals(lake),
-        "change_id": change.id,
-        "request_id": request.id,
-        "notification_id": note.id,
-        "digest": digest,
-        "widget": mark.lower(),
-        "name": f"{mark}.pmtiles",
-    }
+        "dropped": dropped.name, "seal": seal_of_goals(lake), "change_id": change.id, "request_id": request.id,
+        "notification_id": note.id, "digest": digest, "widget": mark.lower(), "name": f"{mark}.pmtiles",
+    }  # fmt: skip
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def test_an_account_is_slowed_from_all_addresses_and_an_address_for_all_accounts
     assert "nobody" not in counted_for, "what was typed as a name may be a password"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -294,6 +295,7 @@ def test_who_has_no_athlete_gets_no_data_and_is_told_why(house: HouseInUse) -> N
     assert (ada.get("/admin").status_code, mother.get("/notifications").status_code) == (400, 404)
 
 
+@pytest.mark.dear
 def test_nothing_that_is_kept_of_one_athlete_is_shown_to_another(filled: HouseInUse) -> None:
     """The same addresses, ids and moments: from what was kept before, with the other's tags, in turns."""
     paths = ["/activities", "/activities/1", "/year/2025", "/gear", "/notifications", "/api/activities", "/api/activities/1", "/api/heat", "/settings"]  # fmt: skip
@@ -333,6 +335,7 @@ def test_each_athletes_settings_show_on_their_pages_alone(house: HouseInUse) -> 
     assert "<dd>mother, spy</dd>" in house.browser("mother").get("/account", headers=PAGE).text
 
 
+@pytest.mark.slow
 def test_an_admin_sees_how_athletes_stand_and_neither_names_nor_places(filled: HouseInUse) -> None:
     shown = filled.browser("ada").get("/admin", headers=PAGE).text
     assert {"anna", "bob"} <= {*re.findall(r"\w+", shown)}

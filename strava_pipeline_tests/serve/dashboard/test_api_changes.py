@@ -24,6 +24,8 @@ from strava_pipeline_tests.providers.worlds import World, list_at_strava
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
 
+pytestmark = pytest.mark.slow
+
 MONTH = "2025-06"
 HOSTILE = "<b>Up</b> \u202ethe hill 🚵"
 

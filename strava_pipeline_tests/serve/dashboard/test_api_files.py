@@ -28,13 +28,9 @@ def test_a_file_is_kept_once_and_never_over_another(site: TestClient, folder: Pa
     large = b"x" * (api_files.PIECE + 17)
     kept = []
     for name, body in [
-        ("ride.fit.gz", b"one"),
-        ("ride.fit.gz", b"one"),
-        ("ride.fit.gz", b"two"),
-        ("ride.fit.gz", b"two"),
-        ("Jänner 🚲.gpx", large),
-        ("empty", b""),
-    ]:
+        ("ride.fit.gz", b"one"), ("ride.fit.gz", b"one"), ("ride.fit.gz", b"two"), ("ride.fit.gz", b"two"),
+        ("Jänner 🚲.gpx", large), ("empty", b""),
+    ]:  # fmt: skip
         answer = site.put(f"/api/files/{name}", content=body)
         assert (answer.status_code, answer.json()["bytes"]) == (201, len(body)), answer.text
         kept.append(answer.json()["name"])

@@ -23,6 +23,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
+pytestmark = pytest.mark.slow
+
 NOTHING = {"name": "", "sport_type": "", "gear": "", "commute": "", "counts": "", "more_tags": "", "note": ""}
 
 
@@ -140,13 +142,8 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
     action = "/activities/words?sport=Ride&order=asc"
     shown = form(site, "/activities?sport=Ride&order=asc", action)
     ticked = {
-        **shown,
-        "id": ["1", "2"],
-        "gear": "garmin:9",
-        "commute": "true",
-        "more_tags": "race",
-        "fewer_tags": "old",
-    }
+        **shown, "id": ["1", "2"], "gear": "garmin:9", "commute": "true", "more_tags": "race", "fewer_tags": "old",
+    }  # fmt: skip
     back = site.post(action, data=ticked).headers["location"]
     assert back.startswith("/activities?sport=Ride&order=asc&step=")
     word = {"gear": "garmin:9", "commute": True, "tags": ["race"]}

@@ -12,9 +12,9 @@ from starlette.websockets import WebSocketDisconnect
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.records.store import Account
 from strava_pipeline_tests.local_server import Quiet, serving
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.serve.dashboard.conftest import ADDRESS, Dashboard
 from strava_pipeline_tests.serve.dashboard.houses import HouseInUse, cheap_passwords, settings_of_house
-from strava_pipeline_tests.serve.dashboard.test_process import free_port
 
 PAGE = {"Accept": "text/html"}
 JSON = {"Content-Type": "application/json"}

@@ -276,6 +276,7 @@ def test_a_password_logs_in_and_a_link_no_longer_does(locked: Dashboard) -> None
     assert locked.settings.dashboard_password_file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_logins_are_slowed_after_five_failures(locked: Dashboard) -> None:
     browser = locked.browser(logged_in=False)
     assert [attempt(browser) for _ in range(5)] == [403] * 5
@@ -299,6 +300,7 @@ def test_logins_are_slowed_after_five_failures(locked: Dashboard) -> None:
     assert attempt(browser) == 403, "after a login, failures are counted from none"
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_each_client_is_slowed_by_itself_and_cookies_need_https(settings: Settings) -> None:
     save_secret(settings.dashboard_password_file, CHEAP)
     far = settings.model_copy(update={"dashboard_hosts": "rides.example.org"})

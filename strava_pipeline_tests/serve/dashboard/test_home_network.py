@@ -19,7 +19,7 @@ from strava_pipeline.serve.addresses import dashboard_address, network_url, own_
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline_tests.ingest.tls import ENDED, TO_COME, VALID, make_certificate
 from strava_pipeline_tests.patience import PATIENCE
-from strava_pipeline_tests.serve.dashboard.test_process import free_port
+from strava_pipeline_tests.processes import free_port
 
 PASSWORD = "correct horse battery"
 
@@ -130,7 +130,7 @@ def answers(url: str, **options: object) -> int:
     return requests.get(url, timeout=PATIENCE, allow_redirects=False, **options).status_code  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_without_a_password_an_address_in_the_log_lets_one_browser_of_the_network_in(tmp_path: Path) -> None:
     port = free_port()
     with started(tmp_path, port, DASHBOARD_HOSTS="nas.lan,rides.lan") as said:
@@ -147,7 +147,7 @@ def test_without_a_password_an_address_in_the_log_lets_one_browser_of_the_networ
         assert answers(here + link) == 403, "once"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_by_https_with_ones_own_certificate_and_the_password_of_a_secret(tmp_path: Path, files: Path) -> None:
     port, certificate, key = free_port(), str(files / "own.pem"), str(files / "own.key")
     own = {"DASHBOARD_CERT": certificate, "DASHBOARD_KEY": key, "DASHBOARD_PASSWORD": PASSWORD}

@@ -26,6 +26,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_unusable_snapshot import addresses
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2025, 7, 1, 22, 30, tzinfo=UTC)  # half an hour after midnight in Vienna
 WITH_STATE = {
     "/",  # the next run, services, failures
@@ -81,7 +83,6 @@ def again(site: TestClient, path: str, tag: str) -> int:
     return site.get(path, headers={"If-None-Match": f'"other", {tag}'}).status_code
 
 
-@pytest.mark.core
 def test_an_answer_that_follows_from_the_data_is_kept_and_sent_once(dashboard: Dashboard, site: TestClient) -> None:
     without = set()
     for path, address in addresses():

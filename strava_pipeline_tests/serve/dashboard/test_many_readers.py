@@ -10,22 +10,15 @@ import requests
 
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.rig import Make
-from strava_pipeline_tests.serve.dashboard.test_process import free_port, started
+from strava_pipeline_tests.serve.dashboard.test_process import started
 
 READERS = 20
 PAGES = (
-    "/",
-    "/activities",
-    "/calendar/2026",
-    "/sync",
-    "/fitness/2026",
-    "/records",
-    "/map",
-    "/gear",
-    "/api/activities",
+    "/", "/activities", "/calendar/2026", "/sync", "/fitness/2026", "/records", "/map", "/gear", "/api/activities",
     "/api/heat",
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

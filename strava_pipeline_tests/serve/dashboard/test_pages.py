@@ -45,6 +45,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.route_values import VALUES
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 
+pytestmark = pytest.mark.slow
+
 PAGE = {"Accept": "text/html"}
 HOSTILE = '<script>alert(1)</script> \u202ethe hill\u202c שלום 🚵 "x" \' {{ 7*7 }}'
 CHILD = {"activity_id": 7, "athlete_id": ME, "source": "strava"}
@@ -225,17 +227,10 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         "title, headline, gear, its choice, lap, segment, source and its gear, before"
     )
     for part in (
-        "12.4 mi",
-        "1:00:00",
-        "3.1 mi 15:00",
-        "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02",
-        "5 1.0 mi 5:05 -3 ft",
-        "Splits: 4 more Split Distance",
-        "1.00 mi -1.5 % 1:01 210 W",
-        "Best efforts Over Time half mile 3:20",
-        "power, estimated 190 W",
-        "Strava counts",
-    ):
+        "12.4 mi", "1:00:00", "3.1 mi 15:00", "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02", "5 1.0 mi 5:05 -3 ft",
+        "Splits: 4 more Split Distance", "1.00 mi -1.5 % 1:01 210 W", "Best efforts Over Time half mile 3:20",
+        "power, estimated 190 W", "Strava counts",
+    ):  # fmt: skip
         assert part in seen, part
     assert "1 Jul 2025, 13:00, Strava: name" in seen
     assert "gear (was Old shoes )" in seen, "by its name"
@@ -504,10 +499,13 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
     assert f"{HOSTILE[:20]}" not in page(site, "/map?sport=%3Cscript%3Ealert(1)")
     page(site, "/map?year=1", 400)
     assert 'data-heat="/api/heat/lines?"' in page(site, "/map?sport=&year="), "as its form asks for all"
-    tiled = dashboard.site.settings.model_copy(update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png"})
+    tiled = dashboard.site.settings.model_copy(
+        update={"map_tiles_url": "https://{s}.tile.example.org/{z}/{x}/{y}.png", "map_tiles_attribution": "© Ann"}
+    )
     with served(tiled, time=NOW) as made:
         for path in ("/map", "/activities/7"):
-            told = words(page(made.browser(), path))
+            told = words(shown := page(made.browser(), path))
+            assert 'data-attribution="© Ann"' in shown
             assert "loaded from tile.example.org ( MAP_TILES_URL ), which learns where you look" in told
             policy = made.browser().get(path).headers["content-security-policy"]
             assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
@@ -540,9 +538,7 @@ def test_what_nobody_measured_is_a_dash_and_a_column_of_dashes_is_none() -> None
     head = '<thead><tr><th>Lap</th><th class="number">Climb</th><th>Heart rate</th><th aria-sort="descending">Power</th></tr></thead>'
     row = '<tr><th scope="row">{}</th><td class="number">{}</td><td>{}</td><td>–</td></tr>'
     shown = without_empty_columns(head + row.format(1, "<bdi>–</bdi>", "–") + row.format(2, "", "140 bpm"))
-    assert (shown.count("Climb"), shown.count("<td>–</td>"), shown.count("<td")) == (0, 3, 4), (
-        "the list is sorted by power"
-    )
+    assert (shown.count("Climb"), shown.count("<td>–</td>"), shown.count("<td")) == (0, 3, 4), "sorted by power"
     assert without_empty_columns(head) == head
 
 

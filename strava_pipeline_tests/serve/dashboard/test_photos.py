@@ -18,6 +18,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page
 
+pytestmark = pytest.mark.slow
+
 PICTURES = {
     "a.jpg": b"\xff\xd8\xff\xe0" + b"1" * 3000,
     "b.png": b"\x89PNG\r\n\x1a\n" + b"2" * 30,
@@ -78,9 +80,7 @@ def test_photos_are_sent_as_what_they_are_to_users(stored: tuple[Dashboard, dict
     body = place.read_bytes()
     try:
         place.write_bytes(body[:40])
-        assert (site.get(address).status_code, place.exists()) == (404, True), (
-            "damaged; it is not for a page to move it"
-        )
+        assert (site.get(address).status_code, place.exists()) == (404, True), "damaged; no page moves it"
     finally:
         place.write_bytes(body)
 

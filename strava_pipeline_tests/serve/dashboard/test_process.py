@@ -32,6 +32,7 @@ from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate, start_telemetry
 from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
+from strava_pipeline_tests.processes import free_port
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 
 
@@ -81,14 +82,9 @@ def test_no_worker_begins_after_the_signal_that_ends_them(monkeypatch: pytest.Mo
 def test_what_is_sent_to_sentry_is_a_list_of_what_may_be() -> None:
     hush: Any = {"hush": "hush"}
     frame = {
-        "filename": "app.py",
-        "function": "f",
-        "lineno": 3,
-        "module": "m",
-        "vars": hush,
-        "context_line": "hush",
+        "filename": "app.py", "function": "f", "lineno": 3, "module": "m", "vars": hush, "context_line": "hush",
         "abs_path": "hush",
-    }
+    }  # fmt: skip
     event: Any = {
         "event_id": "1", "type": "transaction", "transaction": "/api/activities/{id}", "transaction_info": {"source": "route"},
         "contexts": {"trace": {"trace_id": "t", "data": hush, "description": "hush"}, "runtime": hush}, "user": hush, "tags": hush,
@@ -191,13 +187,7 @@ def started(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[tupl
         os.close(ours)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
-
-
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_stopped(tmp_path: Path) -> None:
     port = free_port()
     with (
@@ -247,7 +237,7 @@ def test_a_person_logs_in_by_the_address_and_two_workers_answer_until_they_are_s
             requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_seven_hundred_logins_that_come_by_half_hold_up_nobody_else_and_no_file(tmp_path: Path) -> None:
     port = free_port()
     head = (

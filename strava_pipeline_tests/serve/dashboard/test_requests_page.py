@@ -44,6 +44,7 @@ def ask(lake: Lake, wanted: Wanted, minutes: int = 0) -> str:
     return keep_request(lake, wanted, NOW + timedelta(minutes=minutes), "a test").id
 
 
+@pytest.mark.slow
 def test_requests_are_listed_newest_first_and_each_leads_to_where_it_is_from(site: TestClient, lake: Lake) -> None:
     assert "Nothing was asked for" in words(page(site, "/requests"))
     ids = [ask(lake, wanted, minutes) for minutes, (wanted, _, _) in enumerate(WANTED)]

@@ -14,6 +14,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import HOSTILE, NOW, PAGE, page, words
 
+pytestmark = pytest.mark.slow
+
 ZONE = "[[privacy.zones]]\nplace = [47.0, 11.0]\nradius_m = 300\n"
 
 

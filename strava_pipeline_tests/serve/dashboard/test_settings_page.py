@@ -26,6 +26,8 @@ from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
+pytestmark = pytest.mark.slow
+
 FILE = """# mine
 [providers.strava]   # the first
 priority = 3         # stays
@@ -219,7 +221,6 @@ def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site:
     assert ("chain is due" in card, "20.0 km of 100 km" in card) == (False, True)
 
 
-@pytest.mark.slow
 def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
     publish(rig.lake)

@@ -31,6 +31,7 @@ def test_the_first_page_has_the_layout_and_says_what_to_do_where_there_is_no_dat
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|https?:", page.text), "no script, no style"
 
 
+@pytest.mark.slow
 def test_each_page_has_the_date_of_its_data_in_the_set_zone_and_a_stranger_sees_none(dashboard: Dashboard) -> None:
     snapshot = dashboard.site.lake.snapshot
     snapshot.parent.mkdir(parents=True)

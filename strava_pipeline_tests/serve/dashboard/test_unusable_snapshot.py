@@ -20,17 +20,13 @@ from strava_pipeline_tests.serve.dashboard.route_values import NEEDED, VALUES
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
-    "/api/notifications",
-    "/api/maps",
-    "/maps/{name}",
-    "/api/status",
-    "/api/requests/{request_id}",
-    "/api/changes",
-    "/api/changes/{change_id}",
-    "/requests/{request_id}",
-)
+    "/api/notifications", "/api/maps", "/maps/{name}", "/api/status", "/api/requests/{request_id}", "/api/changes",
+    "/api/changes/{change_id}", "/requests/{request_id}",
+)  # fmt: skip
 
 
 def addresses() -> Iterator[tuple[str, str]]:
@@ -75,7 +71,6 @@ def break_snapshot(lake: Lake, how: str) -> None:
 FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activities", "/api/gear")
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
 def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestClient, lake: Lake, how: str) -> None:
     break_snapshot(lake, how)
@@ -108,7 +103,6 @@ def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestC
         assert [*site.get("/api/activities").json()["activities"]] == ["2", "1"], "the next one is looked at anew"
 
 
-@pytest.mark.core
 def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
     for path, address in addresses():
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})

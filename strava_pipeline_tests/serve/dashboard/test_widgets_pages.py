@@ -58,6 +58,7 @@ def test_the_overview_has_a_card_for_each_widget_that_is_no_page_and_runs_none(s
     assert "1 widget can’t be used" in words(text)
 
 
+@pytest.mark.slow
 def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:
     def card(name: str) -> str:
         answer = site.get(f"/widgets/{name}/card")
@@ -88,6 +89,7 @@ def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:
         assert why in card(name), name
 
 
+@pytest.mark.slow
 def test_a_widget_has_a_page_with_all_rows_and_its_query(site: TestClient) -> None:
     text = page(site, "/widgets/list")
     assert ("Ride 12" in text, "FROM activities ORDER BY id" in text) == (True, True)

@@ -12,6 +12,8 @@ from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, 
 from strava_pipeline_tests.trips.activity.sources import LOST, OLD, points, sealed, telling_trips
 from strava_pipeline_tests.trips.activity.world import YEARS, Trips, ride, trips_world
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trips]:
@@ -32,7 +34,6 @@ def rows() -> list[dict[str, Any]]:
     return [*(ride(number, year) for number, year in enumerate(YEARS, start=1)), *odd]
 
 
-@pytest.mark.slow
 def test_years_at_once_and_one_by_one_come_to_the_same(world: Trips, tmp_path: Path) -> None:
     world.write(rows())
     whole = world.rig.years
@@ -59,7 +60,6 @@ def test_a_run_of_a_year_takes_the_trips_of_that_year_alone(world: Trips) -> Non
     assert world.years(TRIP_INDEX) == {"ride-2": (2023, False)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("looked_at", [2023, 2024])
 def test_a_trip_moved_to_another_year_is_there_once_whichever_is_looked_at(world: Trips, looked_at: int) -> None:
     world.do()
@@ -72,7 +72,6 @@ def test_a_trip_moved_to_another_year_is_there_once_whichever_is_looked_at(world
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_trip_that_its_source_lost_keeps_its_row_and_is_marked_when_its_year_is_looked_at(world: Trips) -> None:
     world.do()
     world.write([ride(1, 2022), ride(3, 2024)])
@@ -85,7 +84,6 @@ def test_a_trip_that_its_source_lost_keeps_its_row_and_is_marked_when_its_year_i
     assert world.rig.one("SELECT haversine_m > 100 FROM trip_diagnostics WHERE deleted_at IS NOT NULL") is True
 
 
-@pytest.mark.slow
 def test_a_source_that_lost_nearly_everything_marks_nothing_as_deleted_until_a_person_confirms(world: Trips) -> None:
     world.write(ride(number, 2022) for number in range(1, 9))
     assert world.do(2022).broken_rules == []
@@ -98,7 +96,6 @@ def test_a_source_that_lost_nearly_everything_marks_nothing_as_deleted_until_a_p
         assert [name for name, (_, deleted) in world.years(table).items() if not deleted] == ["ride-1"]
 
 
-@pytest.mark.slow
 def test_where_the_source_is_not_set_any_more_nothing_is_lost(world: Trips) -> None:
     world.do()
     before = {table.name: world.kept(table) for table in (TRIP_INDEX, TRIP_DIAGNOSTICS)}
@@ -130,7 +127,6 @@ def test_without_its_source_or_keys_a_run_fails_and_marks_nothing(world: Trips) 
     assert world.kept(TRIP_DIAGNOSTICS) == before
 
 
-@pytest.mark.slow
 def test_trips_that_can_not_be_read_and_statuses_that_nobody_knows_only_warn(world: Trips) -> None:
     readable = [ride(number, 2022) for number in range(1, 100)]
     world.write([*readable, ride(200, 2022, locations=sealed(points(3), LOST))])
@@ -156,7 +152,6 @@ def test_odd_numbers_are_kept_and_told_of(world: Trips) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_of_two_trips_with_one_external_id_the_later_one_counts(world: Trips) -> None:
     first, second = ride(1, 2022, external_id="twice"), ride(2, 2024, external_id="twice")
     for pair in ([first, second], [second, first]):
@@ -166,7 +161,6 @@ def test_of_two_trips_with_one_external_id_the_later_one_counts(world: Trips) ->
         assert world.kept()[0]["trip_id"] == "2"
 
 
-@pytest.mark.slow
 def test_a_second_run_changes_and_publishes_nothing(world: Trips) -> None:
     world.write([*rows(), *telling_trips()])
     world.do()
@@ -177,7 +171,6 @@ def test_a_second_run_changes_and_publishes_nothing(world: Trips) -> None:
     assert counted == [(0, 0, 0), (0, 0, 0)]
 
 
-@pytest.mark.slow
 def test_a_replay_is_a_row_for_each_version_and_stays_as_it_is(world: Trips) -> None:
     world.write([ride(1, 2022, review_status="approved"), ride(2, 2023, review_status="rejected"), ride(3, 2024)])
     world.do(2022)

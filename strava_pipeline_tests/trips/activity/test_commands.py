@@ -47,6 +47,7 @@ def exported(said: Typed) -> list[str]:
 OUTPUTS = [(), ("--format", "json"), ("--sketch",), ("--status-means", "accepted=rejected")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OUTPUTS, ids=" ".join)
 def test_an_exported_file_is_told_of_as_its_source_is(world: Path, typed: Type, options: tuple[str, ...]) -> None:
     assert typed("export", "--out", "all.json").code == 0

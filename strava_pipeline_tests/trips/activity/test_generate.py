@@ -37,6 +37,7 @@ def contents(source: Path, keys: KeyRing) -> list[dict[str, Any]]:
     return [bundle.as_json() for bundle in bundles(source, keys)]
 
 
+@pytest.mark.slow
 def test_a_seed_makes_the_same_trips_and_another_one_others(tmp_path: Path) -> None:
     first, second, other = (demo_trips(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert contents(*first) == contents(*second)
@@ -53,6 +54,7 @@ def test_the_time_zone_of_the_end_changes_nothing(tmp_path: Path) -> None:
     assert contents(*here) == contents(*there)
 
 
+@pytest.mark.slow
 def test_they_replace_the_trips_in_a_folder(tmp_path: Path) -> None:
     demo_trips(tmp_path, seed=2)
     assert contents(*demo_trips(tmp_path)) == contents(*demo_trips(tmp_path / "fresh"))
@@ -69,6 +71,7 @@ def test_every_trip_ends_before_the_end_and_lies_within_two_years(tmp_path: Path
     assert len(ends) == 100
 
 
+@pytest.mark.slow
 def test_they_open_with_both_of_their_own_keys_and_with_no_others(tmp_path: Path) -> None:
     source, keys = demo_trips(tmp_path, seed=9, count=100)  # of seed 1 are the keys of the tests, too
     with_their_own = bundles(source, keys)
@@ -80,6 +83,7 @@ def test_they_open_with_both_of_their_own_keys_and_with_no_others(tmp_path: Path
     assert "TEST KEYS" in json.loads((tmp_path / "TEST_KEYS_ONLY.json").read_text())["WARNING"]
 
 
+@pytest.mark.slow
 def test_no_plain_column_holds_a_position(tmp_path: Path) -> None:
     source, keys = demo_trips(tmp_path, count=10)
     places = {str(point["latitude"]) for bundle in bundles(source, keys) for point in bundle.locations}

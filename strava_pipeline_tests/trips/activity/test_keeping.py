@@ -80,6 +80,7 @@ def test_merging_follows_and_changes_nothing_the_second_time(lake: Lake) -> None
     assert in_gold(lake) == {"a": ("accepted", True), "b": ("accepted", False)}
 
 
+@pytest.mark.slow
 def test_a_rebuild_brings_them_back_without_their_source(lake: Lake) -> None:
     save_trips(lake, TRIP_DIAGNOSTICS, trips({"a": "accepted"}), AT)
     with writing(lake) as connection:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, put
@@ -15,6 +17,7 @@ def shown(folder: Path) -> str:
         return page(made.browser(), "/trips")
 
 
+@pytest.mark.slow
 def test_trips_are_shown_and_where_there_is_none_the_page_says_how_to_begin(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     publish(lake)

@@ -47,7 +47,7 @@ def traces(folder: Path) -> dict[str, set[bytes]]:
     return {name: hits for name, hits in found.items() if hits}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_runs_over_trips_leave_no_trace_of_what_the_trips_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with trips_world(tmp_path / "source of all") as world:

@@ -16,6 +16,8 @@ from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.osrm import Osrm
 from strava_pipeline_tests.trips.activity.sources import NEW, OLD, rides, write_sqlite
 
+pytestmark = pytest.mark.slow
+
 Typed = Callable[..., str]
 
 

@@ -27,7 +27,7 @@ def watch(world: Trips) -> Iterator[Watch]:
         yield made
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_replay_follows_once_when_no_year_is_diagnosed_any_more(world: Trips, watch: Watch) -> None:
     assert watch.tick("trip_replay") == (None, "No trip was diagnosed since the last replay.")
     for year in YEARS[:2]:

@@ -175,6 +175,7 @@ def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(again: Lo
         assert revision(connection) == told
 
 
+@pytest.mark.slow
 def test_what_comes_twice_or_too_late_makes_no_other_trips(log: Log, new_lake: NewLake, tmp_path: Path) -> None:
     steps = days(1)
     run(log, steps)

@@ -16,6 +16,7 @@ from strava_pipeline.trips.car.live import Live
 from strava_pipeline.trips.car.log import move_to_bronze
 from strava_pipeline.trips.car.rules.lines import AnswerLine, CarReading, ReceivedLine, parse_line
 from strava_pipeline.trips.car.rules.people import People, read_people
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.logs import MORNING, Log, body_of, config, drive
 
 PEOPLE = read_people({"users": [{**config(), "token": "a-token-of-the-tests"}]})
@@ -53,8 +54,7 @@ class Bench:
         if self.full:
             raise JournalFullError("full")
         self.kept.append(line)
-        told = parse_line(line)
-        assert told is not None
+        told = there(parse_line(line))
         self.log.put([told], self.now)
 
     async def ping(self, step: dict[str, Any], *, late: timedelta = timedelta()) -> None:

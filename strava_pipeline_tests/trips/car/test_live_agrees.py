@@ -79,6 +79,7 @@ def test_a_note_that_is_no_object_is_compared_with_nothing(lake: Lake) -> None:
     assert compared(lake) == (set(), set())
 
 
+@pytest.mark.slow
 @each_folder
 def test_what_an_old_folder_holds_warns_of_nothing(tmp_path: Path, packed: Path) -> None:
     with tarfile.open(packed) as archive:

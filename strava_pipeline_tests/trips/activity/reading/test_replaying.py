@@ -48,7 +48,7 @@ def replayed(
     return made
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("write", [write_sqlite, write_parquet])
 def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
     write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

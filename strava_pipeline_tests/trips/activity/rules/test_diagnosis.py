@@ -11,6 +11,7 @@ from strava_pipeline.trips.activity.rules.diagnosis import missing_ride, trip_di
 from strava_pipeline.trips.activity.rules.explanation import Flip
 from strava_pipeline.trips.activity.rules.sections import log_section
 from strava_pipeline.trips.activity.rules.verdict import Decision, Verdict
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.activity.rules.made_reports import METRICS, beside, diagnosed, ride
 
 
@@ -61,9 +62,7 @@ def test_no_position_and_no_feedback_is_written() -> None:
 
 
 def told(**diagnostic: Any) -> dict[str, Any]:
-    found = missing_ride(ride(diagnostic=diagnostic))
-    assert found is not None
-    return found
+    return there(missing_ride(ride(diagnostic=diagnostic)))
 
 
 def test_without_a_diagnostic_there_is_no_section() -> None:

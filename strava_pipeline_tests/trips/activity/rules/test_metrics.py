@@ -75,6 +75,7 @@ def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
             assert type(found[name]) is type(value), name
 
 
+@pytest.mark.dear
 @given(st.lists(TRIPS, min_size=1, max_size=5))
 @settings(max_examples=examples(100))
 def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> None:
@@ -82,12 +83,14 @@ def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> 
         assert_equal(found, scalar_metrics(bundle, thresholds().values))
 
 
+@pytest.mark.slow
 @given(st.lists(TRIPS, min_size=2, max_size=5))
 @settings(max_examples=examples(30))
 def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_with(bundles: list[Bundle]) -> None:
     assert metrics_rows(bundles, thresholds()) == [metrics_of(bundle, thresholds()) for bundle in bundles]
 
 
+@pytest.mark.slow
 def test_thirty_thousand_points_are_measured_as_the_definition_does() -> None:
     dice = random.Random(7)
     points = [
@@ -105,6 +108,7 @@ LONG_TRIPS = [
 ]
 
 
+@pytest.mark.slow
 def test_long_trips_too_have_the_same_metrics_to_the_last_digit_in_any_batch() -> None:
     alone = [metrics_of(bundle, thresholds()) for bundle in LONG_TRIPS]
     assert metrics_rows(LONG_TRIPS, thresholds()) == alone
@@ -162,6 +166,7 @@ def test_straightness_is_a_share_or_unknown(points: list[Any], straightness: Any
 SHARES = [name for name in SCHEMA if name.endswith("_share")] + ["straightness"]
 
 
+@pytest.mark.slow
 @given(st.lists(TRIPS, min_size=1, max_size=5))
 @settings(max_examples=examples(60))
 def test_no_share_is_ever_below_zero_or_above_one(bundles: list[Bundle]) -> None:

@@ -26,28 +26,12 @@ YEARS = YearRange(2022, 2026)
 CODES = ["accepted", "needs_review", "too-short", "gps.noise", "A", "x" * 40]
 VERSIONS = ["v0.7.0", "0.7.0", "2026.1", "1.2.3-rc.1", "14"]
 WORDS = [
-    "ride at 48.85, 2.29",
-    "at 48.853712",
-    "48.853712",
-    "48.85,2.35",
-    "48.856-2.352",
-    "48.85+2.35",
-    "at48.85:2.35",
-    "lat48.8566",
-    "x48.853712",
-    "+48.85+002.35",
-    "Rue de Rivoli",
-    "bus!",
-    "Ünïcode",
-    "rad\nweg",
-    "accepted\n",
-    "me@example.org",
-    "x" * 65,
-    "c0ffee00-1234-4abc-8def-001122334455",
-    "c0ffee0012344abc8def001122334455ab",
+    *("ride at 48.85, 2.29", "at 48.853712", "48.853712", "48.85,2.35", "48.856-2.352", "48.85+2.35"),
+    *("at48.85:2.35", "lat48.8566", "x48.853712", "+48.85+002.35", "Rue de Rivoli"),
+    *("bus!", "Ünïcode", "rad\nweg", "accepted\n", "me@example.org", "x" * 65, "aa:bb:cc:dd:ee:f0"),
+    *("c0ffee00-1234-4abc-8def-001122334455", "c0ffee0012344abc8def001122334455ab"),
     "gAAAAABpW7iAq2Jk0dYl4Zt9p3cQ8vXn5r7T1mUe6sHw0bKfLgOjPyDzRx",
-    "aa:bb:cc:dd:ee:f0",
-]  # fmt: skip
+]
 
 
 def row(**columns: Any) -> dict[str, Any]:

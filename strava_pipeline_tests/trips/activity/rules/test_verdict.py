@@ -137,6 +137,7 @@ def accept(bundle: Bundle, _: Thresholds) -> Decision:
     return Decision(Verdict.ACCEPTED, (bundle.external_id,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda algorithm: algorithm.full_name)
 def test_what_an_algorithm_decides_of_many_is_what_it_decides_of_each(algorithm: Algorithm) -> None:
     trips = [*TRIPS, UNREADABLE]

@@ -34,6 +34,7 @@ from strava_pipeline_tests.trips.car.reading.connectivity import (
     raising,
 )
 
+Told = Callable[[Callable[[Vehicle], object]], CarReading]
 VIN, OTHER_VIN = "TESTVHN0T0REALCAR", "TESTVHN0T0REALCA2"
 VINS = {("anna", "zoe"): VIN, ("anna", "clio"): OTHER_VIN, ("ben", "zoe"): VIN.lower()}
 
@@ -96,13 +97,23 @@ def asked(cars: CarConnectivityCars, clock: Clock, car_id: str = "zoe", user_id:
     return cars.ask(car_id, clock(), user_id)
 
 
-def test_a_parked_car_tells_where_it_is_and_its_km(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
+@pytest.fixture
+def told(cars: CarConnectivityCars, package: Package, clock: Clock) -> Told:
+    """What is read of a car of which one fetch says what the change does to it."""
+
+    def reading(change: Callable[[Vehicle], object]) -> CarReading:
+        package.fetches["vw"] = [saying(clock, change)]
+        return asked(cars, clock)
+
+    return reading
+
+
+def test_a_parked_car_tells_where_it_is_and_its_km(told: Told) -> None:
     def park(vehicle: Vehicle) -> None:
         vehicle.park(measured=START - timedelta(hours=1))
         vehicle.odometer.set(12_345.0, START - timedelta(hours=1), Length.KM)
 
-    package.fetches["vw"] = [saying(clock, park)]
-    reading = asked(cars, clock)
+    reading = told(park)
     assert reading == CarReading(
         car_id="zoe", answered_at=START, is_parked=True, odometer=12_345.0, lat=0.25, lng=-7.125
     )
@@ -127,19 +138,13 @@ def test_a_parked_car_tells_where_it_is_and_its_km(cars: CarConnectivityCars, pa
     ],
 )
 def test_what_nobody_knows_is_neither_parked_nor_driving(
-    cars: CarConnectivityCars,
-    package: Package,
-    clock: Clock,
-    state: object,
-    position: PositionType | None,
-    parked: bool | None,
+    told: Told, state: object, position: PositionType | None, parked: bool | None
 ) -> None:
     def say(vehicle: Vehicle) -> None:
         vehicle.state.set(state)
         vehicle.position.position_type.set(position)
 
-    package.fetches["vw"] = [saying(clock, say)]
-    assert asked(cars, clock).is_parked is parked
+    assert told(say).is_parked is parked
 
 
 @pytest.mark.parametrize(
@@ -156,25 +161,14 @@ def test_what_nobody_knows_is_neither_parked_nor_driving(
         (None, Length.KM, None),
     ],
 )
-def test_odometers_are_in_kilometres(
-    cars: CarConnectivityCars,
-    package: Package,
-    clock: Clock,
-    value: float | None,
-    unit: Length | None,
-    km: float | None,
-) -> None:
-    package.fetches["vw"] = [saying(clock, lambda vehicle: vehicle.odometer.set(value, None, unit))]
-    found = asked(cars, clock).odometer
+def test_odometers_are_in_kilometres(told: Told, value: float | None, unit: Length | None, km: float | None) -> None:
+    found = told(lambda vehicle: vehicle.odometer.set(value, None, unit)).odometer
     assert found == (None if km is None else pytest.approx(km))
 
 
 @pytest.mark.parametrize(("lat", "lng"), [(None, -7.125), (0.25, None), (91.0, 0.0), (0.25, float("nan"))])
-def test_half_a_position_is_none(
-    cars: CarConnectivityCars, package: Package, clock: Clock, lat: float | None, lng: float | None
-) -> None:
-    package.fetches["vw"] = [saying(clock, lambda vehicle: vehicle.park(lat, lng))]
-    reading = asked(cars, clock)
+def test_half_a_position_is_none(told: Told, lat: float | None, lng: float | None) -> None:
+    reading = told(lambda vehicle: vehicle.park(lat, lng))
     assert (reading.lat, reading.lng, reading.is_parked) == (None, None, True)
 
 
@@ -194,15 +188,14 @@ def test_a_driving_car_tells_when_it_knew_so(cars: CarConnectivityCars, package:
     assert reading.at == START + timedelta(seconds=120)
 
 
-def test_of_a_car_unaware_the_odometer_s_time_counts(cars: CarConnectivityCars, package: Package, clock: Clock) -> None:
+def test_of_a_car_unaware_the_odometer_s_time_counts(told: Told) -> None:
     before = START - timedelta(minutes=20)
 
     def say(vehicle: Vehicle) -> None:
         vehicle.state.set(State.UNKNOWN)
         vehicle.odometer.set(100.0, before, Length.KM)
 
-    package.fetches["vw"] = [saying(clock, say)]
-    reading = asked(cars, clock)
+    reading = told(say)
     assert (reading.is_parked, reading.odometer, reading.measured_at) == (None, 100.0, before)
 
 

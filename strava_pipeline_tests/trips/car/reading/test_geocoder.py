@@ -11,6 +11,7 @@ from strava_pipeline.core.geodesy import area_of
 from strava_pipeline.ingest.http import Exchange, Wire
 from strava_pipeline.ingest.places import GIVE_UP, LONGEST, PAUSE, Address, Geocoder
 from strava_pipeline_tests.osrm import osrm
+from strava_pipeline_tests.present import there
 
 STREET = "1, Made Street, Nowhere"
 
@@ -127,8 +128,7 @@ def test_a_refused_area_ends_no_silence() -> None:
 
 
 def test_an_endless_address_is_cut() -> None:
-    address = geocoder(FakeWire(found("x" * 10_000))).find(HERE)
-    assert address is not None
+    address = there(geocoder(FakeWire(found("x" * 10_000))).find(HERE))
     assert address.text == "x" * LONGEST
     assert "xxx" not in repr(address)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from strava_pipeline.trips.car.rules.events import CarAnswer
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.rules.made import (
     GYM_M,
     MONDAY,
@@ -24,8 +25,7 @@ def test_a_trip_without_a_car_is_given_up_and_its_counts_are_kept() -> None:
     result = drive.end(61, ada=drives(1.0))
     assert (result.status, result.reason) == ("cancelled", "no_car_identified")
     assert (result.state, result.api_calls) == ("idle", 0)
-    kept = result.cancellation
-    assert kept is not None
+    kept = there(result.cancellation)
     assert (kept.user_id, kept.car_id, kept.start_time, kept.end_time) == ("u7", None, MONDAY, MONDAY + 61)
     assert (kept.reason, kept.no_driving_count, kept.api_error_count) == ("no_car_identified", 2, 1)
     assert (kept.parked_count, kept.skip_pause_count) == (0, 0)
@@ -38,17 +38,14 @@ def test_a_car_that_does_not_drive_ends_the_trip_at_once(answer: CarAnswer, seco
     drive.ping(60, 3_000.0, ada=drives(103.0, 3_000.0))
     result = drive.end(seconds, 3_100.0, ada=answer)
     assert (result.status, result.state, result.api_calls) == ("finalized", "idle", 1)
-    trip = result.trip
-    assert trip is not None
+    trip = there(result.trip)
     assert (trip.via, trip.end_time, trip.distance_km, trip.phone_points) == ("end", MONDAY + seconds, 3.0, 3)
     assert drive.state.last_trip is not None
     assert drive.state.last_trip.end_odo == 103.0
 
 
 def test_a_car_that_was_parked_before_the_end_was_over_then() -> None:
-    trip = parking().end(100, ada=stands(100.4)).trip
-    assert trip is not None
-    assert trip.end_time == MONDAY + 60
+    assert there(parking().end(100, ada=stands(100.4)).trip).end_time == MONDAY + 60
 
 
 @pytest.mark.parametrize("make", [driving, parking, paused])
@@ -69,8 +66,7 @@ def test_an_error_ends_the_trip_by_its_gps() -> None:
     drive.ping(61, 3_000.0)
     result = drive.end(62, 3_000.0, ada=None)
     assert (result.status, result.api_calls) == ("finalized", 1)
-    trip = result.trip
-    assert trip is not None
+    trip = there(result.trip)
     assert (trip.distance_km, trip.distance_source) == (3.3, "osrm")
 
 
@@ -121,9 +117,7 @@ def test_with_gps_alone_the_phones_last_position_counts_where_the_end_has_none()
 def test_a_late_end_moves_no_clock_back() -> None:
     drive = driving()
     drive.ping(60, 3_000.0, ada=drives(103.0, 3_000.0))
-    trip = drive.end(30, ada=stands(103.0)).trip
-    assert trip is not None
-    assert trip.end_time == MONDAY + 30
+    assert there(drive.end(30, ada=stands(103.0)).trip).end_time == MONDAY + 30
     early = driving()
     early.ping(60, GYM_M, ada=drives(103.0, GYM_M))
     early.end(30, ada=stands(103.0))
@@ -133,8 +127,7 @@ def test_a_late_end_moves_no_clock_back() -> None:
 def test_an_end_from_before_the_trip_makes_no_trip_that_ends_before_it_began() -> None:
     drive = driving()
     drive.ping(60, 3_000.0, ada=drives(103.0, 3_000.0))
-    trip = drive.end(-100, ada=stands(103.0)).trip
-    assert trip is not None
+    trip = there(drive.end(-100, ada=stands(103.0)).trip)
     assert trip.end_time == trip.start_time == MONDAY
 
 

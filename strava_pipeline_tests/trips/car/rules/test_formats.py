@@ -12,6 +12,7 @@ from strava_pipeline.trips.car.rules.events import Event, NoEventError
 from strava_pipeline.trips.car.rules.formats import FUTURE_S, LARGEST, Ping, Sent, believable_time, read_ping
 from strava_pipeline.trips.car.rules.lines import APART_S, is_of_moment
 from strava_pipeline_tests.examples import examples
+from strava_pipeline_tests.present import there
 
 NOW = 1_768_826_096.5  # 19 January 2026, 12:34:56.5 UTC
 T = 1_768_826_000.0  # 96.5 s before
@@ -146,15 +147,11 @@ def test_owntracks_may_be_pointed_at_start_and_end(kind: Sent) -> None:
 
 @pytest.mark.parametrize("vel", [None, -1, "61", True, float("nan")])
 def test_a_speed_that_none_is_is_none(vel: object) -> None:
-    ping = posted(located(vel=vel))
-    assert ping is not None
-    assert ping.speed_kmh is None
+    assert there(posted(located(vel=vel))).speed_kmh is None
 
 
 def test_standing_is_a_speed() -> None:
-    ping = posted(located(vel=0))
-    assert ping is not None
-    assert ping.speed_kmh == 0.0
+    assert there(posted(located(vel=0))).speed_kmh == 0.0
 
 
 def test_without_a_time_it_is_now() -> None:

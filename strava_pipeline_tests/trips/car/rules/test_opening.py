@@ -4,6 +4,7 @@ import pytest
 
 from strava_pipeline.trips.car.rules.config import Limits
 from strava_pipeline.trips.car.rules.events import CarAnswer
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.rules.made import (
     MONDAY,
     Drive,
@@ -131,9 +132,8 @@ def test_a_trip_that_goes_on_with_the_same_car_is_linked_and_not_merged() -> Non
     first = drive.end(120, 4_000.0, ada=stands(104.0, 4_000.0)).trip
     drive.ping(600, 4_000.0, ada=drives(104.0, 4_000.0))
     drive.ping(660, 7_000.0, ada=drives(107.0, 7_000.0))
-    second = drive.end(720, 7_000.0, ada=stands(107.0, 7_000.0)).trip
+    second = there(drive.end(720, 7_000.0, ada=stands(107.0, 7_000.0)).trip)
     assert first is not None
-    assert second is not None
     assert (second.resumes_trip_id, first.resumes_trip_id) == (first.trip_id, None)
     assert (first.distance_km, second.distance_km) == (4.0, 3.0)
     assert second.start_time == MONDAY + 600

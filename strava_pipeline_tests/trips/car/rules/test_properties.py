@@ -11,8 +11,11 @@ from strava_pipeline.trips.car.rules.config import Position
 from strava_pipeline.trips.car.rules.events import CarAnswer, Event, Result, Status
 from strava_pipeline.trips.car.rules.trip import Trip, cache_json, state_name, trip_json
 from strava_pipeline_tests.examples import examples
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.rules.made import GYM_M, LAT, METRES_PER_DEGREE, MONDAY, OFFICE_M, Drive, north
 from strava_pipeline_tests.trips.car.rules.test_state import KEYS, OURS
+
+pytestmark = pytest.mark.slow
 
 # Whatever happens
 
@@ -64,9 +67,7 @@ def test_whatever_happens_a_step_ends_well(told: list[dict[str, Any]]) -> None:
         if is_over:
             assert (result.cache, result.state) == (None, "idle")
         if result.cache is not None:
-            shown = cache_json(result.cache)
-            assert shown is not None
-            assert shown.keys() == KEYS | OURS
+            assert there(cache_json(result.cache)).keys() == KEYS | OURS
         if before.cache is not None and before.cache.gps_only_mode:
             assert result.api_calls == 0
         if before.cache is not None and result.cache is not None and happening["kind"] != "clock":

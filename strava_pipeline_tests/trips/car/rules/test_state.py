@@ -18,6 +18,7 @@ from strava_pipeline.trips.car.rules.trip import (
     state_json,
     state_name,
 )
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.rules.made import (
     MONDAY,
     Drive,
@@ -59,8 +60,7 @@ def test_the_first_name_that_fits_is_the_states(held: Cache | None, name: str) -
 
 @pytest.mark.parametrize("make", [identifying, driving, parking, paused, gps_only])
 def test_a_cache_has_every_key_and_further_ones_begin_with_x(make: type[Drive]) -> None:
-    shown = cache_json(make().cache)
-    assert shown is not None
+    shown = there(cache_json(make().cache))
     assert shown.keys() == KEYS | OURS
     assert shown["active"] is True
 
@@ -74,8 +74,7 @@ def test_a_cache_is_shown_with_instants_in_utc() -> None:
         gps_trail=(Point(1.0, 2.0, MONDAY + 2),),
         audi_gps=Point(1.0, 2.0, MONDAY + 2),
     )
-    shown = cache_json(held)
-    assert shown is not None
+    shown = there(cache_json(held))
     assert {name: shown[name] for name in ("start_time", "end_triggered", "x_last_counted_at", "x_last_event_at")} == {
         "start_time": "2026-06-01T08:00:00.000Z",
         "end_triggered": "2026-06-01T08:00:00.250Z",
@@ -91,12 +90,9 @@ def test_a_cache_is_shown_with_instants_in_utc() -> None:
 
 def test_who_changes_what_is_shown_changes_nothing_else() -> None:
     held = cache(gps_events=(Point(1.0, 2.0, MONDAY),))
-    first = cache_json(held)
-    assert first is not None
+    first = there(cache_json(held))
     first["gps_events"][0].clear()
-    second = cache_json(held)
-    assert second is not None
-    assert second["gps_events"][0]["lat"] == 1.0
+    assert there(cache_json(held))["gps_events"][0]["lat"] == 1.0
 
 
 def test_who_changes_what_was_read_from_changes_no_state() -> None:

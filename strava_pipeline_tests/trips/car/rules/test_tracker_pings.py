@@ -5,6 +5,7 @@ import pytest
 from strava_pipeline.trips.car.rules.config import CarConfig, Limits
 from strava_pipeline.trips.car.rules.events import CarAnswer
 from strava_pipeline.trips.car.rules.trip import Point
+from strava_pipeline_tests.present import there
 from strava_pipeline_tests.trips.car.rules.made import (
     ADA,
     CARS,
@@ -217,8 +218,7 @@ def test_the_third_parked_reading_in_a_row_ends_the_trip_which_was_over_at_the_f
     ]  # fmt: skip
     assert [result.total_km for result in results[:2]] == [2.0, 2.0]
     assert results[1].state == "parking"
-    trip = results[2].trip
-    assert trip is not None
+    trip = there(results[2].trip)
     assert (trip.end_time, trip.via, trip.distance_km) == (MONDAY + 120, "parked", 2.0)
 
 
@@ -295,9 +295,7 @@ def test_a_trip_that_stands_elsewhere_after_a_skip_location_was_moved_unseen() -
     assert (result.status, result.state, result.parked_count) == ("parking", "parking", 1)
     assert (drive.cache.skip_pause_count, drive.cache.x_parked_since) == (0, MONDAY + 180)
     drive.ping(240, 9_000.0, ada=stands(100.5, 9_000.0))
-    trip = drive.ping(300, 9_000.0, ada=stands(100.5, 9_000.0)).trip
-    assert trip is not None
-    assert trip.end_time == MONDAY + 180
+    assert there(drive.ping(300, 9_000.0, ada=stands(100.5, 9_000.0)).trip).end_time == MONDAY + 180
 
 
 @pytest.mark.parametrize(
