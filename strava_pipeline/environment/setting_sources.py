@@ -160,7 +160,7 @@ def _fault(path: Path) -> str | None:
             return "leads out of the folder of secrets; put a file with the value in its place"
         path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return f"can't be read ({type(error).__name__}); {_ADVICE}"
+        return _cant_be_read(error)
     return None
 
 
@@ -168,7 +168,11 @@ def unreadable(error: Exception) -> str:
     """What to say where reading settings ended in `error`: OSError, UnicodeDecodeError or SettingsError."""
     cause = error.__cause__ or error  # pydantic-settings wraps what it meets in the folder of secrets, and nothing else
     path = SECRETS if isinstance(error, SettingsError) else getattr(error, "filename", None) or env_file()
-    return f"{path} can't be read ({getattr(cause, 'strerror', None) or type(cause).__name__}); {_ADVICE}"
+    return f"{path} {_cant_be_read(cause)}"
+
+
+def _cant_be_read(error: BaseException) -> str:
+    return f"can't be read ({getattr(error, 'strerror', None) or type(error).__name__}); {_ADVICE}"
 
 
 # restic's own variables, and those by which stores know their users: https://restic.readthedocs.io/en/stable/040_backup.html

@@ -75,7 +75,7 @@ def running(engine: Engine, rig: Rig, *options: str) -> Iterator[str]:
     """The service in a container of its own; its name. It is alive when its own health check says so."""
     name, port = f"strava-{free_port()}", free_port()
     label = ("--label", "strava_pipeline=service")
-    command = ["service", "run", "--log-to-stdout", "--port", port]
+    command = ["service", "run", "--log-to-stdout", "--port", str(port)]
     begun = engine.podman(*words(rig, "--detach", "--name", name, *label, *options), *command)
     assert begun.returncode == 0, begun.stderr
     try:

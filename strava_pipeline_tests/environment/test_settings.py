@@ -371,7 +371,7 @@ def test_what_pydantic_settings_meets_among_the_secrets_is_not_blamed_on_env(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_secret_that_this_user_may_not_read_is_named(secrets: Path) -> None:
     (secrets / "STRAVA_CLIENT_SECRET").touch(0)
-    with pytest.raises(MissingSettingsError, match=r"STRAVA_CLIENT_SECRET can't be read \(PermissionError"):
+    with pytest.raises(MissingSettingsError, match=r"STRAVA_CLIENT_SECRET can't be read \(Permission denied"):
         Settings.load()
 
 
