@@ -195,6 +195,10 @@ class ProviderSpec:
             return [] if is_alone else {name: self.without(part, ids) for name, part in left.items()}
         return content
 
+    def originals_with(self, content: Any, ids: Set[int]) -> set[str]:
+        """The hashes of the kept originals of a page, parsed from JSON, that hold any of the activities `ids`."""
+        return set()
+
     def suffix(self, mark: str) -> str:
         """The ending of this service's names: its own name after `mark`, or nothing."""
         return "" if self.unnamed else f"{mark}{self.name}"

@@ -16,9 +16,10 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.deliveries import forget_deliveries
 from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.changes import changes_folder
-from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
 from strava_pipeline.lake.paths import Lake
@@ -36,6 +37,7 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
     """Remove activities by their ids, of all sources, and files by their hashes. Nobody else may use the lake."""
     for source in lake.listed_sources:
         for listing in listings(lake, source):
+            _remove_originals(lake, listing, ids)
             listing.expire(ids, datetime.min.replace(tzinfo=UTC), years)
             for damaged in listing.folder.glob("*.damaged"):  # which can't be looked into
                 damaged.unlink()
@@ -51,6 +53,15 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
         for path in (path for digest in {*files} - named for path in place.glob(f"{digest[:2]}/{digest}*")):
             path.unlink()
     _remove_words(lake, {str(key) for key in ids})
+
+
+def _remove_originals(lake: Lake, listing: Listing, ids: Set[int]) -> None:
+    spec = spec_of(listing.manifest.source)
+    for page in listing.folder.glob("page-*.json.gz") if "whole" in spec.capabilities else ():
+        with suppress(DamagedFileError):
+            for digest in spec.originals_with(unpacked_json(page), ids):
+                for path in (lake.providers / spec.name / "originals").glob(f"{digest}*"):
+                    path.unlink()
 
 
 def _remove_from_import(lake: Lake, one: Import, ids: Collection[int], files: Collection[str]) -> None:

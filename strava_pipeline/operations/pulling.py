@@ -3,6 +3,7 @@
 A limit ends the work early and stands in the report; earlier answers are on disk. Everything else raises.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +18,13 @@ from strava_pipeline.core.errors import (
     CallCapReachedError,
     LimitReachedError,
 )
+from strava_pipeline.core.json_values import parse_json
 from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.text import at_minute, counted
 from strava_pipeline.ingest.provider import FeedProvider, Lister, Page, WholeReader
+from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import Span, is_by_start, listings
@@ -273,8 +276,10 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
             before[0].claim(run.run_id)  # a person's decision about this run's listing applies to that one
             return received.report(before[0].manifest, 0, resumed=True, stopped=None)
         assert whole is not None, "without a reading before, everything is new"
+        purged = source.spec.originals_with(parse_json(whole.body), expired_ids(run.lake, name))
         for original in whole.originals:
-            keep_original(run.lake, name, original.body, original.suffix, run.now())
+            if hashlib.sha256(original.body).hexdigest() not in purged:
+                keep_original(run.lake, name, original.body, original.suffix, run.now())
         listing = source.begin_listing(window, run.now(), source.account())
         listing.land(whole.read, whole.body, {}, run.now(), run.years)
         listing.mark_ended()

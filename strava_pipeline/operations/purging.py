@@ -4,7 +4,8 @@ The ids and hashes are recorded first; each later step finds what an interrupted
 """
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnknownIdError
 from strava_pipeline.core.files.archive_csv import without_rows
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import FILE, IMPORTED, RUNNING_PAGE, STRAVA_ARCHIVE, STRAVA_JSON
+from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE
 from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import Expired, expired_ids, purged_files, purges
@@ -39,6 +40,8 @@ class ActivityPurge:
         rows: of sources: `source`, `id`, `source_id` (its id there), the local `day` of its start, and `held`: in how many
             pages of lists or imports it is, and which answers about it there are.
         files: hashes of their bytes.
+        whole: what can't be taken apart and goes with it: its `name`, the `import` it came in (None for a table's kept files),
+            and how many `others` it tells of.
         is_done: whether nothing of it is left.
     """
 
@@ -46,13 +49,14 @@ class ActivityPurge:
     rows: list[dict[str, Any]]
     ids: frozenset[int]
     files: frozenset[str]
+    whole: list[dict[str, Any]]
     is_done: bool
 
 
 def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
     """What a purge of the activity would take. Reads only.
 
-    Raises UnknownIdError, and PipelineError for an activity that can't be taken out of what it came in.
+    Raises UnknownIdError, and PipelineError for a row of an archive that has no id.
     """
     earlier = [each for each in purges(lake) if activity_id in (each.purged, *each.ids)]
     found: list[tuple[Any, ...]] = []
@@ -61,11 +65,13 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
     if not (found or earlier):
         raise UnknownIdError(f"No activity has the id {activity_id}. The address of its page ends with it.")
     ids = frozenset(key for key, *_ in found).union(*(each.ids for each in earlier))
-    _refuse_whole(lake, {source for _, source, *_ in found}, ids)
-    files = _files(lake, ids, {digest for *_, digest in found if digest}).union(*(each.files for each in earlier))
+    own, whole = _files(lake, ids, {digest for *_, digest in found if digest})
+    files = own.union(*(each.files for each in earlier))
+    tables = [spec_of(source) for _, source, *_ in found if source not in IMPORTED]
+    whole += [{"name": each.title, "import": None, "others": 0} for each in tables if "whole" in each.capabilities]
     names = ("id", "source", "source_id", "day")
     rows = [dict(zip(names, row, strict=False)) | {"held": _held(lake, row[1], row[0])} for row in found]
-    return ActivityPurge(activity_id, rows, ids, files, not (rows or lake.purging.exists()))
+    return ActivityPurge(activity_id, rows, ids, files, whole, not (rows or lake.purging.exists()))
 
 
 def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datetime) -> None:
@@ -89,43 +95,45 @@ def finish_purge(lake: Lake) -> None:
     shutil.rmtree(lake.purging)
 
 
-def _refuse_whole(lake: Lake, sources: set[str], ids: Collection[int]) -> None:
-    """Raise PipelineError where the activity is in something that can't be taken apart."""
-    whole = [spec_of(each).title for each in sources - IMPORTED if "whole" in spec_of(each).capabilities]
-    for one, part in _imported(lake):
-        lists = any(file.role == "service_list" for file in one.manifest.files)
-        keys = {each["id"] for _, activities in part.listing.pages() for each in activities}.intersection(ids)
-        unnumbered = part.source == STRAVA_ARCHIVE and min(keys, default=0) < 0  # its row has no id that can be read
-        if keys and (part.source in (STRAVA_JSON, RUNNING_PAGE) or (part.source == FILE and lists) or unnumbered):
-            whole.append(f"{printable(one.manifest.came_as)} ({one.name})")
-    if whole:
-        raise PipelineError(
-            f"Nothing was deleted: it is in {', '.join(whole)}, out of which no single activity can be taken. `strava-pipeline "
-            "import undo` takes all of an import back; `matches split` takes a row of a table off the activity first."
-        )
-
-
-def _files(lake: Lake, ids: Collection[int], of_rows: set[str]) -> frozenset[str]:
-    """The files to delete, by the hashes of their bytes: recordings, pictures, and lists with rows of the activity.
-
-    Raises PipelineError where one also recorded another activity.
+def _files(lake: Lake, ids: Set[int], of_rows: set[str]) -> tuple[frozenset[str], list[dict[str, Any]]]:
+    """The files to delete, by the hashes of their bytes: recordings, pictures, and lists with rows of the activity; and those
+    that also tell of others and go whole. Raises PipelineError for a row of an archive that has no id.
     """
-    own, others = {*of_rows}, set[str]()
+    own, tells = {*of_rows}, defaultdict[str, set[int]](set)
     for given in all_provider_files(lake):
-        (own if given.activity_id in ids else others).add(given.record.sha256)
-    for _, part in _imported(lake):
+        tells[given.record.sha256].add(given.activity_id)
+    for one, part in _imported(lake):
+        keys = {each["id"] for _, activities in part.listing.pages() for each in activities}
         for key, recorded in part.tracks().items():
-            (own if key in ids else others).update(digest for digest, _ in recorded)
-    readings = (reading_of(lake, digest) for digest in own)
-    if own & others or any(len(reading.recordings) > 1 for reading in readings if reading is not None):
-        raise PipelineError("Nothing was deleted: a file of it also recorded another activity, and is kept whole.")
-    named, left = set[str](), set[str]()
-    for one in (one for one in all_imports(lake) if one.manifest.has_list):
-        names = import_read(lake, one, lambda source, key: frozenset()).files_of(ids)
+            for digest, _ in recorded:
+                tells[digest].add(key)
+        if part.source == STRAVA_ARCHIVE and min(keys & ids, default=0) < 0:
+            raise PipelineError(
+                f"Nothing was deleted: its row in {printable(one.manifest.came_as)} ({one.name}) has no id that can be read. "
+                "`strava-pipeline import undo` takes all of an import back."
+            )
+        for file in one.manifest.files:
+            if file.role == "service_list" and part.source == FILE:  # whose rows name no recording
+                tells[file.sha256] |= keys
+            elif file.role == "objects" and keys & ids:
+                alone = Import(one.name, one.manifest.model_copy(update={"files": [file]}))
+                objects = import_read(lake, alone, lambda source, key: frozenset()).activities(lambda digest: None, {})
+                tells[file.sha256] |= {each.activity_id for each in objects}
+    own |= {digest for digest, keys in tells.items() if keys & ids}
+    named, left, whole = set[str](), set[str](), list[dict[str, Any]]()
+    for one in all_imports(lake):
+        read = import_read(lake, one, lambda source, key: frozenset()) if one.manifest.has_list else None
+        names = read.files_of(ids) if read else set()
         for file in one.manifest.files:
             changes = file.role == "list" and without_rows(body := stored_bytes(lake, file.sha256), ids) != body
-            (named if changes or file.name in names else left).add(file.sha256)
-    return frozenset(own | (named - left))
+            (named if changes or file.name in names else left if read else set()).add(file.sha256)
+            reading = reading_of(lake, file.sha256) if file.sha256 in own else None
+            others = len(tells[file.sha256] - ids) or len(reading.recordings if reading else ()) - len(
+                tells[file.sha256]
+            )
+            if file.sha256 in own and others > 0:
+                whole.append({"name": printable(file.name), "import": one.name, "others": others})
+    return frozenset(own | (named - left)), whole
 
 
 def _held(lake: Lake, source: str, activity_id: int) -> str:

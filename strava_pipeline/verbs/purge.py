@@ -91,13 +91,14 @@ def _purge_activity(
     found = plan_purge_of(lake, activity_id)
     copy = copy_to_delete(settings, lake, keep=keep_copy)
     report = {"deleted": False, "activity_id": activity_id, "sources": found.rows, "files": len(found.files)}
-    report["second_copy"] = copy
+    report |= {"goes_whole": found.whole, "second_copy": copy}
+    advice = [_GO_WHOLE] if found.whole else []
     if dry_run or found.is_done:
-        show(report, as_json=as_json, advice=[f"Nothing is left of {activity_id}."] if found.is_done else [])
+        show(report, as_json=as_json, advice=[f"Nothing is left of {activity_id}."] if found.is_done else advice)
         return
     _refuse(settings)
     if not yes:
-        _agree(report, [_FOR_GOOD], str(activity_id), f"the activity's id ({activity_id})", as_json=as_json)
+        _agree(report, [*advice, _FOR_GOOD], str(activity_id), f"the activity's id ({activity_id})", as_json=as_json)
     with _nobody_else(settings, lake):
         purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
     _build_again(settings)
@@ -215,6 +216,10 @@ def _agree(report: Mapping[str, Any], advice: Iterable[str], wanted: str, what: 
 
 _FORMS = {"bytes": decimal}
 _FOR_GOOD = "It goes for good, with your words about it, and never comes in again. The services keep what they have."
+_GO_WHOLE = (
+    "What `goes_whole` can't be taken apart: `others` are the activities that it tells of too, which come back only with another "
+    "file. Delete a row of your own table there, too: unchanged it stays out, changed it comes in anew."
+)
 _STILL_HAS_ACCESS = f"The application still has access at Strava: take it away at {APPS_PAGE}"
 
 

@@ -13,11 +13,12 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake import purge, purged_activities
-from strava_pipeline.lake.bronze.expired import purges
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.imports.activities import activities_of_import
+from strava_pipeline.lake.imports.manifests import all_imports
 from strava_pipeline.operations import purging
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.changes.parties import comparing
@@ -152,17 +153,36 @@ def test_wherever_it_is_killed_the_same_command_ends_it(
         assert purge.purge_health(rig.lake).advice is None
 
 
-def test_what_can_not_be_taken_apart_is_refused_before_anything_is_recorded(make_rig: Make, type_on: TypeOn) -> None:
+@pytest.mark.closed
+def test_what_can_not_be_taken_apart_is_named_and_goes_with_it(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
-    listed = [{"summarizedActivitiesExport": [garmin_item(1, BEGAN - timedelta(days=9))]}]
-    unpacked(rig.folder / "garmin", {SUMMARIES: json.dumps(listed).encode()})
+    items = [garmin_item(day, BEGAN - timedelta(days=day)) for day in (1, 9)]
+    unpacked(rig.folder / "garmin", {SUMMARIES: json.dumps([{"summarizedActivitiesExport": items}]).encode()})
     legs = (activity(tcx_lap(at, 300, 900, trackpoint(at), trackpoint(at + 300))) for at in (0, 600))
     (rig.folder / "race.tcx").write_text(tcx(*legs))
-    for given in ("garmin", "race.tcx"):
+    objects = [{"id": key, "name": NAME, "start_date": f"2026-01-0{key}T06:00:00Z", "type": "Run"} for key in (1, 2)]
+    (rig.folder / "kept.json").write_text(json.dumps(objects))
+    (rig.folder / "other.gpx").write_text(GPX.format("2026-02-05"))
+    whole = {"garmin": SUMMARIES, "race.tcx": "race.tcx", "kept.json": "kept.json"}
+    for given in (*whole, "other.gpx"):
         rig.import_files(rig.folder / given)
-    found = rig.gold("SELECT id, name IS NULL FROM activities_all")
-    assert len(found) == 3
-    for key, is_leg in found:
-        said = type_on(rig)("purge", str(key), "--yes")
-        assert (said.code, ("another activity" if is_leg else "import undo") in said.err) == (1, True), said.err
-    assert not purges(rig.lake)
+    typed, left = type_on(rig), 7
+    for given, name in whole.items():
+        import_ = next(each for each in all_imports(rig.lake) if each.manifest.came_as == given)
+        key = next(
+            each["id"]
+            for part in activities_of_import(rig.lake, import_.name)
+            for _, page in part.listing.pages()
+            for each in page
+        )
+        said = typed("purge", str(key), "--dry-run")
+        assert "can't be taken apart" in said.out + said.err
+        ended = typed("purge", str(key), "--yes", "--json")
+        assert ended.code == 0, ended.err
+        done = json.loads(ended.out)
+        assert done["goes_whole"] == [{"name": name, "import": import_.name, "others": 1}]
+        left -= 2
+        assert rig.one("SELECT count(*) FROM activities_all") == left
+        rig.import_files(rig.folder / given)
+        assert rig.one("SELECT count(*) FROM activities_all") == left
+    assert not left_of(rig, [NAME])

@@ -16,6 +16,8 @@ from strava_pipeline.core.sheets.cells import read_number, read_text
 from strava_pipeline.core.sheets.header import IDS, NAME
 from strava_pipeline.core.sheets.rows import Row, shared_ids
 
+CONTENT = "row-"  # begins the keys that come from no id
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -29,13 +31,13 @@ class Identity:
 
     key: str
     ids: dict[str, str]
-    start: str | None
-    day: str | None
-    has_time: bool
-    distance: float | None
-    seconds: int | None
-    name: str | None
-    cells: str
+    start: str | None = None
+    day: str | None = None
+    has_time: bool = False
+    distance: float | None = None
+    seconds: int | None = None
+    name: str | None = None
+    cells: str = ""
 
     def content(self) -> tuple[Hashable, ...]:
         """Start, distance and duration."""
@@ -170,4 +172,4 @@ def _new_keys(row: Identity) -> Iterable[str]:
 def content_key(start: str | None, distance: float | None, seconds: int | None) -> str:
     """The key of a row without ids: a hash of its start as written, its distance in the owner's unit, and its duration."""
     content = json.dumps([start, distance, seconds])
-    return f"row-{hashlib.blake2b(content.encode(), digest_size=8).hexdigest()}"
+    return CONTENT + hashlib.blake2b(content.encode(), digest_size=8).hexdigest()

@@ -4,11 +4,14 @@ Its page is a reading of the whole table, which bronze keeps with all cells. Row
 the reading (core/sheets/keys.py).
 """
 
+from collections.abc import Set
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from strava_pipeline.core.providers import ProviderSpec, ReadPage, UnreadableRowError
 from strava_pipeline.core.rows import Json
 from strava_pipeline.core.sheets.header import START
+from strava_pipeline.core.sheets.keys import CONTENT, Identity, identities
 from strava_pipeline.core.sheets.rows import Row, rows_of, shared_ids, summary_of
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.unreadable import UnreadableItem, digest_of
@@ -44,7 +47,32 @@ def _fault(row: Row) -> str:
     )
 
 
-SPEC = ProviderSpec(
+@dataclass(frozen=True, slots=True)
+class _SheetSpec(ProviderSpec):
+    def without(self, content: Any, ids: Set[int]) -> Any:
+        """A reading in which the rows of these activities are blank. One that is unchanged later has its key again: from its
+        id, or by a hash of its cells, which stays.
+        """
+        rows = list(rows_of(content)) if content else []
+        known = [*zip(rows, identities(rows), strict=True), *((None, Identity(**each)) for each in content["former"])]
+        gone = [(row, each) for row, each in known if self.activity_id(each.key) in ids]
+        if not gone:
+            return content
+        places = {(row.book, row.number) for row, _ in gone if row}
+        books = [
+            {**book, "rows": [[row[0], ""] if (place, row[0]) in places else row for row in book["rows"]]}
+            for place, book in enumerate(content["books"])
+        ]
+        hashes = [Identity(each.key, {}, cells=each.cells) for _, each in gone if each.key.startswith(CONTENT)]
+        former = [each for row, each in known if not row and self.activity_id(each.key) not in ids]
+        return {**content, "books": books, "former": [asdict(each) for each in (*former, *hashes)]}
+
+    def originals_with(self, content: Any, ids: Set[int]) -> set[str]:
+        rows = rows_of(content) if content else ()
+        return {content["books"][row.book]["sha256"] for row in rows if self.activity_id(row.key) in ids}
+
+
+SPEC = _SheetSpec(
     name=NAME,
     title="Spreadsheet",
     link=None,
