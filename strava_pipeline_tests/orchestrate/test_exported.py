@@ -19,6 +19,7 @@ from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.rig import Make
 
 
+@pytest.mark.dear
 def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(make_rig: Make, server: Server) -> None:
     url = server.new_database()
     rig = make_rig(settings={"export_url": url})

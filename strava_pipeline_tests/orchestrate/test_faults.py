@@ -112,6 +112,7 @@ def test_a_page_that_fails_for_good_keeps_those_before_and_the_next_run_goes_on(
     assert ids_on_disk(rig) == {item["id"] for item in rig.truth()}
 
 
+@pytest.mark.dear
 def test_details_that_fail_cost_their_attempts_leave_evidence_rest_a_day_and_stop_no_other(make_rig: Make) -> None:
     faults = list((PASSING | WRONG_SHAPE | LASTING).values())
     rig = make_rig(activities=3 * len(faults), **QUICK)
@@ -157,6 +158,7 @@ def test_gear_that_fails_stops_no_other_and_comes_when_the_fault_is_over(make_ri
     assert [gear for gear, _, _ in newest_gear(rig.lake)] == named
 
 
+@pytest.mark.dear
 def test_an_athlete_that_fails_keeps_no_gear_from_being_fetched(make_rig: Make) -> None:
     rig = make_rig(activities=30, **QUICK)
     rig.begin_with("flow_backfill")

@@ -85,6 +85,7 @@ def failed_years(rig: Rig, asset: str) -> set[int]:
     return {int(key) for key in status.deserialize_failed_partition_subsets(partitions).get_partition_keys()}
 
 
+@pytest.mark.dear
 def test_a_year_whose_merge_lacks_something_stays_as_it_was_and_the_others_are_published(rig: Rig) -> None:
     rig.do("run_all")
     shard = break_shard(rig, BAD)
@@ -180,6 +181,7 @@ def begin_again(rig: Rig, steps: list[str] | None = None) -> dg.DagsterRun:
     return found
 
 
+@pytest.mark.dear
 def test_a_run_that_goes_on_where_it_failed_remembers_and_one_that_begins_again_judges_anew(rig: Rig) -> None:
     rig.do("run_all")
     shard = break_shard(rig, BAD)

@@ -23,6 +23,7 @@ from strava_pipeline_tests.rig import Make, Rig
 ROWS = "SELECT * EXCLUDE (ingestion_ts, edited_at) FROM activities_all ORDER BY id"
 
 
+@pytest.mark.dear
 def test_importing_twice_changes_nothing(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     path = an_archive(rig, unlisted=2)
@@ -35,6 +36,7 @@ def test_importing_twice_changes_nothing(make_rig: Make) -> None:
     assert (rig.gold(ROWS), tracks(rig), rig.gold("FROM files ORDER BY sha256")) == before
 
 
+@pytest.mark.dear
 def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     folder = tmp_path / "folder"
@@ -66,6 +68,7 @@ def test_one_bad_file_never_stops_the_others(make_rig: Make, tmp_path: Path) -> 
     assert ("cut.gpx.gz", "truncated") in flagged
 
 
+@pytest.mark.dear
 def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     for name in ("one.fit", "two.fit"):
@@ -120,6 +123,7 @@ def activities(rig: Rig) -> int:
     return int(rig.one("SELECT count(*) FROM activities"))
 
 
+@pytest.mark.dear
 def test_a_file_above_the_limit_is_kept_and_read_when_the_limit_is_higher(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     with_limits(rig, file_bytes=1_000_000)

@@ -44,6 +44,7 @@ def processes(session: str) -> list[str]:
     return [line for line in listed.splitlines() if line.split()[0] == session]
 
 
+@pytest.mark.dear
 def test_launched_runs_die_are_terminated_and_outlive_the_daemon(rig: Rig, tmp_path: Path) -> None:
     years = {**range_tags([2025, 2026]), "dagster/max_retries": "0"}
     with rig.instance() as instance:
@@ -82,6 +83,7 @@ def test_launched_runs_die_are_terminated_and_outlive_the_daemon(rig: Rig, tmp_p
         assert [run(again).tags[name] for name in own] == [NO_LIMIT, "", "", "Dagster's UI"], "it is not the run before"
 
 
+@pytest.mark.dear
 def test_a_launch_that_is_answered_too_late_is_made_again_unless_its_process_is_starting(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def run(rig: Rig, job: str, watcher: Watcher, **told: dict[str, Any]) -> RunOutc
     return run_job(rig.settings, job, years=[2026], config=told, progress_of=lambda: watcher, instance=rig.remembered)
 
 
+@pytest.mark.dear
 def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(make_rig: Make) -> None:
     rig = make_rig(
         activities=60,
@@ -76,6 +77,7 @@ def test_a_daily_run_beside_a_waiting_backfill_of_its_year_waits_for_nothing(mak
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_looking_again_is_no_reason_to_wait(make_rig: Make) -> None:
     rig = make_rig(
         activities=25,

@@ -64,6 +64,7 @@ def quarantine(rig: Rig) -> dict[int, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in found}
 
 
+@pytest.mark.dear
 def test_what_fails_thrice_while_others_succeed_is_quarantined_and_leaves_with_a_good_answer(make_rig: Make) -> None:
     rig = make_rig(activities=2 * len(POISONS), **QUICK)
     sick = by_start(rig)[0::2]
@@ -152,6 +153,7 @@ def failed(rig: Rig) -> list[int]:
     return oldest
 
 
+@pytest.mark.dear
 def test_what_failed_is_asked_for_again_when_its_pause_is_over_and_not_before(rig: Rig, failed: list[int]) -> None:
     assert tick(rig) is None
     for pause, failures in ((1, 2), (2, 3), (4, 4)):

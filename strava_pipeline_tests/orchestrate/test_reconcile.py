@@ -18,6 +18,7 @@ from strava_pipeline_tests.webhooks import by_start
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.dear
 def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:
     rig = make_rig(activities=30, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -40,6 +41,7 @@ def test_a_year_follows_its_source_in_one_run(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_listing_that_shrank_a_year_marks_nothing_until_a_person_says_so(make_rig: Make) -> None:
     rig = make_rig(activities=20, **THIS_YEAR)
     rig.begin_with("flow_backfill")

@@ -41,6 +41,7 @@ def assert_kept_up_with(rig: Rig, runs: int = 2) -> None:
         rig.control("clock", advance=3600)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("seconds", [YEAR, -YEAR])
 @pytest.mark.parametrize("after", [0, 1])
 def test_one_answer_with_a_wrong_date_is_not_believed(make_rig: Make, seconds: float, after: int) -> None:
@@ -53,6 +54,7 @@ def test_one_answer_with_a_wrong_date_is_not_believed(make_rig: Make, seconds: f
     assert_kept_up_with(rig)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("seconds", [YEAR, -YEAR, DAY, -DAY, 3 * DAY])
 def test_a_server_that_was_wrong_for_a_whole_run_hides_nothing(make_rig: Make, seconds: float) -> None:
     rig = make_rig(**SMALL)
@@ -64,6 +66,7 @@ def test_a_server_that_was_wrong_for_a_whole_run_hides_nothing(make_rig: Make, s
     assert_kept_up_with(rig)
 
 
+@pytest.mark.dear
 def test_a_proxy_that_keeps_an_old_date_hides_nothing(make_rig: Make) -> None:
     rig = make_rig(**SMALL)
     rig.begin_with("flow_backfill")
@@ -93,6 +96,7 @@ def poisoned(rig: Rig, days: int) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("heal", ["flow", "rebuild"])
 def test_a_folder_that_an_older_version_poisoned_heals(make_rig: Make, heal: str) -> None:
     rig = make_rig(**SMALL)
@@ -118,6 +122,7 @@ def test_an_emulator_and_strava_never_share_a_folder(rig: Rig) -> None:
     assert rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_two_folders_merged_by_hand_hold_what_both_held(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(**SMALL)
     rig.begin_with("flow_backfill")

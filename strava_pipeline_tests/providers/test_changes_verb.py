@@ -167,6 +167,7 @@ def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_a
     assert listed(type_in)[key]["status"] == "approved"
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_apply_is_a_run_after_which_the_change_is_applied_and_can_be_taken_back(one: Edited, type_in: Type) -> None:
     one.decide()

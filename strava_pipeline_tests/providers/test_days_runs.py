@@ -47,6 +47,7 @@ def asked(service: Any) -> list[str]:
     return paths
 
 
+@pytest.mark.dear
 def test_a_pull_brings_days_and_chosen_years_are_asked_for_whole(rig: Rig, service: Any, type_on: Any) -> None:
     days = [date(2023, 3, 26), date(2024, 10, 27), date(2026, 2, 27)]
     for day in days[1:]:
@@ -74,6 +75,7 @@ def test_without_the_word_nothing_is_asked_and_nothing_is_in_the_graph(rig: Rig,
     assert theirs.isdisjoint(assets())
 
 
+@pytest.mark.dear
 def test_a_year_from_before_the_account_is_asked_for_once_a_month_and_stops_nothing(
     rig: Rig, service: Any, type_on: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

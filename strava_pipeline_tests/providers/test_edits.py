@@ -16,6 +16,7 @@ def edited(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     return edited_world(world, monkeypatch)
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_limit_leaves_the_rest_approved_and_a_later_run_goes_on(edited: Any) -> None:
     one = edited(3)

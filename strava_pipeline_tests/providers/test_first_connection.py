@@ -27,7 +27,7 @@ upload_activities = true
 READ_AT_ONCE = 50  # changes that a person reads through in a sitting
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_first_connection_of_five_services_proposes_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,7 +33,7 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 YEARS = list(range(2014, 2027))
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_efforts_at_five_sources_come_out_as_many_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = EmulatorConfig(now=NOW, activities=EFFORTS, years=(2015, 2026), seed=2026, limits=None)
     with Emulator(config) as strava, served(athlete_of(strava.state, tmp_path), [*PROVIDERS]) as (services, found):

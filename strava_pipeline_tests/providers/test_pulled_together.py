@@ -66,6 +66,7 @@ def is_file(path: str) -> bool:
 OF_TOYS = ["tin 2024-06-01", "tin 2025-08-01", "toy 2024-06-01", "toy 2025-06-02"]
 
 
+@pytest.mark.dear
 def test_one_run_lists_everywhere_before_the_first_file_and_names_the_service_whose_login_is_refused(
     rig: Rig, services: Three, calls: deque[tuple[str, str, str, int]], type_on: TypeOn
 ) -> None:
@@ -96,6 +97,7 @@ def test_one_run_lists_everywhere_before_the_first_file_and_names_the_service_wh
     assert names(rig) == ["of intervals", *OF_TOYS]
 
 
+@pytest.mark.dear
 def test_a_limit_stops_one_service_and_later_runs_leave_it_out(rig: Rig, services: Three, type_on: TypeOn) -> None:
     for day in ("2019-01-01", "2020-01-01"):
         services[0].toy.add(f"toy {day}", f"{day}T07:00:00+01:00")
@@ -114,6 +116,7 @@ def test_a_limit_stops_one_service_and_later_runs_leave_it_out(rig: Rig, service
     assert [path for _, _, path, _ in services[2].journal.log] == [], "it was not asked for"
 
 
+@pytest.mark.dear
 def test_what_always_shows_everything_is_listed_in_the_first_run_and_merged_in_all(
     rig: Rig, services: Three, type_on: TypeOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

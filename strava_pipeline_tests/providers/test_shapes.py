@@ -111,7 +111,7 @@ def without(source: str, value: Any, path: str, here: str = "") -> Any:
     return {key: without(source, inner, path, places[key]) for key, inner in value.items() if places[key] != path}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_each_emulator_sends_what_the_reviewed_file_says_and_is_found_as_expected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: Any
 ) -> None:

@@ -73,6 +73,7 @@ def named(rig: Rig) -> list[str]:
     return [name for (name,) in rig.gold(query)]
 
 
+@pytest.mark.dear
 def test_a_change_is_published_by_a_run_of_its_own_service_and_one_that_fails_keeps_no_other_waiting(
     rig: Rig, services: dict[str, Any], type_on: TypeOn
 ) -> None:

@@ -65,6 +65,7 @@ def marks(rig: Rig) -> set[str]:
     return {*rig.secrets[:2], str(truth[0]["athlete"]["id"]), *(str(one["id"]) for one in truth), *positions(rig)}
 
 
+@pytest.mark.dear
 def test_each_gets_only_theirs_and_one_ledger_counts_both(
     house: Path, make_rig: Make, type_in: Type, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,6 +119,7 @@ def test_each_gets_only_theirs_and_one_ledger_counts_both(
     assert shared == []
 
 
+@pytest.mark.dear
 def test_a_folder_of_today_becomes_the_first_athlete_without_a_change(
     house: Path, rig: Rig, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

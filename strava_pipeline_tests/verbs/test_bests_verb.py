@@ -80,6 +80,7 @@ def test_the_decision_waits_for_a_run_that_holds_the_warehouse(ran: Lake, monkey
     assert record(ran) == 8
 
 
+@pytest.mark.dear
 def test_the_page_of_an_activity_has_a_button_for_it(ran: Lake, tmp_path: Path) -> None:
     folders = {"data_dir": ran.data_dir, "secrets_dir": tmp_path / "secrets"}
     dashboard = Dashboard(Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **folders))

@@ -43,6 +43,7 @@ def kinds(rig: Rig) -> list[str]:
     return sorted(str(each.kind) for each in restic_of(rig.settings).snapshots())
 
 
+@pytest.mark.dear
 def test_every_run_that_lands_or_publishes_brings_the_copy_up_to_date(copied: Rig) -> None:
     done = copied.run("run")
     assert (done.metadata["second_copy"]["snapshots"], kinds(copied)) == (2, ["api", "own"])
@@ -84,6 +85,7 @@ def test_a_copy_that_fails_stops_no_run_and_is_told_of(copied: Rig, tmp_path: Pa
     assert "Is its disk mounted?" in told[0].message
 
 
+@pytest.mark.dear
 def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: TypeOn) -> None:
     copied.begin_with("flow")
     typed, place = type_on(copied), f"{copied.folder}/copy"
@@ -117,6 +119,7 @@ def test_the_commands_say_what_they_did_and_what_is_wrong(copied: Rig, type_on: 
     assert (differing["agrees"], differing["differing"]) == (False, ["activities_all", "activity_list"])
 
 
+@pytest.mark.dear
 def test_a_purge_leaves_nothing_of_what_goes_or_deletes_nothing(copied: Rig, type_on: TypeOn, tmp_path: Path) -> None:
     copied.begin_with("flow")
     typed, copy = type_on(copied), tmp_path / "copy"

@@ -21,7 +21,7 @@ def filled(tmp_path: Path, new_lake: NewLake, monkeypatch: pytest.MonkeyPatch) -
     return lake
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_words_are_set_listed_and_taken_back(filled: Lake, type_in: Type) -> None:
     said = type_in("corrections", "set", "-7", "--name", "Mine", "--no-commute", "--tag", "a", "--tag", "b")
     assert (said.code, said.out) == (0, "Recorded.\n")

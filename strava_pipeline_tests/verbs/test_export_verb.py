@@ -80,6 +80,7 @@ def test_an_activity_becomes_a_file_without_privacy_zones(make_rig: Make, type_o
     refused(1, "has no track here", str(key))
 
 
+@pytest.mark.dear
 def test_all_tables_become_files_but_no_positions_in_zones(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, to = tmp_path / "run.gpx", tmp_path / "out"

@@ -44,6 +44,7 @@ def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp
     ]
 
 
+@pytest.mark.dear
 def test_flow_imports_nothing_of_copies_exports_metrics_and_several_machines(rig: Rig) -> None:
     """Nor of several athletes, where there is one, though every extra is installed."""
     code = "import sys; from strava_pipeline.cli import main; sys.argv[1:] = ['flow']\ntry: main()\nfinally: print(*sys.modules)"

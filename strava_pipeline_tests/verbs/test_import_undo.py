@@ -51,6 +51,7 @@ def undo_by_rig(rig: Rig, name: str) -> None:
     note(rig.lake, find_import(rig.lake, name), NOW)
 
 
+@pytest.mark.dear
 def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     archive = an_archive(rig)
@@ -88,6 +89,7 @@ def test_what_an_import_changed_is_as_it_was_before(make_rig: Make, type_on: Typ
     assert rig.one("SELECT name LIKE '%, edited' FROM activities WHERE id = 77"), "a person imported it again"
 
 
+@pytest.mark.dear
 def test_the_only_import_leaves_an_empty_warehouse(
     make_rig: Make, type_on: TypeOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def at_a_terminal(typed: str) -> io.StringIO:
     return stdin
 
 
+@pytest.mark.dear
 def test_what_the_api_says_of_the_same_activities_stays(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(**SMALL)
     rig.do("flow_backfill")
@@ -146,6 +149,7 @@ def test_an_undo_that_died_is_ended_by_any_run_or_itself(make_rig: Make, type_on
     assert len(tracks(rig)) == rig.one("SELECT count(*) FROM activities") == 1
 
 
+@pytest.mark.dear
 def test_lost_readings_hinder_no_undo(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     (tmp_path / "ride.gpx").write_bytes(a_gpx())
@@ -155,6 +159,7 @@ def test_lost_readings_hinder_no_undo(make_rig: Make, type_on: TypeOn, tmp_path:
     assert rig.one("SELECT count(*) FROM activities_all") == 0
 
 
+@pytest.mark.dear
 def test_a_loss_that_is_no_undos_stops_it_before_a_note(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **SMALL)
     for minute, name in ((0, "one.gpx"), (20, "two.gpx")):

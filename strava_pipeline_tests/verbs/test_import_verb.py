@@ -66,6 +66,7 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     assert not rig.settings.data_dir.exists()
 
 
+@pytest.mark.dear
 def test_what_came_in_is_told_and_then_that_it_is_known(make_rig: Make, type_on: TypeOn, export: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed = type_on(rig)
@@ -81,6 +82,7 @@ def test_what_came_in_is_told_and_then_that_it_is_known(make_rig: Make, type_on:
     assert rig.one("SELECT count(*) FROM activities") == 40, "the file without a row is another one's copy"
 
 
+@pytest.mark.dear
 def test_what_was_merged_alone_is_published_by_the_same_import(make_rig: Make, type_on: TypeOn, export: Path) -> None:
     rig = make_rig(logged_in=False)
     typed = type_on(rig)
@@ -109,6 +111,7 @@ WITHOUT = {  # name: bytes, and what is said
 }  # fmt: skip
 
 
+@pytest.mark.dear
 def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_known(
     make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
@@ -133,6 +136,7 @@ def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_know
     assert (said.code, "It is a planned route, and no recording." in said.err) == (0, True)
 
 
+@pytest.mark.dear
 def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_none_the_worse(
     make_rig: Make, type_on: TypeOn, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
     assert typed("import", str(tmp_path)).err.count("without activities") == 0, "one of its files is an activity"
 
 
+@pytest.mark.dear
 def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025, "client_id": None, "client_secret": None})
     typed = type_on(rig)
@@ -169,6 +174,7 @@ def test_status_and_doctor_tell_of_imports_without_a_login(make_rig: Make, type_
     assert shown(typed("status", "--json").out)["strava login"]["state"] == "problem"
 
 
+@pytest.mark.dear
 def test_what_is_left_out_or_unknown_is_named(make_rig: Make, type_on: TypeOn, export: Path, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     with zipfile.ZipFile(export) as archive:

@@ -18,6 +18,7 @@ def listed(typed: Type) -> dict[str, dict[str, Any]]:
     return dict(json.loads(found.out)["notifications"])
 
 
+@pytest.mark.dear
 def test_what_runs_had_to_say_is_listed_until_it_is_read_or_cleared(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(**SMALL, settings={"first_year": 2026})
     typed = type_on(rig)

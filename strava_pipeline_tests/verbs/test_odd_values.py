@@ -40,6 +40,7 @@ def add(rig: Rig, **fields: Any) -> int:
     return int(rig.control("add", activity={"start_date": "2026-03-01T08:00:00Z", **fields})["id"])
 
 
+@pytest.mark.dear
 def test_ids_beyond_a_double_stay_themselves_from_the_listing_to_the_terminal(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
     for one in IDS:
@@ -75,6 +76,7 @@ def test_ids_beyond_a_double_stay_themselves_from_the_listing_to_the_terminal(ma
     assert everything(rig) == before
 
 
+@pytest.mark.dear
 def test_hostile_names_come_out_as_they_went_in_and_break_no_output(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
     ids = {add(rig, name=name, description=name * 50, gear_id=f"b{n}"): name for n, name in enumerate(NAMES.values())}
@@ -123,6 +125,7 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.dear
 def test_summaries_and_details_of_next_to_nothing_are_rows_all_the_same(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=3, years=(2026, 2026), settings={"first_year": 2025})
     odd = [{"id": number, **more} for number, more in enumerate(ODD, start=77)]
@@ -147,6 +150,7 @@ def test_summaries_and_details_of_next_to_nothing_are_rows_all_the_same(make_rig
     assert everything(rig) == before
 
 
+@pytest.mark.dear
 def test_an_object_nested_beyond_reason_is_no_answer_and_hides_no_other(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=3, **QUICK)
     deep, nested = rig.truth()[0]["id"], "[" * 100_000 + "]" * 100_000

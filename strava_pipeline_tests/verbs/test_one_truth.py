@@ -126,6 +126,7 @@ def named(rig: Rig) -> Mapping[int, str]:
     return {key: ([*RECORDED][day - 1] if day < 31 else "Typed in") for key, day in days}
 
 
+@pytest.mark.dear
 def test_what_holds_the_bests_of_such_an_export(rig: Rig) -> None:
     names = named(rig)
     best = {

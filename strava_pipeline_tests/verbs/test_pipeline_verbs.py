@@ -26,6 +26,7 @@ def told(said: Typed, code: int = 0) -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.dear
 def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     first = typed("flow-backfill", "--per-page", "15")
@@ -41,6 +42,7 @@ def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) ->
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_step_by_step_is_the_same_as_flow_and_each_step_tells_what_it_did(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     steps: dict[str, dict[str, Any]] = {}
@@ -61,6 +63,7 @@ def test_step_by_step_is_the_same_as_flow_and_each_step_tells_what_it_did(rig: R
     assert compared["calls"] == rig.calls()["total"]
 
 
+@pytest.mark.dear
 def test_compact_makes_no_run_where_nothing_changed(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     rig.begin_with("flow_backfill")
@@ -88,6 +91,7 @@ def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_backfill_takes_years_in_every_form_and_a_few_in_a_row_are_a_run(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     said = typed("backfill", "--years", "2026", "2023", "2024")
@@ -109,6 +113,7 @@ def test_years_that_are_none_are_refused(rig: Rig, type_on: TypeOn, words: tuple
     assert rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_enrich_by_ids_and_by_dates(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     rig.begin_with("refresh")
@@ -124,6 +129,7 @@ def test_enrich_by_ids_and_by_dates(rig: Rig, type_on: TypeOn) -> None:
     assert typed("enrich", "--ids", "one").code == 2
 
 
+@pytest.mark.dear
 def test_a_limit_ends_with_exit_code_3_and_says_when_it_goes_on(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(900, 2000, 900, 20))
     said = type_on(rig)("flow-backfill")
@@ -135,6 +141,7 @@ def test_a_limit_ends_with_exit_code_3_and_says_when_it_goes_on(make_rig: Make, 
     assert "2026-03-11 00:00:00 UTC" in capped["stopped_early"]
 
 
+@pytest.mark.dear
 def test_max_calls_holds_for_everything_a_verb_asks(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig()
     typed = type_on(rig)

@@ -42,6 +42,7 @@ def test_a_plan_of_an_empty_folder_gives_lower_bounds_and_makes_nothing(rig: Rig
     assert not rig.lake.data_dir.exists()
 
 
+@pytest.mark.dear
 def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(100, 9999, 50, 9999))
     typed = type_on(rig)
@@ -65,6 +66,7 @@ def test_a_plan_is_what_a_backfill_then_takes(make_rig: Make, type_on: TypeOn) -
     assert by_year(planned(typed, "--years", "2024"))[2024] == (True, 0)
 
 
+@pytest.mark.dear
 def test_the_finish_is_told_across_midnight(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(limits=Limits(900, 2000, 900, 15))
     typed = type_on(rig)
@@ -79,6 +81,7 @@ def test_the_finish_is_told_across_midnight(make_rig: Make, type_on: TypeOn) -> 
     assert "if it is started again when a day's limit opens" in ran.err
 
 
+@pytest.mark.dear
 def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=40)
     typed = type_on(rig)
@@ -110,6 +113,7 @@ def test_a_dry_backfill_tells_what_a_backfill_will_change_and_spends_once(make_r
     assert set(made["details"]) == {str(renamed), str(added)}
 
 
+@pytest.mark.dear
 def test_a_backfill_of_this_year_after_its_dry_run_lists_what_is_recent_again(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("backfill", "--years", "2026", "--dry-run").code == 0
@@ -138,6 +142,7 @@ def test_a_dry_backfill_of_nothing_yet_lists_the_years_once(rig: Rig, type_on: T
     assert not rig.lake.snapshot.exists()
 
 
+@pytest.mark.dear
 def test_a_backfill_of_some_sports_lists_everything_and_calls_for_these_only(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=60)
     typed = type_on(rig)

@@ -85,6 +85,7 @@ def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, type
     assert rig.calls()["total"] == 0
 
 
+@pytest.mark.dear
 def test_status_says_how_many_since_when_and_where_to_look(typed: Type, sick: list[int]) -> None:
     since = min(row["first_failed_at"] for row in listed(typed).values())
     assert held(typed) == {"activities": 3, "since": since, "dropped": 0, "unreadable_rows": 0}
@@ -94,6 +95,7 @@ def test_status_says_how_many_since_when_and_where_to_look(typed: Type, sick: li
     assert held(typed) == {"activities": 0, "since": None, "dropped": 3, "unreadable_rows": 0}
 
 
+@pytest.mark.dear
 def test_retry_asks_at_once_a_call_each_and_the_healed_ones_leave(rig: Rig, typed: Type, sick: list[int]) -> None:
     said = typed("quarantine", "retry", str(sick[0]))
     assert (said.code, rig.calls()["details"]) == (0, {str(sick[0]): 1})
@@ -110,6 +112,7 @@ def test_retry_asks_at_once_a_call_each_and_the_healed_ones_leave(rig: Rig, type
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_dropped_one_is_asked_for_by_nobody_until_a_person_says_retry(rig: Rig, typed: Type, sick: list[int]) -> None:
     dropped, *others = sick
     assert typed("quarantine", "drop", str(dropped)).code == 0
@@ -129,6 +132,7 @@ def test_a_dropped_one_is_asked_for_by_nobody_until_a_person_says_retry(rig: Rig
     assert [json.loads(line)["dropped"] for line in lines] == [True, False]
 
 
+@pytest.mark.dear
 def test_dropping_again_decides_nothing_and_a_failed_retry_takes_back(rig: Rig, typed: Type, sick: list[int]) -> None:
     for _ in range(2):
         assert typed("quarantine", "drop", str(sick[2])).code == 0
@@ -160,6 +164,7 @@ def test_what_can_t_be_meant_is_refused_and_nothing_is_decided(
     assert (rig.calls()["total"], rig.lake.decisions.exists()) == (0, False)
 
 
+@pytest.mark.dear
 def test_a_retry_that_meets_a_limit_ends_with_3(rig: Rig, typed: Type, sick: list[int]) -> None:
     assert typed("quarantine", "retry", "--all", "--max-calls", "1").code == 3
     assert rig.calls()["total"] == 1

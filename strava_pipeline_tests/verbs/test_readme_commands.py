@@ -17,6 +17,7 @@ TYPED_ELSEWHERE = (
 )
 
 
+@pytest.mark.dear
 def test_every_command_of_the_readme_ends_well(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=8)
     typed = type_on(rig)

@@ -25,6 +25,7 @@ def in_gold(rig: Rig) -> Rig:
     return rig
 
 
+@pytest.mark.dear
 def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, type_on: TypeOn) -> None:
     typed = type_on(listed)
     capped = typed("streams", "--max-calls", "10")
@@ -44,6 +45,7 @@ def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, t
     assert (found["fetched"], found["missing"], found["calls"], found["inserted"]) == (0, 0, 0, None)
 
 
+@pytest.mark.dear
 def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_on: TypeOn) -> None:
     typed = type_on(listed)
     said = typed("streams", "--years", "2022", "2024", "--max-calls", "9")
@@ -60,6 +62,7 @@ def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_o
         ]
 
 
+@pytest.mark.dear
 def test_the_cushion_is_the_user_s_to_set(make_rig: Make, type_on: TypeOn) -> None:
     rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
     assert type_on(rig)("streams", "--cushion-daily", "15").code == 3

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from strava_pipeline.ingest.strava.client import connect
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline_tests.rig import Make, Rig
@@ -30,6 +32,7 @@ def checks(rig: Rig) -> list[str]:
     return rig.failed_checks(newest.run_id)
 
 
+@pytest.mark.dear
 def test_the_others_come_in_and_nothing_around_it_is_taken_for_deleted(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6, years=(2025, 2026), settings={"first_year": 2025})
     page_with(rig, BAD)

@@ -24,6 +24,7 @@ def rig(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> Rig:
     return made
 
 
+@pytest.mark.dear
 def test_replay_follows_every_activity_of_the_years_and_tells_what_changed(rig: Rig) -> None:
     ids = [key for (key,) in rig.gold("SELECT id FROM activities WHERE year = 2026 ORDER BY id")]
     unseen, gone, *others = ids

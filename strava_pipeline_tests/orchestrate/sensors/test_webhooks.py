@@ -149,6 +149,7 @@ def test_nothing_waits_where_nobody_looks_after_it(paused: Watch) -> None:
     assert waiting_years(rig.lake) == set()
 
 
+@pytest.mark.dear
 def test_one_run_at_a_time(watch: Watch) -> None:
     with subscribed(watch.rig):
         watch.rig.control("edit", id=of_year(watch, 2024), set={"name": "Renamed"})
@@ -197,6 +198,7 @@ def test_without_access_nothing_is_started(watch: Watch) -> None:
     assert "took this application's access away" in watch.tick("webhooks")[1]
 
 
+@pytest.mark.dear
 def test_what_is_deleted_between_the_look_and_the_run_is_made_up_for(watch: Watch) -> None:
     gone = of_year(watch, 2024)
     with subscribed(watch.rig):
@@ -217,6 +219,7 @@ def test_what_is_deleted_between_the_look_and_the_run_is_made_up_for(watch: Watc
     assert watch.tick("webhooks")[0] is None
 
 
+@pytest.mark.dear
 def test_a_detail_that_changes_nothing_starts_no_second_run(watch: Watch) -> None:
     with subscribed(watch.rig):
         for year in (2024, 2025):

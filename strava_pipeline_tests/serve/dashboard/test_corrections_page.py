@@ -98,6 +98,7 @@ def said(lake: Lake) -> dict[int, Words]:
 WORDS, OF_MANY = "/activities/1/words", "/activities/words"
 
 
+@pytest.mark.dear
 def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClient, lake: Lake) -> None:
     texts = {"name": "To <work>", "sport_type": "GravelRide", "note": "late\r\nand wet", "more_tags": "rain, wind"}
     assert site.post(WORDS, data={**NOTHING, **texts, "gear": "garmin:9"}).status_code == 303
@@ -137,6 +138,7 @@ def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -
     assert site.post(WORDS, data={**NOTHING, "shown": '{"name": 5}'}).status_code == 303
 
 
+@pytest.mark.dear
 def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more(site: TestClient, lake: Lake) -> None:
     site.post(WORDS, data={**NOTHING, "more_tags": "old"})
     action = "/activities/words?sport=Ride&order=asc"
@@ -202,6 +204,7 @@ def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(si
     assert found == (1, True, True, True)
 
 
+@pytest.mark.dear
 def test_a_stretch_of_the_track_is_cut_on_the_page_and_taken_back(site: TestClient, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
     points = track(3600, altitude=[None] * 3600).drop("activity_id", "athlete_id", "source", "part", "point")

@@ -83,6 +83,7 @@ def again(site: TestClient, path: str, tag: str) -> int:
     return site.get(path, headers={"If-None-Match": f'"other", {tag}'}).status_code
 
 
+@pytest.mark.dear
 def test_an_answer_that_follows_from_the_data_is_kept_and_sent_once(dashboard: Dashboard, site: TestClient) -> None:
     without = set()
     for path, address in addresses():

@@ -21,6 +21,7 @@ PAGES = (
 )  # fmt: skip
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "seconds",
     [

@@ -437,6 +437,7 @@ def test_records_and_segments_lead_to_their_activities(dashboard: Dashboard, sit
         page(site, path, status)
 
 
+@pytest.mark.dear
 def test_no_secret_is_in_any_page_or_answer(dashboard: Dashboard, tmp_path: Path) -> None:
     """Every secret of the settings has a value, also in files, and services have logins; all that GET answers is read."""
     names = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}

@@ -34,6 +34,7 @@ def rows() -> list[dict[str, Any]]:
     return [*(ride(number, year) for number, year in enumerate(YEARS, start=1)), *odd]
 
 
+@pytest.mark.dear
 def test_years_at_once_and_one_by_one_come_to_the_same(world: Trips, tmp_path: Path) -> None:
     world.write(rows())
     whole = world.rig.years
