@@ -33,6 +33,7 @@ Capability = Literal[
     "adds",
     "uploads",
     "creates_gear",
+    "hides_starts",
 ]
 Edit = Literal["name", "gear", "duration"]
 Kind = Literal["gear", "wellness"]
@@ -130,7 +131,7 @@ class ProviderSpec:
             activity; `webhooks`: says by itself that something changed, which takes `webhooks` below; `subscription`: by one
             subscription of the application (ingest/NAME/subscriptions.py); `budget`: calls are counted in a budget that
             processes share; `adds`: a row can be added for an activity; `uploads`: takes the file of an activity;
-            `creates_gear`: takes new gear.
+            `creates_gear`: takes new gear; `hides_starts`: shows a start that its owner hid as 00:00:01.
         edits: what can be changed there (ingest/NAME/writes.py).
         kinds: what the service gives in addition to activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as

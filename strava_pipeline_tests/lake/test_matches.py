@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -12,7 +13,7 @@ from strava_pipeline.lake.gold import matches
 from strava_pipeline.lake.gold.efforts import efforts
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.insight_rows import activity, put, put_into
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,61 @@ def test_two_of_one_service_and_the_legs_of_a_whole_count_once_until_one_is_gone
         assert matches.tracks_due(connection) == {2025}, "the track of the leg counts now"
         connection.execute("UPDATE activities_all SET deleted_at = now() WHERE id IN (1, 9)")
         assert counted() == ([-3, -2, -1, 2, 3], [-3, -2, -1, 2, 3], ["-3", "-2", "-1"], 1)
+
+
+HIDDEN = "00:00:01"
+LAP = {"distance": 2_000.0, "elapsed_time": 240, "moving_time": 240}
+Row = tuple[str, str, dict[str, Any]]
+
+
+def hidden(**fields: Any) -> Row:
+    return "strava", HIDDEN, fields
+
+
+def shown(at: str = "08:00", source: str = "garmin", **fields: Any) -> Row:
+    return source, at, fields
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([hidden(), hidden(distance=20_100.0)], 2),  # to work and back
+        ([hidden(**LAP)] * 3, 3),  # of a club race
+        ([hidden(sport_type="VirtualRide"), hidden(sport_type="GravelRide", start_latlng=[48.0, 11.0])], 2),
+        ([hidden(sport_type="Swim", distance=1500.0)] * 2, 2),
+        ([hidden(), shown(source="strava")], 2),
+        ([hidden(), shown()], 1),
+        ([hidden(), shown(source="intervals_icu")], 1),
+        ([hidden(), shown(), shown(source="intervals_icu")], 1),
+        ([hidden(), shown(distance=21_000.0)], 2),
+        ([hidden(), shown(sport_type="Run")], 2),
+        ([hidden(start_latlng=[48.0, 11.0]), shown(start_latlng=[48.5, 11.0])], 2),
+        ([hidden(average_heartrate=130.0), shown(average_heartrate=140.0)], 2),
+        ([hidden(sport_type="VirtualRide"), shown(start_latlng=[48.0, 11.0])], 2),
+        ([hidden(sport_type="VirtualRide"), shown(sport_type="VirtualRide")], 1),
+        ([hidden(), hidden(distance=20_100.0), shown(distance=20_010.0), shown("17:00", distance=20_110.0)], 2),
+        ([hidden(**LAP)] * 3 + [shown(f"09:{10 * lap}", **LAP) for lap in range(1, 4)], 3),
+        ([hidden(), shown("08:00"), shown("17:00")], 3),  # one of them, and nobody knows which
+        ([shown("00:00:01"), shown("00:00:01", source="strava_archive")], 1),  # who keep their clock
+        ([shown("12:00", source="strava", manual=True), shown("12:00", source="strava", manual=True)], 2),
+        ([shown("12:00", manual=True)] * 2, 2),
+        ([shown("12:00"), shown("12:00")], 1),
+        ([shown("12:00", source="strava", manual=True, distance=19_950.0), shown("12:01", distance=20_000.0)], 1),
+    ],
+    ids=str,
+)
+def test_a_hidden_start_is_no_moment_and_two_rows_typed_for_noon_are_two(
+    lake: Lake, rows: list[Row], count: int
+) -> None:
+    for source in ("garmin", "intervals_icu"):
+        lake.listings_of(source).mkdir(parents=True)
+    made = [
+        {**activity(place if source.startswith("strava") else -place, f"2025-05-01T{at}", **fields), "source": source}
+        for place, (source, at, fields) in enumerate(rows, start=1)
+    ]
+    for ordered in (made, made[::-1]):
+        with writing(lake) as connection:
+            connection.execute("DELETE FROM activities_all")
+            put_into(connection, ordered)
+            matches.match_activities(connection, lake)
+            assert connection.execute("SELECT count(*) FROM activities").fetchall() == [(count,)]

@@ -166,14 +166,27 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one day with similar distance and length, one of them without a start; with `same_day`. Only if no third
-    one fits.
+    """Pairs of one day with similar distance and length, one of them without a start; with `same_day`.
+
+    One to one between two sources, the closest first. Where a day has as many of both, equal ones are counted right whichever
+    is which; else they stay apart.
     """
     ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
-    without_start = ridden.filter(pl.col("start").is_null(), _of_another_source())
+    without_start = ridden.filter(pl.col("start").is_null())
     pairs = _pairs(without_start, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
-    alone = [pl.len().over(f"id_{one}", f"by_{other}") == 1 for one, other in ("ab", "ba")]
-    return pairs.filter(*alone).select(*_KEYS, same_day=pl.lit(True))
+    apart = [(pl.col(f"{name}_a") - pl.col(f"{name}_b")).abs().fill_null(0) for name in ("distance", "elapsed")]
+    of_two = ("day", "by_a", "by_b")
+    is_even = pl.col("id_a").n_unique().over(of_two) == pl.col("id_b").n_unique().over(of_two)
+    is_tied = [pl.len().over(f"id_{one}", f"by_{other}", *apart) > 1 for one, other in ("ab", "ba")]
+    taken: set[tuple[int, str]] = set()
+    kept = []
+    ordered = pairs.filter(is_even | ~pl.any_horizontal(is_tied)).sort(*apart, *_KEYS)
+    for *pair, by_a, by_b in ordered.select(*_KEYS, "by_a", "by_b").iter_rows():
+        ends = {(pair[0], by_b), (pair[1], by_a)}
+        if not taken & ends:
+            taken |= ends
+            kept.append(pair)
+    return pl.DataFrame(kept, dict.fromkeys(_KEYS, pl.Int64), orient="row").with_columns(same_day=pl.lit(True))
 
 
 def _by_a_shifted_clock(activities: pl.DataFrame) -> pl.DataFrame:

@@ -215,8 +215,13 @@ def _both_empty() -> pl.Expr:
 
 
 def _of_one_day() -> pl.Expr:
-    """Whether one start is only a day without a time, and sport and distance agree."""
-    return pl.col("same_day") & (pl.col("sport_alike") > 0).fill_null(False)
+    """Whether one start is only a day without a time, and sport and distance agree. What was ridden on a screen has no place
+    outdoors.
+    """
+    drawn = [pl.col(f"sport_type_{side}").str.starts_with(VIRTUAL).fill_null(False) for side in "ab"]
+    outdoors = [pl.col(f"start_lat_{side}").is_not_null() & ~there for side, there in zip("ab", drawn, strict=True)]
+    elsewhere = (drawn[0] & outdoors[1]) | (drawn[1] & outdoors[0]) | ~pl.col("here") | ~pl.col("one_heart")
+    return pl.col("same_day") & (pl.col("sport_alike") > 0).fill_null(False) & ~elsewhere
 
 
 def _same_points() -> pl.Expr:
@@ -239,7 +244,7 @@ def _covered() -> pl.Expr:
 
 def _numbered() -> pl.Expr:
     """Whether a file is named by an activity's number, and the times agree except for a crop or a zone."""
-    return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted"))
+    return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted") | _as_far_without_a_clock())
 
 
 def _named() -> pl.Expr:
@@ -247,8 +252,12 @@ def _named() -> pl.Expr:
     all_else = _at_most("place_apart", rules.SHIFTED_PLACE, unknown=True) & _at_most(
         "distance_apart", rules.SHIFTED_DISTANCE, unknown=True
     )
-    agree = (_covered() & pl.col("here")) | (pl.col("shifted") & all_else)
+    agree = (_covered() & pl.col("here")) | ((pl.col("shifted") | _as_far_without_a_clock()) & all_else)
     return pl.col("same_name").is_not_null() & agree & pl.col("one_heart")
+
+
+def _as_far_without_a_clock() -> pl.Expr:
+    return pl.col("start_apart").is_null() & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
 
 
 def _alike_enough() -> pl.Expr:

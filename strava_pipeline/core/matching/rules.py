@@ -5,7 +5,7 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 
 from dataclasses import dataclass
 
-VERSION = 8
+VERSION = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ PROBABLE_TOGETHER = Rule(0.85, "of the longer one's time", "less is a part, or s
 DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity lies within its file")
 SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
 SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
+HIDDEN = Rule(1, "s after midnight", "where Strava hides a start, it shows 00:00:01")
 WRITTEN_DISTANCE = Rule(0.02, "of the longer distance", "who writes a day alone writes what one of their devices shows")
 WRITTEN_METRES = Rule(90, "m", "and rounds it to a decimal of a mile")
 WRITTEN_MINUTE = Rule(120, "s", "a minute without its seconds, and a second watch that was started later")

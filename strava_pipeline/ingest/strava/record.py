@@ -15,7 +15,9 @@ SPEC = ProviderSpec(
     priority=3,
     read_page=lambda items: ReadPage(*split_page(items)),
     oldest_first=True,
-    capabilities=frozenset({"windows", "details", "streams", "webhooks", "subscription", "budget", "uploads"}),
+    capabilities=frozenset(
+        {"windows", "details", "streams", "webhooks", "subscription", "budget", "uploads", "hides_starts"}
+    ),
     quiet_day_calls=2,  # a page, and the empty one that ends the listing
     edits=frozenset({"name", "gear"}),
     webhooks=WEBHOOKS,

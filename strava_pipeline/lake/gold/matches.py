@@ -26,10 +26,10 @@ from strava_pipeline.core.matching.evidence import (
     judge_pairs,
 )
 from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
-from strava_pipeline.core.matching.rules import LONGEST, VERSION
+from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, VERSION
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import FILE, STRAVA
+from strava_pipeline.core.sources import FILE, STRAVA, STRAVA_JSON
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.files import write_rows
@@ -165,12 +165,18 @@ def _files_read(lake: Lake) -> dict[int, str]:
 
 
 def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
-    """The activities with data that gold lacks: which ones a person wrote down, and the contents of providers' files.
+    """The activities with data that gold lacks: whose list a person wrote, which starts are hidden, and the contents of
+    providers' files.
 
     `fetched`: hashes of these files, by id.
     """
-    by_hand = [name for name in lake.listed_sources if spec_of(name).by_hand]
-    known = known.with_columns(by_hand=pl.col("source").is_in(by_hand))
+    specs = [spec_of(name) for name in lake.listed_sources]
+    hiding = [STRAVA_JSON, *(spec.name for spec in specs if "hides_starts" in spec.capabilities)]
+    hidden = pl.col("source").is_in(hiding) & (pl.col("local_start") % 86_400 == HIDDEN.value)
+    known = known.with_columns(
+        pl.when(~hidden.fill_null(False)).then(pl.col("start", "local_start")),
+        by_hand=pl.col("by_hand") | pl.col("source").is_in([spec.name for spec in specs if spec.by_hand]),
+    )
     contents = {key: read.content for key, digest in fetched.items() if (read := reading_of(lake, digest)) is not None}
     if not contents:
         return known
@@ -329,8 +335,7 @@ def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
 
 def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
     """The evidence for two activities of gold being the same, computed now."""
-    columns = {name: kind for name, kind in ACTIVITY_COLUMNS.items() if name != "by_hand"}
-    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=columns, orient="row")
+    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
     known = _completed(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
     # a name says little if many have it

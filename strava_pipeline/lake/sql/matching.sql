@@ -56,6 +56,7 @@ SELECT
         lambda linked: linked.key || ':' || linked.value
     ) END AS links,
     said.deleted_at IS NOT NULL AS deleted,
+    coalesce(said.manual, false) AS by_hand,
     (said.extra ->> '$.not_counted') IS NOT NULL AS not_counted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id
