@@ -93,7 +93,9 @@ def test_places_where_nothing_begins_any_more_are_forgotten(lake: Lake) -> None:
 
 
 def test_another_file_of_towns_names_all_anew(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.4])])
+    put(
+        lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.28, 11.78])]
+    )  # 21 km to the east, where a degree has 75
     publish(lake)
     other = tmp_path / "towns.csv.gz"
     other.write_bytes(gzip.compress(b'name,latitude_100,longitude_100,thousands\n"Hall, in Tirol",4728,1150,10\n'))
