@@ -8,7 +8,9 @@ from typing import Any
 
 from strava_pipeline.core.text import plain
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
+FORMULA = (
+    "=+@\t\r\n＝＋－＠-"  # first characters of what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
+)
 
 
 def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
@@ -28,6 +30,6 @@ def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
 
 def _cell(value: Any, as_text: bool) -> Any:
     shown = plain(value)
-    if as_text and isinstance(shown, str) and shown.startswith(_FORMULA):
+    if as_text and isinstance(shown, str) and shown.startswith(tuple(FORMULA)):
         return f"'{shown}"
     return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown

@@ -121,6 +121,9 @@ def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
     assert next(csv.DictReader(file.read_text().splitlines()))["name"] == f"'{TWO[0]['name']}"
     assert export(gold, to, PARQUET).written == 4, "beside it"
     assert export(gold, to, CSV, as_text=True).written == 0
+    change(gold, "UPDATE activities_all SET name = '＝1+1' WHERE id = 2")
+    export(gold, to, CSV, as_text=True)
+    assert ",'＝1+1," in (to / "activities/year=2021/activities.csv").read_text()
 
 
 def test_an_interrupted_export_goes_on(gold: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

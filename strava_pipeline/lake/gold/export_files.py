@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from strava_pipeline.core.csv_rows import FORMULA
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.exported import WHOLE, Exported
 from strava_pipeline.core.tables.model import Column, Kind
@@ -138,7 +139,7 @@ def _text(column: Column, as_text: bool) -> str:
     """A column's value in CSV, as everywhere here: instants with Z, lists as JSON, an empty cell for NaN."""
     name = f'"{column.name}"'
     if column.kind is Kind.TEXT and as_text:
-        value = f"CASE WHEN regexp_matches({name}, '^[=+@\\t\\r-]') THEN '''' || {name} ELSE {name} END"
+        value = f"CASE WHEN regexp_matches({name}, '^[{FORMULA}]') THEN '''' || {name} ELSE {name} END"
     elif column.kind in (Kind.DOUBLES, Kind.TEXTS):
         value = f"to_json({name})::VARCHAR"
     elif column.kind in (Kind.INSTANT, Kind.WALL):
