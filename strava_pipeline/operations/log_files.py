@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from strava_pipeline.lake.files import stamp
 
 ToStdout = Literal["json", "runs"]
 _OURS = re.compile(r"(\d{4})/(\d\d)/(\d\d)/flow_\1\2\3T\d{12}Z\.(log|jsonl)")  # written by nobody else
+_MADE = 60  # seconds in which a live run has made its link
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ def prune(logs_dir: Path, today: date, days: int | None = None) -> tuple[int, li
     latest = latest_link(logs_dir)
     # a run leaves these if it is killed just before it points `latest` to its log
     for link in latest.parent.glob(".flow_*.log.tmp"):
-        if link.is_symlink() and link.name < f".flow_{today:%Y%m%d}":
-            with suppress(OSError):
+        with suppress(OSError):  # another run took it
+            if link.is_symlink() and time.time() - link.lstat().st_mtime > _MADE:
                 link.unlink()
     with suppress(OSError):
         if latest.is_symlink() and not latest.exists():

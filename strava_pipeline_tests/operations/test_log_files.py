@@ -1,6 +1,7 @@
 """Where logs lie, which one is the newest, and which are removed: files alone, no run."""
 
 import os
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -162,11 +163,12 @@ def test_a_link_whose_log_went_goes_too(tmp_path: Path) -> None:
     assert there(tmp_path) == []
 
 
-def test_half_made_links_of_killed_runs_go_and_one_of_today_stays(tmp_path: Path) -> None:
+def test_half_made_links_of_killed_runs_go_and_one_that_is_being_made_stays(tmp_path: Path) -> None:
     of_day(tmp_path, TODAY)
-    links = [tmp_path / "flow" / f".flow_{day:%Y%m%d}T235959000000Z.log.tmp" for day in (*days_before([400, 1]), TODAY)]
-    for link in links:
+    links = [tmp_path / "flow" / f".flow_{TODAY:%Y%m%d}T23595900000{number}Z.log.tmp" for number in range(3)]
+    for link, age in zip(links, (86_400, 90, 0), strict=True):
         link.symlink_to("gone.log")
+        os.utime(link, (time.time() - age,) * 2, follow_symlinks=False)
     other = tmp_path / "flow" / ".flow_20250101T050000000000Z.log.tmp"
     other.write_text("no link")
     assert prune(tmp_path, TODAY) == (0, [])
