@@ -8,9 +8,7 @@ from typing import Any
 
 from strava_pipeline.core.text import plain
 
-FORMULA = (
-    "=+@\t\r\n＝＋－＠-"  # first characters of what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
-)
+FORMULA = "=+@\t\r\n＝＋－＠-"  # how begins what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
 
 
 def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +17,7 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.bronze.answers import land_gear
 from strava_pipeline.lake.gold import sessions, warehouse
 from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.publish import current_snapshot, publish
 from strava_pipeline.lake.gold.quality import (
     counted,
     counts_by_year,
@@ -23,7 +26,9 @@ from strava_pipeline.lake.gold.quality import (
     rows_by_year,
     unknown_gear,
 )
+from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import (
+    Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
     catalogue_of,
@@ -204,16 +209,26 @@ sys.stdin.readline()
 @pytest.mark.slow
 def test_a_program_with_the_file_open_but_no_lock_is_told_apart(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     put(lake, 1)
+    publish(lake)
     monkeypatch.setattr(warehouse, "_PATIENCE", 0)
-    command = [sys.executable, "-c", SHELL, str(lake.working)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
-        assert shell.stdout is not None
-        assert shell.stdout.readline() == "open\n"
-        spill_folder(lake.working).mkdir()
-        with pytest.raises(PipelineError, match="another program"), reading(lake):
-            pass
-        assert spill_folder(lake.working).is_dir(), "that is the other program's"
-        shell.communicate("\n", timeout=PATIENCE)
+    spill_folder(lake.working).mkdir()
+    files: dict[Path, list[Callable[[], AbstractContextManager[Connection]]]] = {
+        lake.working: [lambda: reading(lake)],
+        lake.snapshot: [lambda: current_snapshot(lake), SharedSnapshot(lake).reader],
+    }
+    for file, looks in files.items():
+        command = [sys.executable, "-c", SHELL, str(file)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+            assert shell.stdout is not None
+            assert shell.stdout.readline() == "open\n"
+            for look in looks:
+                with (
+                    pytest.raises(PipelineError, match=rf"another program \(PID {shell.pid}\).* close it there"),
+                    look(),
+                ):
+                    pass
+            shell.communicate("\n", timeout=PATIENCE)
+    assert spill_folder(lake.working).is_dir(), "that is the other program's"
     assert present(lake) == [1]
 
 

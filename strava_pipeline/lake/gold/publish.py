@@ -22,7 +22,7 @@ from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.activity_list import is_list_current, sync_list
 from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
 from strava_pipeline.lake.gold.readers import let_read, share
-from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, first_line, interruptible, is_of_a_file
+from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, another_program, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.user_views import (
     ViewFile,
     apply_views,
@@ -255,6 +255,11 @@ def snapshot_file(lake: Lake) -> Path:
 
 def damaged(lake: Lake, error: duckdb.Error) -> UnusableSnapshotError:
     """The error that the snapshot's file can't be read, with what to do."""
+    if "Could not set lock" in str(error):
+        return UnusableSnapshotError(
+            f"The published warehouse {lake.snapshot} can't be read while {another_program(error)} has it open for writing: "
+            "close it there, or open it there read-only."
+        )
     return UnusableSnapshotError(
         f"The published warehouse {lake.snapshot} can't be read ({first_line(error)}). Try again; if the disk is full, free some "
         "space. If it stays so, delete that file and run `strava-pipeline compact`, which publishes it again without a call."

@@ -4,6 +4,7 @@ Written for DuckDB 1.5.6 and 2.0.1. No file is opened here.
 """
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -97,6 +98,12 @@ def is_of_a_file(error: duckdb.Error) -> bool:
     DuckDB 2.0.1 has no own type for a page with a wrong checksum.
     """
     return isinstance(error, _OF_A_FILE) or type(error) is duckdb.Error
+
+
+def another_program(error: duckdb.Error) -> str:
+    """What may have a file open, by its number where DuckDB names one."""
+    found = re.search(r"PID \d+", str(error))
+    return f"another program ({found[0] if found else 'DuckDB’s shell, a notebook'})"
 
 
 def first_line(error: duckdb.Error) -> str:

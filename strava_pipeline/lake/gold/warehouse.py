@@ -25,6 +25,7 @@ from strava_pipeline.lake.gold.sessions import (
     INTERRUPTIBLE,
     STORAGE_VERSION,
     WITHOUT_CACHE,
+    another_program,
     first_line,
     instance,
     interruptible,
@@ -212,7 +213,7 @@ def _open(path: Path, own: Connection | None = None) -> Connection:
     except duckdb.Error as error:
         if _is_in_use(path, error):
             raise PipelineError(
-                f"The working warehouse {path} can't be opened. If another program (DuckDB's shell, a notebook) has it "
+                f"The working warehouse {path} can't be opened. If {another_program(error)} has it "
                 "open, close it there: the published snapshot one folder up is the one to query."
             ) from error
         _judge(path, error)
