@@ -105,7 +105,7 @@ class NothingPublishedError(PipelineError):
 
 
 class UnusableSnapshotError(PipelineError):
-    """The published data can't be used: it is damaged, or of another version. The text names the command to run."""
+    """The published data can't be used: it is damaged, of another version, or half purged. The text names the command to run."""
 
 
 class RefusedError(PipelineError):

@@ -187,12 +187,17 @@ def going_on_by(lake: Lake, command: str) -> Iterator[None]:
         ) from error
 
 
+def unfinished_purge(lake: Lake) -> tuple[Path, str] | None:
+    """What a purge that is running, or was interrupted, has moved aside; and the command that ends it."""
+    of_one = next((f"purge {each.purged}" for each in reversed(purges(lake))), "purge")
+    ways = (lake.purged, "purge"), (lake.purged_api, "purge --api"), (lake.purging, of_one)
+    return next(((left, f"strava-pipeline {command}") for left, command in ways if left.exists()), None)
+
+
 def purge_health(lake: Lake) -> Fact:
     """Whether the last purge was completed."""
-    of_one = next((f"purge {each.purged}" for each in reversed(purges(lake))), "purge")
-    for left, command in ((lake.purged, "purge"), (lake.purged_api, "purge --api"), (lake.purging, of_one)):
-        if left.exists():
-            return warning(PURGE, f"one was interrupted: {left} is still there.", f"strava-pipeline {command}")
+    if found := unfinished_purge(lake):
+        return warning(PURGE, f"one was interrupted: {found[0]} is still there.", found[1])
     return ok(PURGE, "no interrupted one")
 
 

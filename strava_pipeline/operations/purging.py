@@ -6,12 +6,11 @@ The ids and hashes are recorded first; each later step finds what an interrupted
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnknownIdError
+from strava_pipeline.core.errors import PipelineError, UnknownIdError
 from strava_pipeline.core.files.archive_csv import without_rows
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE
@@ -60,8 +59,9 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
     """
     earlier = [each for each in purges(lake) if activity_id in (each.purged, *each.ids)]
     found: list[tuple[Any, ...]] = []
-    with suppress(NothingPublishedError), current_snapshot(lake) as connection:
-        found = connection.execute(sql("effort_rows"), {"id": activity_id}).fetchall()
+    if lake.snapshot.exists():
+        with current_snapshot(lake) as connection:
+            found = connection.execute(sql("effort_rows"), {"id": activity_id}).fetchall()
     if not (found or earlier):
         raise UnknownIdError(f"No activity has the id {activity_id}. The address of its page ends with it.")
     ids = frozenset(key for key, *_ in found).union(*(each.ids for each in earlier))

@@ -46,6 +46,7 @@ from strava_pipeline.lake.gold.warehouse import (
 from strava_pipeline.lake.gold.written_anew import write_anew
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake, log_of
+from strava_pipeline.lake.purge import unfinished_purge
 
 T = TypeVar("T")
 Refuse = Callable[[Connection], object]
@@ -244,8 +245,15 @@ def published_at(lake: Lake) -> datetime | None:
 
 
 def snapshot_file(lake: Lake) -> Path:
-    """The file of the published warehouse. Raises NothingPublishedError if there is none yet."""
+    """The file of the published warehouse. Raises NothingPublishedError if there is none yet, UnusableSnapshotError after a
+    purge that has not ended.
+    """
     if not lake.snapshot.exists():
+        if unfinished := unfinished_purge(lake):
+            raise UnusableSnapshotError(
+                f"A purge of this data has not ended: {unfinished[0]} is still there. Unless it is running, end it: "
+                f"`{unfinished[1]}`."
+            )
         raise NothingPublishedError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first, or, without "
             "Strava, `strava-pipeline providers pull`."

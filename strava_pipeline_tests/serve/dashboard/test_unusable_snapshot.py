@@ -8,9 +8,13 @@ import duckdb
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.purging import plan_purge_of
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -101,6 +105,30 @@ def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestC
         put(lake, [activity(2, "2025-05-02T08:00")])
         publish(lake)
         assert [*site.get("/api/activities").json()["activities"]] == ["2", "1"], "the next one is looked at anew"
+
+
+@pytest.mark.parametrize(
+    ("left", "command"), [("purged", "purge"), ("purged_api", "purge --api"), ("purging", "purge 1")]
+)
+def test_after_a_purge_that_was_killed_the_command_that_ends_it_is_named(
+    site: TestClient, lake: Lake, left: str, command: str
+) -> None:
+    if left == "purging":
+        record_decisions(lake, Expired(at=NOW, by="strava-pipeline purge 1", ids=[1], purged=1))
+    getattr(lake, left).mkdir(parents=True)
+    for path, address in addresses():
+        answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
+        assert answer.status_code in (200, 303, 404, 409), path
+        told = f"`strava-pipeline {command}`" if path.startswith("/api") else f"<code>strava-pipeline {command}</code>"
+        is_free = path in (*NEEDS_NONE, *WITHOUT_SNAPSHOT) or answer.status_code == 303
+        assert is_free or (answer.status_code, told in answer.text) == (
+            409 if path.startswith("/api") else 200,
+            True,
+        ), path
+        assert "strava-pipeline flow" not in answer.text or is_free, path
+    with pytest.raises(PipelineError, match=f"purge .* has not ended: .*`strava-pipeline {command}`"), snapshot(lake):
+        pass
+    assert plan_purge_of(lake, 1).is_done is False if left == "purging" else True
 
 
 def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
