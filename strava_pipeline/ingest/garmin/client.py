@@ -33,7 +33,7 @@ from strava_pipeline.ingest.garmin.keys import NEW_KEY, find_key, key_file
 from strava_pipeline.ingest.garmin.login import login as login
 from strava_pipeline.ingest.garmin.personal import PersonalClient, connect_by_key
 from strava_pipeline.ingest.garmin.record import NAME, SPEC
-from strava_pipeline.ingest.garmin.service import INTERVAL, GarminService, Pace, Refusals, refusals_file
+from strava_pipeline.ingest.garmin.service import INTERVAL, TITLE, GarminService, Pace, Refusals, refusals_file
 from strava_pipeline.ingest.garmin.tokens import HEADERS, LOGIN, Tokens, access_tokens, tokens_file
 from strava_pipeline.ingest.http import Exchange, make_wire
 from strava_pipeline.ingest.login_file import AccessTokens
@@ -172,6 +172,14 @@ def kept_login(settings: Settings) -> KeptLogin | None:
         min((day for day in ends if day is not None), default=None),
         f"{NEW_KEY}.",
     )
+
+
+def write_problem(settings: Settings) -> str | None:
+    """Why nothing can be changed, for a person; None if possible or unknown."""
+    with suppress(NeedsLoginError):  # of a damaged key, which a call reports
+        if not tokens_file(settings).exists() and find_key(settings) is not None:
+            return f"{TITLE} is read-only with a key; log in the other way to change things: {LOGIN}."
+    return None
 
 
 def assumptions(settings: Settings) -> Sequence[str]:

@@ -20,11 +20,9 @@ from strava_pipeline.core.start_times import read_start
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.garmin.activity_pages import ACTIVITY, page_around, page_of_detail
-from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially
+from strava_pipeline.ingest.garmin.client import GEAR, GarminClient, connect_unofficially, write_problem
 from strava_pipeline.ingest.garmin.gear import gear_key, gear_of_activity, read_gear
-from strava_pipeline.ingest.garmin.keys import find_key
 from strava_pipeline.ingest.garmin.service import TITLE
-from strava_pipeline.ingest.garmin.tokens import LOGIN, tokens_file
 from strava_pipeline.ingest.garmin.uploads import UPLOAD, Uploads, file_of
 from strava_pipeline.ingest.provider import OnWait, Page
 from strava_pipeline.ingest.service_client import Answer
@@ -154,8 +152,8 @@ class GarminWriter(ServiceWriter):
 
 def connect_writer(settings: Settings, clock: ServerClock, on_wait: OnWait) -> GarminWriter:
     """A writer with the unofficial login; nothing is sent. Raises MissingSettingsError without one."""
-    if find_key(settings) is not None and not tokens_file(settings).exists():
-        raise MissingSettingsError(f"{TITLE} is read-only with a key; log in the other way to change things: {LOGIN}.")
+    if problem := write_problem(settings):
+        raise MissingSettingsError(problem)
     return GarminWriter(connect_unofficially(settings, clock, on_wait))
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.states import ChangeState, State, Verdict, digest_of
 from strava_pipeline.core.errors import UndecidedError, UnknownIdError
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.text import plain
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.registry import primed_clock
+from strava_pipeline.ingest.registry import primed_clock, write_problem
 from strava_pipeline.lake.changes import DECIDING, ChangeDecision, attempts_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.locks import locked
@@ -115,6 +116,7 @@ def decide_each(
         _refuse_unknown(ids, states)
         _refuse_others(wanted, states)
         _refuse_states(verdicts, states)
+        _refuse_unwritable(settings, {states[key].change.provider for key in ids if verdicts[key] == "approved"})
         for key in ids:
             show(key, states[key])
         record_decisions(
@@ -151,6 +153,11 @@ def _refuse_others(wanted: Sequence[Wanted], states: Mapping[str, ChangeState]) 
             f"Nothing was decided: since it was shown, or in a list, something changed of {', '.join(others)}. Look at it "
             "again; `strava-pipeline changes list --out FILE` writes a list again."
         )
+
+
+def _refuse_unwritable(settings: Settings, places: set[str]) -> None:
+    if problems := [why for name in sorted(places - {DISK}) if (why := write_problem(name, settings))]:
+        raise UndecidedError(f"Nothing was decided: no change could be written. {' '.join(problems)}")
 
 
 def _refuse_states(verdicts: Mapping[str, Verdict], states: Mapping[str, ChangeState]) -> None:

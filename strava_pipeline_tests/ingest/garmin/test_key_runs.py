@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.errors import UndecidedError
 from strava_pipeline.ingest.garmin.key_tokens import token_file
 from strava_pipeline.ingest.garmin.keys import key_file, save_key
 from strava_pipeline.ingest.garmin.personal import LARGEST_PAGE
 from strava_pipeline.ingest.garmin.record import SPEC
+from strava_pipeline.ingest.garmin.tokens import tokens_file
 from strava_pipeline.ingest.registry import kept_login, missing_login, offered
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.changes.parties import comparing
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import plan_providers, possible_providers
 from strava_pipeline.operations.providers import list_provider_activities
@@ -86,12 +90,27 @@ def test_the_comments_and_names_of_others_are_in_no_table(world: World) -> None:
 
 @pytest.mark.slow
 @BY_KEY
-def test_an_approved_change_says_that_a_key_only_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_approves_is_told_that_a_key_only_reads_and_a_run_proposes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_login = tokens_file(world.settings)
+    other_login.parent.mkdir(exist_ok=True)
+    other_login.write_text("{}")
     one = Edited(world, monkeypatch, 2, "[changes]\nadd_activities = false\n")
-    one.decide()
-    report = one.apply()
-    assert "read-only with a key; log in the other way to change things" in repr(report)
-    assert (one.writes(), [*one.by_state()]) == ([], ["approved"])
+    other_login.unlink()
+    with pytest.raises(
+        UndecidedError, match=r"Nothing was decided: .* read-only with a key; log in .* providers login garmin"
+    ):
+        one.decide()
+    assert [*one.by_state()] == ["proposed"]
+    one.decide("rejected")
+    with reading(world.run().lake) as connection:
+        (party,) = [
+            each
+            for each in comparing(world.settings, world.run().now()).parties(connection, ["2026-02"])
+            if each.obstacle
+        ]
+    assert (party.name, party.edits) == ("garmin", set())
 
 
 @BY_KEY
