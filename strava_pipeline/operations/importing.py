@@ -36,6 +36,7 @@ from strava_pipeline.ingest.archive.import_reader import ImportedActivity, Impor
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.bronze.expired import expired_ids, purged_files
 from strava_pipeline.lake.files import DamagedFileError
+from strava_pipeline.lake.gold.publish import if_readable
 from strava_pipeline.lake.imports.activities import EarlierIds, has_activities, write_activities
 from strava_pipeline.lake.imports.files import FileStore, reading_of, stored_bytes
 from strava_pipeline.lake.imports.manifests import (
@@ -52,6 +53,7 @@ from strava_pipeline.lake.imports.manifests import (
     note_known_files,
 )
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.reading_files import EXAMPLES
 from strava_pipeline.operations.run_context import RunContext
@@ -67,6 +69,7 @@ class LandReport(Numbers):
     new_files: int = 0
     recovered_files: int = 0  # of these, known ones whose bytes were lost or damaged
     purged_files: int = 0  # of activities that a person purged: they stay out
+    deleted_files: int = 0  # of activities that a person deleted here: they are kept, and count in nothing
     bytes: int = 0
     imports: list[Import] = field(default_factory=list, repr=False)
     paths_already_imported: int = 0
@@ -97,6 +100,7 @@ class LandReport(Numbers):
         return sentence(
             f"Took in files: {self.files}, {self.new_files} of them new",
             (self.purged_files, f"{self.purged_files} of purged activities stay out"),
+            (self.deleted_files, f"{self.deleted_files} of activities that you deleted here, which stay so"),
             (self.problems, counted(len(self.problems), "problem")),
         )
 
@@ -136,6 +140,8 @@ class _Landing:
     def __init__(self, run: RunContext, report: LandReport, limits: ImportLimits, *, also_undone: bool) -> None:
         self._run, self._report, self._limits = run, report, limits
         self.store = FileStore(run.lake)
+        deleted = if_readable(run.lake, lambda published: published.execute(sql("deleted_files")).fetchall())
+        self._deleted = {digest for (digest,) in deleted or []}
         self._came = all_imports(run.lake)
         self.known = effective_imports(self._came)
         self._undone = [] if also_undone else [one for one in self._came if one.undone is not None]
@@ -215,6 +221,7 @@ class _Landing:
                     if file.sha256 in hashes:
                         report.purged_files += 1
                     else:
+                        report.deleted_files += file.sha256 in self._deleted
                         files.append(file)
                         fresh += [file.size] * is_new
                 advance(1)

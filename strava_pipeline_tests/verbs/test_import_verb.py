@@ -13,7 +13,7 @@ from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.archive import Oddities, write_archive
 from strava_pipeline.verbs.import_ import import_
 from strava_pipeline_tests.facts import shown
-from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER
+from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER, gpx
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
 from strava_pipeline_tests.rig import Make
@@ -64,6 +64,19 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     assert (said.code, said.out) == (2, "")
     assert f"{foreign} is not one of Strava's lists of activities: it lacks Activity Date" in said.err
     assert not rig.settings.data_dir.exists()
+
+
+def test_files_of_an_activity_that_was_deleted_here_are_told(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
+    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    typed, given = type_on(rig), tmp_path / "given"
+    given.mkdir()
+    for day, name in enumerate(("one", "two"), start=1):
+        (given / f"{name}.gpx").write_bytes(gpx(datetime(2026, 2, day, 8, tzinfo=UTC)))
+    typed("import", str(given))
+    ((first, *_), _) = rig.gold("SELECT id FROM activities ORDER BY start_date")
+    assert typed("corrections", "set", str(first), "--deleted").code == 0
+    again = typed("import", str(given / "one.gpx"), str(given / "two.gpx"))
+    assert (again.code, "1 of activities that you deleted here, which stay so" in again.out) == (0, True), again.out
 
 
 @pytest.mark.dear
