@@ -4,13 +4,13 @@ import filecmp
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.copies import API, KINDS, OWN, CopySnapshot, newest
+from strava_pipeline.core.copies import API, KINDS, OWN, PUBLISHED, CopySnapshot, newest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable, some_of
 from strava_pipeline.environment.settings import Settings
@@ -29,6 +29,11 @@ from strava_pipeline.operations.run_context import RunContext, run_context
 MEGABYTE = 1_000_000
 UNFINISHED = ".restore-unfinished"  # in the folder until the restore is complete: which one it is
 _MOST = 5  # names in a sentence
+_LACKING = {
+    OWN: "own (your decisions, imports and all that is not below): no command makes it again",
+    API: "api (what came by Strava's API): `strava-pipeline flow-backfill` fetches it again",
+    PUBLISHED: "published (the warehouse): `strava-pipeline rebuild` makes it again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,16 @@ def restore(
         shutil.copytree(beside, into, dirs_exist_ok=True)
     (into / UNFINISHED).unlink()
     if gone := _expected(ours, now) - {each.kind for each in ours if each.at <= now}:
-        raise CopyIncompleteError(
-            f"The copy in {restic.where} lacks all of: {', '.join(sorted(gone))}. It lost that, was never completed, "
-            f"or has it with a time later than now. The rest is in {into}."
-        )
+        raise CopyIncompleteError(f"{_lacks(restic.where, gone)} The rest is in {into}.")
     return Restored(len(files), sum(files.values()), max(each.at for each in chosen.values()), newer)
+
+
+def _lacks(where: str, kinds: Collection[str]) -> str:
+    return (
+        f"The copy in {where} lacks all snapshots of: {'; '.join(_LACKING[kind] for kind in KINDS if kind in kinds)}. It lost "
+        "them, was never completed, or has them with a time later than now. Where the data still is, `strava-pipeline copy` "
+        "there copies it anew."
+    )
 
 
 def _written(
@@ -140,12 +150,13 @@ def restore_decisions(lake: Lake, settings: Settings, now: datetime, folder: str
         restic, scratch = restic_of(settings), lake.copy_scratch
         with locked(lake, LOCK, who="copy restore"):
             ours = folder_named(restic.snapshots(), folder or folder_id(lake) or None, restic.where)
-            if (last := newest((each for each in ours if each.kind == OWN), now)) is not None:
-                try:
-                    restic.restore(last.id, scratch, lambda: None, f"/{lake.decisions.name}")
-                    added.update(bring_back_decisions(lake, scratch / lake.decisions.name))
-                finally:
-                    shutil.rmtree(scratch, ignore_errors=True)
+            if (last := newest((each for each in ours if each.kind == OWN), now)) is None:
+                raise CopyIncompleteError(_lacks(restic.where, {OWN}))
+            try:
+                restic.restore(last.id, scratch, lambda: None, f"/{lake.decisions.name}")
+                added.update(bring_back_decisions(lake, scratch / lake.decisions.name))
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
     return dict(added)
 
 
@@ -168,7 +179,7 @@ def _chosen(
         elif kind == API and of_kind:  # what expires is kept in its newest state only
             found[kind] = min(of_kind, key=lambda each: each.at)
             newer[kind] = found[kind].at
-    if OWN not in found:
+    if OWN not in found and (not found or any(each.kind == OWN for each in ours)):
         times = sorted(each.at.astimezone(zone) for each in ours)
         raise MisuseError(
             f"The copy in {where} has nothing of then: its snapshots are from {times[0]:%Y-%m-%d %H:%M} to "

@@ -12,7 +12,7 @@ from strava_pipeline.ingest.restic import CopyIncompleteError
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import is_place
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.operations.copy_proof import UNFINISHED
+from strava_pipeline.operations.copy_proof import UNFINISHED, restore_decisions
 from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, NOON, World, contents
 
 pytestmark = pytest.mark.slow
@@ -136,18 +136,41 @@ def test_a_copy_that_lost_bytes_restores_the_others_and_says_which(world: World)
         world.restic.check(100)
 
 
-def test_a_copy_that_lost_all_of_a_kind_is_not_called_good(world: World) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        ("own", r"own \(your decisions, imports.*\): no command makes it again"),
+        ("api", r"api \(what came by Strava's API\): `strava-pipeline flow-backfill`"),
+        ("published", r"published \(the warehouse\): `strava-pipeline rebuild`"),
+        ("api published", r"api \(.*; published \("),
+    ],
+)
+def test_a_copy_that_lost_all_of_a_kind_names_it_restores_the_rest_and_is_made_whole(
+    world: World, kinds: str, told: str
+) -> None:
     world.copy()
-    world.type_restic("forget", *(each.id for each in world.snapshots() if each.kind == "api"))
-    with pytest.raises(CopyIncompleteError, match="lacks all of: api") as said:
+    world.type_restic("forget", *(each.id for each in world.snapshots() if str(each.kind) in kinds.split()))
+    with pytest.raises(
+        CopyIncompleteError, match=rf"lacks all snapshots of: {told}.*`strava-pipeline copy` there"
+    ) as said:
         world.restore("back")
     assert said.value.exit_code == 4
-    assert world.copy().kinds == ["api"]
+    back = contents(world.folder.parent / "back")
+    assert {DETAIL.format(3) in back, "data/decisions/matches.jsonl" in back} == {"api" not in kinds, kinds != "own"}
+    if kinds == "own":
+        with pytest.raises(CopyIncompleteError, match=rf"lacks all snapshots of: {told}"):
+            restore_decisions(world.lake, world.settings, world.now, None)
+    assert world.copy().kinds == kinds.split()
     assert world.restored("again") == COPIED
+
+
+def test_snapshots_later_than_now_are_not_taken_for_those_of_now(world: World) -> None:
+    world.copy()
+    world.type_restic("forget", *(each.id for each in world.snapshots() if each.kind == "api"))
     world.now += timedelta(days=400)
     world.write(DETAIL.format(13), b"a detail of 13")
     world.more = {"api_keep_days": 1000}
     world.copy()
     world.now -= timedelta(days=400)
-    with pytest.raises(CopyIncompleteError, match="or has it with a time later than now"):
+    with pytest.raises(CopyIncompleteError, match="or has them with a time later than now"):
         world.restore("ahead")
