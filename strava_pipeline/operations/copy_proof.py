@@ -15,7 +15,7 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable, some_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
-from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy
+from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy, lost_files
 from strava_pipeline.lake.decisions import bring_back_decisions
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.gold.comparing import differing_tables
@@ -271,6 +271,7 @@ class Checked:
         unequal: files here whose bytes differ from the restored ones, though size and time are equal.
         differing: tables that differ when rebuilt from it, or None if not compared, because files lack.
         lost: kinds of which it had snapshots, and has none.
+        gone: files that it has, and that nobody gave up here.
     """
 
     where: str
@@ -280,11 +281,12 @@ class Checked:
     unequal: list[str] = field(default_factory=list)
     differing: list[str] | None = None
     lost: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
         """Whether nothing is missing."""
-        return not (self.lacking or self.unequal or self.differing or self.lost)
+        return not (self.lacking or self.unequal or self.differing or self.lost or self.gone)
 
 
 def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
@@ -313,7 +315,7 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
             found.files = restored.files
             back = settings.model_copy(update={"data_dir": scratch / "data"})
             _compare_files(lake, Lake(back.data_dir), found)
-            if not found.lacking and lake.snapshot.exists():
+            if not (found.lacking or found.gone) and lake.snapshot.exists():
                 rebuild_all(run_context(back, run.progress, "copy check"), back)
                 found.differing = differing_tables(lake, Lake(back.data_dir))
         finally:
@@ -323,8 +325,9 @@ def check_copy(run: RunContext, settings: Settings, percent: float) -> Checked:
 
 def _compare_files(lake: Lake, back: Lake, found: Checked) -> None:
     for kind in KINDS:
-        there = find(back, kind).files
-        for name, state in sorted(find(lake, kind).files.items()):
+        here, there = find(lake, kind).files, find(back, kind).files
+        found.gone += map(printable, lost_files(lake, there.keys() - here.keys()))
+        for name, state in sorted(here.items()):
             if there.get(name) != state:
                 found.lacking.append(printable(name))
             elif not filecmp.cmp(lake.data_dir / name, back.data_dir / name, shallow=False):

@@ -109,8 +109,8 @@ class Copied(Numbers):
             return ""
         return (
             f"{counted(len(self.lost), 'file')} that the second copy had are gone or cut off here: {some_of(self.lost, 3)}. "
-            f"The copy in {self.where} has them in earlier snapshots, which all stay: `strava-pipeline copy restore`, into an "
-            f"empty folder, brings them back. If it is right so: {ADOPT}"
+            f"The copy in {self.where} has them in earlier snapshots, which all stay: `strava-pipeline copy restore --at DAY`, "
+            f"into an empty folder, brings them back. If it is right so: {ADOPT}"
         )
 
 
@@ -201,7 +201,10 @@ class _Copying:
         for kind in KINDS:
             of_kind = [each for each in snapshots if each.kind == kind]
             self._copy(kind, found[kind], before[kind], of_kind, is_leaving=any(each in leaving for each in of_kind))
-        self.known = replace(self.known, beginnings=beginnings(self.lake))
+        held = {name: self.known.beginnings[name] for name in self.done.lost if name in self.known.beginnings}
+        self.known = replace(
+            self.known, beginnings={**beginnings(self.lake), **held}
+        )  # so that the next run says it again
         with suppress(BusyRepositoryError):  # the next run does it
             self._forget(snapshots, leaving)
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))

@@ -83,6 +83,11 @@ def _advice(found: "Checked") -> Iterator[str]:
     """The possible meaning of each difference, and what to do."""
     if found.lost or found.lacking:
         yield "`strava-pipeline copy` copies what lacks. Tables were not compared."
+    if found.gone:
+        yield (
+            "What is gone here is in the copy: `strava-pipeline copy restore`, into an empty folder, brings it back. Tables were "
+            "not compared."
+        )
     if found.unequal:
         yield (
             "What is unequal has other bytes here than in the copy, with the same size and time: one of the two is damaged. "

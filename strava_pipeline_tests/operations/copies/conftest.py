@@ -90,10 +90,14 @@ class World:
         append_line(path := self.lake.decisions / "matches.jsonl", f'{{"decided": "{what}"}}\n'.encode())
         return path.read_bytes()
 
-    def copy(self, *, adopt: bool = False) -> Copied:
+    def run(self) -> RunContext:
+        """A minute later than the last one."""
         self.now += timedelta(minutes=1)
         clock = ServerClock(lambda: self.now, lambda: 0.0, lambda _: None)
-        return make_copy(RunContext(self.lake, YearRange(2025, 2026), clock, QUIET), self.settings, adopt=adopt)
+        return RunContext(self.lake, YearRange(2025, 2026), clock, QUIET)
+
+    def copy(self, *, adopt: bool = False) -> Copied:
+        return make_copy(self.run(), self.settings, adopt=adopt)
 
     def delete(self, *, api: bool) -> None:
         delete_copy(self.settings, self.lake, self.now, api=api)
@@ -129,13 +133,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def new_world(folder: Path, repository: Path) -> World:
+    """What COPIED and NOT_COPIED say, and a copy of an empty repository."""
+    made = World(folder / "athlete", str(folder / "copy"))
+    for name, content in (COPIED | NOT_COPIED).items():
+        made.write(name, content)
+    (folder / "password").write_text(PASSWORD)
+    (folder / "password").chmod(0o600)
+    shutil.copytree(repository, folder / "copy")
+    return made
+
+
 @pytest.fixture
 def world(tmp_path: Path, new_repository: Path) -> World:
     """What COPIED and NOT_COPIED say, and an empty repository."""
-    made = World(tmp_path / "athlete", str(tmp_path / "copy"))
-    for name, content in (COPIED | NOT_COPIED).items():
-        made.write(name, content)
-    (tmp_path / "password").write_text(PASSWORD)
-    (tmp_path / "password").chmod(0o600)
-    shutil.copytree(new_repository, tmp_path / "copy")
-    return made
+    return new_world(tmp_path, new_repository)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,8 +28,11 @@ from strava_pipeline.ingest.restic import (
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import copy_age, copy_health, earlier_places
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.operations.copy_proof import restore_decisions
-from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents
+from strava_pipeline.operations.copy_proof import check_copy, restore_decisions
+from strava_pipeline.operations.copying import ADOPT, copy_after_run
+from strava_pipeline.operations.copying import COPIED as COPIED_CHECK
+from strava_pipeline.verbs.copy import _advice
+from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents, new_world
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD
 from strava_pipeline_tests.small_disk import SIZE, SmallDisk
@@ -488,6 +492,7 @@ def purge(world: World, key: int) -> None:
     shutil.rmtree((world.folder / DETAIL.format(key)).parent, ignore_errors=True)
 
 
+ROOTS = "bronze/activit", "bronze/files/ab", "bronze/addresses", "bronze/changes", "decisions/", "warehouse/"
 LINE = "data/decisions/matches.jsonl"
 LOSSES: dict[str, tuple[Callable[[World], object], str]] = {
     "decisions": (lambda world: shutil.rmtree(world.lake.decisions), "Lines of"),
@@ -527,9 +532,11 @@ def cut(world: World, name: str, line: int) -> None:
     world.write(name, b"".join(lines))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_whatever_is_lost_no_snapshot_is_forgotten(world: World, loss: str) -> None:
-    """After a purge once, and with older snapshots that only time may take."""
+@pytest.fixture(scope="module")
+def once_purged(tmp_path_factory: pytest.TempPathFactory, new_repository: Path) -> World:
+    """A world that was purged once, with older snapshots that only time may take; `kept` beside its folder is a copy of both."""
+    folder = tmp_path_factory.mktemp("losses") / "now"
+    world = new_world(folder, new_repository)
     world.write("data/bronze/addresses.jsonl", b"1\n2\n")
     world.write("data/bronze/changes/proposed.jsonl", b'{"id": "a"}\n')
     world.decide("second")
@@ -538,9 +545,40 @@ def test_whatever_is_lost_no_snapshot_is_forgotten(world: World, loss: str) -> N
     world.copy()
     world.decide("third")
     world.copy()
+    shutil.copytree(folder, folder.with_name("kept"))
+    return world
+
+
+@pytest.fixture
+def purged(once_purged: World) -> World:
+    """The same, as it was, in the same place: snapshots hold the paths."""
+    place = once_purged.folder.parent
+    shutil.rmtree(place)
+    shutil.copytree(place.with_name("kept"), place)
+    return replace(once_purged)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_whatever_is_lost_is_said_brought_back_and_forgotten_nowhere(purged: World, loss: str) -> None:
+    world, day = purged, purged.now.date()
+    whole = {name: held for name, held in contents(world.lake.data_dir).items() if name.startswith(ROOTS)}
+    world.now += timedelta(days=1)
     before = {each.id for each in world.snapshots()}
     lose, said = LOSSES[loss]
     lose(world)
+    checked = check_copy(world.run(), world.settings, 5)
+    assert not checked.agrees
+    assert any("copy restore" in each or "`strava-pipeline copy` copies" in each for each in _advice(checked))
+    (found,) = copy_after_run(world.run(), world.settings).findings
+    assert (found.rule, found.holds, (said or "1 file that the second copy had") in found.advice) == (
+        COPIED_CHECK,
+        False,
+        True,
+    )
+    assert ADOPT in found.advice
+    assert before <= {each.id for each in world.snapshots()}
+    world.restore("back", day=None if said else day)  # without a refusal the newest state is that of the loss
+    assert whole.items() <= contents(world.folder.parent / "back" / "data").items()
     if said:
         with pytest.raises(CopyIncompleteError, match=said) as refused:
             world.copy()
