@@ -201,10 +201,8 @@ class _Copying:
         for kind in KINDS:
             of_kind = [each for each in snapshots if each.kind == kind]
             self._copy(kind, found[kind], before[kind], of_kind, is_leaving=any(each in leaving for each in of_kind))
-        held = {name: self.known.beginnings[name] for name in self.done.lost if name in self.known.beginnings}
-        self.known = replace(
-            self.known, beginnings={**beginnings(self.lake), **held}
-        )  # so that the next run says it again
+        lost = {name: known for name, known in self.known.beginnings.items() if name in self.done.lost}  # said again
+        self.known = replace(self.known, beginnings={**beginnings(self.lake), **lost})
         with suppress(BusyRepositoryError):  # the next run does it
             self._forget(snapshots, leaving)
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))

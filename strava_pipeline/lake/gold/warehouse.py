@@ -1,8 +1,7 @@
 """The working warehouse: one DuckDB file, one writer at a time, opened once for each hold of the lock.
 
 Opening costs 10 ms of CPU, the first time 30: a nested `reading` or `writing` in the same thread uses the open
-connection. Readers of the published snapshot never come here. The tables follow the catalogue; a file made by another
-catalogue is never opened for writing, but rebuilt from bronze. Statements stand in lake/sql/.
+connection. Readers of the snapshot never come here. A file of another catalogue is not written, but rebuilt from bronze.
 """
 
 import shutil
@@ -213,8 +212,8 @@ def _open(path: Path, own: Connection | None = None) -> Connection:
     except duckdb.Error as error:
         if _is_in_use(path, error):
             raise PipelineError(
-                f"The working warehouse {path} can't be opened. If {another_program(error)} has it "
-                "open, close it there: the published snapshot one folder up is the one to query."
+                f"The working warehouse {path} can't be opened. If {another_program(error)} has it open, close it there: the "
+                "published snapshot one folder up is the one to query."
             ) from error
         _judge(path, error)
     raise AssertionError("tenacity either returns or raises")
