@@ -37,7 +37,7 @@ class DaysContract:
     """The contract of a source with days and nights."""
 
     def test_what_it_says_of_a_day_now_counts(self, world: World) -> None:
-        """A revised day, a late night, a value that is gone, an old year, and a rebuild: one after the other."""
+        """A revised day, a late night, a value that is gone, a break, an old year, and a rebuild: one after the other."""
         world.need_kind("wellness")
         subject, today = world.subject, world.subject.clock.now().date()
         yesterday, old = today - timedelta(days=1), date(today.year - 1, 1, 1)
@@ -54,7 +54,13 @@ class DaysContract:
         assert values(world, yesterday) == {"asleep_seconds": 24_000, "steps": 12_000}
         assert (quiet.years_asked, quiet.calls <= 4) == ([], True)
         subject.put_day(old)
-        subject.clock.advance(31 * 86_400)
+        subject.clock.advance(11 * 86_400)
+        subject.put_day(today + timedelta(days=2), steps=9_000)
+        pull(world)
+        assert values(world, today + timedelta(days=2)) == {"steps": 9_000}, (
+            "all days since the last time are asked for"
+        )
+        subject.clock.advance(20 * 86_400)
         assert pull(world).years_asked[:2] == [today.year, today.year - 1]
         assert values(world, old) == {}
         _is_the_same_from_bronze(world)
