@@ -125,12 +125,13 @@ SMALL_ANSWER = AnswerLimit(1 * MEGABYTE, None)  # servers that answer with a num
 
 @dataclass(frozen=True, slots=True)
 class ImportLimits:
-    """The limits of imports: bytes and points of a file, bytes of a whole import, messages of a FIT file; all unpacked."""
+    """The limits of imports: bytes, points, recordings of a file, bytes of an import, messages of a FIT file; all unpacked."""
 
     file_bytes: int = 100 * MEGABYTE  # the longest recordings of real archives stay below 60 MB
     points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
     total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
     messages: int = 5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions
+    recordings: int = 2_000  # each takes some 15 ms, however short it is; real files of several have some hundred
 
     @property
     def file_exceeded(self) -> str:
@@ -139,12 +140,13 @@ class ImportLimits:
 
     @property
     def points_exceeded(self) -> str:
-        """The message for a file with more than `points` or `messages`."""
-        return f"It holds more than {self.points:,} points or {self.messages:,} messages; what stands before is kept."
+        """The message for a file with more than `points`, `messages` or `recordings`."""
+        most = f"{self.points:,} points, {self.messages:,} messages or {self.recordings:,} recordings"
+        return f"It holds more than {most}; what stands before is kept."
 
 
 # For data that was within the limits when it arrived.
-UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
+UNLIMITED = ImportLimits(sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize, sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)

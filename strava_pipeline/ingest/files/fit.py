@@ -6,7 +6,7 @@ whose times of 12 bits in 1024ths of a second start again every four seconds. A 
 """
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -70,6 +70,7 @@ WORDS = {
     "kind": ("length_type",),  # active, idle
 }
 MOMENTS = ("start_time", "timestamp")
+MOST_LISTED = 1_000  # sensors of a part that count for a session without its own
 QUARTER = 900  # s: local clocks differ from UTC by whole quarters of an hour; devices set theirs within some minutes
 TICKS = 1024  # per second
 ROUND = 1 << 12
@@ -78,7 +79,10 @@ SILENCE = 5_000_000  # µs; an older heart rate says nothing about now (the SDK'
 
 def read_fit(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Read the valid parts of `content`, skipping damaged bytes. Never raises, whatever it contains."""
-    parts = [read_messages(part, limits) for part in split_parts(content)]
+    parts: list[Messages] = []
+    for part in split_parts(content):
+        room = limits.recordings - sum(len(each.sessions) for each in parts)
+        parts.append(read_messages(part, replace(limits, recordings=room)))
     found = [_recordings(part, received_at) for part in parts]
     beats = [beat for part in parts for beat in part.heart_rates]
     flags = {flag for part in parts for flag in part.flags}
@@ -116,20 +120,25 @@ def _recordings(part: Messages, received_at: datetime) -> list[Recording]:
     starts = [_start(session) for session in sessions[1:]]
     at = points["at"].forward_fill().fill_null(0)
     owner = sum((at >= start for start in starts), start=pl.zeros(points.height, dtype=pl.Int64, eager=True))
+    listed = [info for info in part.devices if sensor_type(info)]  # some list their sensors only once
+    laps, lengths, devices = (_by_session(each, starts) for each in (part.laps, part.lengths, listed))
     return [
-        _recording(_of_session(part, starts, place), session, points.filter(owner == place), received_at)
+        _recording(
+            replace(part, laps=laps[place], lengths=lengths[place], devices=devices[place] or listed[:MOST_LISTED]),
+            session,
+            points.filter(owner == place),
+            received_at,
+        )
         for place, session in enumerate(sessions)
     ]
 
 
-def _of_session(part: Messages, starts: Sequence[int], place: int) -> Messages:
-    """`part` with the laps, lengths and devices of one session alone. `starts`: of all sessions but the first."""
-
-    def own(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return [message for message in messages if bisect_right(starts, _start(message)) == place]
-
-    listed = [info for info in part.devices if sensor_type(info)]  # some list their sensors only once
-    return replace(part, laps=own(part.laps), lengths=own(part.lengths), devices=own(listed) or listed)
+def _by_session(messages: Sequence[Mapping[str, Any]], starts: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """The messages by the place of their session. `starts`: of all sessions but the first."""
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for message in messages:
+        found[bisect_right(starts, _start(message))].append(message)
+    return found
 
 
 def _dated(part: Messages, points: pl.DataFrame) -> tuple[Messages, pl.DataFrame]:

@@ -61,7 +61,7 @@ _SENSORLESS = (PLACES["distance"], PLACES["speed"])  # what a watch without a se
 
 @dataclass(slots=True)
 class Messages:
-    """The messages of a part, in its order: fields by name, raw; `points` in FIT's units. `most`: how many messages to read."""
+    """The messages of a part, in its order: fields by name, raw; `points` in FIT's units. `limits`: how much is read."""
 
     file_id: Mapping[str, Any] = field(default_factory=dict)
     activity: Mapping[str, Any] = field(default_factory=dict)
@@ -73,14 +73,14 @@ class Messages:
     points: Points = field(default_factory=Points)
     unknown: Counter[str] = field(default_factory=Counter)
     flags: set[Flag] = field(default_factory=set)
-    most: int = ImportLimits().messages
+    limits: ImportLimits = field(default_factory=ImportLimits)
     count: int = 0
     leaps: int = 0
 
 
 def read_messages(part: Part, limits: ImportLimits = ImportLimits()) -> Messages:
     """Read and sort the messages of `part`. Never raises: if reading ended too early, the flags say so."""
-    messages = Messages(points=Points(limits.points), flags=set(part.flags), most=limits.messages)
+    messages = Messages(points=Points(limits.points), flags=set(part.flags), limits=limits)
     stretch: Stretch | None = Stretch(part.content)
     for _ in range(MOST_FAULTS):
         if stretch is not None:
@@ -148,7 +148,8 @@ def _behind_leap(trail: Trail, messages: Messages) -> Stretch | None:
 
 def _sort(message: FitDataMessage, messages: Messages) -> None:
     messages.count += 1
-    if messages.count > messages.most:
+    is_over = message.name == "session" and len(messages.sessions) >= messages.limits.recordings
+    if is_over or messages.count > messages.limits.messages:
         raise TooManyPointsError
     match message.name:
         case "record":

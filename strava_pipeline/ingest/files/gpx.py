@@ -79,7 +79,7 @@ SENSORS = (*WORN, "speed")
 def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Read the readable parts of `content`. Never raises, whatever it contains."""
     document = Markup(content, "gpx", "trkpt", ("trkseg", "trk", "rte", "rtept", "wpt", "metadata"))
-    contents = _Contents(limits.points)
+    contents = _Contents(limits)
     try:
         for element in document:
             contents.add(element)
@@ -87,7 +87,7 @@ def read_gpx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
         document.flags.add(Flag.OVER_LIMIT)
     contents.end_track(_Said())  # one that never ended
     pieces, said = contents.pieces, contents.said
-    plans = [each for each in pieces if _is_planned(each, said)]
+    plans = {each for each in pieces if _is_planned(each, said)}
     recorded = [each for each in pieces if each not in plans and each.points["at"].count()]
     planned = contents.seen["rte"] + (len(pieces) - len(recorded) if recorded else len(plans))
     outings = list(_outings(recorded))
@@ -133,19 +133,21 @@ class _Piece:
 class _Contents(Clock):
     """The contents of the elements, in their order."""
 
-    def __init__(self, most_points: int) -> None:
+    def __init__(self, limits: ImportLimits) -> None:
         self.seen: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.pieces: list[_Piece] = []
         self.said = _Said()
-        self._room = most_points
-        self._points = Points(most_points)
+        self._room, self._most_tracks = limits.points, limits.recordings
+        self._points = Points(self._room)
 
     def add(self, element: etree._Element) -> None:
         name = local(element.tag)
         if name == "trkpt":
             self._points.add(self._row(element))
         elif name == "trk":
+            if len(self.pieces) == self._most_tracks:
+                raise TooManyPointsError
             self.end_track(_said(element))
         elif name in ("metadata", "gpx"):
             self.said |= _said(element)
@@ -230,13 +232,14 @@ def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
     """The tracks that together are one recording, in the order of time: of one sport, and less than APART_S apart."""
     spans = [(*each.points.select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
     outing: list[_Piece] = []
-    latest = 0
+    latest, sports = 0, set[str]()
     for start, end, piece in sorted(spans, key=lambda span: span[0]):
-        sports = {each.said.words["type"].lower() for each in (*outing, piece) if "type" in each.said.words}
-        if outing and (len(sports) > 1 or not -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000):
+        own = {word.lower() for name, word in piece.said.words.items() if name == "type"}
+        if outing and (len(sports | own) > 1 or not -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000):
             yield outing
-            outing = []
+            outing, sports = [], set()
         outing.append(piece)
+        sports |= own
         latest = max(latest, end)
     if outing:
         yield outing

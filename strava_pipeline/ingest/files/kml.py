@@ -49,7 +49,7 @@ _SPORT, _WORD = "activityType", "type"  # of OpenTracks; My Tracks has the secon
 def read_kml(content: bytes, received_at: datetime, limits: ImportLimits = ImportLimits()) -> DecodedFile:
     """Read the readable parts of `content`. Never raises, whatever it contains."""
     document = Markup(content, "kml", "coord", _ELEMENTS)
-    contents = _Contents(limits.points, received_at)
+    contents = _Contents(limits, received_at)
     try:
         for element in document:
             contents.add(element)
@@ -95,12 +95,12 @@ def kml_of_kmz(content: bytes, limits: ImportLimits) -> bytes | None:
 class _Contents(Clock):
     """The contents of the elements, in their order. A track's times, places and values are put together when it ends."""
 
-    def __init__(self, most_points: int, received_at: datetime) -> None:
+    def __init__(self, limits: ImportLimits, received_at: datetime) -> None:
         self.recordings: list[Recording] = []
         self.unknown: Counter[str] = Counter()
-        self._most, self._received_at = most_points, received_at
+        self._limits, self._received_at = limits, received_at
         self._seen: Counter[str] = Counter()
-        self._points = Points(most_points)
+        self._points = Points(limits.points)
         self._sport: str | None = None
         self._segment = 0
         self._clear_track()
@@ -127,6 +127,8 @@ class _Contents(Clock):
         elif name == "Track":
             self._end_track()
         elif name == "Placemark":
+            if len(self.recordings) == self._limits.recordings:
+                raise TooManyPointsError
             self.end_recording(element)
 
     def kind(self) -> str:
@@ -165,7 +167,7 @@ class _Contents(Clock):
             self._end_track()
         if self._points:
             self.recordings.append(self._recording(placemark, self._points.frame()))
-            self._points, self._sport, self.utc_offset_s = Points(self._most), None, None
+            self._points, self._sport, self.utc_offset_s = Points(self._limits.points), None, None
 
     def _recording(self, placemark: etree._Element | None, frame: pl.DataFrame) -> Recording:
         track = track_of(frame, self._sport)

@@ -79,6 +79,8 @@ def read_tcx(content: bytes, received_at: datetime, limits: ImportLimits = Impor
             name = local(last.tag)
             seen[name] += 1
             if name == "Activity":
+                if len(recordings) == limits.recordings:
+                    raise TooManyPointsError
                 recordings.append(contents.recording(last, len(recordings), received_at))
             if name in ("Activity", "Course"):
                 contents = _Contents(unknown, limits.points)
