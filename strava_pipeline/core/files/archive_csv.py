@@ -171,6 +171,7 @@ class _Reader:
     def row(self, line: int, cells: Sequence[str]) -> ArchiveRow:
         values: dict[str, Any] = {}
         extra: dict[str, str] = {}
+        numbers = Counter[str]()
         if len(cells) != len(self._header.cells):
             what = f"{len(cells)} cells where the header has {len(self._header.cells)}"
             self._faults.append(RowFault(line, "the row", what))
@@ -181,9 +182,9 @@ class _Reader:
             column = head.column
             value = None if column is None else self._value(head, text)
             if column is None:
-                extra[_free(head.header, extra)] = text
+                extra[_free(head.header, extra, numbers)] = text
             elif value is None and not is_blank(text):
-                extra[_free(head.header, extra)] = text
+                extra[_free(head.header, extra, numbers)] = text
                 if not (column.block == "shown" and self._header.has(column.field.removesuffix("_shown"))):
                     self._faults.append(RowFault(line, head.header, f"no {_WANTED[column.kind]}"))
             elif value is not None:
@@ -313,13 +314,13 @@ def _field(cell: HeaderCell) -> str | None:
     return cell.column.field if cell.column else None
 
 
-def _free(name: str, taken: Mapping[str, str]) -> str:
-    name = name or "column without a name"
-    return (
-        name
-        if name not in taken
-        else next(f"{name} ({n})" for n in range(2, len(taken) + 3) if f"{name} ({n})" not in taken)
-    )
+def _free(name: str, taken: Mapping[str, str], numbers: Counter[str]) -> str:
+    """A name that is not taken. `numbers`: by name, the last one that was tried, as many columns may have one name."""
+    free = name = name or "column without a name"
+    while free in taken:
+        numbers[name] += 1
+        free = f"{name} ({numbers[name] + 1})"
+    return free
 
 
 _BRAND, _MODEL = 1, 2

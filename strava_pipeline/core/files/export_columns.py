@@ -164,7 +164,8 @@ def _layout(count: int) -> list[ExportColumn | None]:
 
 def _pairs(names: Sequence[str]) -> set[tuple[int, int]]:
     """The places of names that occur twice, in pairs."""
-    return {(names.index(name), place) for place, name in enumerate(names) if names.index(name) < place}
+    first = {name: place for place, name in reversed([*enumerate(names)])}
+    return {(first[name], place) for place, name in enumerate(names) if first[name] < place}
 
 
 def _pairs_of(layout: Sequence[ExportColumn | None]) -> set[tuple[int, int]]:

@@ -8,7 +8,7 @@ from its start, distance and duration. The row's number is ignored, because sort
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -78,9 +78,10 @@ def assign_keys(rows: Sequence[Identity], before: Sequence[Identity], former: Se
     _pair(rows, before, keys, _STAGES)
     _pair(rows, former, keys, _SURE)
     taken = {*keys.values(), *(each.key for each in (*before, *former))}
+    twins = Counter[str]()
     for place, row in enumerate(rows):
         if place not in keys:
-            keys[place] = next(key for key in _new_keys(row) if key not in taken)
+            keys[place] = next(key for key in _new_keys(row, twins) if key not in taken)
             taken.add(keys[place])
     return [keys[place] for place in range(len(rows))]
 
@@ -156,17 +157,15 @@ def _pair(
                     used.add(key)
 
 
-def _new_keys(row: Identity) -> Iterable[str]:
-    """Keys for a new row, the best first: from its first id, or else from its content, with a number for twins."""
+def _new_keys(row: Identity, twins: Counter[str]) -> Iterable[str]:
+    """Keys for a new row, the best first: from its first id, or else from its content, with a number for twins; none again."""
     for source in IDS.values():
         if source in row.ids:
             yield f"{source}-{row.ids[source]}"
     content = content_key(row.start, row.distance, row.seconds)
-    yield content
-    number = 1
     while True:
-        number += 1
-        yield f"{content}-{number}"
+        twins[content] += 1
+        yield f"{content}-{twins[content]}" if twins[content] > 1 else content
 
 
 def content_key(start: str | None, distance: float | None, seconds: int | None) -> str:
