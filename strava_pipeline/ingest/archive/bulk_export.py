@@ -40,6 +40,7 @@ from strava_pipeline.ingest.archive.service_lists import LIST, is_service_header
 
 FORMATS = ("fit", "gpx", "tcx", "bin", "sml", "kml", "kmz", "pwx", "hrm")  # some of them are kept and not read
 _ACTIVITY = re.compile(rf"\.({'|'.join(FORMATS)})(\.gz)?$", re.IGNORECASE)
+_MOST_LISTS = 1_000  # each is looked for beside every entry; an archive has one
 _ATHLETE = re.compile(r"export_(\d+)")  # how Strava names the zip
 
 
@@ -104,6 +105,10 @@ def bulk_exports(container: Container, *, refuse_foreign: bool = False) -> list[
             continue
         if activities.header.has("id") and activities.header.has("start_date"):
             found.append((f"{folder}/" if folder else "", entry.name, activities))
+        if refuse_foreign and len(found) > _MOST_LISTS:
+            raise SourceError(
+                f"{container.path} holds more than {_MOST_LISTS:,} lists of activities. Import its folders singly."
+            )
     return [_export(container, *parts) for parts in found]
 
 

@@ -110,12 +110,12 @@ class ImportReader:
         recordings = [file for file in self._files if file.role == "activity" and file.name not in listed]
         rows = RowFinder(self._service_lists, [file.name for file in recordings])
         for file in recordings:
-            parts = [by_name[name] for name in rows.parts.get(file.name, [file.name])]
+            parts = rows.parts.get(file.name, [file.name])
             recorded_by = self._recorded_by(file.name)
             if len(parts) == 1:
                 read = reading(file.sha256)
                 yield from _of_file(file, read, recorded_by, self._numbering, _row_finder(rows))
-            elif file == parts[0] and (routes := _parts_read(parts, reading)):
+            elif file.name == parts[0] and (routes := _parts_read(map(by_name.__getitem__, parts), reading)):
                 row = rows.row_of(file.name, None, None, is_part=False)
                 assert row is not None
                 yield _of_row_in_parts(row, routes, recorded_by, self._numbering)
