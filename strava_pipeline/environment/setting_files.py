@@ -19,6 +19,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import sync_file
 
 LARGEST = 1_000_000  # bytes of a file that a person writes
+_MOST_POINTS = 500  # of a line: TOML's reader takes the square of the parts of a key
 T = TypeVar("T")
 
 
@@ -32,6 +33,8 @@ def read_toml(path: Path, read: Callable[[dict[str, Any]], T], unusable: type[Pi
     text = ""
     try:
         text = plain_text(path).removeprefix("\ufeff").replace("\r\n", "\n")
+        if any(line.count(".") > _MOST_POINTS for line in text.split("\n")):
+            raise unusable(f"{path} has a line with more than {_MOST_POINTS} points. Divide it.")
         return read(tomllib.loads(text))
     except FileNotFoundError:
         return None
@@ -57,8 +60,8 @@ def _set_twice(text: str, error: tomllib.TOMLDecodeError) -> str | None:
             is_one_of_several = header[1].startswith("[[")
             table, of_table = f"{header[1]} {number if is_one_of_several else ''}", f" of {header[1]}"
             what, verb = header[1], "is there"
-        elif assigned := re.match(r"""\s*([\w."' -]+?)\s*=""", line):
-            what, verb = f"{assigned[1]}{of_table}", "is set"
+        elif assigned := re.match(r"""([\w."'\s-]+)=""", line):
+            what, verb = f"{assigned[1].strip()}{of_table}", "is set"
         else:
             continue
         first = first_lines.setdefault((table, what), number)

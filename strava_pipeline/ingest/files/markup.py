@@ -86,7 +86,7 @@ def _plain(content: bytes) -> bytes:
         text = content.decode(wide, errors="replace").encode(errors="replace")
     elif not _is_utf8(text):
         text = _decoded(text).encode(errors="replace")
-    declared = _DECLARATION.match(text)
+    declared = _DECLARATION.match(text, 0, HEAD)
     return text[declared.end() if declared else 0 :].strip(b" \t\r\n\0")
 
 
@@ -98,7 +98,7 @@ def _is_utf8(text: bytes) -> bool:
 
 def _decoded(text: bytes) -> str:
     """The text in its declared encoding; if that is wrong, in that of Windows in the West."""
-    declared = _DECLARATION.match(text)
+    declared = _DECLARATION.match(text, 0, HEAD)
     if declared is not None and declared[1] is not None:
         with suppress(LookupError, UnicodeError):
             # else two bytes were taken for one character

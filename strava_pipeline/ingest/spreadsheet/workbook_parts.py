@@ -78,7 +78,7 @@ def _lost_of_sheet(content: bytes) -> Iterator[str]:
     if b"extLst" in around:
         yield "sparklines, or rules of newer versions of Excel"
     depth = 0
-    for closing, raw, empty in re.findall(rb"<(/?)(?:\w+:)?(\w+)\b[^>]*?(/?)>", around):
+    for closing, raw, empty in re.findall(rb"<(/?)(?:\w+:)?(\w+)\b[^<>]*?(/?)>", around):
         tag = raw.decode()
         if tag in ("worksheet", "sheetData"):
             continue
