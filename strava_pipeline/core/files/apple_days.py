@@ -36,6 +36,7 @@ _STAGES = {
 }
 _ASLEEP = ("Asleep", "AsleepUnspecified", "AsleepCore", "AsleepDeep", "AsleepREM")
 _QUARTER = 900  # seconds: no zone's day begins within one
+_MOST_SOURCES = 1_000  # telephones, watches and apps that a person had; further ones count as one
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,7 +55,10 @@ class HealthRecords:
         kind, began = str(record.get("type")), _seconds(record.get("startDate"))
         if began is None:
             return
-        source = self._sources.setdefault(str(record.get("sourceName")), len(self._sources))
+        told, known = str(record.get("sourceName")), len(self._sources)
+        source = self._sources.get(told, known)
+        if source == known < _MOST_SOURCES:
+            self._sources[told] = source
         if kind == _SLEEP:
             stage, ended = (
                 str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis"),
