@@ -22,6 +22,7 @@ from strava_pipeline.core.files.garmin_days import days_reader
 from strava_pipeline.core.files.objects import Numbering
 from strava_pipeline.core.files.recording import DecodedFile
 from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.ingest.archive.api_json import read_objects
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.contents import contents
@@ -195,7 +196,7 @@ CASES: dict[str, dict[str, Case]] = {
         "routes": _gpx(lambda n: "<rte><rtept/></rte>" * n, _of(lambda read: read.left_out["route"])),
         "waypoints": _gpx(lambda n: TRACK + '<wpt lat="1" lon="1"/>' * n),
         "metadata": _gpx(lambda n: TRACK + "<metadata><name>a</name></metadata>" * n),
-        "extensions": _gpx(lambda n: TRACK.replace("</trkpt>", f"<extensions>{'<x>1</x>' * n}</extensions></trkpt>"), _of(lambda read: read.unknown["x"])),
+        "extensions": _gpx(lambda n: TRACK.replace("</trkpt>", f"<extensions>{'<x>1</x>' * n}</extensions></trkpt>")),
         "statistics": _gpx(lambda n: TRACK.replace("<trk>", f"<trk><extensions>{'<a/>' * n}</extensions>")),
         "fields of a name": _gpx(lambda n: TRACK.replace("<trk>", f"<trk><name>Workout(id=1{', a=1' * n})</name>")),
         "comments": _gpx(lambda n: f"<trk><trkseg>{(POINT + '<!-- a -->') * n}</trkseg></trk>"),
@@ -212,7 +213,7 @@ CASES: dict[str, dict[str, Case]] = {
         "laps": _tcx(lambda n: made.activity(made.tcx_lap(0, 1, 1, made.trackpoint(0, 1)) * n), _laps),
         "activities": _tcx(lambda n: made.activity(made.tcx_lap(0, 1, 1, made.trackpoint(0))) * n, _recordings),
         "courses": _tcx(lambda n: f"<Course><Track>{made.trackpoint(0)}</Track></Course>" * n, _of(lambda read: read.left_out["course"])),
-        "extensions": _tcx(lambda n: made.activity(made.tcx_lap(0, 1, 1, made.trackpoint(0, more="<x>1</x>" * n))), _of(lambda read: read.unknown["x"])),
+        "extensions": _tcx(lambda n: made.activity(made.tcx_lap(0, 1, 1, made.trackpoint(0, more="<x>1</x>" * n)))),
         "fields": _tcx(lambda n: made.activity(made.tcx_lap(0, 1, 1, made.trackpoint(0)).replace("<Track>", "<Calories>1</Calories>" * n + "<Track>"))),
         "unclosed": _tcx(lambda n: "<Activity><Lap>" * n),
     },
@@ -310,14 +311,23 @@ CASES: dict[str, dict[str, Case]] = {
 }  # fmt: skip
 
 
+MOST = ImportLimits().recordings
 ONE = (
-    "gpx waypoints", "gpx metadata", "gpx statistics", "gpx fields of a name", "gpx nested", "gpx entities", "gpx attributes",
+    "gpx waypoints", "gpx metadata", "gpx extensions", "tcx extensions", "gpx statistics", "gpx fields of a name", "gpx nested", "gpx entities", "gpx attributes",
     "tcx fields", "kml data", "apple records", "apple sources", "apple sleeps", "apple metadata", "apple statistics",
     "apple routes", "garmin stress", "lists columns of intervals.icu", "lists laps", "strava quotes", "table columns",
     "table blank rows", "workbook merged cells", "workbook formatted rows", "written texts", "written patterns",
 )  # fmt: skip
 OTHERS: dict[str, object] = {
     **dict.fromkeys(ONE, 1),
+    **dict.fromkeys(("gpx tracks", "gpx tracks of days", "tcx activities", "tcx unclosed", "kml placemarks"), MOST + 1),
+    **dict.fromkeys(("gpx planned tracks", "fit sessions"), MOST),
+    **dict.fromkeys(("gpx unclosed", "gpx encodings", "kml unclosed"), "It is damaged"),
+    **dict.fromkeys(("gpx entities", "gpx document types"), "It is neither"),
+    "kml lines": "It is a route",
+    "fit parts": 1_000,
+    "fit faults": 30 * 200,
+    "fit headers": "It ends in the middle",
     **dict.fromkeys(("apple document types", "apple unclosed"), "it ends in the middle"),
     "lists broken lines": COUNT + 1,
     "lists nested": "no JSON",

@@ -43,7 +43,7 @@ def zipped(
 def streamed(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """The same, written in one go."""
     out = Unseekable()
-    with zipfile.ZipFile(out, "w", method) as archive:  # type: ignore[type-var]
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, body in files.items():
             with archive.open(
                 zipfile.ZipInfo(name) if method == zipfile.ZIP_STORED else _deflated(name), "w"
