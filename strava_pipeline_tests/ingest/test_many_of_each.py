@@ -320,9 +320,9 @@ ONE = (
 )  # fmt: skip
 OTHERS: dict[str, object] = {
     **dict.fromkeys(ONE, 1),
-    **dict.fromkeys(("gpx tracks", "gpx tracks of days", "tcx activities", "tcx unclosed", "kml placemarks"), MOST + 1),
+    **dict.fromkeys(("gpx tracks", "gpx tracks of days", "tcx activities", "kml placemarks"), MOST + 1),
     **dict.fromkeys(("gpx planned tracks", "fit sessions"), MOST),
-    **dict.fromkeys(("gpx unclosed", "gpx encodings", "kml unclosed"), "It is damaged"),
+    **dict.fromkeys(("gpx unclosed", "gpx encodings", "kml unclosed", "tcx unclosed"), "It is damaged"),
     **dict.fromkeys(("gpx entities", "gpx document types"), "It is neither"),
     "kml lines": "It is a route",
     "fit parts": 1_000,
@@ -376,7 +376,7 @@ def seconds_of(reader: str, name: str, count: int) -> tuple[float, object]:
     except PipelineError as error:
         found = str(error)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime - begun, found
+    return used.ru_utime + used.ru_stime - begun, found if isinstance(found, int) else str(found)[:500]
 
 
 if __name__ == "__main__":
