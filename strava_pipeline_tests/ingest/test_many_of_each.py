@@ -41,6 +41,7 @@ from strava_pipeline_tests.ingest.archive.test_apple_health import document, wor
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.processes import python
 
+pytestmark = pytest.mark.slow
 COUNT, CPU_SECONDS = 50_000, 120
 DEAR = ("gpx", "tcx", "kml", "fit", "apple", "lists", "strava", "table", "workbook")  # several CPU seconds and more
 Case = tuple[Callable[[int], str | bytes], Callable[[bytes], object]]
