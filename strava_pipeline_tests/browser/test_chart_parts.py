@@ -41,6 +41,37 @@ def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(c
     assert title_of_a_chart(page) == "left"
 
 
+def test_a_weight_is_drawn_in_its_unit_and_who_is_behind_is_told(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_content("""<div data-body='{"value": [80]}' data-unit="lb" data-first="2026-03-01"></div>""")
+    page.add_script_tag(
+        content="window.uPlot = class { constructor(_, values) { window.drawn = values; } setSize() {} }"
+    )
+    page.add_script_tag(path=STATIC / "charts.js")
+    page.add_script_tag(path=STATIC / "body.js")
+    assert page.evaluate("drawn[1]") == pytest.approx([176.4], abs=0.1)
+    for over, first, second in (("distance", "B is 0:50 behind", 50), ("time", "B is 250 behind", 250)):
+        page.set_content('<div id="track" data-compare="a b"></div><p id="track-state"></p>')
+        page.evaluate(PARTS, over)
+        page.add_script_tag(path=STATIC / "charts.js")
+        page.add_script_tag(path=STATIC / "compare.js")
+        page.wait_for_function("window.gap !== undefined")
+        assert (page.evaluate("gap"), page.evaluate("told")) == (pytest.approx(second, abs=1), first)
+
+
+PARTS = """over => {
+  window.gap = undefined;
+  const track = (speed) => ({ time: [0, 100, 200], distance: [0, 100 * speed, 200 * speed], latitude: [], longitude: [] });
+  window.fetchJson = (address) => Promise.resolve({ track: track(address === "a" ? 10 : 7.5) });
+  window.trackParts = () => ({
+    measured: () => [], AXES: { distance: (v) => `${Math.round(v)}`, time: (v) => `${v}` }, filled: (v) => v, stretches: () => [],
+    chart: ({ lines }) => { const at = over === "distance" ? 750 : 500; window.gap = lines[0].values[at]; return at; },
+    view: { over }, say: (_, text) => { window.told = text.split("; ").pop(); },
+    begin: ({ draw, said }) => { const [at] = draw(); said(at); },
+  });
+}"""
+
+
 def title_of_a_chart(page: Page) -> str:
     """How its text is aligned, with the sheets in the order of a page."""
     page.set_content('<div class="uplot"><div class="u-title">Height</div></div>')

@@ -266,6 +266,7 @@ def test_two_activities_stand_side_by_side_on_one_chart_where_both_have_a_track(
     text = page(site, "/activities/6/with/7")
     assert "A Ride 6 B &lt;script&gt;" in (seen := words(text))
     assert "Power, estimated – 190 W" in seen
+    assert "Moving time 1:00:00 1:00:00 Elapsed time 1:06:40 1:06:40" in seen
     assert 'data-compare="/api/activities/6/track /api/activities/7/track" data-units="miles" data-group="ride"' in text
     assert 'href="/activities/7/with/6"' in text
     bare = page(site, "/activities/6/with/5")
@@ -274,6 +275,13 @@ def test_two_activities_stand_side_by_side_on_one_chart_where_both_have_a_track(
     for other, status in ((6, 400), (99, 404), ("x", 400)):
         page(site, f"/activities/6/with/{other}", status)
     page(site, "/activities/99/with/6", 404)
+
+
+def test_a_month_leads_to_the_ones_beside_it_within_the_years_that_there_are(site: TestClient) -> None:
+    beside = {"2024-01": ["2024-02"], "2024-02": ["2024-01", "2024-03"], "2025-12": ["2025-11"]}
+    for month, others in beside.items():
+        (links,) = re.findall(r'<p class="pages">(.*?)</p>', page(site, f"/calendar/{month}"), re.S)
+        assert re.findall(r'"/calendar/([\d-]+)"', links) == others
 
 
 @pytest.mark.parametrize(
