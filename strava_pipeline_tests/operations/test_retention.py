@@ -139,7 +139,6 @@ def at(rig: Rig, now: datetime) -> None:
     rig.do("flow", [2026])
 
 
-@pytest.mark.dear
 def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
     record_decisions(rig.lake, Expired(at=NOW, by="purge -1", ids=[-1], purged=-1))  # which is no limit's

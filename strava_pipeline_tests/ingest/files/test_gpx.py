@@ -188,7 +188,8 @@ def test_a_track_that_goes_on_is_one_recording(tracks: list[tuple[int, str, str]
 
 
 FITOTRACK = (
-    "Workout(id=7, start=1000, end=211000, activeDuration=180000, comment={}, distance=250.5, workoutTypeId=walking)"
+    "Workout(id=7, start=1000, end=211000, activeDuration=180000, comment={}, distance=250.5, energy=83680, "  # J
+    "workoutTypeId=walking)"
 )
 
 
@@ -219,6 +220,7 @@ def test_a_record_in_the_place_of_the_name_is_read_and_is_none(comment: str, nam
     about = f"<metadata><name>{FITOTRACK.format(comment)}</name></metadata><trk>"
     one = only(gpx(WALK, about="").replace("<trk>", about))
     assert (one.name, one.sport, one.distance_m, one.moving_s, one.elapsed_s) == (name, "walking", 250.5, 180, 210)
+    assert one.calories == 20
 
 
 @pytest.mark.parametrize(

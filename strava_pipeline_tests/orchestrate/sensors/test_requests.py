@@ -113,6 +113,10 @@ def test_a_run_that_ended_without_a_word_ends_its_request(watch: Watch) -> None:
         assert watch.tick("requests")[0] is None
         assert (view(watch, request).status, bool(view(watch, request).message)) == (status, status == "failed")
         request = ask(watch)
+    watch.note("flow", FAILURE, at=datetime.now(UTC), tags={REQUEST: request.id})
+    watch.note("flow", DagsterRunStatus.STARTED, tags={REQUEST: request.id})  # which Dagster begins in its place
+    assert watch.tick("requests")[0] is None
+    assert view(watch, request).status not in ("failed", "done")
 
 
 def test_a_killed_run_ends_its_request_and_the_one_that_dagster_begins_in_its_place_goes_on(watch: Watch) -> None:
