@@ -243,8 +243,11 @@ def _covered() -> pl.Expr:
 
 
 def _numbered() -> pl.Expr:
-    """Whether a file is named by an activity's number, and the times agree except for a crop or a zone."""
-    return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted") | _as_far_without_a_clock())
+    """Whether a file is named by an activity's number, and the times agree except for a crop or a zone; without a start, the
+    distances.
+    """
+    as_far = pl.col("start_apart").is_null() & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
+    return pl.col("same_number").is_not_null() & (_covered() | pl.col("shifted") | as_far)
 
 
 def _named() -> pl.Expr:
@@ -252,12 +255,8 @@ def _named() -> pl.Expr:
     all_else = _at_most("place_apart", rules.SHIFTED_PLACE, unknown=True) & _at_most(
         "distance_apart", rules.SHIFTED_DISTANCE, unknown=True
     )
-    agree = (_covered() & pl.col("here")) | ((pl.col("shifted") | _as_far_without_a_clock()) & all_else)
+    agree = (_covered() & pl.col("here")) | (pl.col("shifted") & all_else)
     return pl.col("same_name").is_not_null() & agree & pl.col("one_heart")
-
-
-def _as_far_without_a_clock() -> pl.Expr:
-    return pl.col("start_apart").is_null() & _at_most("distance_apart", rules.SHIFTED_DISTANCE, unknown=False)
 
 
 def _alike_enough() -> pl.Expr:

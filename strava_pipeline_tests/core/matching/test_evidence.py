@@ -227,6 +227,12 @@ def test_a_name_that_many_files_have_names_none_of_them() -> None:
     assert verdict(API | {"external_id": "activity.gpx"}, file(external_id="activity.gpx")) == ("certain", True)
 
 
+def test_a_hidden_start_is_made_up_for_by_the_number_of_the_upload_and_the_distance() -> None:
+    hidden, named = API | {"start": None, "upload_id": 1234567890}, {"external_id": "1234567890.fit"}
+    assert verdict(hidden, file(**named)) == ("certain", True)
+    assert verdict(hidden, file(**named, distance=24_000.0)) == PROPOSED
+
+
 def test_one_whose_name_agrees_and_whose_time_is_not_known_is_for_a_person() -> None:
     assert verdict(API | {"external_id": "commute.gpx"}, file(external_id="commute.gpx", start=None)) == PROPOSED
 
