@@ -335,7 +335,8 @@ def test_a_purge_that_could_not_delete_a_file_leaves_a_folder_that_works_and_goe
     assert (said.code, "strava-pipeline purge again" in said.err) == (1, True)
     assert {path.name for path in kept.settings.data_dir.iterdir()} == {"README.md", ".gitignore", ".purged"}
     assert (kept.settings.secrets_dir / "strava_token.json").exists(), "the login goes last"
-    assert shown(typed("status", "--json").out)["published"]["state"] == "skipped"
+    published = shown(typed("status", "--json").out)["published"]
+    assert (published["state"], "`strava-pipeline purge`" in json.dumps(published)) == ("problem", True)
     kept.calls()
     flow = typed("flow")
     assert (flow.code, "strava-pipeline purge finishes it" in flow.err, kept.calls()["total"]) == (1, True, 0)
