@@ -131,7 +131,7 @@ class ImportLimits:
     points: int = 2_000_000  # 23 days of a point a second; 180 MB as a frame
     total_bytes: int = 100_000 * MEGABYTE  # real archives, photos included, have some gigabytes
     messages: int = 5_000_000  # one or two beside each point; a heart-rate monitor alone writes millions
-    recordings: int = 3_000  # one a day for eight years; each takes some 15 ms, however short it is
+    recordings: int = 20_000  # more than a life has; each takes some 15 ms, however short it is
 
     @property
     def file_exceeded(self) -> str:
@@ -142,7 +142,7 @@ class ImportLimits:
     def points_exceeded(self) -> str:
         """The message for a file with more than `points`, `messages` or `recordings`."""
         most = f"{self.points:,} points, {self.messages:,} messages or {self.recordings:,} recordings"
-        return f"It holds more than {most}; what stands before is kept."
+        return f"It holds more than {most}; what stands before is kept. Divide it for the rest."
 
 
 # For data that was within the limits when it arrived.

@@ -43,17 +43,18 @@ from strava_pipeline_tests.processes import python
 
 pytestmark = pytest.mark.slow
 COUNT, CPU_SECONDS = 50_000, 120
+LIMITS = ImportLimits(recordings=3_000)  # each takes some 15 ms: of more there is nothing else to learn
 DEAR = ("gpx", "tcx", "kml", "fit", "apple", "lists", "strava", "table", "workbook")  # several CPU seconds and more
 Case = tuple[Callable[[int], str | bytes], Callable[[bytes], object]]
 
 
 def _points(body: bytes) -> object:
-    read = read_file(body, "a", made.RECEIVED)
+    read = read_file(body, "a", made.RECEIVED, LIMITS)
     return sum(each.track.height for each in read.recordings) or read.problem
 
 
 def _of(what: Callable[[DecodedFile], object]) -> Callable[[bytes], object]:
-    return lambda body: what(read_file(body, "a", made.RECEIVED))
+    return lambda body: what(read_file(body, "a", made.RECEIVED, LIMITS))
 
 
 _recordings = _of(lambda read: len(read.recordings) or read.problem)
@@ -312,7 +313,7 @@ CASES: dict[str, dict[str, Case]] = {
 }  # fmt: skip
 
 
-MOST = ImportLimits().recordings
+MOST = LIMITS.recordings
 ONE = (
     "gpx waypoints", "gpx metadata", "gpx extensions", "tcx extensions", "gpx statistics", "gpx fields of a name", "gpx nested", "gpx entities", "gpx attributes",
     "tcx fields", "kml data", "apple records", "apple sources", "apple sleeps", "apple metadata", "apple statistics",

@@ -139,7 +139,7 @@ def test_too_many_points_stop(content: Callable[[int], bytes], per_frame: int, m
     read = [read_file(content(many), "", RECEIVED, limits) for many in (500, 501, 2_000)]
     assert [each.limited for each in read] == [{}, {"points": 500}, {"points": 500}]
     assert {each.problem for each in read[1:]} == {
-        "It holds more than 500 points, 5,000,000 messages or 3,000 recordings; what stands before is kept."
+        "It holds more than 500 points, 5,000,000 messages or 20,000 recordings; what stands before is kept. Divide it for the rest."
     }
 
 
