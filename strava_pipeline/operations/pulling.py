@@ -276,7 +276,8 @@ def _read_whole(run: RunContext, source: Source, config: ListingOptions) -> Pull
             before[0].claim(run.run_id)  # a person's decision about this run's listing applies to that one
             return received.report(before[0].manifest, 0, resumed=True, stopped=None)
         assert whole is not None, "without a reading before, everything is new"
-        purged = source.spec.originals_with(parse_json(whole.body), expired_ids(run.lake, name))
+        expired = expired_ids(run.lake, name)
+        purged = source.spec.originals_with(parse_json(whole.body), expired) if expired else ()
         for original in whole.originals:
             if hashlib.sha256(original.body).hexdigest() not in purged:
                 keep_original(run.lake, name, original.body, original.suffix, run.now())

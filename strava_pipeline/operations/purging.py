@@ -120,20 +120,26 @@ def _files(lake: Lake, ids: Set[int], of_rows: set[str]) -> tuple[frozenset[str]
                 objects = import_read(lake, alone, lambda source, key: frozenset()).activities(lambda digest: None, {})
                 tells[file.sha256] |= {each.activity_id for each in objects}
     own |= {digest for digest, keys in tells.items() if keys & ids}
-    named, left, whole = set[str](), set[str](), list[dict[str, Any]]()
-    for one in all_imports(lake):
-        read = import_read(lake, one, lambda source, key: frozenset()) if one.manifest.has_list else None
-        names = read.files_of(ids) if read else set()
+    imports = all_imports(lake)
+    named, left = set[str](), set[str]()
+    for one in (one for one in imports if one.manifest.has_list):
+        names = import_read(lake, one, lambda source, key: frozenset()).files_of(ids)
         for file in one.manifest.files:
             changes = file.role == "list" and without_rows(body := stored_bytes(lake, file.sha256), ids) != body
-            (named if changes or file.name in names else left if read else set()).add(file.sha256)
-            reading = reading_of(lake, file.sha256) if file.sha256 in own else None
-            others = len(tells[file.sha256] - ids) or len(reading.recordings if reading else ()) - len(
-                tells[file.sha256]
-            )
-            if file.sha256 in own and others > 0:
-                whole.append({"name": printable(file.name), "import": one.name, "others": others})
+            (named if changes or file.name in names else left).add(file.sha256)
+    whole = [
+        {"name": printable(file.name), "import": one.name, "others": others}
+        for one in imports
+        for file in one.manifest.files
+        if file.sha256 in own and (others := _others(lake, file.sha256, tells[file.sha256], ids))
+    ]
     return frozenset(own | (named - left)), whole
+
+
+def _others(lake: Lake, digest: str, tells: Set[int], ids: Set[int]) -> int:
+    """How many activities but `ids` a file tells of; of those that have no track, its recordings alone."""
+    reading = reading_of(lake, digest)
+    return len(tells - ids) or max(0, len(reading.recordings if reading else ()) - len(tells))
 
 
 def _held(lake: Lake, source: str, activity_id: int) -> str:

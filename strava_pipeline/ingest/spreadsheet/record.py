@@ -53,19 +53,22 @@ class _SheetSpec(ProviderSpec):
         """A reading in which the rows of these activities are blank. One that is unchanged later has its key again: from its
         id, or by a hash of its cells, which stays.
         """
-        rows = list(rows_of(content)) if content else []
-        known = [*zip(rows, identities(rows), strict=True), *((None, Identity(**each)) for each in content["former"])]
-        gone = [(row, each) for row, each in known if self.activity_id(each.key) in ids]
+        rows = [*rows_of(content)] if content else []
+        former = [Identity(**each) for each in content["former"]] if content else []
+        keys = {row.key for row in rows} | {each.key for each in former}
+        gone = {key for key in keys if self.activity_id(key) in ids}
         if not gone:
             return content
-        places = {(row.book, row.number) for row, _ in gone if row}
+        places = {(row.book, row.number) for row in rows if row.key in gone}
         books = [
             {**book, "rows": [[row[0], ""] if (place, row[0]) in places else row for row in book["rows"]]}
             for place, book in enumerate(content["books"])
         ]
-        hashes = [Identity(each.key, {}, cells=each.cells) for _, each in gone if each.key.startswith(CONTENT)]
-        former = [each for row, each in known if not row and self.activity_id(each.key) not in ids]
-        return {**content, "books": books, "former": [asdict(each) for each in (*former, *hashes)]}
+        left = [each for each in former if each.key not in gone]
+        for each in (*identities(rows), *former):
+            if each.key in gone and each.key.startswith(CONTENT):
+                left.append(Identity(each.key, {}, cells=each.cells))
+        return {**content, "books": books, "former": [asdict(each) for each in left]}
 
     def originals_with(self, content: Any, ids: Set[int]) -> set[str]:
         rows = rows_of(content) if content else ()
