@@ -8,7 +8,8 @@ from typing import Any
 
 from strava_pipeline.core.text import plain
 
-FORMULA = "=+@\t\r\n＝＋－＠-"  # how begins what spreadsheets compute: owasp.org/www-community/attacks/CSV_Injection
+# How begins what spreadsheets compute (owasp.org/www-community/attacks/CSV_Injection); in a regular expression the hyphen is last
+FORMULA = "=+@\t\r\n＝＋－＠-"
 
 
 def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
@@ -28,6 +29,6 @@ def csv_text(rows: Iterable[Sequence[Any]], *, as_text: bool) -> str:
 
 def _cell(value: Any, as_text: bool) -> Any:
     shown = plain(value)
-    if as_text and isinstance(shown, str) and shown.startswith(tuple(FORMULA)):
+    if as_text and isinstance(shown, str) and shown and shown[0] in FORMULA:
         return f"'{shown}"
     return json.dumps(shown, ensure_ascii=False) if isinstance(shown, bool | list | dict) else shown

@@ -48,15 +48,11 @@ DEAR = ("gpx", "tcx", "kml", "fit", "apple", "lists", "strava", "table", "workbo
 Case = tuple[Callable[[int], str | bytes], Callable[[bytes], object]]
 
 
-def _points(body: bytes) -> object:
-    read = read_file(body, "a", made.RECEIVED, LIMITS)
-    return sum(each.track.height for each in read.recordings) or read.problem
-
-
 def _of(what: Callable[[DecodedFile], object]) -> Callable[[bytes], object]:
     return lambda body: what(read_file(body, "a", made.RECEIVED, LIMITS))
 
 
+_points = _of(lambda read: sum(each.track.height for each in read.recordings) or read.problem)
 _recordings = _of(lambda read: len(read.recordings) or read.problem)
 _laps = _of(lambda read: sum(len(each.laps) for each in read.recordings))
 

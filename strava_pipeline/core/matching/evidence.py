@@ -178,7 +178,7 @@ def _twice_there() -> pl.Expr:
 
     Handwritten rows are exempt, since two of them may both say noon.
     """
-    drawn = pl.any_horizontal(pl.col("sport_type_a", "sport_type_b").str.starts_with(VIRTUAL).fill_null(False))
+    drawn = pl.any_horizontal(map(_is_drawn, "ab"))
     return (
         (pl.col("together") >= rules.TWICE_TOGETHER.value).fill_null(False)
         & _at_most("distance_apart", rules.TWICE_DISTANCE, unknown=False)
@@ -218,10 +218,16 @@ def _of_one_day() -> pl.Expr:
     """Whether one start is only a day without a time, and sport and distance agree. What was ridden on a screen has no place
     outdoors.
     """
-    drawn = [pl.col(f"sport_type_{side}").str.starts_with(VIRTUAL).fill_null(False) for side in "ab"]
-    outdoors = [pl.col(f"start_lat_{side}").is_not_null() & ~there for side, there in zip("ab", drawn, strict=True)]
-    elsewhere = (drawn[0] & outdoors[1]) | (drawn[1] & outdoors[0]) | ~pl.col("here") | ~pl.col("one_heart")
-    return pl.col("same_day") & (pl.col("sport_alike") > 0).fill_null(False) & ~elsewhere
+    apart = pl.any_horizontal(
+        _is_drawn(one) & ~_is_drawn(other) & pl.col(f"start_lat_{other}").is_not_null() for one, other in ("ab", "ba")
+    )
+    alike = (pl.col("sport_alike") > 0).fill_null(False)
+    return pl.col("same_day") & alike & pl.col("here") & pl.col("one_heart") & ~apart
+
+
+def _is_drawn(side: str) -> pl.Expr:
+    """Whether it was ridden on a screen, whose places are no places."""
+    return pl.col(f"sport_type_{side}").str.starts_with(VIRTUAL).fill_null(False)
 
 
 def _same_points() -> pl.Expr:
