@@ -43,6 +43,13 @@ class Server:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def new_role(self) -> str:
+        """The name of one that may log in with PASSWORD and has no rights: roles are the server's, not a database's."""
+        name = f"reader_{next(_numbers)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        return name
+
 
 @contextmanager
 def started(listen_addresses: str = "") -> Iterator[Server]:

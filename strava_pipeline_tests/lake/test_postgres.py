@@ -256,11 +256,11 @@ def test_a_server_that_can_t_be_reached_is_named_without_the_password(
 
 
 def test_missing_rights_are_told(gold: Lake, server: Server, database: str) -> None:
-    done(database, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'r'")
-    reader = replace(target(database, user="reader"), password="r")
+    role = server.new_role()
+    reader = target(database, user=role)
     with pytest.raises(PipelineError, match="permission denied for database"):
         export_gold(gold, reader, SOME, [], lambda _: None)
-    done(database, "CREATE SCHEMA strava AUTHORIZATION reader")
+    done(database, f"CREATE SCHEMA strava AUTHORIZATION {role}")
     assert export_gold(gold, reader, SOME, [], lambda _: None).written
 
 

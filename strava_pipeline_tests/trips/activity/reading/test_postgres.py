@@ -220,30 +220,22 @@ def test_a_server_that_goes_away_while_it_is_read_is_told(server: Server, databa
     assert_one_line_without_credentials(caught.value)
 
 
-def test_what_is_wrong_with_the_table_is_told(database: str) -> None:
+def test_what_is_wrong_with_the_table_is_told(server: Server, database: str) -> None:
     with pytest.raises(SourceError, match="has no table activity_trip"):
         open_source(database)
     write_postgres(database, [trip(1)])
-    change(
-        database,
-        "CREATE ROLE reader LOGIN PASSWORD 'reader'" if not role_exists(database) else "SELECT 1",
-        "GRANT USAGE ON SCHEMA gamification_private TO reader",
-    )
-    as_reader = re.sub(r"//.*@", "//reader:reader@", database)
+    reader = server.new_role()
+    change(database, f"GRANT USAGE ON SCHEMA gamification_private TO {reader}")
+    as_reader = database.replace("//trips:", f"//{reader}:")
     with pytest.raises(SourceError, match="may not read activity_trip") as caught:
         bundles(as_reader)
     assert_one_line_without_credentials(caught.value)
-    change(database, "REVOKE USAGE ON SCHEMA gamification_private FROM reader")
+    change(database, f"REVOKE USAGE ON SCHEMA gamification_private FROM {reader}")
     with pytest.raises(SourceError, match="may not read activity_trip"):
         bundles(as_reader)
     change(database, "ALTER TABLE gamification_private.activity_trip DROP COLUMN status, DROP COLUMN user_feedback")
     with pytest.raises(SourceError, match="no column status, user_feedback"):
         open_source(database)
-
-
-def role_exists(url: str) -> bool:
-    with psycopg.connect(url) as connection:
-        return bool(connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'reader'").fetchone())
 
 
 def test_a_wrong_password_is_told_without_it(server: Server) -> None:
