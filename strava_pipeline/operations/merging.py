@@ -15,7 +15,7 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
-from strava_pipeline.lake.gold.matches import match_activities, tracks_due
+from strava_pipeline.lake.gold.matches import match_activities, tracks_due, waiting_activities
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
@@ -23,6 +23,7 @@ from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.notifications import notify
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
@@ -75,8 +76,14 @@ def match(run: RunContext) -> Matched:
     """Match activities of several sources, over all years at once, since one activity may be in two years."""
     with writing(run.lake) as connection:
         merged = merge_imported_activities(connection, run.lake, run.years.all)
+        before = waiting_activities(connection)
         found = match_activities(connection, run.lake)
         due = sorted(tracks_due(connection).intersection(run.years.all))
+        waits = waiting_activities(connection)
+    if left := sorted(waits - before):
+        others = f" and {counted(len(left) - 1, 'other')}" if len(left) > 1 else ""
+        told = f"Activity {left[0]}{others} left your totals until you say whether it is another one than what counts: "
+        notify(run.lake, "warning", f"{told}`strava-pipeline matches list`.", run.now(), link=f"/activities/{left[0]}")
     return Matched(merged.inserted + merged.updated, found.activities, found.proposed, found.changed, due)
 
 

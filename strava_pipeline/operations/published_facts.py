@@ -10,6 +10,7 @@ from strava_pipeline.core.text import at_minute, counted, counts_that_matter
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.gold.days import newest_days
+from strava_pipeline.lake.gold.matches import match_counts
 from strava_pipeline.lake.gold.publish import insights_snapshot, published_at
 from strava_pipeline.lake.gold.quality import counts_by_year, newest_start, row_counts
 from strava_pipeline.lake.gold.quarantine import failing_now
@@ -18,7 +19,6 @@ from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
 
 PUBLISHED_AT = Measure(
     "published_timestamp_seconds", "gauge", "When the warehouse that readers open was published last"
@@ -40,7 +40,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         rows, years, newest = row_counts(connection), counts_by_year(connection), newest_start(connection)
         days, left_out = newest_days(connection), skipped_views(connection)
         problems = one_number(connection, "SELECT count(problem) FROM files")
-        several, undecided = connection.execute(sql("match_counts")).fetchall()[0]
+        matched = match_counts(connection)
     at = published_at(lake)
     yield ok(
         "published",
@@ -71,15 +71,17 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         values={"missing": MISSING(missing), "stale": STALE(stale), "resting": resting},
     )
     yield from _left_out(left_out, problems)
-    if several:
-        text = f"{counted(several, 'activity')} recorded several times count once"
-        yield ok("matches", text, values={"of_several_sources": several})
-    if undecided:
+    if matched.activities:
+        text = f"{counted(matched.activities, 'activity')} recorded several times count once"
+        yield ok("matches", text, values={"of_several_sources": matched.activities})
+    if matched.proposed:
+        kilometres = round(matched.waiting_m / 1000)
         yield warning(
             "matches",
-            f"{counted(undecided, 'pair')} of activities may be one, and count twice until you decide",
+            f"{counted(matched.proposed, 'pair')} of activities may be one; until you decide, "
+            f"{counted(matched.waiting, 'activity')} with {kilometres:,} km in no total",
             "strava-pipeline matches list",
-            values={"undecided": undecided},
+            values={"undecided": matched.proposed, "waiting": matched.waiting, "waiting_km": kilometres},
         )
 
 

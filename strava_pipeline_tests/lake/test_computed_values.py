@@ -12,7 +12,7 @@ from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import Connection, reading, transaction
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.sql import matching_statement
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_track_measures import START, measured
@@ -99,7 +99,7 @@ def test_nothing_of_it_is_evidence_that_two_are_one(stocked: Lake) -> None:
     def seen(connection: Connection) -> list[Any]:
         with transaction(connection):
             match_activities(connection, stocked)
-        queries = (sql("matching"), *(f"FROM {name}" for name in MATCH_TABLES))
+        queries = (matching_statement(), *(f"FROM {name}" for name in MATCH_TABLES))
         return [sorted(connection.execute(each).fetchall(), key=repr) for each in queries]
 
     assert_same_when_published(stocked, seen)

@@ -27,22 +27,26 @@ def written_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     """
     dated = activities.filter(pl.col("start").is_finite(), pl.col("local_start").is_finite())
     rows = dated.filter(pl.col("by_hand")).select(pl.col(_COLUMNS).name.suffix("_a"))
-    others = dated.filter(~pl.col("by_hand").fill_null(False)).select(pl.col(_COLUMNS).name.suffix("_b"))
+    others = dated.select(pl.col(*_COLUMNS, "by_hand").name.suffix("_b"))
     spread = WRITTEN_MINUTE.value
     rows = rows.with_columns(
         day=pl.int_ranges(_day(pl.col("local_start_a") - spread), _day(pl.col("local_start_a") + spread) + 1)
     ).explode("day")
     others = others.with_columns(day=_day(pl.col("local_start_b"))).filter(pl.len().over("day") <= CROWD.value)
-    fitting = rows.join(others, on="day").filter(_fits()).unique(["id_a", "id_b"])
+    of_two = ~pl.col("by_hand_b").fill_null(False) | (pl.col("source_a") != pl.col("source_b"))
+    fitting = rows.join(others, on="day").filter(of_two, _fits()).unique(["id_a", "id_b"])
     local = pl.col("local_start_b")
     alone = (local.max().over("id_a") - local.min().over("id_a") <= spread) & (
         pl.col("id_a").n_unique().over("id_b", "source_a") == 1
     )
-    return fitting.select(
+    pairs = fitting.select(
         pl.min_horizontal("id_a", "id_b").alias("id_a"),
         pl.max_horizontal("id_a", "id_b").alias("id_b"),
         alone.alias("fits_alone"),
     )
+    return pairs.group_by("id_a", "id_b").agg(
+        pl.col("fits_alone").all()
+    )  # two rows that were both written are there twice
 
 
 def _day(seconds: pl.Expr) -> pl.Expr:

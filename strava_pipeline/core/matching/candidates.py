@@ -46,6 +46,8 @@ ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
     "links": pl.List(pl.String()),  # what its source says that it is called elsewhere, as source:id
     "deleted": pl.Boolean(),  # gone from its source
     "by_hand": pl.Boolean(),  # a person wrote it down
+    "has_time": pl.Boolean(),  # false: its clock tells the day alone, as a sheet's noon
+    "listed_by": pl.String(),  # of a file: the service whose own export has it in its list
     "not_counted": pl.Boolean(),  # its source says that no total includes it, such as a leg of another one
 }
 _BUCKET = 6 * 3600.0  # s
@@ -56,12 +58,12 @@ _KEYS = ["id_a", "id_b"]
 
 
 def numbering_source() -> pl.Expr:
-    """The source that gave the activity its number; null for files."""
+    """The source that gave the activity its number: of a file the list of an export; null for files in no list."""
     return (
         pl.when(pl.col("id") > 0)
         .then(pl.lit("strava"))
         .when(pl.col("source") == FILE)
-        .then(None)
+        .then(pl.format("list of {}", pl.col("listed_by")))
         .otherwise(pl.col("source"))
     )
 
@@ -115,6 +117,7 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
         "day",
         "distance",
         "contents",
+        "has_time",
         numbering_source().alias("by"),
         pl.col("not_counted").fill_null(False),
         links=links(),
@@ -166,14 +169,14 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one day with similar distance and length, one of them without a start; with `same_day`.
+    """Pairs of one day with similar distance and length, one of them without a time; with `same_day`.
 
     One to one between two sources, the closest first. Where a day has as many of both, equal ones are counted right whichever
     is which; else they stay apart.
     """
     ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
-    without_start = ridden.filter(pl.col("start").is_null())
-    pairs = _pairs(without_start, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
+    without_time = ridden.filter(pl.col("start").is_null() | ~pl.col("has_time").fill_null(True))
+    pairs = _pairs(without_time, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
     apart = [(pl.col(f"{name}_a") - pl.col(f"{name}_b")).abs().fill_null(0) for name in ("distance", "elapsed")]
     of_two = ("day", "by_a", "by_b")
     is_even = pl.col("id_a").n_unique().over(of_two) == pl.col("id_b").n_unique().over(of_two)

@@ -3,7 +3,7 @@
 A pair is certain (linked by a source, or the same name or content), probable (time, distance, place and sport agree),
 doubtful (a person may know), or unrelated, and left out. If that isn't enough, the points of two recordings are
 compared second by second: one recording in two files has the same place in every second that both have; two devices
-don't, not even on one wrist.
+don't, not even on one wrist. But two that heard one sensor have its values, which nobody else has.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,11 @@ import polars as pl
 from strava_pipeline.core.geodesy import column_distance_m
 from strava_pipeline.core.matching import rules
 from strava_pipeline.core.matching.candidates import is_shifted, numbering_source
+from strava_pipeline.core.matching.reasons import reasons
 from strava_pipeline.core.matching.sports import sport_alike
 from strava_pipeline.core.sources import FILE, IMPORTED
 from strava_pipeline.core.sports import VIRTUAL
 
-POINT_COLUMNS = ("at", "latitude", "longitude", "heartrate")
-"""The columns of `core.files.recording.TRACK` that are compared."""
 COMPARISON_COLUMNS: dict[str, pl.DataType] = {
     "id_a": pl.Int64(),
     "id_b": pl.Int64(),
@@ -26,12 +25,18 @@ COMPARISON_COLUMNS: dict[str, pl.DataType] = {
     "same_seconds": pl.Float64(),  # share of them at one place; null if they are too few
     "points_heart_apart": pl.Float64(),  # bpm, of the means over the seconds with a heart rate in both
     "points_maximum_apart": pl.Float64(),  # bpm, of the highest in those
+    # by the series, where both have ten minutes of one that moves; else null
+    "shift": pl.Float64(),  # s by which the second one's clock is ahead
+    "same_beats": pl.Float64(),  # share of the seconds with one heart rate
+    "near_beats": pl.Float64(),  # share of the seconds in which the heart rates may be one athlete's
+    "same_watts": pl.Float64(),  # share of the seconds with one power
+    "same_course": pl.Float64(),  # 1: a series tells the shift
 }
 """A pair of recordings with points, and the result of comparing them."""
 NO_COMPARISONS = pl.DataFrame(schema=COMPARISON_COLUMNS)
 
 ComparePoints = Callable[[pl.DataFrame], pl.DataFrame]
-"""A function from pairs (`id_a`, `id_b`) to `COMPARISON_COLUMNS`, for the pairs of recordings with points."""
+"""A function from pairs (`id_a`, `id_b`, `start_a`, `start_b`) to `COMPARISON_COLUMNS`, for pairs of recordings with points."""
 
 CERTAIN, PROBABLE, DOUBTFUL, NOTHING = "certain", "probable", "doubtful", "nothing"
 _KEYS = ["id_a", "id_b"]
@@ -41,11 +46,12 @@ WEIGHTS = {"time": rules.TIME, "distance": rules.DISTANCE, "place": rules.PLACE,
 def judge_pairs(pairs: pl.DataFrame, activities: pl.DataFrame, compare: ComparePoints) -> pl.DataFrame:
     """The pairs with measurements (`*_apart`, `together`, `within`), `*_points`, `score`, `verdict` and `reasons`.
 
-    Points are compared only for pairs that overlap in time and place and that other evidence doesn't join.
+    Points are compared only for pairs that overlap in time and place, and that other evidence doesn't join, or by two hearts.
     """
     judged = _judged_by(pairs, activities, NO_COMPARISONS)
     undecided = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
-    near = judged.filter(undecided & pl.col("here") & _overlapping()).select(_KEYS)
+    undecided |= (pl.col("verdict") == PROBABLE) & ~pl.col("one_heart")
+    near = judged.filter(undecided & pl.col("here") & _overlapping()).select(*_KEYS, "start_a", "start_b")
     comparisons = NO_COMPARISONS if near.is_empty() else compare(near)
     if comparisons.is_empty():
         return judged
@@ -59,7 +65,7 @@ def _judged_by(pairs: pl.DataFrame, activities: pl.DataFrame, comparisons: pl.Da
     right = activities.select(pl.all().name.suffix("_b"))
     both = pairs.join(left, on="id_a", how="left").join(right, on="id_b", how="left")
     both = both.join(comparisons.select(*COMPARISON_COLUMNS), on=_KEYS, how="left")
-    return _judged(_scored(_measured(both))).with_columns(reasons=_reasons())
+    return _judged(_scored(_measured(both))).with_columns(reasons=reasons())
 
 
 def _measured(both: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +89,10 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         within=pl.when(timed).then(overlap / shorter),
         covered=pl.when(timed).then(overlap / pl.when(pl.col("id_b") > 0).then(pl.col("elapsed_b")).otherwise(shorter)),
         distance_apart=pl.when(comparable).then((far - near) / far),
-        place_apart=pl.min_horizontal(_metres("start_lat", "start_lng"), ends),
+        # what was ridden on a screen is at no place
+        place_apart=pl.when(_is_drawn("a") == _is_drawn("b")).then(
+            pl.min_horizontal(_metres("start_lat", "start_lng"), ends)
+        ),
         heart_apart=_heart_apart("points_heart_apart", "heartrate"),
         maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
     ).with_columns(sport_alike=sport_alike(), shifted=is_shifted())
@@ -121,22 +130,32 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
     """The pairs with a verdict. `alike`: they are of one recording, or probably of two devices of one athlete."""
     judged = pointed.with_columns(
         here=_at_most("place_apart", rules.ELSEWHERE, unknown=True),
-        one_heart=_at_most("heart_apart", rules.ANOTHER_HEART, unknown=True)
-        & _at_most("maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True),
+        one_heart=(pl.col("near_beats") >= rules.ONE_HEART.value).fill_null(
+            _at_most("heart_apart", rules.ANOTHER_HEART, unknown=True)
+            & _at_most("maximum_apart", rules.ANOTHER_MAXIMUM, unknown=True)
+        ),
         one_athlete=(pl.col("athlete_id_a") == pl.col("athlete_id_b")).fill_null(True),
         to_the_second=_at_most("start_apart", rules.EXACT, unknown=False)
         & _at_most("end_apart", rules.EXACT, unknown=False),
         both_empty=_both_empty(),
     )
     judged = judged.with_columns(
-        one_timer=_one_timer(), one_service=(pl.col("by_a") == pl.col("by_b")).fill_null(False)
+        one_timer=_one_timer(),
+        one_sensor=_one_sensor(),
+        one_service=(pl.col("by_a") == pl.col("by_b")).fill_null(False),
     )
+    two_hearts = (pl.col("near_beats") < rules.ONE_HEART.value).fill_null(False) & ~pl.col("one_sensor")
     judged = judged.with_columns(
         alike=pl.when("one_service")
-        .then(_twice_there())
-        .otherwise(
-            (_alike_enough() & pl.col("here"))
+        .then(
+            ((_twice_there() | _begun_at_once() | _indoors_once()) & ~two_hearts)
             | _one_recording()
+            | pl.col("one_sensor")
+        )
+        .otherwise(
+            (_alike_enough() & pl.col("here") & ~two_hearts)
+            | _one_recording()
+            | pl.col("one_sensor")
             | _of_one_day()
             | pl.col("one_timer")
             | pl.col("both_empty")
@@ -153,7 +172,14 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(CERTAIN))
         .when(
             pl.col("alike")
-            & (~_two_files() | pl.col("to_the_second") | pl.col("one_timer") | _same_heart() | _one_recording())
+            & (
+                ~_of_somebody()
+                | pl.col("to_the_second")
+                | pl.col("one_timer")
+                | _same_heart()
+                | _one_recording()
+                | pl.col("one_sensor")
+            )
         )
         .then(pl.lit(PROBABLE))
         .when(_doubtful())
@@ -163,9 +189,16 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
     return judged.with_columns(verdict=verdict)
 
 
-def _two_files() -> pl.Expr:
-    """Whether both are files. Their athletes are unknown: two people who ride together leave two files a minute apart."""
-    return (pl.col("source_a") == FILE) & (pl.col("source_b") == FILE)
+def _of_somebody() -> pl.Expr:
+    """Whether a file, in no list of a service, may be somebody else's: two people who ride together leave two files a minute
+    apart. Beside a row of the athlete's own with a heart rate, one without may be.
+    """
+    loose = [(pl.col(f"source_{side}") == FILE) & pl.col(f"by_{side}").is_null() for side in "ab"]
+    heartless = [pl.col(f"heartrate_{side}").is_null() for side in "ab"]
+    both_files = pl.all_horizontal(pl.col(f"source_{side}") == FILE for side in "ab") & pl.any_horizontal(loose)
+    return both_files | pl.any_horizontal(
+        loose[one] & heartless[one] & ~loose[other] & ~heartless[other] for one, other in ((0, 1), (1, 0))
+    )
 
 
 def _of_logins() -> pl.Expr:
@@ -182,10 +215,59 @@ def _twice_there() -> pl.Expr:
     return (
         (pl.col("together") >= rules.TWICE_TOGETHER.value).fill_null(False)
         & _at_most("distance_apart", rules.TWICE_DISTANCE, unknown=False)
-        & ~pl.any_horizontal(pl.col("by_hand_a", "by_hand_b").fill_null(False))
+        & _is_recorded()
         & (_at_most("place_apart", rules.MOST_PLACE, unknown=True) | drawn)
         & ((pl.col("sport_alike") > 0).fill_null(True) | pl.col("place_apart").is_not_null())
     ) | (pl.col("same_content") & pl.col("to_the_second"))
+
+
+def _is_recorded() -> pl.Expr:
+    return ~pl.any_horizontal(pl.col("by_hand_a", "by_hand_b").fill_null(False))
+
+
+def _begun_at_once() -> pl.Expr:
+    """Whether both begin at one second and place, and one contains the other: a recording and the same without its end, or two
+    devices of which one was stopped before. Where neither has a place, the distances agree all the same.
+    """
+    return (
+        _at_most("start_apart", rules.EXACT, unknown=False)
+        & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
+        & _as_far_without_places()
+        & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
+        & (pl.col("sport_alike") >= rules.COMPATIBLE.value).fill_null(False)
+        & _is_recorded()
+    )
+
+
+def _indoors_once() -> pl.Expr:
+    """Whether both are of one hour indoors: one of them has no place, and devices there agree about no distance."""
+    inside = pl.any_horizontal(_placeless("a"), _placeless("b"), *map(_is_drawn, "ab"))
+    return (
+        (pl.col("together") >= rules.INDOORS_TOGETHER.value).fill_null(False)
+        & _at_most("start_apart", rules.INDOORS_START, unknown=False)
+        & inside
+        & _as_far_without_places()
+        & (pl.col("sport_alike") > 0).fill_null(True)
+        & _is_recorded()
+    )
+
+
+def _as_far_without_places() -> pl.Expr:
+    """Whether one has a place, or the distances agree: no other evidence is left."""
+    is_nowhere = pl.all_horizontal(map(_placeless, "ab"))
+    return ~is_nowhere | _at_most("distance_apart", rules.TWICE_DISTANCE, unknown=True)
+
+
+def _placeless(side: str) -> pl.Expr:
+    return pl.col(f"start_lat_{side}").is_null()
+
+
+def _one_sensor() -> pl.Expr:
+    """Whether both have the same beats or watts, and the longer one contains the other, at the shift of their clocks."""
+    shorter = pl.min_horizontal("elapsed_a", "elapsed_b")
+    same = pl.max_horizontal("same_beats", "same_watts") >= rules.SAME_SERIES.value
+    within = pl.col("within") + pl.col("shift").abs() / shorter
+    return (same & (within >= rules.CONTAINED.value)).fill_null(False)
 
 
 def _one_recording() -> pl.Expr:
@@ -240,7 +322,8 @@ def _overlapping() -> pl.Expr:
 
 def _same_heart() -> pl.Expr:
     most = 2 * rules.SAME_HEART.value
-    return _at_most("heart_apart", rules.SAME_HEART, unknown=False) & (pl.col("maximum_apart") <= most).fill_null(False)
+    by_means = _at_most("heart_apart", rules.SAME_HEART, unknown=False) & (pl.col("maximum_apart") <= most)
+    return (pl.col("same_beats") >= rules.SAME_SERIES.value).fill_null(by_means.fill_null(False))
 
 
 def _covered() -> pl.Expr:
@@ -296,103 +379,12 @@ def _doubtful() -> pl.Expr:
     )
     called = pl.col("same_number").is_not_null() | pl.col("same_name").is_not_null()
     named = called & ((pl.col("within") > 0).fill_null(True) | pl.col("shifted"))
-    at_one_time = _overlapping() & pl.col("here") & (pl.col("score") >= rules.DOUBTFUL.value)
-    return at_one_time | clock | named | _same_points() | pl.col("same_day") | pl.col("fits_alone").is_not_null()
+    as_far = _at_most("distance_apart", rules.UNLIKE_DISTANCE, unknown=False)
+    of_sport = (pl.col("sport_alike") > 0).fill_null(True) | as_far
+    at_one_time = _overlapping() & pl.col("here") & of_sport & (pl.col("score") >= rules.DOUBTFUL.value)
+    told = _same_points() | (pl.col("same_course") > 0).fill_null(False) | pl.col("same_day")
+    return at_one_time | clock | named | told | pl.col("fits_alone").is_not_null()
 
 
 def _at_most(name: str, rule: rules.Rule, *, unknown: bool) -> pl.Expr:
     return (pl.col(name) <= rule.value).fill_null(unknown)
-
-
-def _reasons() -> pl.Expr:
-    """The evidence for a person, in phrases; without positions."""
-    col = pl.col
-    phrases = [
-        pl.format("a source links them: {}", col("same_link")),
-        pl.when(col("same_content")).then(pl.lit("the same file")),
-        pl.format("the same number: {}", col("same_number")),
-        pl.format("the same name: {}", col("same_name")),
-        pl.when(col("same_day")).then(pl.lit("the same day, without a time")),
-        pl.when(col("fits_alone")).then(pl.lit("the minute that was written down")),
-        pl.when(~col("fits_alone")).then(pl.lit("the minute that was written down, as of others")),
-        pl.when(col("both_empty")).then(pl.lit("the same second, sport and name, and 0 s and 0 m")),
-        pl.when(col("one_timer")).then(pl.lit("the same time by the timer")),
-        pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
-        pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
-        pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),
-        pl.format("{} % of {} common seconds at one place", _percent("same_seconds"), col("common_seconds")),
-        pl.format("distances {} % apart", _percent("distance_apart")),
-        pl.format("places {} m apart", ((col("place_apart") / 10).round() * 10).cast(pl.Int64)),
-        pl.when(col("sport_alike") < 1).then(pl.format("{} and {}", col("sport_type_a"), col("sport_type_b"))),
-        pl.when(~col("one_heart")).then(pl.lit("another heart rate")),
-        pl.when(~col("one_athlete")).then(pl.lit("another athlete")),
-    ]
-    return pl.concat_list(phrases).list.drop_nulls()
-
-
-def _percent(name: str) -> pl.Expr:
-    return (pl.col(name) * 100).round(1)
-
-
-def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
-    """The values of `COMPARISON_COLUMNS` without the ids, for two recordings with the columns `POINT_COLUMNS`."""
-    a, b = _by_second(one), _by_second(other)
-    common = a.join(b, on="second", suffix="_b")
-    hearts = common.drop_nulls(["heartrate", "heartrate_b"])
-    placed = common.drop_nulls(["latitude", "latitude_b"])
-    return {"common_seconds": placed.height, "same_seconds": _same(a, b, placed), **_hearts_apart(hearts)}
-
-
-def _by_second(points: pl.DataFrame) -> pl.DataFrame:
-    """The first point of each second; its place is null if half of it is missing."""
-    there = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
-    return (
-        points.lazy()
-        .select(
-            pl.col("at").dt.epoch("s").alias("second"),
-            pl.when(there).then("latitude").alias("latitude"),
-            pl.when(there).then("longitude").alias("longitude"),
-            "heartrate",
-        )
-        .drop_nulls("second")
-        .unique("second", keep="first", maintain_order=True)
-        .collect()
-    )
-
-
-def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | None:
-    """The share of common seconds at one place; None if they are too few, or one recording stands still.
-
-    `placed`: seconds with a place in both.
-    """
-    there = [each.drop_nulls("latitude")["second"] for each in (a, b)]
-    first, last = max(each.min() or 0 for each in there), min(each.max() or 0 for each in there)
-    sparser = min(int(each.is_between(first, last).sum()) for each in there)
-    if placed.height < max(rules.LEAST_SECONDS.value, rules.LEAST_SHARED.value * sparser):
-        return None
-    one, other, same = placed.select(one=way(), other=way("_b"), same=at_one_place().mean()).row(0)
-    return same if min(one, other) >= rules.LEAST_WAY.value else None
-
-
-def at_one_place() -> pl.Expr:
-    """Whether two recordings, joined by second with the suffix `_b`, are at one place."""
-    one, other = ([pl.col(f"{name}{side}") for name in ("latitude", "longitude")] for side in ("", "_b"))
-    return column_distance_m(*one, *other) <= rules.SAME_PLACE.value
-
-
-def way(side: str = "") -> pl.Expr:
-    """The farthest that a recording came from its first position, without the farthest tenth of the time (m)."""
-    here = [pl.col(f"{name}{side}") for name in ("latitude", "longitude")]
-    far = column_distance_m(*here, *(each.first() for each in here))
-    return far.quantile(1 - rules.MOST_OF_THE_WAY.value).fill_null(0.0)
-
-
-def _hearts_apart(hearts: pl.DataFrame) -> dict[str, float | None]:
-    if hearts.height < rules.LEAST_SECONDS.value:
-        return {"points_heart_apart": None, "points_maximum_apart": None}
-    one, other = pl.col("heartrate"), pl.col("heartrate_b")
-    apart = hearts.select(
-        (one.mean() - other.mean()).abs().alias("points_heart_apart"),
-        (one.max() - other.max()).abs().alias("points_maximum_apart"),
-    )
-    return apart.row(0, named=True)

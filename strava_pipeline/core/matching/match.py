@@ -6,7 +6,7 @@ that differ; two that one source numbers are joined only by their own likeness. 
 more to it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ MATCHES = {
     "reasons": pl.List(pl.String()),
     "decided": pl.String(),
     "part_id": pl.Int64(),
+    "waiting_id": pl.Int64(),
+    "counted_id": pl.Int64(),
 }
 MEMBERS = {"id": pl.Int64(), "activity_id": pl.Int64(), "place": pl.Int32()}
 
@@ -131,6 +133,7 @@ def find_matches(
     if pairs.is_empty():  # as in a folder with activities of the API alone
         return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
     judged = judge_pairs(pairs, prepared, compare)
+    legs = legs_of_wholes(judged, ())
     numbers = dict(prepared.select("id", numbering_source().alias("by")).iter_rows())
     identities = Identities(
         numbered_by=numbers,
@@ -140,16 +143,18 @@ def find_matches(
         ),
         by_hand=frozenset(prepared.filter("by_hand")["id"]),
     )
-    groups = group_activities(_likenesses(judged, prepared), _alike(judged), identities, decided)
+    groups = group_activities(_likenesses(judged, prepared, legs), _alike(judged), identities, decided)
     members = _members(prepared, groups, sources)
     hidden = set(members.filter(pl.col("place") > 0)["id"])
     parts = {
         pair: leg for pair, leg in legs_of_wholes(judged, hidden).items() if not split_between(groups, pair, decided)
     }
-    return Matching(_matches(judged, groups, numbers, decided, parts), members)
+    found = _matches(judged, groups, numbers, decided, parts)
+    return Matching(_with_waiting(found, prepared, members, sources), members)
 
 
-def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness]:
+def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame, legs: Collection[Pair]) -> list[Likeness]:
+    """The pairs that are one; a leg and its whole are two, though both begin at one second."""
     gone = set(activities.filter(pl.col("deleted").fill_null(False))["id"])
     sure = judged.filter(~pl.col("verdict").is_in([DOUBTFUL, NOTHING]))
     return [  # a loop, since groups are built of pairs one after the other
@@ -157,6 +162,7 @@ def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame) -> list[Likeness
         for one, other, score, verdict, by_itself, link in sure.select(
             "id_a", "id_b", "score", "verdict", pl.col("same_content") | pl.col("one_service"), "same_link"
         ).iter_rows()
+        if verdict == CERTAIN or (one, other) not in legs
     ]
 
 
@@ -201,8 +207,37 @@ def _matches(
         decision = "split" if pair in decided.split else "joined" if pair in decided.joined else None
         joined, part = groups.together(pair), parts.get(pair)
         if decision or part or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
-            rows.append((one, other, PART if part else verdict, joined, score, reasons, decision, part))
+            rows.append((one, other, PART if part else verdict, joined, score, reasons, decision, part, None, None))
     return pl.DataFrame(rows, schema=MATCHES, orient="row").sort("id", "other_id")
+
+
+def _with_waiting(
+    matches: pl.DataFrame, activities: pl.DataFrame, members: pl.DataFrame, sources: Sequence[str]
+) -> pl.DataFrame:
+    """The pairs, of several about the same two activities the likeliest alone where a person is asked; with the activity that
+    waits for the answer, and that which counts meanwhile: that of the better source.
+    """
+    asked = ~pl.col("joined") & pl.col("decided").is_null() & pl.col("part_id").is_null()
+    head = dict(members.select("id", "activity_id").iter_rows())
+    place = {name: number for number, name in enumerate(sources)}
+    known = {
+        one: (gone or False, place.get(source, len(place)), one)
+        for one, gone, source in activities.select("id", "deleted", "source").iter_rows()
+    }
+    likeliest = matches.sort(pl.col("decided").is_null(), "score", "id", descending=(False, True, False))
+    seen, waiting, rows = set[Pair](), set[int](), []
+    for row in likeliest.with_columns(asked=asked).iter_rows(named=True):
+        counted, waits = sorted((head.get(row[name], row[name]) for name in ("id", "other_id")), key=known.__getitem__)
+        if row.pop("asked"):
+            if ordered_pair(counted, waits) in seen:
+                continue
+            if counted not in waiting and not known[waits][0]:
+                waiting.add(waits)
+                row |= {"waiting_id": waits, "counted_id": counted}
+        if row["decided"] or not row["joined"]:
+            seen.add(ordered_pair(counted, waits))
+        rows.append(row)
+    return pl.DataFrame(rows, schema=MATCHES).sort("id", "other_id")
 
 
 def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | None]) -> bool:

@@ -4,8 +4,13 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 """
 
 from dataclasses import dataclass
+from datetime import time
 
-VERSION = 9
+VERSION = 10
+
+
+HIDDEN = time(0, 0, 1)  # what Strava shows where an athlete hides a start
+NOON = time(12)  # what a table says of a day where its author writes none, or what a spreadsheet's form begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,6 @@ PROBABLE_TOGETHER = Rule(0.85, "of the longer one's time", "less is a part, or s
 DOUBTFUL_TOGETHER = Rule(0.5, "of the shorter one's time", "a cropped activity lies within its file")
 SAME_START = Rule(15, "s", "two readings of one recording: lock and first point are some seconds apart")
 SAME_END = Rule(0.01, "of the longer one's time", "a pause at the end is counted by one and not by the other")
-HIDDEN = Rule(1, "s after midnight", "where Strava hides a start, it shows 00:00:01")
 WRITTEN_DISTANCE = Rule(0.02, "of the longer distance", "who writes a day alone writes what one of their devices shows")
 WRITTEN_METRES = Rule(90, "m", "and rounds it to a decimal of a mile")
 WRITTEN_MINUTE = Rule(120, "s", "a minute without its seconds, and a second watch that was started later")
@@ -63,6 +67,21 @@ ANOTHER_MAXIMUM = Rule(8, "bpm of the highest", "one optical sensor's spike")
 TWICE_TOGETHER = Rule(0.90, "of the longer one's time", "two devices are started and stopped within minutes")
 TWICE_DISTANCE = Rule(
     0.05, "of the longer distance", "a watch and a bike computer of one ride differ by up to 4 per cent"
+)
+
+INDOORS_TOGETHER = Rule(0.98, "of the longer one's time", "a trainer's program and a watch, of which one is paused")
+INDOORS_START = Rule(60, "s", "who has started the one starts the other")
+
+# One sensor, heard by two devices: nobody else has its values.
+SAME_SERIES = Rule(0.90, "of the common seconds", "each device writes a value a second earlier or later")
+SAME_BEAT = Rule(1, "bpm", "services round")
+SAME_WATT = Rule(1, "W", "services round")
+LEAST_BEATS = Rule(600, "s with a value in both", "two hearts are alike for some minutes")
+LEAST_VALUES = Rule(10, "values", "what stands still is everybody's")
+LEAST_MOVES = Rule(0.05, "of the seconds another than before", "a step of a workout is everybody's who rides it")
+NEAR_BEAT = Rule(5, "bpm", "a strap and a wrist differ by less, most of the time")
+ONE_HEART = Rule(
+    0.5, "of the common seconds near", "a sensor that lies does so for a while; a partner's heart is another one"
 )
 
 # The legs of a whole: at least two, one after the other.

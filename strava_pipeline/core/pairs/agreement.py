@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from strava_pipeline.core.matching.evidence import at_one_place, way
 from strava_pipeline.core.matching.rules import LEAST_WAY
+from strava_pipeline.core.pairs.places import at_one_place, way
 from strava_pipeline.core.track_lines import line_of_device, line_of_positions
 from strava_pipeline.core.track_summaries import fastest
 

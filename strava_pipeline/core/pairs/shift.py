@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from strava_pipeline.core.geodesy import column_distance_m
-from strava_pipeline.core.matching.evidence import way
 from strava_pipeline.core.matching.rules import CLOCK_SPREAD, CLOCK_STEP, LEAST_WAY, LONGEST
+from strava_pipeline.core.pairs.places import way
 from strava_pipeline.core.track_lines import HOLDS
 
 POSITIONS, CLOCKS = "positions", "clocks"

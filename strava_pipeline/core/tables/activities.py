@@ -297,6 +297,12 @@ ACTIVITY_MATCHES = Table(
         Column(
             "part_id", Kind.BIGINT, "the one that is a leg of the other, and is not counted beside it; NULL: neither"
         ),
+        Column(
+            "waiting_id",
+            Kind.BIGINT,
+            "the activity that counts only when a person says that it is another one; NULL: neither",
+        ),
+        Column("counted_id", Kind.BIGINT, "the activity that counts until then"),
     ),
     may_shrink=True,
 )

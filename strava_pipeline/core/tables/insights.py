@@ -30,7 +30,7 @@ from strava_pipeline.core.tables.gear import (
     GEAR_USES,
     RULED,
 )
-from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
+from strava_pipeline.core.tables.lists import ACTIVITY_LIST, HAS_TIME, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES, ACTIVITY_LOAD, TRAINING_LOAD
 from strava_pipeline.core.tables.model import Column, Kind, Table
 from strava_pipeline.core.tables.pairs import DEVICE_AGREEMENT, RECORDING_PAIRS
@@ -92,6 +92,7 @@ COUNTED_ACTIVITIES = Table(
         ),
         Column("local_year", Kind.INTEGER, "year of that day"),
         Column("start_date_local", Kind.WALL, "start, as the athlete's clock showed it, or would have by that zone"),
+        HAS_TIME,
         *_SUMS,
         Column("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
         Column("weighted_average_watts", Kind.DOUBLE, "normalised power", "W"),

@@ -4,6 +4,9 @@ from strava_pipeline.core.tables.bests import GROUP
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 COUNTS = Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole")
+HAS_TIME = Column(
+    "has_time", Kind.BOOLEAN, "its local start is a moment: no day alone, not hidden, no noon of a spreadsheet"
+)
 ACTIVITY_LIST = Table(
     "activity_list",
     "Each present activity in a row, as lists show it: `activities` with its sums, the names of its gear and of its place. What "

@@ -10,52 +10,34 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 
-from strava_pipeline.core.files.recording import VERSION as READING
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs
-from strava_pipeline.core.matching.evidence import (
-    COMPARISON_COLUMNS,
-    POINT_COLUMNS,
-    WEIGHTS,
-    compare_points,
-    judge_pairs,
-)
+from strava_pipeline.core.matching.evidence import WEIGHTS, judge_pairs
 from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
-from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, VERSION
-from strava_pipeline.core.matching.rules import VERSION as RULES
+from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, NOON, VERSION
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, STRAVA, STRAVA_JSON
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
-from strava_pipeline.lake.files import write_rows
+from strava_pipeline.lake.gold.compared_points import PointComparison, streams_of
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
-from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities, sessions_text
-from strava_pipeline.lake.imports.files import has_points, is_read, read_points, reading_of
+from strava_pipeline.lake.imports.files import has_points, is_read, reading_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
-from strava_pipeline.lake.sql import literal, sql
-from strava_pipeline.lake.tracks import recorded_tracks
+from strava_pipeline.lake.sql import literal, matching_statement, sql
 
-_NAMING = "naming"  # a note of the sources in the order in which names and gear count; the view `activities` reads it
+# notes that the view `activities` reads: the sources in the order in which names and gear count, and by source the time of day
+# that is no time
+_NAMING, _NO_TIMES = "naming", "no_times"
 _SEEN = "matched"  # a note of the activities and decisions that the tables were made from
 _LACKING = "matched_without"  # a note of points that were missing on disk when they should have been compared
+_STREAMS = "matched_streams"  # a note of the compared streams: when they were fetched, or nothing where they lacked
 _TRACKS_DUE = "tracks_due"  # a note of the years in which tracks now belong to other activities
-_HELD = 16  # recordings whose points stay in memory: neighbours in time are compared in turn
-_KEPT = pl.Schema(
-    {
-        "one": pl.String(),
-        "other": pl.String(),
-        **{name: kind for name, kind in COMPARISON_COLUMNS.items() if name not in ("id_a", "id_b")},
-    }
-)
-_Measures = dict[str, float | None]
-_Key = tuple[str, str]
 
 
 class MatchDecision(Decision):
@@ -69,12 +51,15 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another
-    activity, or to another place in it, or that became or ceased to be parts of a whole.
+    """`activities` with several ids; `proposed`: pairs for a person to decide; `waiting`: activities in no total until then, with
+    `waiting_m` of distance; `changed`: ids that moved to another activity, or to another place in it, or that became or ceased to
+    be parts of a whole.
     """
 
     activities: int = 0
     proposed: int = 0
+    waiting: int = 0
+    waiting_m: float = 0.0
     changed: int = 0
 
 
@@ -96,8 +81,9 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 
     Also updates whose names and gear count: a new order of sources for these needs no matching.
     """
-    if not _is_naming_noted(connection, lake):
-        note(connection, _NAMING, json.dumps(naming_sources(lake)))
+    if not _are_sources_noted(connection, lake):
+        for name, told in _about_sources(lake).items():
+            note(connection, name, told)
         mark_changed(connection)
     decided, fetched = pair_decisions(lake), _files_read(lake)
     seen = _signature(connection, lake, decided, fetched)
@@ -113,6 +99,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
                 connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
     note(connection, _SEEN, seen)
     note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
+    note(connection, _STREAMS, json.dumps(compare.streams))
     mark_changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     _note_due(connection, tracks_due(connection).union(moved))
@@ -122,18 +109,33 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 def are_matches_current(connection: Connection, lake: Lake) -> bool:
     """Whether `match_activities` would write nothing, and no tracks wait to be moved."""
     seen = _signature(connection, lake, pair_decisions(lake), _files_read(lake))
-    return _is_naming_noted(connection, lake) and _are_made_from(connection, lake, seen) and not tracks_due(connection)
-
-
-def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
-    noted = notes(connection, _SEEN)
-    return noted.get(_SEEN) == seen and not any(
-        has_points(lake, digest, place) for digest, place in json.loads(noted.get(_LACKING, "[]"))
+    return (
+        _are_sources_noted(connection, lake) and _are_made_from(connection, lake, seen) and not tracks_due(connection)
     )
 
 
-def _is_naming_noted(connection: Connection, lake: Lake) -> bool:
-    return notes(connection, _NAMING).get(_NAMING) == json.dumps(naming_sources(lake))
+def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
+    noted = notes(connection, "")
+    if noted.get(_SEEN) != seen:
+        return False
+    compared = json.loads(noted.get(_STREAMS, "{}"))
+    lacked = json.loads(noted.get(_LACKING, "[]"))
+    return not any(has_points(lake, digest, place) for digest, place in lacked) and compared == {
+        key: fetched_at for key, (_, fetched_at) in streams_of(lake, map(int, compared)).items()
+    }
+
+
+def _about_sources(lake: Lake) -> dict[str, str]:
+    """The notes about sources. Where Strava hides a start, it shows a second; who has a table may write noon for every day."""
+    no_times = {STRAVA_JSON: str(HIDDEN)}
+    for spec in map(spec_of, lake.listed_sources):
+        if "hides_starts" in spec.capabilities or spec.by_hand:
+            no_times[spec.name] = str(NOON if spec.by_hand else HIDDEN)
+    return {_NAMING: json.dumps(naming_sources(lake)), _NO_TIMES: json.dumps(no_times)}
+
+
+def _are_sources_noted(connection: Connection, lake: Lake) -> bool:
+    return _about_sources(lake).items() <= notes(connection, "").items()
 
 
 def tracks_due(connection: Connection) -> set[int]:
@@ -155,7 +157,7 @@ def _may_be_one(connection: Connection) -> bool:
 
 
 def _activities(connection: Connection, path: Path) -> pl.DataFrame:
-    connection.execute(f"COPY ({sql('matching')}) TO {literal(path)} (FORMAT parquet)")
+    connection.execute(f"COPY ({matching_statement()}) TO {literal(path)} (FORMAT parquet)")
     return pl.read_parquet(str(path))
 
 
@@ -165,18 +167,12 @@ def _files_read(lake: Lake) -> dict[int, str]:
 
 
 def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> pl.DataFrame:
-    """The activities with data that gold lacks: whose list a person wrote, which starts are hidden, and the contents of
-    providers' files.
+    """The activities with data that gold lacks: whose list a person wrote, and the contents of providers' files.
 
     `fetched`: hashes of these files, by id.
     """
-    specs = [spec_of(name) for name in lake.listed_sources]
-    hiding = [STRAVA_JSON, *(spec.name for spec in specs if "hides_starts" in spec.capabilities)]
-    hidden = pl.col("source").is_in(hiding) & (pl.col("local_start") % 86_400 == HIDDEN.value)
-    known = known.with_columns(
-        pl.when(~hidden.fill_null(False)).then(pl.col("start", "local_start")),
-        by_hand=pl.col("by_hand") | pl.col("source").is_in([spec.name for spec in specs if spec.by_hand]),
-    )
+    by_hand = [spec.name for spec in map(spec_of, lake.listed_sources) if spec.by_hand]
+    known = known.with_columns(pl.col("by_hand") | pl.col("source").is_in(by_hand))
     contents = {key: read.content for key, digest in fetched.items() if (read := reading_of(lake, digest)) is not None}
     if not contents:
         return known
@@ -188,7 +184,7 @@ def _completed(known: pl.DataFrame, lake: Lake, fetched: Mapping[int, str]) -> p
 
 def _signature(connection: Connection, lake: Lake, decided: Decisions, fetched: Mapping[int, str]) -> str:
     """The inputs of the tables: every activity as far as it is compared, the decisions, the rules, the sources and files."""
-    query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({sql('matching')}) AS known"
+    query = f"SELECT count(*), bit_xor(hash(known)), sum(hash(known)) FROM ({matching_statement()}) AS known"
     counted = connection.execute(query).fetchall()[0]
     follows = (counted, decided.joined, sorted(decided.split), VERSION, ranked_sources(lake), sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
@@ -198,68 +194,18 @@ def _note_due(connection: Connection, years: set[int]) -> None:
     note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
 
 
+def waiting_activities(connection: Connection) -> set[int]:
+    """The activities that wait until a person says whether they are one with another that counts."""
+    rows = connection.execute(
+        "SELECT DISTINCT waiting_id FROM activity_matches WHERE waiting_id IS NOT NULL"
+    ).fetchall()
+    return {one for (one,) in rows}
+
+
 def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
     """The counts of the tables, working or published."""
-    activities, proposed = connection.execute(sql("match_counts")).fetchall()[0]
-    return MatchReport(activities, proposed, moved)
-
-
-@dataclass(slots=True)
-class PointComparison:
-    """Compares pairs of activities: a `core.matching.points.Compare`.
-
-    `is_kept`: write the measures to the cache. `lacking`: hash and session of files whose points are missing on disk.
-    """
-
-    lake: Lake
-    is_kept: bool
-    lacking: set[tuple[str, int]] = field(default_factory=set)
-
-    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """From columns `id_a` and `id_b` to `COMPARISON_COLUMNS`, for the pairs whose recordings are both in files."""
-        recorded = recorded_tracks(self.lake, imported_activities(self.lake))
-        held = lru_cache(_HELD)(self._points)
-        known = _read_cache(self.lake)
-        found: dict[_Key, _Measures] = {}
-        rows = []
-        for one, other in pairs.select("id_a", "id_b").sort("id_a", "id_b").iter_rows():
-            if one not in recorded or other not in recorded:
-                continue
-            first, second = sorted((recorded[one], recorded[other]))
-            key = sessions_text(first), sessions_text(second)
-            measures = found.get(key) or known.get(key)
-            if measures is None and (a := held(first)) is not None and (b := held(second)) is not None:
-                measures = compare_points(a, b)
-            if measures is not None:
-                found[key] = measures
-                rows.append({"id_a": one, "id_b": other, **measures})
-        if self.is_kept and not found.keys() <= known.keys():
-            _write_cache(self.lake, found)
-        return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
-
-    def _points(self, recorded: SessionKeys) -> pl.DataFrame | None:
-        parts = {of: read_points(self.lake, *of, columns=POINT_COLUMNS) for of in recorded}
-        there = [part for part in parts.values() if part is not None]
-        self.lacking |= {of for of, part in parts.items() if part is None}
-        return pl.concat(there) if len(there) == len(parts) else None
-
-
-def _path(lake: Lake) -> Path:
-    return lake.readings / f"compared.v{READING}.{RULES}.parquet"
-
-
-def _read_cache(lake: Lake) -> dict[_Key, _Measures]:
-    try:
-        rows = pl.read_parquet(_path(lake)).select(*_KEPT).cast(_KEPT).iter_rows(named=True)
-    except (FileNotFoundError, pl.exceptions.PolarsError):
-        return {}
-    return {(row.pop("one"), row.pop("other")): row for row in rows}
-
-
-def _write_cache(lake: Lake, found: dict[_Key, _Measures]) -> None:
-    """Keep only the present pairs: the others are not compared again."""
-    rows = [{"one": one, "other": other, **measures} for (one, other), measures in found.items()]
-    write_rows(_path(lake), pl.DataFrame(rows, schema=_KEPT), "zstd", {})
+    activities, proposed, waiting, metres = connection.execute(sql("match_counts")).fetchall()[0]
+    return MatchReport(activities, proposed, waiting, metres, moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +281,7 @@ def years_of_ids(connection: Connection, ids: list[int]) -> dict[int, int]:
 
 def pair_evidence(connection: Connection, lake: Lake, one: int, other: int) -> PairEvidence:
     """The evidence for two activities of gold being the same, computed now."""
-    known = pl.DataFrame(connection.execute(sql("matching")).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
+    known = pl.DataFrame(connection.execute(matching_statement()).fetchall(), schema=ACTIVITY_COLUMNS, orient="row")
     known = _completed(known, lake, _files_read(lake))
     pair = pl.DataFrame({"id_a": [min(one, other)], "id_b": [max(one, other)]})
     # a name says little if many have it

@@ -60,6 +60,17 @@ def list_statement() -> str:
     return sql("activity_list").format(**_sums({}), virtual=VIRTUAL)
 
 
+def matching_statement() -> str:
+    """The statement that tells of every activity what telling which are one needs."""
+    return sql("matching").format(has_time=_has_time("said"))
+
+
+def _has_time(row: str) -> str:
+    """Whether the start of a row is a moment: no day alone, and not the time of day that is none at its source (a note's)."""
+    told = f"(SELECT value FROM lake_meta WHERE key = 'no_times')::JSON ->> {row}.source"
+    return f"({row}.start_date IS NOT NULL AND {row}.start_date_local::TIME::VARCHAR IS DISTINCT FROM ({told}))"
+
+
 def bests_statement() -> str:
     """The statement that writes the rows of `activity_bests`."""
     return sql("activity_bests").format(**_stretches())
@@ -97,6 +108,8 @@ def _gold() -> Iterator[str]:
         drives=_texts(sorted(DRIVES)),
         unspecified=UNSPECIFIED,
         later=_LATER,
+        said_time=_has_time("said"),
+        head_time=_has_time("head"),
     )
     yield sql("gold_activities")
 

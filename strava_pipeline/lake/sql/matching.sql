@@ -26,10 +26,13 @@ SELECT
     CASE WHEN coalesce(said.elapsed_time, 0) = 0 AND coalesce(said.distance, 0) = 0 THEN said.name END AS title,
     said.sport_type,
     said.trainer,
-    CASE WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date) END AS start,
+    CASE
+        WHEN NOT {has_time} AND said.start_date_local::TIME <> TIME '12:00:00' THEN NULL -- a noon may be one
+        WHEN said.source <> 'file' OR filed.wrong_clock IS NOT TRUE THEN epoch(said.start_date)
+    END AS start,
     -- a file's clock may be off by hours
     CASE WHEN said.source <> 'file' THEN said.start_date_local::DATE END AS day,
-    epoch(said.start_date_local) AS local_start,
+    CASE WHEN {has_time} OR said.start_date_local::TIME = TIME '12:00:00' THEN epoch(said.start_date_local) END AS local_start,
     CASE
         WHEN said.source <> 'file' OR filed.clock_leap IS NOT TRUE OR said.elapsed_time <= 8 * 86400
             THEN said.elapsed_time::DOUBLE
@@ -57,6 +60,9 @@ SELECT
     ) END AS links,
     said.deleted_at IS NOT NULL AS deleted,
     coalesce(said.manual, false) AS by_hand,
+    {has_time} AS has_time,
+    CASE WHEN said.source = 'file'
+        THEN nullif(regexp_extract(coalesce(said.extra ->> '$.service_row', said.source_id), '^([a-z_]+):', 1), '') END AS listed_by,
     (said.extra ->> '$.not_counted') IS NOT NULL AS not_counted
 FROM activities_all AS said
 LEFT JOIN filed ON filed.id = said.id

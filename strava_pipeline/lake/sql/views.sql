@@ -22,8 +22,9 @@ FULL JOIN ruled USING (activity_id);
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
 -- has; a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
--- source. Whether it is gone is for the best source to say, or a person. `counts`: false for drives, and legs of what counts as a whole, by a source's
--- word or by matching. A local start that no source tells is the one that each publish assumes.
+-- source. Whether it is gone is for the best source to say, or a person. `has_time`: whether start_date_local is a moment: no day
+-- alone, nothing hidden, no noon of a sheet. `counts`: false for drives, and legs of what counts as a whole, by a source's
+-- word or by matching, and for what waits until a person says whether it is one with another that counts. A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
@@ -36,6 +37,7 @@ matched AS (
     SELECT
         member.activity_id,
         {filling},
+        arg_min({said_time}, member.place) FILTER (said.start_date IS NOT NULL) AS has_time,
         bool_or(lower(coalesce(said.sport_type, said.type, said.extra ->> '$.sport')) IN ({drives})) AS is_drive,
         -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
         arg_min(said.name, member.naming) FILTER (trim(said.name) <> '') AS name,
@@ -67,15 +69,23 @@ SELECT head.* EXCLUDE (deleted_at) REPLACE (
 ),
 (head.extra ->> '$.not_counted') IS NULL
 AND part.part_id IS NULL
+AND (waiting.waiting_id IS NULL OR coalesce(word.counts, false))
 AND coalesce(word.counts, true)
 AND lower(CASE WHEN word.sport_type IS NOT NULL THEN word.sport_type WHEN head.sport_type IS NULL THEN coalesce(head.type, head.extra ->> '$.sport', '') ELSE head.sport_type END) NOT IN ({drives})
 -- a service that has no word for a drive calls it a workout
-AND NOT (coalesce(word.sport_type, head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts
+AND NOT (coalesce(word.sport_type, head.sport_type, '{unspecified}') = '{unspecified}' AND coalesce(matched.is_drive, false)) AS counts,
+CASE WHEN head.start_date IS NULL THEN coalesce(matched.has_time, false) ELSE {head_time} END AS has_time
 FROM activities_all AS head
 LEFT JOIN own_values AS word ON word.activity_id = head.id
 LEFT JOIN cut_values AS cut ON cut.activity_id = head.id
 LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id
+LEFT JOIN (
+    SELECT DISTINCT waiting_id
+    FROM activity_matches
+    LEFT JOIN own_values AS counted ON counted.activity_id = counted_id
+    WHERE counted.deleted IS NULL AND coalesce(counted.counts, true)
+) AS waiting ON waiting.waiting_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
 WHERE head.deleted_at IS NULL AND word.deleted IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 

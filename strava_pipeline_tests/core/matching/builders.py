@@ -10,8 +10,9 @@ import polars as pl
 
 from strava_pipeline.core.files.recording import TRACK
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS
-from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS, POINT_COLUMNS, compare_points
+from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS
 from strava_pipeline.core.matching.match import Decisions, Matching, find_matches
+from strava_pipeline.core.pairs.one_effort import POINT_COLUMNS, compare_points
 from strava_pipeline.core.sources import hashed_id
 
 Activity = dict[str, Any]
@@ -73,7 +74,13 @@ def match(
 
 
 def track(
-    seconds: Iterable[int], *, aside: float = 0.0, pace: float = 7.0, heartrate: float | None = None
+    seconds: Iterable[int],
+    *,
+    aside: float = 0.0,
+    pace: float = 7.0,
+    heartrate: float | None = None,
+    beats: list[Any] | None = None,
+    watts: list[Any] | None = None,
 ) -> pl.DataFrame:
     """Points of a ride north from where `ride` begins, `pace` in m/s and `aside` in m; at seconds since NOON."""
     moments = list(seconds)
@@ -83,7 +90,9 @@ def track(
             "at": [datetime.fromtimestamp(NOON + second, UTC) for second in moments],
             "latitude": [48.0 + second * pace * metre for second in moments],
             "longitude": [11.5 + aside * metre / math.cos(math.radians(48.0))] * len(moments),
-            "heartrate": [heartrate and heartrate + second % 10 for second in moments],
+            "heartrate": beats or [heartrate and heartrate + second % 10 for second in moments],
+            "cadence": [None] * len(moments),
+            "watts": watts or [None] * len(moments),
         },
         schema={name: TRACK[name] for name in POINT_COLUMNS},
     )

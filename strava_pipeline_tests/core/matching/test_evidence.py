@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.matching.evidence import compare_points
 from strava_pipeline.core.matching.match import MATCHES
+from strava_pipeline.core.pairs.one_effort import compare_points
 from strava_pipeline_tests.core.matching.builders import (
     NOON,
     STREET,
@@ -178,7 +178,9 @@ def test_another_heart_is_another_athlete_until_a_person_says_otherwise() -> Non
     beside = {"start": NOON + 9, "distance": 25_090.0}
     assert verdict(mine, file(heartrate=155.0, max_heartrate=176.0, **beside)) == PROPOSED
     assert verdict(mine, file(heartrate=142.0, max_heartrate=195.0, **beside)) == PROPOSED
-    assert verdict(mine, file(**beside)) == JOINED
+    assert verdict(mine, file(**beside)) == PROPOSED, "a friend's, perhaps, who wears no strap"
+    assert verdict(mine, file()) == JOINED
+    assert verdict(API, file(**beside)) == JOINED
     assert verdict(mine, file(heartrate=155.0, start=NOON + 1)) == JOINED, "one recording, summed up otherwise"
     of_login = provided("k1", heartrate=155.0, max_heartrate=195.0, **beside)
     assert verdict(mine, of_login) == JOINED, "the athlete's own, so that one of two sensors lies"
@@ -437,14 +439,20 @@ def test_what_a_source_links_is_always_one(one: Activity, other: Activity, wante
         ({"start": NOON + 360}, JOINED),  # 90 % of the time
         ({"start": NOON + 364}, PROPOSED),
         ({"distance": 23_750.0}, JOINED),  # 5 % less
-        ({"distance": 23_700.0}, PROPOSED),
+        ({"distance": 23_700.0}, JOINED),  # begun at one second
+        ({"distance": 23_700.0, "start": NOON + 3}, PROPOSED),
         ({"start_lat": None, "end_lat": None}, JOINED),
         ({"start_lat": 48.02, "end_lat": 48.12}, PROPOSED),  # 2 km away
         ({"start_lat": -11.6, "end_lat": -11.6, "sport_type": "VirtualRide"}, JOINED),  # where Zwift draws it
         ({"sport_type": "Run"}, JOINED),
         ({"sport_type": "Run", "start_lat": None, "end_lat": None}, PROPOSED),
-        ({"distance": None}, PROPOSED),
+        ({"distance": None}, JOINED),
+        ({"distance": None, "start": NOON + 3}, PROPOSED),
         ({"distance": None, "contents": ["a"]}, JOINED),  # a file that was sent twice
+        ({"elapsed": 2_000.0, "distance": 12_000.0}, JOINED),  # uploaded again with its end cropped
+        ({"elapsed": 2_000.0, "distance": 12_000.0, "start": NOON + 60}, PROPOSED),
+        ({"elapsed": 2_000.0, "distance": 12_000.0, "sport_type": "Run"}, None),
+        ({"elapsed": 2_000.0, "distance": 12_000.0, "start_lat": 48.02, "end_lat": 48.12}, None),
         ({"start": NOON + 3_600}, None),
         ({"start": NOON + 7_200, "external_id": "ride.fit"}, None),  # no clock is shifted at one service
         ({"athlete_id": 8}, None),

@@ -1,9 +1,9 @@
 -- When the activities of a local year begin: by day of the week (`part` weekday, 0 for Monday), and by hour of the day (`part` hour).
--- `number` NULL: of these the day alone is known, which is a start at midnight to the second.
+-- `number` NULL: of these the day alone is known.
 WITH started AS (
     SELECT
         isodow(on_day) - 1 AS weekday,
-        CASE WHEN start_date_local <> on_day::TIMESTAMP THEN hour(start_date_local) END AS hour,
+        CASE WHEN has_time THEN hour(start_date_local) END AS hour,
         distance_m,
         moving_time_seconds
     FROM counted_activities

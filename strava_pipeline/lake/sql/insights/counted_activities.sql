@@ -34,6 +34,7 @@ SELECT
     placed.start_date_local::DATE AS on_day,
     year(placed.start_date_local)::INTEGER AS local_year,
     placed.start_date_local,
+    placed.has_time,
     CASE WHEN placed.distance BETWEEN 0 AND 4e7 THEN placed.distance END AS distance_m, -- once around the earth
     placed.moving_time AS moving_time_seconds,
     CASE WHEN placed.elapsed_time BETWEEN 0 AND 1e9 THEN placed.elapsed_time END AS elapsed_time_seconds,

@@ -27,8 +27,7 @@ SELECT
     activities.start_latlng[2] AS longitude,
     activities.start_date_local AS started_at,
     isodow(activities.start_date_local) AS weekday,
-    -- without an instant, the start is a day alone
-    CASE WHEN activities.start_date IS NOT NULL THEN activities.start_date_local::TIME END AS time_of_day,
+    CASE WHEN activities.has_time THEN activities.start_date_local::TIME END AS time_of_day,
     activities.distance,
     activities.sport_type,
     activities.gear_source || ':' || activities.gear_id AS gear,
