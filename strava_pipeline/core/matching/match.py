@@ -217,27 +217,28 @@ def _with_waiting(
     """The pairs, of several about the same two activities the likeliest alone where a person is asked; with the activity that
     waits for the answer, and that which counts meanwhile: that of the better source.
     """
-    asked = ~pl.col("joined") & pl.col("decided").is_null() & pl.col("part_id").is_null()
+    is_plain = pl.col("joined") & pl.col("decided").is_null()  # of these are thousands
     head = dict(members.select("id", "activity_id").iter_rows())
     place = {name: number for number, name in enumerate(sources)}
     known = {
         one: (gone or False, place.get(source, len(place)), one)
         for one, gone, source in activities.select("id", "deleted", "source").iter_rows()
     }
-    likeliest = matches.sort(pl.col("decided").is_null(), "score", "id", descending=(False, True, False))
+    likeliest = matches.filter(~is_plain).sort(
+        pl.col("decided").is_null(), "score", "id", descending=(False, True, False)
+    )
     seen, waiting, rows = set[Pair](), set[int](), []
-    for row in likeliest.with_columns(asked=asked).iter_rows(named=True):
+    for row in likeliest.iter_rows(named=True):
         counted, waits = sorted((head.get(row[name], row[name]) for name in ("id", "other_id")), key=known.__getitem__)
-        if row.pop("asked"):
+        if not row["decided"] and not row["part_id"]:
             if ordered_pair(counted, waits) in seen:
                 continue
             if counted not in waiting and not known[waits][0]:
                 waiting.add(waits)
                 row |= {"waiting_id": waits, "counted_id": counted}
-        if row["decided"] or not row["joined"]:
-            seen.add(ordered_pair(counted, waits))
+        seen.add(ordered_pair(counted, waits))
         rows.append(row)
-    return pl.DataFrame(rows, schema=MATCHES).sort("id", "other_id")
+    return pl.concat([matches.filter(is_plain), pl.DataFrame(rows, schema=MATCHES)]).sort("id", "other_id")
 
 
 def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | None]) -> bool:
