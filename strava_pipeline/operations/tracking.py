@@ -139,6 +139,14 @@ def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int 
     return count
 
 
+def measure_what_is_due(run: RunContext) -> None:
+    """Compute again what rules and a person's words decide: before a publish of a run that had no tracks to make."""
+    with run.exclusive(LOCK):
+        if _measure(run.lake, (), run.progress):
+            sync_tile_visits(run.lake)
+            sync_routes(run.lake)
+
+
 def measure_what_was_said(lake: Lake) -> None:
     """Compute again what depends on a person's words of activities.
 

@@ -1,6 +1,7 @@
 """Recordings of one effort: compared once, told once, and the heart rate that a rule prefers leads and goes again."""
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -14,6 +15,7 @@ import pytest
 
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake import recording_pairs
 from strava_pipeline.lake.cut_tracks import counted_track, has_preferred_heart
 from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
@@ -34,6 +36,9 @@ from strava_pipeline.lake.preferred_heart import preferred_heart
 from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
 from strava_pipeline.lake.tracks import sync_file_tracks, track_path
 from strava_pipeline.operations import tracking
+from strava_pipeline.operations.merging import publish_run
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.pairs.planted import METRE, START, effort, recorded
 from strava_pipeline_tests.lake.bronze import land_streams
@@ -251,6 +256,28 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     assert seen(lake) == (20_000.0, 999.0, 50.0), "it is the track's own"
     lake.rules.unlink()
     assert seen(lake) == (20_000.0, 999.0, 50.0)
+
+
+def test_a_run_in_which_nothing_came_follows_a_rule_and_its_end(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
+    publish(lake)
+    settings = Settings.load(_env_file=None, data_dir=lake.data_dir, providers_config=lake.data_dir / "none.toml")
+    run = run_context(settings, LogProgress(logging.getLogger("run")))
+
+    def published() -> tuple[Any, ...]:
+        publish_run(run)
+        with snapshot(lake) as connection:
+            return connection.execute("SELECT average_heartrate, suffer_score FROM activities WHERE id = 1").fetchall()[
+                0
+            ]
+
+    assert published() == (999.0, 50.0)
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "Garmin Forerunner 935 (wrist)"\n')
+    assert published() == (pytest.approx(effort()["heartrate"].mean() + 6, abs=1), None)
+    lake.rules.unlink()
+    assert published() == (999.0, 50.0)
 
 
 @pytest.mark.parametrize(("seconds", "leads"), [(200, False), (1500, False), (2400, True)])
