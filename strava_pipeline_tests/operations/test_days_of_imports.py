@@ -63,7 +63,7 @@ NIGHT = {
     "ends_at": datetime(2025, 7, 2, 4, tzinfo=UTC).timestamp(),
     "asleep_seconds": 6 * 3600 + 50 * 60,
     "deep_seconds": 2 * 3600,
-    "light_seconds": 5 * 3600,
+    "light_seconds": 4 * 3600,  # an hour of it lies under deep sleep
     "rem_seconds": 50 * 60,
     "awake_seconds": 600,
 }

@@ -28,13 +28,17 @@ _TYPES: dict[str, tuple[str, str, Mapping[str, float]]] = {
     "RespiratoryRate": ("respiration", "mean", {"count/min": 1.0}),
     "VO2Max": ("vo2max", "last", {"mL/min·kg": 1.0, "mL/kg·min": 1.0}),
 }
+# of several stages over one second the first one counts: the night that an app writes in one piece lies under what a watch saw
 _STAGES = {
-    "AsleepCore": "light_seconds",
+    "Awake": "awake_seconds",
     "AsleepDeep": "deep_seconds",
     "AsleepREM": "rem_seconds",
-    "Awake": "awake_seconds",
+    "AsleepCore": "light_seconds",
+    "AsleepUnspecified": None,
+    "Asleep": None,
 }
-_ASLEEP = ("Asleep", "AsleepUnspecified", "AsleepCore", "AsleepDeep", "AsleepREM")
+_RANKS = {stage: rank for rank, stage in enumerate(_STAGES)}
+_TOLD_APART = ("deep_seconds", "rem_seconds", "light_seconds")
 _QUARTER = 900  # seconds: no zone's day begins within one
 _MOST_SOURCES = 1_000  # telephones, watches and apps that a person had; further ones count as one
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
@@ -64,7 +68,7 @@ class HealthRecords:
                 str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis"),
                 _seconds(record.get("endDate")),
             )
-            if ended is not None and ended > began and (stage in _ASLEEP or stage in _STAGES):
+            if ended is not None and ended > began and stage in _STAGES:
                 self.sleep.append((source, stage, began, ended))
             return
         name = kind.removeprefix(_QUANTITY)
@@ -112,7 +116,7 @@ def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
     ) in nights.items():  # one with stages, unless it is a nap, then the longest: the others are of another source
         longest = max(sleep["asleep_seconds"] for sleep in sleeps)
         long = [sleep for sleep in sleeps if 2 * sleep["asleep_seconds"] >= longest]
-        best = max(long, key=lambda sleep: ("deep_seconds" in sleep, sleep["asleep_seconds"]))
+        best = max(long, key=lambda sleep: (any(name in sleep for name in _TOLD_APART), sleep["asleep_seconds"]))
         found[day].update(best)
     yield from found.items()
 
@@ -141,28 +145,32 @@ def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]
     together, until = list[tuple[str, int, int]](), 0
     for each in [*sorted(intervals, key=lambda one: one[1:]), None]:
         if each is None or (together and each[1] - until > _APART):
-            asleep = [(begin, end) for stage, begin, end in together if stage in _ASLEEP]
-            if asleep:
-                stages = {name: [(b, e) for of, b, e in together if of == stage] for stage, name in _STAGES.items()}
-                yield {
-                    "starts_at": min(asleep)[0],
-                    "ends_at": max(end for _, end in asleep),
-                    "asleep_seconds": _length(asleep),
-                    **{name: _length(parts) for name, parts in stages.items() if parts},
-                }
+            yield from _sleep(together)
             together = []
         if each is not None:
             until = max(until, each[2]) if together else each[2]
             together.append(each)
 
 
-def _length(parts: Sequence[tuple[int, int]]) -> int:
-    """The seconds that intervals cover, which may overlap."""
-    total, until = 0, 0
-    for begin, end in sorted(parts):
-        total += max(0, end - max(begin, until))
-        until = max(until, end)
-    return total
+def _sleep(intervals: Sequence[tuple[str, int, int]]) -> Iterator[dict[str, float]]:
+    """The numbers of a sleep, unless there was none: each second is of the first stage over it, by the order of `_STAGES`."""
+    edges = [(at, step, _RANKS[stage]) for stage, *ends in intervals for at, step in zip(ends, (1, -1), strict=True)]
+    over, seconds, before, asleep = [0] * len(_STAGES), [0] * len(_STAGES), 0, list[int]()
+    for at, step, rank in sorted(edges):
+        first = next((each for each, count in enumerate(over) if count), None)
+        if first is not None and at > before:
+            seconds[first] += at - before
+            asleep += (before, at) if first != _RANKS["Awake"] else ()
+        over[rank] += step
+        before = at
+    if asleep:
+        told = {stage for stage, _, _ in intervals}
+        yield {
+            "starts_at": asleep[0],
+            "ends_at": asleep[-1],
+            "asleep_seconds": sum(seconds) - seconds[_RANKS["Awake"]],
+            **{name: seconds[_RANKS[stage]] for stage, name in _STAGES.items() if name and stage in told},
+        }
 
 
 def _day(seconds: float, zone_at: ZoneAt) -> str:
