@@ -5,6 +5,7 @@ sleep. Its JSON is kept instead of the records. `read_days` makes days of it, by
 has the telephone's offset at the export and not that of the day. Names of sources, which include their owner's, become numbers.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,54 +42,108 @@ _RANKS = {stage: rank for rank, stage in enumerate(_STAGES)}
 _TOLD_APART = ("deep_seconds", "rem_seconds", "light_seconds")
 _QUARTER = 900  # seconds: no zone's day begins within one
 _MOST_SOURCES = 1_000  # telephones, watches and apps that a person had; further ones count as one
+_NEAR = 8  # rows in which the quarter of a record is looked for: records stand in order, or nearly so
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Seen:
+    """64-bit hashes, at 12 to 24 bytes each: as a set of numbers, those of five million records would take 400 MB."""
+
+    def __init__(self) -> None:
+        self._slots, self._count = array("Q", bytes(8 << 10)), 0
+
+    def adds(self, number: int) -> bool:
+        """Whether a hash is new; from now on it isn't."""
+        slots, last, number = self._slots, len(self._slots) - 1, number % 2**64 or 1  # 0: nothing stands there
+        at = number & last
+        while slots[at]:
+            if slots[at] == number:
+                return False
+            at = (at + 1) & last
+        slots[at] = number
+        self._count += 1
+        if 3 * self._count > 2 * len(slots):
+            self._slots, self._count = array("Q", bytes(16 * len(slots))), 0
+            for each in filter(None, slots):
+                self.adds(each)
+        return True
+
+
+class Quarters:
+    """Sums by quarter of an hour, in columns, as a person has a million of them. A quarter may have several rows."""
+
+    def __init__(self) -> None:
+        # quarter since 1970, sum, count, last
+        self.columns: Sequence[array[Any]] = [array("i"), array("d"), array("i"), array("d")]
+
+    def add(self, quarter: int, value: float) -> None:
+        """A value, into one of the last rows if there is one of its quarter."""
+        quarters, sums, counts, lasts = self.columns
+        for at in range(len(quarters) - 1, max(len(quarters) - _NEAR, 0) - 1, -1):
+            if quarters[at] == quarter:
+                sums[at], counts[at], lasts[at] = sums[at] + value, counts[at] + 1, value
+                return
+        for column, number in zip(self.columns, (quarter, value, 1, value), strict=True):
+            column.append(number)
+
+
 @dataclass(slots=True)
 class HealthRecords:
-    """The records of a document so far."""
+    """The records of a document so far: of several that are equal in type, source, interval and value, one."""
 
-    # by type, source, quarter of an hour since 1970: sum, count, last
-    quarters: dict[str, dict[int, dict[int, list[float]]]] = field(default_factory=dict)
+    quarters: dict[str, dict[int, Quarters]] = field(default_factory=dict)  # by type and source
     sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # source, stage, begin and end in s since 1970
     _sources: dict[str, int] = field(default_factory=dict)
+    _seen: Seen = field(default_factory=Seen)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """A record by its attributes; passed over unless it is of a known type and unit, with a value and times."""
-        kind, began = str(record.get("type")), _seconds(record.get("startDate"))
-        if began is None:
+        kind, began, ended = (
+            str(record.get("type")),
+            *(_seconds(record.get(name)) for name in ("startDate", "endDate")),
+        )
+        value = _stage(record) if kind == _SLEEP else _number(kind.removeprefix(_QUANTITY), record)
+        if began is None or value is None:
             return
         told, known = str(record.get("sourceName")), len(self._sources)
+        if not self._seen.adds(hash((kind, told, began, ended, value))):
+            return
         source = self._sources.get(told, known)
         if source == known < _MOST_SOURCES:
             self._sources[told] = source
-        if kind == _SLEEP:
-            stage, ended = (
-                str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis"),
-                _seconds(record.get("endDate")),
-            )
-            if ended is not None and ended > began and stage in _STAGES:
-                self.sleep.append((source, stage, began, ended))
-            return
-        name = kind.removeprefix(_QUANTITY)
-        units: Mapping[str, float] = _TYPES[name][2] if name in _TYPES else {}
-        number, unit = raw_number(str(record.get("value"))), str(record.get("unit"))
-        if unit in units and number is not None:
-            by_quarter = self.quarters.setdefault(name, {}).setdefault(source, {})
-            kept = by_quarter.setdefault(began // _QUARTER, [0.0, 0, 0.0])
-            value = round(number * units[unit], 4)
-            kept[:] = [kept[0] + value, kept[1] + 1, value]
+        if isinstance(value, float):
+            of_kind = self.quarters.setdefault(kind.removeprefix(_QUANTITY), {})
+            of_kind.setdefault(source, Quarters()).add(began // _QUARTER, value)
+        elif ended is not None and ended > began:
+            self.sleep.append((source, value, began, ended))
 
     @property
     def kept(self) -> Mapping[str, Any]:
         """What is kept, for JSON."""
-        return {KEY: {"quarters": self.quarters, "sleep": self.sleep}}
+        quarters = {
+            kind: {source: [column.tolist() for column in each.columns] for source, each in of_sources.items()}
+            for kind, of_sources in self.quarters.items()
+        }
+        return {KEY: {"quarters": quarters, "sleep": self.sleep}}
 
     @property
     def is_empty(self) -> bool:
         """Whether no record was of a day."""
         return not (self.quarters or self.sleep)
+
+
+def _stage(record: Mapping[str, Any]) -> str | None:
+    stage = str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis")
+    return stage if stage in _STAGES else None
+
+
+def _number(name: str, record: Mapping[str, Any]) -> float | None:
+    """The value of a record in our unit."""
+    if name not in _TYPES or (factor := _TYPES[name][2].get(str(record.get("unit")))) is None:
+        return None
+    number = raw_number(str(record.get("value")))
+    return None if number is None else round(number * factor, 4)
 
 
 def is_apple_days(content: Any) -> bool:
@@ -121,23 +176,30 @@ def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
     yield from found.items()
 
 
-def _by_day(
-    of_sources: Mapping[Any, Mapping[Any, Sequence[float]]], zone_at: ZoneAt
-) -> dict[str, dict[Any, list[Any]]]:
-    days: dict[str, dict[Any, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for source, quarters in of_sources.items():
-        for quarter, kept in sorted(quarters.items(), key=lambda each: int(each[0])):
-            days[_day(int(quarter) * _QUARTER, zone_at)][source].append(kept)
+def _by_day(of_sources: Mapping[Any, Any], zone_at: ZoneAt) -> dict[str, dict[Any, list[float]]]:
+    """By day and source: sum, count, the last quarter of an hour, and the last value in it."""
+    days: dict[str, dict[Any, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0, 0, 0.0]))
+    for source, kept in of_sources.items():
+        for quarter, total, count, last in _rows(kept):
+            day = days[_day(quarter * _QUARTER, zone_at)][source]
+            day[:2] = day[0] + total, day[1] + count
+            if quarter >= day[2]:
+                day[2:] = quarter, last
     return days
 
 
-def _of_sources(sources: Sequence[Sequence[Sequence[float]]], how: str) -> float:
+def _rows(kept: Any) -> Iterator[tuple[int, float, int, float]]:
+    """Quarter, sum, count and last of what is kept of a source: in columns; by quarter in what earlier versions kept."""
+    if isinstance(kept, dict):
+        return ((int(quarter), *values) for quarter, values in kept.items())
+    return zip(*kept, strict=True)
+
+
+def _of_sources(sources: Sequence[Sequence[float]], how: str) -> float:
     if how == "sum":  # telephone and watch both count
-        return max(sum(kept[0] for kept in quarters) for quarters in sources)
-    quarters = max(sources, key=lambda each: sum(kept[1] for kept in each))
-    if how == "last":
-        return quarters[-1][2]
-    return sum(kept[0] for kept in quarters) / sum(kept[1] for kept in quarters)
+        return max(total for total, *_ in sources)
+    total, count, _, last = max(sources, key=lambda each: each[1])
+    return last if how == "last" else total / count
 
 
 def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]:

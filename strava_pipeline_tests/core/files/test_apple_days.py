@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.files.apple_days import HealthRecords, read_days
+from strava_pipeline.core.files.apple_days import HealthRecords, Seen, read_days
 
 Q, SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
 Night = list[tuple[str, str, str]]
@@ -75,3 +75,64 @@ def test_of_sources_the_one_that_tells_stages_counts_and_none_is_mixed_with_anot
     longer = [sleep("Asleep", "22:00", "07:00", "an app"), sleep("Awake", "02:00", "02:30", "an app")]
     ((_, found),) = days(*longer, *staged).items()
     assert (found["asleep_seconds"], found["rem_seconds"], "awake_seconds" in found) == (6 * 3600, 3600, False)
+
+
+def quantity(kind: str, value: object, began: str, ended: str = "", unit: str = "count", **more: str) -> dict[str, str]:
+    times = {"startDate": at(began, "+0200"), "endDate": at(ended or began, "+0200")}
+    return {"type": f"{Q}{kind}", "value": str(value), "unit": unit, "sourceName": "phone", **times, **more}
+
+
+STEPS = quantity("StepCount", 900, "12:00", "12:20")
+OTHERS = [quantity("StepCount", 10, f"{hour}:00") for hour in range(13, 23)]
+SDNN = [
+    quantity("HeartRateVariabilitySDNN", value, clock, unit="ms") for value, clock in ((40, "13:00"), (60, "18:00"))
+]
+EQUALS: dict[str, tuple[list[dict[str, str]], dict[str, float]]] = {
+    # the records, and the day's numbers
+    "one behind the other": ([STEPS, STEPS, STEPS], {"steps": 900}),
+    "with hours between": ([STEPS, *OTHERS, STEPS], {"steps": 1000}),
+    "written at another offset": ([STEPS, STEPS | {"startDate": at("11:00", "+0100", "2025-07-01").replace("07-02", "07-01"), "endDate": "2025-07-01 11:20:00 +0100"}], {"steps": 900}),
+    "made and read by another version": ([STEPS, STEPS | {"creationDate": at("23:00"), "sourceVersion": "18", "device": "x"}], {"steps": 900}),
+    "of another source": ([STEPS, STEPS, STEPS | {"sourceName": "watch"}], {"steps": 900}),
+    "of another value": ([STEPS, STEPS | {"value": "901"}], {"steps": 1801}),
+    "of another end": ([STEPS, STEPS | {"endDate": at("12:21", "+0200")}], {"steps": 1800}),
+    "of another beginning": ([STEPS, STEPS | {"startDate": at("12:01", "+0200")}], {"steps": 1800}),
+    "of a mean": ([SDNN[0], *SDNN, SDNN[0]], {"hrv_sdnn": 50}),
+    "of two units": ([quantity("VO2Max", 50, "13:00", unit=unit) for unit in ("mL/min·kg", "mL/kg·min")], {"vo2max": 50}),
+    "of a scale that repeats beside one that weighed twice": (
+        [*[quantity("BodyMass", 160, "13:00", unit="lb")] * 3, *(quantity("BodyMass", kg, clock, unit="kg", sourceName="scale") for kg, clock in ((71, "14:00"), (70, "15:00")))],
+        {"weight_kg": 70},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("records", "numbers"), EQUALS.values(), ids=EQUALS)
+def test_records_equal_in_type_source_interval_and_value_count_once(
+    records: list[dict[str, str]], numbers: dict[str, float]
+) -> None:
+    assert days(*records) == {"2025-07-01": pytest.approx(numbers)}
+
+
+def test_equal_intervals_of_sleep_are_kept_once() -> None:
+    held = HealthRecords()
+    for each in [sleep("AsleepCore", "23:00", "01:00"), sleep("AsleepREM", "23:00", "01:00")] * 2:
+        held.add(each)
+    assert len(held.sleep) == 2
+
+
+def test_hashes_are_known_again_however_many_there_are() -> None:
+    seen, hashes = Seen(), [7 * 2**32 * each for each in range(-3_000, 3_000)]  # whose last digits are all the same
+    assert [[seen.adds(each) for each in hashes].count(True) for _ in range(2)] == [6_000, 0]
+
+
+QUARTER = int(datetime(2025, 7, 1, 10, tzinfo=UTC).timestamp()) // 900
+
+
+def test_what_earlier_versions_kept_is_read() -> None:
+    """By quarter of an hour, with a source for an origin, and the same interval as often as it stood in the file."""
+    cells = {str(QUARTER): [900.0, 2, 400.0], str(QUARTER + 4): [100.0, 1, 100.0]}
+    night = [[0, "AsleepCore", 900 * QUARTER - 36_000, 900 * QUARTER - 7_200]] * 2
+    kept = {"quarters": {"StepCount": {"0": cells, "1": {}}, "HeartRateVariabilitySDNN": {"0": cells}}, "sleep": night}
+    ((day, found),) = read_days({"appleHealthDays": kept}, lambda _: UTC)
+    assert (day, found["steps"], found["asleep_seconds"]) == ("2025-07-01", 1000, 28_800)
+    assert found["hrv_sdnn"] == pytest.approx(1000 / 3)
