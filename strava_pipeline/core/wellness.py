@@ -6,13 +6,15 @@ bounds of `MEASURES`. No service here.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 
 from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.providers import UnreadableRowError
+from strava_pipeline.core.start_times import zone_of
 
 DAY = timedelta(days=1)
 KILOGRAMS_PER_POUND = 0.45359237  # international yard and pound agreement, 1959
@@ -35,6 +37,40 @@ class Measure:
     most: float
 
 
+Written = tuple[str | None, int | None]
+"""The zone that a record names, and the offset in seconds that its times have."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayClock:
+    """The local day of an instant: by the first of four zones that is known (docs/days.md).
+
+    Args:
+        zone_at: of the athlete's activity before an instant, or else of the first one; None without any.
+        home: the person's own zone.
+        cut_by: filled with the days of each zone.
+    """
+
+    zone_at: Callable[[float], tzinfo | None]
+    home: tzinfo
+    cut_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def day(self, seconds: float, written: Written) -> str:
+        named, offset_s = written
+        if zone := zone_of(named):
+            by = "the zone that records name"
+        elif zone := self.zone_at(seconds):
+            by = "the clock of activities"
+        elif offset_s is not None:
+            zone, by = timezone(timedelta(seconds=offset_s)), "the offset in the export"
+        else:
+            zone, by = self.home, "STRAVA_TIMEZONE"
+        day = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).date().isoformat()
+        self.cut_by[by].add(day)
+        return day
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MEASURES: dict[str, Measure] = {
     "resting_heartrate": Measure("day", "resting heart rate", "bpm", 20, 150),
     "lowest_heartrate": Measure("day", "lowest heart rate", "bpm", 20, 200),

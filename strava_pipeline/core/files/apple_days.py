@@ -1,22 +1,27 @@
 """Days and nights out of Apple Health's records. Pure.
 
-`HealthRecords` sums up records while export.xml streams by: by type, source and quarter of an hour; it keeps the intervals of
-sleep. Its JSON is kept instead of the records. `read_days` makes days of it, by the zone where the athlete was, as the file
-has the telephone's offset at the export and not that of the day. Names of sources, which include their owner's, become numbers.
+`HealthRecords` sums up records while export.xml streams by: by type, origin and quarter of an hour; it keeps the intervals of
+sleep. Its JSON is kept instead of the records. `read_days` makes days of it, by a `DayClock`. An origin is a source with the zone
+that its records name, and the offset that they are written with. Names of sources, which include their owner's, become numbers.
 """
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from strava_pipeline.core.files.export_values import raw_number
-from strava_pipeline.core.wellness import KILOGRAMS_PER_POUND, Found
+from strava_pipeline.core.json_values import as_json
+from strava_pipeline.core.start_times import zone_of
+from strava_pipeline.core.wellness import KILOGRAMS_PER_POUND, DayClock, Found, Written
 
 KEY = "appleHealthDays"
-ZoneAt = Callable[[datetime], tzinfo]
+Origin = tuple[int, Written]
+"""The number of a source, and what its records say of their clock."""
+Interval = tuple[str, int, int, Origin]
+"""A stage with its begin and end, in seconds since 1970."""
 _QUANTITY, _SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
 # by a record's type: the number that it is, how one of a day is made of several, and what a unit is multiplied with
 _TYPES: dict[str, tuple[str, str, Mapping[str, float]]] = {
@@ -42,9 +47,9 @@ _RANKS = {stage: rank for rank, stage in enumerate(_STAGES)}
 _TOLD_APART = ("deep_seconds", "rem_seconds", "light_seconds")
 _QUARTER = 900  # seconds: no zone's day begins within one
 _MOST_SOURCES = 1_000  # telephones, watches and apps that a person had; further ones count as one
+_MOST_ORIGINS = 10_000  # of further ones neither zone nor offset is kept
 _NEAR = 8  # rows in which the quarter of a record is looked for: records stand in order, or nearly so
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Seen:
@@ -92,40 +97,53 @@ class Quarters:
 class HealthRecords:
     """The records of a document so far: of several that are equal in type, source, interval and value, one."""
 
-    quarters: dict[str, dict[int, Quarters]] = field(default_factory=dict)  # by type and source
-    sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # source, stage, begin and end in s since 1970
+    quarters: dict[str, dict[int, Quarters]] = field(default_factory=dict)  # by type and origin
+    sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # origin, stage, begin and end in s since 1970
     _sources: dict[str, int] = field(default_factory=dict)
+    _origins: dict[Origin, int] = field(default_factory=dict)
     _seen: Seen = field(default_factory=Seen)
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """A record by its attributes; passed over unless it is of a known type and unit, with a value and times."""
-        kind, began, ended = (
-            str(record.get("type")),
-            *(_seconds(record.get(name)) for name in ("startDate", "endDate")),
-        )
+    def add(self, record: Mapping[str, Any], zone: str | None = None) -> None:
+        """A record by its attributes; passed over unless it is of a known type and unit, with a value and times.
+
+        `zone`: the one that it names.
+        """
+        kind, began, ended = str(record.get("type")), _time(record.get("startDate")), _time(record.get("endDate"))
         value = _stage(record) if kind == _SLEEP else _number(kind.removeprefix(_QUANTITY), record)
         if began is None or value is None:
             return
-        told, known = str(record.get("sourceName")), len(self._sources)
-        if not self._seen.adds(hash((kind, told, began, ended, value))):
+        source, begin = str(record.get("sourceName")), int(began.timestamp())
+        end = None if ended is None else int(ended.timestamp())
+        if not self._seen.adds(hash((kind, source, begin, end, value))):
             return
-        source = self._sources.get(told, known)
-        if source == known < _MOST_SOURCES:
-            self._sources[told] = source
+        offset = began.utcoffset() or timedelta(0)
+        origin = self._origin(source, zone if zone_of(zone) else None, round(offset.total_seconds()))
         if isinstance(value, float):
             of_kind = self.quarters.setdefault(kind.removeprefix(_QUANTITY), {})
-            of_kind.setdefault(source, Quarters()).add(began // _QUARTER, value)
-        elif ended is not None and ended > began:
-            self.sleep.append((source, value, began, ended))
+            of_kind.setdefault(origin, Quarters()).add(begin // _QUARTER, value)
+        elif end is not None and end > begin:
+            self.sleep.append((origin, value, begin, end))
+
+    def _origin(self, name: str, zone: str | None, offset_s: int) -> int:
+        source = self._sources.get(name, len(self._sources))
+        if source == len(self._sources) < _MOST_SOURCES:
+            self._sources[name] = source
+        origin: Origin = (source, (zone, offset_s))
+        if origin not in self._origins and len(self._origins) >= _MOST_ORIGINS:
+            origin = (source, (None, None))
+        return self._origins.setdefault(origin, len(self._origins))
 
     @property
     def kept(self) -> Mapping[str, Any]:
-        """What is kept, for JSON."""
+        """What is kept, for `json_bytes`."""
         quarters = {
-            kind: {source: [column.tolist() for column in each.columns] for source, each in of_sources.items()}
-            for kind, of_sources in self.quarters.items()
+            kind: {
+                str(origin): [as_json(column.tolist()) for column in each.columns]
+                for origin, each in of_origins.items()
+            }
+            for kind, of_origins in self.quarters.items()
         }
-        return {KEY: {"quarters": quarters, "sleep": self.sleep}}
+        return {KEY: {"origins": [*self._origins], "quarters": quarters, "sleep": self.sleep}}
 
     @property
     def is_empty(self) -> bool:
@@ -151,20 +169,33 @@ def is_apple_days(content: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get(KEY), dict)
 
 
-def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
+def has_origins(content: Any) -> bool:
+    """Whether zones of records, and each of them once, are in what is kept: earlier versions didn't know them."""
+    return "origins" in content[KEY]
+
+
+def read_days(content: Any, clock: DayClock) -> Iterator[Found]:
     """The numbers of each day and night, of several sources of a number the one with most records, of steps the largest sum."""
+    kept = content[KEY]
+    origins: Sequence[Origin] | None = kept.get("origins")  # None: numbers of sources alone
+
+    def origin_of(number: str | int) -> Origin:
+        return (int(number), (None, None)) if origins is None else origins[int(number)]
+
     found: dict[str, dict[str, float]] = defaultdict(dict)
-    for kind, of_sources in content[KEY]["quarters"].items():
+    for kind, of_origins in kept["quarters"].items():
         name, how, _ = _TYPES[kind]
-        for day, of_day in _by_day(of_sources, zone_at).items():
+        rows = [(origin_of(number), _rows(each)) for number, each in of_origins.items()]
+        for day, of_day in _by_day(rows, clock).items():
             found[day][name] = _of_sources([*of_day.values()], how)
     nights: dict[str, list[dict[str, float]]] = defaultdict(list)
-    by_source: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
-    for source, *interval in content[KEY]["sleep"]:
-        by_source[source].append(tuple(interval))
+    by_source: dict[int, list[Interval]] = defaultdict(list)
+    for number, stage, begin, end in kept["sleep"]:
+        origin = origin_of(number)
+        by_source[origin[0]].append((stage, begin, end, origin))
     for intervals in by_source.values():
-        for sleep in _sleeps(intervals):
-            nights[_day(sleep["ends_at"], zone_at)].append(sleep)
+        for sleep, (_, written) in _sleeps(intervals):
+            nights[clock.day(sleep["ends_at"], written)].append(sleep)
     for (
         day,
         sleeps,
@@ -176,20 +207,24 @@ def read_days(content: Any, zone_at: ZoneAt) -> Iterator[Found]:
     yield from found.items()
 
 
-def _by_day(of_sources: Mapping[Any, Any], zone_at: ZoneAt) -> dict[str, dict[Any, list[float]]]:
+Row = tuple[int, float, int, float]
+"""A quarter of an hour since 1970: sum, count and last of its values."""
+
+
+def _by_day(rows: Sequence[tuple[Origin, Iterable[Row]]], clock: DayClock) -> dict[str, dict[int, list[float]]]:
     """By day and source: sum, count, the last quarter of an hour, and the last value in it."""
-    days: dict[str, dict[Any, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0, 0, 0.0]))
-    for source, kept in of_sources.items():
-        for quarter, total, count, last in _rows(kept):
-            day = days[_day(quarter * _QUARTER, zone_at)][source]
+    days: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0, 0, 0, 0.0]))
+    for (source, written), of_origin in rows:
+        for quarter, total, count, last in of_origin:
+            day = days[clock.day(quarter * _QUARTER, written)][source]
             day[:2] = day[0] + total, day[1] + count
             if quarter >= day[2]:
                 day[2:] = quarter, last
     return days
 
 
-def _rows(kept: Any) -> Iterator[tuple[int, float, int, float]]:
-    """Quarter, sum, count and last of what is kept of a source: in columns; by quarter in what earlier versions kept."""
+def _rows(kept: Any) -> Iterable[Row]:
+    """What is kept of an origin: columns; by quarter where an earlier version kept it."""
     if isinstance(kept, dict):
         return ((int(quarter), *values) for quarter, values in kept.items())
     return zip(*kept, strict=True)
@@ -202,21 +237,22 @@ def _of_sources(sources: Sequence[Sequence[float]], how: str) -> float:
     return last if how == "last" else total / count
 
 
-def _sleeps(intervals: list[tuple[str, int, int]]) -> Iterator[dict[str, float]]:
-    """Each sleep of one source: intervals that are less than three hours apart."""
-    together, until = list[tuple[str, int, int]](), 0
-    for each in [*sorted(intervals, key=lambda one: one[1:]), None]:
+def _sleeps(intervals: list[Interval]) -> Iterator[tuple[dict[str, float], Origin]]:
+    """Each sleep of one source, and whose record it ends with: intervals that are less than three hours apart."""
+    together, until = list[Interval](), 0
+    for each in [*sorted(intervals, key=lambda one: one[1:3]), None]:
         if each is None or (together and each[1] - until > _APART):
-            yield from _sleep(together)
+            if (numbers := _sleep(together)) is not None:
+                yield numbers, max(together, key=lambda one: (one[0] != "Awake", one[2]))[3]
             together = []
         if each is not None:
             until = max(until, each[2]) if together else each[2]
             together.append(each)
 
 
-def _sleep(intervals: Sequence[tuple[str, int, int]]) -> Iterator[dict[str, float]]:
-    """The numbers of a sleep, unless there was none: each second is of the first stage over it, by the order of `_STAGES`."""
-    edges = [(at, step, _RANKS[stage]) for stage, *ends in intervals for at, step in zip(ends, (1, -1), strict=True)]
+def _sleep(intervals: Sequence[Interval]) -> dict[str, float] | None:
+    """The numbers of a sleep, if there was one: each second is of the first stage over it, by the order of `_STAGES`."""
+    edges = [(at, step, _RANKS[stage]) for stage, begin, end, _ in intervals for at, step in ((begin, 1), (end, -1))]
     over, seconds, before, asleep = [0] * len(_STAGES), [0] * len(_STAGES), 0, list[int]()
     for at, step, rank in sorted(edges):
         first = next((each for each, count in enumerate(over) if count), None)
@@ -225,25 +261,21 @@ def _sleep(intervals: Sequence[tuple[str, int, int]]) -> Iterator[dict[str, floa
             asleep += (before, at) if first != _RANKS["Awake"] else ()
         over[rank] += step
         before = at
-    if asleep:
-        told = {stage for stage, _, _ in intervals}
-        yield {
-            "starts_at": asleep[0],
-            "ends_at": asleep[-1],
-            "asleep_seconds": sum(seconds) - seconds[_RANKS["Awake"]],
-            **{name: seconds[_RANKS[stage]] for stage, name in _STAGES.items() if name and stage in told},
-        }
+    if not asleep:
+        return None
+    told = {stage for stage, *_ in intervals}
+    return {
+        "starts_at": asleep[0],
+        "ends_at": asleep[-1],
+        "asleep_seconds": sum(seconds) - seconds[_RANKS["Awake"]],
+        **{name: seconds[_RANKS[stage]] for stage, name in _STAGES.items() if name and stage in told},
+    }
 
 
-def _day(seconds: float, zone_at: ZoneAt) -> str:
-    at = _EPOCH + timedelta(seconds=seconds)
-    return at.astimezone(zone_at(at)).date().isoformat()
-
-
-def _seconds(text: Any) -> int | None:
-    """A time as 2018-09-23 08:56:43 -0500, in seconds since 1970."""
+def _time(text: Any) -> datetime | None:
+    """A time as 2018-09-23 08:56:43 -0500."""
     try:
         at = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return int(at.timestamp()) if at.tzinfo is not None and date(1990, 1, 1) < at.date() < date(2200, 1, 1) else None
+    return at if at.tzinfo is not None and date(1990, 1, 1) < at.date() < date(2200, 1, 1) else None

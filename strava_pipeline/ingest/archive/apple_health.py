@@ -112,7 +112,7 @@ def _workouts(pieces: Iterable[bytes], faults: list[str], records: HealthRecords
                     count += 1
                     yield _workout(element)
                 if records is not None and event == "end" and element.tag == "Record":
-                    records.add(element.attrib)
+                    records.add(element.attrib, _zone(element))
             if root is not None:
                 del root[:-1]
         parser.close()
@@ -121,6 +121,12 @@ def _workouts(pieces: Iterable[bytes], faults: list[str], records: HealthRecords
     if not ended:
         read = "the workouts before are read" if count else "no workout stands before that"
         faults.append(f"it ends in the middle, or a part of it can't be read; {read}")
+
+
+def _zone(record: etree._Element) -> str | None:
+    """The zone that a record names: as HKTimeZone; apps have keys of their own."""
+    entries = record.iterfind("MetadataEntry")
+    return next((each.get("value") for each in entries if each.get("key", "").lower().endswith("timezone")), None)
 
 
 def _workout(element: etree._Element) -> Mapping[str, Any]:

@@ -1,12 +1,15 @@
 """Days and nights of Apple Health's records: which stage a second is."""
 
-import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from strava_pipeline.core.files.apple_days import HealthRecords, Seen, read_days
+from strava_pipeline.core.json_values import json_bytes, parse_json
+from strava_pipeline.core.start_times import zone_of
+from strava_pipeline.core.wellness import DayClock
 
 Q, SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
 Night = list[tuple[str, str, str]]
@@ -22,11 +25,15 @@ def sleep(stage: str, began: str, ended: str, source: str = "watch", **more: str
     return {"type": SLEEP, "value": value, "sourceName": source, "startDate": at(began), "endDate": at(ended), **more}
 
 
-def days(*records: dict[str, str]) -> dict[str, dict[str, Any]]:
+def clock(of_activities: tzinfo | None = UTC, home: str = "Europe/London") -> DayClock:
+    return DayClock(lambda _: of_activities, ZoneInfo(home))
+
+
+def days(*records: dict[str, str], zone: str | None = None, by: DayClock | None = None) -> dict[str, dict[str, Any]]:
     held = HealthRecords()
     for each in records:
-        held.add(each)
-    return {day: dict(numbers) for day, numbers in read_days(json.loads(json.dumps(held.kept)), lambda _: UTC)}
+        held.add(each, zone)
+    return {day: dict(numbers) for day, numbers in read_days(parse_json(json_bytes(held.kept)), by or clock())}
 
 
 def hours(clock: str) -> float:
@@ -133,6 +140,57 @@ def test_what_earlier_versions_kept_is_read() -> None:
     cells = {str(QUARTER): [900.0, 2, 400.0], str(QUARTER + 4): [100.0, 1, 100.0]}
     night = [[0, "AsleepCore", 900 * QUARTER - 36_000, 900 * QUARTER - 7_200]] * 2
     kept = {"quarters": {"StepCount": {"0": cells, "1": {}}, "HeartRateVariabilitySDNN": {"0": cells}}, "sleep": night}
-    ((day, found),) = read_days({"appleHealthDays": kept}, lambda _: UTC)
+    ((day, found),) = read_days({"appleHealthDays": kept}, clock())
     assert (day, found["steps"], found["asleep_seconds"]) == ("2025-07-01", 1000, 28_800)
     assert found["hrv_sdnn"] == pytest.approx(1000 / 3)
+
+
+MIDNIGHT = {  # the record's own zone, activities' zone, clock time and offset as written, home: the day, and by what
+    "its own zone": ("Asia/Tokyo", "Europe/Berlin", "2026-03-07 22:30:00 +0100", "Europe/Berlin", "2026-03-08", "the zone that records name"),
+    "its own zone, in a fixed form": ("GMT+0900", "Europe/Berlin", "2026-03-07 22:30:00 +0100", "Europe/Berlin", "2026-03-08", "the zone that records name"),
+    "no zone that anybody knows": ("Mars/Base", "Europe/Berlin", "2026-03-07 22:30:00 +0100", "Asia/Tokyo", "2026-03-07", "the clock of activities"),
+    "activities, by name, in summer": (None, "(GMT+01:00) Europe/Berlin", "2025-07-01 23:30:00 +0100", "UTC", "2025-07-02", "the clock of activities"),
+    "activities, by offset": (None, "-25200.0", "2026-01-01 05:00:00 +0100", "Europe/Berlin", "2025-12-31", "the clock of activities"),
+    "activities, by half an hour": (None, "19800.0", "2025-12-31 19:30:00 +0100", "Europe/Berlin", "2026-01-01", "the clock of activities"),
+    "the export's offset, east": (None, None, "2026-01-01 00:10:00 +0900", "America/Denver", "2026-01-01", "the offset in the export"),
+    "the export's offset, west": (None, None, "2025-12-31 23:50:00 -0330", "Asia/Tokyo", "2025-12-31", "the offset in the export"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("own", "activities", "time", "home", "day", "by"), MIDNIGHT.values(), ids=MIDNIGHT)
+def test_a_day_is_cut_by_the_first_zone_that_is_known(
+    own: str | None, activities: str | None, time: str, home: str, day: str, by: str
+) -> None:
+    which = clock(zone_of(activities), home)
+    night = sleep("AsleepCore", "12:00", "13:00", startDate="2025-06-01 00:00:00 +0000", endDate=time)
+    night["startDate"] = (datetime.fromisoformat(time) - timedelta(hours=6)).isoformat()
+    found = days(quantity("StepCount", 5, "12:00", startDate=time, endDate=time), night, zone=own, by=which)
+    assert [(each, numbers["steps"], numbers["asleep_seconds"]) for each, numbers in found.items()] == [
+        (day, 5, 21_600)
+    ]
+    assert dict(which.cut_by) == {by: {day}}
+
+
+def test_without_any_zone_the_person_s_own_one_cuts_what_earlier_versions_kept() -> None:
+    which = clock(None, "Asia/Tokyo")
+    kept = {"quarters": {"StepCount": {"0": {str(QUARTER + 24): [7.0, 1, 7.0]}}}, "sleep": []}  # 16:00 UTC
+    assert [*read_days({"appleHealthDays": kept}, which)] == [("2025-07-02", {"steps": 7})]
+    assert [*which.cut_by] == ["STRAVA_TIMEZONE"]
+
+
+def test_a_source_s_steps_in_two_zones_of_one_day_are_one_sum() -> None:
+    held = HealthRecords()
+    for zone, value, began in (("Asia/Tokyo", 400, "12:00"), (None, 300, "14:00"), ("Europe/Berlin", 200, "13:00")):
+        held.add(quantity("StepCount", value, began), zone)
+        held.add(quantity("BodyMass", value / 10, began, unit="kg"), zone)
+    ((_, found),) = read_days(parse_json(json_bytes(held.kept)), clock(ZoneInfo("Europe/Berlin")))
+    assert found == {"steps": 900, "weight_kg": 30}
+
+
+def test_of_more_origins_than_a_person_has_neither_zone_nor_offset_is_kept() -> None:
+    held = HealthRecords()
+    for number in range(12_000):
+        offset = f"{number // 600:02}:{number // 10 % 60:02}:0{number % 10}"
+        held.add(quantity("StepCount", 1, "12:00", sourceName="a", startDate=f"2025-07-01 12:00:00+{offset}"))
+    assert len(held.kept["appleHealthDays"]["origins"]) == 10_001
+    assert sum(numbers["steps"] for numbers in days(quantity("StepCount", 1, "12:00")).values()) == 1
