@@ -119,7 +119,6 @@ OF_GARMIN: Days = {
         "asleep_seconds": 20_000, "body_battery_highest": 88, "deep_seconds": 0, "hrv_rmssd": 61,
         "light_seconds": 20_000, "starts_at": NIGHT["starts_at"], "weight_kg": 71.5,
     },
-    "2025-07-03": {"sleep_score": 80},
 }  # fmt: skip
 
 
