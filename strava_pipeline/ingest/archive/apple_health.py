@@ -130,9 +130,13 @@ def _zone(record: etree._Element) -> str | None:
 
 
 def _workout(element: etree._Element) -> Mapping[str, Any]:
+    statistics = element.findall("WorkoutStatistics")
+    if len(inner := element.findall("WorkoutActivity")) == 1:
+        own = {each.get("type") for each in statistics}
+        statistics += [each for each in inner[0].findall("WorkoutStatistics") if each.get("type") not in own]
     return {
         "attributes": {name: value for name, value in element.attrib.items() if name not in _LEFT_OUT},
-        "statistics": [dict(each.attrib) for each in element.findall("WorkoutStatistics")],
+        "statistics": [dict(each.attrib) for each in statistics],
         "metadata": {
             key: each.get("value")
             for each in element.findall("MetadataEntry")
