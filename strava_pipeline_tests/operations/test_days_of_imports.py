@@ -21,9 +21,11 @@ from strava_pipeline.lake.gold.publish import publish_and_compare
 from strava_pipeline.lake.gold.warehouse import note, writing
 from strava_pipeline.lake.imports.files import FileStore, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
+from strava_pipeline.lake.rebuild import reason_to_rebuild
 from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.merging_steps import read_imports
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.testing.merging import merge_years
@@ -336,3 +338,15 @@ def test_what_an_earlier_version_kept_counts_until_the_export_comes_again(run: R
     first = record("StepCount", 10, "2025-07-01 12:00:00 +0000", unit="count")
     land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml(first, *again)})], ImportLimits())
     assert [*values(run)["apple_health"]] == ["2025-01-01", "2025-07-01", "2025-07-07", "2025-07-08"]
+
+
+def test_an_update_reads_lists_again_also_where_no_recording_was_read(run: RunContext, tmp_path: Path) -> None:
+    land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml()})], ImportLimits())
+    read_imports(run, ImportLimits())
+    merge_years(run, [2025])
+    assert reason_to_rebuild(run.lake) is None
+    (read_by,) = run.lake.readings.glob("imports/*/version")
+    read_by.write_bytes(b"2")
+    assert "another version" in str(reason_to_rebuild(run.lake))
+    bring_up_to_date(run, Settings.load(_env_file=None, data_dir=tmp_path / "data", first_year=2025))
+    assert (reason_to_rebuild(run.lake), read_by.read_bytes() == b"2") == (None, False)
