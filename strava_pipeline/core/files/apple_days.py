@@ -45,9 +45,9 @@ _STAGES = {
 }
 _RANKS = {stage: rank for rank, stage in enumerate(_STAGES)}
 _TOLD_APART = ("deep_seconds", "rem_seconds", "light_seconds")
+_OTHERS: Origin = (-1, (None, None))
 _QUARTER = 900  # seconds: no zone's day begins within one
-_MOST_SOURCES = 1_000  # telephones, watches and apps that a person had; further ones count as one
-_MOST_ORIGINS = 10_000  # of further ones neither zone nor offset is kept
+_MOST_ORIGINS = 10_000  # telephones, watches and apps of a person, by zone and offset; further ones count as one
 _NEAR = 8  # rows in which the quarter of a record is looked for: records stand in order, or nearly so
 _APART = 3 * 3600  # seconds without a record after which another sleep begins
 
@@ -97,7 +97,8 @@ class Quarters:
 class HealthRecords:
     """The records of a document so far: of several that are equal in type, source, interval and value, one."""
 
-    quarters: dict[str, dict[int, Quarters]] = field(default_factory=dict)  # by type and origin
+    # by type and origin
+    quarters: dict[str, dict[int, Quarters]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Quarters)))
     sleep: list[tuple[int, str, int, int]] = field(default_factory=list)  # origin, stage, begin and end in s since 1970
     _sources: dict[str, int] = field(default_factory=dict)
     _origins: dict[Origin, int] = field(default_factory=dict)
@@ -108,8 +109,8 @@ class HealthRecords:
 
         `zone`: the one that it names.
         """
-        kind, began, ended = str(record.get("type")), _time(record.get("startDate")), _time(record.get("endDate"))
-        value = _stage(record) if kind == _SLEEP else _number(kind.removeprefix(_QUANTITY), record)
+        kind = str(record.get("type")).removeprefix(_QUANTITY)
+        value, began, ended = _value(kind, record), _time(record.get("startDate")), _time(record.get("endDate"))
         if began is None or value is None:
             return
         source, begin = str(record.get("sourceName")), int(began.timestamp())
@@ -117,31 +118,26 @@ class HealthRecords:
         if not self._seen.adds(hash((kind, source, begin, end, value))):
             return
         offset = began.utcoffset() or timedelta(0)
-        origin = self._origin(source, zone if zone_of(zone) else None, round(offset.total_seconds()))
+        origin = self._origin(source, (zone if zone_of(zone) else None, round(offset.total_seconds())))
         if isinstance(value, float):
-            of_kind = self.quarters.setdefault(kind.removeprefix(_QUANTITY), {})
-            of_kind.setdefault(origin, Quarters()).add(begin // _QUARTER, value)
+            self.quarters[kind][origin].add(begin // _QUARTER, value)
         elif end is not None and end > begin:
             self.sleep.append((origin, value, begin, end))
 
-    def _origin(self, name: str, zone: str | None, offset_s: int) -> int:
-        source = self._sources.get(name, len(self._sources))
-        if source == len(self._sources) < _MOST_SOURCES:
-            self._sources[name] = source
-        origin: Origin = (source, (zone, offset_s))
+    def _origin(self, name: str, written: Written) -> int:
+        origin: Origin = (self._sources.get(name, len(self._sources)), written)
         if origin not in self._origins and len(self._origins) >= _MOST_ORIGINS:
-            origin = (source, (None, None))
+            origin = _OTHERS
+        else:
+            self._sources.setdefault(name, origin[0])
         return self._origins.setdefault(origin, len(self._origins))
 
     @property
     def kept(self) -> Mapping[str, Any]:
         """What is kept, for `json_bytes`."""
         quarters = {
-            kind: {
-                str(origin): [as_json(column.tolist()) for column in each.columns]
-                for origin, each in of_origins.items()
-            }
-            for kind, of_origins in self.quarters.items()
+            kind: {str(origin): [as_json(each.tolist()) for each in sums.columns] for origin, sums in of_kind.items()}
+            for kind, of_kind in self.quarters.items()
         }
         return {KEY: {"origins": [*self._origins], "quarters": quarters, "sleep": self.sleep}}
 
@@ -151,27 +147,19 @@ class HealthRecords:
         return not (self.quarters or self.sleep)
 
 
-def _stage(record: Mapping[str, Any]) -> str | None:
-    stage = str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis")
-    return stage if stage in _STAGES else None
-
-
-def _number(name: str, record: Mapping[str, Any]) -> float | None:
-    """The value of a record in our unit."""
-    if name not in _TYPES or (factor := _TYPES[name][2].get(str(record.get("unit")))) is None:
-        return None
-    number = raw_number(str(record.get("value")))
-    return None if number is None else round(number * factor, 4)
+def _value(kind: str, record: Mapping[str, Any]) -> str | float | None:
+    """A stage of sleep, or the number of another record in our unit."""
+    text = str(record.get("value")).removeprefix("HKCategoryValueSleepAnalysis")
+    if kind == _SLEEP:
+        return text if text in _STAGES else None
+    factor = _TYPES[kind][2].get(str(record.get("unit"))) if kind in _TYPES else None
+    number = None if factor is None else raw_number(text)
+    return None if factor is None or number is None else round(number * factor, 4)
 
 
 def is_apple_days(content: Any) -> bool:
     """Whether a JSON value is what is kept of records."""
     return isinstance(content, dict) and isinstance(content.get(KEY), dict)
-
-
-def has_origins(content: Any) -> bool:
-    """Whether zones of records, and each of them once, are in what is kept: earlier versions didn't know them."""
-    return "origins" in content[KEY]
 
 
 def read_days(content: Any, clock: DayClock) -> Iterator[Found]:
@@ -196,10 +184,8 @@ def read_days(content: Any, clock: DayClock) -> Iterator[Found]:
     for intervals in by_source.values():
         for sleep, (_, written) in _sleeps(intervals):
             nights[clock.day(sleep["ends_at"], written)].append(sleep)
-    for (
-        day,
-        sleeps,
-    ) in nights.items():  # one with stages, unless it is a nap, then the longest: the others are of another source
+    for day, sleeps in nights.items():
+        # one with stages, unless it is a nap, then the longest: the others are of another source
         longest = max(sleep["asleep_seconds"] for sleep in sleeps)
         long = [sleep for sleep in sleeps if 2 * sleep["asleep_seconds"] >= longest]
         best = max(long, key=lambda sleep: (any(name in sleep for name in _TOLD_APART), sleep["asleep_seconds"]))

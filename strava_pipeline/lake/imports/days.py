@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from datetime import date
 
-from strava_pipeline.core.files.apple_days import has_origins, is_apple_days, read_days
+from strava_pipeline.core.files.apple_days import KEY, is_apple_days, read_days
 from strava_pipeline.core.files.garmin_days import days_reader
 from strava_pipeline.core.wellness import DAY, EXPORTS, DayClock, Found, believed, merged
 from strava_pipeline.lake.files import DamagedFileError
@@ -64,20 +64,16 @@ def _read(lake: Lake, one: Import, clock: DayClock) -> Values:
         if file.role == "wellness":
             try:
                 content = json.loads(stored_bytes(lake, file.sha256))
-                source, days = _source(content), [*_days(file.name, content, clock)]
+                source, days = _GARMIN, [*_days(file.name, content, clock)]
             except _UNREADABLE:
                 log.warning("A file with days of the import %s can't be read; it is passed over.", one.name)
                 continue
+            if is_apple_days(content):
+                source = _APPLE if "origins" in content[KEY] else _EARLIER
             for day, numbers in days:
                 if _is_day(day, one.manifest.received_at.date() + DAY):
                     found[source, day] = merged(found.get((source, day), {}), believed(numbers))
     return found
-
-
-def _source(content: object) -> str:
-    if not is_apple_days(content):
-        return _GARMIN
-    return _APPLE if has_origins(content) else _EARLIER
 
 
 def _is_day(text: str, last: date) -> bool:

@@ -57,21 +57,19 @@ _SPORTS = {
     " MartialArts FitnessGaming",
 }
 _SPORT_OF = {word: sport for sport, words in _SPORTS.items() for word in words.split()}
-# the kind of distance of a sport, as HealthKit has it; else WalkingRunning
-_DISTANCES = {
-    "Ride": "Cycling",
-    "Handcycle": "Cycling",
-    "Swim": "Swimming",
+_DISTANCES = {  # HealthKit's kind of distance of sports; of others it is WalkingRunning
+    "Cycling": "Ride Handcycle",
+    "Swimming": "Swim",
     "Wheelchair": "Wheelchair",
-    "AlpineSki": "DownhillSnowSports",
-    "Snowboard": "DownhillSnowSports",
-    "NordicSki": "CrossCountrySkiing",
-    "Canoeing": "PaddleSports",
+    "DownhillSnowSports": "AlpineSki Snowboard",
+    "CrossCountrySkiing": "NordicSki",
+    "PaddleSports": "Canoeing",
     "Rowing": "Rowing",
-    "IceSkate": "SkatingSports",
+    "SkatingSports": "IceSkate",
 }
+_DISTANCE_OF = {sport: kind for kind, sports in _DISTANCES.items() for sport in sports.split()}
+# sports whose kind is as old as statistics: another one is not their distance
 _ONE_KIND = {"Ride", "Handcycle", "Swim", "Wheelchair", "AlpineSki", "Snowboard", "Run", "Walk", "Hike"}
-"""Sports of which no other kind is the distance; other kinds came with iOS 18."""
 _UNITS = {
     "km": 1000.0,
     "m": 1.0,
@@ -160,7 +158,7 @@ def _sums(about: Mapping[str, Any], statistics: Any, sport: str | None) -> dict[
             found[mean] = _number(each.get("average"), unit, _UNITS)
             if highest is not None:
                 found[highest] = _number(each.get("maximum"), unit, _UNITS)
-    of_sport = distances.get(_DISTANCES.get(sport or "", "WalkingRunning"))
+    of_sport = distances.get(_DISTANCE_OF.get(sport or "", "WalkingRunning"))
     other = 0.0 if sport in _ONE_KIND else max(distances.values(), default=0.0)
     found["distance"] = found["distance"] or of_sport or other or None  # a yoga lesson has 0 km
     return found
