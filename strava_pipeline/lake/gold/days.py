@@ -94,8 +94,8 @@ def _imported(connection: Connection, lake: Lake, span: tuple[float, float] | No
     names = [one.name for one in imports_with_days(lake)]
     if not names:
         return "[]"
-    zones = [] if span is None else _Zones(connection).between(*span)
-    digest = hashlib.blake2b(repr(zones or lake.zone).encode(), digest_size=8).hexdigest()
+    zones = None if span is None else _Zones(connection).between(*span) or lake.zone
+    digest = hashlib.blake2b(repr(zones).encode(), digest_size=8).hexdigest()
     return json.dumps({"rules": RULES, "imports": names, "span": span, "zones": digest})
 
 
