@@ -335,9 +335,9 @@ def test_what_an_earlier_version_kept_counts_until_the_export_comes_again(run: R
         )
         for day in (6, 7)
     ]
-    first = record("StepCount", 10, "2025-07-01 12:00:00 +0000", unit="count")
+    first = record("StepCount", 10, "2024-12-01 12:00:00 +0000", unit="count")
     land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml(first, *again)})], ImportLimits())
-    assert [*values(run)["apple_health"]] == ["2025-01-01", "2025-07-01", "2025-07-07", "2025-07-08"]
+    assert [*values(run)["apple_health"]] == ["2024-12-01", "2025-01-01", "2025-07-07", "2025-07-08"]
 
 
 def test_an_update_reads_lists_again_also_where_no_recording_was_read(run: RunContext, tmp_path: Path) -> None:

@@ -46,11 +46,11 @@ def days_of_imports(lake: Lake, clock: DayClock) -> Values:
     for of_import in read:
         for key, numbers in of_import.items():
             found[key] = found.get(key, {}) | numbers
-    known = [day for source, day in found if source == _APPLE]
-    for day in [day for source, day in found if source == _EARLIER]:
-        numbers = found.pop((_EARLIER, day))
-        if not known or not min(known) <= day <= max(known):  # else the same export was imported again
-            found[_APPLE, day] = numbers
+    known = {day: numbers.keys() for (source, day), numbers in found.items() if source == _APPLE}
+    for day in [day for source, day in found if source == _EARLIER]:  # another clock may have cut it a day off
+        near = {name for step in (-1, 0, 1) for name in known.get(str(date.fromisoformat(day) + step * DAY), ())}
+        numbers = {name: value for name, value in found.pop((_EARLIER, day)).items() if name not in near}
+        found[_APPLE, day] = numbers | found.get((_APPLE, day), {})
     return found
 
 
