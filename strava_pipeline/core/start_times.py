@@ -4,10 +4,13 @@ Every source's starts take this form. The time on the athlete's clock also ends 
 no zone.
 """
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_OFFSET = re.compile(r"\(?(?:GMT|UTC)([+-])(\d\d?):?(\d\d)?\)?")
 
 
 def read_start(text: Any) -> datetime | None:
@@ -75,6 +78,19 @@ def zone_label(zone: str, at: datetime) -> str | None:
         return None
     standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
     return _label(zone, round(standard.total_seconds() / 60))
+
+
+@lru_cache(maxsize=1000)  # of millions of records
+def zone_of(label: str | None) -> tzinfo | None:
+    """The zone of a label: a name, also as (GMT+01:00) Europe/Vienna; an offset, as GMT+0530, or in seconds; else None."""
+    name = (label or "").rpartition(" ")[2]
+    try:
+        if offset := _OFFSET.fullmatch(name):
+            sign, hours, minutes = offset.groups("0")
+            return timezone(timedelta(hours=int(sign + hours), minutes=int(sign + minutes)))
+        return ZoneInfo(name) if name[:1].isalpha() else timezone(timedelta(seconds=float(name)))
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        return None
 
 
 @lru_cache(maxsize=1000)  # an athlete's rows have some zones, and this is made for each of them

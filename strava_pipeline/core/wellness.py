@@ -6,13 +6,15 @@ bounds of `MEASURES`. No service here.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 
 from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.providers import UnreadableRowError
+from strava_pipeline.core.start_times import zone_of
 
 DAY = timedelta(days=1)
 KILOGRAMS_PER_POUND = 0.45359237  # international yard and pound agreement, 1959
@@ -26,15 +28,50 @@ DaysSource = Literal["pulled", "enabled", "possible"]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number of a day, or of the night that ends on it. Outside of `least` and `most` nothing was measured."""
+    """A number of a day, or of the night that ends on it. Outside of `least` and `most`, or at `blank`, nothing was measured."""
 
     of: Literal["day", "night"]
     meaning: str
     unit: str | None
     least: float
     most: float
+    blank: float | None = None
 
 
+Written = tuple[str | None, int | None]
+"""The zone that a record names, and the offset in seconds that its times have."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayClock:
+    """The local day of an instant: by the first of four zones that is known (docs/days.md).
+
+    Args:
+        zone_at: of the athlete's activity before an instant, or else of the first one; None without any.
+        home: the person's own zone.
+        cut_by: filled with the days of each zone.
+    """
+
+    zone_at: Callable[[float], tzinfo | None]
+    home: tzinfo
+    cut_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def day(self, seconds: float, written: Written) -> str:
+        named, offset_s = written
+        if zone := zone_of(named):
+            by = "the zone that records name"
+        elif zone := self.zone_at(seconds):
+            by = "the clock of activities"
+        elif offset_s is not None:
+            zone, by = timezone(timedelta(seconds=offset_s)), "the offset in the export"
+        else:
+            zone, by = self.home, "STRAVA_TIMEZONE"
+        day = (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).date().isoformat()
+        self.cut_by[by].add(day)
+        return day
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MEASURES: dict[str, Measure] = {
     "resting_heartrate": Measure("day", "resting heart rate", "bpm", 20, 150),
     "lowest_heartrate": Measure("day", "lowest heart rate", "bpm", 20, 200),
@@ -50,14 +87,17 @@ MEASURES: dict[str, Measure] = {
     "vo2max": Measure("day", "VO2max, as the device estimates it", "ml/kg/min", 10, 100),
     "starts_at": Measure("night", "asleep at first, in seconds since 1970", "s", 1e8, 1e10),
     "ends_at": Measure("night", "awake at last, in seconds since 1970", "s", 1e8, 1e10),
-    "asleep_seconds": Measure("night", "time asleep", "s", 1, 86_400),
+    "asleep_seconds": Measure("night", "time asleep", "s", 60, 86_400),
     "deep_seconds": Measure("night", "deep sleep", "s", 0, 86_400),
     "light_seconds": Measure("night", "light sleep; at Apple: core", "s", 0, 86_400),
     "rem_seconds": Measure("night", "REM sleep", "s", 0, 86_400),
     "awake_seconds": Measure("night", "awake between falling asleep and getting up", "s", 0, 86_400),
     "sleep_score": Measure("night", "score of the service: 0 to 100", None, 1, 100),
-    "hrv_rmssd": Measure("night", "heart-rate variability as rMSSD", "ms", 1, 400),
-    "hrv_sdnn": Measure("night", "heart-rate variability as SDNN, which is another number than rMSSD", "ms", 1, 400),
+    # 255: a byte in which nothing stands, as watches of Amazfit send it
+    "hrv_rmssd": Measure("night", "heart-rate variability as rMSSD", "ms", 1, 400, blank=255),
+    "hrv_sdnn": Measure(
+        "night", "heart-rate variability as SDNN, which is another number than rMSSD", "ms", 1, 400, blank=255
+    ),
     "sleeping_heartrate": Measure("night", "heart rate asleep, mean, or as the service has it", "bpm", 20, 150),
 }
 
@@ -100,8 +140,11 @@ def days_of(kept: KeptAnswer, found: Iterable[Found]) -> Sequence[tuple[str, Jso
 
 
 def believed(numbers: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers that were measured."""
-    return {name: float(value) for name, value in numbers.items() if _is_measured(name, value)}
+    """The numbers that were measured. A night without a minute asleep has no beginning and no end."""
+    found = {name: float(value) for name, value in numbers.items() if _is_measured(name, value)}
+    if "asleep_seconds" in found:
+        return found
+    return {name: value for name, value in found.items() if name not in ("starts_at", "ends_at")}
 
 
 def merged(known: Mapping[str, float], later: Mapping[str, float]) -> dict[str, float]:
@@ -113,7 +156,8 @@ def merged(known: Mapping[str, float], later: Mapping[str, float]) -> dict[str, 
 
 def _is_measured(name: str, value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and MEASURES[name].least <= value <= MEASURES[name].most
+    measure = MEASURES[name]
+    return is_number and measure.least <= value <= measure.most and value != measure.blank
 
 
 def spans(first: date, last: date, longest: int) -> Iterator[tuple[date, date]]:

@@ -40,6 +40,7 @@ class Lake:
         clock: this machine's; needed to land anything.
         priorities: of providers, as a person chose them; needed for matching (`naming_sources`).
         gear_links: of gear at several services, as a person wrote them; None leaves those in the warehouse as they are.
+        zone: the person's own, as Europe/Vienna; needed for days of imports.
         group: the number of the group whose members may read the snapshot; needed for publishing.
     """
 
@@ -48,6 +49,7 @@ class Lake:
     clock: Callable[[], datetime] | None = field(default=None, compare=False, repr=False)
     priorities: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     gear_links: "Links | None" = field(default=None, compare=False, repr=False)
+    zone: str = field(default="UTC", compare=False, repr=False)
     group: int | None = field(default=None, compare=False, repr=False)
 
     bronze = _Below("bronze")

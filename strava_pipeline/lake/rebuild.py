@@ -129,7 +129,8 @@ def reason_to_rebuild(lake: Lake) -> str | None:
                 return "The working warehouse is not whole."
             if left_out_imports(connection) != undone_names(lake):
                 return "An import was undone."
-            is_outdated_reading = not is_read_by_this_version(connection) and has_old_readings(lake)
+            is_old = has_old_readings(lake) or has_outdated_activities(lake)
+            is_outdated_reading = is_old and not is_read_by_this_version(connection)
             return "The warehouse holds what another version read in files." if is_outdated_reading else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."

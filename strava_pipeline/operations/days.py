@@ -27,7 +27,7 @@ from strava_pipeline.operations.provider_access import limit_in_force, outcome_k
 from strava_pipeline.operations.providers import pull_kind, unasked
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
-from strava_pipeline.operations.step_reports import Merged, Scope, StepReport, check_tables, table_report
+from strava_pipeline.operations.step_reports import Scope, StepReport, check_tables, table_report
 from strava_pipeline.operations.table_rules import Finding
 
 AGAIN = timedelta(days=7)
@@ -124,7 +124,7 @@ def merge_days(run: RunContext, scope: Scope) -> list[StepReport]:
     with reading(run.lake) as connection:
         if scope.assets:
             with writing(run.lake):
-                merged = [Merged(sync_days(connection, run.lake))]
+                merged = [sync_days(connection, run.lake)]
         found = check_tables(run, connection, {DAY_VALUES.name}.intersection(scope.checks), {})
         return [
             table_report(name, merged, days_by_year(connection, name), scope.years, found.get(name, ()))

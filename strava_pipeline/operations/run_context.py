@@ -76,6 +76,7 @@ def run_context(
         clock=clock.local,
         priorities=chosen_priorities(settings.providers_config),
         gear_links=choices.gear,
+        zone=settings.timezone,
         group=settings.reader_group,
     )
     years, keeps_days = year_range(settings.first_year), choices.archives.wellness

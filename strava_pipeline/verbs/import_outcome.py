@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from strava_pipeline.operations.step_reports import PUBLISHED
 from strava_pipeline.operations.without_activities import WithoutActivity
 from strava_pipeline.verbs.run_job import RunOutcome
 
@@ -25,6 +26,8 @@ def import_result(outcomes: Sequence[RunOutcome], without: Sequence[WithoutActiv
     reported = {asset: metadata for outcome in outcomes for asset, metadata in outcome.metadata.items()}
     counts = {name: reported.get(asset, {}).get(key, 0) for name, (asset, key) in _COUNTS.items()}
     others = reported.get("bronze_files", {}).get("left_out_by_kind", {})
+    days = reported.get(PUBLISHED, {}).get("days_cut_by", {})
     no_activity = [{"path": each.path, "files": [{"name": n, "why": why} for n, why in each.why]} for each in without]
     run_ids = [outcome.run_id for outcome in outcomes]
-    return {"run_ids": run_ids, **counts, "others_by_kind": others, "without_activities": no_activity}
+    by_kind = {"others_by_kind": others, "days_cut_by": days, "without_activities": no_activity}
+    return {"run_ids": run_ids, **counts, **by_kind}

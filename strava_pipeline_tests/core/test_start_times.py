@@ -1,10 +1,10 @@
 """Starts as Strava writes them: instants, clocks and labels of zones."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strava_pipeline.core.start_times import read_start, start_fields, zone_label
+from strava_pipeline.core.start_times import read_start, start_fields, zone_label, zone_of
 from strava_pipeline_tests.present import there
 
 
@@ -50,3 +50,26 @@ def test_a_start_keeps_its_offset() -> None:
 @pytest.mark.parametrize("zone", ["", "..", "/etc/passwd", "Nowhere/Land", "Europe"])
 def test_what_is_no_zone_has_no_label(zone: str) -> None:
     assert zone_label(zone, datetime.fromisoformat("2025-07-05T00:30:00+02:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "hours"),
+    [
+        ("(GMT+01:00) Europe/Vienna", 2),  # in summer
+        ("Asia/Kolkata", 5.5),
+        ("GMT-0330", -3.5),
+        ("GMT+9", 9),
+        ("(GMT+05:45)", 5.75),
+        ("19800.0", 5.5),
+        ("-12600.0", -3.5),
+        ("UTC", 0),
+    ],
+)
+def test_a_label_names_a_zone_or_an_offset(label: str, hours: float) -> None:
+    summer = datetime(2025, 7, 5, tzinfo=UTC)
+    assert there(there(zone_of(label)).utcoffset(summer.replace(tzinfo=None))) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("label", [None, "", "..", "Mars/Base", "nan", "1e9", "inf", "GMT+99", "/etc/passwd", "Europe"])
+def test_another_label_is_none(label: str | None) -> None:
+    assert zone_of(label) is None

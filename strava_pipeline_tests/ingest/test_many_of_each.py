@@ -23,6 +23,7 @@ from strava_pipeline.core.files.objects import Numbering
 from strava_pipeline.core.files.recording import DecodedFile
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.wellness import DayClock
 from strava_pipeline.ingest.archive.api_json import read_objects
 from strava_pipeline.ingest.archive.container import open_container
 from strava_pipeline.ingest.archive.contents import contents
@@ -76,7 +77,7 @@ def _import(path: Path) -> object:
         files = [KeptFile(each.name, each.name, each.size, role) for role, each in found.entries]
         reader = ImportReader(files, container.kind, {}, lambda name: kept[name].read(), Numbering())
         days = [each for role, each in found.entries if role == "wellness" and each.name.endswith(".days.json")]
-        nights = sum(1 for each in days for _ in read_days(parse_json(each.read()), lambda at: UTC))
+        nights = sum(1 for each in days for _ in read_days(parse_json(each.read()), DayClock(lambda at: None, UTC)))
         return sum(1 for _ in reader.activities(lambda name: None, {})) or nights or list(map(str, found.faults))
 
 

@@ -23,7 +23,7 @@ def rows(lake: Lake, query: str) -> list[tuple[Any, ...]]:
         assert differ(connection, lake)
         sync_days(connection, lake)
         assert not differ(connection, lake)
-        assert sync_days(connection, lake) == 0
+        assert sync_days(connection, lake).rows_merged == 0
         return connection.execute(query).fetchall()
 
 

@@ -377,6 +377,7 @@ def test_deleting_and_adding_again_changes_nothing(lake: Lake) -> None:
     [
         ("(GMT+12:00) Pacific/Auckland", datetime(2026, 12, 31, 12, tzinfo=UTC), date(2027, 1, 1)),
         ("(GMT-10:00) Pacific/Honolulu", datetime(2027, 1, 1, 9, tzinfo=UTC), date(2026, 12, 31)),
+        ("-36000.0", datetime(2027, 1, 1, 9, tzinfo=UTC), date(2026, 12, 31)),
         ("(GMT+01:00) Nowhere/Atlantis", datetime(2026, 6, 30, 23, 30, tzinfo=UTC), date(2026, 7, 1)),
         (None, datetime(2026, 6, 30, 23, 30, tzinfo=UTC), date(2026, 7, 1)),
     ],
@@ -396,6 +397,10 @@ def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profil
     with snapshot(lake) as connection:
         assert athlete_of(connection, Goals(), NOW) == Athlete(ME, 0, "miles", "(GMT-10:00) Pacific/Honolulu")
         assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "(GMT-10:00) Pacific/Honolulu")
+    put(lake, [activity(4, "2022-09-01T08:00", timezone=None, utc_offset=20_700.0)])  # as Garmin by its key has it
+    publish(lake)
+    with snapshot(lake) as connection:
+        assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "20700.0")
 
 
 def test_other_athletes_are_counted_and_left_out(lake: Lake) -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,19 +12,24 @@ import pytest
 
 from strava_pipeline.core.files.apple_days import HealthRecords, read_days
 from strava_pipeline.core.files.garmin_days import days_reader
+from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
-from strava_pipeline.core.wellness import believed
+from strava_pipeline.core.wellness import DayClock, believed
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.gold.days import sync_days
-from strava_pipeline.lake.gold.warehouse import writing
-from strava_pipeline.lake.imports.files import stored_bytes
+from strava_pipeline.lake.gold.days import differ, sync_days
+from strava_pipeline.lake.gold.publish import publish_and_compare
+from strava_pipeline.lake.gold.warehouse import note, writing
+from strava_pipeline.lake.imports.files import FileStore, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
+from strava_pipeline.lake.rebuild import reason_to_rebuild
 from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.merging_steps import read_imports
 from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.rebuilding import bring_up_to_date
 from strava_pipeline.operations.run_context import RunContext, run_context
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.testing.merging import merge_years
+from strava_pipeline_tests.lake.imports import a_file, landed
 
 Days = dict[str, dict[str, float]]
 Q, SLEEP = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifierSleepAnalysis"
@@ -63,7 +68,7 @@ NIGHT = {
     "ends_at": datetime(2025, 7, 2, 4, tzinfo=UTC).timestamp(),
     "asleep_seconds": 6 * 3600 + 50 * 60,
     "deep_seconds": 2 * 3600,
-    "light_seconds": 5 * 3600,
+    "light_seconds": 4 * 3600,  # an hour of it lies under deep sleep
     "rem_seconds": 50 * 60,
     "awake_seconds": 600,
 }
@@ -116,7 +121,6 @@ OF_GARMIN: Days = {
         "asleep_seconds": 20_000, "body_battery_highest": 88, "deep_seconds": 0, "hrv_rmssd": 61,
         "light_seconds": 20_000, "starts_at": NIGHT["starts_at"], "weight_kg": 71.5,
     },
-    "2025-07-03": {"sleep_score": 80},
 }  # fmt: skip
 
 
@@ -194,7 +198,7 @@ def test_a_day_follows_from_the_zone_when_it_is_known_and_none_is_after_the_impo
     )  # of the next day in Berlin
     later = record("BodyMass", 70, "2099-01-01 08:00:00 +0100", unit="kg")
     land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml(midnight, later)})], ImportLimits())
-    assert [*values(run)["apple_health"]] == ["2025-07-02"], "by UTC, as long as no activity tells a zone"
+    assert [*values(run)["apple_health"]] == ["2025-07-02"], "by the export's offset, as long as no activity has one"
     read_imports(run, ImportLimits())
     merge_years(run, [2025])
     assert values(run)["apple_health"] == {"2025-07-03": {"resting_heartrate": 50}}
@@ -208,7 +212,9 @@ def test_a_nap_with_stages_is_no_night_and_half_hours_are_days_of_their_own() ->
         (f"{Q}RestingHeartRate", "51", "2025-07-01T18:30:00Z", ""),  # midnight in India
     ):
         records.add({"type": kind, "value": value, "unit": "count/min", "startDate": began, "endDate": ended})
-    ((day, numbers),) = read_days(json.loads(json.dumps(records.kept)), lambda _: ZoneInfo("Asia/Kolkata"))
+    ((day, numbers),) = read_days(
+        json.loads(json_bytes(records.kept)), DayClock(lambda _: ZoneInfo("Asia/Kolkata"), UTC)
+    )
     assert (day, numbers["resting_heartrate"], numbers["asleep_seconds"]) == ("2025-07-02", 51, 8 * 3600)
 
 
@@ -261,4 +267,86 @@ def test_rubbish_is_no_day(content: Any) -> None:
     ):
         records.add(attributes)
     assert records.is_empty
-    assert [*read_days({"appleHealthDays": {"quarters": {}, "sleep": []}}, lambda _: UTC)] == []
+    assert [*read_days({"appleHealthDays": {"quarters": {}, "sleep": []}}, DayClock(lambda _: None, UTC))] == []
+
+
+def ran(run: RunContext, tmp_path: Path, number: int, began: datetime, offset: timedelta) -> bool:
+    """Import a run from Garmin, which has offsets alone; whether days have to be read again then."""
+    local = began.replace(tzinfo=UTC) + offset
+    at = {"startTimeGmt": began.timestamp() * 1000, "startTimeLocal": local.timestamp() * 1000, "duration": 3_600_000.0}
+    item = {"activityId": 9_000 + number, "activityType": "running", "name": "Run", "distance": 1_000_000.0, **at}
+    body = json.dumps([{"summarizedActivitiesExport": [item]}]).encode()
+    name = f"{number}/DI_CONNECT/DI-Connect-Fitness/x_summarizedActivities.json"
+    land_paths(run, [zipped(tmp_path / f"{number}.zip", {name: body})], ImportLimits())
+    read_imports(run, ImportLimits())
+    merge_years(run, [2025])
+    with writing(run.lake) as connection:
+        return differ(connection, run.lake)
+
+
+def test_days_follow_offsets_and_are_read_again_only_where_one_of_theirs_may_change(
+    run: RunContext, tmp_path: Path
+) -> None:
+    steps = [record("StepCount", 10, f"2025-07-0{day} 19:00:00 +0000", unit="count") for day in (2, 4)]
+    body = export_xml(*steps).replace(b"<Workout", b"<Left").replace(b"</Workout", b"</Left")
+    land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": body})], ImportLimits())
+    assert [*values(run)["apple_health"]] == ["2025-07-02", "2025-07-04"]
+    india, nepal = timedelta(hours=5, minutes=30), timedelta(hours=5, minutes=45)
+    assert ran(run, tmp_path, 1, datetime(2025, 7, 3, tzinfo=UTC), india)
+    assert [*values(run)["apple_health"]] == ["2025-07-03", "2025-07-05"], "half past midnight"
+    assert not ran(run, tmp_path, 2, datetime(2025, 7, 5, tzinfo=UTC), nepal), "after the last record"
+    assert not ran(run, tmp_path, 3, datetime(2025, 7, 3, 6, tzinfo=UTC), india), "where the athlete was already"
+    assert ran(run, tmp_path, 4, datetime(2025, 7, 4, tzinfo=UTC), timedelta(hours=-7))
+    assert [*values(run)["apple_health"]] == ["2025-07-03", "2025-07-04"]
+
+
+def test_the_publish_of_an_import_says_by_which_clock_days_were_cut_and_an_update_reads_them_again(
+    run: RunContext, tmp_path: Path
+) -> None:
+    tokyo = record("StepCount", 10, "2025-07-02 17:00:00 +0200", unit="count").replace(
+        "/>", '><MetadataEntry key="HKTimeZone" value="Asia/Tokyo"/></Record>'
+    )
+    at_home = [record("StepCount", 10, f"2025-07-0{day} 17:00:00 +0200", unit="count") for day in (4, 5)]
+    land_paths(run, [zipped(tmp_path / "a.zip", {"export.xml": export_xml(tokyo, *at_home)})], ImportLimits())
+    read_imports(run, ImportLimits())
+    merge_years(run, [2025])
+    found = publish_and_compare(run.lake, refuse=lambda _: None)
+    assert found.days_cut_by == {"the zone that records name": 1, "the clock of activities": 2}
+    assert "1 by the zone that records name, 2 by the clock of activities" in str(found)
+    assert [*values(run)["apple_health"]] == ["2025-07-03", "2025-07-04", "2025-07-05"]
+    assert publish_and_compare(run.lake, refuse=lambda _: None).days_cut_by == {}
+    with writing(run.lake) as connection:
+        connection.execute("UPDATE day_values SET value = 1")
+        note(connection, "days:imported", json.dumps([one.name for one in imports(run.lake)] + ["f00"]))
+    assert values(run)["apple_health"]["2025-07-03"] == {"steps": 10}
+
+
+def test_what_an_earlier_version_kept_counts_until_the_export_comes_again(run: RunContext, tmp_path: Path) -> None:
+    """Two nights that ended in Tokyo, 7 and 8 July, and a weight of an earlier telephone."""
+    ends = [int(datetime(2025, 7, day, 22, tzinfo=UTC).timestamp()) for day in (6, 7)]
+    weight = {"BodyMass": {"0": {str(int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) // 900): [70.0, 1, 70.0]}}}
+    kept = {"quarters": weight, "sleep": [[0, "AsleepCore", end - 25_200, end] for end in ends]}
+    digest, _ = FileStore(run.lake).put(json.dumps({"appleHealthDays": kept}).encode())
+    landed(run.lake, a_file("export.xml.days.json", digest, "wellness"), at=datetime(2025, 8, 1, tzinfo=UTC))
+    assert [*values(run)["apple_health"]] == ["2025-01-01", "2025-07-06", "2025-07-07"]
+    again = [
+        record("sleep", "AsleepCore", f"2025-07-0{day} 15:00:00 +0000", f"2025-07-0{day} 22:00:00 +0000").replace(
+            "/>", '><MetadataEntry key="HKTimeZone" value="Asia/Tokyo"/></Record>'
+        )
+        for day in (6, 7)
+    ]
+    first = record("StepCount", 10, "2024-12-01 12:00:00 +0000", unit="count")
+    land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml(first, *again)})], ImportLimits())
+    assert [*values(run)["apple_health"]] == ["2024-12-01", "2025-01-01", "2025-07-07", "2025-07-08"]
+
+
+def test_an_update_reads_lists_again_also_where_no_recording_was_read(run: RunContext, tmp_path: Path) -> None:
+    land_paths(run, [zipped(tmp_path / "export.zip", {"export.xml": export_xml()})], ImportLimits())
+    read_imports(run, ImportLimits())
+    merge_years(run, [2025])
+    assert reason_to_rebuild(run.lake) is None
+    (read_by,) = run.lake.readings.glob("imports/*/version")
+    read_by.write_bytes(b"2")
+    assert "another version" in str(reason_to_rebuild(run.lake))
+    bring_up_to_date(run, Settings.load(_env_file=None, data_dir=tmp_path / "data", first_year=2025))
+    assert (reason_to_rebuild(run.lake), read_by.read_bytes() == b"2") == (None, False)

@@ -13,6 +13,7 @@ from strava_pipeline.core.json_values import finite_number, without_none
 from strava_pipeline.core.wellness import Found
 
 Item = Mapping[str, Any]
+_FAR_ABOVE = 20  # bpm: a fever raises it less; of a real export 105 beside 71
 _TIME_ZONELESS = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -39,7 +40,7 @@ def _summaries(content: Any) -> Iterator[Found]:
         yield (
             _day(item),
             {
-                "resting_heartrate": item.get("currentDayRestingHeartRate") or item.get("restingHeartRate"),
+                "resting_heartrate": _resting(item),
                 "lowest_heartrate": item.get("minHeartRate"),
                 "steps": item.get("totalSteps"),
                 "stress": stress[0].get("averageStressLevel") if stress else None,
@@ -52,8 +53,21 @@ def _summaries(content: Any) -> Iterator[Found]:
         )
 
 
+def _resting(item: Item) -> float | None:
+    """The day's own, which is an artefact where it is far above that of the days around it."""
+    own, around = (finite_number(item.get(name)) for name in ("currentDayRestingHeartRate", "restingHeartRate"))
+    return around if not own or (around and own - around > _FAR_ABOVE) else own
+
+
+def is_night(item: Item) -> bool:
+    """Whether a night of Garmin's was measured: on the wrist, and not a window by default, unconfirmed and without stages."""
+    kind = str(item.get("sleepWindowConfirmationType")).upper()
+    is_staged = any(finite_number(item.get(f"{own}SleepSeconds")) for own in ("deep", "light", "rem"))
+    return kind != "OFF_WRIST" and (is_staged or kind != "UNCONFIRMED")
+
+
 def _nights(content: Any) -> Iterator[Found]:
-    for item in _items(content):
+    for item in filter(is_night, _items(content)):
         stages = {name: finite_number(item.get(f"{own}SleepSeconds")) for name, own in _STAGES.items()}
         asleep = sum(value or 0 for name, value in stages.items() if name != "awake_seconds")
         yield (

@@ -112,7 +112,7 @@ def _workouts(pieces: Iterable[bytes], faults: list[str], records: HealthRecords
                     count += 1
                     yield _workout(element)
                 if records is not None and event == "end" and element.tag == "Record":
-                    records.add(element.attrib)
+                    records.add(element.attrib, _zone(element))
             if root is not None:
                 del root[:-1]
         parser.close()
@@ -123,10 +123,20 @@ def _workouts(pieces: Iterable[bytes], faults: list[str], records: HealthRecords
         faults.append(f"it ends in the middle, or a part of it can't be read; {read}")
 
 
+def _zone(record: etree._Element) -> str | None:
+    """The zone that a record names: as HKTimeZone; apps have keys of their own."""
+    entries = record.iterfind("MetadataEntry")
+    return next((each.get("value") for each in entries if each.get("key", "").lower().endswith("timezone")), None)
+
+
 def _workout(element: etree._Element) -> Mapping[str, Any]:
+    statistics = element.findall("WorkoutStatistics")
+    if len(inner := element.findall("WorkoutActivity")) == 1:
+        own = {each.get("type") for each in statistics}
+        statistics += [each for each in inner[0].findall("WorkoutStatistics") if each.get("type") not in own]
     return {
         "attributes": {name: value for name, value in element.attrib.items() if name not in _LEFT_OUT},
-        "statistics": [dict(each.attrib) for each in element.findall("WorkoutStatistics")],
+        "statistics": [dict(each.attrib) for each in statistics],
         "metadata": {
             key: each.get("value")
             for each in element.findall("MetadataEntry")

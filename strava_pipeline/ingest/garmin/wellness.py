@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from strava_pipeline.core.files.garmin_days import is_night
 from strava_pipeline.core.json_values import Json, finite_number, parse_instant
 from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.core.wellness import days_of, read_kept, spans
@@ -98,18 +99,19 @@ def _daily(rows: Sequence[Mapping[str, Any]]) -> Found:
 
 
 def _nights(rows: Sequence[Mapping[str, Any]]) -> Found:
-    for row in rows:
+    for row in filter(is_night, rows):
         stages = {name: _number(row, own) for name, own in _STAGES.items()}
         if row.get("deviceRemCapable") is False:
             del stages["rem_seconds"]
-        if not any(seconds for name, seconds in stages.items() if name != "awake_seconds"):
+        asleep = sum(seconds or 0 for name, seconds in stages.items() if name != "awake_seconds")
+        if not asleep:
             stages = {}  # the watch did not tell them apart
         yield (
             _day(row, "calendarDate"),
             {
                 "starts_at": parse_instant(row.get("sleepStartTimestampGMT")),
                 "ends_at": parse_instant(row.get("sleepEndTimestampGMT")),
-                "asleep_seconds": _number(row, "sleepTimeSeconds"),
+                "asleep_seconds": _number(row, "sleepTimeSeconds") or asleep,
                 "sleep_score": _number(row, "sleepScores", "overall", "value"),
                 "sleeping_heartrate": _number(row, "avgHeartRate"),
                 **stages,

@@ -1,31 +1,35 @@
 """Days and nights in the warehouse: `day_values` as each source has them, `days` and `nights` of the first source.
 
 Only answers that came since the last look are read; they replace what their source said of the same days. What imports brought
-is read again when an import comes or goes.
+is read again when an import comes or goes, or the zones change by which its days were cut.
 """
 
 import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import naming_order
+from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
-from strava_pipeline.core.wellness import EXPORTS
+from strava_pipeline.core.wellness import EXPORTS, DayClock
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
-from strava_pipeline.lake.gold.insights import zone_of
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
 from strava_pipeline.lake.imports.days import days_of_imports, imports_with_days
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import days_statement, sql, views_version
 
-_READ = "days:read"  # a note: the number of the newest answer of each source that `day_values` follows
-_IMPORTED = "days:imported"  # a note: the imports and zones that `day_values` follows
+RULES = 2  # of what is believed, and whose day it is; raising it makes the next run read everything again
+_READ = "days:read"  # a note: the number of the newest answer of each source, and the rules, that `day_values` follows
+_IMPORTED = "days:imported"  # a note: the imports, rules, and zones that `day_values` follows
 _EXPORT = "export"  # the part of what imports have
 Values = dict[tuple[str, str, str], Mapping[str, float]]
 """By source, day and part the numbers that it has now."""
@@ -34,15 +38,28 @@ _KEY = {"source": pl.String(), "day": pl.String(), "part": pl.String()}
 _SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 
 
-def sync_days(connection: Connection, lake: Lake) -> int:
-    """Follow what came since the last time, within the caller's transaction; returns how many numbers changed."""
-    changed, due = 0, _due(connection, lake)
+@dataclass(slots=True)
+class DaysMerged(Numbers):
+    """Numbers that changed; of days that were cut here, how many by which zone, if imports were read."""
+
+    rows_merged: int = 0
+    days_cut_by: dict[str, int] = field(default_factory=dict)
+
+
+def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
+    """Follow what came since the last time, within the caller's transaction."""
+    report, due = DaysMerged(), _due(connection, lake)
     if _READ in due:
-        known = json.loads(notes(connection, _READ).get(_READ, "{}"))
-        changed += _merge(connection, lake, _answered(lake, known))
+        held = json.loads(notes(connection, _READ).get(_READ, "{}"))
+        known = held["read"] if held.get("rules") == RULES else {}
+        report.rows_merged += _merge(connection, lake, _answered(lake, known))
     if _IMPORTED in due:
-        changed += _merge(connection, lake, _archived(connection, lake))
-    if changed or _MADE in due:
+        zones = _Zones(connection)
+        clock = DayClock(zones.at, ZoneInfo(lake.zone))
+        report.rows_merged += _merge(connection, lake, _archived(connection, lake, clock))
+        report.days_cut_by = {by: len(days) for by, days in clock.cut_by.items()}
+        due[_IMPORTED] = _imported(connection, lake, zones.span)
+    if report.rows_merged or _MADE in due:
         for table in (DAYS, NIGHTS):
             connection.execute(f"DELETE FROM {table.name}")
             connection.execute(days_statement(table), {"sources": _sources(lake)})
@@ -50,7 +67,7 @@ def sync_days(connection: Connection, lake: Lake) -> int:
         mark_changed(connection)
     for name, value in due.items():
         note(connection, name, value)
-    return changed
+    return report
 
 
 def differ(connection: Connection, lake: Lake) -> bool:
@@ -60,20 +77,50 @@ def differ(connection: Connection, lake: Lake) -> bool:
 
 def _due(connection: Connection, lake: Lake) -> dict[str, str]:
     """The notes that differ from what is there now. Without any number, `days` and `nights` need not be made."""
-    held = {_READ: "{}", _IMPORTED: "[]"} | notes(connection, "days:")
-    now = {_READ: json.dumps(newest_of_kind(lake, "wellness")), _IMPORTED: _imported(connection, lake)}
+    held = {_READ: json.dumps({"rules": RULES, "read": {}}), _IMPORTED: "[]"} | notes(connection, "days:")
+    imported = json.loads(held[_IMPORTED])
+    span = imported["span"] if isinstance(imported, dict) else None
+    now = {
+        _READ: json.dumps({"rules": RULES, "read": newest_of_kind(lake, "wellness")}),
+        _IMPORTED: _imported(connection, lake, span),
+    }
     if one_number(connection, f"SELECT count(*) FROM (FROM {DAY_VALUES.name} LIMIT 1)"):
         now[_MADE] = _made_from(lake)
     return {name: value for name, value in now.items() if held.get(name) != value}
 
 
-def _imported(connection: Connection, lake: Lake) -> str:
-    """The imports with days, and a hash of the zones by which a local day follows."""
+def _imported(connection: Connection, lake: Lake, span: tuple[float, float] | None) -> str:
+    """The imports with days, and a hash of the zones between the first and the last instant whose day follows from them."""
     names = [one.name for one in imports_with_days(lake)]
     if not names:
         return "[]"
-    zones = connection.execute(sql("zones_by_start")).fetchall()
-    return json.dumps([*names, hashlib.blake2b(repr(zones).encode(), digest_size=8).hexdigest()])
+    zones = None if span is None else _Zones(connection).between(*span) or lake.zone
+    digest = hashlib.blake2b(repr(zones).encode(), digest_size=8).hexdigest()
+    return json.dumps({"rules": RULES, "imports": names, "span": span, "zones": digest})
+
+
+class _Zones:
+    """The zones of the athlete's activities. `span`: the first and the last instant that was asked for."""
+
+    def __init__(self, connection: Connection) -> None:
+        rows = connection.execute(sql("zones_by_start")).fetchall()
+        self._known = [(start, zone, label) for start, label in rows if (zone := zone_of(label))]
+        self._starts = [start for start, *_ in self._known]
+        self.span: tuple[float, float] | None = None
+
+    def at(self, seconds: float) -> tzinfo | None:
+        """The zone of the activity before an instant, or else of the first one."""
+        first, last = self.span or (seconds, seconds)
+        self.span = min(first, seconds), max(last, seconds)
+        return self._known[self._before(seconds)][1] if self._known else None
+
+    def between(self, first: float, last: float) -> list[tuple[float, str]]:
+        """From when on which label held. The first one held before, too."""
+        found = [(start, label) for start, _, label in self._known[self._before(first) : self._before(last) + 1]]
+        return [(first, label) for _, label in found[:1]] + found[1:]
+
+    def _before(self, seconds: float) -> int:
+        return max(bisect_right(self._starts, seconds) - 1, 0)
 
 
 def _made_from(lake: Lake) -> str:
@@ -94,17 +141,10 @@ def _answered(lake: Lake, after: Mapping[str, int]) -> Values:
     return found
 
 
-def _archived(connection: Connection, lake: Lake) -> Values:
+def _archived(connection: Connection, lake: Lake, clock: DayClock) -> Values:
     """What imports say, and that they say nothing any more of the other days that they spoke of."""
     spoken = f"SELECT DISTINCT source, day::VARCHAR FROM {DAY_VALUES.name} WHERE part = '{_EXPORT}'"
-    rows = connection.execute(sql("zones_by_start")).fetchall()
-    starts, zones = [start for start, _ in rows], [zone for _, zone in rows]
-
-    def zone_at(at: datetime) -> tzinfo:
-        """The zone of the activity before an instant, or else of the first one."""
-        return zone_of(zones[max(bisect_right(starts, at.timestamp()) - 1, 0)]) or UTC if zones else UTC
-
-    said = days_of_imports(lake, zone_at)
+    said = days_of_imports(lake, clock)
     keys = said.keys() | {(source, day) for source, day in connection.execute(spoken).fetchall()}
     return {(source, day, _EXPORT): said.get((source, day), {}) for source, day in keys}
 

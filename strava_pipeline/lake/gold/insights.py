@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, MINYEAR, date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,7 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.sports import FILE_SPORTS, LIFTED, chosen_sports, unknown_sports, whole_groups
+from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -57,7 +58,7 @@ class Athlete:
         """The day on the athlete's own clock."""
         return now.astimezone(self.clock(default_zone)).date()
 
-    def clock(self, default_zone: str) -> ZoneInfo:
+    def clock(self, default_zone: str) -> tzinfo:
         """The zone of the athlete's own clock. `default_zone`: used if activities name none."""
         return zone_of(self.zone) or ZoneInfo(default_zone)
 
@@ -299,14 +300,6 @@ def years_on_disk(lake: Lake) -> set[int]:
         path for path in lake.insights.glob("*") if path.is_dir() and path.name.isascii() and path.name.isdecimal()
     ]
     return {int(path.name) for path in folders if MINYEAR <= int(path.name) <= MAXYEAR}
-
-
-def zone_of(label: str | None) -> ZoneInfo | None:
-    """The zone in Strava's label, `(GMT+01:00) Europe/Berlin`."""
-    try:
-        return ZoneInfo(label.rpartition(" ")[2]) if label else None
-    except (ValueError, OSError, KeyError):  # an unknown zone: ZoneInfoNotFoundError is a KeyError
-        return None
 
 
 def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ A route declares its needs as parameters of these types, and FastAPI passes them
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -63,7 +63,7 @@ class Site:
     kept: Kept = field(default_factory=Kept)
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> tzinfo:
         """The zone of the athlete's clock, in which moments are shown; of the settings without an athlete."""
         return self.facts.of(self).zone or ZoneInfo(self.settings.timezone)
 
@@ -128,7 +128,7 @@ class SnapshotFacts:
     """Facts from the published snapshot that each page needs, read once. `zone`, `units`: of the athlete, if there is one."""
 
     published: datetime | None = None
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
     units: Units = "km"
     holds: frozenset[str] = frozenset()
 

@@ -88,6 +88,53 @@ def test_workouts_with_or_without_a_route_are_activities(tmp_path: Path, as_fold
     assert not {"start_date_local", "distance"} & gym.keys(), "the offset is the telephone's, and 0 km is no distance"
 
 
+def far(**kinds: str) -> str:
+    """Statistics: kilometres by kind of distance."""
+    return "".join(
+        f'<WorkoutStatistics type="HKQuantityTypeIdentifierDistance{kind}" sum="{km}" unit="km"/>'
+        for kind, km in kinds.items()
+    )
+
+
+HEART = '<WorkoutStatistics type="HKQuantityTypeIdentifierHeartRate" average="150" maximum="170" unit="count/min"/>'
+WALKED = far(WalkingRunning="0.31")
+INNER = f'<WorkoutActivity uuid="1">{HEART}{far(WalkingRunning="8")}</WorkoutActivity>'
+DISTANCES = [  # the workout, what it says, and its distance
+    ("Cycling", far(WalkingRunning="0.31", Cycling="24.2"), 24_200),
+    ("Cycling", far(Cycling="24.2", WalkingRunning="0.31"), 24_200),
+    ("Cycling", far(Cycling="0", WalkingRunning="0.31"), None),
+    ("Cycling", WALKED, None),
+    ("HandCycling", WALKED + far(Cycling="12"), 12_000),
+    ("Swimming", WALKED + far(Swimming="1.5"), 1_500),
+    ("Swimming", WALKED, None),
+    ("Running", far(Cycling="3", WalkingRunning="10"), 10_000),
+    ("Running", far(Cycling="3"), None),
+    ("Hiking", far(WalkingRunning="12"), 12_000),
+    ("WheelchairRunPace", WALKED + far(Wheelchair="5"), 5_000),
+    ("DownhillSkiing", WALKED + far(DownhillSnowSports="20"), 20_000),
+    ("Snowboarding", WALKED + far(DownhillSnowSports="20"), 20_000),
+    ("CrossCountrySkiing", WALKED + far(CrossCountrySkiing="15"), 15_000),
+    ("CrossCountrySkiing", far(WalkingRunning="15"), 15_000),  # before iOS 18 there was no other kind
+    ("Rowing", WALKED + far(Rowing="6"), 6_000),
+    ("PaddleSports", WALKED + far(PaddleSports="4"), 4_000),
+    ("SkatingSports", WALKED + far(SkatingSports="9"), 9_000),
+    ("Soccer", far(Cycling="2", WalkingRunning="7"), 7_000),
+    ("Other", far(Swimming="2"), 2_000),
+    ("Fencing", far(WalkingRunning="1"), 1_000),
+    ("Running", INNER, 8_000),
+    ("Running", far(WalkingRunning="9") + INNER, 9_000),
+    ("Running", INNER * 2, None),
+]
+
+
+@pytest.mark.parametrize(("word", "inner", "metres"), DISTANCES)
+def test_the_sport_names_its_kind_of_distance(tmp_path: Path, word: str, inner: str, metres: float | None) -> None:
+    body = document(workout(word, "2021-05-01 09:00:00 +0200", "2021-05-01 09:30:00 +0200", inner))
+    (only,) = map(fields_of, activities_of(unpacked(tmp_path, {"export.xml": body})))
+    assert only.get("distance") == metres
+    assert only.get("average_heartrate") == (150 if inner.count("HeartRate") == 1 else None)
+
+
 TIMES = ("start_date", "start_date_local", "elapsed_time", "moving_time", "distance", "average_speed")
 
 

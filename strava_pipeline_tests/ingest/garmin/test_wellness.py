@@ -21,7 +21,7 @@ DAY = date(2026, 2, 27)
 
 
 def night(**more: Any) -> dict[str, Any]:
-    return {"calendarDate": f"{DAY}", "sleepTimeSeconds": 25_200, **more}
+    return {"calendarDate": f"{DAY}", "sleepTimeSeconds": 25_200} | more
 
 
 def window(starts: Any, ends: Any) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def window(starts: Any, ends: Any) -> list[dict[str, Any]]:
 
 def stages(deep: Any, light: Any, rem: Any, awake: Any, **more: Any) -> dict[str, Any]:
     names = ("deepSleepSeconds", "lightSleepSeconds", "remSleepSeconds", "awakeSleepSeconds")
-    return night(**dict(zip(names, (deep, light, rem, awake), strict=True)), **more)
+    return night(**dict(zip(names, (deep, light, rem, awake), strict=True)) | more)
 
 
 def heart(resting: int | None, lowest: int | None) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def weighed(*grams: tuple[str, int]) -> dict[str, Any]:
     return {"dailyWeightSummaries": [{"summaryDate": f"{DAY}", "allWeightMetrics": every}] if every else []}
 
 
+BED = {"sleepStartTimestampGMT": 1_774_735_200_000, "sleepEndTimestampGMT": 1_774_760_400_000}
 ASLEEP = {"asleep_seconds": 25_200}
 MORNING, EVENING = ("2026-02-27T06:00:00.0", 71_500), ("2026-02-27T20:00:00.0", 72_300)
 ANSWERS: list[tuple[str, Any, dict[str, float]]] = [
@@ -67,6 +68,16 @@ ANSWERS: list[tuple[str, Any, dict[str, float]]] = [
     ("sleep", window("2026-02-26T22:00:00.0", "2026-02-27T06:30:00.0"), {"hours": 8.5}),
     ("sleep", [stages(None, None, None, None, sleepScores={"overall": {"value": 999}})], ASLEEP),
     ("sleep", [stages(0, 0, 0, 0)], ASLEEP),
+    ("sleep", [BED | stages(None, None, None, None, sleepTimeSeconds=None)], {}),
+    ("sleep", [BED | stages(0, 0, 0, 36_000, sleepTimeSeconds=0)], {}),
+    ("sleep", [BED | night(sleepTimeSeconds=59)], {}),
+    ("sleep", [BED | night(sleepTimeSeconds=36_000, sleepWindowConfirmationType="unconfirmed")], {}),
+    ("sleep", [BED | stages(3_600, 20_000, 0, 0, sleepWindowConfirmationType="off_wrist")], {}),
+    (
+        "sleep",
+        [stages(5_200, 20_000, 0, 0, sleepTimeSeconds=None, sleepWindowConfirmationType="UNCONFIRMED")],
+        ASLEEP | {"deep_seconds": 5_200, "light_seconds": 20_000, "rem_seconds": 0, "awake_seconds": 0},
+    ),
     (
         "sleep",
         [stages(0, 20_000, 5_200, 600, sleepScores={"overall": {"value": 81}})],

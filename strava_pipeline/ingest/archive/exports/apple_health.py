@@ -57,6 +57,19 @@ _SPORTS = {
     " MartialArts FitnessGaming",
 }
 _SPORT_OF = {word: sport for sport, words in _SPORTS.items() for word in words.split()}
+_DISTANCES = {  # HealthKit's kind of distance of sports; of others it is WalkingRunning
+    "Cycling": "Ride Handcycle",
+    "Swimming": "Swim",
+    "Wheelchair": "Wheelchair",
+    "DownhillSnowSports": "AlpineSki Snowboard",
+    "CrossCountrySkiing": "NordicSki",
+    "PaddleSports": "Canoeing",
+    "Rowing": "Rowing",
+    "SkatingSports": "IceSkate",
+}
+_DISTANCE_OF = {sport: kind for kind, sports in _DISTANCES.items() for sport in sports.split()}
+# sports whose kind is as old as statistics: another one is not their distance
+_ONE_KIND = {"Ride", "Handcycle", "Swim", "Wheelchair", "AlpineSki", "Snowboard", "Run", "Walk", "Hike"}
 _UNITS = {
     "km": 1000.0,
     "m": 1.0,
@@ -111,7 +124,7 @@ def _row(item: Mapping[str, Any]) -> ServiceRow | None:
         "moving_time": None if moving is None else round(moving),
         "trainer": {"1": True, "0": False}.get(str(facts.get("HKIndoorWorkout"))),
         "total_elevation_gain": _quantity(facts.get("HKElevationAscended")),
-        **_sums(about, item.get("statistics") or ()),
+        **_sums(about, item.get("statistics") or (), sport),
     }
     distance = fields.get("distance")
     if distance and moving:
@@ -127,16 +140,17 @@ def _row(item: Mapping[str, Any]) -> ServiceRow | None:
     )
 
 
-def _sums(about: Mapping[str, Any], statistics: Any) -> dict[str, Any]:
+def _sums(about: Mapping[str, Any], statistics: Any, sport: str | None) -> dict[str, Any]:
     """Distance, energy and means: from the workout itself in exports of older telephones, from its statistics in newer ones."""
     found: dict[str, Any] = {
         "distance": _number(about.get("totalDistance"), about.get("totalDistanceUnit"), _UNITS),
         "calories": _number(about.get("totalEnergyBurned"), about.get("totalEnergyBurnedUnit"), _UNITS),
     }
+    distances = dict[str, float]()
     for each in statistics:
         kind, unit = str(each.get("type", "")).removeprefix(_QUANTITY), each.get("unit")
         if kind.startswith("Distance"):
-            found["distance"] = found["distance"] or _number(each.get("sum"), unit, _UNITS)
+            distances[kind.removeprefix("Distance")] = _number(each.get("sum"), unit, _UNITS) or 0.0
         elif kind == "ActiveEnergyBurned":
             found["calories"] = found["calories"] or _number(each.get("sum"), unit, _UNITS)
         elif kind in _MEANS:
@@ -144,7 +158,9 @@ def _sums(about: Mapping[str, Any], statistics: Any) -> dict[str, Any]:
             found[mean] = _number(each.get("average"), unit, _UNITS)
             if highest is not None:
                 found[highest] = _number(each.get("maximum"), unit, _UNITS)
-    found["distance"] = found["distance"] or None  # a yoga lesson has 0 km
+    of_sport = distances.get(_DISTANCE_OF.get(sport or "", "WalkingRunning"))
+    other = 0.0 if sport in _ONE_KIND else max(distances.values(), default=0.0)
+    found["distance"] = found["distance"] or of_sport or other or None  # a yoga lesson has 0 km
     return found
 
 
