@@ -112,7 +112,7 @@ class DecodedFile:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-VERSION = 5  # of the reading; raising it makes the next run read every file again
+VERSION = 6  # of the reading; raising it makes the next run read every file again
 
 
 class ClockBy(StrEnum):

@@ -161,6 +161,8 @@ class Track:
 def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | None = None) -> Track:
     """The track of collected rows, `at` in microseconds since 1970. `sport` and `sub_sport`: as the file has them."""
     limit = min(WOBBLE * fastest(GROUP_OF.get(sport_type(sport, sub_sport) or "")), ANY_SPORT)
+    once = _without_repetitions(frame)
+    repeated, frame = frame.height - once.height, once
     stale = _stale(frame)
     points, left_out = cleaned(frame.slice(stale).with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
     is_faster = is_mostly_faster(steps(points, "at"), limit)
@@ -169,9 +171,33 @@ def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | Non
         points.with_columns(_from_zero(points["distance"])).select(*TRACK),
         frame["segment"].slice(stale),
         is_faster,
-        left_out | ({"point": stale} if stale else {}),
+        left_out | {name: count for name, count in (("point", stale), ("repeated", repeated)) if count},
         frozenset(flag for flag, is_so in odd.items() if is_so),
     )
+
+
+def _without_repetitions(frame: pl.DataFrame) -> pl.DataFrame:
+    """The points without those that come again: of the time and place of an earlier one, after the clock went on from there.
+
+    An earlier point without a value takes that of its repetition. What follows a repetition goes on from the earlier point.
+    Points that follow each other at one time stay: a device without fractions of seconds, or at rest, writes such.
+    """
+    if frame["at"].drop_nulls().is_sorted():
+        return frame
+    place = pl.coalesce(pl.when(pl.col("latitude").is_not_nan()).then("latitude"), "distance")
+    is_told = pl.col("at").is_not_null() & place.is_not_null()
+    point = pl.when(is_told).then(pl.struct("at", "longitude", place.alias("place")))
+    numbered = frame.with_row_index("row").with_columns(point=point, moment=pl.col("at").forward_fill().rle_id())
+    first, moment = (pl.col(name).first().over("point") for name in ("row", "moment"))
+    seen = numbered.with_columns(
+        point=pl.when(is_told).then(first).otherwise("row"), again=is_told & (pl.col("moment") != moment)
+    )
+    values = pl.exclude("row", "at", "segment", "point", "moment", "again")
+    follows = pl.when(pl.col("segment").diff() == 0).then(pl.col("point").shift())
+    filled = pl.when(pl.col("again").any().over("point")).then(values.drop_nulls().first().over("point"))
+    kept = seen.with_columns(values.fill_null(filled), follows=follows).filter(~pl.col("again"))
+    breaks = (pl.col("follows") != pl.col("point").shift()).fill_null(value=True)
+    return kept.with_columns(segment=breaks.cum_sum().cast(pl.Int64)).select(frame.columns)
 
 
 def _stale(frame: pl.DataFrame) -> int:

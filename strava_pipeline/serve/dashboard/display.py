@@ -286,6 +286,7 @@ _LEFT_OUT = {
     "heartrate": "heart rate",
     "watts": "power value",
     "point": "stale point",
+    "repeated": "repeated point",
 }
 _SAID_BY = {
     ("distance_by", "track"): "The distance is the way along the positions.",
