@@ -171,7 +171,7 @@ def _recording(part: Messages, session: Mapping[str, Any], points: pl.DataFrame,
     first, elapsed = span(since_dated if relative and dated else track.points)
     started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = session_fields(session)
-    if Flag.STALE_START in track.flags:
+    if {Flag.STALE_START, Flag.CLOCK_SET} & track.flags:
         started_at = first
         totals.pop("elapsed_s", None)
     distance = totals.get("distance_m", track.distance())
@@ -194,7 +194,7 @@ def _recording(part: Messages, session: Mapping[str, Any], points: pl.DataFrame,
         descent_m=totals.get("descent_m"),
         calories=totals.get("calories"),
         summary=summary,
-        laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in part.laps),
+        laps=tuple(lap_fields(lap, track.by_set_clock(_date(_start(lap)))) for lap in part.laps),
         lengths=tuple(lap_fields(length, _date(_start(length))) for length in part.lengths),
         track=track.points,
         left_out=track.left_out,

@@ -153,7 +153,7 @@ class _Contents(Clock):
             distance_m=distance,
             calories=self._total("calories"),
             summary=summary,
-            laps=tuple(self.laps),
+            laps=tuple({**lap, "started_at": track.by_set_clock(lap["started_at"])} for lap in self.laps),
             track=track.points,
             left_out=track.left_out,
             flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),

@@ -297,6 +297,7 @@ _SAID_BY = {
 _ODD = {
     "faster_than_sport": "Most of the way was faster than its sport is.",
     "relative_clock": "The device knew no date while it recorded.",
+    "clock_set": "The device's clock was set on the way; earlier times are told by it.",
 }
 
 
