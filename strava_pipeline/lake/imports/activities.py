@@ -29,7 +29,7 @@ PAGE = 500  # activities
 _WINDOW = Window(mode="import", after=None, before=None)
 _TRACKS, _GEAR = "tracks.json", "gear.json"
 _VERSION = "version"  # a file in an import's folder: the format of its pages
-VERSION = 2  # since version 2 an activity names its source's own id
+VERSION = 3  # since version 2 an activity names its source's own id, since 3 gear has no blanks around its name
 SessionKeys = tuple[tuple[str, int], ...]  # hashes of files and the number of the session in each
 
 
