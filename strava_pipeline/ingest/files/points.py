@@ -161,6 +161,12 @@ class Track:
         recorded: float | None = self.points["distance"].max()  # type: ignore[assignment]
         return recorded
 
+    def measured(self, distance: float | None) -> float | None:
+        """A total distance; None for a 0 that nothing measured: no position, no speed and no rising distance."""
+        covered = self.points["distance"].drop_nulls()
+        is_measured = self.points["latitude"].count() or self.points["speed"].sum() or covered.n_unique() > 1
+        return distance or (distance if is_measured else None)
+
     def without_distance(self) -> "Track":
         """The track without the distances of its points, which are not believed."""
         left_out = {**self.left_out, "distance": self.points["distance"].count()}

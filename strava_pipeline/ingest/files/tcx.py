@@ -150,7 +150,7 @@ class _Contents(Clock):
             utc_offset_s=offset,
             elapsed_s=elapsed,
             moving_s=self._total("moving_s"),
-            distance_m=distance,
+            distance_m=track.measured(distance),
             calories=self._total("calories"),
             summary=summary,
             laps=tuple({**lap, "started_at": track.by_set_clock(lap["started_at"])} for lap in self.laps),

@@ -374,3 +374,30 @@ def test_a_distance_that_a_developers_field_tells_stands_for_a_watchs_0() -> Non
     )
     (one,) = read(made.fit(made.file_id(), developer, told(4, 5), told(5, 9), *points, session)).recordings
     assert (one.distance_m, one.track["distance"].to_list()) == (181, [0, 180])
+
+
+@pytest.mark.parametrize(
+    ("told", "more", "distance"),
+    [
+        (0, {}, None),  # indoors, without a speed sensor
+        (0, {5: 0}, None),
+        (0, {5: 300}, 0),
+        (0, {6: 0}, None),
+        (0, {6: 1000}, 0),  # a speed
+        (0, {0: 1}, 0),  # a position
+        (1_500_000, {}, 15_000),
+        (0xFFFFFFFF, {5: 300}, 3),
+        (0xFFFFFFFE, {5: 300}, 3),
+        (0xFFFFFFFE, {}, None),
+    ],
+)
+def test_a_total_that_nothing_measured_is_none(told: int, more: dict[int, int], distance: float | None) -> None:
+    """`more`: values of the last point, by field: 5 is the distance, 6 the speed."""
+    fields = {0: ((0, S32, 2**29), (1, S32, 2**27)), 5: ((5, U32, more.get(5, 0)),), 6: ((6, U16, more.get(6, 0)),)}
+    points = [
+        made.message(1, made.RECORD, (253, U32, FIT_BEGAN), (5, U32, 0), (3, U8, 120)),
+        made.message(1, made.RECORD, (253, U32, FIT_BEGAN + 1), *(each for key in more for each in fields[key])),
+    ]
+    whole = (253, U32, FIT_BEGAN + 60), (2, U32, FIT_BEGAN), (7, U32, 60_000), (9, U32, told)
+    (one,) = read(made.fit(made.file_id(), *points, made.message(2, made.SESSION, *whole))).recordings
+    assert one.distance_m == distance
