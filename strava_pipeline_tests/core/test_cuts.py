@@ -80,6 +80,13 @@ def test_without_a_distance_the_way_along_the_positions_counts() -> None:
     assert found["distance"].item() == pytest.approx(5 * (1200 + 1799), rel=0.01)
 
 
+def test_a_drive_that_is_not_cut_is_in_distance_and_time() -> None:
+    metres = [1.2 * min(at, 1800) + 20.0 * max(at - 1800, 0) for at in range(2700)]
+    cut = without(track(2700, distance=metres), checked_cuts([f"/{at(5)}"]))
+    found = cut_summary(cut, "walk").select("distance", "moving_time", "max_speed").row(0)
+    assert found == (pytest.approx(1500 * 1.2 + 899 * 20), pytest.approx(2399, abs=2), pytest.approx(1.2))
+
+
 def test_points_without_a_time_stay() -> None:
     points = track(1300).with_columns(recorded_at=pl.when(pl.col("point") < 1290).then("recorded_at"))
     assert without(points, checked_cuts([f"{at(1)}/"])).height == 61 + 10
