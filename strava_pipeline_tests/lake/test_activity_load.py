@@ -115,7 +115,8 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
             reserve, time = max(top[0], beats[0]) - rest, sum(beating.values())
             sum_of = sum(for_s * strain((bpm - rest) / reserve) for bpm, for_s in beating.items())
             load = sum_of / 36 / strain((beats[0] - rest) / reserve) * max(seconds / time, 1)
-            found["heartrate"] = (load, *beats, reserve + rest, top[1], rest, "resting_heartrate" not in said)
+            shown = top if top[0] > beats[0] else (None, None)
+            found["heartrate"] = (load, *beats, *shown, rest, "resting_heartrate" not in said)
     both = [
         next(iter(ways[r["id"]].values()))[0] / r["suffer_score"] for r in rows if ways[r["id"]] and r["suffer_score"]
     ]

@@ -126,8 +126,9 @@ SELECT
     activity_id, athlete_id, sport_group, on_day, load, method,
     abs(at_threshold.value) AS threshold,
     at_threshold.on_day AS threshold_on,
-    if(method = 'heartrate', rest + reserve, NULL) AS max_heartrate,
-    if(method = 'heartrate', top.on_day, NULL) AS max_heartrate_on,
+    -- one that isn't above the threshold is none, though the load takes the threshold for it
+    if(method = 'heartrate' AND top.value > at_beats.value, top.value, NULL) AS max_heartrate,
+    if(max_heartrate IS NOT NULL, top.on_day, NULL) AS max_heartrate_on,
     if(method = 'heartrate', rest, NULL) AS resting_heartrate,
     method = 'heartrate' AND is_assumed AS is_assumed
 FROM ways

@@ -3,6 +3,7 @@
 SELECT
     {columns},
     activities.counts,
+    activities.impossible,
     CASE WHEN list_contains($lifted, coalesce(activities.sport_type, activities.type)) THEN coalesce(device.descent_m, track.elevation_loss) END
         AS descent,
     list_concat(
