@@ -631,6 +631,7 @@ CANT_BE = [
     ("2024-05-01T08:00", {"distance": 900e3, "moving_time": 3600, "elapsed_time": 3600}, None),  # by aeroplane
     ("2024-05-01T08:00", {"distance": 300.0, "moving_time": 0, "elapsed_time": 0}, None),
     ("2024-05-01T08:00", {"distance": float("nan"), "moving_time": -5}, None),
+    ("2024-05-01T08:00", {"distance": float("inf"), "moving_time": 2**62}, None),
 ]  # fmt: skip
 
 
@@ -647,7 +648,7 @@ def test_what_cant_be_stays_with_its_reason_and_is_in_no_total_and_no_record(lak
         assert rows(connection, "SELECT activities, first_on FROM gear_items") == [(len(possible), date(1985, 6, 1))]
         assert [(each.year, each.activities) for each in counts_by_year(connection) if each.activities] == [
             (1985, 1),
-            (2024, 6),
+            (2024, 7),
         ]
         assert rows_of(connection, "devices", {}) == [], "it is no device's first day"
 

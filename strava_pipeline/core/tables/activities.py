@@ -309,7 +309,7 @@ IMPOSSIBLE = {
     "it began after it was received": "start_date > ingestion_ts + INTERVAL 2 DAYS",
     "its distance is more than once around the earth": "distance > 4e7 AND isfinite(distance)",
     # aeroplanes with the wind behind them are slower than 350 m/s
-    "nothing is as fast as its distance in its time": "distance > 350 * greatest(moving_time, elapsed_time, 1) "
+    "nothing is as fast as its distance in its time": "distance > 350e0 * greatest(moving_time, elapsed_time, 1) "
     "AND isfinite(distance) AND greatest(moving_time, elapsed_time) >= 0",
 }
 """Why an activity can't be, with the condition on columns of `activities`: it stays, and counts in nothing (docs/adr/0134)."""
