@@ -19,7 +19,8 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - *Source* is the field in Strava's JSON. *Made here*: the pipeline makes the value.
 - *Edited*: an edit can change this field, and a change makes the stored detail stale, so that it is fetched again.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
-  Both have two columns more, `counts`: false for what is in no total ([insights.md](insights.md#what-counts)), and `impossible`: why it can't be.
+  Both have two columns more, `counts`: false for what is in no total ([insights.md](insights.md#what-counts)), and
+  `impossible`: why it can't be.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of what counts of `activities` in its own schema, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).
