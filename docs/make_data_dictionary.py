@@ -19,8 +19,9 @@ Made from the catalogue of tables by `make docs`; not to be edited by hand.
 - *Source* is the field in Strava's JSON. *Made here*: the pipeline makes the value.
 - *Edited*: an edit can change this field, and a change makes the stored detail stale, so that it is fetched again.
 - `activities` is a view of `activities_all` without what has a `deleted_at`; `deleted_activities` is a view of the rest.
-  Both have a column more, `counts`: false for what is in no total ([insights.md](insights.md#what-counts)). `activities` also
-  has `has_time`: false where its local start is a day alone, a start hidden at Strava (00:00:01), or a spreadsheet's noon.
+  Both have two columns more, `counts`: false for what is in no total ([insights.md](insights.md#what-counts)), and
+  `impossible`: why it can't be. `activities` also has `has_time`: false where its local start is a day alone, a start hidden at
+  Strava (00:00:01), or a spreadsheet's noon.
 - A range (*from 0 up*) is what is believable. Nothing outside is changed or left out.
 - `gold.activities` is a view of what counts of `activities` in its own schema, for notebooks and queries of strava-stats-msrvc.
 - `athlete_by_date` holds what your goals.toml says; each publish fills it ([insights.md](insights.md#the-athlete)).

@@ -13,7 +13,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.tables.computed import CUT_SUMMARIES
 from strava_pipeline.core.track_lines import covered_line, held_mean, held_seconds, timed_values
 from strava_pipeline.core.track_measures import BEATS, MOST_WATTS
-from strava_pipeline.core.track_summaries import fastest, normalized_power, summary
+from strava_pipeline.core.track_summaries import normalized_power, summary
 
 _SESSION = 1000
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -99,15 +99,9 @@ def cut_summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     """
     stretches = points.partition_by("part", maintain_order=True)
     sums = pl.concat([summary(each, sport_group) for each in stretches])
-    lines = [covered_line(each, fastest(sport_group)) for each in stretches]
+    lines = [covered_line(each) for each in stretches]
     distance = sum(line["covered"].item(-1) for line in lines if line.height > 1) or None
-    at, part = pl.col("recorded_at"), pl.col("part")
-    is_cut = (part != part.shift()) & (part % _SESSION != part.shift() % _SESSION)  # a pause between sessions lasts
-    lasted = (
-        points.filter(at.is_not_null())
-        .select(pl.when(is_cut).then(0).otherwise(at.diff().dt.total_seconds()).sum())
-        .item()
-    )
+    lasted = points.select((pl.max("recorded_at") - pl.min("recorded_at")).dt.total_seconds()).item()
     watts = timed_values(points, "watts", 0.0, MOST_WATTS).with_columns(held=held_seconds())
     beats = timed_values(points, "heartrate", *BEATS)
     moving = sums["moving_time"].sum() or None

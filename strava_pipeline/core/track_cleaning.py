@@ -12,7 +12,7 @@ from strava_pipeline.core.geodesy import column_distance_m, distance_m
 
 BELIEVABLE: Mapping[str, tuple[float, float]] = {
     "altitude": (-499.9, 9000.0),  # m: from below the Dead Sea to above the Everest; FIT's 0 is -500
-    "distance": (0.0, 42_949_672.0),  # m: FIT's largest number, which stands for none, is the next one
+    "distance": (0.0, 42_949_000.0),  # m: FIT's largest number stands for none, 42,949,672.95
     "speed": (0.0, 1000.0),  # m/s: airliners fly at 250
     "heartrate": (1.0, 254.0),  # bpm: 255 is FIT's "invalid", 0 a strap that was not found
     "cadence": (0.0, 254.0),  # 255 is FIT's "invalid"

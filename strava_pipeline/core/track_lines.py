@@ -7,7 +7,7 @@ from math import inf
 
 import polars as pl
 
-from strava_pipeline.core.track_cleaning import step_between
+from strava_pipeline.core.track_cleaning import ANY_SPORT, step_between
 
 HOLDS = 10.0  # s: a longer gap is a pause. Smart recording of Garmin's devices leaves less
 LONG = 5  # and longer than so many usual gaps, where a track is recorded sparsely throughout
@@ -53,13 +53,15 @@ def begin_of(points: pl.DataFrame) -> pl.Expr:
     return pl.lit(points["recorded_at"].min(), pl.Datetime("us", "UTC"))
 
 
-def covered_line(points: pl.DataFrame, fastest: float) -> pl.DataFrame:
+def covered_line(points: pl.DataFrame, fastest: float | None = None) -> pl.DataFrame:
     """`t`, seconds since the first point, and `covered`, metres until then: by the device, or else along the positions.
 
-    A step faster than `fastest` (m/s) adds no distance; the distance between the ends of a pause counts.
+    A step faster than `fastest` (m/s) adds no distance; the distance between the ends of a pause counts. Without it a
+    drive belongs to the way, as to a file's distance, whatever the sport.
     """
-    line = line_of_device(points, fastest, over_pauses=True)
-    return line_of_positions(points, fastest, over_pauses=True) if line.height < 2 else line
+    most, vehicles = fastest or ANY_SPORT, fastest is None
+    line = line_of_device(points, most, over_pauses=True, vehicles=vehicles)
+    return line_of_positions(points, most, over_pauses=True, vehicles=vehicles) if line.height < 2 else line
 
 
 def line_of_device(

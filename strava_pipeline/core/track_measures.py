@@ -24,7 +24,7 @@ from strava_pipeline.core.track_lines import (
     timed_values,
 )
 
-FORM = 5  # raised whenever the same points would come to something else
+FORM = 6  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)

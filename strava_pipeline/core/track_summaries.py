@@ -40,9 +40,9 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
         points: of one activity, with the columns of `tracks`.
         sport_group: of core/sports.py.
     """
-    line = _line(points, sport_group)
+    line = _line(covered_line(points, fastest(sport_group)))
     found: dict[str, Any] = {
-        "moving_time": _moving_time(line, points, sport_group),
+        "moving_time": _moving_time(_line(covered_line(points)), points, sport_group),
         **_climb(points),
         "max_speed": _top_speed(line, points, sport_group),
         "normalized_power": normalized_power(points),
@@ -52,9 +52,8 @@ def summary(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
     return pl.DataFrame(rows, {name: TRACK_SUMMARIES.polars_schema[name] for name in _COLUMNS})
 
 
-def _line(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
+def _line(covered: pl.DataFrame) -> pl.DataFrame:
     """The intervals between points: `t`, whole seconds from the first point to its end, `lasts` and `step`, its metres."""
-    covered = covered_line(points, fastest(sport_group))
     return (
         covered.lazy()
         .select(pl.col("t").cast(pl.Int64), pl.col("t").diff().alias("lasts"), pl.col("covered").diff().alias("step"))

@@ -50,7 +50,7 @@ def test_the_start_a_stretch_and_the_end_are_cut_and_the_rest_is_summed() -> Non
     assert left["point"].to_list() == [*range(601), *range(1201)]
     ((found,),) = [cut_summary(left, "ride").to_dicts()]
     assert found["begins_at"] == START + timedelta(minutes=10)
-    assert (found["distance"], found["moving_time"], found["elapsed_time"]) == (9000.0, 1800, 1800)
+    assert (found["distance"], found["moving_time"], found["elapsed_time"]) == (9000.0, 1800, 2400), "from start to end"
     assert (found["average_speed"], found["max_heartrate"]) == (5.0, 180.0)
     assert found["average_heartrate"] == pytest.approx((601 - 1) / 1802 * 120 + 1202 / 1802 * 180, abs=0.1)
     assert found["total_elevation_gain"] == pytest.approx(180, abs=4), "the ten minutes between climb nothing"
@@ -78,6 +78,13 @@ def test_a_pause_between_sessions_lasts_and_a_distance_is_missing_at_the_start(a
 def test_without_a_distance_the_way_along_the_positions_counts() -> None:
     found = cut_summary(without(track(3600, distance=[None] * 3600), checked_cuts([f"{at(20)}/{at(30)}"])), "ride")
     assert found["distance"].item() == pytest.approx(5 * (1200 + 1799), rel=0.01)
+
+
+def test_a_drive_that_is_not_cut_is_in_distance_and_time() -> None:
+    metres = [1.2 * min(at, 1800) + 20.0 * max(at - 1800, 0) for at in range(2700)]
+    cut = without(track(2700, distance=metres), checked_cuts([f"/{at(5)}"]))
+    found = cut_summary(cut, "walk").select("distance", "moving_time", "max_speed").row(0)
+    assert found == (pytest.approx(1500 * 1.2 + 899 * 20), pytest.approx(2399, abs=2), pytest.approx(1.2))
 
 
 def test_points_without_a_time_stay() -> None:

@@ -51,6 +51,10 @@ def seconds(*stretches: tuple[int, float]) -> dict[int, float]:
         # one that is too long to know
         (seconds((300, 8.0)) | {900: 8.0} | {900 + t: 8.0 for t in range(1, 301)}, "ride", 600),
         (seconds((600, 0.0)), "ride", None),
+        (seconds((600, 1.2), (300, 20.0)), "walk", 900),  # a drive home is in the distance, and so in the time
+        (seconds((600, 1.2), (300, 60.0)), "walk", 900),  # by train
+        (seconds((600, 1.2), (300, 0.0), (1, 300.0), (300, 0.0)), "walk", 600),  # a jump
+        (seconds((600, 1.2)) | dict.fromkeys(range(630, 1530, 30), 20.0), "walk", 1500),  # and sparsely recorded
     ],
 )
 def test_moving_time_of_known_tracks(speeds: dict[int, float], group: str | None, expected: int | None) -> None:

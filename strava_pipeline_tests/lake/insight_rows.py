@@ -58,6 +58,8 @@ def many(count: int, seed: int = 3, first: str = "2019-12-20", days: int = 1200)
             weighted_average_watts=dice.choice([None, 180.0, 220.0]),
             device_watts=dice.choice([None, False, True]),
         )
+        if row["moving_time"] == 0 and (row["elapsed_time"] or 0) <= 0:  # a way in no time can't be, and counts nowhere
+            row["moving_time"] = None
         found.append(row)
     return found
 

@@ -114,8 +114,9 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
         if (beating := held.get(row["id"]) or mean) and beats[0] and beats[0] >= rest + 20:
             reserve, time = max(top[0], beats[0]) - rest, sum(beating.values())
             sum_of = sum(for_s * strain((bpm - rest) / reserve) for bpm, for_s in beating.items())
-            load = sum_of / 36 / strain((beats[0] - rest) / reserve) * (seconds / time if time < 0.8 * seconds else 1)
-            found["heartrate"] = (load, *beats, reserve + rest, top[1], rest, "resting_heartrate" not in said)
+            load = sum_of / 36 / strain((beats[0] - rest) / reserve) * max(seconds / time, 1)
+            shown = top if top[0] > beats[0] else (None, None)
+            found["heartrate"] = (load, *beats, *shown, rest, "resting_heartrate" not in said)
     both = [
         next(iter(ways[r["id"]].values()))[0] / r["suffer_score"] for r in rows if ways[r["id"]] and r["suffer_score"]
     ]
@@ -212,6 +213,18 @@ def test_an_hour_at_threshold_is_100_by_each_method_and_a_resting_heart_rate_mov
     assert told == [("power", 100), ("pace", 100), *by_beats], "nobody runs 40 km in an hour: by heart rate"
     assert days == [([method], load, 0) for method, load in told]
     assert total == [(sum(load for _, load in told),)]
+
+
+def test_an_hour_is_an_hour_whatever_part_of_it_the_strap_heard(lake: Lake) -> None:
+    parts = {1: 3600.0, 2: 3540.0, 3: 3060.0, 4: 2890.0, 5: 2800.0, 6: 700.0, 7: 300.0, 8: 5400.0}
+    rows = [
+        activity(n, f"2024-05-0{n}T08:00", sport_type="Hike", average_heartrate=150.0, moving_time=3600) for n in parts
+    ]
+    filled(lake, rows, {}, {n: {150.0: seconds} for n, seconds in parts.items()})
+    told = {n: load for n, (load, *_) in loads(lake).items()}
+    assert [told[n] / told[1] for n in parts] == pytest.approx([1.0] * 7 + [1.5]), (
+        "the last one has stops of half an hour"
+    )
 
 
 def test_a_measured_resting_heart_rate_counts_where_none_is_given_and_that_is_said_once(lake: Lake) -> None:

@@ -13,9 +13,11 @@ import pytest
 from strava_pipeline.core.human_bests import least_seconds
 from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
+from strava_pipeline.lake.dashboard.rows import rows_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.quality import counts_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement
@@ -610,6 +612,45 @@ def test_drives_and_legs_do_not_count_whoever_shows_them(lake: Lake) -> None:
     assert told == [(1, True), (-1, False), (2, False), (3, True), (-4, False), (-5, False), (-6, False)]
     with reading(lake) as connection:
         assert rows(connection, "SELECT activity_id FROM counted_activities ORDER BY 1") == [(1,), (3,)]
+
+
+CANT_BE = [
+    ("1901-01-01T00:00", {}, "it began before 1970"),
+    ("1970-01-01T00:00", {}, "it began before 1970"),
+    ("1985-06-01T08:00", {"device_name": "A Watch"}, "it was recorded before 1990"),
+    ("1985-06-01T08:00", {"extra": '{"file": {"name": "1.gpx"}}'}, "it was recorded before 1990"),
+    ("2107-01-01T08:00", {"ingestion_ts": AT}, "it began after 2100"),
+    ("2024-05-01T08:00", {"distance": 42_949_672.95}, "its distance is more than once around the earth"),
+    ("2024-05-01T08:00", {"distance": 195e3, "moving_time": 0, "elapsed_time": 0}, "nothing is as fast as its distance in its time"),
+    ("2024-05-01T08:00", {"distance": 195e3, "moving_time": 0, "elapsed_time": None}, "nothing is as fast as its distance in its time"),
+    ("2024-05-01T08:00", {"distance": 195e3, "moving_time": 60, "elapsed_time": 61}, "nothing is as fast as its distance in its time"),
+    ("1985-06-01T08:00", {}, None),  # typed in
+    ("2024-12-31T08:00", {"ingestion_ts": AT}, None),
+    ("2024-05-01T08:00", {"distance": 195e3, "moving_time": None, "elapsed_time": None}, None),
+    ("2024-05-01T08:00", {"distance": 195e3, "moving_time": 0, "elapsed_time": 20_000}, None),
+    ("2024-05-01T08:00", {"distance": 900e3, "moving_time": 3600, "elapsed_time": 3600}, None),  # by aeroplane
+    ("2024-05-01T08:00", {"distance": 300.0, "moving_time": 0, "elapsed_time": 0}, None),
+    ("2024-05-01T08:00", {"distance": float("nan"), "moving_time": -5}, None),
+    ("2024-05-01T08:00", {"distance": float("inf"), "moving_time": 2**62}, None),
+]  # fmt: skip
+
+
+def test_what_cant_be_stays_with_its_reason_and_is_in_no_total_and_no_record(lake: Lake) -> None:
+    given = [activity(n, start, gear_id="b1", **more) for n, (start, more, _) in enumerate(CANT_BE, start=1)]
+    told = told_of(lake, given, "SELECT id, impossible, counts FROM activities ORDER BY id")
+    assert told == [(n, why, why is None) for n, (*_, why) in enumerate(CANT_BE, start=1)]
+    with reading(lake) as connection:
+        connection.execute(bests_statement())
+        possible = [n for n, _, counts in told if counts]
+        assert rows(connection, "SELECT activity_id FROM counted_activities ORDER BY 1") == [(n,) for n in possible]
+        assert rows(connection, "SELECT local_year FROM totals_by_year ORDER BY 1") == [(1985,), (2024,)]
+        assert {one for (one,) in rows(connection, "SELECT activity_id FROM activity_bests")} <= {*possible}
+        assert rows(connection, "SELECT activities, first_on FROM gear_items") == [(len(possible), date(1985, 6, 1))]
+        assert [(each.year, each.activities) for each in counts_by_year(connection) if each.activities] == [
+            (1985, 1),
+            (2024, 7),
+        ]
+        assert rows_of(connection, "devices", {}) == [], "it is no device's first day"
 
 
 def test_what_names_no_athlete_is_the_logins(lake: Lake) -> None:

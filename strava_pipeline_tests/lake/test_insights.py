@@ -183,7 +183,8 @@ def test_what_nobody_can_do_is_not_measured(lake: Lake) -> None:
         assert athlete is not None
         for year in range(2019, 2023):
             told = year_summary(connection, athlete, Goals(), TODAY, year).totals
-            assert (told.activities, told.distance_m, told.moving_time_seconds) == (3, None, None), year
+            count = 0 if year < 2021 else 3  # more than once around the earth can't be; no number is no distance
+            assert (told.activities, told.distance_m, told.moving_time_seconds) == (count, None, None), year
 
 
 def test_kilometres_that_are_exact_count_as_such(lake: Lake) -> None:

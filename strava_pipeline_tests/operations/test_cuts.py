@@ -34,7 +34,7 @@ ASKED = (
     "SELECT record, value, told_by FROM activity_bests WHERE activity_id = 1 ORDER BY ALL",
     "SELECT measure, width, value FROM track_bests WHERE activity_id = 1 ORDER BY ALL",
     "SELECT segment_id FROM segment_history ORDER BY ALL",
-    "SELECT distance FROM activity_list WHERE id = 1",
+    "SELECT activity_list.distance, calories FROM activity_list JOIN activity_details ON activity_id = id WHERE id = 1",
 )
 
 
@@ -45,6 +45,7 @@ def stock(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     run = activity(1, "2024-05-01T10:00", sport_type="Run", suffer_score=50.0)
     put(lake, [{**run, "start_date_local": LOCAL}, activity(2, "2024-05-02T08:00")])
     put(lake, [{"activity_id": 1, "effort_index": 1, "distance": 5000.0, "elapsed_time": 900}], "activity_best_efforts")
+    put(lake, [{"activity_id": 1, "source": "strava", "calories": 643.0}], "activity_details")
     segments = [
         {"activity_id": 1, "effort_index": after, "segment_id": after, "elapsed_time": 60}
         | {"start_date": START + timedelta(minutes=after)}
@@ -100,7 +101,7 @@ def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -
     assert ("fastest_5k", 1000.0, "track") in bests, "not the service's, which may hold what was cut"
     assert ("longest_distance", 12_000.0, "activity") in bests
     assert max(width for measure, width, _ in curves if measure == "pace") == 10_000
-    assert (segments, listed) == ([(40,)], [(12_000.0,)])
+    assert (segments, listed) == ([(40,)], [(12_000.0, None)]), "the energy is of the whole"
     assert track_path(lake, 2024, 1).read_bytes() == whole
     assert pl.read_parquet(counted_track(lake, 2024, 1)).height == 2401
     assert correct(settings, [1], Edit({"distance": 9_000.0}), "a test").is_seen

@@ -190,13 +190,9 @@ def differences(row: ArchiveRow, held: GoldActivity) -> dict[str, tuple[Any, Any
 
 def _other_gear(row: ArchiveRow, held: GoldActivity) -> bool:
     """Whether the row names other gear. Gear without a known name can't be compared."""
-    if (
-        row.gear_name is None
-        or not row.gear_name.strip()
-        or (held.values["gear_id"] is not None and not held.gear_names)
-    ):
+    if row.gear_name is None or (held.values["gear_id"] is not None and not held.gear_names):
         return False
-    return not any(_same(row.gear_name, name, None) for name in held.gear_names)
+    return not any(row.gear_name == name.strip() for name in held.gear_names)
 
 
 def _held(key: int, held: Mapping[int, GoldActivity], stand_ins: Mapping[int, int]) -> GoldActivity | None:
@@ -322,7 +318,7 @@ def compare_gear(listed: Iterable[ArchiveGear], held: GoldFiles) -> dict[str, tu
         return {}
     differing = {}
     for piece in listed:
-        called = [each for each in held.gear if piece.name in each[0]]
+        called = [each for each in held.gear if piece.name in map(str.strip, each[0])]
         if not any(piece.brand in (None, brand) and piece.model in (None, model) for _, brand, model in called):
             claim = _words(piece.name, piece.brand, piece.model)
             differing[piece.name] = claim, _words(piece.name, *called[0][1:]) if called else None

@@ -252,7 +252,7 @@ def _row(line: int, values: dict[str, Any], extra: dict[str, str]) -> ArchiveRow
         distance_m=values.get("distance"),
         ascent_m=values.get("total_elevation_gain"),
         commute=values.get("commute"),
-        gear_name=values.get("gear_name"),
+        gear_name=(values.get("gear_name") or "").strip() or None,  # a blank behind a name is no other gear
         gear_id=gear_id,
         filename=filename if filename and filename != UNEXPORTED else None,
         unexported=filename == UNEXPORTED,
@@ -341,8 +341,7 @@ def read_gear(body: bytes, kind: str) -> tuple[ArchiveGear, ...]:
     found = []
     for cells in _rows(body):
         name, brand, model = (*cells, "", "", "")[: _MODEL + 1]
-        if not name.strip():
-            name = " ".join(part for part in (brand.strip(), model.strip()) if part)
+        name = name.strip() or " ".join(part for part in (brand.strip(), model.strip()) if part)
         if name:
             found.append(ArchiveGear(kind, name, brand or None, model or None))
     return tuple(found)

@@ -42,6 +42,7 @@ class Flag(StrEnum):
     WRONG_CLOCK = "wrong_clock"  # before 1990 or after the file was received
     RELATIVE_CLOCK = "relative_clock"  # seconds since the device was switched on, no date
     STALE_START = "stale_start"  # points of another day before the rest, which are left out
+    CLOCK_SET = "clock_set"  # once, before the first position: earlier times are told by the clock that was set
     FASTER_THAN_SPORT = "faster_than_sport"  # most of the way: by train or aeroplane
 
 

@@ -307,6 +307,20 @@ ACTIVITY_MATCHES = Table(
     may_shrink=True,
 )
 
+_BEGAN = "coalesce(start_date_local, timezone('UTC', start_date))"
+IMPOSSIBLE = {
+    # with 1970-01-01, which clocks that know no time say
+    "it began before 1970": f"{_BEGAN} < TIMESTAMP '1970-01-02'",
+    "it was recorded before 1990": f"{_BEGAN} < TIMESTAMP '1990-01-01' AND coalesce(device_name, extra ->> '$.file') IS NOT NULL",
+    # whether a nearer one is to come only a clock knows, and that may be wrong
+    "it began after 2100": f"{_BEGAN} > TIMESTAMP '2100-01-01'",
+    "its distance is more than once around the earth": "distance > 4e7 AND isfinite(distance)",
+    # aeroplanes with the wind behind them are slower than 350 m/s
+    "nothing is as fast as its distance in its time": "distance > 350e0 * greatest(moving_time, elapsed_time, 1) "
+    "AND isfinite(distance) AND greatest(moving_time, elapsed_time) >= 0",
+}
+"""Why an activity can't be, with the condition on columns of `activities`: it stays, and counts in nothing (docs/adr/0134)."""
+
 _GOLD_COLUMNS = """
     name sport_type type distance moving_time elapsed_time total_elevation_gain start_date start_date_local timezone utc_offset
     achievement_count kudos_count average_speed max_speed average_heartrate max_heartrate suffer_score commute manual visibility

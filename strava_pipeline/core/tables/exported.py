@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES
 from strava_pipeline.core.tables.insights import INSIGHTS, PUBLISH_TABLES
-from strava_pipeline.core.tables.lists import COUNTS, HAS_TIME
+from strava_pipeline.core.tables.lists import COUNTS, HAS_TIME, IMPOSSIBLE
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
 WHOLE = 0  # the "year" of a table without years
@@ -22,7 +22,7 @@ ACTIVITIES = replace(
     ACTIVITIES_ALL,
     name="activities",
     meaning="Activities that are present, one of several sources once.",
-    columns=(*(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"), COUNTS, HAS_TIME),
+    columns=(*(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"), COUNTS, HAS_TIME, IMPOSSIBLE),
 )
 _YEARS = {"year": "year", "local_year": "local_year", "iso_year": "iso_year", "on_day": "year(on_day)"}
 _OF_ACTIVITY = "(SELECT year FROM activity_years WHERE activity_years.id = copied.{})"

@@ -3,7 +3,10 @@
 from strava_pipeline.core.tables.bests import GROUP
 from strava_pipeline.core.tables.model import Column, Kind, Table
 
-COUNTS = Column("counts", Kind.BOOLEAN, "it is in totals: no drive, and no leg of what counts as a whole")
+COUNTS = Column(
+    "counts", Kind.BOOLEAN, "it is in totals: no drive, no leg of what counts as a whole, and nothing that can't be"
+)
+IMPOSSIBLE = Column("impossible", Kind.TEXT, "why it can't be, for which it is in no total and no record; NULL: it can")
 HAS_TIME = Column(
     "has_time", Kind.BOOLEAN, "its local start is a moment: no day alone, not hidden, no noon of a spreadsheet"
 )

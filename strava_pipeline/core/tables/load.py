@@ -37,7 +37,9 @@ ACTIVITY_LOAD = Table(
         ),
         Column("threshold", Kind.DOUBLE, "the method's threshold; relative_effort has none", "W, s/km or bpm"),
         Column("threshold_on", Kind.DATE, "day of the effort that it is estimated from; NULL: somebody said it"),
-        Column("max_heartrate", Kind.DOUBLE, "of heartrate: the maximum, and the threshold at least", "bpm"),
+        Column(
+            "max_heartrate", Kind.DOUBLE, "of heartrate: the maximum; NULL: none above the threshold is known", "bpm"
+        ),
         Column("max_heartrate_on", Kind.DATE, "day of the minute that it is estimated from; NULL: somebody said it"),
         Column("resting_heartrate", Kind.DOUBLE, "of heartrate: at rest", "bpm"),
         Column(

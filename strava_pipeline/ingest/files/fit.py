@@ -17,6 +17,7 @@ import polars as pl
 
 from strava_pipeline.core.files.recording import DecodedFile, Flag, Format, Recording
 from strava_pipeline.core.limits import ImportLimits
+from strava_pipeline.core.track_cleaning import BELIEVABLE
 from strava_pipeline.ingest.files.fit_bytes import split_parts
 from strava_pipeline.ingest.files.fit_devices import creator, sensor_type, sensors
 from strava_pipeline.ingest.files.fit_messages import Messages, read_messages
@@ -171,10 +172,10 @@ def _recording(part: Messages, session: Mapping[str, Any], points: pl.DataFrame,
     first, elapsed = span(since_dated if relative and dated else track.points)
     started_at = None if relative and not dated else _date(_start(session)) or first
     totals, summary = session_fields(session)
-    if Flag.STALE_START in track.flags:
+    if {Flag.STALE_START, Flag.CLOCK_SET} & track.flags:
         started_at = first
         totals.pop("elapsed_s", None)
-    distance = totals.get("distance_m", track.distance())
+    distance = track.measured(totals.get("distance_m", track.distance()))
     if distance is None:
         distance = track.length()
         summary |= {"distance_by": "track"} if distance is not None else {}
@@ -194,7 +195,7 @@ def _recording(part: Messages, session: Mapping[str, Any], points: pl.DataFrame,
         descent_m=totals.get("descent_m"),
         calories=totals.get("calories"),
         summary=summary,
-        laps=tuple(lap_fields(lap, _date(_start(lap))) for lap in part.laps),
+        laps=tuple(lap_fields(lap, track.by_set_clock(_date(_start(lap)))) for lap in part.laps),
         lengths=tuple(lap_fields(length, _date(_start(length))) for length in part.lengths),
         track=track.points,
         left_out=track.left_out,
@@ -239,7 +240,9 @@ def lap_fields(message: Mapping[str, Any], started_at: datetime | None) -> dict[
 
 def _numbers(message: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
     found = _first_of(message, names)
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float) and isfinite(value)}
+    numbers = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    most = {"distance_m": BELIEVABLE["distance"][1]}
+    return {name: value for name, value in numbers.items() if isfinite(value) and value <= most.get(name, value)}
 
 
 def _words(message: Mapping[str, Any]) -> dict[str, str]:

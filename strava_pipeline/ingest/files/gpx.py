@@ -229,13 +229,17 @@ def _is_made_up(points: pl.DataFrame) -> bool:
 
 
 def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    """The tracks that together are one recording, in the order of time: of one sport, and less than APART_S apart."""
+    """The tracks that together are one recording, in the order of time: of one sport, and less than APART_S apart.
+
+    A track that begins where and when the first one does repeats it and goes on.
+    """
     spans = [(*each.points.select(pl.min("at"), pl.max("at").alias("end")).row(0), each) for each in pieces]
     outing: list[_Piece] = []
     latest, sports = 0, set[str]()
     for start, end, piece in sorted(spans, key=lambda span: span[0]):
         own = {word.lower() for name, word in piece.said.words.items() if name == "type"}
-        if outing and (len(sports | own) > 1 or not -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000):
+        is_near = -OVERLAP_S * 1_000_000 <= start - latest <= APART_S * 1_000_000
+        if outing and (len(sports | own) > 1 or not (is_near or _begins_alike(piece, outing[0]))):
             yield outing
             outing, sports = [], set()
         outing.append(piece)
@@ -243,6 +247,12 @@ def _outings(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
         latest = max(latest, end)
     if outing:
         yield outing
+
+
+def _begins_alike(piece: _Piece, other: _Piece) -> bool:
+    """Whether both begin at one time and place."""
+    first, second = (each.points.select("at", "latitude", "longitude").head(1) for each in (piece, other))
+    return first.equals(second, null_equal=False)
 
 
 def _recording(outing: Sequence[_Piece], file: _Said, outings: int, place: int, received_at: datetime) -> Recording:

@@ -25,6 +25,7 @@ FIRST_CREDIBLE = datetime(1990, 1, 1, tzinfo=UTC)
 RECENT = 9  # rows
 HANDFUL = 60  # points, a minute by the second, that a device may have kept from another day
 NO_WAY = (600_000_000, 1e-3, 1e-3, 10.0)  # µs, degrees and m within which one stands still for a moment
+MOMENT = 60_000_000  # µs: without positions a longer stretch isn't a remnant, but the recording by a clock that was set later
 WOBBLE = 2  # times the speed of its sport at which a recording may seem to move; Strava's distances count such steps
 BEFORE = 100.0  # m that may be covered before the first point is recorded; more is another leg's
 BEGINS_AGAIN = 50.0  # m: a distance that falls by more is counted from zero again; corrections of devices are smaller
@@ -120,6 +121,7 @@ class Track:
         is_faster: whether most of the recording is faster than its sport, so that no step is too fast to be a way.
         left_out: the number of rejected values, by column.
         flags: oddities of the whole.
+        clock_set: if the clock was set on the way, the first and the last time before, and how much later each was.
     """
 
     points: pl.DataFrame
@@ -127,6 +129,14 @@ class Track:
     is_faster: bool
     left_out: Mapping[str, int]
     flags: frozenset[Flag] = frozenset()
+    clock_set: tuple[datetime, datetime, timedelta] | None = None
+
+    def by_set_clock(self, at: datetime | None) -> datetime | None:
+        """A time of the device by the clock that was set on the way, if it was one from before."""
+        if at is None or self.clock_set is None:
+            return at
+        first, last, later = self.clock_set
+        return at + later if first <= at <= last else at
 
     def length(self) -> float | None:
         """The length of the way along the positions in metres: great circles between neighbours of a segment. None
@@ -151,6 +161,12 @@ class Track:
         recorded: float | None = self.points["distance"].max()  # type: ignore[assignment]
         return recorded
 
+    def measured(self, distance: float | None) -> float | None:
+        """A total distance; None for a 0 that nothing measured: no position, no speed and no rising distance."""
+        covered = self.points["distance"].drop_nulls()
+        is_measured = self.points["latitude"].count() or self.points["speed"].sum() or covered.n_unique() > 1
+        return distance or (distance if is_measured else None)
+
     def without_distance(self) -> "Track":
         """The track without the distances of its points, which are not believed."""
         left_out = {**self.left_out, "distance": self.points["distance"].count()}
@@ -161,17 +177,45 @@ class Track:
 def track_of(frame: pl.DataFrame, sport: str | None = None, sub_sport: str | None = None) -> Track:
     """The track of collected rows, `at` in microseconds since 1970. `sport` and `sub_sport`: as the file has them."""
     limit = min(WOBBLE * fastest(GROUP_OF.get(sport_type(sport, sub_sport) or "")), ANY_SPORT)
+    once = _without_repetitions(frame)
+    repeated, frame = frame.height - once.height, once
     stale = _stale(frame)
     points, left_out = cleaned(frame.slice(stale).with_columns(pl.col("at").cast(TRACK["at"])), "at", limit)
+    points, clock_set = _by_one_clock(points)
     is_faster = is_mostly_faster(steps(points, "at"), limit)
-    odd = {Flag.FASTER_THAN_SPORT: is_faster, Flag.STALE_START: stale > 0}
+    odd = {Flag.FASTER_THAN_SPORT: is_faster, Flag.STALE_START: stale > 0, Flag.CLOCK_SET: clock_set is not None}
     return Track(
         points.with_columns(_from_zero(points["distance"])).select(*TRACK),
         frame["segment"].slice(stale),
         is_faster,
-        left_out | ({"point": stale} if stale else {}),
+        left_out | {name: count for name, count in (("point", stale), ("repeated", repeated)) if count},
         frozenset(flag for flag, is_so in odd.items() if is_so),
+        clock_set,
     )
+
+
+def _without_repetitions(frame: pl.DataFrame) -> pl.DataFrame:
+    """The points without those that come again: of the time and place of an earlier one, after the clock went on from there.
+
+    An earlier point without a value takes that of its repetition. What follows a repetition goes on from the earlier point.
+    Points that follow each other at one time stay: a device without fractions of seconds, or at rest, writes such.
+    """
+    if frame["at"].drop_nulls().is_sorted():
+        return frame
+    place = pl.coalesce(pl.when(pl.col("latitude").is_not_nan()).then("latitude"), "distance")
+    is_told = pl.col("at").is_not_null() & place.is_not_null()
+    point = pl.when(is_told).then(pl.struct("at", "longitude", place.alias("place")))
+    numbered = frame.with_row_index("row").with_columns(point=point, moment=pl.col("at").forward_fill().rle_id())
+    first, moment = (pl.col(name).first().over("point") for name in ("row", "moment"))
+    seen = numbered.with_columns(
+        point=pl.when(is_told).then(first).otherwise("row"), again=is_told & (pl.col("moment") != moment)
+    )
+    values = pl.exclude("row", "at", "segment", "point", "moment", "again")
+    follows = pl.when(pl.col("segment").diff() == 0).then(pl.col("point").shift())
+    filled = pl.when(pl.col("again").any().over("point")).then(values.drop_nulls().first().over("point"))
+    kept = seen.with_columns(values.fill_null(filled), follows=follows).filter(~pl.col("again"))
+    breaks = (pl.col("follows") != pl.col("point").shift()).fill_null(value=True)
+    return kept.with_columns(segment=breaks.cum_sum().cast(pl.Int64)).select(frame.columns)
 
 
 def _stale(frame: pl.DataFrame) -> int:
@@ -182,7 +226,24 @@ def _stale(frame: pl.DataFrame) -> int:
     is_few = 0 < first < frame.height - first
     columns = pl.col("at", "latitude", "longitude", "distance")
     before = frame.head(first).select(columns.max() - columns.min()).row(0)
-    return first if is_few and all((way or 0) < least for way, least in zip(before, NO_WAY, strict=True)) else 0
+    still = NO_WAY if before[1] is not None else (MOMENT, *NO_WAY[1:])
+    return first if is_few and all((way or 0) < least for way, least in zip(before, still, strict=True)) else 0
+
+
+def _by_one_clock(points: pl.DataFrame) -> tuple[pl.DataFrame, tuple[datetime, datetime, timedelta] | None]:
+    """The points with times of one clock, and `Track.clock_set`: a clock that leaps once, up to the first position, was set.
+
+    The time before ends a usual interval before the leap.
+    """
+    at, placed = points["at"].forward_fill(), points["latitude"].is_not_null().arg_true()
+    step = at.diff()
+    leaps = ((step > timedelta(seconds=LEAP)) | (step < timedelta(microseconds=-MOMENT))).arg_true()
+    if leaps.len() != 1 or not placed.len() or leaps.item() > placed.item(0):
+        return points, None
+    leap, before = leaps.item(), at.head(leaps.item())
+    later = step.item(leap) - step.median()
+    moved = pl.when(pl.int_range(pl.len()) < leap).then(pl.col("at") + later).otherwise("at")
+    return points.with_columns(at=moved), (before.min(), before.max(), later)  # type: ignore[return-value]
 
 
 def _from_zero(distance: pl.Series) -> pl.Series:

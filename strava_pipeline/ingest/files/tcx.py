@@ -133,13 +133,12 @@ class _Contents(Clock):
 
     def recording(self, activity: etree._Element | None, place: int, received_at: datetime) -> Recording:
         """`activity`: its element, or None if it never ended."""
-        frame = self.points.frame()
-        track = track_of(frame, None if activity is None else activity.get("Sport"))
+        track = track_of(self.points.frame(), None if activity is None else activity.get("Sport"))
         began = instant(text(activity, "Id")) if activity is not None else None
         starts = [lap["started_at"] for lap in self.laps if lap["started_at"] is not None]
         first, elapsed = span(track.points)
         started_at = first or min(starts, default=began)
-        track, distance, summary = self._distance(track, frame.height - track.points.height)
+        track, distance, summary = self._distance(track, track.left_out.get("point", 0))
         offset = offset_s(began) if self.utc_offset_s is None else self.utc_offset_s
         return Recording(
             Format.TCX,
@@ -151,10 +150,10 @@ class _Contents(Clock):
             utc_offset_s=offset,
             elapsed_s=elapsed,
             moving_s=self._total("moving_s"),
-            distance_m=distance,
+            distance_m=track.measured(distance),
             calories=self._total("calories"),
             summary=summary,
-            laps=tuple(self.laps),
+            laps=tuple({**lap, "started_at": track.by_set_clock(lap["started_at"])} for lap in self.laps),
             track=track.points,
             left_out=track.left_out,
             flags=frozenset(track.flags | clock_flags(track.points, started_at, received_at)),

@@ -14,7 +14,8 @@ from pathlib import Path
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.sources import FILLED, IMPORTED
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
-from strava_pipeline.core.tables import TABLES, Table
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, TABLES, Table
+from strava_pipeline.core.tables.activities import IMPOSSIBLE
 from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
 from strava_pipeline.core.tables.computed import CUT_FIELDS
 from strava_pipeline.core.tables.days import INSTANTS
@@ -100,7 +101,8 @@ def days_statement(table: Table) -> str:
 def _gold() -> Iterator[str]:
     for table in TABLES.values():
         if table.follows:
-            yield sql("following").format(name=table.name, stored=table.stored)
+            whole = _ENERGY if table is ACTIVITY_DETAILS else ""
+            yield sql("following").format(name=table.name, stored=table.stored, whole=whole)
     yield sql("views").format(
         filling=", ".join(f"arg_min(said.{name}, member.place) AS {name}" for name in FILLED),
         filled=",\n    ".join(f"{_filled(name)} AS {name}" for name in FILLED),
@@ -110,6 +112,7 @@ def _gold() -> Iterator[str]:
         later=_LATER,
         said_time=_has_time("said"),
         head_time=_has_time("head"),
+        impossible=" ".join(f"WHEN {is_so} THEN {literal(why)}" for why, is_so in IMPOSSIBLE.items()),
     )
     yield sql("gold_activities")
 
@@ -128,6 +131,10 @@ def _filled(name: str) -> str:
     return f"coalesce(word.{name}, {value})" if name in _SAID else value
 
 
+_ENERGY = (
+    ", CASE WHEN coalesce(shown.activity_id, held.activity_id) NOT IN (SELECT activity_id FROM cut_values "
+    "JOIN corrections USING (activity_id) WHERE cuts IS NOT NULL) THEN held.calories END AS calories"
+)
 _HEART = ("average_heartrate", "max_heartrate")  # which a rule may take from another device, with nothing cut
 _LINES = ("polyline", "summary_polyline")
 _SAID = ("sport_type", "distance", "moving_time", "elapsed_time")

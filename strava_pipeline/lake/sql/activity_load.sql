@@ -94,7 +94,7 @@ known AS (
     ASOF LEFT JOIN rested ON lately.on_day >= rested.day
 ),
 -- A run half as fast again as at threshold is a drive, or a sprint. Heart rates are those of each second of the track, or else the mean;
--- where a track tells them for less than 80 % of the time, as points are few or the strap was lost, they count for all of it
+-- where a track tells them for a part of the time, as points are few or the strap was lost, they count for all of it: nobody rested
 measured AS (
     SELECT
         * EXCLUDE (bpms),
@@ -103,7 +103,7 @@ measured AS (
         if(-at_speed.value <= 1.5 * mean_pace, moving_time_seconds / 36.0 * (at_speed.value / mean_pace) ** 2, NULL) AS pace,
         list_sum(list_transform(list_zip(held, shares), lambda each: each[1] * each[2] * exp(1.92 * each[2])))
             / (at_share * exp(1.92 * at_share)) / 36
-            * if(list_sum(held) < 0.8 * seconds, seconds / list_sum(held), 1) AS heartrate
+            * greatest(seconds / list_sum(held), 1) AS heartrate
     FROM known
 ),
 scaled AS (
@@ -126,8 +126,9 @@ SELECT
     activity_id, athlete_id, sport_group, on_day, load, method,
     abs(at_threshold.value) AS threshold,
     at_threshold.on_day AS threshold_on,
-    if(method = 'heartrate', rest + reserve, NULL) AS max_heartrate,
-    if(method = 'heartrate', top.on_day, NULL) AS max_heartrate_on,
+    -- one that isn't above the threshold is none, though the load takes the threshold for it
+    if(method = 'heartrate' AND top.value > at_beats.value, top.value, NULL) AS max_heartrate,
+    if(max_heartrate IS NOT NULL, top.on_day, NULL) AS max_heartrate_on,
     if(method = 'heartrate', rest, NULL) AS resting_heartrate,
     method = 'heartrate' AND is_assumed AS is_assumed
 FROM ways

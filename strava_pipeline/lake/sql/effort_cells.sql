@@ -12,7 +12,8 @@ SELECT
     activity.max_speed AS max_speed,
     activity.average_heartrate AS avg_heart_rate,
     activity.max_heartrate AS max_heart_rate,
-    coalesce(activity_details.calories, TRY_CAST(activity.extra ->> '$.calories' AS DOUBLE)) AS calories,
+    CASE WHEN activity.id NOT IN (SELECT activity_id FROM cut_values JOIN corrections USING (activity_id) WHERE cuts IS NOT NULL)
+        THEN coalesce(activity_details.calories, TRY_CAST(activity.extra ->> '$.calories' AS DOUBLE)) END AS calories,
     activity.elev_high AS max_elevation,
     activity.average_cadence AS avg_cadence,
     activity.average_temp AS temperature

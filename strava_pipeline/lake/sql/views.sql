@@ -23,8 +23,9 @@ FULL JOIN ruled USING (activity_id);
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
 -- has; a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
 -- source. Whether it is gone is for the best source to say, or a person. `has_time`: whether start_date_local is a moment: no day
--- alone, nothing hidden, no noon of a sheet. `counts`: false for drives, and legs of what counts as a whole, by a source's
--- word or by matching, and for what waits until a person says whether it is one with another that counts. A local start that no source tells is the one that each publish assumes.
+-- alone, nothing hidden, no noon of a sheet. `counts`: false for drives, and legs of what counts as a whole, by a source's word or by
+-- matching, for what waits until a person says whether it is one with another that counts, and for what can't be (`impossible`:
+-- core/tables/activities.py). A local start that no source tells is the one that each publish assumes.
 CREATE OR REPLACE VIEW activities AS
 WITH member AS (
     SELECT
@@ -48,7 +49,8 @@ matched AS (
     JOIN activities_all AS said ON said.id = member.id
     WHERE said.deleted_at IS NULL
     GROUP BY member.activity_id
-)
+),
+present AS (
 SELECT head.* EXCLUDE (deleted_at) REPLACE (
     {filled},
     coalesce(word.name, matched.name, head.name) AS name,
@@ -87,10 +89,13 @@ LEFT JOIN (
     WHERE counted.deleted IS NULL AND coalesce(counted.counts, true)
 ) AS waiting ON waiting.waiting_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
-WHERE head.deleted_at IS NULL AND word.deleted IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0);
+WHERE head.deleted_at IS NULL AND word.deleted IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
+)
+SELECT * REPLACE (counts AND impossible IS NULL AS counts)
+FROM (SELECT *, CASE {impossible} END AS impossible FROM present);
 
 CREATE OR REPLACE VIEW deleted_activities AS
-SELECT *, false AS counts FROM activities_all
+SELECT *, false AS counts, NULL::VARCHAR AS impossible FROM activities_all
 WHERE deleted_at IS NOT NULL AND id NOT IN (SELECT id FROM activity_members WHERE place > 0);
 
 -- What every source says, a row each; activity_id: the activity that it is.

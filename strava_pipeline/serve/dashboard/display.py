@@ -286,6 +286,7 @@ _LEFT_OUT = {
     "heartrate": "heart rate",
     "watts": "power value",
     "point": "stale point",
+    "repeated": "repeated point",
 }
 _SAID_BY = {
     ("distance_by", "track"): "The distance is the way along the positions.",
@@ -296,6 +297,7 @@ _SAID_BY = {
 _ODD = {
     "faster_than_sport": "Most of the way was faster than its sport is.",
     "relative_clock": "The device knew no date while it recorded.",
+    "clock_set": "The device's clock was set on the way; earlier times are told by it.",
 }
 
 

@@ -224,7 +224,8 @@ def test_the_cells_for_display_are_compared_too(row_cells: dict[str, str], field
     [
         ("Tarmac", ("Tarmac",), "b12345", False),
         ("Tarmac", ("Specialized Tarmac", "Tarmac"), "b12345", False),
-        ("Tarmac ", ("Tarmac",), "b12345", True),
+        ("Tarmac ", ("Tarmac",), "b12345", False),
+        ("Tarmac", ("Tarmac\u00a0",), "b12345", False),
         ("Grizl", ("Tarmac",), "b12345", True),
         ("", ("Tarmac",), "b12345", False),
     ],
@@ -399,7 +400,7 @@ HELD = GoldFiles(
     contents={"a": "A", "b": "B", "picture": None},
     names=frozenset({"1.fit.gz", "2.gpx", "x.jpg"}),
     of_activity={1: "a", 2: "b"},
-    gear=[(("Tarmac", "Old one"), "Specialized", "SL6")],
+    gear=[(("Tarmac", "Old one"), "Specialized", "SL6"), (("Grail ",), "Canyon", None)],
     of_archives=True,
 )
 
@@ -434,6 +435,7 @@ def test_where_gold_has_no_archives_files_only_what_can_not_be_read_differs() ->
     [
         (ArchiveGear("bike", "Tarmac", "Specialized", "SL6"), {}),
         (ArchiveGear("bike", "Old one", None, None), {}),
+        (ArchiveGear("bike", "Grail", "Canyon", None), {}),
         (ArchiveGear("bike", "Tarmac", "Specialized", "SL7"), {"Tarmac": ("Tarmac, Specialized, SL7", "Tarmac, Specialized, SL6")}),
         (ArchiveGear("shoes", "Grizl", "Canyon", None), {"Grizl": ("Grizl, Canyon", None)}),
     ],

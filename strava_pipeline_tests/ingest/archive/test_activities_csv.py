@@ -564,6 +564,7 @@ def test_an_empty_cell_takes_nothing_of_an_earlier_archive_back(kept: tuple[str,
     [
         ({}, ("Tarmac", "b4815162")),
         ({"gear_name": "Tarmac"}, ("Tarmac", "b4815162")),
+        ({"gear_name": " Tarmac "}, ("Tarmac", "b4815162")),
         ({"gear_name": "Other"}, ("Other", None)),
         ({"bike": "7.0"}, (None, "b7")),
         ({"gear_name": "Other", "bike": "7.0"}, ("Other", "b7")),

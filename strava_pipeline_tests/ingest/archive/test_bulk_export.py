@@ -37,7 +37,7 @@ FILES = {
     "activities/20250510.gpx": b"nobody's",
     "routes/7.gpx": b"a route",
     "media/a.jpg": b"",
-    "bikes.csv": b"Fahrradname,Marke,Modell,Standard\nTarmac,Specialized,SL6,\n,Canyon,Grizl,\n",
+    "bikes.csv": b"Fahrradname,Marke,Modell,Standard\nTarmac ,Specialized,SL6,\n,Canyon,Grizl,\n",
     "shoes.csv": b"Shoe Name,Shoe Brand,Shoe Model,Shoe Default Sport Types\n",
     "profile.csv": b"Athlete ID,Email Address\n151936996,a@example.invalid\n",
 }

@@ -10,7 +10,9 @@ from strava_pipeline.core.files.recording import DecodedFile, Flag
 from strava_pipeline.ingest.files.fit import _twelve_bits
 from strava_pipeline.ingest.files.reading import read_file
 from strava_pipeline_tests.ingest.files import made
-from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, U8, U16, U32
+from strava_pipeline_tests.ingest.files.made import BEGAN, FIT_BEGAN, RECEIVED, S32, U8, U16, U32
+
+DAY = 86_400
 
 WHOLE = made.fit(made.file_id(), made.records(60), made.lap(0, 30), made.lap(30, 30), made.session(0, 60))
 
@@ -152,7 +154,7 @@ def test_a_clock_without_a_date_takes_that_of_its_file() -> None:
     ids=["stale", "a way", "too many", "an hour indoors"],
 )
 def test_points_of_another_day_before_the_rest_are_left_out(before: int, apart: int, moved: int, left_out: int) -> None:
-    """They stand still, where a device kept them of an earlier day; a way of that day is the athlete's."""
+    """They stand still, where a device kept them of an earlier day. Others are the athlete's, before the clock was set."""
     earlier = FIT_BEGAN - 6 * DAY
     stale = (
         made.message(1, made.RECORD, (253, U32, earlier + at * apart), (5, U32, at * 300 * moved))
@@ -161,8 +163,39 @@ def test_points_of_another_day_before_the_rest_are_left_out(before: int, apart: 
     whole = made.fit(made.file_id(), *stale, made.records(90), made.session(0, 6 * DAY + 90, began=earlier))
     (one,) = read(whole).recordings
     assert (one.left_out.get("point", 0), one.track.height) == (left_out, 90 + before - left_out)
-    assert (one.started_at, one.elapsed_s) == ((BEGAN, 89) if left_out else (BEGAN - timedelta(days=6), 6 * DAY + 90))
-    assert (Flag.STALE_START in one.flags, Flag.CLOCK_LEAP in one.flags) == (bool(left_out), not left_out)
+    indoors = 0 if left_out else (before - 1) * apart + 1
+    assert (one.started_at, one.elapsed_s) == (BEGAN - timedelta(seconds=indoors), 89 + indoors)
+    assert one.flags == ({Flag.STALE_START} if left_out else {Flag.CLOCK_SET})
+
+
+@pytest.mark.parametrize(
+    ("leaps", "before_position", "began", "elapsed", "flags"),
+    [
+        ([(200, 20 * DAY)], 200, 0, 299, {Flag.CLOCK_SET}),
+        ([(200, 20 * DAY)], 240, 0, 299, {Flag.CLOCK_SET}),  # the position comes later
+        ([(200, 8700 * DAY)], 200, 0, 299, {Flag.CLOCK_SET}),  # the battery was empty
+        ([(200, -20 * DAY)], 200, 0, 299, {Flag.CLOCK_SET}),
+        ([(200, -7200)], 200, 0, 299, {Flag.CLOCK_SET}),
+        ([(61, 20 * DAY)], 61, 0, 299, {Flag.CLOCK_SET}),
+        ([(200, 20 * DAY)], 100, -20 * DAY, 20 * DAY + 299, {Flag.CLOCK_LEAP}),  # positions before: resumed
+        ([(100, 3 * DAY), (200, 20 * DAY)], 200, -23 * DAY, 23 * DAY + 299, {Flag.CLOCK_LEAP}),
+        ([(200, 7200)], 200, -7200, 7200 + 299, set()),  # a pause
+        ([(200, 20 * DAY)], 300, -20 * DAY, 20 * DAY + 299, {Flag.CLOCK_LEAP}),  # no position at all
+    ],
+)
+def test_a_clock_that_is_set_before_the_first_position_is_right_from_the_start(
+    leaps: list[tuple[int, int]], before_position: int, began: int, elapsed: int, flags: set[Flag]
+) -> None:
+    clock = [FIT_BEGAN + at - sum(by for leap, by in leaps if at < leap) for at in range(300)]
+    placed = [((0, S32, 2**29), (1, S32, 2**27 + at)) if at >= before_position else () for at in range(300)]
+    points = [made.message(1, made.RECORD, (253, U32, clock[at]), (5, U32, at * 300), *placed[at]) for at in range(300)]
+    ended = (
+        made.session(0, min(abs(clock[-1] - clock[0]), 40 * DAY), began=clock[0]),
+        made.lap(clock[0] - FIT_BEGAN, 300),
+    )
+    (one,) = read(made.fit(made.file_id(), *points, *ended)).recordings
+    assert (one.started_at, one.elapsed_s) == (BEGAN + timedelta(seconds=began), elapsed)
+    assert (one.laps[0]["started_at"], one.flags, one.track.height) == (one.started_at, flags, 300)
 
 
 def test_a_clock_that_runs_ahead_is_flagged_and_not_corrected() -> None:
@@ -170,9 +203,6 @@ def test_a_clock_that_runs_ahead_is_flagged_and_not_corrected() -> None:
     (one,) = read(made.fit(made.file_id(), made.records(5, began=ahead), made.session(0, 5, began=ahead))).recordings
     assert one.started_at == BEGAN + timedelta(days=3650)
     assert one.flags == {Flag.WRONG_CLOCK}
-
-
-DAY = 86_400
 
 
 def resumed(days: int, *, before: int = 102, behind: int = 465) -> bytes:
@@ -344,3 +374,30 @@ def test_a_distance_that_a_developers_field_tells_stands_for_a_watchs_0() -> Non
     )
     (one,) = read(made.fit(made.file_id(), developer, told(4, 5), told(5, 9), *points, session)).recordings
     assert (one.distance_m, one.track["distance"].to_list()) == (181, [0, 180])
+
+
+@pytest.mark.parametrize(
+    ("told", "more", "distance"),
+    [
+        (0, {}, None),  # indoors, without a speed sensor
+        (0, {5: 0}, None),
+        (0, {5: 300}, 0),
+        (0, {6: 0}, None),
+        (0, {6: 1000}, 0),  # a speed
+        (0, {0: 1}, 0),  # a position
+        (1_500_000, {}, 15_000),
+        (0xFFFFFFFF, {5: 300}, 3),
+        (0xFFFFFFFE, {5: 300}, 3),
+        (0xFFFFFFFE, {}, None),
+    ],
+)
+def test_a_total_that_nothing_measured_is_none(told: int, more: dict[int, int], distance: float | None) -> None:
+    """`more`: values of the last point, by field: 5 is the distance, 6 the speed."""
+    fields = {0: ((0, S32, 2**29), (1, S32, 2**27)), 5: ((5, U32, more.get(5, 0)),), 6: ((6, U16, more.get(6, 0)),)}
+    points = [
+        made.message(1, made.RECORD, (253, U32, FIT_BEGAN), (5, U32, 0), (3, U8, 120)),
+        made.message(1, made.RECORD, (253, U32, FIT_BEGAN + 1), *(each for key in more for each in fields[key])),
+    ]
+    whole = (253, U32, FIT_BEGAN + 60), (2, U32, FIT_BEGAN), (7, U32, 60_000), (9, U32, told)
+    (one,) = read(made.fit(made.file_id(), *points, made.message(2, made.SESSION, *whole))).recordings
+    assert one.distance_m == distance

@@ -133,6 +133,44 @@ def test_a_way_on_which_the_position_stood_still_counts_when_it_goes_on() -> Non
     assert only(gpx(tunnel)).distance_m == pytest.approx(90 + 183 + 90, rel=1e-3)
 
 
+def worn(heartrate: int) -> str:
+    return f"<extensions><hr>{heartrate}</hr></extensions>"
+
+
+RUN, LATER = line(*[(10, 30)] * 20), line(*[(10, 30)] * 40)
+AT_ONCE = "".join(trkpt(at, latitude=52 + at * 3 / 111_195, more=worn(100 + at)) for at in range(3) for _ in range(2))
+LAPS = "".join(trkpt(at, latitude=52 + abs(at % 200 - 100) * 3 / 111_195) for at in range(0, 400, 10))
+REPETITIONS = {
+    "each segment begins anew": (gpx(line(*[(10, 30)] * 10), RUN, LATER), 1200, 41, 32),
+    "each track begins anew": (
+        gpx(RUN, LATER).replace("</trkseg><trkseg>", "</trkseg></trk><trk><trkseg>"),
+        1200,
+        41,
+        21,
+    ),
+    "the whole comes first": (gpx(LATER, RUN), 1200, 41, 21),
+    "the end comes again": (gpx(RUN, LATER[LATER.index(trkpt(150, latitude=52 + 450 / 111_195)) :]), 1200, 41, 6),
+    "a gap behind a repetition": (gpx(RUN, trkpt(0), trkpt(300, latitude=52 + 900 / 111_195)), 600, 22, 1),
+    "rounds over one place": (gpx(LAPS), 390 * 3, 40, 0),
+    "two points of each second": (gpx(AT_ONCE), 6, 6, 0),
+    "a device at rest": (gpx(RUN + trkpt(200, latitude=52 + 600 / 111_195) * 30), 600, 51, 0),
+}
+
+
+@pytest.mark.parametrize(("content", "distance", "height", "repeated"), REPETITIONS.values(), ids=REPETITIONS)
+def test_a_point_of_the_time_and_place_of_an_earlier_one_is_that_point(
+    content: str, distance: float, height: int, repeated: int
+) -> None:
+    one = only(content)
+    assert one.distance_m == pytest.approx(distance, rel=1e-3)
+    assert (one.track.height, one.left_out, one.flags) == (height, {"repeated": repeated} if repeated else {}, set())
+
+
+def test_a_repetition_gives_the_values_that_its_point_lacks() -> None:
+    one = only(gpx(line(*[(10, 30)] * 2), line(*[(10, 30)] * 2, more=worn(150)), line((10, 30), more=worn(90))))
+    assert one.track["heartrate"].to_list() == [150] * 3
+
+
 ROUTE = '<rte><rtept lat="1" lon="2"/></rte>'
 WALK = line(*[(10, 12)] * 20)
 

@@ -92,8 +92,10 @@ DISTANCES = {
     "no laps": ([lap(None, *COUNTED)], 400, None, 400),
     "a lap of zero that moved": ([lap(400, *COUNTED), lap(0, *COUNTED[1:], number=1)], 800, None, 800),
     "a lap of zero at rest": ([lap(400, *COUNTED), lap(0, 400, number=1)], 400, None, 400),
+    "a lap that repeats and goes on": ([lap(400, *COUNTED), lap(600, *COUNTED, 500, 600)], 600, "points", 600),
     "a lap without points": ([lap(400, *COUNTED), lap(300, number=1)], 700, "laps", 400),
     "no points": ([lap(400, None, None, None, None)], 400, "laps", None),
+    "zero indoors": ([lap(0, 0, 0, 0, is_placed=False)], None, None, 0),
     "nothing": ([lap(None, is_placed=False)], None, None, None),
 }
 

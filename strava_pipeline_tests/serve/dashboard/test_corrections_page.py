@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.decisions import record_decisions
-from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, words_of
+from strava_pipeline.lake.gold.corrections import CorrectionDecision, Words, checked_words, words_of
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import writing
@@ -114,6 +114,15 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     assert ("Ride 1" in text, "This is in no total" in text) == (True, True)
     assert site.post(WORDS, data={**form(site, "/activities/1", WORDS), "undo": "true"}).status_code == 303
     assert (said(lake), "Corrected by you" in page(site, "/activities/1")) == ({}, False)
+
+
+def test_an_activity_that_cant_be_says_why(site: TestClient, lake: Lake) -> None:
+    words_of_one = checked_words({"distance": 195e3, "moving_time": 1, "elapsed_time": 1})
+    record_decisions(lake, CorrectionDecision(at=NOW, by="a test", activity_id=2, words=words_of_one))
+    publish(lake)
+    why = "nothing is as fast as its distance in its time"
+    assert f"This is in no total: {why}." in words(page(site, "/activities/2"))
+    assert site.get("/api/activities/2").json()["activity"]["impossible"] == why
 
 
 def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -> None:

@@ -5,6 +5,6 @@ SELECT
     min(start_date_local)::DATE AS first_day,
     max(start_date_local)::DATE AS last_day
 FROM activity_sources
-WHERE device_name IS NOT NULL AND deleted_at IS NULL
+WHERE device_name IS NOT NULL AND deleted_at IS NULL AND activity_id NOT IN (SELECT id FROM activities WHERE impossible IS NOT NULL)
 GROUP BY device_name
 ORDER BY last_day DESC, activities DESC, device_name

@@ -13,6 +13,7 @@ WITH named AS (
         max(start_date_local::DATE) AS last_on
     FROM activities_all
     WHERE deleted_at IS NULL AND spelling <> '' AND (extra ->> '$.not_counted') IS NULL
+      AND id NOT IN (SELECT id FROM activities WHERE impossible IS NOT NULL)
     GROUP BY ALL
 ),
 pieces AS (
