@@ -150,7 +150,8 @@ def find_matches(
         pair: leg for pair, leg in legs_of_wholes(judged, hidden).items() if not split_between(groups, pair, decided)
     }
     found = _matches(judged, groups, numbers, decided, parts)
-    return Matching(_with_waiting(found, prepared, members, sources), members)
+    at_once = {*judged.filter(pl.col("within") > 0).select("id_a", "id_b").iter_rows()}
+    return Matching(_with_waiting(found, at_once, prepared, members, sources), members)
 
 
 def _likenesses(judged: pl.DataFrame, activities: pl.DataFrame, legs: Collection[Pair]) -> list[Likeness]:
@@ -212,10 +213,14 @@ def _matches(
 
 
 def _with_waiting(
-    matches: pl.DataFrame, activities: pl.DataFrame, members: pl.DataFrame, sources: Sequence[str]
+    matches: pl.DataFrame,
+    at_once: Collection[Pair],
+    activities: pl.DataFrame,
+    members: pl.DataFrame,
+    sources: Sequence[str],
 ) -> pl.DataFrame:
     """The pairs, of several about the same two activities the likeliest alone where a person is asked; with the activity that
-    waits for the answer, and that which counts meanwhile: that of the better source.
+    waits for the answer, and that which counts meanwhile: that of the better source. Of two that were not `at_once` both count.
     """
     is_plain = pl.col("joined") & pl.col("decided").is_null()  # of these are thousands
     head = dict(members.select("id", "activity_id").iter_rows())
@@ -233,7 +238,7 @@ def _with_waiting(
         if not row["decided"] and not row["part_id"]:
             if ordered_pair(counted, waits) in seen:
                 continue
-            if counted not in waiting and not known[waits][0]:
+            if counted not in waiting and not known[waits][0] and (row["id"], row["other_id"]) in at_once:
                 waiting.add(waits)
                 row |= {"waiting_id": waits, "counted_id": counted}
         seen.add(ordered_pair(counted, waits))

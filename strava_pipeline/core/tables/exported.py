@@ -22,7 +22,12 @@ ACTIVITIES = replace(
     ACTIVITIES_ALL,
     name="activities",
     meaning="Activities that are present, one of several sources once.",
-    columns=(*(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"), COUNTS, HAS_TIME, IMPOSSIBLE),
+    columns=(
+        *(column for column in ACTIVITIES_ALL.columns if column.name != "deleted_at"),
+        COUNTS,
+        HAS_TIME,
+        IMPOSSIBLE,
+    ),
 )
 _YEARS = {"year": "year", "local_year": "local_year", "iso_year": "iso_year", "on_day": "year(on_day)"}
 _OF_ACTIVITY = "(SELECT year FROM activity_years WHERE activity_years.id = copied.{})"

@@ -157,3 +157,20 @@ def test_a_leg_that_begins_with_its_whole_is_a_part_and_not_the_whole() -> None:
     found = match(whole, *legs)
     assert not groups(found)
     assert {*found.matches["part_id"]} == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("other", "waiting"),
+    [
+        (file(start=NOON + 600, distance=20_000.0), file()["id"]),
+        (provided("k1", start=NOON + 600, distance=20_000.0), provided("k1")["id"]),
+        (file(start=NOON + 36_000), None),  # the same way home, or a clock ten hours off: both count
+        (file(start=NOON + 600, distance=20_000.0, deleted=True), None),
+    ],
+)
+def test_of_two_at_one_time_one_counts_until_a_person_says(other: Activity, waiting: int | None) -> None:
+    mine = ride(1, external_id="ride.fit")
+    found = match(mine, other).matches
+    assert found.select("joined", "waiting_id", "counted_id").rows() == [(False, waiting, 1 if waiting else None)]
+    answered = match(mine, other, split=[tuple(sorted((1, other["id"])))]).matches  # type: ignore[list-item]
+    assert answered.select("joined", "waiting_id", "decided").rows() == [(False, None, "split")]
