@@ -342,6 +342,10 @@ def test_a_rule_that_names_a_device_in_any_case_is_checked_by_what_was_recorded(
     assert [each.changes for each in found.rules] == [{"heartrate_from": 1}, {}]
     assert found.unknown_devices == {2: "nobody's"}
     assert found.known_devices == ["Garmin Forerunner 935 (wrist)", "polar h10"]
+    lake.rules.write_text('[[rule]]\nwhen.sport = "run"\nthen.heartrate_from = "Polar H10"\n')
+    with snapshot(lake) as connection:
+        (effect,) = check_rules(connection, rules_of(lake)).rules
+    assert (effect.matches, effect.changes) == (1, {}), "the track's own"
 
 
 def test_a_program_that_wrote_a_file_is_no_device(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:

@@ -244,3 +244,26 @@ def test_points_that_were_lost_are_compared_when_they_are_back(one_recording: Ri
     (lake.readings / "moved").rename(lake.readings / "files")
     one_recording.do("match")
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
+
+
+@pytest.mark.dear
+@pytest.mark.parametrize("seed", [11, 12])
+def test_every_listed_row_is_in_gold_or_joined_for_a_reason(make_rig: Make, seed: int) -> None:
+    rig = make_rig(activities=1500, years=(2012, 2026), seed=seed, settings={"first_year": 2012})
+    rig.do("flow_backfill")
+    truth = {one["id"]: one for one in rig.truth()}
+    rows = rig.golds(
+        {
+            "shown": "SELECT id FROM activities",
+            "hidden": "SELECT id, activity_id FROM activity_members WHERE place > 0",
+            "why": "SELECT id, other_id FROM activity_matches WHERE joined AND len(reasons) > 0",
+            "details": "SELECT activity_id FROM activity_details",
+        }
+    )
+    assert len(truth) == 1500
+    assert {one for (one,) in rows["shown"]} | {one for one, _ in rows["hidden"]} == truth.keys()
+    assert {one for (one,) in rows["details"]} == {one for (one,) in rows["shown"]}
+    starts = {key: datetime.fromisoformat(one["start_date"]) for key, one in truth.items()}
+    for one, other in rows["hidden"]:  # only a second device of the generator's begins at the same second
+        assert starts[one] == starts[other]
+        assert (min(one, other), max(one, other)) in rows["why"]

@@ -27,7 +27,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
         activity(1, "2025-05-05T06:30", name=HOSTILE),
         activity(2, "2025-05-05T18:30", sport_type="Run", distance=5_000.0),
         activity(3, "2025-05-07T18:59:59", sport_type="Yoga", distance=0.0),
-        activity(4, "2025-04-30T00:00", name=None, moving_time=None, elapsed_time=None),
+        {**activity(4, "2025-04-30T00:00", name=None, moving_time=None, elapsed_time=None), "start_date": None},
         activity(5, "2024-05-06T08:00", name="A year before"),
         activity(6, "2024-12-31T23:59:59", name="The last of the year"),
         activity(7, "2025-07-01T05:00", name="This morning"),

@@ -125,6 +125,32 @@ def test_an_activity_that_cant_be_says_why(site: TestClient, lake: Lake) -> None
     assert site.get("/api/activities/2").json()["activity"]["impossible"] == why
 
 
+def test_what_waits_for_an_answer_names_what_counts_and_counts_by_one_click(site: TestClient, lake: Lake) -> None:
+    pair = {"id": 2, "other_id": 3, "verdict": "doubtful", "joined": False, "score": 50.0, "reasons": ["near"]}
+    put(lake, [{**pair, "waiting_id": 3, "counted_id": 2}], "activity_matches")
+    publish(lake)
+
+    def counted() -> list[int]:
+        with snapshot(lake) as connection:
+            query = "SELECT activity_id FROM counted_activities ORDER BY 1"
+            return [one for (one,) in connection.execute(query).fetchall()]
+
+    text = page(site, "/activities/3")
+    assert "This is in no total: it may be the same as another activity" in words(text)
+    assert ('href="/activities/2"' in text, counted()) == (True, [1, 2])
+    token = form(site, "/activities/3", "/activities/3/words")["csrf_token"]
+    assert site.post("/activities/3/words", data={"csrf_token": token, "counts": "true"}).status_code == 303
+    assert ("This is in no total" in page(site, "/activities/3"), counted()) == (False, [1, 2, 3])
+    record_decisions(
+        lake, CorrectionDecision(at=NOW, by="a test", activity_id=3, words=checked_words({"counts": None}))
+    )
+    record_decisions(
+        lake, CorrectionDecision(at=NOW, by="a test", activity_id=2, words=checked_words({"counts": False}))
+    )
+    publish(lake)
+    assert counted() == [1, 3], "where the other one counts in nothing, this one does"
+
+
 def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -> None:
     """Two tabs: what one said stays, whatever the other showed; and so does what a form can't hold as it is."""
     tags = ["wet, cold", "\u202eb"]

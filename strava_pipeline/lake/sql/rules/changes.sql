@@ -1,5 +1,14 @@
 -- By rule and field, how many activities the rule changes, as no earlier rule gives that field and the person said nothing of it;
 -- and the newest three, with the value before and after.
+WITH side AS (
+    SELECT said.*, rank() OVER (PARTITION BY said.activity_id ORDER BY points IS NULL, member.place) = 1 AS is_track
+    FROM (
+        SELECT activity_id, first_id AS id, first_points AS points, first_by AS by FROM recording_pairs WHERE quantity = 'heartrate'
+        UNION
+        SELECT activity_id, second_id, second_points, second_by FROM recording_pairs WHERE quantity = 'heartrate'
+    ) AS said
+    LEFT JOIN activity_members AS member ON member.id = said.id
+)
 SELECT
     number,
     field,
@@ -23,13 +32,10 @@ FROM (
     JOIN rule_fields USING (number)
     JOIN rule_seen AS seen ON seen.id = activity_id
     WHERE NOT list_contains(seen.said, field)
-        -- only where that device recorded beside another one
+        -- only where another recording than that of the track is by that device
         AND (field <> 'heartrate_from' OR EXISTS (
-            FROM recording_pairs AS pair
-            WHERE
-                pair.activity_id = rule_matches.activity_id
-                AND quantity = 'heartrate'
-                AND lower(trim(value)) IN (lower(first_by), lower(second_by))
+            FROM side
+            WHERE side.activity_id = rule_matches.activity_id AND lower(trim(value)) = lower(side.by) AND NOT side.is_track
         ))
     QUALIFY row_number() OVER (PARTITION BY activity_id, field ORDER BY number) = 1
 )
