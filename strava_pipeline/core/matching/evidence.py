@@ -23,8 +23,6 @@ COMPARISON_COLUMNS: dict[str, pl.DataType] = {
     "id_b": pl.Int64(),
     "common_seconds": pl.Int64(),  # with a place in both
     "same_seconds": pl.Float64(),  # share of them at one place; null if they are too few
-    "points_heart_apart": pl.Float64(),  # bpm, of the means over the seconds with a heart rate in both
-    "points_maximum_apart": pl.Float64(),  # bpm, of the highest in those
     # by the series, where both have ten minutes of one that moves; else null
     "shift": pl.Float64(),  # s by which the second one's clock is ahead
     "same_beats": pl.Float64(),  # share of the seconds with one heart rate
@@ -93,14 +91,9 @@ def _measured(both: pl.DataFrame) -> pl.DataFrame:
         place_apart=pl.when(_is_drawn("a") == _is_drawn("b")).then(
             pl.min_horizontal(_metres("start_lat", "start_lng"), ends)
         ),
-        heart_apart=_heart_apart("points_heart_apart", "heartrate"),
-        maximum_apart=_heart_apart("points_maximum_apart", "max_heartrate"),
+        heart_apart=(pl.col("heartrate_a") - pl.col("heartrate_b")).abs(),
+        maximum_apart=(pl.col("max_heartrate_a") - pl.col("max_heartrate_b")).abs(),
     ).with_columns(sport_alike=sport_alike(), shifted=is_shifted())
-
-
-def _heart_apart(by_points: str, column: str) -> pl.Expr:
-    """The difference over the same seconds if points have them; devices and sites average with or without pauses."""
-    return pl.coalesce(by_points, (pl.col(f"{column}_a") - pl.col(f"{column}_b")).abs())
 
 
 def _metres(lat: str, lng: str) -> pl.Expr:

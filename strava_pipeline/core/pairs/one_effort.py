@@ -21,11 +21,8 @@ _TRIED = 3  # s around the told shift: a quantity tells it so exactly
 def compare_points(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
     """The values of `COMPARISON_COLUMNS` without the ids, for two recordings with the columns `POINT_COLUMNS`."""
     a, b = _by_second(one), _by_second(other)
-    common = a.join(b, on="second", suffix="_b")
-    hearts = common.drop_nulls(["heartrate", "heartrate_b"])
-    placed = common.drop_nulls(["latitude", "latitude_b"])
-    compared = {"common_seconds": placed.height, "same_seconds": _same(a, b, placed), **_hearts_apart(hearts)}
-    return compared | _series(one, other)
+    placed = a.join(b, on="second", suffix="_b").drop_nulls(["latitude", "latitude_b"])
+    return {"common_seconds": placed.height, "same_seconds": _same(a, b, placed), **_series(one, other)}
 
 
 def _series(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
@@ -75,7 +72,6 @@ def _by_second(points: pl.DataFrame) -> pl.DataFrame:
             pl.col("at").dt.epoch("s").alias("second"),
             pl.when(there).then("latitude").alias("latitude"),
             pl.when(there).then("longitude").alias("longitude"),
-            "heartrate",
         )
         .drop_nulls("second")
         .unique("second", keep="first", maintain_order=True)
@@ -95,14 +91,3 @@ def _same(a: pl.DataFrame, b: pl.DataFrame, placed: pl.DataFrame) -> float | Non
         return None
     one, other, same = placed.select(one=way(), other=way("_b"), same=at_one_place().mean()).row(0)
     return same if min(one, other) >= rules.LEAST_WAY.value else None
-
-
-def _hearts_apart(hearts: pl.DataFrame) -> dict[str, float | None]:
-    if hearts.height < rules.LEAST_SECONDS.value:
-        return {"points_heart_apart": None, "points_maximum_apart": None}
-    one, other = pl.col("heartrate"), pl.col("heartrate_b")
-    apart = hearts.select(
-        (one.mean() - other.mean()).abs().alias("points_heart_apart"),
-        (one.max() - other.max()).abs().alias("points_maximum_apart"),
-    )
-    return apart.row(0, named=True)

@@ -292,13 +292,6 @@ def test_who_stays_in_one_room_is_at_one_place_with_everybody() -> None:
     assert (found["common_seconds"], found["same_seconds"]) == (3600, None)
 
 
-def test_heart_rates_are_averaged_over_the_same_seconds() -> None:
-    strap, watch = track(range(3600), heartrate=120.0), track(range(1800), heartrate=121.0)
-    found = compare_points(strap, pl.concat([watch, track(range(3600, 7200), heartrate=180.0)]))
-    assert (found["points_heart_apart"], found["points_maximum_apart"]) == (1.0, 1.0)
-    assert compare_points(strap, WHOLE)["points_heart_apart"] is None
-
-
 def verdicts(one: Activity, other: Activity, *points: pl.DataFrame) -> list[tuple[Any, ...]]:
     tracks = dict(zip((one["id"], other["id"]), points, strict=False))
     found = match(one, other, points=tracks)
@@ -370,7 +363,7 @@ def test_two_athletes_are_two_whatever_their_points() -> None:
     assert verdicts(mine, hers, WHOLE, WHOLE) == []
 
 
-def test_averages_of_the_same_seconds_count_rather_than_those_that_were_told() -> None:
+def test_the_beats_of_the_same_seconds_count_rather_than_the_means_that_were_told() -> None:
     row = ride(10**10, source="strava_archive", athlete_id=7, heartrate=140.0, max_heartrate=170.0)
     watch = file(start=NOON + 9, distance=25_090.0, heartrate=146.0, max_heartrate=170.0)
     beside = track(range(9, 3600), aside=4.0, heartrate=130.0), track(HOUR, heartrate=131.0)
