@@ -27,7 +27,7 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
-from strava_pipeline.operations.tracking import measure_what_is_due
+from strava_pipeline.operations.tracking import measure_what_was_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def publish_run(run: RunContext, years: Sequence[int] = (), pause: timedelta = t
         put_off(run.lake, years)
         found = published_before(run.lake)
     else:
-        measure_what_is_due(run)
+        measure_what_was_said(run.lake, run.progress)  # no other step does where no track was to be made
         found = publish_and_compare(run.lake, refuse=partial(refuse_faults, lake=run.lake, run_id=run.run_id))
     if (
         found.unequal is not None or found.published_later

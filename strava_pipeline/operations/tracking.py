@@ -139,21 +139,13 @@ def _measure(lake: Lake, years: Sequence[int], progress: Progress, *, most: int 
     return count
 
 
-def measure_what_is_due(run: RunContext) -> None:
-    """Compute again what rules and a person's words decide: before a publish of a run that had no tracks to make."""
-    with run.exclusive(LOCK):
-        if _measure(run.lake, (), run.progress):
-            sync_tile_visits(run.lake)
-            sync_routes(run.lake)
+def measure_what_was_said(lake: Lake, progress: Progress | None = None) -> None:
+    """Compute again what depends on a person's words of activities, and on rules.
 
-
-def measure_what_was_said(lake: Lake) -> None:
-    """Compute again what depends on a person's words of activities.
-
-    The next run follows instead where one is computing now, or where more is due than a person can wait for.
+    The next run follows instead where one is computing now, or, without `progress`, where more is due than a person can wait for.
     """
     with try_locked(lake, LOCK) as is_free:
-        if is_free and _measure(lake, (), LogProgress(log), most=_AT_ONCE):
+        if is_free and _measure(lake, (), progress or LogProgress(log), most=None if progress else _AT_ONCE):
             sync_tile_visits(lake)
             sync_routes(lake)
 
