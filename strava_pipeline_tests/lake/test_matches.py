@@ -107,6 +107,21 @@ def shown(at: str = "08:00", source: str = "garmin", **fields: Any) -> Row:
         ([hidden(**LAP)] * 3, 3),  # of a club race
         ([hidden(sport_type="VirtualRide"), hidden(sport_type="GravelRide", start_latlng=[48.0, 11.0])], 2),
         ([hidden(sport_type="Swim", distance=1500.0)] * 2, 2),
+        # there and back at three services, with other metres at each
+        (
+            [hidden(distance=20_000.0 + m) for m in (0, 10)]
+            + [
+                shown(at, source, distance=20_000.0 + m)
+                for at, source, m in (
+                    ("08:00", "garmin", 0),
+                    ("17:00", "garmin", 10),
+                    ("08:01", "wahoo", 12),
+                    ("17:00", "wahoo", -2),
+                )
+            ],
+            2,
+        ),
+        ([hidden(), shown("08:00", "strava"), shown("08:00"), shown("17:00")], 2),  # one of them shown there, too
         ([hidden(), shown(source="strava")], 2),
         ([hidden(), shown()], 1),
         ([hidden(), shown(source="intervals_icu")], 1),

@@ -13,8 +13,10 @@ from strava_pipeline.core.matching.rules import (
     CROWD,
     LONGEST,
     MOST_SHIFT,
+    WRITTEN_MINUTE,
     Rule,
 )
+from strava_pipeline.core.matching.sports import sport_alike
 from strava_pipeline.core.sources import FILE
 
 ACTIVITY_COLUMNS: dict[str, pl.DataType] = {
@@ -114,10 +116,7 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
         "id",
         "start",
         "elapsed",
-        "day",
-        "distance",
         "contents",
-        "has_time",
         numbering_source().alias("by"),
         pl.col("not_counted").fill_null(False),
         links=links(),
@@ -129,7 +128,7 @@ def candidate_pairs(activities: pl.DataFrame) -> pl.DataFrame:
     numbered = _sharing(keyed, "numbers", COMMON_NAME).group_by(_KEYS).agg(pl.col("numbers").min().alias("same_number"))
     named = _sharing(keyed, "names", COMMON_NAME).group_by(_KEYS).agg(pl.col("names").min().alias("same_name"))
     plain = keyed.drop("contents", "links", "names", "numbers")
-    days, timed = _on_one_day(plain), plain.drop("day", "distance").filter(pl.col("start").is_finite())
+    days, timed = _on_one_day(activities), plain.filter(pl.col("start").is_finite())
     written = written_pairs(activities)
     found = [content, linked, numbered, named, days, written, _at_one_time(timed), _by_a_shifted_clock(timed)]
     return (
@@ -171,24 +170,54 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
     """Pairs of one day with similar distance and length, one of them without a time; with `same_day`.
 
-    One to one between two sources, the closest first. Where a day has as many of both, equal ones are counted right whichever
-    is which; else they stay apart.
+    Rows without a time of each source are matched one to one to the efforts that have one, whichever other services tell of these,
+    and to other sources' rows without one; of one sport and the closest first, what is gone last. Where a day has as many of
+    both, equal ones are counted right whichever is which; else they stay apart.
     """
-    ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0)
-    without_time = ridden.filter(pl.col("start").is_null() | ~pl.col("has_time").fill_null(True))
-    pairs = _pairs(without_time, ridden, ["day"]).filter(as_far(), as_long().fill_null(True))
-    apart = [(pl.col(f"{name}_a") - pl.col(f"{name}_b")).abs().fill_null(0) for name in ("distance", "elapsed")]
-    of_two = ("day", "by_a", "by_b")
-    is_even = pl.col("id_a").n_unique().over(of_two) == pl.col("id_b").n_unique().over(of_two)
-    is_tied = [pl.len().over(f"id_{one}", f"by_{other}", *apart) > 1 for one, other in ("ab", "ba")]
-    taken: set[tuple[int, str]] = set()
+    has_time = pl.col("start").is_finite().fill_null(False) & pl.col("has_time").fill_null(True)
+    begins = (pl.col("start").diff() > WRITTEN_MINUTE.value) | (pl.col("day").diff() != pl.duration(days=0))
+    ridden = activities.filter(pl.col("day").is_not_null(), pl.col("distance") > 0).select(
+        *("id", "day", "start", "elapsed", "distance", "sport_type", "trainer"),
+        by=numbering_source(),
+        gone=pl.col("deleted").fill_null(False),
+        timed=has_time,
+    )
+    timed = (
+        ridden.filter("timed")
+        .sort("day", "start", "id")
+        .with_columns(effort=begins.fill_null(False).cum_sum().cast(pl.Int64))
+    )
+    timed = timed.with_columns(
+        gone=pl.col("gone").all().over("effort"), kind=pl.lit(""), told_by=pl.col("by").implode().over("effort")
+    )
+    untimed = ridden.filter(~pl.col("timed")).with_columns(effort="id", kind="by", told_by=pl.concat_list("by"))
+    both = untimed.select(pl.all().name.suffix("_a")).join(
+        pl.concat([timed, untimed.select(timed.columns)]).select(pl.all().name.suffix("_b")),
+        left_on="day_a",
+        right_on="day_b",
+    )
+    once = ~pl.col("told_by_b").list.contains(pl.col("by_a")) & (pl.col("timed_b") | (pl.col("by_a") < pl.col("by_b")))
+    both = both.filter(once, as_far(), as_long().fill_null(True)).with_columns(
+        unlike=~(sport_alike() > 0).fill_null(False)
+    )
+    apart = ["distance", "elapsed"]
+    pairs = both.group_by("id_a", "by_a", "gone_a", "day_a", "kind_b", "gone_b", "effort_b", "unlike").agg(
+        *((pl.col(f"{name}_a") - pl.col(f"{name}_b")).abs().min().fill_null(0).alias(name) for name in apart),
+        pl.col("id_b"),
+    )
+    of_two = ("day_a", "by_a", "gone_a", "kind_b", "gone_b", "unlike")
+    is_even = pl.col("id_a").n_unique().over(of_two) == pl.col("effort_b").n_unique().over(of_two)
+    is_tied = [pl.len().over(*of_two, one, *apart) > 1 for one in ("id_a", "effort_b")]
+    taken: set[tuple[object, ...]] = set()
     kept = []
-    ordered = pairs.filter(is_even | ~pl.any_horizontal(is_tied)).sort(*apart, *_KEYS)
-    for *pair, by_a, by_b in ordered.select(*_KEYS, "by_a", "by_b").iter_rows():
-        ends = {(pair[0], by_b), (pair[1], by_a)}
+    ordered = pairs.filter(is_even | ~pl.any_horizontal(is_tied)).sort(
+        "gone_a", "gone_b", "unlike", *apart, "effort_b", "id_a"
+    )
+    for row in ordered.iter_rows(named=True):
+        ends = {(row["id_a"], row["kind_b"]), (row["kind_b"], row["effort_b"], row["by_a"])}
         if not taken & ends:
             taken |= ends
-            kept.append(pair)
+            kept += [(min(row["id_a"], one), max(row["id_a"], one)) for one in row["id_b"]]
     return pl.DataFrame(kept, dict.fromkeys(_KEYS, pl.Int64), orient="row").with_columns(same_day=pl.lit(True))
 
 

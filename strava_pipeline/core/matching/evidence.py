@@ -48,7 +48,7 @@ def judge_pairs(pairs: pl.DataFrame, activities: pl.DataFrame, compare: CompareP
     """
     judged = _judged_by(pairs, activities, NO_COMPARISONS)
     undecided = pl.col("verdict").is_in([DOUBTFUL, NOTHING]) & pl.col("one_athlete")
-    undecided |= (pl.col("verdict") == PROBABLE) & ~pl.col("one_heart")
+    undecided |= (pl.col("verdict") == PROBABLE) & (~pl.col("one_heart") | pl.col("one_service"))
     near = judged.filter(undecided & pl.col("here") & _overlapping()).select(*_KEYS, "start_a", "start_b")
     comparisons = NO_COMPARISONS if near.is_empty() else compare(near)
     if comparisons.is_empty():
@@ -227,6 +227,7 @@ def _begun_at_once() -> pl.Expr:
         & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
         & _as_far_without_places()
         & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
+        & (pl.col("together") >= rules.DOUBTFUL_TOGETHER.value)
         & (pl.col("sport_alike") >= rules.COMPATIBLE.value).fill_null(False)
         & _is_recorded()
     )
@@ -256,11 +257,10 @@ def _placeless(side: str) -> pl.Expr:
 
 
 def _one_sensor() -> pl.Expr:
-    """Whether both have the same beats or watts, and the longer one contains the other, at the shift of their clocks."""
-    shorter = pl.min_horizontal("elapsed_a", "elapsed_b")
+    """Whether both have the same beats or watts for most of the longer one's time, at the shift of their clocks."""
     same = pl.max_horizontal("same_beats", "same_watts") >= rules.SAME_SERIES.value
-    within = pl.col("within") + pl.col("shift").abs() / shorter
-    return (same & (within >= rules.CONTAINED.value)).fill_null(False)
+    together = pl.col("together") + pl.col("shift").abs() / pl.col("longer")
+    return (same & (together >= rules.PROBABLE_TOGETHER.value)).fill_null(False)
 
 
 def _one_recording() -> pl.Expr:

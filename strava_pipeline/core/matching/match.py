@@ -16,7 +16,7 @@ import polars.selectors as cs
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs, numbering_source
 from strava_pipeline.core.matching.evidence import CERTAIN, DOUBTFUL, NOTHING, ComparePoints, judge_pairs
 from strava_pipeline.core.matching.parts import PART, legs_of_wholes
-from strava_pipeline.core.matching.rules import WHOLE
+from strava_pipeline.core.matching.rules import DOUBTFUL_TOGETHER, PROBABLE_TOGETHER, WHOLE
 from strava_pipeline.core.sources import FILE, SOURCES
 
 T = TypeVar("T")
@@ -150,7 +150,9 @@ def find_matches(
         pair: leg for pair, leg in legs_of_wholes(judged, hidden).items() if not split_between(groups, pair, decided)
     }
     found = _matches(judged, groups, numbers, decided, parts)
-    at_once = {*judged.filter(pl.col("within") > 0).select("id_a", "id_b").iter_rows()}
+    recorded = [~pl.col(f"by_hand_{one}").fill_null(False) & pl.col(f"has_time_{one}").fill_null(True) for one in "ab"]
+    overlap = (pl.col("within") >= DOUBTFUL_TOGETHER.value).fill_null(False)
+    at_once = {*judged.filter(overlap, *recorded).select("id_a", "id_b").iter_rows()}
     return Matching(_with_waiting(found, at_once, prepared, members, sources), members)
 
 
@@ -220,7 +222,8 @@ def _with_waiting(
     sources: Sequence[str],
 ) -> pl.DataFrame:
     """The pairs, of several about the same two activities the likeliest alone where a person is asked; with the activity that
-    waits for the answer, and that which counts meanwhile: that of the better source. Of two that were not `at_once` both count.
+    waits for the answer, and that which counts meanwhile: that of the better source, unless the other one is much longer. Of two
+    that were not recorded `at_once` both count.
     """
     is_plain = pl.col("joined") & pl.col("decided").is_null()  # of these are thousands
     head = dict(members.select("id", "activity_id").iter_rows())
@@ -229,17 +232,22 @@ def _with_waiting(
         one: (gone or False, place.get(source, len(place)), one)
         for one, gone, source in activities.select("id", "deleted", "source").iter_rows()
     }
+    length = dict(activities.select("id", pl.col("elapsed").fill_null(0.0)).iter_rows())
     likeliest = matches.filter(~is_plain).sort(
         pl.col("decided").is_null(), "score", "id", descending=(False, True, False)
     )
-    seen, waiting, rows = set[Pair](), set[int](), []
+    seen, waiting, leading, rows = set[Pair](), set[int](), set[int](), []
     for row in likeliest.iter_rows(named=True):
         counted, waits = sorted((head.get(row[name], row[name]) for name in ("id", "other_id")), key=known.__getitem__)
+        if length[counted] < PROBABLE_TOGETHER.value * length[waits] and not known[waits][0]:
+            counted, waits = waits, counted  # else the hours that the other one lacks are lost
         if not row["decided"] and not row["part_id"]:
             if ordered_pair(counted, waits) in seen:
                 continue
-            if counted not in waiting and not known[waits][0] and (row["id"], row["other_id"]) in at_once:
+            is_chain = counted in waiting or waits in leading
+            if not is_chain and not known[waits][0] and (row["id"], row["other_id"]) in at_once:
                 waiting.add(waits)
+                leading.add(counted)
                 row |= {"waiting_id": waits, "counted_id": counted}
         seen.add(ordered_pair(counted, waits))
         rows.append(row)
@@ -253,7 +261,7 @@ def _have_room(groups: Groups, pair: tuple[int, int], numbers: dict[int, str | N
 
 
 def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -> pl.DataFrame:
-    """The members of each group by source; the first one stands for the group. Of files complete ones come first, then by format,
+    """The members of each group by source; the first one stands for the group. Complete ones come first, of files then by format,
     then those that measured more.
 
     An activity deleted at its source stays deleted though its files remain, unless that source has it under another id.
@@ -268,11 +276,12 @@ def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -
     )
     lacks = pl.when(pl.col("source") == FILE).then(-pl.col("quantities"))  # as the device wrote it
     longest = pl.col("elapsed").max().over("group", "rank")
+    whole = pl.when(pl.col("source") == FILE).then(WHOLE.value).otherwise(PROBABLE_TOGETHER.value)
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(activities, on="id")
         .with_columns(rank=rank, form=form, lacks=lacks, gone=pl.col("deleted").fill_null(False), by=numbering_source())
-        .with_columns(cut=((pl.col("source") == FILE) & (pl.col("elapsed") < WHOLE.value * longest)).fill_null(False))
+        .with_columns(cut=(pl.col("elapsed") < whole * longest).fill_null(False))
         .with_columns(_there=(~pl.col("gone")).any().over("group", "by"))
         .sort("group", pl.col("gone") & pl.col("_there"), "rank", "cut", "form", "lacks", "id")
     )

@@ -98,7 +98,7 @@ class _Points:
         if one in recorded:
             return cls(sessions_text(recorded[one]), recorded[one])
         files, fetched_at = streams[str(one)]
-        return cls(f"streams of {one} {fetched_at}" if files and start is not None else "", (), files, start)
+        return cls(f"streams of {one} {fetched_at} {start}" if files and start is not None else "", (), files, start)
 
 
 _Streams = dict[str, tuple[AnswerFiles | None, str]]

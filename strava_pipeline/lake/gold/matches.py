@@ -20,7 +20,7 @@ from strava_pipeline.core.matching.evidence import WEIGHTS, judge_pairs
 from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, NOON, VERSION
 from strava_pipeline.core.providers import spec_of
-from strava_pipeline.core.sources import FILE, STRAVA, STRAVA_JSON
+from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA, STRAVA_JSON
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.compared_points import PointComparison, streams_of
@@ -127,7 +127,7 @@ def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
 
 def _about_sources(lake: Lake) -> dict[str, str]:
     """The notes about sources. Where Strava hides a start, it shows a second; who has a table may write noon for every day."""
-    no_times = {STRAVA_JSON: str(HIDDEN)}
+    no_times = dict.fromkeys((STRAVA_JSON, RUNNING_PAGE), str(HIDDEN))
     for spec in map(spec_of, lake.listed_sources):
         if "hides_starts" in spec.capabilities or spec.by_hand:
             no_times[spec.name] = str(NOON if spec.by_hand else HIDDEN)

@@ -85,8 +85,14 @@ LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_i
 LEFT JOIN (
     SELECT DISTINCT waiting_id
     FROM activity_matches
-    LEFT JOIN own_values AS counted ON counted.activity_id = counted_id
-    WHERE counted.deleted IS NULL AND coalesce(counted.counts, true)
+    JOIN (SELECT *, CASE {impossible} END AS impossible FROM activities_all) AS counted ON counted.id = counted_id
+    LEFT JOIN own_values AS own ON own.activity_id = counted_id
+    WHERE
+        own.deleted IS NULL
+        AND coalesce(own.counts, true)
+        AND (counted.extra ->> '$.not_counted') IS NULL
+        AND lower(coalesce(own.sport_type, counted.sport_type, counted.type, '')) NOT IN ({drives})
+        AND counted.impossible IS NULL
 ) AS waiting ON waiting.waiting_id = head.id
 LEFT JOIN assumed_starts AS assumed ON assumed.activity_id = head.id
 WHERE head.deleted_at IS NULL AND word.deleted IS NULL AND head.id NOT IN (SELECT id FROM activity_members WHERE place > 0)
