@@ -76,10 +76,10 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield ok("matches", text, values={"of_several_sources": matched.activities})
     if matched.proposed:
         kilometres = round(matched.waiting_m / 1000)
+        waits = f"; until you decide, {counted(matched.waiting, 'activity')} with {kilometres:,} km in no total"
         yield warning(
             "matches",
-            f"{counted(matched.proposed, 'pair')} of activities may be one; until you decide, "
-            f"{counted(matched.waiting, 'activity')} with {kilometres:,} km in no total",
+            f"{counted(matched.proposed, 'pair')} of activities may be one{waits if matched.waiting else ''}",
             "strava-pipeline matches list",
             values={"undecided": matched.proposed, "waiting": matched.waiting, "waiting_km": kilometres},
         )

@@ -170,9 +170,9 @@ def _at_one_time(activities: pl.DataFrame) -> pl.DataFrame:
 def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
     """Pairs of one day with similar distance and length, one of them without a time; with `same_day`.
 
-    Rows without a time of each source are matched one to one to the efforts that have one, whichever other services tell of these,
-    and to other sources' rows without one; of one sport and the closest first, what is gone last. Where a day has as many of
-    both, equal ones are counted right whichever is which; else they stay apart.
+    Rows without a time of each source are matched one to one to the efforts that have one, whichever other services tell of
+    these, and to other sources' rows without one; of one sport and the closest first, what is gone last. Where a day has as many
+    of both, equal ones are counted right whichever is which; else they stay apart.
     """
     has_time = pl.col("start").is_finite().fill_null(False) & pl.col("has_time").fill_null(True)
     begins = (pl.col("start").diff() > WRITTEN_MINUTE.value) | (pl.col("day").diff() != pl.duration(days=0))

@@ -221,7 +221,7 @@ def _with_waiting(
     members: pl.DataFrame,
     sources: Sequence[str],
 ) -> pl.DataFrame:
-    """The pairs, of several about the same two activities the likeliest alone where a person is asked; with the activity that
+    """The pairs, of several about the same two activities one alone where a person is asked; with the activity that
     waits for the answer, and that which counts meanwhile: that of the better source, unless the other one is much longer. Of two
     that were not recorded `at_once` both count.
     """
@@ -233,8 +233,9 @@ def _with_waiting(
         for one, gone, source in activities.select("id", "deleted", "source").iter_rows()
     }
     length = dict(activities.select("id", pl.col("elapsed").fill_null(0.0)).iter_rows())
+    is_led = pl.any_horizontal(pl.col("id", "other_id").is_in([one for one, first in head.items() if one != first]))
     likeliest = matches.filter(~is_plain).sort(
-        pl.col("decided").is_null(), "score", "id", descending=(False, True, False)
+        pl.col("decided").is_null(), is_led, "score", "id", descending=(False, False, True, False)
     )
     seen, waiting, leading, rows = set[Pair](), set[int](), set[int](), []
     for row in likeliest.iter_rows(named=True):
@@ -276,7 +277,8 @@ def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -
     )
     lacks = pl.when(pl.col("source") == FILE).then(-pl.col("quantities"))  # as the device wrote it
     longest = pl.col("elapsed").max().over("group", "rank")
-    whole = pl.when(pl.col("source") == FILE).then(WHOLE.value).otherwise(PROBABLE_TOGETHER.value)
+    # a hashed id says nothing of which was first
+    whole = pl.when(pl.col("source") == FILE).then(WHOLE.value).when(pl.col("id") < 0).then(PROBABLE_TOGETHER.value)
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(activities, on="id")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,8 @@ def test_insights_count_no_leg_and_nothing_that_is_no_sport(
         "ride": {"kind": "cycling"},
     }
     for key, (name, more) in enumerate(rows.items(), start=10):
-        garmin.garmin.activities[key] = entry(key, name, **{"began": at, "seconds": 600, "distance": 100.0, **more})
+        began = at + timedelta(hours=key if "parentId" not in more else 10)
+        garmin.garmin.activities[key] = entry(key, name, **{"began": began, "seconds": 600, "distance": 100.0, **more})
     run(world, "all")
     assert sorted(gear_in_gold(world)) == ["drive", "leg", "parent", "ride"]
     assert world.gold("SELECT name FROM counted_activities ORDER BY name") == [("parent",), ("ride",)]

@@ -185,7 +185,7 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert '<progress max="100" value="87.0"' in text
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
-    assert "2 pairs of activities may be one, and count twice until you decide strava-pipeline matches list" in seen
+    assert "2 pairs of activities may be one strava-pipeline matches list" in seen
     assert "When the next run is due" in seen
     assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in words(page(site, "/providers"))
     note_look(dashboard.site.lake, NOW)
