@@ -158,3 +158,34 @@ def test_a_hidden_start_is_no_moment_and_two_rows_typed_for_noon_are_two(
             put_into(connection, ordered)
             matches.match_activities(connection, lake)
             assert connection.execute("SELECT count(*) FROM activities").fetchall() == [(count,)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted"),
+    [
+        ([shown("08:00", "strava", distance=5e7), shown("08:10")], [-2]),  # what can't be is in no total
+        ([shown("08:00", "strava", extra='{"not_counted": "a leg"}'), shown("08:10", distance=18_000.0)], [-2]),
+        ([shown("08:00", "strava"), shown("08:10", distance=18_000.0)], [1]),
+        ([shown("12:00", "strava", manual=True), shown("12:10", distance=18_000.0)], [-2, 1]),  # a typed noon
+    ],
+    ids=str,
+)
+def test_one_counts_of_two_that_may_be_one(lake: Lake, rows: list[Row], counted: list[int]) -> None:
+    lake.listings_of("garmin").mkdir(parents=True)
+    made = [
+        {**activity(place if source == "strava" else -place, f"2025-05-01T{at}", **fields), "source": source}
+        for place, (source, at, fields) in enumerate(rows, start=1)
+    ]
+    with writing(lake) as connection:
+        put_into(connection, made)
+        matches.match_activities(connection, lake)
+        found = connection.execute("SELECT activity_id FROM counted_activities ORDER BY 1").fetchall()
+    assert [one for (one,) in found] == counted
+
+
+def test_a_start_without_a_local_clock_is_a_moment(lake: Lake) -> None:
+    put(lake, [{**activity(1, "2025-05-01T08:00"), "start_date_local": None}, activity(2, f"2025-05-02T{HIDDEN}")])
+    with writing(lake) as connection:
+        matches.match_activities(connection, lake)
+        found = connection.execute("SELECT id, has_time FROM activities ORDER BY id").fetchall()
+    assert found == [(1, True), (2, False)]

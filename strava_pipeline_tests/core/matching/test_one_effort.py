@@ -174,3 +174,26 @@ def test_of_two_at_one_time_one_counts_until_a_person_says(other: Activity, wait
     assert found.select("joined", "waiting_id", "counted_id").rows() == [(False, waiting, 1 if waiting else None)]
     answered = match(mine, other, split=[tuple(sorted((1, other["id"])))]).matches  # type: ignore[list-item]
     assert answered.select("joined", "waiting_id", "decided").rows() == [(False, None, "split")]
+
+
+def test_nothing_waits_for_what_waits() -> None:
+    """The second overlaps the first and the third, which don't overlap."""
+    first = ride(1)
+    second = provided("g", start=NOON + 1_500, elapsed=4_200.0, distance=26_000.0)
+    third = provided("w", source="wahoo", start=NOON + 3_660, elapsed=2_400.0, distance=26_500.0)
+    told = [match(*order).matches for order in ((first, second, third), (third, second, first))]
+    assert told[0].equals(told[1])
+    waiting, counted = ({*told[0][name].drop_nulls()} for name in ("waiting_id", "counted_id"))
+    assert (len(waiting), waiting & counted) == (1, set())
+
+
+def test_a_leg_with_the_beats_of_its_whole_stays_a_leg() -> None:
+    whole = file("whole", elapsed=7_200.0, distance=50_000.0)
+    leg = ride(1, elapsed=1_500.0, distance=10_000.0, end_lat=48.05)
+    long = track(range(7_200), pace=0.0, beats=walk("mine", 140, 1.0, 7_200))
+    points = {whole["id"]: long, 1: long.head(1_500)}
+    found = match(whole, leg, points=points)
+    assert not groups(found)
+    assert found.matches.select("waiting_id", "counted_id").rows() == [(1, whole["id"])], (
+        "the longer one counts meanwhile"
+    )
