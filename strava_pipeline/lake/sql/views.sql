@@ -84,7 +84,7 @@ LEFT JOIN matched ON matched.activity_id = head.id
 LEFT JOIN (SELECT DISTINCT part_id FROM activity_matches) AS part ON part.part_id = head.id
 LEFT JOIN (
     SELECT DISTINCT waiting_id
-    FROM activity_matches
+    FROM (FROM activity_matches WHERE waiting_id IS NOT NULL)
     JOIN (SELECT *, CASE {impossible} END AS impossible FROM activities_all) AS counted ON counted.id = counted_id
     LEFT JOIN own_values AS own ON own.activity_id = counted_id
     WHERE
