@@ -44,9 +44,8 @@ def written_pairs(activities: pl.DataFrame) -> pl.DataFrame:
         pl.max_horizontal("id_a", "id_b").alias("id_b"),
         alone.alias("fits_alone"),
     )
-    return pairs.group_by("id_a", "id_b").agg(
-        pl.col("fits_alone").all()
-    )  # two rows that were both written are there twice
+    # two rows that were both written are there twice
+    return pairs.group_by("id_a", "id_b").agg(pl.col("fits_alone").all())
 
 
 def _day(seconds: pl.Expr) -> pl.Expr:

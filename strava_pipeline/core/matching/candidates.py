@@ -200,12 +200,17 @@ def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
     both = both.filter(once, as_far(), as_long().fill_null(True)).with_columns(
         unlike=~(sport_alike() > 0).fill_null(False)
     )
+    return _one_to_one(both).with_columns(same_day=pl.lit(True))
+
+
+def _one_to_one(both: pl.DataFrame) -> pl.DataFrame:
+    """Of rows without a time (`_a`) and rows of an effort (`_b`) the pairs that are one: `id_a`, `id_b`, the smaller id first."""
     apart = ["distance", "elapsed"]
-    pairs = both.group_by("id_a", "by_a", "gone_a", "day_a", "kind_b", "gone_b", "effort_b", "unlike").agg(
+    of_two = ("day_a", "by_a", "gone_a", "kind_b", "gone_b", "unlike")
+    pairs = both.group_by("id_a", "effort_b", *of_two).agg(
         *((pl.col(f"{name}_a") - pl.col(f"{name}_b")).abs().min().fill_null(0).alias(name) for name in apart),
         pl.col("id_b"),
     )
-    of_two = ("day_a", "by_a", "gone_a", "kind_b", "gone_b", "unlike")
     is_even = pl.col("id_a").n_unique().over(of_two) == pl.col("effort_b").n_unique().over(of_two)
     is_tied = [pl.len().over(*of_two, one, *apart) > 1 for one in ("id_a", "effort_b")]
     taken: set[tuple[object, ...]] = set()
@@ -218,7 +223,7 @@ def _on_one_day(activities: pl.DataFrame) -> pl.DataFrame:
         if not taken & ends:
             taken |= ends
             kept += [(min(row["id_a"], one), max(row["id_a"], one)) for one in row["id_b"]]
-    return pl.DataFrame(kept, dict.fromkeys(_KEYS, pl.Int64), orient="row").with_columns(same_day=pl.lit(True))
+    return pl.DataFrame(kept, dict.fromkeys(_KEYS, pl.Int64), orient="row")
 
 
 def _by_a_shifted_clock(activities: pl.DataFrame) -> pl.DataFrame:

@@ -133,30 +133,9 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         both_empty=_both_empty(),
     )
     judged = judged.with_columns(
-        one_timer=_one_timer(),
-        one_sensor=_one_sensor(),
-        one_service=(pl.col("by_a") == pl.col("by_b")).fill_null(False),
+        one_timer=_one_timer(), one_service=(pl.col("by_a") == pl.col("by_b")).fill_null(False)
     )
-    two_hearts = (pl.col("near_beats") < rules.ONE_HEART.value).fill_null(False) & ~pl.col("one_sensor")
-    judged = judged.with_columns(
-        alike=pl.when("one_service")
-        .then(
-            ((_twice_there() | _begun_at_once() | _indoors_once()) & ~two_hearts)
-            | _one_recording()
-            | pl.col("one_sensor")
-        )
-        .otherwise(
-            (_alike_enough() & pl.col("here") & ~two_hearts)
-            | _one_recording()
-            | pl.col("one_sensor")
-            | _of_one_day()
-            | pl.col("one_timer")
-            | pl.col("both_empty")
-            | pl.col("fits_alone").fill_null(False)
-        )
-        .fill_null(False)
-        & pl.col("one_athlete")
-    )
+    judged = judged.with_columns(alike=_alike())
     called_one = pl.col("same_link").is_not_null() | pl.col("same_content") | _numbered() | _named()
     verdict = (
         pl.when(~pl.col("one_athlete"))
@@ -165,14 +144,7 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(CERTAIN))
         .when(
             pl.col("alike")
-            & (
-                ~_of_somebody()
-                | pl.col("to_the_second")
-                | pl.col("one_timer")
-                | _same_heart()
-                | _one_recording()
-                | pl.col("one_sensor")
-            )
+            & (~_of_somebody() | pl.col("to_the_second") | pl.col("one_timer") | _same_heart() | _surely_one())
         )
         .then(pl.lit(PROBABLE))
         .when(_doubtful())
@@ -180,6 +152,26 @@ def _judged(pointed: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit(NOTHING))
     )
     return judged.with_columns(verdict=verdict)
+
+
+def _alike() -> pl.Expr:
+    """Whether they are of one recording, or probably of two devices of one athlete, whose hearts don't differ all the time."""
+    one_heart = (pl.col("near_beats") >= rules.ONE_HEART.value).fill_null(True)
+    of_service = (_twice_there() | _begun_at_once() | _indoors_once()) & one_heart
+    of_two = (
+        (_alike_enough() & pl.col("here") & one_heart)
+        | _of_one_day()
+        | pl.col("one_timer")
+        | pl.col("both_empty")
+        | pl.col("fits_alone").fill_null(False)
+    )
+    likely = pl.when("one_service").then(of_service).otherwise(of_two)
+    return (likely | _surely_one()).fill_null(False) & pl.col("one_athlete")
+
+
+def _surely_one() -> pl.Expr:
+    """Whether both are at one place all the time, or heard one sensor."""
+    return _one_recording() | _one_sensor()
 
 
 def _of_somebody() -> pl.Expr:
