@@ -33,20 +33,22 @@ def _series(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, float | None]:
     if a.is_empty() or b.is_empty() or (told := shift_between(a, b, has_places=False)) is None:
         return {**_NO_SERIES}
     tried = [_at(a, b, told.seconds + more) for more in sorted(range(-_TRIED, _TRIED + 1), key=abs)]
-    best = max(tried, key=lambda found: max(found["same_beats"] or 0.0, found["same_watts"] or 0.0))
-    return {**best, "same_course": float(told.by in TOLD_BY)}
+    best, beats = max(tried, key=lambda found: max(found[0]["same_beats"] or 0.0, found[0]["same_watts"] or 0.0))
+    near = _share(beats, "heartrate", rules.NEAR_BEAT)
+    return {**best, "near_beats": near, "same_course": float(told.by in TOLD_BY)}
 
 
-def _at(a: pl.DataFrame, b: pl.DataFrame, shift: int) -> dict[str, float | None]:
+def _at(a: pl.DataFrame, b: pl.DataFrame, shift: int) -> tuple[dict[str, float | None], pl.DataFrame]:
+    """What is the same at a shift, and the seconds in which both have a heart rate."""
     joined = overlap(a, b, shift).joined
     beats = joined.filter(pl.col("heartrate") > 0, pl.col("heartrate_b") > 0)
     watts = joined.filter((pl.col("watts") > 0) | (pl.col("watts_b") > 0))  # everybody coasts
-    return {
+    found = {
         "shift": float(shift),
         "same_beats": _share(beats, "heartrate", rules.SAME_BEAT),
-        "near_beats": _share(beats, "heartrate", rules.NEAR_BEAT),
         "same_watts": _share(watts, "watts", rules.SAME_WATT),
     }
+    return found, beats
 
 
 def _share(values: pl.DataFrame, name: str, within: rules.Rule) -> float | None:
