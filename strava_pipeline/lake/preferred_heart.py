@@ -11,8 +11,8 @@ from strava_pipeline.core.track_lines import HOLDS
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.made_files import made_from
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.recording_pairs import held_pairs, points_of, turned
-from strava_pipeline.lake.tracks import is_from_file, strava_id_of
+from strava_pipeline.lake.recording_pairs import held_pairs, turned
+from strava_pipeline.lake.tracks import is_from_file, points_of, strava_id_of
 
 
 class PreferredHeart(NamedTuple):

@@ -7,14 +7,13 @@ core/pairs'.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.pairs.agreement import FORM, LEAST_SECONDS, Both, agreements, is_one_recording, overlap
 from strava_pipeline.core.pairs.report import NAMELESS
@@ -22,14 +21,15 @@ from strava_pipeline.core.pairs.shift import Shift, by_second, shift_between
 from strava_pipeline.core.sports import VIRTUAL
 from strava_pipeline.core.tables.details import TRACKS
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_streams, stream_files
+from strava_pipeline.lake.bronze.answers import AnswerFiles, stream_files
 from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.imports.activities import SessionKeys, sessions_in, sessions_text
-from strava_pipeline.lake.imports.files import read_points, reading_of
+from strava_pipeline.lake.imports.activities import SessionKeys, sessions_text
+from strava_pipeline.lake.imports.files import reading_of
 from strava_pipeline.lake.made_files import UNREADABLE, made_from, table_file, table_years, write_made
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import points_of
 
 _BARE = ("wrist", "strap", "meter", "sensor")  # sensors without a model: the device's own name goes with them
 _NAME_DEVICES = ("fit", "tcx")  # formats whose files name the device; others name the program that wrote them
@@ -37,7 +37,6 @@ _MATCHED = """
 SELECT DISTINCT head.id, head.year FROM activity_members AS member JOIN activities_all AS head ON head.id = member.activity_id
 """
 _FORM = f"{FORM}.{VERSION}:"  # of the comparison and of the readings
-_POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
 
 
 class Recording(NamedTuple):
@@ -214,21 +213,6 @@ def turned(row: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("difference", "mean_difference", "shift_seconds"):
         found[name] = (value := found.get(name)) and -value
     return found | {"scale": found.get("scale") and 1 / found["scale"]}
-
-
-def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | None) -> pl.DataFrame | None:
-    """The points of a recording with the columns of `tracks`; None if they can't be read.
-
-    Args:
-        points: where they are, as `recording_pairs` has it; None: streams of `strava_id`, which begin at `start` (UTC).
-    """
-    if points is None:
-        answer = newest_streams(lake, strava_id)
-        parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
-    else:
-        read = [read_points(lake, *session) for session in sessions_in(points)]
-        parts = [part.rename({"at": "recorded_at"}) for part in read if part is not None]
-    return pl.concat([_POINTS, *parts], how="diagonal_relaxed") if parts else None
 
 
 def _device_of(lake: Lake, recording: Recording) -> tuple[str, Mapping[str, str]]:

@@ -15,7 +15,13 @@ from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import FILE, SOURCES, STRAVA
 from strava_pipeline.core.tables.details import TRACKS
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, set_aside_newest, stream_files
+from strava_pipeline.lake.bronze.answers import (
+    AnswerFiles,
+    newest_answer,
+    newest_streams,
+    set_aside_newest,
+    stream_files,
+)
 from strava_pipeline.lake.files import stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import ImportedActivities, SessionKeys, sessions_in, sessions_text
@@ -31,6 +37,7 @@ FROM_FILE = "file:"  # prefix of the origin of a track that came from an activit
 _THIS_READING = f"{FROM_FILE}v{VERSION}:"
 _READING = 2  # raised whenever core/activities.py makes other points from the same answer
 _OF_STREAMS = "streams:"
+_POINTS = pl.DataFrame(schema={name: kind for name, kind in TRACKS.polars_schema.items() if name != "moving"})
 
 
 def write_track(
@@ -204,6 +211,21 @@ def recorded_tracks(lake: Lake, known: Iterable[ImportedActivities]) -> dict[int
     for each in sorted(known, key=lambda each: (-SOURCES.index(each.source), each.name)):
         found |= each.tracks()
     return found | provider_tracks(lake)
+
+
+def points_of(lake: Lake, points: str | None, strava_id: int, start: datetime | None) -> pl.DataFrame | None:
+    """The points of a recording with the columns of `tracks`; None if they can't be read.
+
+    Args:
+        points: where they are, as `recording_pairs` has it; None: streams of `strava_id`, which begin at `start` (UTC).
+    """
+    if points is None:
+        answer = newest_streams(lake, strava_id)
+        parts = [stream_points(answer, start and start.replace(tzinfo=UTC))] if answer is not None else []
+    else:
+        read = [read_points(lake, *session) for session in sessions_in(points)]
+        parts = [part.rename({"at": "recorded_at"}) for part in read if part is not None]
+    return pl.concat([_POINTS, *parts], how="diagonal_relaxed") if parts else None
 
 
 def tracks_by_activity(connection: Connection, recorded: dict[int, SessionKeys]) -> dict[int, SessionKeys]:

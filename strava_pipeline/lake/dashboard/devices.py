@@ -15,8 +15,9 @@ from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.dashboard.track_points import TrackPoints, thinned
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.recording_pairs import points_of, turned
+from strava_pipeline.lake.recording_pairs import turned
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.lake.tracks import points_of
 
 
 def devices(connection: Connection, units: Units = "km") -> Devices:

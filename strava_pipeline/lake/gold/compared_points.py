@@ -10,17 +10,16 @@ from pathlib import Path
 
 import polars as pl
 
-from strava_pipeline.core.activities import stream_points
 from strava_pipeline.core.files.recording import VERSION as READING
 from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS
 from strava_pipeline.core.matching.rules import VERSION as RULES
 from strava_pipeline.core.pairs.one_effort import POINT_COLUMNS, compare_points
-from strava_pipeline.lake.bronze.answers import AnswerFiles, newest_answer, stream_files
+from strava_pipeline.lake.bronze.answers import stream_files
 from strava_pipeline.lake.files import stamp, write_rows
 from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities, sessions_text
 from strava_pipeline.lake.imports.files import read_points
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import recorded_tracks
+from strava_pipeline.lake.tracks import points_of, recorded_tracks
 
 _HELD = 16  # recordings whose points stay in memory: neighbours in time are compared in turn
 _KEPT = pl.Schema(
@@ -51,17 +50,22 @@ class PointComparison:
         """From `id_a`, `id_b`, `start_a` and `start_b` to `COMPARISON_COLUMNS`, for the pairs whose recordings are both there."""
         recorded = recorded_tracks(self.lake, imported_activities(self.lake))
         starts = {one: start for side in "ab" for one, start in pairs.select(f"id_{side}", f"start_{side}").iter_rows()}
-        streams = streams_of(self.lake, starts.keys() - recorded.keys())
-        self.streams |= {one: at for one, (_, at) in streams.items()}
+        fetched = streams_fetched(self.lake, starts.keys() - recorded.keys())
+        self.streams |= fetched
+        where = dict[int, _Points]()
+        for one, start in starts.items():
+            if one in recorded:
+                where[one] = _Points(sessions_text(recorded[one]), one, recorded[one], start)
+            elif start is not None and (at := fetched[str(one)]):
+                where[one] = _Points(f"streams of {one} {at} {start}", one, (), start)
         held = lru_cache(_HELD)(self._points)
         known = _read_cache(self.lake)
         found: dict[_Key, _Measures] = {}
         rows = []
         for one, other in pairs.select("id_a", "id_b").sort("id_a", "id_b").iter_rows():
-            both = [_Points.of(each, recorded, streams, starts[each]) for each in (one, other)]
-            if not all(each.key for each in both):
+            if one not in where or other not in where:
                 continue
-            first, second = sorted(both)
+            first, second = sorted((where[one], where[other]))
             key = first.key, second.key
             measures = found.get(key) or known.get(key)
             if measures is None and (a := held(first)) is not None and (b := held(second)) is not None:
@@ -74,10 +78,9 @@ class PointComparison:
         return pl.DataFrame(rows, schema=COMPARISON_COLUMNS)
 
     def _points(self, of_one: "_Points") -> pl.DataFrame | None:
-        if of_one.streams is not None:
-            answer = newest_answer(of_one.streams)
-            start = None if of_one.start is None else datetime.fromtimestamp(of_one.start, UTC)
-            return None if answer is None else stream_points(answer, start).rename({"recorded_at": "at"})
+        if not of_one.sessions and of_one.start is not None:
+            found = points_of(self.lake, None, of_one.id, datetime.fromtimestamp(of_one.start, UTC))
+            return None if found is None else found.rename({"recorded_at": "at"})
         parts = {of: read_points(self.lake, *of, columns=POINT_COLUMNS) for of in of_one.sessions}
         there = [part for part in parts.values() if part is not None]
         self.lacking |= {of for of, part in parts.items() if part is None}
@@ -86,32 +89,20 @@ class PointComparison:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Points:
-    """Where an activity's points are: sessions of files, or else streams; `key` is empty if there are none."""
+    """Where an activity's points are, which `key` tells apart: sessions of files, or else streams that begin at `start`."""
 
     key: str
+    id: int = field(compare=False)
     sessions: SessionKeys = field(compare=False)
-    streams: AnswerFiles | None = field(compare=False, default=None)
-    start: float | None = field(compare=False, default=None)
-
-    @classmethod
-    def of(cls, one: int, recorded: dict[int, SessionKeys], streams: "_Streams", start: float | None) -> "_Points":
-        if one in recorded:
-            return cls(sessions_text(recorded[one]), recorded[one])
-        files, fetched_at = streams[str(one)]
-        return cls(f"streams of {one} {fetched_at} {start}" if files and start is not None else "", (), files, start)
+    start: float | None = field(compare=False)
 
 
-_Streams = dict[str, tuple[AnswerFiles | None, str]]
-
-
-def streams_of(lake: Lake, ids: Iterable[int]) -> _Streams:
-    """The streams of each activity on disk, and when they were fetched; nothing and "" where there are none."""
+def streams_fetched(lake: Lake, ids: Iterable[int]) -> dict[str, str]:
+    """When the streams of each activity on disk were fetched; "" where there are none."""
     wanted = {*ids}
-    good = {one: files for one, files in stream_files(lake, wanted).items() if files.good_at} if wanted else {}
-    return {
-        str(one): (good[one], stamp(good[one].good_at)) if one in good else (None, "")  # type: ignore[arg-type]
-        for one in sorted(wanted)
-    }
+    files = stream_files(lake, {one for one in wanted if one > 0}) if wanted else {}  # only Strava gives streams
+    times = {one: each.good_at for one, each in files.items()}
+    return {str(one): stamp(at) if (at := times.get(one)) else "" for one in sorted(wanted)}
 
 
 def _path(lake: Lake) -> Path:

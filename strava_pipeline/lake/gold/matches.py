@@ -23,7 +23,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA, STRAVA_JSON
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
-from strava_pipeline.lake.gold.compared_points import PointComparison, streams_of
+from strava_pipeline.lake.gold.compared_points import PointComparison, streams_fetched
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
 from strava_pipeline.lake.imports.files import has_points, is_read, reading_of
@@ -51,15 +51,12 @@ class MatchDecision(Decision):
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """`activities` with several ids; `proposed`: pairs for a person to decide; `waiting`: activities in no total until then, with
-    `waiting_m` of distance; `changed`: ids that moved to another activity, or to another place in it, or that became or ceased to
-    be parts of a whole.
+    """`activities` with several ids; `proposed`: pairs for a person to decide; `changed`: ids that moved to another
+    activity, or to another place in it, or that became or ceased to be parts of a whole.
     """
 
     activities: int = 0
     proposed: int = 0
-    waiting: int = 0
-    waiting_m: float = 0.0
     changed: int = 0
 
 
@@ -115,14 +112,14 @@ def are_matches_current(connection: Connection, lake: Lake) -> bool:
 
 
 def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
-    noted = notes(connection, "")
+    noted = notes(connection, _SEEN)  # the names of the others begin with it
     if noted.get(_SEEN) != seen:
         return False
     compared = json.loads(noted.get(_STREAMS, "{}"))
     lacked = json.loads(noted.get(_LACKING, "[]"))
-    return not any(has_points(lake, digest, place) for digest, place in lacked) and compared == {
-        key: fetched_at for key, (_, fetched_at) in streams_of(lake, map(int, compared)).items()
-    }
+    return not any(has_points(lake, digest, place) for digest, place in lacked) and compared == streams_fetched(
+        lake, map(int, compared)
+    )
 
 
 def _about_sources(lake: Lake) -> dict[str, str]:
@@ -204,8 +201,8 @@ def waiting_activities(connection: Connection) -> set[int]:
 
 def match_counts(connection: Connection, moved: int = 0) -> MatchReport:
     """The counts of the tables, working or published."""
-    activities, proposed, waiting, metres = connection.execute(sql("match_counts")).fetchall()[0]
-    return MatchReport(activities, proposed, waiting, metres, moved)
+    activities, proposed = connection.execute(sql("match_counts")).fetchall()[0]
+    return MatchReport(activities, proposed, moved)
 
 
 @dataclass(frozen=True, slots=True)
