@@ -19,6 +19,7 @@ from strava_pipeline.lake.gold.warehouse import one_number
 from strava_pipeline.lake.health import later_first_year
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 
 PUBLISHED_AT = Measure(
     "published_timestamp_seconds", "gauge", "When the warehouse that readers open was published last"
@@ -40,7 +41,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         rows, years, newest = row_counts(connection), counts_by_year(connection), newest_start(connection)
         days, left_out = newest_days(connection), skipped_views(connection)
         problems = one_number(connection, "SELECT count(problem) FROM files")
-        matched = match_counts(connection)
+        matched, (waiting, metres) = match_counts(connection), connection.execute(sql("waiting")).fetchall()[0]
     at = published_at(lake)
     yield ok(
         "published",
@@ -75,13 +76,13 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         text = f"{counted(matched.activities, 'activity')} recorded several times count once"
         yield ok("matches", text, values={"of_several_sources": matched.activities})
     if matched.proposed:
-        kilometres = round(matched.waiting_m / 1000)
-        waits = f"; until you decide, {counted(matched.waiting, 'activity')} with {kilometres:,} km in no total"
+        kilometres = round(metres / 1000)
+        waits = f"; until you decide, {counted(waiting, 'activity')} with {kilometres:,} km in no total"
         yield warning(
             "matches",
-            f"{counted(matched.proposed, 'pair')} of activities may be one{waits if matched.waiting else ''}",
+            f"{counted(matched.proposed, 'pair')} of activities may be one{waits if waiting else ''}",
             "strava-pipeline matches list",
-            values={"undecided": matched.proposed, "waiting": matched.waiting, "waiting_km": kilometres},
+            values={"undecided": matched.proposed, "waiting": waiting, "waiting_km": kilometres},
         )
 
 
