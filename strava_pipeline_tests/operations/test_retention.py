@@ -226,7 +226,7 @@ def test_an_archives_row_of_another_year_stays(begin: Any) -> None:
     """The start was edited after the archive was mailed: it stands in another partition than what the API told."""
     rig = begin("one", api_keep_days=KEPT, first_year=2024)
     starts = ("2024-06-01T10:00:00Z", "2026-02-01T10:00:00Z")
-    edited = {rig.add("2025-06-01T10:00:00+00:00", "Ride"): to for to in starts}
+    edited = {rig.add(f"2025-06-01T1{place}:00:00+00:00", "Ride"): to for place, to in enumerate(starts)}
     rig.import_files(rig.archive("export.zip"))
     for key, to in edited.items():
         rig.control("edit", id=key, set={"start_date": to, "start_date_local": to})

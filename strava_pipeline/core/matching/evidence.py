@@ -216,7 +216,7 @@ def _begun_at_once() -> pl.Expr:
     """
     return (
         _at_most("start_apart", rules.EXACT, unknown=False)
-        & _at_most("place_apart", rules.MOST_PLACE, unknown=True)
+        & _at_most("place_apart", rules.EXACT_PLACE, unknown=True)
         & _as_far_without_places()
         & (pl.col("within") >= rules.CONTAINED.value).fill_null(False)
         & (pl.col("together") >= rules.DOUBTFUL_TOGETHER.value)

@@ -6,7 +6,7 @@ A change of one needs a higher `VERSION`: every pair is then judged again.
 from dataclasses import dataclass
 from datetime import time
 
-VERSION = 10
+VERSION = 11
 
 
 HIDDEN = time(0, 0, 1)  # what Strava shows where an athlete hides a start
