@@ -433,6 +433,7 @@ def test_what_a_source_links_is_always_one(one: Activity, other: Activity, wante
         ({"start": NOON + 364}, PROPOSED),
         ({"distance": 23_750.0}, JOINED),  # 5 % less
         ({"distance": 23_700.0}, JOINED),  # begun at one second
+        ({"distance": 23_700.0, "start_lat": 48.007, "end_lat": 48.107}, PROPOSED),  # 780 m away
         ({"distance": 23_700.0, "start": NOON + 3}, PROPOSED),
         ({"start_lat": None, "end_lat": None}, JOINED),
         ({"start_lat": 48.02, "end_lat": 48.12}, PROPOSED),  # 2 km away
