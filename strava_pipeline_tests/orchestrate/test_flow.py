@@ -65,9 +65,9 @@ def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publish
     assert rig.calls()["by_endpoint"] == {LISTING: 2}
     assert outcome.metadata["published_warehouse"]["replaced"] is False
     assert rig.lake.snapshot.stat().st_ino == before
-    # the run's beginning, and the steps of the listing, gold, matching, details, their tables, publishing; who reads
+    # the run's beginning, the steps of the listing, gold, matching, details and their tables, what is said of tracks, publishing; who reads
     del opened[":memory:"]  # to which the working one is attached
-    assert opened == {str(rig.lake.working): 6, str(rig.lake.snapshot): 2}
+    assert opened == {str(rig.lake.working): 7, str(rig.lake.snapshot): 2}
 
 
 @pytest.mark.dear
