@@ -122,10 +122,10 @@ schedule-shell: ## A shell that finds the commands.
 test: $(TOOLS) ## The test suite; EXAMPLES=all draws four times as many examples.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto --dist worksteal
 
-# Four workers on two cores: some tests wait a lot, for daemons that wake now and then. What failed runs once more, and is named.
-SLOWLY := -n 4 $(BY_FILE) --reruns 1 -rR --durations=20 $(if $(DRAW),--draw=$(DRAW))
+# Four workers on two cores: some tests wait a lot, for daemons that wake now and then. What failed runs once more, and is named; what hangs fails.
+SLOWLY := -n 4 $(BY_FILE) --reruns 1 -rR --timeout 1200 --durations=20 $(if $(DRAW),--draw=$(DRAW))
 
-test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long; DRAW=0 to 7: an eighth of the dear ones.
+test-slow: $(TOOLS) ## Tests that start processes, run whole jobs or take long; DRAW=0 to 3: a quarter of the dear ones.
 	$(BIN)/python -m pytest -m 'slow and not soak and not container' $(SLOWLY)
 
 other-duckdb: $(READY) ## Another DuckDB than the one in .venv, for the slow test that each opens the other's files.
@@ -160,7 +160,7 @@ test-samples: $(TOOLS) ## Tests on real payloads in ../shared/samples, which are
 test-container: $(TOOLS) ## The image, built and run in a container; skipped where buildah, podman or mmdebstrap is missing. As root.
 	$(BIN)/python -m pytest -m container -rs --durations=10
 
-test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=0 to 7 runs an eighth of the dear ones, as a landing does.
+test-all: $(TOOLS) ## All three in one go, quick ones first; DRAW=0 to 3 runs a quarter of the dear ones, as a landing does.
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m 'not soak and not container' --maxfail 3 $(SLOWLY)
 
 lint: $(TOOLS) ## Style and format.

@@ -1,10 +1,10 @@
-"""What a landing runs: every test, but of those marked `dear` only the ones of one file in eight.
+"""What a landing runs: every test, but of those marked `dear` only the ones of one file in four.
 
-    python -m strava_pipeline_tests.draw        prints the draw of this commit: 0 to 7, or nothing where everything is to run
+    python -m strava_pipeline_tests.draw        prints the draw of this commit: 0 to 3, or nothing where everything is to run
     pytest --draw=2                             runs what that draw says, with the sign of equality
 
 The draw is the hash of the tree that lands: the same content draws the same, in a shallow checkout, too (docs/adr/0113). A release runs everything.
-The dear tests of a file are drawn together, since they share what is set up. In the tests of one of `ROOMS`, drawn by the same number,
+The dear tests of a file are drawn together, since they share what is set up. In the tests of two of `ROOMS`, drawn by the same number,
 the warehouse is opened for each look, as processes do: see open_once.py.
 """
 
@@ -14,7 +14,7 @@ import pytest
 
 from strava_pipeline_tests.processes import ran
 
-PARTS = 8
+PARTS = 4
 OPTION = "--draw"
 # whose tests open warehouses
 ROOMS = ("ingest", "lake", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
@@ -45,7 +45,7 @@ def is_closed(room: str, config: pytest.Config) -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, type=int, help="of the dear tests run those of this draw (0 to 7)")
+    parser.addoption(OPTION, type=int, help="of the dear tests run those of this draw (0 to 3)")
 
 
 @pytest.hookimpl(trylast=True)  # when -m has chosen

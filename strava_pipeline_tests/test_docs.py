@@ -135,7 +135,7 @@ def test_every_path_that_a_contributor_reads_of_exists() -> None:
     assert [path for path in sorted(paths) if not (REPO / path).exists()] == []
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_every_query_in_the_documents_runs_on_an_empty_warehouse(
     new_lake: Callable[[Path], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(c
     assert title_of_a_chart(page) == "left"
 
 
+@pytest.mark.dear
 def test_a_weight_is_drawn_in_its_unit_and_who_is_behind_is_told(chromium: Browser) -> None:
     page = chromium.new_page()
     page.set_content("""<div data-body='{"value": [80]}' data-unit="lb" data-first="2026-03-01"></div>""")

@@ -59,6 +59,7 @@ def volumes(tmp_path: Path) -> Iterator[Volumes]:
         yield Volumes(rig)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", ["data", "dagster_home"])
 def test_a_volume_that_belongs_to_another_is_named_with_its_owner(volumes: Volumes, name: str) -> None:
     volume = volumes.rig.folder / name

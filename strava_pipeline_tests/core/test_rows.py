@@ -204,7 +204,7 @@ def _objects(table: Table) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(names, JSON | st.dictionaries(inner, JSON, max_size=3), max_size=8)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("table", [ACTIVITIES_ALL, ACTIVITY_DETAILS], ids=lambda table: str(table.name))
 def test_whatever_object_comes_nothing_fails_and_nothing_is_lost(table: Table) -> None:
     @settings(max_examples=examples(75))

@@ -14,7 +14,7 @@ from strava_pipeline_tests.webhooks import by_start
 
 __all__ = ["type_in", "type_on"]  # fixtures
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 Verify = Callable[[Path], tuple[int, dict[str, Any]]]
 
@@ -48,7 +48,6 @@ def changed(rig: Rig) -> tuple[int, int, int]:
     return edited, deleted, rig.add(rig.emulator.state.clock.now() - timedelta(days=400))
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("order", [{}, {"language": "de", "columns": 86}])
 def test_what_happened_at_strava_since_is_all_that_is_told(rig: Rig, verify: Verify, order: dict[str, Any]) -> None:
     old = rig.archive("old.zip", **order)
@@ -74,7 +73,6 @@ def test_what_happened_at_strava_since_is_all_that_is_told(rig: Rig, verify: Ver
     assert ids(found["differing"]) == [edited]
 
 
-@pytest.mark.dear
 def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, verify: Verify) -> None:
     edited, deleted, added = changed(rig)
     new = rig.archive("new.zip")
@@ -94,7 +92,6 @@ def test_an_archive_beside_the_api_adds_what_is_new_and_is_proven(rig: Rig, veri
     assert (code, found["agrees"], found["in_both"]) == (0, True, 60)
 
 
-@pytest.mark.dear
 def test_an_archive_alone_holds_what_it_told(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     path = rig.archive("export.zip", language="nl")

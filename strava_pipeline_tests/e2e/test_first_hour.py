@@ -19,10 +19,9 @@ from strava_pipeline_tests.ingest.intervals_icu.subject import running
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.processes import free_port, python
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
-@pytest.mark.dear
 def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.variables() - {"GARMIN_PERSONAL_API_KEY_FILE", "DASHBOARD_ADDRESS"}:
         monkeypatch.delenv(name, raising=False)
@@ -71,7 +70,6 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
         assert "ride of 2025-07-01" in first_page(tmp_path, service)
 
 
-@pytest.mark.dear
 def test_from_an_empty_folder_to_the_activities_at_strava(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.variables() - {"DASHBOARD_ADDRESS"}:
         monkeypatch.delenv(name, raising=False)

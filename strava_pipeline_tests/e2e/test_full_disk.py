@@ -91,6 +91,7 @@ def test_a_full_dagster_home_ends_a_run_with_a_sentence_and_the_next_goes_on(
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_publish_without_room_leaves_the_old_one_whole(make_rig: Make, on_disk: Callable[[Path], SmallDisk]) -> None:
     rig = small_rig(make_rig)
     disk = on_disk(rig.lake.data_dir)

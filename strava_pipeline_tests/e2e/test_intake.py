@@ -119,6 +119,7 @@ def ended_while_posting(place: Place, process: "subprocess.Popen[str]", end: sig
     return process.wait(PATIENCE)
 
 
+@pytest.mark.dear
 def test_what_was_acknowledged_outlives_a_kill_and_the_next_goes_on_beside_it(place: Place, start: Start) -> None:
     assert ended_while_posting(place, start(), signal.SIGKILL) == -signal.SIGKILL
     first = place.kept()

@@ -68,7 +68,7 @@ def world(tmp_path: Path, limit: int) -> Iterator[World]:
 
 # Of 3 calls each process makes one to learn the limit, and one is left for both: each of two ledgers would let its process
 # make it. Of 40, they race for the rest.
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("limit", [3, 40], ids=["one-left-for-both", "a-race"])
 def test_two_data_folders_of_one_application_never_make_more_calls_than_it_may(
     world: World, tmp_path: Path, limit: int

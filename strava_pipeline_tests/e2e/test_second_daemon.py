@@ -15,7 +15,7 @@ from strava_pipeline_tests.e2e.test_service_stopped import service
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.rig import Make, Rig
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 @contextmanager
@@ -43,7 +43,6 @@ def daemon_noted(rig: Rig) -> str:
     return str(until(lambda: daemon_of(rig.settings.dagster_home), bool, every=0.1))
 
 
-@pytest.mark.dear
 def test_a_bare_daemon_beside_a_bare_daemon_and_after_one_that_was_killed(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with rig.instance(), bare_daemon(rig) as first:
@@ -68,7 +67,6 @@ def test_the_service_beside_a_bare_daemon(make_rig: Make) -> None:
         assert f"already running on {rig.settings.dagster_home} (process {first.pid} on " in refused.said
 
 
-@pytest.mark.dear
 def test_a_bare_daemon_beside_the_service(make_rig: Make) -> None:
     rig = make_rig(logged_in=False)
     with rig.instance(), service(rig, "--no-ui", is_first=False) as first:

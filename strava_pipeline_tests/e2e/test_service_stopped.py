@@ -79,6 +79,7 @@ def test_while_it_starts(make_rig: Make, is_first: bool) -> None:
     assert not is_held(rig.settings.dagster_home / ".dev.lock")
 
 
+@pytest.mark.dear
 def test_a_run_at_work_goes_on_after_the_restart_and_asks_nothing_twice(make_rig: Make) -> None:
     rig = make_rig(activities=40, years=(2026, 2026), latency=0.3, settings={"first_year": 2026})
     port = free_port()

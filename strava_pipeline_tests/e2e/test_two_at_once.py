@@ -84,6 +84,7 @@ def test_two_at_once_make_each_call_once_and_come_out_true(
             assert sum("Waiting for flow_backfill, run " in life.said for life in lives) == 1, [x.said for x in lives]
 
 
+@pytest.mark.dear
 def test_two_imports_of_one_archive_take_it_in_once(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, activities=12, years=(2025, 2026), settings={"first_year": 2025})
     archive = tmp_path / "export_1.zip"
@@ -131,6 +132,7 @@ def assert_every_file_is_a_track(rig: Rig) -> None:
     assert set(rig.gold(points)) <= set(tracks)
 
 
+@pytest.mark.dear
 def test_two_daily_runs_started_in_the_same_moment_list_once(make_rig: Make, tmp_path: Path) -> None:
     rig = a_rig(make_rig)
     with mortals(rig.settings, tmp_path) as living:

@@ -134,7 +134,7 @@ def of_track(seconds: Sequence[float], **columns: Sequence[float]) -> pl.DataFra
     )
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -> None:
     athlete = Athlete(7, 300, (2024, 2026), NOW)
     runs = [each for each in athlete.activities if each.best and each.mapped]
@@ -153,7 +153,7 @@ def test_the_best_times_of_a_track_are_the_best_efforts_and_a_pause_is_a_gap() -
             assert longest == pytest.approx(run.elapsed - run.moving, abs=2), "nothing was recorded in the pause"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_summaries_say_what_was_recorded() -> None:
     state = build_state(config(activities=200, years=(2024, 2026), seed=7, point_seconds=10))
     compared: Counter[str] = Counter()
@@ -189,7 +189,7 @@ def test_summaries_say_what_was_recorded() -> None:
     assert len(compared) == 8
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_demos_power_is_that_of_a_trained_amateur() -> None:
     athlete = Athlete(SEED, 2000, (2015, 2026), NOW)
     best: dict[int, tuple[float, int]] = {}

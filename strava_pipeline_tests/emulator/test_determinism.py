@@ -51,7 +51,7 @@ def here() -> str:
     return digest(seed=7)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("zone", "shift", "hash_seed"),
     [("Pacific/Kiritimati", 0, "1"), ("America/St_Johns", 400 * 86_400, "2"), ("UTC", -5000 * 86_400, "3")],

@@ -70,7 +70,7 @@ def test_a_page_has_thirty_rows_by_default_and_two_hundred_at_most(default_athle
     assert len(default_athlete.ids(per_page=200)) == 200
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_listing_brings_everything_once_newest_first(default_athlete: Client, default_truth: dict[str, Any]) -> None:
     found = default_athlete.every_id()
     expected = sorted(default_truth["activities"], key=lambda each: (each["start_date"], each["id"]), reverse=True)

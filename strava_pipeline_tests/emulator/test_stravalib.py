@@ -107,7 +107,7 @@ def test_stravalib_logs_in_and_refreshes(start: Start) -> None:
     assert library.get_athlete().firstname == "Emilia"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_generated_models_accept_every_activity(default_athlete: Client, default_truth: dict[str, Any]) -> None:
     from stravalib import strava_model
 

@@ -247,6 +247,7 @@ def test_a_measured_resting_heart_rate_counts_where_none_is_given_and_that_is_sa
     assert ["measured resting heart rate" in each.message for each in notifications(lake)] == [True]
 
 
+@pytest.mark.dear
 def test_whoever_had_loads_of_two_scales_is_told_once(lake: Lake) -> None:
     put(lake, [activity(1, "2024-05-01T08:00", suffer_score=50.0)])
     publish(lake)

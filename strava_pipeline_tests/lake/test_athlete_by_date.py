@@ -53,6 +53,7 @@ def stress(lake: Lake) -> dict[int, float]:
         return dict(connection.execute("SELECT activity_id, training_stress FROM counted_activities").fetchall())
 
 
+@pytest.mark.dear
 def test_training_stress_goes_by_what_held_on_the_day(ridden: Lake, tmp_path: Path) -> None:
     assert publish(ridden)
     then = {1: 100, 2: 144, 3: 144, 4: 64, 5: 100, 6: 64}  # 240 W of 240, 200 and 300
@@ -112,6 +113,7 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
     ]
 
 
+@pytest.mark.dear
 @pytest.mark.closed
 def test_a_warehouse_without_the_tables_gets_them(ridden: Lake) -> None:
     with writing(ridden) as connection:

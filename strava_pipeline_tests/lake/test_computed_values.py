@@ -65,6 +65,7 @@ def stock(module_lake: Lake) -> Lake:
     return lake
 
 
+@pytest.mark.dear
 def test_what_no_source_says_is_computed_and_named(stocked: Lake) -> None:
     publish(stocked)
     query = (

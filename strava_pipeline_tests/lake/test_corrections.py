@@ -72,6 +72,7 @@ def test_a_word_counts_before_every_source_until_it_is_taken_back(lake: Lake) ->
     assert shown(lake) == before
 
 
+@pytest.mark.dear
 def test_a_word_follows_its_activity_into_another_and_back(lake: Lake) -> None:
     put(
         lake,
@@ -90,6 +91,7 @@ def test_a_word_follows_its_activity_into_another_and_back(lake: Lake) -> None:
     assert shown(lake, "id, name") == [(1, "Later")]
 
 
+@pytest.mark.dear
 def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> None:
     written = {"source": "spreadsheet", "extra": '{"equipment": "Old Bike"}'}
     put(lake, [activity(1, "2025-05-01T08:00", gear_id="b1"), activity(2, "2025-05-02T08:00", gear_id="b1")])

@@ -89,7 +89,7 @@ def beside_the_log_of_another(path: Path) -> None:
     path.with_name(f"{path.name}.wal").write_bytes(log)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "damage", [half, overwritten, a_few_bytes, empty, in_the_page_of_its_notes, beside_the_log_of_another]
 )

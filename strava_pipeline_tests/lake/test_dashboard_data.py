@@ -269,7 +269,7 @@ def test_a_damaged_or_missing_track_is_none(lake: Lake, published: Connection, t
     assert track_points(published, Lake(tmp_path / "data"), type(found)(found.id, 2025)) is None
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake, published: Connection) -> None:
     curves = best_curves(published, ME, OF_2025, "ride")
     best = curves["watts"][5.0]
@@ -313,7 +313,7 @@ def test_fitness_comes_out_of_the_warehouse_and_of_what_was_measured(lake: Lake,
     assert series.methods[0] == ["heartrate", "power"], "of tracks"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_insights_of_an_activity_are_zones_efficiency_places_and_its_like(lake: Lake, published: Connection) -> None:
     ride, bare = find_activity(published, 1), find_activity(published, 5)
     assert ride is not None
@@ -341,7 +341,7 @@ def test_insights_of_an_activity_are_zones_efficiency_places_and_its_like(lake: 
     assert {*undated.effort.values()} == {None}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_places_are_of_what_counts_and_similar_ones_of_the_route_or_near_by(new_lake: NewLake, tmp_path: Path) -> None:
     lake = new_lake(tmp_path / "data")
     here, near, far = [47.0, 11.0], [47.02, 11.03], [47.1, 11.0]

@@ -181,7 +181,7 @@ def test_a_glitch_is_forgotten_as_soon_as_a_listing_is_whole_again(lake: Lake) -
     assert mark(lake) == AbsenceReport(deleted=1)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_rebuild_marks_the_same(lake: Lake) -> None:
     known, others = some(25), some(10, 2024)
     listed(lake, [*others, *known])

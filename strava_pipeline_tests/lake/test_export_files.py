@@ -80,7 +80,7 @@ def test_parquet_by_year_reads_back_the_same(gold: Lake, tmp_path: Path) -> None
     assert rows(f"SELECT year FROM read_parquet('{to}/activity_splits_metric/**', hive_partitioning=true)") == [(None,)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_only_what_changed_is_written_again_and_what_is_gone_is_deleted(gold: Lake, tmp_path: Path) -> None:
     to = tmp_path / "out"
     export(gold, to)
@@ -97,7 +97,7 @@ def test_only_what_changed_is_written_again_and_what_is_gone_is_deleted(gold: La
     assert export(gold, to, tables=fewer).deleted == 1
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_csv_is_as_elsewhere_here(gold: Lake, tmp_path: Path) -> None:
     to = tmp_path / "out"
     export(gold, to, CSV)

@@ -29,6 +29,7 @@ every_km = 50
 """
 
 
+@pytest.mark.dear
 def test_gear_is_due_by_what_it_did_since_its_last_service(lake: Lake, tmp_path: Path) -> None:
     used = ["b1", "b1", "b1", "b2", "g1"]  # 20 km and an hour each, on days in a row; b2 is the same bike elsewhere
     put(lake, [activity(day, f"2025-05-0{day}T08:00", gear_id=gear) for day, gear in enumerate(used, start=1)])

@@ -108,7 +108,7 @@ def test_it_works_in_a_snapshot_that_is_attached_under_another_name(published: L
         assert connection.execute("SELECT count(*) FROM warehouse.gold.activities").fetchall() == [(3,)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_view_of_the_users_own_may_read_it_and_not_replace_it(published: Lake, untouched: Lake) -> None:
     lake = copied(published, untouched)
     lake.views.mkdir()

@@ -83,6 +83,7 @@ def test_nothing_new_changes_nothing(lake: Lake) -> None:
         assert revision(connection) == before
 
 
+@pytest.mark.dear
 def test_merged_shards_and_a_rebuild_tell_the_same(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in range(6):
         listed(lake, [activity(1, name=f"Day {day // 2}"), *([activity(2)] if day < 3 else [])], at=NOW + day * DAY)

@@ -307,7 +307,7 @@ def test_the_better_source_counts_whichever_year_is_merged_last(lake: Lake, year
 GONE = NOW + 3 * HOUR + SECOND  # the second page, which has nothing more, is a second behind the first
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_tombstone_stays_though_an_archive_has_the_activity(lake: Lake) -> None:
     archived = some(6, "Archived")
 

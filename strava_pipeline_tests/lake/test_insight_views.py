@@ -112,7 +112,7 @@ def test_time_in_zones_goes_by_the_zones_of_the_day_and_leaves_out_estimated_pow
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_keys_of_views_stand_once_and_are_never_null(warehouse: Connection) -> None:
     for name, table in INSIGHTS.items():
         keys = [
@@ -421,7 +421,7 @@ def test_what_is_virtual_stands_apart_but_for_its_power(lake: Lake) -> None:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_dismissed_activity_holds_no_record_and_no_best_of_power(lake: Lake) -> None:
     given = [activity(number, f"2024-0{number}-01T08:00", device_watts=number != 3) for number in (1, 2, 3)]
     power = [window(number, 60, watts, "meter", "watts") for number, watts in ((1, 400.0), (2, 350.0), (3, 900.0))]
@@ -457,7 +457,7 @@ def test_watts_per_kilogram_are_of_the_owner_whose_weight_is_known(lake: Lake) -
     assert told_of(lake, given, query, **tables) == [(8, None), (ME, 5.0)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_last_decision_about_an_activity_holds_whichever_of_its_ids_it_names(lake: Lake) -> None:
     put(lake, [activity(number, "2024-01-01T08:00") for number in (1, 2, 3)])
     assert dismissed_after(lake, {2: True, 3: True}) == [2, 3]
@@ -663,7 +663,7 @@ def test_nobody_is_athlete_0(lake: Lake) -> None:
     assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(0, 1)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     given = [
         activity(1, "2008-05-01T08:00", average_heartrate=150.0, gear_id="b1"),
@@ -683,7 +683,7 @@ def test_a_clock_that_is_wrong_by_decades_breaks_nothing(lake: Lake) -> None:
     assert state[date(2024, 5, 1)][1] == pytest.approx(state[date(2024, 5, 1)][0] / 42, rel=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_empty_warehouse_has_empty_insights(lake: Lake) -> None:
     with reading(lake) as connection:
         filled = {name for name in INSIGHTS if rows(connection, f"SELECT * FROM {name}")}

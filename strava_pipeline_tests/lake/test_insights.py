@@ -91,6 +91,7 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
         assert len(everything["activities"]["cumulative"]) == len(points)
 
 
+@pytest.mark.dear
 def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> None:
     put(lake, [activity(1, "2023-03-01T08:00"), activity(2, "2023-03-16T08:00"), activity(3, "2023-11-30T08:00")])
     put(
@@ -119,6 +120,7 @@ def test_what_claims_to_be_later_than_tomorrow_waits_for_its_day(lake: Lake) -> 
     assert len(read_insights(lake, 2023)["summary_activities.json"]) == 3
 
 
+@pytest.mark.dear
 def test_load_is_carried_on_through_the_rest_since_the_last_activity(lake: Lake) -> None:
     power = {"weighted_average_watts": 240.0, "device_watts": True}
     put(lake, [activity(day, f"2022-12-{day:02d}T08:00", **power) for day in range(1, 21)])
@@ -172,6 +174,7 @@ def test_splits_that_are_some_metres_short_are_no_faster_for_it(lake: Lake) -> N
     )
 
 
+@pytest.mark.dear
 def test_what_nobody_can_do_is_not_measured(lake: Lake) -> None:
     for year, value in enumerate((3e12, 1e300, float("inf"), -1.0), start=2019):
         odd = dict.fromkeys(("distance", "total_elevation_gain", "suffer_score"), value)
@@ -208,6 +211,7 @@ def test_folders_that_are_no_years_are_left_alone(lake: Lake) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.dear
 def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -> None:
     put(lake, many(200))
     publish(lake)
@@ -220,6 +224,7 @@ def test_goals_of_sports_that_are_only_partly_counted_are_left_out(lake: Lake) -
     assert {each.group for each in told.paced if each.own} == {"run"}
 
 
+@pytest.mark.dear
 def test_what_tells_no_sport_is_other(lake: Lake, subtests: pytest.Subtests) -> None:
     sports = ("Ride", "Quidditch", None, "Run")
     put(lake, [activity(day, f"2022-06-0{day}T08:00", sport_type=sport) for day, sport in enumerate(sports, start=1)])
@@ -237,6 +242,7 @@ def test_what_tells_no_sport_is_other(lake: Lake, subtests: pytest.Subtests) -> 
 SPORTS_OF_JUNE = ("Ride", "VirtualRide", "GravelRide", "EBikeRide", "Velomobile", "Run", None)
 
 
+@pytest.mark.dear
 def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, subtests: pytest.Subtests) -> None:
     days = list(enumerate(SPORTS_OF_JUNE, start=1))
     put(lake, [activity(one, f"2022-06-0{one}T08:00", sport_type=sport, distance=1000.0 * one) for one, sport in days])
@@ -255,6 +261,7 @@ def test_the_two_files_of_a_year_count_the_sports_that_are_set(lake: Lake, subte
             assert total == 7, "every sport is in pacing.json"
 
 
+@pytest.mark.dear
 def test_files_follow_the_setting_and_an_edit_of_the_sport_within_its_group(lake: Lake) -> None:
     put(lake, [activity(1, "2022-06-01T08:00"), activity(2, "2022-06-02T08:00")])
     written(lake, [2022])
@@ -285,6 +292,7 @@ def test_only_the_years_that_changed_are_written_again(lake: Lake) -> None:
     assert written(lake, [2022], Goals("miles", goals.all)).written == [2019, 2020, 2021, 2022]
 
 
+@pytest.mark.dear
 def test_the_running_year_grows_by_a_day_and_the_others_stay(lake: Lake) -> None:
     put(lake, [activity(1, "2022-06-01T08:00"), activity(2, "2023-01-05T08:00")])
     written(lake, [2023])
@@ -332,6 +340,7 @@ def test_damaged_files_are_told_and_made_anew(one_ride: Lake, subtests: pytest.S
                 assert path.read_bytes() == whole
 
 
+@pytest.mark.dear
 def test_what_is_not_as_in_the_warehouse_or_of_another_shape_is_told(one_ride: Lake, subtests: pytest.Subtests) -> None:
     assert faults_of(one_ride) == {}
     for name, old, new, told in (
@@ -359,6 +368,7 @@ def test_ids_are_whole_numbers_beyond_what_a_double_holds(lake: Lake) -> None:
     assert "9007199254740993" in text
 
 
+@pytest.mark.dear
 def test_deleting_and_adding_again_changes_nothing(lake: Lake) -> None:
     rows = [activity(number, f"2022-06-01T{20 - number}:00") for number in (1, 2, 3)]
     put(lake, rows)
@@ -387,6 +397,7 @@ def test_today_is_that_of_the_athletes_zone_else_of_the_setting(label: str | Non
     assert Athlete(ME, 0, "km", label).today(now, "Europe/London") == today
 
 
+@pytest.mark.dear
 def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profile(lake: Lake) -> None:
     put(lake, [
         activity(1, "2022-06-01T08:00", timezone="(GMT+01:00) Europe/Berlin"),
@@ -404,6 +415,7 @@ def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profil
         assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "20700.0")
 
 
+@pytest.mark.dear
 def test_other_athletes_are_counted_and_left_out(lake: Lake) -> None:
     put(lake, [activity(1, "2022-06-01T08:00"), *(activity(n, "2022-06-02T08:00", athlete_id=5) for n in (2, 3, 4))])
     publish(lake)
@@ -423,6 +435,7 @@ def test_an_empty_warehouse_is_nobodys(lake: Lake) -> None:
         assert athlete_of(connection, Goals(), NOW) is None
 
 
+@pytest.mark.dear
 def test_sports_are_limited_in_every_number_and_nothing_is_left_out_of_the_warehouse(lake: Lake) -> None:
     rows = many(300)
     put(lake, rows)

@@ -258,7 +258,7 @@ def names(lake: Lake) -> list[tuple[str, bool]]:
     return [(row["name"], row["deleted_at"] is not None) for row in rows(lake)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_what_was_merged_under_a_time_that_nobody_believes_any_more_is_merged_again(lake: Lake) -> None:
     listed_on(lake, 0, activity(1), activity(2))
     merge(lake)

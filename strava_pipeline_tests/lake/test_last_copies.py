@@ -64,6 +64,7 @@ def stock(module_lake: Lake) -> Lake:
 
 
 # what is left: a snapshot, which is never taken for a fresh folder; the last one: bronze alone
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "lost", ["warehouse/working state", "warehouse/working state activities", "warehouse state activities"]
 )
@@ -90,6 +91,7 @@ def test_a_shard_that_was_made_again_leaves_nothing(stocked: Lake) -> None:
     assert list(stocked.shards.rglob("*.outdated")) == []
 
 
+@pytest.mark.dear
 def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake: Lake) -> None:
     listing = started(lake)
     land(listing, [activity(1)], [activity(2)])
@@ -103,6 +105,7 @@ def test_a_merged_shard_that_is_the_last_to_hold_a_page_outlives_a_rebuild(lake:
     assert ids(lake)[:4] == [1, 2, 3, 4]
 
 
+@pytest.mark.dear
 def test_a_shard_whose_rows_are_damaged_is_set_aside_and_named(stocked: Lake) -> None:
     (shard,) = shard_files(stocked, 2025)
     content = shard.read_bytes()
@@ -138,6 +141,7 @@ def test_a_listing_that_lost_its_first_page_is_one_all_the_same(lake: Lake) -> N
     assert ids(lake) == [2]
 
 
+@pytest.mark.dear
 def test_a_page_that_was_brought_back_counts_again(lake: Lake) -> None:
     page = listed(lake, [activity(1)], [activity(2)]).folder / "page-0001.json.gz"
     content = page.read_bytes()
@@ -168,6 +172,7 @@ def test_a_run_that_ends_does_not_take_back_the_loss_that_it_met(lake: Lake) -> 
     assert (only(lake).manifest.settled, only(lake).manifest.has_lost) == (True, True)
 
 
+@pytest.mark.dear
 def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(stocked: Lake) -> None:
     damaged = detail_files(stocked, 2025)[2].good
     assert damaged is not None
@@ -181,6 +186,7 @@ def test_a_damaged_detail_stays_as_it_is_published_and_is_fetched_again(stocked:
     assert select_details(stocked, ALL, Scope(), NOW + DAY).due == []
 
 
+@pytest.mark.dear
 def test_details_landed_before_the_first_year_was_raised_are_made_anew_too(lake: Lake) -> None:
     listed(lake, [activity(1, "2021-05-05T06:00:00Z"), activity(2)])
     merge(lake)

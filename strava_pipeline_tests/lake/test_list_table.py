@@ -57,6 +57,7 @@ def test_a_place_is_what_a_source_says_or_else_the_nearest_town(lake: Lake) -> N
     assert shown == [(place, is_computed) for _, place, is_computed in SAID]
 
 
+@pytest.mark.dear
 def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake) -> None:
     put(lake, [activity(1, "2025-05-01T08:00", gear_id="b1", start_latlng=[47.27, 11.4])])
     assert publish(lake)
@@ -92,6 +93,7 @@ def test_places_where_nothing_begins_any_more_are_forgotten(lake: Lake) -> None:
         assert connection.execute("FROM near_towns").fetchall() == [(4821, 1637, "Vienna")]
 
 
+@pytest.mark.dear
 def test_another_file_of_towns_names_all_anew(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(
         lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.28, 11.78])]
@@ -110,6 +112,7 @@ def test_another_file_of_towns_names_all_anew(lake: Lake, tmp_path: Path, monkey
         activity_list._towns_digest.cache_clear()
 
 
+@pytest.mark.dear
 def test_the_bests_are_those_of_the_present_state_after_each_publish(lake: Lake) -> None:
     put(lake, [activity(number, f"2025-05-0{number}T08:00", sport_type="Run") for number in (1, 2, 3)])
     put(lake, splits(1, [300] * 6), "activity_splits_metric")
@@ -138,6 +141,7 @@ def held_and_missing(lake: Lake) -> tuple[int, ...]:
         return tuple(one_number(connection, f"SELECT count(*) FROM ({pair})") for pair in pairs)
 
 
+@pytest.mark.dear
 @pytest.mark.closed
 def test_a_view_of_an_earlier_version_becomes_the_table(lake: Lake) -> None:
     put(lake, [activity(1, "2025-05-01T08:00")])

@@ -44,6 +44,7 @@ def is_due(lake: Lake) -> bool:
         return is_publish_due(connection, lake)
 
 
+@pytest.mark.dear
 def test_a_publish_brings_what_was_computed_and_a_second_one_has_nothing_to_do(stocked: Lake) -> None:
     assert published(stocked) == {1: (200, 2025), 2: (100, 2025), 3: (250, 2024)}
     assert (is_due(stocked), publish(stocked)) == (False, False)
@@ -65,6 +66,7 @@ def test_rows_leave_with_their_track_and_with_their_year(stocked: Lake) -> None:
     assert not is_due(stocked)
 
 
+@pytest.mark.dear
 def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_forgets_it(stocked: Lake) -> None:
     tracked(stocked, 1, 300.0, 2024, seconds=LONG)
     measured(stocked, 2024)
@@ -77,6 +79,7 @@ def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_
     assert not is_due(stocked)
 
 
+@pytest.mark.dear
 @pytest.mark.closed
 def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(stocked: Lake) -> None:
     with writing(stocked) as connection:

@@ -338,7 +338,7 @@ publish(lake)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns"])
 def test_the_host_s_time_zone_does_not_matter(lake: Lake, zone: str) -> None:
     subprocess.run(

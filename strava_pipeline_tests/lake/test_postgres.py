@@ -107,6 +107,7 @@ def test_every_table_and_view_is_there_with_the_same_rows_and_the_second_export_
     assert not [line for line in server.log.read_text()[logged:].splitlines() if "INSERT" in line or "DELETE" in line]
 
 
+@pytest.mark.dear
 def test_only_the_year_that_changed_is_written_whichever_the_run_is_of(lake: Lake, database: str) -> None:
     put(lake, [activity(1, "2019-05-04"), activity(2, "2021-05-04")])
     publish(lake)
@@ -121,6 +122,7 @@ def test_only_the_year_that_changed_is_written_whichever_the_run_is_of(lake: Lak
     assert (after[0], after[1] != before[1]) == (before[0], True)
 
 
+@pytest.mark.dear
 def test_what_is_deleted_here_goes_there_and_a_year_that_moved_moves(lake: Lake, database: str) -> None:
     put(lake, [activity(1, "2019-05-04"), activity(2, "2021-05-04"), activity(3, "2021-06-04")])
     publish(lake)
@@ -134,6 +136,7 @@ def test_what_is_deleted_here_goes_there_and_a_year_that_moved_moves(lake: Lake,
     assert asked(database, "SELECT id, exported_year FROM strava.activities_all ORDER BY id") == [(1, 2020), (2, 2021)]
 
 
+@pytest.mark.dear
 def test_athletes_in_one_database_leave_each_other_s_rows_alone(new_lake: NewLake, lake: Lake, database: str) -> None:
     other = new_lake(lake.data_dir / "other")
     put(lake, [activity(1, "2020-05-04")])
@@ -149,6 +152,7 @@ def test_athletes_in_one_database_leave_each_other_s_rows_alone(new_lake: NewLak
     assert asked(database, "SELECT DISTINCT exported_for FROM strava.exported") == [(8,)]
 
 
+@pytest.mark.dear
 def test_athletes_of_whom_nobody_has_said_who_they_are_leave_each_other_s_rows_alone(
     new_lake: NewLake, lake: Lake, database: str
 ) -> None:
@@ -378,6 +382,7 @@ def test_a_year_whose_rows_become_others_there_stays_as_it_was(gold: Lake, datab
     assert {*export(gold, database).written} == {2019, 2021}
 
 
+@pytest.mark.dear
 def test_a_value_that_can_t_be_cast_ends_the_export_by_its_column(lake: Lake, database: str) -> None:
     put(lake, [activity(1, "2020-05-04", extra='{"a": 1}')])
     publish(lake)

@@ -28,6 +28,7 @@ def names(lake: Lake) -> list[str]:
         return [row[0] for row in connection.execute("SELECT name FROM activities ORDER BY id").fetchall()]
 
 
+@pytest.mark.dear
 def test_the_snapshot_is_what_was_merged_last(lake: Lake) -> None:
     listed(lake, [activity(1, name="A")])
     merge(lake)
@@ -95,6 +96,7 @@ def show(lake: Lake, name: str, at: datetime = NOW) -> None:
     publish(lake)
 
 
+@pytest.mark.dear
 def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     show(lake, "A")
     listed(lake, [activity(1, name="B")], at=NOW + DAY)
@@ -114,6 +116,7 @@ def test_a_failed_publish_leaves_the_old_snapshot_and_no_rubbish(lake: Lake, mon
     assert names(lake) == ["B"]
 
 
+@pytest.mark.dear
 def test_a_warehouse_made_anew_is_published_although_it_counts_from_the_start(lake: Lake) -> None:
     show(lake, "A")
     shutil.rmtree(lake.working.parent)
@@ -155,6 +158,7 @@ def test_a_look_at_the_snapshot_within_a_look_opens_no_other(lake: Lake) -> None
         assert another.execute("SELECT count(*) FROM activities").fetchall() == [(1,)]
 
 
+@pytest.mark.dear
 def test_a_reader_keeps_what_it_opened(lake: Lake) -> None:
     show(lake, "A")
     with snapshot(lake) as connection:

@@ -59,6 +59,7 @@ def test_nothing_waits_longer_than_the_pause_even_if_the_clock_was_put_back(lake
     assert pause_ends_at(lake, timedelta(0), last) is None
 
 
+@pytest.mark.dear
 def test_only_what_is_looked_after_waits_and_only_where_something_changed(lake: Lake) -> None:
     listed(lake, [activity(1)])
     merge(lake)

@@ -173,7 +173,7 @@ def test_every_compared_field_is_read_of_every_activity(stocked: Lake) -> None:
     assert found[2].values["description"] is None, "no detail was fetched"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_activity_for_which_another_one_stands_is_known(stocked: Lake) -> None:
     with snapshot(stocked) as connection:
         assert stand_ins(connection) == {}

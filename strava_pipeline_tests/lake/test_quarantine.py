@@ -188,7 +188,7 @@ def test_a_patient_choice_leaves_named_ones_alone_that_rest(stocked: Lake) -> No
     assert [due(stocked, at, scope) for scope in (named, patient) for at in (end - HOUR, end)] == [[1], [1], [], [1]]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_what_was_deleted_at_the_source_is_no_longer_shown(stocked: Lake) -> None:
     fail(stocked, 1, *hours(0, 30, 60))
     assert [activity for _, activity in failing_now(stocked)] == [None], "nothing is published yet"
@@ -201,7 +201,7 @@ def test_what_was_deleted_at_the_source_is_no_longer_shown(stocked: Lake) -> Non
     assert held(stocked) == []
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_after_a_rebuild_the_table_is_what_it_was_dropped_ones_included(stocked: Lake) -> None:
     fail(stocked, 1, *hours(0, 30, 60))
     fail(stocked, 2, *hours(0, 30, 60, 99), status=404)
@@ -215,7 +215,7 @@ def test_after_a_rebuild_the_table_is_what_it_was_dropped_ones_included(stocked:
     assert set(drops(stocked)) == {2}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_rebuild_is_not_refused_because_an_answer_came_that_ends_a_quarantine(stocked: Lake) -> None:
     fail(stocked, 1, *hours(0, 30, 60))
     sync(stocked)

@@ -20,7 +20,7 @@ from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_track_measures import changed, measured
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 Place = tuple[float, float]
 """Kilometres to the north and to the east of one place."""
@@ -136,7 +136,6 @@ def test_ways_find_their_routes(planted: Lake) -> None:
     assert directions.keys() == {2, 3, 4, 6, 10, 17}, "those that follow another way, and are no laps"
 
 
-@pytest.mark.dear
 def test_routes_do_not_depend_on_the_order_in_which_ways_come(planted: Lake) -> None:
     come(planted, *PLANTED)
     columns = "COLUMNS(* EXCLUDE (activity_id))"
@@ -174,7 +173,6 @@ def counted_tiles(numbers: Sequence[int]) -> dict[tuple[int, int, int], int]:
     return found
 
 
-@pytest.mark.dear
 def test_a_tile_belongs_to_its_first_visit_whatever_comes_later_or_goes(planted: Lake) -> None:
     late = (1, 9)
     come(planted, *(number for number in PLANTED if number not in late))

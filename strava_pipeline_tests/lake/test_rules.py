@@ -123,6 +123,7 @@ def test_a_word_stands_above_the_first_rule_which_stands_above_later_ones_and_th
     assert (shown(stocked, "id, name, sport_type, gear_id, counts"), ruled(stocked)) == (before, [])
 
 
+@pytest.mark.dear
 def test_the_same_rules_give_the_same_in_any_order_of_activities_and_publish_once(
     stocked: Lake, tmp_path: Path, new_lake: NewLake
 ) -> None:
@@ -151,6 +152,7 @@ def test_rules_are_about_the_owners_activities(lake: Lake) -> None:
     assert [row[0] for row in ruled(lake)] == [1, 2, 4]
 
 
+@pytest.mark.dear
 def test_what_rules_would_change_is_counted_before_it_counts(stocked: Lake) -> None:
     say(stocked, 2, name="Mine")
     stocked.rules.write_text(RULES)
@@ -214,6 +216,7 @@ def test_a_fault_is_named_with_its_place_and_without_a_position(text: str, fault
     assert (str(raised.value).startswith(fault), "8.2" in str(raised.value)) == (True, False)
 
 
+@pytest.mark.dear
 def test_rules_that_cannot_be_used_count_as_none(stocked: Lake) -> None:
     assert (rules_health(stocked).state, stocked.rules.exists()) == (State.OK, False)
     stocked.rules.write_text(RULES)

@@ -340,7 +340,7 @@ merge(Lake(Path(sys.argv[1])))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_two_processes_that_write_the_same_shards_do_not_hinder_each_other(lake: Lake) -> None:
     _many(lake, SHARDS_PER_YEAR + 8)
     command = [sys.executable, "-c", WRITE, str(lake.data_dir)]

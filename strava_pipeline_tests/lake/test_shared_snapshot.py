@@ -29,6 +29,7 @@ def add(lake: Lake, athlete_id: int) -> None:
     publish(lake)
 
 
+@pytest.mark.dear
 def test_who_comes_after_a_publish_sees_it_and_who_reads_keeps_theirs(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
     shared = SharedSnapshot(lake)

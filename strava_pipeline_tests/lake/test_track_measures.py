@@ -77,6 +77,7 @@ def changed(lake: Lake, statement: str) -> None:
         connection.execute(statement)
 
 
+@pytest.mark.dear
 def test_each_track_is_measured_once_and_again_when_it_changed(stocked: Lake) -> None:
     powers, paces = 9, 4  # 5 s to 600 s, and a minute of the heart rate; of the run 400 m to 1 mile
     assert best(stocked) == {1: powers, 2: powers + paces, 3: powers, 4: powers}

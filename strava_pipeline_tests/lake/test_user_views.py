@@ -58,6 +58,7 @@ def contents(lake: Lake) -> list[str]:
     return sorted(path.name for path in lake.snapshot.parent.iterdir())
 
 
+@pytest.mark.dear
 def test_views_and_macros_are_in_every_snapshot_and_build_on_each_other(stocked: Lake) -> None:
     put(
         stocked,
@@ -76,6 +77,7 @@ def test_views_and_macros_are_in_every_snapshot_and_build_on_each_other(stocked:
     assert contents(stocked) == ["strava.duckdb", "working"]
 
 
+@pytest.mark.dear
 def test_it_is_published_again_when_only_the_views_changed_and_not_when_nothing_did(stocked: Lake) -> None:
     assert publish(stocked)
     assert not publish(stocked)
@@ -127,6 +129,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.dear
 def test_files_broken_or_reaching_too_far_are_left_out_whole(stocked: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(stocked.data_dir.parent)
     publish(stocked)
@@ -177,6 +180,7 @@ def test_a_reason_is_one_line_and_tells_no_position(stocked: Lake) -> None:
     assert not any(part in reason for part in ("52.5", "13.3"))
 
 
+@pytest.mark.dear
 def test_the_user_s_objects_are_not_the_catalogue_s(stocked: Lake) -> None:
     put(stocked, a="CREATE VIEW a AS SELECT 5 AS gear_id; CREATE VIEW lost AS SELECT 1 AS activity_id;")
     publish(stocked)
@@ -204,6 +208,7 @@ publish.publish(Lake(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.dear
 def test_a_kill_while_views_are_applied_shows_nothing_half_and_leaves_nothing(stocked: Lake) -> None:
     publish(stocked)
     put(stocked, a="CREATE VIEW a AS SELECT 1")

@@ -382,7 +382,7 @@ with reading(lake) as outer:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_interrupt_during_a_query_is_one_and_the_file_can_be_opened_again(lake: Lake) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(lake.data_dir)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -51,6 +51,7 @@ def test_readers_see_a_decision_at_once(lake: Lake, settings: Settings) -> None:
     assert furthest(lake) == 1
 
 
+@pytest.mark.dear
 def test_the_group_that_may_read_may_so_after_a_decision(lake: Lake, settings: Settings) -> None:
     group = next((each for each in os.getgroups() if each != os.getgid()), os.getgid())
     assert decide_bests(settings.model_copy(update={"data_group": str(group)}), 1, dismissed=True, by="a test")
@@ -97,6 +98,7 @@ def test_many_are_corrected_by_one_publish_and_taken_back_but_what_was_said_late
         }
 
 
+@pytest.mark.dear
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
     with writing(lake) as connection:
         mark(connection, REBUILDING)

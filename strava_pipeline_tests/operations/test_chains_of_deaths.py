@@ -174,6 +174,7 @@ def athlete(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield athlete
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "athlete",
     [
@@ -206,6 +207,7 @@ def test_the_first_run_of_a_chain_of_deaths_that_ends_holds_what_the_services_he
         assert differences(athlete) == {}, f"chain {number}: {lived}, then {mode}"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("athlete", [2], indirect=True)
 @pytest.mark.parametrize("mode", ["year", "all"])
 def test_what_changed_of_late_is_seen_though_many_pages_of_a_dead_run_are_used_which_is_said_and_compares_nothing(
@@ -230,6 +232,7 @@ def test_what_changed_of_late_is_seen_though_many_pages_of_a_dead_run_are_used_w
         assert (found[name].manifest.started_at in compared.values()) is is_compared
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("athlete", [4], indirect=True)
 def test_a_run_from_the_watermark_covers_what_a_dead_one_listed_though_that_moved_the_watermark(
     athlete: Athlete,
@@ -244,6 +247,7 @@ def test_a_run_from_the_watermark_covers_what_a_dead_one_listed_though_that_move
         assert windows[1] != windows[2], name
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("athlete", [3], indirect=True)
 def test_a_listing_that_a_limit_ended_goes_on_and_what_changed_of_late_in_its_first_pages_is_seen(
     athlete: Athlete,

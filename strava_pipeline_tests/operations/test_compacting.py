@@ -172,6 +172,7 @@ def test_years_that_wait_for_their_shards_are_not_called_done(rig: Rig) -> None:
         assert found(rig) == [], what
 
 
+@pytest.mark.dear
 def test_after_a_whole_run_there_is_nothing_to_do_and_looking_changes_nothing(rig: Rig) -> None:
     begin(rig)
     rig.do("flow", [2026])  # whose listing proves something about the past that no year's marks were set from
@@ -190,6 +191,7 @@ def test_deletions_that_wait_for_a_person_are_reported_each_time(make_rig: Calla
         assert rig.do("compact", [2025]).absent.held != []
 
 
+@pytest.mark.dear
 def test_a_day_later_the_running_year_has_come_further(rig: Rig) -> None:
     begin(rig)
     rig.control("clock", advance=86_400)

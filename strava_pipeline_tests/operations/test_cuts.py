@@ -113,12 +113,14 @@ def test_everything_follows_a_cut_and_its_undo(lake: Lake, settings: Settings) -
     assert counted_track(lake, 2024, 1) == track_path(lake, 2024, 1)
 
 
+@pytest.mark.dear
 def test_what_a_track_is_measured_by_follows_a_sport(lake: Lake, settings: Settings) -> None:
     assert correct(settings, [1], Edit({"sport_type": "Ride"}), "a test").is_seen
     assert max(width for measure, width, _ in shown(lake)[2] if measure == "pace") == 10_000
     assert "fastest_half_marathon" not in {record for record, *_ in shown(lake)[1]}
 
 
+@pytest.mark.dear
 def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, settings: Settings) -> None:
     wanted = cuts(lake, None, 600)
     with locked(lake, LOCK), ThreadPoolExecutor(1) as another:
@@ -129,6 +131,7 @@ def test_a_cut_said_while_a_run_measures_follows_with_the_next_one(lake: Lake, s
     assert shown(lake)[0][0][0] == 14_995.0
 
 
+@pytest.mark.dear
 def test_a_cut_goes_with_its_track(lake: Lake, settings: Settings) -> None:
     assert correct(settings, [1], Edit({"cuts": cuts(lake, None, 600)}), "a test").is_seen
     track_path(lake, 2024, 1).unlink()

@@ -50,6 +50,7 @@ def test_a_new_one_and_one_that_is_gone(rig: Rig) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_nothing_of_a_purged_one_is_asked_for_or_kept(rig: Rig) -> None:
     key = by_start(rig)[3]
     record_decisions(rig.lake, Expired(at=NOW, by="a test", ids=[key], purged=key))
@@ -83,6 +84,7 @@ def test_a_burst_costs_one_call_however_often_and_in_which_order_it_comes(rig: R
     assert rig.calls()["by_endpoint"] == {}, "what came again was answered already"
 
 
+@pytest.mark.dear
 def test_what_is_deleted_after_an_edit_costs_no_call(rig: Rig) -> None:
     gone = by_start(rig)[3]
     with subscribed(rig):
@@ -148,6 +150,7 @@ def test_one_that_never_can_be_fetched_is_given_up_and_told(rig: Rig) -> None:
     assert done["webhook_events"].activities_waiting == 0
 
 
+@pytest.mark.dear
 def test_what_was_made_and_deleted_costs_no_call_in_whatever_order_it_is_told(rig: Rig) -> None:
     made = {"object_id": 4711, "event_time": int(NOW.timestamp())}
     with subscribed(rig):
@@ -177,6 +180,7 @@ def test_an_activity_with_a_device_comes_as_a_listing_would_show_it(rig: Rig) ->
     assert rig.do("reconcile", [2026]).merged.updated == 0
 
 
+@pytest.mark.dear
 def test_what_was_read_leaves_the_inbox_and_stands_in_bronze(rig: Rig) -> None:
     with subscribed(rig):
         rig.control("edit", id=by_start(rig)[0], set={"name": "Renamed"})
@@ -237,6 +241,7 @@ def test_rebuild_finds_the_same(rig: Rig) -> None:
     assert (rig.gold(everything), rig.gold(history)) == before
 
 
+@pytest.mark.dear
 def test_a_year_that_was_edited_moves(rig: Rig) -> None:
     moved = by_start(rig)[0]
     item = next(item for item in rig.truth() if item["id"] == moved)
@@ -248,6 +253,7 @@ def test_a_year_that_was_edited_moves(rig: Rig) -> None:
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_kill_between_the_detail_and_its_note_costs_no_second_call(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     edited = by_start(rig)[4]
     with subscribed(rig):

@@ -176,6 +176,7 @@ def test_a_file_that_was_damaged_is_read_when_its_bytes_came_again(make_rig: Mak
     assert rig.gold("SELECT problem FROM files") == [(None,)]
 
 
+@pytest.mark.dear
 def test_bytes_stay_as_they_were_received(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **FEW)
     plain, packed = a_gpx(), gzip.compress(a_gpx(minute=10))
@@ -216,6 +217,7 @@ def test_where_there_is_nothing_the_run_says_so(make_rig: Make) -> None:
         rig.import_files(rig.folder / "nowhere.zip")
 
 
+@pytest.mark.dear
 def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **FEW)
     (tmp_path / "future.gpx").write_bytes(a_gpx().replace(b"2025-06-01", b"2099-06-01"))
@@ -226,6 +228,7 @@ def test_time_is_the_pipelines_not_the_files(make_rig: Make, tmp_path: Path) -> 
     assert start - start.replace(microsecond=0) == timedelta()
 
 
+@pytest.mark.dear
 def test_two_athletes_in_one_folder_keep_their_own(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, **FEW)
     for number in (1, 2):

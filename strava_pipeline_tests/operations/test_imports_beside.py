@@ -122,6 +122,7 @@ def test_a_later_archive_with_empty_cells_takes_nothing_back(make_rig: Make, tmp
     assert rig.golds(looks) == before
 
 
+@pytest.mark.dear
 def test_gear_that_strava_no_longer_shows_keeps_the_name_of_the_archive(make_rig: Make) -> None:
     rig = make_rig(logged_in=False, **FEW)
     rig.import_files(an_archive(rig))

@@ -55,6 +55,7 @@ def test_edits_deletions_and_late_uploads_of_old_years_reach_their_files(rig: Ri
     assert miles == pytest.approx(truth / 1000 * 0.62137)
 
 
+@pytest.mark.dear
 def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     before = {path: path.stat().st_mtime_ns for path in rig.lake.insights.rglob("*.json")}
@@ -72,6 +73,7 @@ def test_a_daily_run_leaves_other_years_alone_and_a_second_one_writes_nothing(ri
     assert touched == {"2026"}
 
 
+@pytest.mark.dear
 def test_when_the_last_activity_is_gone_its_files_are(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     assert any(rig.lake.insights.rglob("*.json"))

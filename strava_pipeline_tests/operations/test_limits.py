@@ -14,10 +14,9 @@ from strava_pipeline.operations.run_context import run_context
 from strava_pipeline.operations.source import BudgetedSource
 from strava_pipeline_tests.rig import Make, Rig
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
-@pytest.mark.dear
 def test_a_cap_and_cushions_leave_calls_unused(make_rig: Make) -> None:
     rig = make_rig(activities=40, limits=Limits(900, 2000, 900, 30))
     capped = rig.do("flow_backfill", bronze_activities={"max_calls": 5}, bronze_activity_details={"max_calls": 5})
@@ -27,7 +26,6 @@ def test_a_cap_and_cushions_leave_calls_unused(make_rig: Make) -> None:
     assert rig.calls()["total"] == 15, "30 a day, 5 used, 10 left to others"
 
 
-@pytest.mark.dear
 def test_a_listing_that_met_a_limit_is_merged_as_far_as_it_came_and_goes_on(make_rig: Make) -> None:
     rig = make_rig(activities=50)
     rig.do("run_all", bronze_activities={"per_page": 10, "max_calls": 3})
@@ -52,7 +50,6 @@ class Watching(LogProgress):
         self.seen += [now] if self.seen[-1:] != [now] else []  # one wait is shown several times
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("years", [[2024, 2025, 2026]])
 def test_what_a_run_has_is_published_while_it_waits_for_a_limit(make_rig: Make, years: list[int]) -> None:
     rig = make_rig(activities=40, jumping=True, limits=Limits(900, 2000, 10, 900))
@@ -70,7 +67,6 @@ def test_what_a_run_has_is_published_while_it_waits_for_a_limit(make_rig: Make, 
     assert len(details) > 1
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("server", [2026, 2090], ids=["the host's clock is ahead", "the host's clock is behind"])
 def test_a_host_whose_clock_is_wrong_calls_as_often_as_any_other(make_rig: Make, server: int) -> None:
     now = datetime(server, 3, 10, 23, 50, tzinfo=UTC)

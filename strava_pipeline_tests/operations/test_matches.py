@@ -19,10 +19,11 @@ from strava_pipeline_tests.imports import a_gpx, an_archive, loose_files, shown,
 from strava_pipeline_tests.ingest.files import made
 from strava_pipeline_tests.rig import Make, Rig
 
+pytestmark = pytest.mark.dear
+
 FEW: dict[str, Any] = {"activities": 5, "years": (2025, 2026), "settings": {"first_year": 2025}}
 
 
-@pytest.mark.dear
 def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_follow(make_rig: Make) -> None:
     rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
@@ -46,7 +47,6 @@ def test_files_of_activities_that_the_api_listed_add_no_row_and_their_tracks_fol
     assert rig.calls()["by_endpoint"] == {}
 
 
-@pytest.mark.dear
 def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(**FEW)
     archive, folder = an_archive(rig, "export_9.zip"), loose_files(rig)
@@ -72,7 +72,6 @@ def test_in_whatever_order_api_archive_and_files_come_readers_see_the_same(make_
     assert [source for source, *_ in found[0][1]] == ["file", "strava", "strava_archive"]
 
 
-@pytest.mark.dear
 def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_none(make_rig: Make) -> None:
     rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
@@ -83,7 +82,6 @@ def test_an_archive_in_a_warehouse_that_the_api_filled_adds_no_row_and_loses_non
     assert listed == len(before[0]), "and every row of its list is kept"
 
 
-@pytest.mark.dear
 def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: Make) -> None:
     rig = make_rig(**FEW)
     rig.begin_with("flow_backfill")
@@ -96,7 +94,6 @@ def test_no_stream_is_asked_for_whose_track_a_file_of_one_s_own_holds(make_rig: 
     assert sum(asked.values()) == len(recorded - with_track)
 
 
-@pytest.mark.dear
 def test_a_file_of_a_wrong_clock_tells_the_zone_and_not_the_time(make_rig: Make) -> None:
     rig = make_rig(logged_in=False, activities=10)
     with zipfile.ZipFile(an_archive(rig)) as archive:
@@ -111,7 +108,6 @@ def test_a_file_of_a_wrong_clock_tells_the_zone_and_not_the_time(make_rig: Make)
     assert rig.one(f"SELECT count(*) FROM activities WHERE {wrong}") == 0
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("ends_of_lengths", [(), (25, 300, 600)], ids=["laps alone", "a point per length"])
 def test_the_fit_and_the_tcx_of_a_swim_in_a_pool_are_one(make_rig: Make, ends_of_lengths: tuple[int, ...]) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2024})
@@ -150,7 +146,6 @@ def test_a_file_whose_clock_leaps_by_years_is_joined_to_nothing_by_its_length(ma
     assert rig.gold("SELECT verdict, joined FROM activity_matches WHERE joined") == []
 
 
-@pytest.mark.dear
 def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     rig = make_rig(logged_in=False, **FEW)
     for name, minute in (("one", 0), ("two", 20)):
@@ -162,7 +157,6 @@ def test_when_nothing_came_nothing_is_published_anew(make_rig: Make) -> None:
     assert done.matched.matches_changed == 0
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("names", [("4567890123.gpx", "copy.gpx"), ("copy.gpx", "4567890123.gpx")])
 def test_a_file_that_came_under_two_names_is_known_by_either(make_rig: Make, names: tuple[str, str]) -> None:
     rig = make_rig(logged_in=False, **FEW)
@@ -212,7 +206,6 @@ def decide_something(rig: Rig) -> None:
     )
 
 
-@pytest.mark.dear
 def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) -> None:
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
     ((reasons,),) = one_recording.gold("SELECT reasons FROM activity_matches WHERE joined")
@@ -224,7 +217,6 @@ def test_two_files_of_one_recording_are_one_by_their_points(one_recording: Rig) 
     assert str(48.0) not in str(reasons)
 
 
-@pytest.mark.dear
 def test_points_are_compared_once_and_what_they_came_to_is_kept(one_recording: Rig) -> None:
     shutil.rmtree(one_recording.lake.readings / "files")
     decide_something(one_recording)
@@ -232,7 +224,6 @@ def test_points_are_compared_once_and_what_they_came_to_is_kept(one_recording: R
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
 
 
-@pytest.mark.dear
 def test_points_that_were_lost_are_compared_when_they_are_back(one_recording: Rig) -> None:
     lake = one_recording.lake
     (kept,) = lake.readings.glob("compared*")
@@ -246,7 +237,6 @@ def test_points_that_were_lost_are_compared_when_they_are_back(one_recording: Ri
     assert joined(one_recording) == {"whole.gpx", "cut.gpx"}
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("seed", [11, 12])
 def test_every_listed_row_is_in_gold_or_joined_for_a_reason(make_rig: Make, seed: int) -> None:
     rig = make_rig(activities=1500, years=(2012, 2026), seed=seed, settings={"first_year": 2012})

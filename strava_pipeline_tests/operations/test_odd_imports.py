@@ -22,6 +22,7 @@ from strava_pipeline_tests.rig import Make, Rig
 OK, ALSO = a_gpx(), a_gpx(minute=20)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("name", "body", "change", "problem"),
     [

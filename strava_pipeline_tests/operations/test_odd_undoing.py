@@ -41,7 +41,7 @@ def ids(folder: Folder, table: str = "activities_all", column: str = "id") -> li
     return [key for (key,) in folder.rows(f"SELECT {column} FROM {table} ORDER BY ALL")]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_second_undo_before_the_first_one_has_ended(folder: Folder, tmp_path: Path) -> None:
     shared = activity(11)
     a, b = objects(tmp_path / "a", one=shared), objects(tmp_path / "b", one=shared, two=activity(12))
@@ -53,7 +53,7 @@ def test_a_second_undo_before_the_first_one_has_ended(folder: Folder, tmp_path: 
     assert ids(folder) == []
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_detail_leaves_though_another_import_knows_the_activity(folder: Folder, tmp_path: Path) -> None:
     detailed = activity(
         11, resource_state=3, description="hello", calories=5.0, laps=[], segment_efforts=[], splits_metric=[]
@@ -65,7 +65,7 @@ def test_a_detail_leaves_though_another_import_knows_the_activity(folder: Folder
     assert (ids(folder), ids(folder, "activity_details", "activity_id")) == ([11], [])
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_gear_of_an_archive_without_activities_leaves(folder: Folder, tmp_path: Path) -> None:
     folder.take_in(an_export(tmp_path / "export_7", bikes="Mine,Canyon,X,Ride"))
     assert len(ids(folder, "gear", "gear_id")) == 1

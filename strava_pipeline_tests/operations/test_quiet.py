@@ -101,6 +101,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.dear
 def test_whatever_is_due_the_run_goes_on(make_rig: Make) -> None:
     rig = make_rig(settings={"refresh_calls": 2})
     begin(rig)
@@ -147,6 +148,7 @@ def test_a_quiet_run_says_what_is_as_it_was_and_leaves_its_listing_to_the_next_m
     assert newest.name in holdings(rig.lake, 2026)
 
 
+@pytest.mark.dear
 def test_the_copy_may_lack_what_quiet_listings_brought_for_a_day_and_nothing_else(rig: Rig) -> None:
     begin(rig)
     run, _, report = listed(rig.settings)

@@ -70,7 +70,7 @@ def damage(lake: Lake, digest: str, body: bytes | None) -> None:
     path.unlink() if body is None else path.write_bytes(body)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_two_processes_put_the_same_bytes_on_disk_as_one(tmp_path: Path) -> None:
     found = []
     files = bodies(FEW + 5)
@@ -105,6 +105,7 @@ def test_what_was_read_is_not_read_again_and_what_is_new_is(tmp_path: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "count", [pytest.param(2, id="alone"), pytest.param(FEW + 1, id="together", marks=pytest.mark.slow)]
 )

@@ -8,12 +8,11 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline_tests.rig import NOW, Make, log_in
 from strava_pipeline_tests.webhooks import by_start
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 THIS_YEAR = {"years": (2026, 2026), "settings": {"first_year": 2025}}
 
 
-@pytest.mark.dear
 def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -25,7 +24,6 @@ def test_what_comes_back_unchanged_is_present_again(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(make_rig: Make) -> None:
     rig = make_rig(activities=20, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -39,7 +37,6 @@ def test_a_daily_run_marks_what_was_deleted_in_its_window_without_a_call_more(ma
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     rig.begin_with("flow_backfill")
@@ -52,7 +49,6 @@ def test_all_years_are_compared_in_one_listing(make_rig: Make) -> None:
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make) -> None:
     rig = make_rig(activities=12, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -67,7 +63,6 @@ def test_at_the_border_of_two_pages_a_deletion_is_looked_at_again(make_rig: Make
     assert rig.calls()["by_endpoint"] == {"/athlete/activities": 4}, "the deletion was found before"
 
 
-@pytest.mark.dear
 def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(make_rig: Make) -> None:
     rig = make_rig(activities=12, latency=0.0, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -89,7 +84,6 @@ def test_what_a_deletion_moved_past_the_next_page_is_neither_lost_nor_marked(mak
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("flow_backfill")
@@ -102,7 +96,6 @@ def test_a_login_that_may_not_see_private_activities_deletes_none(make_rig: Make
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fetched(make_rig: Make) -> None:
     rig = make_rig(activities=10, **THIS_YEAR)
     rig.begin_with("refresh")
@@ -115,7 +108,6 @@ def test_a_reconciliation_fetches_details_of_what_changed_and_not_those_never_fe
     assert rig.calls()["details"] == {str(edited): 1, str(late): 1}
 
 
-@pytest.mark.dear
 def test_a_year_that_is_compared_before_the_first_pull_makes_nothing_new(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2024, 2026), settings={"first_year": 2024})
     rig.do("refresh", [2026], bronze_activities={"mode": "year"})

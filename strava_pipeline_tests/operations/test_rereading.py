@@ -27,7 +27,7 @@ from strava_pipeline_tests.providers.subjects import register_toy
 from strava_pipeline_tests.providers.test_lake import listed
 from strava_pipeline_tests.rig import NOW
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 __all__ = ["sources"]  # a fixture
 OLDER = {"imports.files.VERSION": 1, "imports.rereading.VERSION": 1, "tracks._THIS_READING": "file:v1:"}
@@ -116,7 +116,6 @@ def is_all_new(folder: Folder) -> bool:
     }
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("update", [by_a_run, by_a_rebuild])
 def test_an_update_makes_what_a_new_folder_holds(older: Folder, made: Made, update: Callable[[Folder], str]) -> None:
     assert differing(older.state(), made[1]).keys() >= {"activities_all", "activity_details", "files", "tracks"}
@@ -126,7 +125,6 @@ def test_an_update_makes_what_a_new_folder_holds(older: Folder, made: Made, upda
     assert (by_a_run(older), by_a_rebuild(older)) == ("", "")
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize(
     "step", ["operations.reading_files.put_reading", "lake.rebuild._put_in_place", "operations.rebuilding.make_tracks"]
 )
@@ -144,7 +142,6 @@ def test_an_update_that_dies_is_completed_by_the_next_run(
     assert (differing(older.state(), made[1]), is_all_new(older)) == ({}, True)
 
 
-@pytest.mark.dear
 def test_a_file_whose_bytes_are_lost_keeps_its_older_reading(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     take_in(folder, ["changed.gpx", "lost.gpx"])
@@ -154,7 +151,6 @@ def test_a_file_whose_bytes_are_lost_keeps_its_older_reading(tmp_path: Path) -> 
     assert is_all_new(folder)
 
 
-@pytest.mark.dear
 def test_another_loss_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FILES, "unreadable.fit", (b"no fit at all", a_gpx(minute=30)))
     folder = Folder(tmp_path)
@@ -170,7 +166,6 @@ def test_another_loss_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert folder.state() == before
 
 
-@pytest.mark.dear
 def test_a_row_whose_recording_is_read_now_is_one_activity_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,7 @@ def at(rig: Rig, now: datetime) -> None:
     rig.do("flow", [2026])
 
 
+@pytest.mark.dear
 def test_the_first_time_is_announced_and_waits_for_a_day(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
     record_decisions(rig.lake, Expired(at=NOW, by="purge -1", ids=[-1], purged=-1))  # which is no limit's
@@ -283,6 +284,7 @@ def test_what_a_run_died_with_before_gold_had_it_expires_from_shards(
     assert rig.gold(f"SELECT id FROM activities_all WHERE id = {late}") == []
 
 
+@pytest.mark.dear
 def test_a_page_of_what_expired_that_a_crash_left_is_not_the_end(begin: Any) -> None:
     rig = begin("one", api_keep_days=KEPT)
     rig.do("flow_backfill")

@@ -48,6 +48,7 @@ def names(rig: Rig) -> set[str]:
     return {name for (name,) in rig.gold("SELECT name FROM activities WHERE name LIKE 'Renamed%'")}
 
 
+@pytest.mark.dear
 def test_several_years_are_listed_in_one_window_and_nothing_of_another_year_is_merged(make_rig: Make) -> None:
     rig = make_rig(activities=40)
     rig.do("refresh", [2023, 2024, 2025], bronze_activities={"mode": "year"})

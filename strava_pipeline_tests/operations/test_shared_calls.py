@@ -9,6 +9,8 @@ from strava_pipeline.ingest.strava.access import ledger_path
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.dear
+
 
 def line(rig: Rig) -> Sharer:
     (only,) = LedgerFile(ledger_path(rig.settings)).peek().sharers.values()

@@ -161,7 +161,7 @@ def test_an_uploaded_file_is_an_activity_in_gold(pulled: Pulled, tmp_path: Path,
     assert pulled.gold("SELECT max(len(changed_fields)) FROM activity_history") == [(0,)], "the others are as they were"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_file_that_strava_lacks_is_proposed_to_it_and_becomes_one_activity_with_its_upload(
     pulled: Pulled, tmp_path: Path
 ) -> None:

@@ -236,6 +236,7 @@ def test_a_detail_that_is_on_disk_no_more_and_lost_from_gold_stops_the_run(rig: 
     assert state(rig) == before
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("job", "asset"),
     [("enrich", {"bronze_activity_details": {"since_days": 4000}}), ("profile", {})],
@@ -250,6 +251,7 @@ def test_no_job_publishes_what_another_one_was_stopped_by(rig: Rig, job: str, as
     assert state(rig) == before
 
 
+@pytest.mark.dear
 def test_gear_that_stands_twice_is_not_published(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     rig.run_unpartitioned("profile")
@@ -260,6 +262,7 @@ def test_gear_that_stands_twice_is_not_published(rig: Rig) -> None:
     assert state(rig) == before
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("odd", "counts"),
     [
@@ -344,6 +347,7 @@ def test_details_of_activities_that_a_damaged_page_took_away_stop_nothing(rig: R
     assert values(found)["rows_without_activity"] == 1
 
 
+@pytest.mark.dear
 def test_a_snapshot_with_other_rows_than_gold_fails_the_run(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     spoil(rig.lake.snapshot, "DELETE FROM activity_laps_by_source WHERE lap_position = 1")

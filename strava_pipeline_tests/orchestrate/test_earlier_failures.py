@@ -10,11 +10,12 @@ from strava_pipeline.lake import shards
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline_tests.rig import NOW, Make
 
+pytestmark = pytest.mark.dear
+
 THIS_YEAR: dict[str, Any] = {"years": (2026, 2026), "settings": {"first_year": 2026}}
 
 
 # Details were written by an INSERT per row.
-@pytest.mark.dear
 def test_the_statements_that_merge_details_are_as_many_for_thirty_as_for_three(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from strava_pipeline.verbs.run_job import RunOutcome
 from strava_pipeline_tests.rig import Make, Rig, log_in
 from strava_pipeline_tests.webhooks import THIS_YEAR, by_start, delivered, subscribed
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 def follow(rig: Rig) -> RunOutcome:
@@ -47,7 +47,6 @@ def test_an_edit_costs_one_call_and_is_everywhere(rig: Rig) -> None:
     assert rig.one("SELECT count(*) FROM activity_history") == versions + 1, "and no other version"
 
 
-@pytest.mark.dear
 def test_so_many_deletions_wait_for_a_listing(rig: Rig) -> None:
     keys = by_start(rig)
     with subscribed(rig):
@@ -81,7 +80,6 @@ def test_events_of_others_are_refused_and_counted(rig: Rig) -> None:
     assert rig.one("SELECT count(*) FROM deleted_activities") == 0
 
 
-@pytest.mark.dear
 def test_a_limit_stops_early_and_the_rest_is_fetched_later(make_rig: Make) -> None:
     rig = make_rig(**THIS_YEAR)
     rig.begin_with("flow_backfill", [2025, 2026])
@@ -99,7 +97,6 @@ def test_a_limit_stops_early_and_the_rest_is_fetched_later(make_rig: Make) -> No
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_an_outage_of_strava_rests_and_fails_nothing(rig: Rig) -> None:
     edited = by_start(rig)[4]
     with subscribed(rig):
@@ -115,7 +112,6 @@ def test_an_outage_of_strava_rests_and_fails_nothing(rig: Rig) -> None:
     assert outcome.stopped_early
 
 
-@pytest.mark.dear
 def test_access_taken_away_is_verified_and_stops_everything(rig: Rig) -> None:
     with subscribed(rig):
         rig.control(
@@ -136,7 +132,6 @@ def test_access_taken_away_is_verified_and_stops_everything(rig: Rig) -> None:
         rig.do("flow", [2026])
 
 
-@pytest.mark.dear
 def test_a_private_activity_that_the_login_may_not_see_stays_as_it_was(rig: Rig) -> None:
     hidden = by_start(rig)[2]
     log_in(rig, scope="read,activity:read")

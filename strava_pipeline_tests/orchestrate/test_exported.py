@@ -18,8 +18,9 @@ from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.postgres import PASSWORD, Server
 from strava_pipeline_tests.rig import Make
 
+pytestmark = pytest.mark.dear
 
-@pytest.mark.dear
+
 def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(make_rig: Make, server: Server) -> None:
     url = server.new_database()
     rig = make_rig(settings={"export_url": url})
@@ -45,7 +46,6 @@ def test_a_run_ends_with_the_export_and_the_next_one_writes_nothing(make_rig: Ma
     assert PASSWORD not in said
 
 
-@pytest.mark.slow
 def test_without_the_setting_there_is_no_such_asset_and_nothing_of_it_is_imported(tmp_path: Path) -> None:
     foreign = ("psycopg", "celery", "prometheus_client")
     ours = ("strava_pipeline.lake.gold.postgres", "strava_pipeline.operations.exporting")

@@ -180,6 +180,7 @@ def test_an_athlete_that_fails_keeps_no_gear_from_being_fetched(make_rig: Make) 
     assert rig.one("SELECT count(*) FROM athlete") == 1
 
 
+@pytest.mark.dear
 @rows(
     {name: UNPROCESSED[name] for name in ("500", "a captive portal's page")}
     | {"429": {"kind": "status", "status": 429}}
@@ -202,6 +203,7 @@ def test_a_login_service_that_fails_is_asked_thrice_and_no_activity_is_blamed(ma
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 @rows(PROCESSED | {"a revocation": {"kind": "status", "status": 400, "body": TOKEN_REFUSED}})
 def test_a_login_lost_on_the_way_says_so_and_after_auth_the_command_goes_on(make_rig: Make, fault: Fault) -> None:
     rig = make_rig(activities=12, **QUICK)
@@ -221,6 +223,7 @@ def test_a_login_lost_on_the_way_says_so_and_after_auth_the_command_goes_on(make
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_login_refused_for_two_details_in_a_row_stops_and_goes_on_later(make_rig: Make) -> None:
     rig = make_rig(activities=12, **QUICK)
     rig.fault("/activities/", "status", status=401, times=-1, after=5)
@@ -237,6 +240,7 @@ def test_a_login_refused_for_two_details_in_a_row_stops_and_goes_on_later(make_r
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "fault", [UNPROCESSED["a captive portal's page"], LASTING["a redirect"]], ids=["page", "redirect"]
 )
@@ -254,6 +258,7 @@ def test_an_outage_blames_no_activity_though_few_are_wanted_of_each_year(make_ri
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_poisoned_last_one_is_told_from_an_outage_by_asking_for_the_athlete(make_rig: Make) -> None:
     rig = make_rig(activities=4, **QUICK)
     oldest = min(rig.truth(), key=lambda item: item["start_date"])["id"]
@@ -263,6 +268,7 @@ def test_a_poisoned_last_one_is_told_from_an_outage_by_asking_for_the_athlete(ma
     assert outcome.metadata["bronze_activity_details"]["failed_ids"] == [str(oldest)]
 
 
+@pytest.mark.dear
 def test_an_answer_that_takes_too_long_is_a_failure_like_any_other(
     make_rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

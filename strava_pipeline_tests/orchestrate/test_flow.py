@@ -15,6 +15,8 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS
 from strava_pipeline_tests.rig import NOW, YEARS, Make, Rig
 
+pytestmark = pytest.mark.dear
+
 LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
 
 
@@ -30,7 +32,6 @@ def test_a_full_pull_is_true_to_the_source_and_takes_a_call_per_page_and_per_det
     rig.assert_true_to_source()
 
 
-@pytest.mark.dear
 def test_files_lie_where_the_contract_says(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     data = rig.settings.data_dir
@@ -70,7 +71,6 @@ def test_a_quiet_day_takes_two_calls_opens_the_warehouse_once_a_step_and_publish
     assert opened == {str(rig.lake.working): 7, str(rig.lake.snapshot): 2}
 
 
-@pytest.mark.dear
 def test_a_flow_that_finds_nothing_new_ends_after_its_listing_and_what_is_watched_stays_fresh(rig: Rig) -> None:
     rig.begin_with("flow_backfill")
     rig.do("compact")
@@ -101,7 +101,6 @@ def made(rig: Rig, asset: str) -> dg.AssetMaterialization:
     return entry.asset_materialization
 
 
-@pytest.mark.dear
 def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first(make_rig: Make) -> None:
     rig = make_rig(activities=60, years=(2026, 2026), settings={"refresh_calls": 3, "days": 400})
     rig.begin_with("flow_backfill")

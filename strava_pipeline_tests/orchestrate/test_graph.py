@@ -145,7 +145,7 @@ def of_six(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_six_folders_show_what_is_set_up_there(tmp_path: Path) -> None:
     assert SNAPSHOT.with_name("set_up.txt").read_text() == of_six(tmp_path), "if that is meant: make graph"
 

@@ -126,6 +126,7 @@ def test_a_year_alone_that_fails_ends_its_run_where_it_fails(rig: Rig) -> None:
     assert partitions_of_newest_run(rig) == {}
 
 
+@pytest.mark.dear
 def test_a_year_whose_pages_reach_no_shard_is_left_out_of_all_that_is_below(rig: Rig) -> None:
     rig.emulator.state.clock.advance(60)
     lose_page(rig, BAD)
@@ -142,6 +143,7 @@ def test_a_year_whose_pages_reach_no_shard_is_left_out_of_all_that_is_below(rig:
     assert [listing.manifest.settled for listing in listings(rig.lake)][-1] is False, "to be used by another try"
 
 
+@pytest.mark.dear
 def test_what_can_t_be_said_of_single_years_still_stops_the_run(rig: Rig) -> None:
     rig.do("run_all")
     break_shard(rig, BAD)
@@ -198,6 +200,7 @@ def test_a_run_that_goes_on_where_it_failed_remembers_and_one_that_begins_again_
     assert names(rig) == {"Renamed in 2023", "Renamed in 2024", "Renamed in 2025"}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("years_before", [[-2], [-2, -1, 0]], ids=["a year", "several"])
 def test_a_run_from_before_the_first_year_was_set_later_is_of_the_first(rig: Rig, years_before: list[int]) -> None:
     first = rig.settings.first_year

@@ -82,6 +82,7 @@ def test_files_of_which_none_can_be_read_are_told_all_the_same(make_rig: Make, t
     assert rig.one("SELECT count(*) FROM activities") == 0
 
 
+@pytest.mark.dear
 def test_positions_are_in_no_log_and_no_metadata(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "run.gpx").write_bytes(a_gpx(latitude=61.137154))  # no second of a clock
@@ -155,6 +156,7 @@ def test_a_file_above_the_limit_is_kept_and_read_when_the_limit_is_higher(make_r
     assert activities(rig) == 3, "who lowers a limit loses nothing that was read"
 
 
+@pytest.mark.dear
 def test_an_import_without_a_problem_reports_none(make_rig: Make, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "ok.gpx").write_bytes(OK)

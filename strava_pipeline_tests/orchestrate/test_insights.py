@@ -105,6 +105,7 @@ def test_a_new_sport_counts_as_other_and_is_reported(rig: Rig) -> None:
     assert rig.one(f"SELECT sport_type FROM activities WHERE id = {newest['id']}") == "Quidditch"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("content", ["{}", "[]", "null"])
 def test_files_that_somebody_changed_are_made_anew(rig: Rig, content: str) -> None:
     rig.begin_with("flow_backfill")
@@ -116,6 +117,7 @@ def test_files_that_somebody_changed_are_made_anew(rig: Rig, content: str) -> No
     assert path.read_bytes() == before
 
 
+@pytest.mark.dear
 def test_files_that_stay_unlike_gold_make_the_check_red(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.begin_with("flow_backfill")
     real = insights.write_insights
@@ -130,6 +132,7 @@ def test_files_that_stay_unlike_gold_make_the_check_red(rig: Rig, monkeypatch: p
     assert [*broken(rig)] == ["equals_gold"]
 
 
+@pytest.mark.dear
 def test_a_run_on_an_empty_folder_has_no_insights_and_no_fault(make_rig: Make) -> None:
     rig = make_rig(activities=0)
     rig.run("flow")

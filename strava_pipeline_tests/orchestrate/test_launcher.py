@@ -180,6 +180,7 @@ def test_health_knows_a_dead_run_by_its_lock_and_takes_every_other_to_be_at_work
     assert (health(ours), health(run_of())) == (WorkerStatus.FAILED, WorkerStatus.RUNNING)
 
 
+@pytest.mark.dear
 def test_every_process_of_dagster_loads_the_launcher_cheaply() -> None:
     heavy = {"polars", "duckdb", "strava_pipeline.environment.settings"}
     code = f"""import strava_pipeline.orchestrate.launcher, sys

@@ -36,6 +36,7 @@ def skipped(settings: Settings, instance: dg.DagsterInstance) -> dict[str, str]:
     return told
 
 
+@pytest.mark.dear
 def test_all_that_ask_strava_skip_and_say_why(rig: Rig) -> None:
     settings = rig.settings
     words = {"purge": "purge finishes it", "revoked": "access away on 2026-03-09", "none": "no login yet"}

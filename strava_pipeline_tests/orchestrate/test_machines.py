@@ -144,8 +144,10 @@ class Machine:
                 command, cwd=here, env=others | own, stdout=out, stderr=out, start_new_session=True
             ) as process,
         ):
-            yield process
-            process.terminate()
+            try:
+                yield process
+            finally:
+                process.terminate()
 
 
 def configure(home: Path, **more: Any) -> None:

@@ -94,6 +94,7 @@ def test_looking_again_is_no_reason_to_wait(make_rig: Make) -> None:
     assert (calls["by_endpoint"], calls["refused"]) == ({LISTING: 2, DETAIL: 10}, 0)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("job", "config", "calls"),
     [

@@ -91,6 +91,7 @@ def test_what_fails_thrice_while_others_succeed_is_quarantined_and_leaves_with_a
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_poisoned_one_costs_a_daily_run_some_forty_calls_a_year(make_rig: Make) -> None:
     rig = make_rig(activities=3, **QUICK)
     sick = by_start(rig)[0]
@@ -112,6 +113,7 @@ def test_a_poisoned_one_costs_a_daily_run_some_forty_calls_a_year(make_rig: Make
     assert ATTEMPTS + sum(attempts) + probes == 39
 
 
+@pytest.mark.dear
 def test_two_poisoned_with_401_stop_a_run_only_where_nothing_succeeds_between_them(make_rig: Make) -> None:
     rig = make_rig(activities=6, **QUICK)
     newest = by_start(rig)
@@ -178,6 +180,7 @@ def test_what_failed_is_asked_for_again_when_its_pause_is_over_and_not_before(ri
     rig.assert_true_to_source()
 
 
+@pytest.mark.dear
 def test_a_request_that_came_to_nothing_is_made_again_the_next_day(rig: Rig, failed: list[int]) -> None:
     keys = set()
     for _ in range(3):
@@ -188,6 +191,7 @@ def test_a_request_that_came_to_nothing_is_made_again_the_next_day(rig: Rig, fai
     assert len(keys) == 3
 
 
+@pytest.mark.dear
 def test_dropped_and_deleted_ones_are_asked_for_no_more_nor_is_any_without_login(rig: Rig, failed: list[int]) -> None:
     dropped, deleted, other = failed
     at = NOW + timedelta(hours=1)

@@ -64,7 +64,7 @@ def beat(instance: dg.DagsterInstance) -> None:
     instance.add_daemon_heartbeat(DaemonHeartbeat(NOW.timestamp(), "SCHEDULER", "1", []))
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.usefixtures("url")
 def test_doctor_and_service_status_ask_the_database_and_not_the_folder(home: Path) -> None:
     with open_instance(home) as instance:

@@ -47,6 +47,7 @@ def last_logs(rig: Rig) -> tuple[str, list[Row]]:
     return human_logs(rig.settings.logs_dir)[-1], structured_logs(rig.settings.logs_dir)[-1]
 
 
+@pytest.mark.dear
 def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig: Make) -> None:
     rig = small(make_rig)
     outcome = rig.run("flow_backfill", [2026])
@@ -75,6 +76,7 @@ def test_a_run_tells_how_it_began_what_each_stage_did_and_how_it_ended(make_rig:
     assert latest_link(rig.settings.logs_dir).resolve() == list_logs(rig.settings.logs_dir, HUMAN)[-1]
 
 
+@pytest.mark.dear
 def test_lines_on_stdout_reach_loki_and_opensearch_once(make_rig: Make, capfd: pytest.CaptureFixture[str]) -> None:
     rig = make_rig(**SMALL, settings={**SETTINGS, "log_stdout": "json"})
     rig.run("flow_backfill", [2026])
@@ -179,6 +181,7 @@ def test_the_end_of_a_stage_names_what_its_assets_reported(tmp_path: Path) -> No
     assert human_logs(tmp_path)[0].count(": tracks: tracks_written 3\n") == 1
 
 
+@pytest.mark.dear
 def test_retries_and_checks_that_fail_are_told(make_rig: Make) -> None:
     rig = small(make_rig)
     sick = rig.truth()[0]["id"]
@@ -209,6 +212,7 @@ def test_progress_and_waits_on_a_limit_are_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.dear
 def test_a_run_that_a_limit_ended_says_which_and_when_it_goes_on(make_rig: Make) -> None:
     rig = small(make_rig)
     outcome = rig.run("flow_backfill", bronze_activities={"max_calls": 4}, bronze_activity_details={"max_calls": 4})
@@ -232,6 +236,7 @@ def test_a_run_that_failed_says_why_and_where(make_rig: Make) -> None:
     assert human.count(str(failure.value)) == 1
 
 
+@pytest.mark.dear
 def test_a_run_refused_before_its_first_stage_is_logged_as_well(make_rig: Make) -> None:
     rig = small(make_rig)
     rig.run("refresh")
@@ -275,6 +280,7 @@ def test_an_error_of_ours_is_told_by_its_message_any_other_by_its_traceback_alon
     assert "ValueError, an error of the program; its traceback is in the structured log" in text
 
 
+@pytest.mark.dear
 def test_a_check_of_the_gravest_kind_stands_as_an_error(make_rig: Make) -> None:
     import duckdb
 

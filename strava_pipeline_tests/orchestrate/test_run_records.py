@@ -74,7 +74,7 @@ def state(instance: dg.DagsterInstance) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_run_is_kept_while_it_is_the_last_of_its_kind_or_waits(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     lake, other = Lake(tmp_path / "data"), Lake(tmp_path / "another")
     replaced = [run(instance, lake, "flow", "2024"), run(instance, lake, "profile")]
@@ -169,6 +169,7 @@ def test_records_are_kept_for_as_many_days_as_is_set(
     assert prune_daily(instance, settings, datetime.now(UTC) + timedelta(days=7, hours=1)).removed == removed
 
 
+@pytest.mark.dear
 def test_sensors_do_the_same_after_old_records_are_gone(rig: Rig) -> None:
     with watched(rig, on_disk=True) as watch:
         now = datetime.now(UTC)

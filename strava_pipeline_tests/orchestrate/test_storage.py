@@ -197,6 +197,7 @@ def test_a_batch_whose_commit_fails_is_stored_again_and_nothing_is_there_twice(t
         assert count[run.run_id] == count[whole.run_id] > 0, table
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("commit", [0, 1], ids=["before the first commit", "before the second"])
 def test_a_kill_inside_a_batch_leaves_all_of_it_or_nothing_in_each_database(tmp_path: Path, commit: int) -> None:
     code = "from strava_pipeline_tests.orchestrate import test_storage; test_storage.killed()"

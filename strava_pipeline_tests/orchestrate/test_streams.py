@@ -145,6 +145,7 @@ def test_killed_it_goes_on_without_repeating_a_call(make_rig: Make) -> None:
     assert set(tracks(rig)["activity_id"]) == set(recorded(rig))
 
 
+@pytest.mark.dear
 def test_only_the_years_that_are_told_are_asked_for(listed: Rig) -> None:
     listed.do("streams", [2024])
     of_2024 = {one["id"] for one in listed.truth() if one["start_date_local"].startswith("2024") and not one["manual"]}

@@ -72,6 +72,7 @@ def test_one_that_fails_and_one_with_a_limit_keep_no_other_unmerged(rig: Rig, se
     assert rig.one(OF_STRAVA) > 0
 
 
+@pytest.mark.dear
 def test_a_month_of_all_is_listed_merged_and_proposed_at_once(rig: Rig, services: tuple[ToySubject, Toy]) -> None:
     choices = '[providers.toy]\nenabled = true\nwrite = ["name"]\n[providers.tin]\nenabled = true\npriority = 1\n'
     rig.settings.providers_config.write_text(choices)

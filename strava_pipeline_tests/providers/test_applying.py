@@ -26,6 +26,7 @@ def same_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers, "machine_clock", lambda speed: machine_clock(speed, now=world.subject.clock.now))
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_run_writes_twenty_at_a_service_unless_asked_for_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST == 20
@@ -38,6 +39,7 @@ def test_a_run_writes_twenty_at_a_service_unless_asked_for_all(world: World, mon
     assert (report.metadata["changes_applied"], report.metadata["changes_left"]) == (3, 0)
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_what_a_person_rejects_while_a_run_works_is_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Edited(world, monkeypatch, 2)
@@ -105,6 +107,7 @@ def test_a_file_is_sent_once_and_looked_for_afterwards(
     assert "path" not in record.intents[1].model_dump_json()
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_service_that_fails_keeps_no_other_from_being_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strava has no login here, and the toy first answers with something that its writer does not expect."""

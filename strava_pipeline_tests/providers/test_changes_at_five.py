@@ -200,6 +200,7 @@ def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
         yield Services(strava, services, settings)
 
 
+@pytest.mark.dear
 def test_what_was_approved_is_written_and_nothing_else_and_undoing_brings_it_back(five: Services) -> None:
     five.disagree()
     five.pull()

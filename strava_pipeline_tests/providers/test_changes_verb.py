@@ -14,7 +14,7 @@ from strava_pipeline_tests.present import there
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 from strava_pipeline_tests.verbs.conftest import Type
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 @pytest.fixture
@@ -167,7 +167,6 @@ def test_what_was_rejected_long_ago_stays_so_without_being_compared_and_can_be_a
     assert listed(type_in)[key]["status"] == "approved"
 
 
-@pytest.mark.dear
 @WITH_THE_TOY
 def test_apply_is_a_run_after_which_the_change_is_applied_and_can_be_taken_back(one: Edited, type_in: Type) -> None:
     one.decide()

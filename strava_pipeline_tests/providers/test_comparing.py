@@ -40,6 +40,7 @@ def two_names_differ(folder: Path, patch: pytest.MonkeyPatch, first: str) -> Ite
         yield found
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stands(world: World) -> None:
     choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')

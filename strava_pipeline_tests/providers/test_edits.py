@@ -8,7 +8,7 @@ from strava_pipeline.lake.changes import attempts_of
 from strava_pipeline.testing.edits_contract import edited_world
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 @pytest.fixture
@@ -16,7 +16,6 @@ def edited(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     return edited_world(world, monkeypatch)
 
 
-@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_limit_leaves_the_rest_approved_and_a_later_run_goes_on(edited: Any) -> None:
     one = edited(3)

@@ -32,6 +32,7 @@ TABLES = ("files", "activity_details", "activity_laps", "activity_sessions", "ac
 DAY = timedelta(days=1).total_seconds()
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_path: Path) -> None:
     keys = five(world.subject)
@@ -42,6 +43,7 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -> None:
     if not world.subject.links:
@@ -55,6 +57,7 @@ def test_an_activity_that_strava_has_streams_of_is_not_asked_for(world: World) -
     assert world.asked_for_files() == [key]
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_files_that_a_run_left_unread_are_read_without_a_call_and_lost_ones_are_fetched_again(world: World) -> None:
     keys = five(world.subject)
@@ -74,6 +77,7 @@ def test_files_that_a_run_left_unread_are_read_without_a_call_and_lost_ones_are_
     assert [key for key, *_ in world.tracks()] == keys
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_limit_keeps_what_came_and_the_next_run_goes_on(world: World) -> None:
     keys = five(world.subject)
@@ -96,6 +100,7 @@ def decide(world: World, activity_id: int, *, dropped: bool) -> None:
     record_decisions(run.lake, QuarantineDecision(at=run.now(), by="a test", activity_id=activity_id, dropped=dropped))
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
     key = world.subject.add("2025-01-01", "a ride")
@@ -111,6 +116,7 @@ def test_a_person_can_end_the_pause_after_a_failure(world: World) -> None:
     assert world.asked_for_files()[asked:] == [key]
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_file_that_always_fails_stops_no_other_and_is_quarantined(world: World) -> None:
     keys = [world.subject.add(f"2025-01-0{day}", f"ride {day}") for day in (1, 2)]
@@ -153,6 +159,7 @@ def test_nothing_is_asked_where_files_are_switched_off_or_are_another_accounts(w
     assert world.asked_for_files() == []
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     keys = five(world.subject)
@@ -170,6 +177,7 @@ def test_a_rebuild_makes_the_same_of_files_without_a_call(world: World) -> None:
     assert len(world.subject.journal.log) == calls
 
 
+@pytest.mark.dear
 @WITH_THE_TOY
 def test_the_daily_run_goes_back_to_the_first_year_that_lacks_a_file(world: World) -> None:
     if "feed" in spec_of(world.subject.name).capabilities:

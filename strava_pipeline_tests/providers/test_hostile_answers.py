@@ -138,6 +138,7 @@ def path_of(world: World) -> str:
     return world.subject.lists.removeprefix("/api/v1")
 
 
+@pytest.mark.dear
 def test_a_hostile_listing_is_refused_or_borne_and_loses_nothing(
     shared: World, caplog: pytest.LogCaptureFixture, subtests: pytest.Subtests
 ) -> None:
@@ -262,6 +263,7 @@ NAME = "../../../escaped\u202e\u2066 name\u200f"  # what turns the direction of 
 CONTROLS = "\x1b[31m\x07\x00\x85\r\n"
 
 
+@pytest.mark.dear
 def test_a_name_is_text_always_and_hostile_files_come_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world.settings = world.settings.model_copy(update={"answer_limit_mb": 1})
@@ -300,6 +302,7 @@ def check_hostile_files(world: World, keys: list[str], caplog: pytest.LogCapture
     assert [key for key, *_ in world.tracks()] == keys
 
 
+@pytest.mark.dear
 def test_a_number_that_no_measure_has_and_an_id_that_is_a_path_do_no_harm(shared: World) -> None:
     world, numbers = shared, cycle(NUMBERS)
     world.subject.faults.clear()

@@ -220,6 +220,7 @@ def test_gear_of_an_archive_counts_by_its_row(world: World, ids: list[int], show
     assert world.gold(f"SELECT name, gear_id, gear_source FROM activities WHERE id = {ids[0]}") == [shown]
 
 
+@pytest.mark.dear
 def test_a_rebuild_follows_the_file_too(world: World) -> None:
     choose(world, "[providers.toy]\npriority = 2")
     merged(world)

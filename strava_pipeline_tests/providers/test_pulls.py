@@ -209,7 +209,7 @@ class Begun(LogProgress):
         super().begin(what, total, eta)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_listing_of_what_is_published_shows_how_much_is_expected(world: World, one: ToySubject) -> None:
     expected: list[int | None] = []
     for mode, years in (("year", [2025]), ("year", [2025]), ("all", []), ("all", []), ("incremental", [])):

@@ -93,6 +93,7 @@ def filled(world: World) -> list[str]:
 GONE = "SELECT source_id FROM activities_all WHERE deleted_at IS NOT NULL"
 
 
+@pytest.mark.dear
 def test_what_changed_is_asked_for_once_and_what_is_gone_is_marked_and_nothing_else(world: World) -> None:
     keys = filled(world)
     with intake(world):

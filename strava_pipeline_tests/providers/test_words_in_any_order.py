@@ -66,7 +66,7 @@ def shown(world: World) -> list[list[tuple[Any, ...]]]:
 
 @pytest.mark.slow
 @WITH_THE_TOY
-@pytest.mark.parametrize("seed", [2, 5])
+@pytest.mark.parametrize("seed", [2, pytest.param(5, marks=pytest.mark.dear)])
 def test_gold_is_what_was_said_whatever_happened_between(world: World, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     keys = [world.subject.add(day, f"ride of {day}") for day in DAYS]

@@ -71,6 +71,7 @@ def files(rig: Rig) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.dear
 def test_an_archive_of_what_was_pulled_agrees(pulled: Rig, typed: Type, tmp_path: Path) -> None:
     before = files(pulled)
     path = an_archive(pulled, tmp_path / "export.zip")

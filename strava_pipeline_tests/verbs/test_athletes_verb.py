@@ -290,7 +290,7 @@ def test_advice_names_the_athlete(house: Path, type_in: Type) -> None:
     assert "--athlete" not in type_in("status").out
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_list_says_who_shares_an_application_and_the_eleventh_is_warned_of(house: Path, type_in: Type) -> None:
     names = [f"a{number:02}" for number in range(1, 12)]
     for name in names[:-1]:

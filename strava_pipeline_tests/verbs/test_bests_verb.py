@@ -16,7 +16,7 @@ from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
 from strava_pipeline_tests.verbs.conftest import Type
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 EFFORTS = [{"activity_id": one, "effort_index": 1, "distance": 1000.0, "elapsed_time": 200 + one} for one in (-7, 8)]
 
@@ -80,7 +80,6 @@ def test_the_decision_waits_for_a_run_that_holds_the_warehouse(ran: Lake, monkey
     assert record(ran) == 8
 
 
-@pytest.mark.dear
 def test_the_page_of_an_activity_has_a_button_for_it(ran: Lake, tmp_path: Path) -> None:
     folders = {"data_dir": ran.data_dir, "secrets_dir": tmp_path / "secrets"}
     dashboard = Dashboard(Settings.load(_env_file=None, dashboard_address="127.0.0.1:8723", **folders))

@@ -34,6 +34,7 @@ def servers() -> set[int]:
     return found
 
 
+@pytest.mark.dear
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
 def test_definitions_are_loaded_again_where_their_process_dies_a_person_asks_or_something_is_set_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch

@@ -54,6 +54,7 @@ def test_every_run_that_lands_or_publishes_brings_the_copy_up_to_date(copied: Ri
     assert copied.run_unpartitioned("import_files", bronze_files=ride).metadata["second_copy"]["files_copied"] > 0
 
 
+@pytest.mark.dear
 def test_a_restored_folder_rebuilds_equal_tables(copied: Rig, type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
     assert copied.run("flow_backfill").metadata["second_copy"]["files_copied"] > 4
     back = copied.folder / "back"

@@ -391,7 +391,7 @@ def test_everyday_life_is_nothing_wrong(patient: Patient, harmless: Callable[[Pa
     assert patient.looked(name) == []
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_records_are_read_without_dagster_as_dagster_reads_them(patient: Patient) -> None:
     home, seen = patient.settings.dagster_home, set()
     for change in (

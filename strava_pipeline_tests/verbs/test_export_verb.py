@@ -15,6 +15,8 @@ from strava_pipeline.verbs.export import _write_new
 from strava_pipeline_tests.rig import NOW, Make
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
+pytestmark = pytest.mark.dear
+
 POINT = '<trkpt lat="{:.5f}" lon="11.5"><ele>520</ele><time>2025-05-03T06:{:02}:{:02}Z</time></trkpt>'
 TRACK = "".join(POINT.format(48 + place * 3e-5, *divmod(place, 60)) for place in range(240))  # 3.3 m each
 RUN = f'<gpx version="1.1" creator="x"><trk><type>running</type><trkseg>{TRACK}</trkseg></trk></gpx>'.encode()
@@ -80,7 +82,6 @@ def test_an_activity_becomes_a_file_without_privacy_zones(make_rig: Make, type_o
     refused(1, "has no track here", str(key))
 
 
-@pytest.mark.dear
 def test_all_tables_become_files_but_no_positions_in_zones(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(activities=0, logged_in=False)
     source, to = tmp_path / "run.gpx", tmp_path / "out"

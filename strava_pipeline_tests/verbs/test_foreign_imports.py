@@ -8,6 +8,8 @@ import pytest
 from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.rig import Rig
 
+pytestmark = pytest.mark.dear
+
 # all in one process, one after the other: what an earlier one imported is told as the earlier one's
 RUN_EACH = """
 import sys
@@ -26,7 +28,6 @@ IN_FRAMES = ("status", "plan", "plan 2020 --json", "matches list")  # they know 
 BY_ASKING = ("doctor",)  # asks the server for its certificate and time
 
 
-@pytest.mark.slow
 def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
@@ -44,7 +45,6 @@ def test_commands_that_only_read_import_neither_dagster_nor_what_reads_files(tmp
     ]
 
 
-@pytest.mark.dear
 def test_flow_imports_nothing_of_copies_exports_metrics_and_several_machines(rig: Rig) -> None:
     """Nor of several athletes, where there is one, though every extra is installed."""
     code = "import sys; from strava_pipeline.cli import main; sys.argv[1:] = ['flow']\ntry: main()\nfinally: print(*sys.modules)"

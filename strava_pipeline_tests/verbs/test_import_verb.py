@@ -30,7 +30,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_person_and_a_program_are_told_the_same(export: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import_([export], dry_run=True, as_json=True)
     program = json.loads(capsys.readouterr().out)["paths"][0]
@@ -66,6 +66,7 @@ def test_the_list_of_another_program_is_refused_and_nothing_lands(
     assert not rig.settings.data_dir.exists()
 
 
+@pytest.mark.dear
 def test_files_of_an_activity_that_was_deleted_here_are_told(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False, settings={"first_year": 2025})
     typed, given = type_on(rig), tmp_path / "given"

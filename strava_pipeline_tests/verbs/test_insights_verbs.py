@@ -157,7 +157,7 @@ def test_goals_and_pace(filled: Rig, of_year: list[Item], type_on: TypeOn) -> No
     assert told["pacing"]["run"]["activities"]["goals"][0]["goal"] == 1
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_streaks_eddington_numbers_gear_and_load_are_those_of_the_views(filled: Rig, type_on: TypeOn) -> None:
     told = asked(type_on(filled), "--year", str(YEAR))
     in_year = f"sport_group = 'all' AND year(starts_on) <= {YEAR} AND year(ends_on) >= {YEAR}"
@@ -353,6 +353,7 @@ def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -
         assert re.search(rf"^{sport} ", said.out, re.MULTILINE), said.out
 
 
+@pytest.mark.dear
 def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type_on: TypeOn, tmp_path: Path) -> None:
     rig = make_rig(logged_in=False)
     (tmp_path / "ride.gpx").write_bytes(a_gpx(59, sport="cycling"))
@@ -367,6 +368,7 @@ def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type
     assert "Activities with no climb: 1" in page.read_text()
 
 
+@pytest.mark.dear
 def test_an_empty_folder_says_what_to_do(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=0)
     typed = type_on(rig)

@@ -30,6 +30,7 @@ def test_latest_prints_the_log_of_the_last_run(rig: Rig, type_on: TypeOn) -> Non
     assert "run begins" not in ran.out + ran.err, "a terminal shows no more than before"
 
 
+@pytest.mark.dear
 def test_a_listing_that_is_taken_up_counts_what_came_before(rig: Rig, type_on: TypeOn) -> None:
     typed = type_on(rig)
     assert typed("run-all", "--per-page", "10", "--max-calls", "2").code == 3

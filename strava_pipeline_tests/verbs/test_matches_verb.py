@@ -8,6 +8,8 @@ from strava_pipeline_tests.imports import a_gpx, loose_files, own_rows, shown, t
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
+pytestmark = pytest.mark.dear
+
 
 @pytest.fixture
 def twice(make_rig: Make) -> Rig:
@@ -51,7 +53,6 @@ def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: TypeOn) -> 
     assert all(each in typed("matches", "explain", one).out for each in (one, other))
 
 
-@pytest.mark.dear
 def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     assert typed("matches", "join", str(known["half"]), str(known["watch"])).code == 0
@@ -66,7 +67,6 @@ def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: Ty
     assert "stands for itself" in refused.err
 
 
-@pytest.mark.dear
 def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
     watch, phone, half = (known[name] for name in ("watch", "phone", "half"))
@@ -79,7 +79,6 @@ def test_a_join_against_an_earlier_word_says_which(twice: Rig, type_on: TypeOn) 
     assert twice.one("SELECT count(*) FROM activities") == 1
 
 
-@pytest.mark.dear
 def test_two_of_strava_s_are_one_when_a_person_says_so_and_one_stands_for_both(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=6, years=(2026, 2026), settings={"first_year": 2026})
     rig.begin_with("flow_backfill")
@@ -155,7 +154,6 @@ def test_what_is_split_is_as_it_was_and_stays_so_through_a_rebuild(make_rig: Mak
     assert (shown(rig), tracks(rig)) == joined
 
 
-@pytest.mark.dear
 def test_a_split_activity_has_its_own_streams_again(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=4, years=(2025, 2025))
     rig.begin_with("flow_backfill")

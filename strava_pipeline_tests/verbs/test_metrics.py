@@ -334,7 +334,7 @@ def test_the_pages_alerts_are_rules_that_fire_when_they_should(tmp_path: Path) -
     assert set(re.findall(r"\bstrava_pipeline_\w+", PAGE.replace("strava_pipeline.rules", ""))) <= known
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_real_prometheus_reads_what_the_service_serves(settings: Settings, tmp_path: Path) -> None:
     program = shutil.which("prometheus")
     if program is None:

@@ -25,7 +25,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield found
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_month_is_compared_proposed_and_asked_about(
     world: World, type_in: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:

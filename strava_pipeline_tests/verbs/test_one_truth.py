@@ -148,6 +148,7 @@ def test_what_holds_the_bests_of_such_an_export(rig: Rig) -> None:
     ]
 
 
+@pytest.mark.dear
 def test_records_are_the_same_everywhere(rig: Rig, site: TestClient, typed: Type) -> None:
     by_sql = records(rig)
     assert len(by_sql) > 10
@@ -197,6 +198,7 @@ def test_curves_are_the_records_and_the_best_power(rig: Rig, site: TestClient, g
     assert f"{other} W" not in page, "bests of another group"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("year", "count", "climb"), [(YEAR, len(RECORDED) + 1, None), (MIXED, 5, 246.0)])
 def test_totals_of_a_year_are_the_same_everywhere(
     rig: Rig, site: TestClient, typed: Type, tmp_path: Path, year: int, count: int, climb: float | None
@@ -241,6 +243,7 @@ def test_without_an_activity_in_the_present_year_the_newest_one_is_shown(site: T
     assert f"There is no activity in {NOW.year}, so this is {YEAR}" in words(site.get("/").text)
 
 
+@pytest.mark.dear
 def test_a_drive_opens_and_says_that_it_is_in_no_total(rig: Rig, site: TestClient) -> None:
     for key, why in rig.gold("SELECT id, extra ->> '$.not_counted' FROM activities WHERE NOT counts"):
         assert f"This is in no total{f': {why}' if why else ''}." in words(site.get(f"/activities/{key}").text)

@@ -185,6 +185,7 @@ def test_a_dry_backfill_stopped_by_a_limit_says_what_it_does_not_know(rig: Rig, 
     assert "--max-calls" in said.err
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("verb", ["flow", "flow-backfill", "run", "enrich", "enrich-all"])
 def test_a_dry_run_of_another_verb_counts_what_is_there_and_makes_no_call(rig: Rig, type_on: TypeOn, verb: str) -> None:
     typed = type_on(rig)

@@ -136,7 +136,7 @@ def test_all_that_a_command_makes_is_for_its_owner_alone(
     assert {path.name for path in found} >= {*folders.values(), "bronze", "flow", "runs.db"}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_so_is_what_dagsters_own_programs_make(tmp_path: Path) -> None:
     PipelineStorage(str(tmp_path))
     assert os.umask(0) == 0o077

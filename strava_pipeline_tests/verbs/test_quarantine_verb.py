@@ -57,6 +57,7 @@ def table(rig: Rig) -> dict[int, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in found}
 
 
+@pytest.mark.dear
 def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
     for pulled in (False, True):
         for words in (("list",), ("retry", "--all")):
@@ -68,6 +69,7 @@ def test_with_nothing_in_it_every_verb_says_so(rig: Rig, typed: Type) -> None:
     assert held(typed) == {"activities": 0, "since": None, "dropped": 0, "unreadable_rows": 0}
 
 
+@pytest.mark.dear
 def test_list_shows_what_came_and_what_is_next_without_the_answer(rig: Rig, typed: Type, sick: list[int]) -> None:
     rows = listed(typed)
     assert sorted(rows) == sick
@@ -170,6 +172,7 @@ def test_a_retry_that_meets_a_limit_ends_with_3(rig: Rig, typed: Type, sick: lis
     assert rig.calls()["total"] == 1
 
 
+@pytest.mark.dear
 def test_a_drop_publishes_nothing_that_a_run_would_not(rig: Rig, sick: list[int], typed: Type) -> None:
     with writing(rig.lake) as connection:
         connection.execute("DELETE FROM activities_all WHERE id = (SELECT min(id) FROM activities_all)")

@@ -192,7 +192,7 @@ WRITTEN = {  # what BigQuery takes for a value of a type, in JSON: docs/desireli
 }
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_rows_are_what_their_bigquery_schema_says(pulled: Rig, type_on: TypeOn, tmp_path: Path) -> None:
     typed, seen = type_on(pulled), set()
     for name, table in TABLES.items():
@@ -211,7 +211,7 @@ def test_rows_are_what_their_bigquery_schema_says(pulled: Rig, type_on: TypeOn, 
     assert typed("schema", "--bigquery").code == 2
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
     for name, table in TABLES.items():
         rows = pulled.gold(
@@ -224,6 +224,7 @@ def test_the_published_tables_are_the_catalogues(pulled: Rig) -> None:
         assert rows == expected
 
 
+@pytest.mark.dear
 def test_status_shows_login_limits_and_what_is_missing(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(logged_in=False)
     typed = type_on(rig)

@@ -8,7 +8,7 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 STREAMS = "/activities/{id}/streams"
 
@@ -25,7 +25,6 @@ def in_gold(rig: Rig) -> Rig:
     return rig
 
 
-@pytest.mark.dear
 def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, type_on: TypeOn) -> None:
     typed = type_on(listed)
     capped = typed("streams", "--max-calls", "10")
@@ -45,7 +44,6 @@ def test_it_says_what_it_fetched_and_made_and_goes_on_after_a_cap(listed: Rig, t
     assert (found["fetched"], found["missing"], found["calls"], found["inserted"]) == (0, 0, 0, None)
 
 
-@pytest.mark.dear
 def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_on: TypeOn) -> None:
     typed = type_on(listed)
     said = typed("streams", "--years", "2022", "2024", "--max-calls", "9")
@@ -62,7 +60,6 @@ def test_years_are_a_run_each_newest_first_and_share_the_cap(listed: Rig, type_o
         ]
 
 
-@pytest.mark.dear
 def test_the_cushion_is_the_user_s_to_set(make_rig: Make, type_on: TypeOn) -> None:
     rig = in_gold(make_rig(limits=Limits(900, 2000, 900, 22)))
     assert type_on(rig)("streams", "--cushion-daily", "15").code == 3

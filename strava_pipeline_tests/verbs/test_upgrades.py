@@ -22,7 +22,7 @@ from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 def without(table: Table, name: str) -> Table:
@@ -59,7 +59,6 @@ def an_older_version(change: Callable[[Table], Table]) -> Iterator[None]:
         yield
 
 
-@pytest.mark.dear
 @pytest.mark.parametrize("change", OLDER.values(), ids=list(OLDER))
 def test_the_next_flow_mends_an_older_folder(make_rig: Make, type_on: TypeOn, change: Callable[[Table], Table]) -> None:
     rig = make_rig(activities=12)
@@ -89,7 +88,6 @@ def as_before_matching(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE VIEW activities AS FROM activities_all WHERE deleted_at IS NULL")
 
 
-@pytest.mark.dear
 def test_a_table_that_an_older_folder_lacks_is_there_after_the_next_flow(make_rig: Make, type_on: TypeOn) -> None:
     rig = make_rig(activities=12)
     rig.begin_with("flow_backfill")

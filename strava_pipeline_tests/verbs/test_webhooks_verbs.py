@@ -38,6 +38,7 @@ def test_replay_follows_every_activity_of_the_years_and_tells_what_changed(rig: 
     assert sum(rig.calls()["details"].values()) == len(ids)
 
 
+@pytest.mark.dear
 def test_replay_says_first_what_it_costs_and_a_dry_run_does_nothing(rig: Rig) -> None:
     done = TYPED.invoke(webhooks, ["replay", "--years", "2025", "2026", "--dry-run"])
     assert done.stdout == "8 activities: as many events, at 0.2 a second in 40 s, a call each.\n"
@@ -50,6 +51,7 @@ def test_replay_needs_the_secret(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     assert "STRAVA_WEBHOOK_SECRET is not set" in str(done.exception)
 
 
+@pytest.mark.dear
 def test_drain_follows_what_came_and_says_when_nothing_did(rig: Rig) -> None:
     assert TYPED.invoke(webhooks, ["drain"]).stdout.startswith("Every event was followed")
     edited = rig.one("SELECT min(id) FROM activities")

@@ -100,7 +100,7 @@ def test_no_command_of_a_newcomer_speaks_of_strava(newcomer: Settings, type_in: 
         assert "not_pulled" not in said.out or is_garmin_used, command
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_no_page_of_a_newcomer_speaks_of_strava(newcomer: Settings) -> None:
     with served(newcomer, time=datetime.now(UTC)) as made:
         browser = made.browser()

@@ -236,7 +236,7 @@ def test_what_a_person_joined_is_one_and_what_they_split_is_two() -> None:
     assert (told["verdict"], told["joined"], told["decided"]) == ("probable", False, "split")
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_of_twenty_thousand_equal_commutes_none_is_joined_with_another() -> None:
     activities = list(commutes(random.Random(7), days=5_000))
     there = {each["id"] for each in activities}
@@ -264,7 +264,7 @@ _ALIKE = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @settings(max_examples=examples(60))
 @given(st.lists(_ALIKE, min_size=2, max_size=9), st.randoms(use_true_random=False), st.data())
 def test_in_any_order_the_same_are_one(drawn: list[dict[str, Any]], chance: random.Random, data: st.DataObject) -> None:

@@ -321,7 +321,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_memory_does_not_grow_with_the_records() -> None:
     done = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True, timeout=60)
     assert int(done.stdout) < 20_000, "kB, for 25 MB of records; as a tree they would take ten times as much"

@@ -111,7 +111,7 @@ def test_behind_lost_bytes_the_rest_of_the_ride_is_read(lost: int) -> None:
     assert Flag.DAMAGED in run.flags or Flag.TRUNCATED in run.flags
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_file_cut_anywhere_gives_the_points_before_the_cut() -> None:
     heights = []
     for end in [*range(0, len(WHOLE), 11), len(WHOLE) - 1]:

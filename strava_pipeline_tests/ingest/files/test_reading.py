@@ -158,7 +158,7 @@ def test_messages_of_a_fit_file_beyond_the_limit_are_not_read() -> None:
     assert (one.track.height, read.limited) == (29, {"points": 60})  # the first message says what the file is
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("content", [FIT, GPX, TCX], ids=["fit", "gpx", "tcx"])
 def test_no_byte_makes_reading_fail(content: bytes) -> None:
     """Cut, changed, lost and doubled bytes: whatever comes out, it comes out, and no more points than were there twice."""

@@ -101,6 +101,7 @@ def test_an_edited_activity_is_asked_for_again_and_earlier_gear_kept(world: Worl
     assert history == [(1, None), (2, GEAR)]
 
 
+@pytest.mark.dear
 def test_a_rebuild_gives_every_version_its_gear_without_a_call(world: World, garmin: GarminSubject) -> None:
     keys = [garmin.add("2026-02-19", "first"), garmin.add("2026-02-20", "second")]
     run(world, "all")

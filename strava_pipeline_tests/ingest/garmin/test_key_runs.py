@@ -42,7 +42,7 @@ def listed(world: World, mode: Any = "incremental") -> dict[str, Any]:
     return {**report.metadata}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("world", ["garmin"], indirect=True)
 def test_a_folder_of_the_unofficial_login_goes_on_with_a_key(world: World) -> None:
     keys = [world.subject.add(f"2026-02-{day}", f"ride {day}") for day in range(20, 25)]

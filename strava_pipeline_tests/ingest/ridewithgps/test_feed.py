@@ -230,7 +230,7 @@ def test_a_cursor_that_the_service_no_longer_takes_is_a_lost_one(world: World) -
     assert calls(world) == [SYNC]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_trip_that_cannot_be_had_by_itself_comes_with_the_list(world: World) -> None:
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
@@ -260,7 +260,7 @@ def test_very_many_changes_are_listed(world: World, monkeypatch: pytest.MonkeyPa
     assert calls(world) == [SYNC]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_listing_for_the_feed_goes_on_after_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "MOST_CHANGED", 4)
     keys = [world.subject.add(f"2025-01-{day:02}", f"ride {day}") for day in range(1, 25)]
@@ -433,7 +433,7 @@ def test_nothing_of_the_account_but_its_gear_reaches_the_disk(world: World) -> N
     assert b"Blue bike" in kept
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_login_goes_in_headers_alone_and_addresses_in_answers_are_not_followed(world: World) -> None:
     five(world.subject)
     world.pull(per_page=2)
@@ -468,7 +468,7 @@ def daily_run(world: World) -> None:
     world.merge_files(run)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_daily_run_asks_the_documented_interface_alone_and_each_trip_once(world: World) -> None:
     year_run(world, 2025)
     world.subject.clock.advance(8 * 24 * 3600)
@@ -506,7 +506,7 @@ def test_a_page_for_people_in_place_of_a_trip_is_no_track(world: World, status: 
         client.get_file(key)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_file_that_came_from_the_web_site_is_still_the_track(world: World) -> None:
     given = dict(zip(five(world.subject), ("gpx", "tcx"), strict=False))
     world.pull("all", per_page=50)

@@ -50,6 +50,7 @@ def bronze(world: World) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gz"))
 
 
+@pytest.mark.dear
 def test_an_id_filled_in_later_makes_no_new_activity_also_after_a_rebuild_without_the_file(world: World) -> None:
     table = subject(world)
     keys = five(table)
@@ -78,6 +79,7 @@ def test_an_id_filled_in_later_makes_no_new_activity_also_after_a_rebuild_withou
     ) == before
 
 
+@pytest.mark.dear
 def test_approved_changes_come_into_the_table_gold_follows_and_the_undo_takes_them_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_sorting_is_no_edit(world: World) -> None:
     assert world.gold("SELECT max(version) FROM activity_history") == [(1,)]
 
 
+@pytest.mark.dear
 def test_an_unchanged_table_is_no_listing_and_each_content_is_kept_once(world: World) -> None:
     table = subject(world)
     key = table.add("2025-01-01", "a ride")
@@ -206,6 +209,7 @@ def test_a_person_confirms_what_an_unchanged_table_lacks(world: World) -> None:
     assert len(world.names()) == 10
 
 
+@pytest.mark.dear
 def test_the_wrong_file_for_a_day_changes_no_activity(world: World) -> None:
     keys = five(world.subject)
     world.pull()
@@ -228,6 +232,7 @@ def test_the_wrong_file_for_a_day_changes_no_activity(world: World) -> None:
     assert world.gold("SELECT name FROM deleted_activities") == [("elsewhere",)]
 
 
+@pytest.mark.dear
 def test_names_of_other_people_are_in_no_table_and_in_no_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     five(world.subject)

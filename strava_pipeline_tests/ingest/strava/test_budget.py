@@ -327,7 +327,7 @@ def reserve_in_another_process(path: Path, times: int, won: "multiprocessing.Que
     won.put(count)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_processes_together_never_exceed_a_limit(path: Path, time: Time) -> None:
     context = multiprocessing.get_context("spawn")
     won: multiprocessing.Queue[int] = context.Queue()

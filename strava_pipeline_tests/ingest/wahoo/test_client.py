@@ -149,7 +149,7 @@ def test_a_refusal_is_waited_out_for_as_long_as_the_header_of_the_limit_says(wor
         assert least <= (world.subject.clock.now() - before).total_seconds() <= most
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_file_comes_from_its_address_without_a_login_unseen(world: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     keys = five(world.subject)

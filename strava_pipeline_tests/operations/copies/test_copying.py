@@ -40,6 +40,7 @@ from strava_pipeline_tests.small_disk import SIZE, SmallDisk
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.dear
 def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_changed(world: World) -> None:
     assert world.copy().kinds == ["own", "api", "published"]
     assert world.restored("back") == COPIED
@@ -175,6 +176,7 @@ def test_a_restored_folder_and_the_first_one_do_not_both_go_on(world: World, tmp
         world.copy()
 
 
+@pytest.mark.dear
 def test_a_copy_that_is_gone_or_empty_is_not_begun_again_by_itself(world: World) -> None:
     world.copy()
     kept = Path(world.repository).rename(world.folder.parent / "kept")
@@ -558,6 +560,7 @@ def purged(once_purged: World) -> World:
     return replace(once_purged)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("loss", LOSSES)
 def test_whatever_is_lost_is_said_brought_back_and_forgotten_nowhere(purged: World, loss: str) -> None:
     world, day = purged, purged.now.date()

@@ -150,7 +150,7 @@ def test_what_was_imported_comes_down_though_nobody_typed_it(watch: Watch, tmp_p
     assert watch.rig.gold("SELECT source, year FROM activities") == [("file", 2025)]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_merge_that_fails_thrice_is_for_a_person(watch: Watch, tmp_path: Path) -> None:
     (tmp_path / "run.gpx").write_text(GPX)
     watch.rig.run_unpartitioned("import_files", bronze_files={"paths": [str(tmp_path / "run.gpx")]})

@@ -102,6 +102,7 @@ def test_a_request_becomes_one_run_and_says_how_that_ended(watch: Watch) -> None
     assert watch.tick("requests")[0] is None
 
 
+@pytest.mark.dear
 def test_a_run_that_ended_without_a_word_ends_its_request(watch: Watch) -> None:
     request = ask(watch)
     watch.note("flow", DagsterRunStatus.NOT_STARTED, tags={REQUEST: request.id})
@@ -134,6 +135,7 @@ def test_a_killed_run_ends_its_request_and_the_one_that_dagster_begins_in_its_pl
     assert (view(watch, request).status, "is gone" in view(watch, request).message) == ("failed", True)
 
 
+@pytest.mark.dear
 def test_what_can_no_longer_be_done_ends_with_the_reason(watch: Watch) -> None:
     watch.rig.do("refresh")
     reasons: dict[Wanted, str] = {
@@ -212,7 +214,7 @@ def test_what_dagster_has_no_job_for_yet_holds_up_nothing_else(watch: Watch) -> 
     assert (view(watch, new).status, "Start it again" in view(watch, new).message) == ("failed", True)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world_of("toy", tmp_path, monkeypatch) as world:
         choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')

@@ -226,6 +226,7 @@ def test_the_rest_of_every_job_can_be_asked_for(rig: Rig) -> None:
         assert {node.name for node in made.graph.nodes} >= ({DETAILS} if DETAILS in JOBS[job].assets else set()), job
 
 
+@pytest.mark.dear
 def test_going_on_that_failed_is_tried_again_three_times_in_all(make_rig: Make) -> None:
     rig = make_rig(activities=20, years=(2025, 2025), limits=Limits(900, 2000, 900, 10), settings={"first_year": 2025})
     with watched(rig) as watch:

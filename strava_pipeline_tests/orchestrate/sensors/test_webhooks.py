@@ -175,6 +175,7 @@ def test_what_failed_is_tried_again_after_a_growing_pause_over_the_same_years(wa
     assert watch.tick("webhooks")[0] is not None
 
 
+@pytest.mark.dear
 def test_no_run_is_started_where_a_limit_leaves_no_call(watch: Watch) -> None:
     rig = watch.rig
     with subscribed(rig):

@@ -350,7 +350,7 @@ def test_an_admin_sees_how_athletes_stand_and_neither_names_nor_places(filled: H
     assert 'href="/admin"' not in filled.browser("mother").get("/activities", headers=PAGE).text
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_dashboard_without_accounts_imports_nothing_of_them(tmp_path: Path) -> None:
     script = """if True:
         import sys

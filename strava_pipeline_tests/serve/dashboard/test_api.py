@@ -93,7 +93,7 @@ def test_activities_are_an_object_by_id_in_pages_that_hold_each_once(api: TestCl
     assert found.headers["content-type"] == "application/json"
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_activity_its_track_sources_and_history(api: TestClient) -> None:
     whole = api.get("/api/activities/1").json()
     assert (whole["activity"]["id"], whole["activity"]["gear_name"], whole["detail"]) == (1, HOSTILE, None)
@@ -260,7 +260,7 @@ def test_notifications_are_read_and_cleared(api: TestClient) -> None:
     assert api.get("/api/notifications").json() == {"notifications": {}, "unread": 0, "next": None}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_snapshot_that_is_replaced_midway_is_read_to_its_end(new_lake: NewLake, tmp_path: Path) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", name="Old")])

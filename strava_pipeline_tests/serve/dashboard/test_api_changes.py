@@ -43,6 +43,7 @@ def api(world: World) -> Iterator[TestClient]:
         yield made.browser()
 
 
+@pytest.mark.dear
 def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: World, api: TestClient) -> None:
     lake = Lake(world.settings.data_dir)
     months = api.get(f"/api/calendar?from={MONTH}&to=2025-07").json()["months"]
@@ -91,6 +92,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: 
     assert api.get(f"/api/calendar/{MONTH}").json()["status"] == "in_sync"
 
 
+@pytest.mark.dear
 def test_of_two_at_once_one_decides_and_what_is_approved_is_asked_for_once(world: World, api: TestClient) -> None:
     (change, other) = changes = api.get("/api/changes").json()["changes"]
     sealed = {change: {"status": "approved", "seal": changes[change]["seal"]}}
@@ -120,6 +122,7 @@ def test_of_two_at_once_one_decides_and_what_is_approved_is_asked_for_once(world
         assert api.post("/api/requests", json=body).status_code == 202, body
 
 
+@pytest.mark.dear
 def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(world: World, api: TestClient) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     world.subject.add("2025-06-20", "Only at the toy", began="2025-06-20T08:00:00+02:00")
@@ -192,6 +195,7 @@ def test_changes_are_decided_on_their_months_page_and_approved_ones_asked_for(wo
     assert api.get("/requests/20261120T080206564698Z-0123abcd").status_code == 404
 
 
+@pytest.mark.dear
 def test_what_was_written_leaves_its_page_when_the_request_has_ended(world: World, api: TestClient) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     api.headers |= {"Accept": "text/html", "HX-Request": "true"}
@@ -214,6 +218,7 @@ def test_what_was_written_leaves_its_page_when_the_request_has_ended(world: Worl
     assert ('id="changes"' in whole, f'<a href="{address}">June 2025</a>' in whole) == (False, True)
 
 
+@pytest.mark.dear
 def test_a_written_change_is_said_to_be_until_the_published_data_show_it(world: World, api: TestClient) -> None:
     lake, address = Lake(world.settings.data_dir), f"/month/{MONTH}"
     put(lake, [{"source": "strava", "gear_id": "b1", "name": "Tourer"}], "gear")

@@ -72,7 +72,7 @@ def pages_of(api: TestClient, path: str) -> Iterator[dict[str, Any]]:
         cursor = answer.json()["next"]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_every_collection_has_a_limit_and_a_cursor_or_a_bound_of_its_own(api: TestClient) -> None:
     """Walks all addresses; those that end in an id are one thing."""
     collections = {

@@ -156,7 +156,7 @@ CASES: list[tuple[str, str, str, Any, int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, document: dict[str, Any]) -> None:
     """One after the other: a file is put before it is asked for, and a notification cleared at the end."""
     models = {(method, route.path): route.response_model for route in routes() for method in route.methods}

@@ -51,7 +51,7 @@ def site(dashboard: Dashboard) -> TestClient:
     return dashboard.browser()
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_the_page_shows_each_number_with_its_day_source_and_gap(site: TestClient) -> None:
     text = page(site, "/body")
     seen = words(text)

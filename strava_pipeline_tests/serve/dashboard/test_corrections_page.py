@@ -116,6 +116,7 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
     assert (said(lake), "Corrected by you" in page(site, "/activities/1")) == ({}, False)
 
 
+@pytest.mark.dear
 def test_an_activity_that_cant_be_says_why(site: TestClient, lake: Lake) -> None:
     words_of_one = checked_words({"distance": 195e3, "moving_time": 1, "elapsed_time": 1})
     record_decisions(lake, CorrectionDecision(at=NOW, by="a test", activity_id=2, words=words_of_one))
@@ -125,6 +126,7 @@ def test_an_activity_that_cant_be_says_why(site: TestClient, lake: Lake) -> None
     assert site.get("/api/activities/2").json()["activity"]["impossible"] == why
 
 
+@pytest.mark.dear
 def test_what_waits_for_an_answer_names_what_counts_and_counts_by_one_click(site: TestClient, lake: Lake) -> None:
     pair = {"id": 2, "other_id": 3, "verdict": "doubtful", "joined": False, "score": 50.0, "reasons": ["near"]}
     put(lake, [{**pair, "waiting_id": 3, "counted_id": 2}], "activity_matches")
@@ -151,6 +153,7 @@ def test_what_waits_for_an_answer_names_what_counts_and_counts_by_one_click(site
     assert counted() == [1, 3], "where the other one counts in nothing, this one does"
 
 
+@pytest.mark.dear
 def test_a_form_says_only_what_was_changed_in_it(site: TestClient, lake: Lake) -> None:
     """Two tabs: what one said stays, whatever the other showed; and so does what a form can't hold as it is."""
     tags = ["wet, cold", "\u202eb"]
@@ -226,6 +229,7 @@ def test_what_cannot_be_said_is_refused_and_nothing_is_kept(
     assert not stock.decisions.exists()
 
 
+@pytest.mark.dear
 def test_what_a_rule_gave_is_shown_with_the_rule_until_a_word_stands_above_it(site: TestClient, tmp_path: Path) -> None:
     rule = '[[rule]]\ntitle = "<To> work"\nwhen.weekdays = "thu"\nthen.name = "Work"\nthen.commute = true\nthen.tags = ["rain"]\n'
     (tmp_path / "rules.toml").write_text(rule)
@@ -261,6 +265,7 @@ def test_a_stretch_of_the_track_is_cut_on_the_page_and_taken_back(site: TestClie
     assert "20.0 km" in words(page(site, "/activities/2"))
 
 
+@pytest.mark.dear
 def test_an_activity_is_deleted_here_and_the_list_takes_that_back(site: TestClient) -> None:
     shown = form(site, "/activities/1", WORDS)
     done = site.post(WORDS, data={**shown, "description": "Gone\nby mistake", "deleted": "true"}).headers["location"]

@@ -54,7 +54,7 @@ def site(dashboard: Dashboard) -> Iterator[TestClient]:
     dashboard.site.lake.goals.unlink(missing_ok=True)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_an_activity_offers_its_file_and_its_track_without_privacy_zones(
     dashboard: Dashboard, site: TestClient
 ) -> None:

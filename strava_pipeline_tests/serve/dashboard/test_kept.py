@@ -108,6 +108,7 @@ def test_an_answer_that_follows_from_the_data_is_kept_and_sent_once(dashboard: D
     assert {"/", "/month/{month}", "/settings", "/api/changes"} <= without
 
 
+@pytest.mark.dear
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux which files are open")
 def test_a_page_that_is_kept_opens_no_snapshot(
     dashboard: Dashboard, site: TestClient, lake: Lake, monkeypatch: pytest.MonkeyPatch
@@ -133,6 +134,7 @@ CHANGES: dict[str, Callable[[Dashboard, Lake], object]] = {
 }
 
 
+@pytest.mark.dear
 def test_what_is_kept_goes_when_its_grounds_change(dashboard: Dashboard, site: TestClient, lake: Lake) -> None:
     for folder in (lake.data_dir / "widgets", lake.tracks_of(2025), dashboard.settings.secrets_dir):
         folder.mkdir(parents=True)
@@ -173,6 +175,7 @@ def test_a_tag_of_a_browser_that_logged_out_opens_nothing(site: TestClient) -> N
     assert [again(site, path, tag) for path, tag in tags.items()] == [401, 401]
 
 
+@pytest.mark.dear
 def test_what_was_read_during_a_publish_is_not_kept(dashboard: Dashboard, site: TestClient, lake: Lake) -> None:
     def count(snapshot: Any) -> int:
         return int(snapshot.execute("SELECT count(*) FROM activities").fetchall()[0][0])

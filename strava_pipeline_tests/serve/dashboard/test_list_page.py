@@ -61,7 +61,7 @@ def link(text: str, title: str) -> str:
     return unescape(found[1])
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_columns_are_links_that_sort_and_turn_the_order_and_keep_the_filters(site: TestClient) -> None:
     text = page(site, "/activities?search=ride")
     assert re.findall(r'<th [^>]*aria-sort="(\w+)"[^>]*><a [^>]*>(\w+)', text) == [("descending", "Day")]

@@ -161,6 +161,7 @@ def words(text: str) -> str:
 WITHOUT_DATA = "/ /activities /calendar /calendar/2025 /calendar/2025-05 /sync /fitness /fitness/2025 /gear /records /segments /routes /tiles /map /year"
 
 
+@pytest.mark.dear
 def test_a_page_without_data_says_what_to_do(site_without_data: TestClient, empty: TestClient) -> None:
     for path in WITHOUT_DATA.split():
         for browser in (site_without_data, empty):
@@ -173,6 +174,7 @@ def site_without_data(tmp_path: Path) -> Iterator[TestClient]:
         yield made.browser()
 
 
+@pytest.mark.dear
 def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard: Dashboard, site: TestClient) -> None:
     text = page(site, "/")
     seen = words(text)
@@ -220,6 +222,7 @@ def test_a_long_name_is_cut_in_the_list(site: TestClient) -> None:
     assert '<option value="Ride" selected>Ride</option>' in text
 
 
+@pytest.mark.dear
 def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site: TestClient) -> None:
     text = page(site, "/activities/7")
     seen = words(text)
@@ -319,6 +322,7 @@ def test_sync_has_two_years_of_months_with_their_totals(dashboard: Dashboard, si
         page(site, f"/sync?year={year}", status)
 
 
+@pytest.mark.dear
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
     text = page(site, "/fitness/2025")
     assert "On 1 Jul 2025: fitness 1, fatigue 0, form 1; the highest fitness of the year was 3" in words(text), (
@@ -395,6 +399,7 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
 
 
+@pytest.mark.dear
 def test_insights_are_of_the_commutes_alone_or_of_all_others(site: TestClient) -> None:
     """Of two days on which something is known, 6 May is a commute with power and 7 May has a load."""
     only, others = ({"commute": each, "tag": ""} for each in ("true", "false"))
@@ -470,6 +475,7 @@ def test_no_secret_is_in_any_page_or_answer(dashboard: Dashboard, tmp_path: Path
     assert [*answers.values()].count(200) > 25, answers
 
 
+@pytest.mark.dear
 def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unless_it_is_told_to(
     dashboard: Dashboard, site: TestClient, tmp_path: Path
 ) -> None:
@@ -520,6 +526,7 @@ def test_the_map_is_of_a_sport_and_a_year_and_loads_nothing_from_elsewhere_unles
             assert policy.endswith("; img-src 'self' data: https://*.tile.example.org")
 
 
+@pytest.mark.dear
 def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before(site: TestClient) -> None:
     assert site.get("/year").headers["location"] == "/year/2025"
     text = page(site, "/year/2025")
@@ -592,6 +599,7 @@ def test_a_change_of_a_whole_row_reads_as_the_other_pages_do() -> None:
     assert [change_value(value, "add_activity", "km", UTC) for value in (None, {}, nothing)] == ["", "", ""]
 
 
+@pytest.mark.dear
 def test_moments_are_on_the_athletes_clock_the_next_run_on_the_schedules(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", source_id="1", timezone="(GMT+05:30) Asia/Kolkata")])
@@ -621,6 +629,7 @@ def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monke
             assert "Toy lets no more calls through until 2 Feb 2998, 11:30; a later run goes on" in said, path
 
 
+@pytest.mark.dear
 def test_what_is_computed_of_a_track_is_marked_in_pages_and_in_the_api(site: TestClient) -> None:
     one = words(page(site, "/activities/8"))
     assert "highest speed 20.1 mph computed" in one

@@ -54,6 +54,7 @@ def site(stored: tuple[Dashboard, dict[str, str]]) -> TestClient:
     return stored[0].browser()
 
 
+@pytest.mark.dear
 def test_photos_are_sent_as_what_they_are_to_users(stored: tuple[Dashboard, dict[str, str]], site: TestClient) -> None:
     dashboard, digests = stored
     text = page(site, "/activities/1")

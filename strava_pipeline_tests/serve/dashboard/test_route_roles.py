@@ -74,7 +74,7 @@ def files_of(house: HouseInUse, athlete: str) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @pytest.mark.parametrize("who", WHO)
 def test_every_route_answers_as_the_table_says_and_shows_nobody_what_is_anothers(house: HouseInUse, who: str) -> None:
     house.later(days=1, minutes=1)  # logins that failed before are forgotten

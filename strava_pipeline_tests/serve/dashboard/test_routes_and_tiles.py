@@ -45,6 +45,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
         yield made
 
 
+@pytest.mark.dear
 def test_routes_are_listed_with_how_often_and_how_fast_they_were_taken(site: TestClient) -> None:
     text = words(page(site, "/routes"))
     assert "12.0 km 5 1:00:00" in text
@@ -115,6 +116,7 @@ def test_geojson_is_without_privacy_zones(site: TestClient) -> None:
     assert not [1 for lng, lat in corners if abs(lat - 47.0) < 0.002 and abs(lng - 11.0) < 0.002]
 
 
+@pytest.mark.dear
 def test_pages_of_geojson_name_no_tile_of_a_privacy_zone(site: TestClient) -> None:
     whole = site.get("/api/tiles.geojson?zoom=17").json()["features"]
     found, named, after = [], set(), ""
@@ -130,6 +132,7 @@ def test_pages_of_geojson_name_no_tile_of_a_privacy_zone(site: TestClient) -> No
     assert named <= {each["id"] for each in whole}
 
 
+@pytest.mark.dear
 def test_an_activity_says_its_route_and_what_it_added(site: TestClient) -> None:
     text = words(page(site, "/activities/1"))
     assert "On a route that you took 5 times. It was your first through" in text

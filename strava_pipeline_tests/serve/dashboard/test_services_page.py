@@ -99,7 +99,7 @@ def test_a_login_refused_or_taken_away_is_on_both_pages_and_refuses(site: TestCl
     assert "hush" not in page(site, "/") + page(site, "/providers")
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_folder_that_uses_another_service_alone_is_not_told_to_log_in_at_strava(tmp_path: Path) -> None:
     config = tmp_path / "providers.toml"
     config.write_text("[providers.spreadsheet]\nenabled = true\n")

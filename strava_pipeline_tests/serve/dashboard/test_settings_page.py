@@ -91,6 +91,7 @@ def test_goals_toml_keeps_its_comments_and_is_made_where_there_is_none(tmp_path:
         write_goals(lake, {("units",): "km"}, seal)
 
 
+@pytest.mark.dear
 def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site: TestClient, tmp_path: Path) -> None:
     text = page(site, "/settings")
     assert "With two services or more" in words(text)
@@ -126,6 +127,7 @@ def test_the_page_shows_what_is_set_without_positions_and_refuses_the_rest(site:
     assert site.post("/settings", data=good).status_code == 400, "another file is there"
 
 
+@pytest.mark.dear
 def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestClient, tmp_path: Path) -> None:
     lake, before = Lake(tmp_path / "data"), (tmp_path / "goals.toml").read_text()
     good = {
@@ -200,6 +202,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     assert lake.goals.read_text() == inline
 
 
+@pytest.mark.dear
 def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site: TestClient, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
     put(lake, [activity(2, "2025-05-02T08:00", gear_id="b1")])
@@ -221,6 +224,7 @@ def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site:
     assert ("chain is due" in card, "20.0 km of 100 km" in card) == (False, True)
 
 
+@pytest.mark.dear
 def test_what_was_written_is_published_by_the_run_that_the_page_asked_for(make_rig: Make) -> None:
     rig = make_rig(activities=1, settings={"first_year": 2025})
     publish(rig.lake)

@@ -75,6 +75,7 @@ def break_snapshot(lake: Lake, how: str) -> None:
 FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activities", "/api/gear")
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
 def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestClient, lake: Lake, how: str) -> None:
     break_snapshot(lake, how)
@@ -131,6 +132,7 @@ def test_after_a_purge_that_was_killed_the_command_that_ends_it_is_named(
     assert plan_purge_of(lake, 1).is_done is False if left == "purging" else True
 
 
+@pytest.mark.dear
 def test_where_nothing_was_published_collections_are_empty_and_pages_say_how_to_begin(site: TestClient) -> None:
     for path, address in addresses():
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})

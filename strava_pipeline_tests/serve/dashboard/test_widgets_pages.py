@@ -58,7 +58,7 @@ def test_the_overview_has_a_card_for_each_widget_that_is_no_page_and_runs_none(s
     assert "1 widget can’t be used" in words(text)
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:
     def card(name: str) -> str:
         answer = site.get(f"/widgets/{name}/card")

@@ -12,7 +12,7 @@ from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, 
 from strava_pipeline_tests.trips.activity.sources import LOST, OLD, points, sealed, telling_trips
 from strava_pipeline_tests.trips.activity.world import YEARS, Trips, ride, trips_world
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.dear
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def rows() -> list[dict[str, Any]]:
     return [*(ride(number, year) for number, year in enumerate(YEARS, start=1)), *odd]
 
 
-@pytest.mark.dear
 def test_years_at_once_and_one_by_one_come_to_the_same(world: Trips, tmp_path: Path) -> None:
     world.write(rows())
     whole = world.rig.years

@@ -51,6 +51,7 @@ def asked(server: Osrm) -> list[Area]:
     return [Area(question["lat"][0], question["lon"][0]) for question in questions]
 
 
+@pytest.mark.dear
 def test_starts_and_ends_get_addresses_an_area_is_asked_once(make_rig: Make, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with osrm() as server:
@@ -64,6 +65,7 @@ def test_starts_and_ends_get_addresses_an_area_is_asked_once(make_rig: Make, cap
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("answer", [(0, b""), (500, b"at 51.07")])
 def test_a_server_that_fails_stops_no_run_and_is_asked_again_by_the_next(
     make_rig: Make, caplog: pytest.LogCaptureFixture, answer: tuple[int, bytes]
@@ -88,6 +90,7 @@ def test_an_area_refused_keeps_no_other_from_its_address(make_rig: Make, monkeyp
         assert asked(server) == [HOME, OFFICE, HOME], "the refused one is asked about again"
 
 
+@pytest.mark.dear
 def test_a_run_asks_a_bounded_number_and_the_next_one_goes_on(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cars, "MAX_AREAS", 1)
     with osrm() as server:

@@ -61,6 +61,7 @@ def test_what_is_posted_comes_to_the_trips_of_a_replay(make_rig: Make) -> None:
     assert not any(secret in line for line in said for secret in (TOKEN, "4.654321", "51.0"))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("every", [1, 4])
 def test_restarts_between_events_change_nothing(make_rig: Make, every: int) -> None:
     rig = make_rig(activities=1)
@@ -90,6 +91,7 @@ def test_two_users_do_not_mix(make_rig: Make) -> None:
     assert trips == [("anna", 8.0), ("berta", 5.0)]
 
 
+@pytest.mark.dear
 def test_the_safety_net_ends_a_trip_that_nothing_is_heard_of(make_rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = make_rig(activities=1)
     steps = drive()[:6]
@@ -114,6 +116,7 @@ def test_the_safety_net_ends_a_trip_that_nothing_is_heard_of(make_rig: Make, mon
     assert rig.do("car_trips").broken_rules == []
 
 
+@pytest.mark.dear
 def test_nothing_of_their_places_is_in_dagsters_records_or_logs(
     make_rig: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -131,6 +134,7 @@ def test_nothing_of_their_places_is_in_dagsters_records_or_logs(
     assert not any(secret in written for secret in ("4.654321", TOKEN, *places))
 
 
+@pytest.mark.dear
 def test_metadata_tells_what_is_worth_watching(make_rig: Make) -> None:
     rig = make_rig(activities=1)
     steps, coming = [*drive(), *nobody_drives(MORNING + timedelta(hours=3))], datetime.now(UTC).year
@@ -158,6 +162,7 @@ def test_a_run_of_another_year_tells_all_that_it_took_in(make_rig: Make) -> None
     assert (told["pings_received"], told["pings_of_year"]) == (len(drive()), 0)
 
 
+@pytest.mark.dear
 def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
     rig = make_rig(activities=1)
     rig.do("flow")
@@ -166,6 +171,7 @@ def test_a_run_without_pings_does_nothing_and_says_so(make_rig: Make) -> None:
     assert not rig.lake.pings.exists()
 
 
+@pytest.mark.dear
 def test_a_rebuild_makes_the_same_trips(make_rig: Make) -> None:
     rig = make_rig(activities=1)
     rig.do("flow")

@@ -53,6 +53,7 @@ def test_list_has_the_newest_first_without_where(rig: Rig) -> None:
     assert "No trips by car yet." in TYPED.invoke(trips, ["car", "list", "--year", "2024"]).stdout
 
 
+@pytest.mark.dear
 def test_drain_brings_what_came_to_gold_and_rests_then(rig: Rig) -> None:
     Log(rig.lake).steps(drive(MORNING + 2 * DAY, odometer=20_013.0)[4:])
     said = TYPED.invoke(trips, ["car", "drain"])

@@ -17,7 +17,7 @@ def shown(folder: Path) -> str:
         return page(made.browser(), "/trips")
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_trips_are_shown_without_positions_and_where_there_is_none_the_page_says_how_to_begin(
     tmp_path: Path, new_lake: NewLake
 ) -> None:

@@ -65,7 +65,7 @@ def test_a_replay_is_the_same_to_the_byte_on_one_process_and_on_several(
     assert json.loads(alone[None])["totals"]["trips"] == 34
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_source_that_vanishes_under_processes_is_told_of(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "SHARE", 7)
     opened = open_source(source)

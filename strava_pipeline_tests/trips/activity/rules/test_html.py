@@ -129,7 +129,7 @@ def test_a_trip_without_points_has_no_charts() -> None:
     assert "<svg" not in made
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 def test_a_hundred_thousand_points_make_a_picture_and_no_book() -> None:
     points = [point(n, 300 * math.sin(n / 900), 300 * math.cos(n / 700), speed=5 + math.sin(n)) for n in range(100_000)]
     assert len(page(ride(locations=points))) < 400_000

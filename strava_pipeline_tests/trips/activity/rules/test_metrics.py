@@ -83,7 +83,7 @@ def test_the_frame_equals_the_definition_on_odd_trips(bundles: list[Bundle]) -> 
         assert_equal(found, scalar_metrics(bundle, thresholds().values))
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @given(st.lists(TRIPS, min_size=2, max_size=5))
 @settings(max_examples=examples(30))
 def test_a_trip_has_the_same_metrics_to_the_last_digit_whatever_it_is_measured_with(bundles: list[Bundle]) -> None:
@@ -166,7 +166,7 @@ def test_straightness_is_a_share_or_unknown(points: list[Any], straightness: Any
 SHARES = [name for name in SCHEMA if name.endswith("_share")] + ["straightness"]
 
 
-@pytest.mark.slow
+@pytest.mark.dear
 @given(st.lists(TRIPS, min_size=1, max_size=5))
 @settings(max_examples=examples(60))
 def test_no_share_is_ever_below_zero_or_above_one(bundles: list[Bundle]) -> None:

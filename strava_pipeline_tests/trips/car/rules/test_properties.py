@@ -51,6 +51,7 @@ def happens(drive: Drive, t: float, told: dict[str, Any]) -> Result:
     return drive.takes(event, saves=told["saves"], ada=told["ada"], bee=told["bee"])
 
 
+@pytest.mark.dear
 @settings(max_examples=examples(200))
 @given(st.lists(happenings, max_size=30))
 def test_whatever_happens_a_step_ends_well(told: list[dict[str, Any]]) -> None:
@@ -129,6 +130,7 @@ class Simulated:
         return [result for result in drive.results if result.trip is not None]
 
 
+@pytest.mark.dear
 @settings(max_examples=examples(12))
 @given(
     minutes=st.integers(5, 60),
