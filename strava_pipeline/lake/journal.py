@@ -6,7 +6,7 @@ there, and a torn line at the end was never acknowledged. The meaning of a line 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -129,6 +129,20 @@ def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
                     break
                 offset += len(line)
                 yield Line(line[:-1], path.name, offset)
+
+
+def blank(folder: Path, is_gone: Callable[[bytes], bool]) -> None:
+    """Overwrite lines with spaces in their place: readers count bytes, and a writer may be appending."""
+    for path in segments(folder):
+        with suppress(FileNotFoundError), path.open("r+b") as file:  # read and deleted meanwhile
+            lines, offset = file.readlines(), 0
+            for line in lines:
+                if line.endswith(b"\n") and is_gone(line[:-1]):
+                    file.seek(offset)
+                    file.write(b" " * (len(line) - 1))
+                offset += len(line)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def has_unread(folder: Path, read: ReadOffsets) -> bool:

@@ -115,6 +115,18 @@ def mark_notifications(lake: Lake, mark: Literal["read", "cleared", "posted"], i
             append_line(_path(lake), orjson.dumps({"mark": mark, "ids": sorted(ids)}) + b"\n")
 
 
+def forget_notifications(lake: Lake, ids: Collection[str]) -> None:
+    """Remove the notifications whose words or link name one of the activities `ids`."""
+    if not ids:
+        return
+    named = re.compile(rf"(?<!\d)({'|'.join(ids)})(?!\d)")
+    with locked(lake, "notifications"):
+        found = _read(lake)[1].values()
+        kept = [each for each in found if not named.search(f"{each.message} {each.link}")]
+        if len(kept) < len(found):
+            write_whole(_path(lake), b"".join(map(_line, kept)))
+
+
 def _read(lake: Lake) -> tuple[int, dict[str, Notification]]:
     """The number of lines, and the notifications by id, in order."""
     found: dict[str, Notification] = {}

@@ -22,6 +22,7 @@ from strava_pipeline.lake.changes import changes_folder
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
+from strava_pipeline.lake.notifications import forget_notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
 
@@ -52,7 +53,9 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
     for place in (lake.files, lake.readings / "files"):
         for path in (path for digest in {*files} - named for path in place.glob(f"{digest[:2]}/{digest}*")):
             path.unlink()
-    _remove_words(lake, {str(key) for key in ids})
+    names = {str(key) for key in ids}
+    _remove_words(lake, names)
+    forget_notifications(lake, names)
 
 
 def _remove_originals(lake: Lake, listing: Listing, ids: Set[int]) -> None:

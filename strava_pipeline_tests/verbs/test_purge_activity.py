@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
+from strava_pipeline.core.deliveries import Queued
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.lake import purge, purged_activities
+from strava_pipeline.lake.bronze.deliveries import Queue, load_queue, save_queue
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.activities import activities_of_import
 from strava_pipeline.lake.imports.manifests import all_imports
+from strava_pipeline.lake.journal import ROOM, Received, Writer, unread
+from strava_pipeline.lake.notifications import notify
 from strava_pipeline.operations import purging
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.changes.parties import comparing
@@ -35,6 +39,7 @@ from strava_pipeline_tests.verbs.test_purge_verb import files_with, tree
 
 NAME, PLACE = "A ride to forget", "48.1234"
 DAY = "2026-02-01"
+OF = {"owner_id": 1, "subscription_id": 1, "event_time": int(NOW.timestamp())}  # every event of Strava's
 
 
 @pytest.fixture
@@ -89,13 +94,35 @@ def left_of(rig: Rig, told: list[str]) -> set[str]:
     return {name for text in told for name in files_with(rig, text.encode())} - {"expired.jsonl"}
 
 
+def came(rig: Rig, key: int) -> None:
+    """What tells of an activity until a run or a person has read it: an event, the queue of events, a notification."""
+    event = {"object_type": "activity", "object_id": key, "aspect_type": "update", "updates": {"title": f"{key}"}, **OF}
+    writer = Writer(rig.lake.inbox_webhooks, most_waiting=ROOM)
+    writer.append([Received.line(json.dumps(event).encode(), NOW)], NOW)
+    queue = load_queue(rig.lake, "strava") or Queue()
+    waiting = queue.waiting | {str(key): Queued(at=NOW)}
+    save_queue(rig.lake, "strava", queue.model_copy(update={"waiting": waiting}))
+    notify(rig.lake, "warning", f"Activity {key} waits.", NOW, link=f"/activities/{key}")
+
+
 @pytest.mark.closed
 def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     rig: Rig, service: ToySubject, type_on: TypeOn
 ) -> None:
     key, typed, data = key_of(rig), type_on(rig), rig.lake.data_dir
     told = [NAME, PLACE, str(key), *map(str, next(each for each in rig.truth() if each["id"] == key)["start_latlng"])]
-    assert {"corrections.jsonl", "matches.jsonl", "manifest.json", "strava.duckdb"} <= left_of(rig, told)
+    other = next(each["id"] for each in rig.truth() if each["id"] != key)
+    for one in (key, other):
+        came(rig, one)
+    holding = {
+        "corrections.jsonl",
+        "matches.jsonl",
+        "manifest.json",
+        "strava.duckdb",
+        "notifications.jsonl",
+        "webhooks.json",
+    }
+    assert holding <= left_of(rig, told)
     before = tree(data)
     plan = json.loads(typed("purge", str(key), "--dry-run", "--json").out)
     assert {each["source"]: each["held"] for each in plan["sources"]} == {
@@ -114,6 +141,9 @@ def test_all_of_one_activity_goes_nothing_else_does_and_it_never_comes_back(
     assert (done["deleted"], done["sources"]) == (True, plan["sources"])
     assert (rig.calls()["log"], len(service.journal.log)) == ([], asked), "services are not asked"
     assert (left_of(rig, told), others(rig, ids)) == (set(), held)
+    assert left_of(rig, [str(other)]) >= {"notifications.jsonl", "webhooks.json"}, "what came of another one waits"
+    (event,) = (line.content for line in unread(rig.lake.inbox_webhooks, {}) if line.content.strip())
+    assert str(other).encode() in event
     with reading(rig.lake) as connection:
         parties = comparing(rig.settings, NOW).parties(connection, ["2026-02"])
     assert {party.name: party.months for party in parties} == {"strava": {"2026-02"}, "toy": {"2026-02"}}, "no limit"

@@ -30,7 +30,7 @@ from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.expired import expired_ids
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.files import packed, packed_at, stamp, unpacked, write_whole
-from strava_pipeline.lake.journal import delete_read, has_unread, received, unread
+from strava_pipeline.lake.journal import blank, delete_read, has_unread, received, unread
 from strava_pipeline.lake.paths import Lake
 
 OUTAGE_PAUSE = timedelta(minutes=5)  # the service is down, which isn't the activity's fault
@@ -217,7 +217,7 @@ def fetched_since(lake: Lake, source: str, account: str | None, since: datetime)
 def _hints(lines: Sequence[bytes], webhooks: WebhookSpec) -> tuple[list[tuple[Hint, datetime]], Counter[str]]:
     hints: list[tuple[Hint, datetime]] = []
     refused: Counter[str] = Counter()
-    for line in lines:
+    for line in (line for line in lines if line.strip()):  # else a purge took it
         delivery = received(line)
         try:
             found = webhooks.read(delivery.body.encode("utf-8", "replace")) if delivery else None
@@ -237,7 +237,16 @@ def keep_lines(lake: Lake, source: str, lines: Iterable[bytes], now: datetime) -
 
 
 def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, ids: Set[int]) -> None:
-    """Remove the lines about the activities `ids` from bronze, as an event may contain a new name. Hold the lock `lock_of`."""
+    """Remove the lines about the activities `ids` from bronze and the inbox, as an event may contain a new name, and what
+    waits for an answer about them. Hold the lock `lock_of`.
+    """
+    blank(lake.inbox_webhooks_of(source), lambda line: not _without([line], source, webhooks, ids))
+    if (queue := load_queue(lake, source)) is not None:
+        own = {key for key in {*queue.waiting, *queue.followed} if spec_of(source).activity_id(key) in ids}
+        for key in own:
+            queue.waiting.pop(key, None)
+            queue.followed.pop(key, None)
+        save_queue(lake, source, queue)
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
         try:
             lines = unpacked(path).splitlines()
@@ -253,7 +262,7 @@ def _without(lines: Sequence[bytes], source: str, webhooks: WebhookSpec, ids: Se
     def is_about(line: bytes) -> bool:
         return any(spec_of(source).activity_id(hint.source_id) in ids for hint, _ in _hints([line], webhooks)[0])
 
-    return [line for line in lines if not (ids and is_about(line))]
+    return [line for line in lines if line.strip() and not (ids and is_about(line))]
 
 
 def kept_lines(lake: Lake, source: str, since: datetime) -> Iterator[bytes]:
