@@ -32,9 +32,10 @@ OTHER_NOW = {  # columns that say something else since
     "activity_details_by_source": READ_AGAIN,
     "activity_sessions_by_source": READ_AGAIN,
 }
-MORE_NOW = {
-    "activity_matches": "verdict <> 'doubtful' OR source <> other_source"
-}  # pairs of one service are proposed since
+MORE_NOW = {  # the rows that say the same since
+    "activity_matches": "verdict <> 'doubtful' OR source <> other_source",  # pairs of one service are proposed
+    "activity_sessions_by_source": "distance_m <> 0",  # a file that measured no distance has none
+}
 Make = Callable[..., Rig]
 Rows = dict[str, list[tuple[Any, ...]]]
 
