@@ -11,13 +11,13 @@
     .catch(() => { state.textContent = "The charts could not be loaded. Load the page again."; });
 
   function load(box, series) {
-    const days = series.days.map((day) => Date.parse(day) / 1000);
+    const days = series.days.map((day) => Date.parse(day) / 1000), value = (_, v) => v === null ? "–" : Math.round(v);
     return new uPlot({
       ...size(box),
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } },
       axes: [{ ...axis(), space: 60, values: (_, ticks) => ticks.map((at) => onDay(at)) }, axis()],
-      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, line("fitness", "--accent"), line("fatigue", "--quiet", { dash: [6, 4] }), line("form", "--good", { dash: [2, 3] })],
+      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, line("fitness", "--accent", { value }), line("fatigue", "--quiet", { value, dash: [6, 4] }), line("form before the day’s training", "--good", { value, dash: [2, 3] })],
     }, [days, series.fitness, series.fatigue, series.form], box);
   }
 
