@@ -38,17 +38,22 @@ RULE = "days_complete"
 
 @dataclass(slots=True)
 class DaysFetched(Numbers):
-    """The calls, the answers, and the years that were asked for whole. What was measured is in no report."""
+    """The calls, the answers, and the years that were asked for whole; `first_problems`: what kept the rest from coming. What was
+    measured is in no report.
+    """
 
     calls: int = 0
     answers: int = 0
     years_asked: list[int] = field(default_factory=list)
+    first_problems: list[str] = field(default_factory=list)
 
 
 def pull_days(
     run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
 ) -> StepReport:
-    """Ask for days and nights: in the modes year and all of all of `years`, else for what is due."""
+    """Ask for days and nights: in the modes year and all of all of `years`, else for what is due. A refusal or an outage stops
+    nothing else: the next run asks again.
+    """
     name, report = source.spec.name, DaysFetched()
     if limit := limit_in_force(run, name):
         return unasked(asset, RULE, limit)
@@ -60,10 +65,11 @@ def pull_days(
             ending.stopped = limit
         except (TransientError, RefusedError, GoneError) as error:
             ending.problem = str(error)
+            report.first_problems.append(f"Days and nights of {source.spec.title}: {error}")
         report.calls = source.client.calls - calls
-    stopped = ending.stopped or ending.problem or None
-    found = Finding(RULE, stopped is None, advice=str(stopped or ""), refuses=False)
-    return StepReport(asset, [report], findings=[found], stopped=stopped)
+    lacking = str(ending.stopped or ending.problem)
+    found = Finding(RULE, not lacking, advice=lacking, refuses=False)
+    return StepReport(asset, [report], findings=[found], stopped=ending.stopped)
 
 
 def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report: DaysFetched) -> None:

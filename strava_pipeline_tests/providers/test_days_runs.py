@@ -93,4 +93,24 @@ def test_a_year_from_before_the_account_is_asked_for_once_a_month_and_stops_noth
     asked(service)
     assert type_on(rig)("providers", "pull", "intervals_icu").code == 0
     assert len(asked(service)) == 1
-    assert type_on(rig)("providers", "pull", "intervals_icu", "--years", "2024").code != 0, "a person is told"
+    said = type_on(rig)("providers", "pull", "intervals_icu", "--years", "2024")
+    assert (said.code, said.err.count("Days and nights of intervals.icu: ")) == (0, 1), "a person is told"
+
+
+@pytest.mark.dear
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 403},
+        {"kind": "status", "status": 500, "times": 9},
+        {"kind": "body", "body": {"a": 1}, "times": 9},
+    ],
+    ids=["refused", "an outage", "another shape"],
+)
+def test_days_that_do_not_come_are_a_line_and_activities_go_on(
+    rig: Rig, service: Any, type_on: Any, fault: dict[str, Any]
+) -> None:
+    service.fail(path=service.lists.replace("activities", "wellness"), exact=False, **fault)
+    said = type_on(rig)("providers", "pull", "intervals_icu")
+    assert (said.code, said.err.count("Days and nights of intervals.icu: ")) == (0, 1), said.err
+    assert rig.one("SELECT count(*) FROM activities") == 1
