@@ -51,6 +51,7 @@ def _effort(activity: Activity, files: Sequence[bytes]) -> Effort:
     return Effort(activity, hearts, {str(each.creator): each.track.with_columns(second) for each in read})
 
 
+@pytest.mark.slow
 def test_each_device_records_the_whole_effort_and_one_clock_is_fast(efforts: list[Effort]) -> None:
     for effort in efforts:
         assert {*effort.tracks} >= ({PACE, WRIST} if effort.activity.sport.name == "Run" else {EDGE, WRIST})

@@ -54,6 +54,7 @@ def parsed(documents: list[tuple[bytes, bytes]], place: int) -> list[Document]:
     return [json.loads(pair[place]) for pair in documents]
 
 
+@pytest.mark.slow
 def test_every_field_of_every_summary_is_in_gold(golden: Lake, documents: list[tuple[bytes, bytes]]) -> None:
     assert summary_differences(golden, parsed(documents, 0)) == []
 

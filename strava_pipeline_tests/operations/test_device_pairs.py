@@ -230,6 +230,7 @@ def _time(points: TrackPoints, place: int) -> float | None:
     return points.columns["time"][place]
 
 
+@pytest.mark.slow
 def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     kept: tuple[Lake, dict[int, SessionKeys]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +259,7 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
     assert seen(lake) == (20_000.0, 999.0, 50.0)
 
 
+@pytest.mark.slow
 def test_a_run_in_which_nothing_came_follows_a_rule_and_its_end(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
     with writing(lake) as connection:
@@ -280,6 +282,7 @@ def test_a_run_in_which_nothing_came_follows_a_rule_and_its_end(kept: tuple[Lake
     assert published() == (999.0, 50.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "leads"), [(200, False), (1500, False), (2400, True)])
 def test_a_device_that_recorded_hardly_half_takes_no_heart_rate_away(
     kept: tuple[Lake, dict[int, SessionKeys]], seconds: int, leads: bool
@@ -296,6 +299,7 @@ def test_a_device_that_recorded_hardly_half_takes_no_heart_rate_away(
     assert has_preferred_heart(lake, 2024, 1) == leads
 
 
+@pytest.mark.slow
 def test_a_track_without_a_heart_rate_gets_the_one_that_a_rule_prefers(
     kept: tuple[Lake, dict[int, SessionKeys]],
 ) -> None:
@@ -362,6 +366,7 @@ def test_a_program_that_wrote_a_file_is_no_device(kept: tuple[Lake, dict[int, Se
     assert rows(lake)["watts"]["second_by"] == "Wahoo BOLT"
 
 
+@pytest.mark.slow
 def test_a_preferred_heart_rate_follows_what_its_service_says_anew(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
     recorded_ = {COPY: recorded_[COMPUTER]}

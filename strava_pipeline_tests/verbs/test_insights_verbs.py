@@ -65,6 +65,7 @@ def asked(typed: Type, *words: str) -> dict[str, Any]:
     return dict(json.loads(said.out))
 
 
+@pytest.mark.slow
 def test_sums_of_the_year_its_months_and_its_sports(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     told, items = asked(type_on(filled), "--year", str(YEAR)), of_year
     assert (told["year"], told["until"]) == (YEAR, "2025-12-31")

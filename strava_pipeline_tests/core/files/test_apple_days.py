@@ -127,6 +127,7 @@ def test_equal_intervals_of_sleep_are_kept_once() -> None:
     assert len(held.sleep) == 2
 
 
+@pytest.mark.slow
 def test_hashes_are_known_again_however_many_there_are() -> None:
     seen, hashes = Seen(), [7 * 2**32 * each for each in range(-3_000, 3_000)]  # whose last digits are all the same
     assert [[seen.adds(each) for each in hashes].count(True) for _ in range(2)] == [6_000, 0]

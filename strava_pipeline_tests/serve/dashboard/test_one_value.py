@@ -136,6 +136,7 @@ def of_track(rig: Rig, activity_id: int) -> Said:
     }
 
 
+@pytest.mark.slow
 def test_each_face_is_told(rig: Rig, site: TestClient, exported: pl.DataFrame, subtests: pytest.Subtests) -> None:
     listed = {int(row["id"]): row for row in csv.DictReader(io.StringIO(site.get("/activities.csv").text))}
     names = {"activities": (DATE, *FIELDS), "activity_sources": (DATE, *FIELDS), "activity_list": LISTED}
