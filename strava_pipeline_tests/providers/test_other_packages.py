@@ -109,7 +109,7 @@ def look(settings: Settings, path: Path | str, *command: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
