@@ -29,6 +29,7 @@ from strava_pipeline.verbs.auth import log_in_at_emulator
 from strava_pipeline.verbs.demo import demo_settings
 
 EFFORTS = 2000
+TWICE = 1  # yoga that begins twice in one second, without a place or a distance: two devices
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 YEARS = list(range(2014, 2027))
 
@@ -40,7 +41,7 @@ def test_efforts_at_five_sources_come_out_as_many_as_they_are(tmp_path: Path, mo
         run, settings = connected(strava, found, tmp_path, monkeypatch)
         bring(run, settings, [*services])
     group_of, activities = _groups(run)
-    assert activities == EFFORTS + sum(service.alone for service in services.values())
+    assert activities == EFFORTS - TWICE + sum(service.alone for service in services.values())
     _assert_together(services, group_of)
 
 
@@ -74,10 +75,9 @@ def _groups(run: RunContext) -> tuple[dict[tuple[str, str], int], int]:
 
 def _assert_together(services: dict[str, Service], group_of: dict[tuple[str, str], int]) -> None:
     of_strava = {source_id: group for (source, source_id), group in group_of.items() if source == "strava"}
-    assert len({*of_strava.values()}) == EFFORTS, "no two of Strava's are one"
-    assert of_strava == {source_id: int(source_id) for source_id in of_strava}, (
-        "each keeps Strava's id, whatever is enabled"
-    )
+    assert len({*of_strava.values()}) == EFFORTS - TWICE, "no other two of Strava's are one"
+    led = [source_id for source_id, group in of_strava.items() if group != int(source_id)]
+    assert len(led) == TWICE, "each keeps Strava's id, whatever is enabled"
     apart = defaultdict(list)
     for name, service in services.items():
         for own, strava_id in service.pairs.items():
