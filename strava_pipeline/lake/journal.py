@@ -119,7 +119,7 @@ def waiting_bytes(folder: Path) -> int:
 
 
 def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
-    """Every complete unread line, segment by segment, in the order in which they were begun."""
+    """Every complete unread line that is not blank, segment by segment, in the order in which they were begun."""
     for path in segments(folder):
         offset = read.get(path.name, 0)
         with suppress(FileNotFoundError), path.open("rb") as file:  # read and deleted meanwhile
@@ -128,21 +128,24 @@ def unread(folder: Path, read: ReadOffsets) -> Iterator[Line]:
                 if not line.endswith(b"\n"):
                     break
                 offset += len(line)
-                yield Line(line[:-1], path.name, offset)
+                if line.strip():
+                    yield Line(line[:-1], path.name, offset)
 
 
 def blank(folder: Path, is_gone: Callable[[bytes], bool]) -> None:
     """Overwrite lines with spaces in their place: readers count bytes, and a writer may be appending."""
     for path in segments(folder):
         with suppress(FileNotFoundError), path.open("r+b") as file:  # read and deleted meanwhile
-            lines, offset = file.readlines(), 0
+            lines, offset, has_gone = file.readlines(), 0, False
             for line in lines:
-                if line.endswith(b"\n") and is_gone(line[:-1]):
+                if line.endswith(b"\n") and line.strip() and is_gone(line[:-1]):
                     file.seek(offset)
                     file.write(b" " * (len(line) - 1))
+                    has_gone = True
                 offset += len(line)
-            file.flush()
-            os.fsync(file.fileno())
+            if has_gone:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def has_unread(folder: Path, read: ReadOffsets) -> bool:
@@ -172,7 +175,7 @@ def _delete_if_read(path: Path, offset: int) -> bool:
             if not try_lock(file.fileno()):
                 return False
             file.seek(offset)
-            if b"\n" in file.read():
+            if any(line.strip() for line in file.read().split(b"\n")[:-1]):
                 return False
             path.unlink()
     except FileNotFoundError:

@@ -40,6 +40,20 @@ def test_lines_are_read_in_order_from_where_one_stopped(tmp_path: Path) -> None:
     assert lines(tmp_path, {second.segment: second.offset}) == [b"three"]
 
 
+def test_a_line_that_was_blanked_is_none_and_keeps_nothing(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, most_waiting=ROOMY)
+    writer.append([b"one", b"two", b"three"], AT)
+    journal.blank(tmp_path, lambda line: line != b"two")
+    writer.append([b"four"], AT)
+    two, four = unread(tmp_path, {})
+    assert (two.content, four.content) == (b"two", b"four"), "the writer goes on at its end"
+    journal.blank(tmp_path, lambda line: line == b"four")
+    assert not has_unread(tmp_path, {two.segment: two.offset})
+    writer.close()
+    assert delete_read(tmp_path, {two.segment: two.offset}) == {}
+    assert not segments(tmp_path)
+
+
 def test_two_writers_are_read_to_the_end_of_both(tmp_path: Path) -> None:
     """One may be the intake that is about to end, the other the one that has just begun."""
     earlier, later = (Writer(tmp_path, most_waiting=ROOMY) for _ in range(2))

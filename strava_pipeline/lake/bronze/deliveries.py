@@ -217,7 +217,7 @@ def fetched_since(lake: Lake, source: str, account: str | None, since: datetime)
 def _hints(lines: Sequence[bytes], webhooks: WebhookSpec) -> tuple[list[tuple[Hint, datetime]], Counter[str]]:
     hints: list[tuple[Hint, datetime]] = []
     refused: Counter[str] = Counter()
-    for line in (line for line in lines if line.strip()):  # else a purge took it
+    for line in lines:
         delivery = received(line)
         try:
             found = webhooks.read(delivery.body.encode("utf-8", "replace")) if delivery else None
@@ -246,7 +246,8 @@ def forget_deliveries(lake: Lake, source: str, webhooks: WebhookSpec, ids: Set[i
         for key in own:
             queue.waiting.pop(key, None)
             queue.followed.pop(key, None)
-        save_queue(lake, source, queue)
+        if own:
+            save_queue(lake, source, queue)
     for path in lake.webhooks_of(source).glob("*/*.ndjson.gz"):
         try:
             lines = unpacked(path).splitlines()
@@ -262,7 +263,7 @@ def _without(lines: Sequence[bytes], source: str, webhooks: WebhookSpec, ids: Se
     def is_about(line: bytes) -> bool:
         return any(spec_of(source).activity_id(hint.source_id) in ids for hint, _ in _hints([line], webhooks)[0])
 
-    return [line for line in lines if line.strip() and not (ids and is_about(line))]
+    return [line for line in lines if not (ids and is_about(line))]
 
 
 def kept_lines(lake: Lake, source: str, since: datetime) -> Iterator[bytes]:
