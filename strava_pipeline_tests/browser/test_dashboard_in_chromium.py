@@ -16,7 +16,7 @@ from strava_pipeline_tests.browser.ground import look_at_the_ground
 
 pytestmark = pytest.mark.slow
 
-LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1440, "light"), (390, "dark"))
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (390, "dark"))
 """Of one load of a page: its content is the same, colours follow the scheme, and what fits follows the width."""
 NOT_DRAWN = ":is([data-track], [data-compare], [data-heat], [data-fitness], [data-widget], [data-places], [data-explorer], [data-years], [data-body]):not([data-ready]), .waiting"  # what scripts fill, and have not yet
 DRAWN = 20_000  # milliseconds that the scripts of a page get to draw it
@@ -35,6 +35,20 @@ NO_PAGES = (
     "/activities/{activity_id}/track.gpx",
     "/widgets/{widget}/card",
 )
+TOO_WIDE = """() => {
+    const over = document.documentElement.scrollWidth - window.innerWidth, found = over > 0 ? [`${over} px too wide`] : [];
+    const flow = (each) => getComputedStyle(each).overflowX;
+    for (const each of document.querySelectorAll("main :is(th, td, dd, p, li, figure)")) {
+        const card = each.closest(".card, main > *, .halves > *"), right = each.getBoundingClientRect().right;
+        const [start, last] = [each.parentElement, card.parentElement];
+        let clips = start;
+        while (clips !== last && flow(clips) === "visible") clips = clips.parentElement;
+        const hides = window.innerWidth >= 1280 && flow(clips) === "auto" && clips.scrollWidth > clips.clientWidth + 1;
+        if ((clips === last && right > card.getBoundingClientRect().right + 1) || hides) found.push(`not whole: ${each.textContent.trim()}`);
+    }
+    return found.slice(0, 3);
+}"""
+"""What a person has to scroll for, or what lies over something else; tables may be scrolled in narrow windows alone."""
 NOWHERE = "/nowhere"  # an address that shows the page of a problem
 
 
@@ -168,6 +182,10 @@ def sheets_of_a_year(demo: Demo, chromium: Browser) -> dict[tuple[str, str], int
         found = {("page", paper): sheets for paper, sheets in printed(visit.page).items()}
     report = chromium.new_page(color_scheme="dark")
     report.goto((demo.folder / "report.html").as_uri())
+    for width, scheme in LOOKS:
+        report.set_viewport_size({"width": width, "height": 900})
+        report.emulate_media(color_scheme=scheme)
+        assert report.evaluate(TOO_WIDE) == []
     found |= {("report", paper): sheets for paper, sheets in printed(report).items()}
     report.close()
     return found
@@ -247,7 +265,6 @@ def faults_of(visit: Visit, path: str) -> list[str]:
     for width, scheme in LOOKS:
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.page.emulate_media(color_scheme=scheme)
-        over = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        found += [f"{over} px too wide at {width}"] if over > 0 else []
+        found += [f"{each} at {width}" for each in visit.page.evaluate(TOO_WIDE)]
         found += [f"{each} at {width}, {scheme}" for each in violations(visit.page)]
     return found + [fault for fault in visit.faults if path != NOWHERE or "status of 404" not in fault]
