@@ -29,8 +29,9 @@ def way_measures(points: pl.DataFrame, sport_group: str | None) -> tuple[pl.Data
     """
     steps = _steps(points, sport_group)
     cells = _cells(steps)
+    mean_latitude = pl.col("latitude").cum_sum().last() / pl.len()  # `mean` adds in an order that depends on the cores
     north = (pl.col("latitude").max() - pl.col("latitude").min()) * _DEGREE_M
-    east = (pl.col("lng").max() - pl.col("lng").min()) * _DEGREE_M * pl.col("latitude").mean().radians().cos()
+    east = (pl.col("lng").max() - pl.col("lng").min()) * _DEGREE_M * mean_latitude.radians().cos()
     length = pl.col("along").max()
     summary = steps.select(
         length_m=length, extent_m=(north.pow(2) + east.pow(2)).sqrt(), cells=pl.lit(cells.height, pl.Int32)

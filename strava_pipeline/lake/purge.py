@@ -187,7 +187,15 @@ def going_on_by(lake: Lake, command: str) -> Iterator[None]:
         ) from error
 
 
-def unfinished_purge(lake: Lake) -> tuple[Path, str] | None:
+def refuse_unfinished(lake: Lake, error: type[PipelineError]) -> None:
+    """Raise the error if a purge has not ended, which may be why something is missing."""
+    if found := _unfinished(lake):
+        raise error(
+            f"A purge of this data has not ended: {found[0]} is still there. Unless it is running, end it: `{found[1]}`."
+        )
+
+
+def _unfinished(lake: Lake) -> tuple[Path, str] | None:
     """What a purge that is running, or was interrupted, has moved aside; and the command that ends it."""
     of_one = next((f"purge {each.purged}" for each in reversed(purges(lake))), "purge")
     ways = (lake.purged, "purge"), (lake.purged_api, "purge --api"), (lake.purging, of_one)
@@ -196,7 +204,7 @@ def unfinished_purge(lake: Lake) -> tuple[Path, str] | None:
 
 def purge_health(lake: Lake) -> Fact:
     """Whether the last purge was completed."""
-    if found := unfinished_purge(lake):
+    if found := _unfinished(lake):
         return warning(PURGE, f"one was interrupted: {found[0]} is still there.", found[1])
     return ok(PURGE, "no interrupted one")
 

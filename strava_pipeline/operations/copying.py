@@ -67,6 +67,7 @@ from strava_pipeline.lake.copied import (
 from strava_pipeline.lake.decisions import keep_decisions, lost_decisions, record_decisions
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.purge import refuse_unfinished
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport
@@ -295,6 +296,7 @@ class _Copying:
     def _refuse_missing(self) -> None:
         roots = {root_of(name) for name in self.done.lost}
         if gone := sorted(name for name in roots if not (self.lake.data_dir / name).exists()):
+            refuse_unfinished(self.lake, CopyIncompleteError)
             raise CopyIncompleteError(
                 f"{some_of(gone, 3)} in {self.lake.data_dir} was copied before and is gone, so nothing was copied. Is a disk not "
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"

@@ -46,7 +46,7 @@ from strava_pipeline.lake.gold.warehouse import (
 from strava_pipeline.lake.gold.written_anew import write_anew
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.purge import unfinished_purge
+from strava_pipeline.lake.purge import refuse_unfinished
 
 T = TypeVar("T")
 Refuse = Callable[[Connection], object]
@@ -256,11 +256,7 @@ def snapshot_file(lake: Lake) -> Path:
     purge that has not ended.
     """
     if not lake.snapshot.exists():
-        if unfinished := unfinished_purge(lake):
-            raise UnusableSnapshotError(
-                f"A purge of this data has not ended: {unfinished[0]} is still there. Unless it is running, end it: "
-                f"`{unfinished[1]}`."
-            )
+        refuse_unfinished(lake, UnusableSnapshotError)
         raise NothingPublishedError(
             f"There is no published warehouse at {lake.snapshot} yet. Run `strava-pipeline flow` first, or, without "
             "Strava, `strava-pipeline providers pull`."

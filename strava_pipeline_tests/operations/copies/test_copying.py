@@ -94,6 +94,10 @@ def test_nothing_is_copied_where_a_root_is_gone_until_a_person_says_that_it_is_r
     assert said.value.exit_code == 4
     assert world.kinds() == ["api", "own", "published"]
     assert "is gone" in copy_age(world.lake, world.repository).problem
+    world.lake.purging.mkdir(parents=True)  # a purge was killed, which had moved it aside
+    with pytest.raises(CopyIncompleteError, match=r"A purge of this data has not ended.*`strava-pipeline purge`"):
+        world.copy()
+    world.lake.purging.rmdir()
     assert world.copy(adopt=True).problem == ""
     assert world.copy().kinds == []
 

@@ -7,7 +7,7 @@ WITH named AS (
         coalesce(gear_id, trim(extra ->> '$.equipment')) AS spelling,
         CASE WHEN gear_id IS NULL THEN lower(nfc_normalize(spelling)) ELSE gear_id END AS piece,
         count(*) AS activities,
-        sum(CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END) AS distance_m, -- as in counted_activities
+        sum(CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END ORDER BY id) AS distance_m, -- as in counted_activities
         sum(CASE WHEN moving_time BETWEEN 0 AND 1e9 THEN moving_time END) AS moving_time_seconds,
         min(start_date_local::DATE) AS first_on,
         max(start_date_local::DATE) AS last_on
@@ -22,7 +22,7 @@ pieces AS (
         piece,
         arg_max(spelling, (activities, spelling)) AS spelling,
         sum(activities)::BIGINT AS activities,
-        sum(distance_m) AS distance_m,
+        sum(distance_m ORDER BY spelling) AS distance_m,
         sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
         min(first_on) AS first_on,
         max(last_on) AS last_on

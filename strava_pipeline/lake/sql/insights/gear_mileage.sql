@@ -6,9 +6,9 @@ SELECT
     any_value(gear.name) AS name,
     any_value(gear.retired) AS retired,
     count(*) AS activities,
-    sum(counted.distance_m) AS distance_m,
+    sum(counted.distance_m ORDER BY activity_id) AS distance_m,
     sum(counted.moving_time_seconds)::BIGINT AS moving_time_seconds,
-    sum(counted.elevation_gain_m) AS elevation_gain_m,
+    sum(counted.elevation_gain_m ORDER BY activity_id) AS elevation_gain_m,
     min(counted.on_day) AS first_on,
     max(counted.on_day) AS last_on,
     any_value(gear.distance) AS strava_distance_m

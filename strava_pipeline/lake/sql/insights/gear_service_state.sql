@@ -22,7 +22,7 @@ sums AS (
         coalesce(any_value(pieces.pieces), 0) AS pieces,
         coalesce(any_value(pieces.items), []) AS items,
         count(used.activity_id) FILTER (done_on IS NULL OR on_day > done_on) AS activities,
-        coalesce(sum(distance_m) FILTER (done_on IS NULL OR on_day > done_on), 0) AS distance_m,
+        coalesce(sum(distance_m ORDER BY activity_id) FILTER (done_on IS NULL OR on_day > done_on), 0) AS distance_m,
         coalesce(sum(moving_time_seconds) FILTER (done_on IS NULL OR on_day > done_on), 0)::BIGINT AS moving_time_seconds
     FROM gear_services AS services
     LEFT JOIN pieces USING (gear, service)

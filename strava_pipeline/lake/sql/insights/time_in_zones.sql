@@ -9,7 +9,7 @@ SELECT
     counted.sport_group,
     held.measure,
     zones.zone,
-    sum(held.seconds) AS seconds
+    sum(held.seconds ORDER BY held.value) AS seconds
 FROM read_parquet(files) AS held
 JOIN counted_activities AS counted USING (activity_id)
 JOIN activities ON activities.id = held.activity_id

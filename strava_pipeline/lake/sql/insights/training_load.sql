@@ -5,7 +5,7 @@ WITH daily AS (
     SELECT
         counted.athlete_id,
         counted.on_day,
-        sum(held.load) AS load,
+        sum(held.load ORDER BY activity_id) AS load,
         list_sort(list(DISTINCT held.method) FILTER (held.method IS NOT NULL)) AS methods,
         count(*) FILTER (held.load IS NULL) AS unmeasured
     FROM counted_activities AS counted
