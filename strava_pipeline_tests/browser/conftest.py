@@ -3,6 +3,7 @@
 Chromium is the system's own; Playwright only drives it. Where there is none, the tests are skipped, and in CI they fail.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playw
 from strava_pipeline_tests.e2e.dagster_dev import ROOT
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+ASKED = {"resultTypes": ["violations"], "rules": {"label-content-name-mismatch": {"enabled": True}}}
 ACTIVITIES = 60  # enough for changes to approve, tracks and segments
 PATIENCE = 180  # seconds that a process gets to start
 FLAGS = (
@@ -122,7 +124,7 @@ def violations(page: Page) -> list[str]:
     """What axe finds in a page as it is, without what is minor."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(f"{AXE};0")
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    found = page.evaluate(f"axe.run({json.dumps(ASKED)})")["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] != "minor"]
 
 

@@ -35,7 +35,7 @@ NO_PAGES = (
     "/activities/{activity_id}/track.gpx",
     "/widgets/{widget}/card",
 )
-TOO_WIDE = """() => {
+UNSIGHTLY = """() => {
     const over = document.documentElement.scrollWidth - window.innerWidth, found = over > 0 ? [`${over} px too wide`] : [];
     const flow = (each) => getComputedStyle(each).overflowX;
     for (const each of document.querySelectorAll("main :is(th, td, dd, p, li, figure)")) {
@@ -46,9 +46,13 @@ TOO_WIDE = """() => {
         const hides = window.innerWidth >= 1280 && flow(clips) === "auto" && clips.scrollWidth > clips.clientWidth + 1;
         if ((clips === last && right > card.getBoundingClientRect().right + 1) || hides) found.push(`not whole: ${each.textContent.trim()}`);
     }
+    for (const each of document.querySelectorAll(".u-legend")) {
+        const said = each.innerText.trim();
+        if (/:|–/.test(said) || /^(day|x|over)\\b/.test(said)) found.push(`a legend of nothing: ${said}`);
+    }
     return found.slice(0, 3);
 }"""
-"""What a person has to scroll for, or what lies over something else; tables may be scrolled in narrow windows alone."""
+"""What a person has to scroll for, what lies over something else, and legends of nothing; tables may be scrolled in narrow windows alone."""
 NOWHERE = "/nowhere"  # an address that shows the page of a problem
 
 
@@ -185,7 +189,7 @@ def sheets_of_a_year(demo: Demo, chromium: Browser) -> dict[tuple[str, str], int
     for width, scheme in LOOKS:
         report.set_viewport_size({"width": width, "height": 900})
         report.emulate_media(color_scheme=scheme)
-        assert report.evaluate(TOO_WIDE) == []
+        assert report.evaluate(UNSIGHTLY) == []
     found |= {("report", paper): sheets for paper, sheets in printed(report).items()}
     report.close()
     return found
@@ -265,6 +269,6 @@ def faults_of(visit: Visit, path: str) -> list[str]:
     for width, scheme in LOOKS:
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.page.emulate_media(color_scheme=scheme)
-        found += [f"{each} at {width}" for each in visit.page.evaluate(TOO_WIDE)]
+        found += [f"{each} at {width}" for each in visit.page.evaluate(UNSIGHTLY)]
         found += [f"{each} at {width}, {scheme}" for each in violations(visit.page)]
     return found + [fault for fault in visit.faults if path != NOWHERE or "status of 404" not in fault]

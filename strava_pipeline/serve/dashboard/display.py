@@ -44,6 +44,7 @@ from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
+from strava_pipeline.lake.dashboard.fitness import Best
 from strava_pipeline.serve.dashboard.names import name, titled
 
 
@@ -256,9 +257,12 @@ def zone_range(from_value: float, below_value: float | None, measure: str) -> st
     return f"up to {most} {unit}" if least <= 0 else f"{least}–{most} {unit}"
 
 
-def best(value: float, measure: str, at_most: bool = False) -> str:
-    """The best of a window: watts, or a time, which may be over a greater distance (`at_most`)."""
-    return whole(value, "W") if measure == "watts" else record_text(value, "s", "", "km", at_most=at_most)
+def best(found: Best, width: float, measure: str, group: str, units: Units) -> str:
+    """The best of a window, of seconds or else metres: watts, or a time with its speed, without that where it is a bound."""
+    if measure == "watts":
+        return whole(found.value, "W")
+    text = record_text(found.value, "s", "", units, at_most=found.at_most)
+    return text if found.at_most else f"{text} · {speed(width / found.value, group, units)}"
 
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:

@@ -1,7 +1,7 @@
 // Numbers of the body by day: with the usual range, with a mean, or as stages of sleep. A day without a number is a gap.
 "use strict";
 (() => {
-  const { axis, colour, line, size, onDay, dayText, keep } = chartParts;
+  const { axis, colour, day, line, size, onDay, keep } = chartParts;
   const DAY = 86400, HOUR = 3600, POUND = 0.45359237; // seconds; kilograms
   const hours = (v) => `${Math.floor(Math.round(v * 60) / 60)} h ${Math.round(v * 60) % 60} min`;
   const FACTORS = { s: 1 / HOUR, lb: 1 / POUND };
@@ -44,7 +44,7 @@
       bands: lines.low ? [{ series: [2, 1], fill: colour("--tint") }] : [],
       scales: { x: { range: (_, least, most) => [least - DAY / 2, most + DAY / 2] }, y: unit === "s" ? { range: (_, __, most) => [0, most * 1.05] } : {} },
       axes: [{ ...axis(), space: isLong ? 90 : 60, values: (_, ticks) => ticks.map((at) => onDay(at, isLong ? "numeric" : undefined)) }, { ...axis(), size: 64, values: (_, ticks) => ticks.map((v) => unit === "s" ? `${v} h` : v) }],
-      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, ...drawn.map(([, series]) => series)],
+      series: [day, ...drawn.map(([, series]) => series)],
     }, [days, ...drawn.map(([values]) => values)], box);
   });
 })();

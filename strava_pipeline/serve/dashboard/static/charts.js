@@ -8,6 +8,7 @@ const chartParts = (() => {
   };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = () => ({ stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } });
+  const day = { label: "day", value: (_, at) => at === null ? "" : dayText(at) };
   const line = (label, name, more = {}) => ({ label, stroke: colour(name), width: 2, points: { show: false }, ...more });
   const size = (box, height = 260) => ({ width: Math.max(240, box.clientWidth), height });
   const onDay = (at, year) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year, timeZone: "UTC" });
@@ -21,7 +22,8 @@ const chartParts = (() => {
   // charts of boxes, drawn again when colours change, and as wide as each box is
   function keep(boxes, draw) {
     let charts = [];
-    const all = () => { charts.forEach((each) => each.destroy()); charts = boxes.map(draw); };
+    const isEmpty = ({ data }) => data.slice(1).every((values) => values.every((v) => v === null || v === undefined)); // axes of nothing
+    const all = () => { charts.forEach((each) => each.destroy()); charts = boxes.map(draw); boxes.forEach((box, place) => { box.hidden = isEmpty(charts[place]); }); };
     all();
     boxes.forEach((box) => { box.dataset.ready = ""; });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
@@ -30,6 +32,14 @@ const chartParts = (() => {
   }
 
   const STANDING = 0.2; // m/s
+  // how a speed (m/s) is told of a box's sports, as `speed` on the server does: as a pace on foot and in the water
+  function speeds({ dataset: { units, group } }) {
+    const miles = units === "miles", METRES = miles ? 1609.344 : 1000; // international yard and pound agreement, 1959
+    const paced = ["run", "walk", "swim"].includes(group), over = group === "swim" ? 100 : METRES;
+    const pace = (seconds) => `${clock(seconds)} /${group === "swim" ? "100 m" : miles ? "mi" : "km"}`, fast = (v) => `${+v.toFixed(1)} ${miles ? "mph" : "km/h"}`;
+    return { METRES, miles, paced, over, pace, fast, text: (v) => !paced ? fast(v * 3600 / METRES) : v > STANDING ? pace(over / v) : "–" };
+  }
+
   // from the 2nd to the 98th percentile of the speeds in motion, with a margin; null where nothing moved
   function innerRange(speeds) {
     const moving = speeds.filter((v) => v !== null && v > STANDING).sort((a, b) => a - b);
@@ -52,5 +62,5 @@ const chartParts = (() => {
     return [...found].filter((speed) => speed >= low && speed <= high);
   }
 
-  return { clock, colour, axis, line, size, onDay, dayText, keep, innerRange, paceTicks, STANDING, STEPS };
+  return { clock, colour, axis, day, line, size, onDay, dayText, keep, innerRange, paceTicks, speeds, STANDING, STEPS };
 })();

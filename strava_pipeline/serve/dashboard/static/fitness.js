@@ -1,10 +1,9 @@
 // Fitness, fatigue and form over days; power and pace curves of a period beside all years.
 "use strict";
 (() => {
-  const { clock, axis, line, size, onDay, dayText, keep, STEPS } = chartParts;
+  const { axis, day, line, size, onDay, keep, speeds, STEPS } = chartParts;
   const boxes = [...document.querySelectorAll("[data-fitness]")];
   const state = document.getElementById("fitness-state");
-  const [METRES, UNIT] = boxes[0].dataset.units === "miles" ? [1609.344, "mi"] : [1000, "km"]; // international yard and pound agreement, 1959
 
   fetchJson(boxes[0].dataset.fitness)
     .then((found) => keep(boxes, (box) => box.dataset.curve ? curve(box, found.curves[box.dataset.curve]) : load(box, found.load)))
@@ -17,16 +16,17 @@
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } },
       axes: [{ ...axis(), space: 60, values: (_, ticks) => ticks.map((at) => onDay(at)) }, axis()],
-      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, line("fitness", "--accent", { value }), line("fatigue", "--quiet", { value, dash: [6, 4] }), line("form before the day’s training", "--good", { value, dash: [2, 3] })],
+      series: [day, line("fitness", "--accent", { value }), line("fatigue", "--quiet", { value, dash: [6, 4] }), line("form before the day’s training", "--good", { value, dash: [2, 3] })],
     }, [days, series.fitness, series.fatigue, series.form], box);
   }
 
   function curve(box, windows) {
-    const pace = box.dataset.curve === "pace", names = box.dataset.names.split("|"); // of the windows, in the order of their widths
+    const { METRES, paced, over, pace, fast } = speeds(box), isOfTimes = box.dataset.curve === "pace", names = box.dataset.names.split("|"); // of the windows, in the order of their widths
     const sorted = Object.entries(windows).map(([width, best]) => [Number(width), best]).sort(([a], [b]) => a - b);
     const widths = sorted.map(([width]) => width);
-    const of = (which) => sorted.map(([width, best]) => best[which] && (pace ? best[which].value / width * METRES : best[which].value));
-    const text = pace ? (v) => `${clock(v)} /${UNIT}` : (v) => `${Math.round(v)} W`;
+    const told = !isOfTimes ? (_, watts) => watts : paced ? (width, seconds) => seconds / width * over : (width, seconds) => width / seconds * 3600 / METRES;
+    const of = (which) => sorted.map(([width, best]) => best[which] && told(width, best[which].value));
+    const text = !isOfTimes ? (v) => `${Math.round(v)} W` : paced ? pace : fast;
     // of those too close to the one before, which would be written into each other, no name is written
     const apart = (chart, ticks) => {
       let last = -Infinity;
@@ -42,8 +42,8 @@
       ...size(box),
       padding: [null, 40, null, null], // for half of the last name below the axis
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: pace ? { dir: -1 } : {} },
-      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 78, ...(pace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
+      scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: isOfTimes && paced ? { dir: -1 } : {} },
+      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 78, ...(isOfTimes && paced && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
       series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.period, "--accent", { value: shown("of_period"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
     }, [widths, of("of_period"), of("of_all")], box);
   }

@@ -1,20 +1,16 @@
 // What the pages of one track and of two share: what is charted, in which units, the axes, the stretches of a line on a map.
 "use strict";
 const trackParts = (box) => {
-  const { axis, clock, innerRange, paceTicks, STANDING } = chartParts;
+  const { axis, clock, innerRange, paceTicks, speeds } = chartParts;
   const slider = document.getElementById("track-place"), holder = document.getElementById("track-charts");
   const view = { over: "recordings" in box.dataset ? "time" : "distance", charts: [] };
   let tell, moving = false;
-  const miles = box.dataset.units === "miles";
-  const METRES = miles ? 1609.344 : 1000;
+  const { METRES, miles, paced, over, fast, text: speed } = speeds(box);
   const FEET = miles ? 0.3048 : 1;
-  const foot = ["run", "walk"].includes(box.dataset.group);
-  const rounded = (v) => String(+v.toFixed(1));
-  const pace = (v) => v > STANDING ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–";
   // column, title, what a value is multiplied by to be in the unit of the chart, its text there
   const KINDS = [
     ["altitude", "Height", 1 / FEET, (v) => `${Math.round(v)} ${miles ? "ft" : "m"}`],
-    ["speed", foot ? "Pace" : "Speed", foot ? 1 : 3600 / METRES, foot ? pace : (v) => `${rounded(v)} ${miles ? "mph" : "km/h"}`],
+    ["speed", paced ? "Pace" : "Speed", paced ? 1 : 3600 / METRES, paced ? speed : fast],
     ["heartrate", "Heart rate", 1, (v) => `${Math.round(v)} bpm`],
     ["watts", "estimated" in box.dataset ? "Power, estimated" : "Power", 1, (v) => `${Math.round(v)} W`],
     ["cadence", "Cadence", 1, (v) => `${Math.round(v)} /min`],
@@ -83,7 +79,7 @@ const trackParts = (box) => {
   // a chart of one kind: `lines` ({ label, values, … }) over `xs`
   function chart({ kind: [name, title, scale, text], xs, lines, hooks, incrs }) {
     // by the speeds of most of the way: where one stands, a pace is endless, and a run would be a level line
-    const inner = name === "speed" && foot ? innerRange(lines.flatMap(({ values }) => values)) : null;
+    const inner = name === "speed" && paced ? innerRange(lines.flatMap(({ values }) => values)) : null;
     return new uPlot({
       ...size(),
       title,
@@ -92,7 +88,7 @@ const trackParts = (box) => {
       scales: { x: { time: false }, ...(inner && { y: { range: () => inner } }) },
       axes: [
         { ...axis(), values: (_, ticks) => ticks.map(AXES[view.over]), space: 70, incrs: TICKS[view.over] },
-        { ...axis(), ...(incrs && { incrs }), ...(inner && { splits: (_, __, low, high) => paceTicks(METRES, low, high) }), values: (_, ticks) => ticks.map(text), size: 78 },
+        { ...axis(), ...(incrs && { incrs }), ...(inner && { splits: (_, __, low, high) => paceTicks(over, low, high) }), values: (_, ticks) => ticks.map(text), size: 78 },
       ],
       series: [{}, ...lines.map(({ values, ...line }) => ({ width: 1.5, points: { show: false }, spanGaps: false, ...line }))],
       hooks: { ...hooks, setCursor: [(each) => { if (!moving && each.cursor.event && each.cursor.idx !== null) tell(each.cursor.idx); }] },

@@ -1,15 +1,14 @@
 // What was done on a route or a segment over the years: the value of each day, and the best until then.
 "use strict";
 (() => {
-  const { clock, axis, line, size, onDay, dayText, keep, STANDING, STEPS } = chartParts;
+  const { clock, axis, day, line, size, onDay, keep, speeds, STEPS } = chartParts;
   keep([...document.querySelectorAll("[data-years]")], (box) => {
-    const miles = box.dataset.units === "miles", METRES = miles ? 1609.344 : 1000;
-    const foot = ["run", "walk", "swim"].includes(box.dataset.group);
+    const { miles, text: speed } = speeds(box);
     const time = { text: clock, less: true, incrs: STEPS };
     const KINDS = { // by field: the text of a value, and whether less is better
       elapsed_time_seconds: time,
       moving_time_seconds: time,
-      average_speed: { text: foot ? (v) => v > STANDING ? `${clock(METRES / v)} /${miles ? "mi" : "km"}` : "–" : (v) => `${+(v * 3600 / METRES).toFixed(1)} ${miles ? "mph" : "km/h"}` },
+      average_speed: { text: speed },
       metres_per_beat: { text: miles ? (v) => `${(v / 0.9144).toFixed(2)} yd` : (v) => `${v.toFixed(2)} m` },
     };
     const { text, less, incrs } = KINDS[box.dataset.years];
@@ -24,7 +23,7 @@
       cursor: { drag: { x: true, y: false } },
       scales: { y: { dir: less ? -1 : 1 } }, // the better, the higher
       axes: [{ ...axis(), space: 90, values: (_, ticks) => ticks.map((at) => onDay(at, "numeric")) }, { ...axis(), size: 78, ...(incrs && { incrs }), values: (_, ticks) => ticks.map(text) }],
-      series: [{ label: "day", value: (_, at) => at === null ? "" : dayText(at) }, line("on the day", "--accent", { value, width: 0, points: { show: true, size: 6 } }), line("best until then", "--quiet", { value, paths: uPlot.paths.stepped({ align: 1 }) })],
+      series: [day, line("on the day", "--accent", { value, width: 0, points: { show: true, size: 6 } }), line("best until then", "--quiet", { value, paths: uPlot.paths.stepped({ align: 1 }) })],
     }, [days, values, best], box);
   });
 })();
