@@ -42,12 +42,13 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         days, left_out = newest_days(connection), skipped_views(connection)
         problems = one_number(connection, "SELECT count(problem) FROM files")
         matched, (waiting, metres) = match_counts(connection), connection.execute(sql("waiting")).fetchall()[0]
-    at = published_at(lake)
+    at, activities = published_at(lake), sum(year.activities for year in years)
     yield ok(
         "published",
-        f"{at_minute(at)}, {counted(rows['activities_all'], 'activity')}",
+        f"{at_minute(at)}, {counted(activities, 'activity')} in {counted(rows['activities_all'], 'row')} of sources",
         values={
             "at": PUBLISHED_AT(at),
+            "activities": activities,
             "newest": NEWEST(newest),
             "rows": [ROWS(count, table) for table, count in rows.items()],
         },

@@ -85,7 +85,7 @@ class PullReport(Numbers):
         spec = spec_of(self.manifest.source)
         of_service = "" if spec.unnamed else f" of {spec.title}"
         return sentence(
-            f"Listed {counted(self.rows_received, 'activity')}{of_service} in {counted(self.calls, 'call')}",
+            f"Listed {counted(self.rows_received, 'row')}{of_service} in {counted(self.calls, 'call')}",
             (self.as_of, f"older pages are as of {at_minute(self.as_of)}"),
         )
 

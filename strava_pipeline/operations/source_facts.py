@@ -123,13 +123,13 @@ def _lists(settings: Settings, lake: Lake, spec: ProviderSpec) -> Iterator[Fact]
     older = f"; older pages are as of {at_minute(pull.as_of)}" if pull.as_of is not None else ""
     yield ok(
         "pull",
-        f"{at_minute(pull.fetched_at)}, {pull.window.mode}, {counted(pull.rows, 'activity')}{ending}{older}",
+        f"{at_minute(pull.fetched_at)}, {pull.window.mode}, {counted(pull.rows, 'row')}{ending}{older}",
         of=name,
         values={
             "at": pull.fetched_at,
             "mode": pull.window.mode,
             "complete": pull.complete,
-            "activities": pull.rows,
+            "rows": pull.rows,
             "as_of": pull.as_of,
             "success_at": SUCCESS(success, name),
         },
@@ -138,7 +138,7 @@ def _lists(settings: Settings, lake: Lake, spec: ProviderSpec) -> Iterator[Fact]
         yield ok("compared", f"with all that it has: {years_by_day(compared)}", of=name, values={"at": compared})
     with suppress(NothingPublishedError, UnusableSnapshotError), current_snapshot(lake) as connection:
         published = sum(rows_of_source(connection, name).values())
-        yield ok("published", counted(published, "activity"), of=name, values={"activities": published})
+        yield ok("published", counted(published, "row"), of=name, values={"rows": published})
 
 
 def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) -> Iterator[Fact]:

@@ -51,8 +51,7 @@ QUERIES = (
     "FROM counted_activities GROUP BY ALL ORDER BY year, km DESC",
     "SELECT name, start_date_local, round(distance_m / 1000, 1) AS km, round(elevation_gain_m) AS m "
     "FROM counted_activities ORDER BY distance_m DESC LIMIT 10",
-    "SELECT e.name, min(e.elapsed_time) AS best_s, arg_min(a.start_date_local::DATE, e.elapsed_time) AS on_day "
-    "FROM activity_best_efforts e JOIN activities a ON a.id = e.activity_id GROUP BY e.name ORDER BY best_s",
+    "SELECT sport_group, record, value, unit, on_day FROM records WHERE all_time ORDER BY ALL",
 )
 
 

@@ -260,7 +260,7 @@ def rebuild(verbose: Verbose = False) -> None:
     metadata = outcome.metadata["published_warehouse"]
     print_views_left_out(metadata.get("views_left_out", {}))
     out.print(
-        f"Rebuilt from bronze and published: {counted(metadata['rows/activities_all'], 'activity')}, "
+        f"Rebuilt from bronze and published: {counted(metadata['rows/activities_all'], 'row')} of sources, "
         f"{counted(metadata['rows/activity_details'], 'detail')} ({metadata['seconds']:.1f} s)"
     )
 

@@ -43,7 +43,7 @@ def show(
         most: the maximum number of rows shown of each table; None for all.
         to: where a person reads it; None for stdout.
 
-        # files: 3, then a table "imports: 2" with the columns name and rows
+        # files: 3, then a table "imports: 2" with the columns name and rows; where rows count what they are called, their sum
         show({"files": 3, "imports": [{"name": "a", "rows": 2}, {"name": "b", "rows": 5}]})
     """
     if as_json:
@@ -55,7 +55,9 @@ def show(
     shown = words.filled(answer)
     for name, value in shown.items():
         if rows := _rows(value):
-            to.print(f"{words.title(name)}: {len(rows):,}", style="bold")
+            counts = [row[name] for row in rows if isinstance(row.get(name), int)]  # of what the rows are groups of
+            number = sum(counts) if len(counts) == len(rows) else len(rows)
+            to.print(f"{words.title(name)}: {number:,}", style="bold")
             print_rows(rows, hidden=hidden, forms=forms, most=most, to=to)
         else:
             terminal.print_wrapped(f"{words.title(name)}: {words.text(name, value)}", to=to)

@@ -208,6 +208,7 @@ def test_choices_are_what_activities_have(published: Connection) -> None:
         "sports": [],
         "sources": [],
         "gear": {},
+        "linked": {},
         "tags": [],
         **dict.fromkeys(("commute", "corrected", "not_counted"), False),
     }

@@ -99,7 +99,7 @@ def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> Non
     say(lake, 1, gear="spreadsheet:Old Bike")
     say(lake, -3, gear="strava:b1")
     with snapshot(lake) as connection:
-        uses = connection.execute("SELECT item, activity_id FROM gear_uses ORDER BY activity_id").fetchall()
+        uses = connection.execute("SELECT gear_item, id FROM activity_list ORDER BY id").fetchall()
     assert uses == [("strava:b1", -3), ("spreadsheet:old bike", 1), ("strava:b1", 2)]
 
 

@@ -68,6 +68,9 @@ def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path
         for day, gear in ((1, "7"), (2, "7"), (3, "9"))
     ]
     put(lake, [*strava, *other])
+    put(
+        lake, [{"activity_id": day, "id": day, "place": 0, "source": "strava"} for day in (1, 2, 3)], "activity_members"
+    )
     put(lake, [{"activity_id": day, "id": -day, "place": 2} for day in (1, 2, 3)], "activity_members")
     names = (("strava", "b1", "Tarmac"), ("ridewithgps", "7", "Blue bike"), ("ridewithgps", "9", "Old bike"))
     put(lake, [{"source": source, "gear_id": gear, "name": name} for source, gear, name in names], "gear")
@@ -80,19 +83,19 @@ def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path
             return {name: (row["activities"], row["distance_m"]) for name, row in gear_use(connection).things.items()}
 
     publish(replace(lake, gear_links={}))
-    assert things() == {"strava:b1": (2, 40_000), "ridewithgps:7": (2, 40_000), "ridewithgps:9": (1, 20_000)}
+    assert things() == {"strava:b1": (2, 40_000), "ridewithgps:7": (1, 20_000), "ridewithgps:9": (0, None)}
     links = {
         "Bike": {"strava": "Tarmac", "ridewithgps": "7"},
         "Old": {"ridewithgps": "Old bike"},
         "X": {"strava": "gone"},
     }
     publish(replace(lake, gear_links=links))
-    assert things() == {"Bike": (2, 40_000), "Old": (1, 20_000)}, "of the third, that of the leading source"
+    assert things() == {"Bike": (3, 60_000), "Old": (0, None)}, "of the third, that of the leading source"
     with snapshot(lake) as connection:
         due = connection.execute(
             "SELECT gear, distance_m, pieces, items FROM gear_service_state ORDER BY gear"
         ).fetchall()
-    assert due == [("Bike", 40_000, 2, ["Bike"]), ("Blue bike", 40_000, 2, ["Bike"])]
+    assert due == [("Bike", 60_000, 2, ["Bike"]), ("Blue bike", 60_000, 2, ["Bike"])]
     publish(lake)
     assert things().keys() == {"Bike", "Old"}, "who doesn't know the links leaves them"
     written = {"source": "spreadsheet", "extra": '{"equipment": "Straßenrad"}'}

@@ -111,7 +111,7 @@ def test_a_word_stands_above_the_first_rule_which_stands_above_later_ones_and_th
     assert shown(stocked, "name, sport_type, gear_id, counts")[1] == ("Mine", "Walk", "b1", True)
     say(stocked, 1, sport_type="Walk", name="")
     with snapshot(stocked) as connection:
-        uses = connection.execute("SELECT item FROM gear_uses WHERE activity_id = 1").fetchall()
+        uses = connection.execute("SELECT gear_item FROM activity_list WHERE id = 1").fetchall()
         assert given_by_rules(connection, 1) == (
             {"commute": "rule 3", "name": "rule 1, To work", "sport_type": "rule 1, To work"},
             [],

@@ -156,7 +156,7 @@ def damage_pause(settings: Settings) -> None:
             "keys of {} without effect: providers.toy.write: Toy can't be given another duration; providers",
         ),
         ([], "toy pull", State.SKIPPED, "nothing was pulled yet"),
-        ([pull], "toy pull", State.OK, "2026-02-01 06:00 UTC, all, 1 activity"),
+        ([pull], "toy pull", State.OK, "2026-02-01 06:00 UTC, all, 1 row"),
         (
             [lambda settings: pull(settings, whole=False)],
             "toy pull",
@@ -205,7 +205,7 @@ def test_doctor_and_status_show_the_facts_of_sources(
         "at": "2026-02-01T06:00:00Z",
         "mode": "all",
         "complete": True,
-        "activities": 1,
+        "rows": 1,
         "as_of": None,
         "success_at": "2026-02-01T06:00:00Z",
     }
@@ -229,8 +229,8 @@ def test_what_is_published_unreadable_and_in_quarantine_is_counted(settings: Set
     for day in range(3):
         land_no_file(run.lake, "toy", hashed_id("toy", "a"), b"", 500, AT + timedelta(days=day))
     found = {fact.name: fact for fact in source_facts(settings, AT) if fact.of == "toy"}
-    assert found["published"].values == {"activities": 3}
-    assert found["pull"].values["activities"] == 4
+    assert found["published"].values == {"rows": 3}
+    assert found["pull"].values["rows"] == 4
     assert (
         found["quarantine"].as_json()["values"].items() >= {"activities": 1, "dropped": 0, "unreadable_rows": 1}.items()
     )

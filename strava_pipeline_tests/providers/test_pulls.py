@@ -256,7 +256,7 @@ def test_all_are_pulled_though_the_first_fails(rig: Rig, services: tuple[ToySubj
 def test_a_month_is_pulled_and_a_limit_is_3(rig: Rig, services: tuple[ToySubject, Toy], type_on: TypeOn) -> None:
     said = type_on(rig)("providers", "pull", "toy", "--month", "2025-02")
     assert (said.code, said.out.splitlines()[:2]) == (0, ["Toy", said.out.splitlines()[1]])
-    assert "\nListed 2 activities of Toy in 3 calls" in said.out
+    assert "\nListed 2 rows of Toy in 3 calls" in said.out
     assert "\nFetched 2 files of Toy in 2 calls" in said.out
     assert names(rig) == ["toy 2025-01-31", "toy 2025-02-28"]
     assert windows(services[0].toy)[0] == month_window("2025-02")
@@ -284,7 +284,7 @@ def test_a_month_of_all_services_is_pulled_though_one_fails_and_then_compared(
     assert states == {"strava": ("in_sync", len(here)), "toy": ("not_pulled", 0), "tin": ("in_sync", 1)}
     said = type_on(rig)("sync-month", "2025-02")
     assert said.code == 0
-    assert "\nListed 2 activities of Toy in 3 calls" in said.out
+    assert "\nListed 2 rows of Toy in 3 calls" in said.out
     assert f"\nstatus: in_sync\nactivities: {len(here) + 1}\n" in said.out
 
     send = Wire.send

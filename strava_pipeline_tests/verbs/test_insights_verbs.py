@@ -169,13 +169,13 @@ def test_streaks_eddington_numbers_gear_and_load_are_those_of_the_views(filled: 
     ((of_all, needed),) = filled.gold(f"{numbers}local_year IS NULL")
     ((of_year, _),) = filled.gold(f"{numbers}local_year = {YEAR}")
     assert (overall["of_all"], overall["days_to_next"], overall["of_year"]) == (of_all, needed, of_year)
-    mileage = dict(filled.gold("SELECT gear_id, distance_m FROM gear_mileage"))
+    mileage = dict(filled.gold("SELECT item, distance_m FROM gear_mileage"))
     used = f"FROM counted_activities WHERE local_year = {YEAR} AND gear_id IS NOT NULL GROUP BY 1"
     assert {
-        each["gear_id"]: (each["activities"], each["distance_m"], each["distance_of_all_m"]) for each in told["gear"]
+        each["item"]: (each["activities"], each["distance_m"], each["distance_of_all_m"]) for each in told["gear"]
     } == {
         gear: (count, pytest.approx(metres), pytest.approx(mileage[gear]))
-        for gear, count, metres in filled.gold(f"SELECT gear_id, count(*), sum(distance_m) {used}")
+        for gear, count, metres in filled.gold(f"SELECT gear_item, count(*), sum(distance_m) {used}")
     }
     load, state = told["training_load"], f"FROM training_load WHERE year(on_day) = {YEAR}"
     (last,) = filled.gold(f"SELECT on_day::VARCHAR, fitness, fatigue, form {state} ORDER BY on_day DESC LIMIT 1")

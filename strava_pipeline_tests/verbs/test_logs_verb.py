@@ -62,7 +62,7 @@ def test_a_run_whose_log_can_not_be_written_says_so_once_and_is_done(make_rig: M
     said = type_on(rig)("run-lite")
     assert said.code == 0
     assert said.err.count("This run's log can't be written") == 1
-    assert "Listed 3 activities" in said.out
+    assert "Listed 3 rows" in said.out
 
 
 def test_retries_are_shown_in_the_terminal_and_logged(make_rig: Make, type_on: TypeOn) -> None:

@@ -223,7 +223,13 @@ def test_totals_of_a_year_are_the_same_everywhere(
         if line["counts"] == "true"
     ]
     found["csv"] = [(len(lines), sum(float(line["distance"]) for line in lines))]
-    of_year = shown(typed("status", "--json").out)[f"year {year}"]["values"]
+    status = shown(typed("status", "--json").out)
+    published, of_year = status["published"], status[f"year {year}"]["values"]
+    counted, rows_of_sources = rig.gold(
+        "SELECT count(*), (SELECT count(*) FROM activities_all) FROM counted_activities"
+    )[0]
+    assert f"{counted} activities in {rows_of_sources} rows of sources" in published["text"]
+    assert published["values"]["activities"] == site.get("/api/activities").json()["totals"]["activities"] == counted
     found["status"] = [(of_year["activities"], 1000 * of_year["kilometres"])]
     typed("export", "gold", "--to", str(tmp_path), "--full")
     for table, column in (("activities", "distance"), ("counted_activities", "distance_m")):

@@ -31,7 +31,7 @@ def test_flow_backfill_then_flow_say_what_they_did(rig: Rig, type_on: TypeOn) ->
     typed = type_on(rig)
     first = typed("flow-backfill", "--per-page", "15")
     assert first.code == 0
-    assert "Listed 30 activities in 3 calls" in first.out
+    assert "Listed 30 rows in 3 calls" in first.out
     assert "Fetched 30 details in 30 calls" in first.out
     assert "Gear: " in first.out
     gear = rig.one("SELECT count(*) FROM gear")
@@ -86,7 +86,7 @@ def test_rebuild_says_what_it_made_and_asks_nothing(rig: Rig, type_on: TypeOn) -
     rig.begin_with("flow_backfill")
     said = typed("rebuild")
     assert (said.code, rig.calls()["total"]) == (0, 0)
-    assert "Rebuilt from bronze and published: 30 activities, 30 details" in said.out
+    assert "Rebuilt from bronze and published: 30 rows of sources, 30 details" in said.out
     assert "Merging details: 30 to do" in said.err
     rig.assert_true_to_source()
 

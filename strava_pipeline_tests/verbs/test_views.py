@@ -45,6 +45,11 @@ def test_a_person_reads_values_as_lines_and_records_as_tables(capsys: pytest.Cap
     ]  # fmt: skip
 
 
+def test_groups_of_a_thing_are_as_many_as_they_count(capsys: pytest.CaptureFixture[str]) -> None:
+    show({"rides": [{"year": 2025, "rides": 20}, {"year": 2026, "rides": 4}]})
+    assert capsys.readouterr().out.splitlines()[0] == "rides: 24"
+
+
 def test_a_narrow_terminal_gets_paragraphs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "out", narrow := Console(force_terminal=True, width=30, color_system=None))
     show(ANSWER, to=narrow)

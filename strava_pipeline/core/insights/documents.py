@@ -82,8 +82,8 @@ class Eddington:
 class Gear:
     """The use of a bike or a pair of shoes in the year; `distance_of_all_m`: in all years."""
 
-    gear_id: str
-    name: str | None
+    item: str
+    name: str
     retired: bool | None
     activities: int
     distance_m: float | None

@@ -179,3 +179,8 @@ DISTANCES_OF = {
     for group, lengths in {"run": _RUN, "walk": _RUN, "swim": _SWIM, "ride": _RIDE, "e_ride": _RIDE}.items()
 }
 """Each group's own distances, from short to long."""
+NO_RECORDS: dict[str, tuple[str, ...]] = {
+    "gym": ("longest_distance", "biggest_climb"),  # a machine's kilometres
+    **dict.fromkeys(("swim", "row", "water"), ("biggest_climb",)),  # a barometer in waves
+}
+"""By group the records that mean nothing there, which no activity holds."""

@@ -13,8 +13,7 @@ GEAR_MILEAGE = Table(
     "What each bike and pair of shoes has done here, beside what Strava says it has.",
     (
         ATHLETE,
-        Column("gear_source", Kind.TEXT, "whose id gear_id is", key=True),
-        Column("gear_id", Kind.TEXT, "the bike or the shoes", key=True),
+        Column("item", Kind.TEXT, "the bike or the shoes: `gear_items`", key=True),
         Column("name", Kind.TEXT, "name"),
         Column("retired", Kind.BOOLEAN, "no longer used"),
         Column("activities", Kind.BIGINT, "how many"),
@@ -53,6 +52,7 @@ GEAR_ITEMS = Table(
         *_PIECE,
         Column("gear_id", Kind.TEXT, "its id, or the text as it is written"),
         Column("name", Kind.TEXT, "its name there"),
+        Column("item_name", Kind.TEXT, "the name of the thing"),
         Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
         Column("is_linked", Kind.BOOLEAN, "a person linked it"),
         Column("activities", Kind.BIGINT, "present activities of the source that name it"),
@@ -60,18 +60,6 @@ GEAR_ITEMS = Table(
         Column("moving_time_seconds", Kind.BIGINT, "their time in motion", "s"),
         Column("first_on", Kind.DATE, "first used, by these"),
         Column("last_on", Kind.DATE, "last used, by these"),
-    ),
-)
-GEAR_USES = Table(
-    "gear_uses",
-    "Each activity that counts (`counted_activities`) with each thing that any of its sources names.",
-    (
-        Column("item", Kind.TEXT, "the thing: `gear_items`", key=True),
-        Column("activity_id", Kind.BIGINT, "the activity", key=True),
-        Column("athlete_id", Kind.BIGINT, ATHLETE.meaning),
-        Column("on_day", Kind.DATE, "its local day"),
-        Column("distance_m", Kind.DOUBLE, "distance", "m"),
-        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
     ),
 )
 GEAR_SERVICE_STATE = Table(

@@ -27,7 +27,6 @@ from strava_pipeline.core.tables.gear import (
     GEAR_MILEAGE,
     GEAR_SERVICE_STATE,
     GEAR_SERVICES,
-    GEAR_USES,
     RULED,
 )
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, HAS_TIME, NEAR_TOWNS
@@ -99,6 +98,7 @@ COUNTED_ACTIVITIES = Table(
         Column("computed", Kind.TEXTS, "the columns whose value no source says: computed of the track; NULL: none"),
         Column("gear_source", Kind.TEXT, "whose id gear_id is"),
         Column("gear_id", Kind.TEXT, "the bike or the shoes"),
+        Column("gear_item", Kind.TEXT, "the thing that it is: `gear_items`"),
     ),
 )
 
@@ -327,9 +327,8 @@ INSIGHTS: dict[str, Table] = {
         DEVICE_RECORDS,
         ACTIVITY_POWER,
         POWER_BESTS,
-        GEAR_MILEAGE,
         GEAR_ITEMS,
-        GEAR_USES,
+        GEAR_MILEAGE,
         GEAR_SERVICE_STATE,
         SEGMENT_HISTORY,
         SEGMENT_BESTS,

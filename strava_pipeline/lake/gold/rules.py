@@ -162,8 +162,8 @@ def _applied(connection: Connection, rules: Sequence[Rule]) -> Iterator[None]:
 
 
 def _match(connection: Connection, rules: Sequence[Rule]) -> None:
-    asked = {f"asks_{name}": any(each.when[name] for each in rules) for name in ("source", "gear")}
-    connection.execute(sql("rules/seen").format(owner=sql("owner"), **asked))
+    asks_source = any(each.when["source"] for each in rules)
+    connection.execute(sql("rules/seen").format(owner=sql("owner"), asks_source=asks_source))
     for rule in rules:
         connection.execute(sql("rules/matches"), {**rule.when, "number": rule.number, "earth_m": EARTH_M})
     rows = [row for rule in rules for row in _rows(rule)]

@@ -12,11 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
-from strava_pipeline.core.sources import FILLED, IMPORTED
+from strava_pipeline.core.sources import FILLED, IMPORTED, STRAVA
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, TABLES, Table
 from strava_pipeline.core.tables.activities import IMPOSSIBLE
-from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF
+from strava_pipeline.core.tables.bests import DISTANCES, DISTANCES_OF, NO_RECORDS
 from strava_pipeline.core.tables.computed import CUT_FIELDS
 from strava_pipeline.core.tables.days import INSTANTS
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES, TOTALS
@@ -72,9 +72,15 @@ def _has_time(row: str) -> str:
     return f"({row}.start_date IS NOT NULL AND coalesce({row}.start_date_local::TIME::VARCHAR <> ({told}), true))"
 
 
+def _gear(row: str) -> str:
+    """The gear that a row names: its id, or the text that a person wrote, in the one form of all its spellings."""
+    return f"coalesce(nullif({row}.gear_id, ''), nullif(lower(nfc_normalize(trim({row}.extra ->> '$.equipment'))), ''))"
+
+
 def bests_statement() -> str:
     """The statement that writes the rows of `activity_bests`."""
-    return sql("activity_bests").format(**_stretches())
+    none = ", ".join(f"('{group}', '{record}')" for group, records in NO_RECORDS.items() for record in records)
+    return sql("activity_bests").format(**_stretches(), none=none)
 
 
 def _texts(texts: Iterable[str]) -> str:
@@ -112,6 +118,8 @@ def _gold() -> Iterator[str]:
         later=_LATER,
         said_time=_has_time("said"),
         head_time=_has_time("head"),
+        said_gear=_gear("said"),
+        head_gear=_gear("head"),
         impossible=" ".join(f"WHEN {is_so} THEN {literal(why)}" for why, is_so in IMPOSSIBLE.items()),
     )
     yield sql("gold_activities")
@@ -163,6 +171,7 @@ def _insights() -> Iterator[tuple[str, str]]:
             for period, (columns, table) in TOTALS.items()
         },
         "activity_sums": sql("insights/activity_sums").format(**_sums({})),
+        "gear_mileage": sql("insights/gear_mileage").format(strava=STRAVA),
         "activity_power": sql("insights/activity_power").format(owner=sql("owner")),
         "counted_activities": sql("insights/counted_activities").format(
             owner=sql("owner"),

@@ -179,3 +179,4 @@ SELECT
 FROM bests
 JOIN counted USING (activity_id)
 LEFT JOIN dismissed_bests AS dismissed USING (activity_id)
+WHERE (counted.sport_group, bests.record) NOT IN ({none})

@@ -37,7 +37,8 @@ SELECT
     CASE WHEN suffer_score BETWEEN 0 AND 1e6 THEN suffer_score END AS suffer_score,
     gear_source,
     whole.gear_id,
-    coalesce(gear.name, gear.nickname) AS gear_name,
+    coalesce(thing.item, gear_source || ':' || whole.gear_id) AS gear_item,
+    coalesce(thing.item_name, whole.gear_id) AS gear_name,
     commute,
     trainer,
     private,
@@ -48,7 +49,7 @@ SELECT
 FROM whole
 LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport
-LEFT JOIN gear ON gear.source = gear_source AND gear.gear_id = whole.gear_id
+LEFT JOIN gear_items AS thing ON thing.source = gear_source AND thing.piece = whole.gear_id
 LEFT JOIN near_towns
     ON near_towns.latitude_100 = TRY_CAST(round(place_of[1] * 100) AS INTEGER)
     AND near_towns.longitude_100 = TRY_CAST(round(place_of[2] * 100) AS INTEGER);

@@ -21,7 +21,8 @@ FULL JOIN ruled USING (activity_id);
 
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has; a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
+-- has; gear that is a text stands in lower case (`gear_items`);
+-- a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
 -- source. Whether it is gone is for the best source to say, or a person. `has_time`: whether start_date_local is a moment: no day
 -- alone, nothing hidden, no noon of a sheet. `counts`: false for drives, and legs of what counts as a whole, by a source's word or by
 -- matching, for what waits until a person says whether it is one with another that counts, and for what can't be (`impossible`:
@@ -43,8 +44,8 @@ matched AS (
         -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
         arg_min(said.name, member.naming) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
-        arg_min(struct_pack(id := said.gear_id, source := said.gear_source), member.naming)
-            FILTER (said.gear_id IS NOT NULL AND (said.source NOT IN ({imported}) OR member.place = 0)) AS gear
+        arg_min(struct_pack(id := {said_gear}, source := coalesce(said.gear_source, said.source)), member.naming)
+            FILTER ({said_gear} IS NOT NULL AND (said.source NOT IN ({imported}) OR member.place = 0)) AS gear
     FROM member
     JOIN activities_all AS said ON said.id = member.id
     WHERE said.deleted_at IS NULL
@@ -54,8 +55,13 @@ present AS (
 SELECT head.* EXCLUDE (deleted_at) REPLACE (
     {filled},
     coalesce(word.name, matched.name, head.name) AS name,
-    coalesce(word.gear_id, matched.gear.id, head.gear_id) AS gear_id,
-    coalesce(word.gear_source, matched.gear.source, head.gear_source) AS gear_source,
+    coalesce(
+        -- a source that shows no gear has it as a text
+        CASE WHEN word.gear_source IN (SELECT source FROM gear) THEN word.gear_id ELSE lower(nfc_normalize(trim(word.gear_id))) END,
+        matched.gear.id,
+        {head_gear}
+    ) AS gear_id,
+    coalesce(word.gear_source, matched.gear.source, CASE WHEN {head_gear} IS NOT NULL THEN coalesce(head.gear_source, head.source) END) AS gear_source,
     coalesce(word.commute, head.commute) AS commute,
     -- a file's clock may be off by hours where its place tells the right zone
     coalesce(

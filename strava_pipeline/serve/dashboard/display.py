@@ -372,7 +372,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "file_notes": file_notes,
     "window": window,
     "short_distance": short_distance,
-    "length_name": length_name,
     "grade": grade,
     "efficiency": efficiency,
     "mark": mark,

@@ -51,7 +51,7 @@ class ListQuery(BaseModel):
     search: str | None = Field(None, max_length=200, description="a part of the name")
     place: str | None = Field(None, max_length=200, description="a part of the name of the place")
     source: str | None = Field(None, max_length=64, description="one of the sources that have it, such as strava")
-    gear: str | None = Field(None, max_length=200, description="source and id of its gear, as strava:b1234")
+    gear: str | None = Field(None, max_length=200, description="its gear, as `item` of /api/gear, or as strava:b1234")
     commute: YesNo | None = Field(None, description="whether it is marked as a commute")
     tag: str | None = Field(None, max_length=50, description="one of the tags that you gave it")
     corrected: YesNo | None = Field(None, description="whether you corrected it")
@@ -217,6 +217,7 @@ def refuse_unknown(asked: Asked, snapshot: Connection, choices: Values | None = 
         return
     known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [*has["gear"]]}
     for name, value in wanted.items():
+        value = has["linked"].get(value, value) if name == "gear" else value
         if value not in known[name] and not (name == "sport" and value in GROUP_OF):
             why = f"no activity has it; there are: {', '.join(known[name][:_MOST_NAMED]) or 'none'}"
             raise ProblemError(400, f"This {name} is not known: {why}.", errors={name: why})

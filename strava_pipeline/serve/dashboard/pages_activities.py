@@ -106,7 +106,7 @@ def _own(request: Request, snapshot: Connection, lake: Lake, found: FoundActivit
         "step": last_step(request, snapshot, lake),
         "ruled": {name: rule for name, rule in ruled.items() if name not in words},
         "tags": words.get("tags", tags),
-        **choices(snapshot),
+        **choices(snapshot, words.get("gear")),
     }
 
 

@@ -27,7 +27,9 @@ def activities(request: Request, snapshot: Snapshot, lake: CurrentLake, asked: A
     offered = choices_of(snapshot)
     refuse_unknown(asked, snapshot, offered)
     page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
-    values = {"page": page, "asked": asked, "choices": offered, "fields": asked.fields(site_of(request).units)}
+    fields = asked.fields(site_of(request).units)
+    fields["gear"] = offered["linked"].get(fields["gear"], fields["gear"])
+    values = {"page": page, "asked": asked, "choices": offered, "fields": fields}
     values |= {"own": choices(snapshot), "step": last_step(request, snapshot, lake)}
     return render(request, "activities.html", {**values, "groups": [*SPORTS], "sql": selection_sql(asked.selection)})
 

@@ -10,7 +10,7 @@ from fastapi import Request
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.dashboard.rows import Values, rows_of
-from strava_pipeline.lake.gold.corrections import Edit, are_published, words_before
+from strava_pipeline.lake.gold.corrections import Edit, Word, are_published, words_before
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.display import service, sport
@@ -50,12 +50,15 @@ def edit_of_list(fields: Mapping[str, Sequence[str]]) -> tuple[list[int], Edit]:
     return ids, edit
 
 
-def choices(snapshot: Connection) -> dict[str, Any]:
-    """What the forms offer: `sports`, and `gear`, the names by source and id; also gear without an activity."""
-    gear = {
-        row["key"]: f"{row['name']} · {service(row['source'])}" if row["has_twin"] else row["name"]
-        for row in rows_of(snapshot, "gear_choices", {})
-    }
+def choices(snapshot: Connection, said: Word = None) -> dict[str, Any]:
+    """What the forms offer: `sports`, and `gear`, the names by source and id of a piece; also gear without an activity.
+
+    `said`: the piece that a person named already; that stands for its thing.
+    """
+    gear: dict[Any, str] = {}
+    for row in rows_of(snapshot, "gear_choices", {}):
+        name = f"{row['name']} · {service(row['twin_at'])}" if row["twin_at"] else row["name"]
+        gear[said if said in row["pieces"] else row["key"]] = name
     return {"sports": {name: sport(name) for name in sorted(GROUP_OF)}, "gear": gear}
 
 

@@ -231,11 +231,12 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     )
     for part in (
         "12.4 mi", "1:00:00", "3.1 mi 15:00", "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02", "5 1.0 mi 5:05 -3 ft",
-        "Splits: 4 more Split Distance", "1.00 mi -1.5 % 1:01 210 W", "Best efforts Over Time half mile 3:20",
+        "Splits: 4 more Split Distance", "1.00 mi -1.5 % 1:01 210 W",
         "power, estimated 190 W", "Strava counts",
     ):  # fmt: skip
         assert part in seen, part
     assert "1 Jul 2025, 13:00, Strava: name" in seen
+    assert "Best efforts" not in seen, "Fastest times are the one table of them"
     assert "gear (was Old shoes )" in seen, "by its name"
     assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride" data-estimated' in text
     assert f'href="/segments/{2**53 + 1}"' in text

@@ -1,8 +1,17 @@
--- The gear that an activity can be of, by source and id, also where no activity names it; what is retired comes last.
+-- The things that an activity can be of, by the piece that activities name most, also where none does; what is retired comes last. `pieces`:
+-- all that a person may have said. `twin_at`: the service, where several things have the name.
 SELECT
-    source || ':' || gear_id AS key,
+    key,
     name,
-    source,
-    count(*) OVER (PARTITION BY lower(name)) > 1 AS has_twin
-FROM gear_items
-ORDER BY coalesce(retired, false), lower(name), key
+    pieces,
+    CASE WHEN count(*) OVER (PARTITION BY lower(name)) > 1 THEN split_part(key, ':', 1) END AS twin_at
+FROM (
+    SELECT
+        any_value(item_name) AS name,
+        arg_max(source || ':' || gear_id, (activities, source, gear_id)) AS key,
+        flatten(list([source || ':' || gear_id, source || ':' || piece])) AS pieces,
+        coalesce(bool_and(retired), false) AS is_retired
+    FROM gear_items
+    GROUP BY item
+)
+ORDER BY is_retired, lower(name), key

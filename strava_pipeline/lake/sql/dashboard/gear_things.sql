@@ -1,18 +1,18 @@
--- Each thing, what was used furthest first: every activity once, whichever of its sources names it.
+-- Each thing, what was used furthest first: every activity once.
 WITH used AS (
     SELECT
-        item,
+        gear_item AS item,
         count(*) AS activities,
         sum(distance_m) AS distance_m,
         sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
         min(on_day) AS first_on,
         max(on_day) AS last_on
-    FROM gear_uses
-    GROUP BY item
+    FROM counted_activities
+    GROUP BY gear_item
 )
 SELECT
     item,
-    CASE WHEN any_value(is_linked) THEN item ELSE any_value(name) END AS name,
+    any_value(item_name) AS name,
     coalesce(bool_and(retired), false) AS retired,
     coalesce(any_value(used.activities), 0) AS activities,
     any_value(used.distance_m) AS distance_m,

@@ -3,5 +3,5 @@ SELECT
     EXISTS (FROM days) OR EXISTS (FROM nights) AS body,
     EXISTS (FROM recording_pairs WHERE first_by <> second_by AND seconds > 0) AS devices,
     EXISTS (FROM activity_segment_efforts) AS segments,
-    EXISTS (FROM gear) OR EXISTS (FROM activities WHERE gear_id IS NOT NULL) AS gear,
+    EXISTS (FROM gear) OR EXISTS (FROM activity_list WHERE gear_item IS NOT NULL) AS gear,
     (SELECT count(DISTINCT source) > 1 FROM activities_all WHERE NOT list_contains($imported, source)) AS sync

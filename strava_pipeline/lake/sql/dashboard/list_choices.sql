@@ -6,14 +6,15 @@ SELECT
         (
             SELECT list({'key': key, 'name': name} ORDER BY lower(name), key)
             FROM (
-                SELECT gear_source || ':' || gear_id AS key, coalesce(any_value(gear_name), any_value(gear_id)) AS name
+                SELECT gear_item AS key, any_value(gear_name) AS name
                 FROM activity_list
-                WHERE gear_id IS NOT NULL AND gear_source IS NOT NULL
+                WHERE gear_item IS NOT NULL
                 GROUP BY key
             )
         ),
         []
     ) AS gear,
+    coalesce((SELECT list({'key': source || ':' || piece, 'item': item}) FROM gear_links), []) AS linked,
     coalesce((SELECT list_sort(list(DISTINCT tag)) FROM (SELECT unnest(tags) AS tag FROM own_values SEMI JOIN activity_list ON id = activity_id)), []) AS tags,
     EXISTS (FROM activity_list WHERE commute) AS commute,
     EXISTS (FROM corrections SEMI JOIN activity_list ON id = activity_id) AS corrected,

@@ -12,12 +12,12 @@ SELECT
         list_filter(coalesce(activity_list.computed, []), lambda name: name = 'place'),
         CASE WHEN device.descent_m IS NULL AND descent IS NOT NULL THEN ['descent'] ELSE [] END
     ) AS computed,
-    coalesce(gear.name, gear.nickname) AS gear_name,
+    activity_list.gear_item,
+    activity_list.gear_name,
     activity_list.place
 FROM activities
 CROSS JOIN (SELECT sum(descent_m) AS descent_m FROM activity_sessions WHERE activity_id = $id) AS device
 LEFT JOIN computed_values AS track ON track.activity_id = activities.id
 JOIN activity_sums ON activity_sums.activity_id = activities.id
 LEFT JOIN activity_list ON activity_list.id = activities.id
-LEFT JOIN gear ON gear.source = activities.gear_source AND gear.gear_id = activities.gear_id
 WHERE activities.id = $id

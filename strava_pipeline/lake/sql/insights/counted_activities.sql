@@ -51,8 +51,10 @@ SELECT
     placed.weighted_average_watts,
     placed.computed,
     placed.gear_source,
-    placed.gear_id
+    placed.gear_id,
+    coalesce(gear_links.item, placed.gear_source || ':' || placed.gear_id) AS gear_item
 FROM placed
+LEFT JOIN gear_links ON gear_links.source = placed.gear_source AND gear_links.piece = placed.gear_id
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(placed.sport_type, placed.type)
 LEFT JOIN athlete ON athlete.athlete_id = placed.athlete_id AND sport_groups.sport_group = 'ride'
 LEFT JOIN held

@@ -35,6 +35,7 @@ SELECT
     piece,
     coalesce(pieces.spelling, piece) AS gear_id,
     coalesce(nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS name,
+    coalesce(gear_links.item, name) AS item_name,
     gear.retired,
     gear_links.item IS NOT NULL AS is_linked,
     coalesce(pieces.activities, 0) AS activities,

@@ -1,18 +1,23 @@
--- What each bike and pair of shoes has done here, beside what Strava says it has.
+-- What each thing (`gear_items`) has done here, beside what Strava says it has.
+WITH things AS (
+    SELECT item, any_value(item_name) AS name, bool_and(items.retired) AS retired, sum(gear.distance) AS strava_distance_m
+    FROM gear_items AS items
+    LEFT JOIN gear ON items.source = '{strava}' AND gear.source = items.source AND gear.gear_id = items.piece
+    GROUP BY item
+)
 SELECT
     counted.athlete_id,
-    counted.gear_source,
-    counted.gear_id,
-    any_value(gear.name) AS name,
-    any_value(gear.retired) AS retired,
+    counted.gear_item AS item,
+    any_value(things.name) AS name,
+    any_value(things.retired) AS retired,
     count(*) AS activities,
     sum(counted.distance_m ORDER BY activity_id) AS distance_m,
     sum(counted.moving_time_seconds)::BIGINT AS moving_time_seconds,
     sum(counted.elevation_gain_m ORDER BY activity_id) AS elevation_gain_m,
     min(counted.on_day) AS first_on,
     max(counted.on_day) AS last_on,
-    any_value(gear.distance) AS strava_distance_m
+    any_value(things.strava_distance_m) AS strava_distance_m
 FROM counted_activities AS counted
-LEFT JOIN gear ON gear.source = counted.gear_source AND gear.gear_id = counted.gear_id
-WHERE counted.gear_id IS NOT NULL
-GROUP BY counted.athlete_id, counted.gear_source, counted.gear_id
+LEFT JOIN things ON things.item = counted.gear_item
+WHERE counted.gear_item IS NOT NULL
+GROUP BY counted.athlete_id, counted.gear_item

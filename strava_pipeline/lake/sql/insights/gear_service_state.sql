@@ -1,5 +1,5 @@
 -- What each gear with a service in goals.toml did since that was done: all activities after that day, with every thing of that name or
--- id, as several services may know one bike. No piece: the name in goals.toml may be a slip.
+-- id. No piece: the name in goals.toml may be a slip.
 WITH meant AS (
     SELECT DISTINCT services.gear, services.service, items.item
     FROM gear_services AS services
@@ -12,9 +12,9 @@ pieces AS (
     GROUP BY ALL
 ),
 used AS (
-    SELECT DISTINCT meant.gear, meant.service, uses.activity_id, uses.on_day, uses.distance_m, uses.moving_time_seconds
+    SELECT meant.gear, meant.service, uses.activity_id, uses.on_day, uses.distance_m, uses.moving_time_seconds
     FROM meant
-    JOIN gear_uses AS uses USING (item)
+    JOIN counted_activities AS uses ON uses.gear_item = meant.item
 ),
 sums AS (
     SELECT

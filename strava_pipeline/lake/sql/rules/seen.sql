@@ -1,5 +1,5 @@
 -- The owner's present activities as sources and the person's own words have them, for rules to look at; rules.toml is the owner's.
--- What rules gave before is hidden by an empty temporary table `ruled`. {{asks_source}}, {{asks_gear}}: whether any rule does.
+-- What rules gave before is hidden by an empty temporary table `ruled`. {{asks_source}}: whether any rule does.
 CREATE OR REPLACE TEMPORARY TABLE rule_seen AS
 WITH owner AS (
 {owner}),
@@ -8,13 +8,6 @@ member AS (
     FROM activity_members
     WHERE {asks_source}
     GROUP BY activity_id
-),
--- gear that is a text at its source is in no column of its own
-described AS (
-    SELECT DISTINCT coalesce(member.activity_id, own.id) AS activity_id
-    FROM activities_all AS own
-    LEFT JOIN activity_members AS member ON member.id = own.id
-    WHERE {asks_gear} AND own.deleted_at IS NULL AND trim(own.extra ->> '$.equipment') <> ''
 )
 SELECT
     activities.id,
@@ -31,14 +24,13 @@ SELECT
     activities.distance,
     activities.sport_type,
     activities.gear_source || ':' || activities.gear_id AS gear,
-    activities.gear_id IS NULL AND described.activity_id IS NULL AS lacks_gear,
+    activities.gear_id IS NULL AS lacks_gear,
     activities.commute,
     activities.counts,
     coalesce(word.fields, []) AS said
 FROM activities
 JOIN owner ON coalesce(activities.athlete_id, owner.athlete_id) = owner.athlete_id
 LEFT JOIN member ON member.activity_id = activities.id
-LEFT JOIN described ON described.activity_id = activities.id
 LEFT JOIN corrections AS word ON word.activity_id = activities.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(activities.sport_type, activities.type, activities.extra ->> '$.sport');
 
