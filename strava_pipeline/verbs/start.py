@@ -99,6 +99,7 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
         codes += _pull(Settings.load(), chosen)
     code = next((code for code in codes if code), 0)
     if code in (0, STOPPED):
+        _ask_zone(Settings.load())
         _end(Settings.load(), chosen, is_empty=no_pull or not (chosen or path))
     return code
 
@@ -354,6 +355,33 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
             "press Ctrl-C and go on later, with the same command."
         )
     return pulled(names, [])
+
+
+def _ask_zone(settings: "Settings") -> None:
+    """Ask for the zone of pages where activities don't say it clearly, and write it into goals.toml."""
+    from strava_pipeline.core.insights.goals import GoalsError
+    from strava_pipeline.ingest.clock import utc_now
+    from strava_pipeline.lake.gold.insights import athlete_of
+    from strava_pipeline.lake.gold.publish import current_snapshot
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import goals_of, seal_of_goals, write_goals
+
+    def write(text: str) -> None:
+        try:
+            if text:
+                write_goals(lake, {("timezone",): text}, seal_of_goals(lake))
+        except GoalsError as error:
+            raise MisuseError(str(error)) from None
+
+    lake = Lake(settings.data_dir)
+    with suppress(PipelineError):  # nothing is published, or goals.toml can't be used, which `status` says
+        with current_snapshot(lake) as connection:
+            athlete = athlete_of(connection, goals_of(lake), utc_now())
+        if athlete is not None and not athlete.is_zone_clear:
+            clock = athlete.clock(settings.timezone)
+            _answered(
+                None, f"Your activities don't clearly say your time zone, such as Europe/Vienna (Enter: {clock})", write
+            )
 
 
 def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:

@@ -85,7 +85,7 @@ def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) 
         assert [*open_requests(lake)] == [request]
     end_request(lake, request.id, "failed", NOW, "of another run", "r0")
     end_request(lake, request.id, "done", NOW + timedelta(minutes=1), "Strava allows no more calls.", "r1")
-    note_look(lake, NOW)
+    note_look(lake, NOW, [])
     view = request_view(lake, logs, request.id, NOW)
     assert view is not None
     assert (view.status, view.message, view.run_id) == ("done", "Strava allows no more calls.", "r1")

@@ -3,7 +3,7 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -30,13 +30,14 @@ def sensors(
     senders: Collection[str],
     providers: Collection[str],
     jobs: Jobs,
+    schedules: Sequence[dg.ScheduleDefinition],
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
 ) -> list[dg.SensorDefinition]:
     """All sensors, including those of `providers`, the enabled ones besides Strava.
 
-    `senders`: the sources whose deliveries are accepted. `jobs`: those that are defined, except the rebuild. `running`:
+    `senders`: the sources whose deliveries are accepted. `jobs`: those that are defined, except the rebuild; `schedules`: the same. `running`:
     they look as soon as the daemon runs; `dashboard_requests` lets the one for requests look on its own. `now`: this
     machine's time, by which Dagster dates its runs.
     """
@@ -48,7 +49,7 @@ def sensors(
         *([failure_alert_sensor(settings, url, status, now)] if (url := settings.alert_url) is not None else []),
         run_records_sensor(settings, status, now),
         inbox_sensor(settings, jobs, status, now),
-        requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
+        requests_sensor(settings, jobs, schedules, _status(running or settings.dashboard_requests), now),
         *([publishing_sensor(settings, status, now)] if senders else []),
         quarantine_retry_sensor(settings, status),
         *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),
