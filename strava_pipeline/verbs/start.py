@@ -387,14 +387,14 @@ def _ask_zone(settings: "Settings") -> None:
 def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:
     """Print the one next step, and open the dashboard if this machine has a browser."""
     from strava_pipeline.environment.browser import has_browser
-    from strava_pipeline.verbs.dashboard import show_in_browser
+    from strava_pipeline.verbs.dashboard import dashboard
     from strava_pipeline.verbs.terminal import print_wrapped, program
 
     opens = not is_empty and settings.athlete_folder is None and has_browser()
     why, words = _next_step(settings, chosen, is_empty=is_empty, is_shown=opens)
     print_wrapped(f"\n{why}\n  {program()} {words}")
     if opens:
-        show_in_browser(settings)
+        dashboard(workers=1, opens=True)
 
 
 def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, is_shown: bool) -> tuple[str, str]:

@@ -37,7 +37,7 @@ def sensors(
 ) -> list[dg.SensorDefinition]:
     """All sensors, including those of `providers`, the enabled ones besides Strava.
 
-    `senders`: the sources whose deliveries are accepted. `jobs`: those that are defined, except the rebuild; `schedules`: the same. `running`:
+    `senders`: the sources whose deliveries are accepted. `jobs`: those that are defined, except the rebuild. `running`:
     they look as soon as the daemon runs; `dashboard_requests` lets the one for requests look on its own. `now`: this
     machine's time, by which Dagster dates its runs.
     """

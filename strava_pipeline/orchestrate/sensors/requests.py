@@ -68,7 +68,7 @@ def requests_sensor(
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """The sensor for requests. `defined`: the existing jobs; the definitions' own objects. `schedules`: whose ticks pages show."""
+    """The sensor for requests. `defined`, `schedules`: the existing ones; the definitions' own objects."""
     jobs = [job for job in defined if job.name in _JOBS or job.name not in JOBS]
     names = {job.name for job in jobs}
 
