@@ -8,7 +8,7 @@ https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
@@ -157,10 +157,10 @@ def is_on(schedule: dg.ScheduleDefinition, state: InstigatorState | None) -> boo
 
 
 def ticks_due(
-    schedules: Iterable[dg.ScheduleDefinition], instance: dg.DagsterInstance, now: datetime
+    schedules: Sequence[dg.ScheduleDefinition], instance: dg.DagsterInstance, now: datetime
 ) -> Iterator[ScheduleTicks]:
     """The next ticks of the schedules that are on."""
-    states = switched(instance)
+    states = switched(instance) if schedules else {}
     for each in schedules:
         if is_on(each, states.get(each.name)):
             first, later = next_ticks(str(each.cron_schedule), each.execution_timezone or "UTC", now, 2)

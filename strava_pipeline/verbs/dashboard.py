@@ -219,9 +219,10 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
     if has_password(settings):
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
     elif settings.dashboard_lan:
+        logged = new_link(settings, url, system_now(), LOGGED_LINK)
         echo(
-            f"Dashboard: {new_link(settings, url, system_now(), LOGGED_LINK)}\nThe address logs one browser in, once, within a day."
-            " In a container, put the machine's own name or address in its place. A password: strava-pipeline dashboard password",
+            f"Dashboard: {logged}\nThe address logs one browser in, once, within a day. In a container, put the machine's own "
+            "name or address in its place. A password: strava-pipeline dashboard password",
             err=True,
         )
     elif sys.stderr.isatty():

@@ -219,6 +219,8 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     """Log in to a source as `auth` or `providers login` do, unless its login exists and may stay."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.providers import forget_refusals
     from strava_pipeline.verbs.auth import auth
     from strava_pipeline.verbs.providers import login_request, permissions
 
@@ -240,6 +242,7 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
             auth()  # it says who is logged in
             return
         log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
+    forget_refusals(Lake(settings.data_dir), name)
     _say(f"{spec.title}: logged in.")
 
 

@@ -194,8 +194,8 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
         for what, pause in (("Takes in pings.", timedelta(minutes=10)), ("Pulls.", timedelta(hours=16)))
     )
     note_look(dashboard.site.lake, NOW, [pings, daily])
-    assert "Next run: 2 Jul 2025, 04:00. Pulls." in words(page(site, "/")), "pings are only looked for"
-    assert "2 Jul 2025, 04:00: Pulls. 1 Jul 2025, 12:10: Takes in pings." in words(page(site, "/providers"))
+    assert "Next run: 2 Jul 2025, 05:00 . Pulls." in words(page(site, "/")), "pings are only looked for"
+    assert "2 Jul 2025, 05:00 : Pulls. 1 Jul 2025, 13:10 : Takes in pings." in words(page(site, "/providers"))
     goals = dashboard.site.lake.goals
     before = goals.read_text()
     try:
@@ -623,7 +623,7 @@ def test_moments_are_on_the_athletes_clock(tmp_path: Path, new_lake: NewLake) ->
         assert "(Asia/Kolkata)" in first, "when data were published"
         noted = ScheduleTicks(what="Pulls.", ticks=(NOW, NOW + timedelta(days=1)))
         note_look(made.site.lake, NOW, [noted])
-        assert "2 Jul 2025, 17:30: Pulls." in words(page(browser, "/providers")), "this day's is begun"
+        assert "2 Jul 2025, 17:30 : Pulls." in words(page(browser, "/providers")), "this day's is begun"
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
 
