@@ -157,8 +157,8 @@ def asked_since(lake: Lake, at: datetime) -> bool:
     return any(path.stem >= stamp(at) for path in requests_folder(lake).glob("*.json") if _ID.fullmatch(path.stem))
 
 
-def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:
-    """Record that a run works on a request. A disk that refuses it stops no run."""
+def begin_request(lake: Lake, request_id: str, run_id: str | None, at: datetime, log: str | None) -> None:
+    """Record that a run works on a request, or (None) is about to. A disk that refuses it stops no run."""
     _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
 
 

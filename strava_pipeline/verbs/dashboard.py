@@ -57,6 +57,10 @@ def dashboard(
 
     is_proxied = behind_proxy or settings.dashboard_behind_proxy
     served, build, begin = _served(settings, behind_proxy=is_proxied, opens=opens, dagster=dagster)
+    if workers == 1 and served is settings:  # a process with threads is not forked
+        from strava_pipeline.verbs.dashboard_imports import keep_importing
+
+        keep_importing(settings)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
         run(served, build, workers=workers, behind_proxy=is_proxied, now=system_now, on_ready=begin)
 

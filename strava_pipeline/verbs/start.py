@@ -410,7 +410,7 @@ def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, i
         return "Next, look at your activities in a browser:", "dashboard --open"
     if chosen:
         return "Next, in another terminal, let what is new come every day, in the background:", "service up"
-    return "Later, import more archives and files:", "import PATH"
+    return "While it runs, what you drop onto its page is imported. Without it:", "import PATH"
 
 
 def _missing_details(settings: "Settings") -> str:

@@ -1,0 +1,86 @@
+"""Imports of files that are dropped on a page while no daemon looks for requests: each by a child, `strava-pipeline import`.
+
+The page's process reads no file: a hostile one ends a child. The child's run has the locks, the log and the records of any other.
+"""
+
+import os
+import subprocess
+import time
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from strava_pipeline.core.errors import PipelineError, told
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import (
+    ImportWanted,
+    Request,
+    begin_request,
+    end_request,
+    is_anybody_looking,
+    open_requests,
+    request_view,
+)
+from strava_pipeline.operations.requesting import paths_of_import
+
+if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
+
+PAUSE = 1  # seconds between two looks
+GRACE = 30  # seconds that an import gets to end with the dashboard
+_SILENT = "The import ended and left no word; `strava-pipeline logs latest` may have one."
+
+
+def keep_importing(settings: "Settings") -> None:
+    """Look for dropped files in a thread, until this process ends."""
+    Thread(target=_keep_looking, args=(settings,), name="imports", daemon=True).start()
+
+
+def _keep_looking(settings: "Settings") -> None:
+    from strava_pipeline.serve.dashboard.site import system_now
+
+    lake = Lake(settings.data_dir)
+    watched, _ = os.pipe()  # the kernel closes the other end when we die, however we die
+    while True:
+        time.sleep(PAUSE)
+        if not is_anybody_looking(lake, system_now()):
+            for request in filter(lambda each: _waits(lake, each), [*open_requests(lake)]):
+                assert isinstance(request, Request)
+                begin_request(lake, request.id, None, system_now(), None)
+                why = _imported(settings, request, watched)
+                end_request(lake, request.id, "failed", system_now(), why)  # unless its run has said how it ended
+
+
+def _waits(lake: Lake, request: object) -> bool:
+    """Whether it is an import that no run has begun; also one whose dashboard was ended before."""
+    if not isinstance(request, Request) or not isinstance(request.wanted, ImportWanted):
+        return False
+    view = request_view(lake, None, request.id, request.at)
+    return view is not None and view.run_id is None
+
+
+def _imported(settings: "Settings", request: Request, watched: int) -> str:
+    """Import what is asked for; what to say where no run did."""
+    from strava_pipeline.environment.process_owner import own_name, own_option
+    from strava_pipeline.environment.settings import ENV_FILE, env_file
+    from strava_pipeline.verbs.dagster_process import environment_of
+    from strava_pipeline.verbs.interrupts import guard_command
+
+    assert isinstance(request.wanted, ImportWanted)
+    try:
+        paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), request.wanted.names)]
+        command = [
+            "strava_pipeline",
+            "import",
+            "--request",
+            request.id,
+            *(own_option() if own_name() else []),
+            "--",
+            *paths,
+        ]
+        environment = {**environment_of(settings), ENV_FILE: str(env_file())}
+        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        child = guard_command(watched, GRACE, command)
+        subprocess.run(child, env=environment, start_new_session=True, pass_fds=[watched], check=False, **silent)
+    except (PipelineError, OSError) as error:
+        return told(error)
+    return _SILENT
