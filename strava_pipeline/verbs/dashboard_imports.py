@@ -78,9 +78,16 @@ def _imported(settings: "Settings", request: Request, watched: int) -> str:
             *paths,
         ]
         environment = {**environment_of(settings), ENV_FILE: str(env_file())}
-        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        child = guard_command(watched, GRACE, command)
-        subprocess.run(child, env=environment, start_new_session=True, pass_fds=[watched], check=False, **silent)
+        subprocess.run(
+            guard_command(watched, GRACE, command),
+            env=environment,
+            start_new_session=True,
+            pass_fds=[watched],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     except (PipelineError, OSError) as error:
         return told(error)
     return _SILENT
