@@ -8,7 +8,7 @@ operations/requesting.py.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -145,6 +145,16 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
             state = _state(lake, path.stem)
             if state is None or state.status == "running":
                 yield _read(path) or Unreadable(path.stem)
+
+
+def imports_without_run(lake: Lake) -> list[tuple[str, Sequence[str]]]:
+    """The ids and names of the open imports that no run has begun; also where who was about to begin one was ended."""
+    found = [each for each in open_requests(lake) if isinstance(each, Request)]
+    return [
+        (each.id, each.wanted.names)
+        for each in found
+        if isinstance(each.wanted, ImportWanted) and getattr(_state(lake, each.id), "run_id", None) is None
+    ]
 
 
 def has_requests(lake: Lake) -> bool:

@@ -15,6 +15,7 @@ from strava_pipeline.core.json_values import Json, parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import Kind
+from strava_pipeline.environment.settings import env_file
 from strava_pipeline.ingest.calls import OUTAGE, fetch_each
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.ingest.registry import kept_login
@@ -137,11 +138,10 @@ def resting_kind(run: RunContext, source: Source, kind: Kind) -> Refusal | None:
 
 
 def _asked_with(source: Source) -> str:
-    """A hash of the service's settings, of providers.toml and of the kind of login."""
-    name, settings = source.spec.name, source.settings
-    variables = [each for each in settings.environ().items() if each[0].startswith(name.upper().partition("_")[0])]
-    parts = sorted(variables), seal_of_file(settings.providers_config), kept_login(name, settings)
-    return sha256(repr(parts).encode()).hexdigest()
+    """A hash of the files of settings and of the kind of login."""
+    settings = source.settings
+    files = [seal_of_file(path) for path in (env_file(), settings.providers_config)]
+    return sha256(repr((files, kept_login(source.spec.name, settings))).encode()).hexdigest()
 
 
 def pull_kind(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from strava_pipeline.environment.settings import Settings
 
+SOON = 10  # seconds for the dashboard, which begins with the scheduler
+
 
 def dashboard(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
@@ -248,6 +250,18 @@ def way_in(settings: "Settings", url: str) -> str:
 
     is_alone = is_held(Lake(settings.data_dir).dashboard_note)  # and not that of all athletes
     return new_link(settings, url, system_now()) if is_alone and not has_password(settings) else url
+
+
+def print_dashboard(settings: "Settings") -> None:
+    """Print where the dashboard answers, once it does; at a terminal, as a link that logs in once."""
+    from strava_pipeline.serve.addresses import dashboard_address
+    from strava_pipeline.verbs.dagster_process import wait_until
+    from strava_pipeline.verbs.dashboard_extra import has_extra
+
+    if dashboard_address(settings) is not None and has_extra():
+        wait_until(lambda: running_dashboard(settings) is not None, SOON)
+    if url := running_dashboard(settings):
+        echo(f"Dashboard: {way_in(settings, url) if sys.stdout.isatty() else url}")
 
 
 def _how_others_see(settings: "Settings") -> str:

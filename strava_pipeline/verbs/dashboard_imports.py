@@ -6,20 +6,13 @@ The page's process reads no file: a hostile one ends a child. The child's run ha
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError, told
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import (
-    ImportWanted,
-    Request,
-    begin_request,
-    end_request,
-    is_anybody_looking,
-    open_requests,
-    request_view,
-)
+from strava_pipeline.lake.requests import begin_request, end_request, imports_without_run, is_anybody_looking
 from strava_pipeline.operations.requesting import paths_of_import
 
 if TYPE_CHECKING:
@@ -43,44 +36,25 @@ def _keep_looking(settings: "Settings") -> None:
     while True:
         time.sleep(PAUSE)
         if not is_anybody_looking(lake, system_now()):
-            for request in filter(lambda each: _waits(lake, each), [*open_requests(lake)]):
-                assert isinstance(request, Request)
-                begin_request(lake, request.id, None, system_now(), None)
-                why = _imported(settings, request, watched)
-                end_request(lake, request.id, "failed", system_now(), why)  # unless its run has said how it ended
+            for request_id, names in imports_without_run(lake):
+                begin_request(lake, request_id, None, system_now(), None)
+                why = _imported(settings, request_id, names, watched)
+                end_request(lake, request_id, "failed", system_now(), why)  # unless its run has said how it ended
 
 
-def _waits(lake: Lake, request: object) -> bool:
-    """Whether it is an import that no run has begun; also one whose dashboard was ended before."""
-    if not isinstance(request, Request) or not isinstance(request.wanted, ImportWanted):
-        return False
-    view = request_view(lake, None, request.id, request.at)
-    return view is not None and view.run_id is None
-
-
-def _imported(settings: "Settings", request: Request, watched: int) -> str:
-    """Import what is asked for; what to say where no run did."""
+def _imported(settings: "Settings", request_id: str, names: Sequence[str], watched: int) -> str:
+    """Import these files of the inbox; what to say where no run says it."""
     from strava_pipeline.environment.process_owner import own_name, own_option
     from strava_pipeline.environment.settings import ENV_FILE, env_file
     from strava_pipeline.verbs.dagster_process import environment_of
     from strava_pipeline.verbs.interrupts import guard_command
 
-    assert isinstance(request.wanted, ImportWanted)
     try:
-        paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), request.wanted.names)]
-        command = [
-            "strava_pipeline",
-            "import",
-            "--request",
-            request.id,
-            *(own_option() if own_name() else []),
-            "--",
-            *paths,
-        ]
-        environment = {**environment_of(settings), ENV_FILE: str(env_file())}
+        paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
+        whose = own_option() if own_name() else []
         subprocess.run(
-            guard_command(watched, GRACE, command),
-            env=environment,
+            guard_command(watched, GRACE, ["strava_pipeline", "import", "--request", request_id, *whose, "--", *paths]),
+            env={**environment_of(settings), ENV_FILE: str(env_file())},
             start_new_session=True,
             pass_fds=[watched],
             check=False,

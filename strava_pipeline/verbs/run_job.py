@@ -106,9 +106,7 @@ def run_job(
         fail_dead_runs(instance, lake)
         try:
             with live_run(lake, run_id):  # from before Dagster has recorded the run until it has recorded its end
-                created = _create(
-                    job, instance, run_id=run_id, config=run_config, years=years, assets=assets, tags=tags
-                )
+                created = _create(job, instance, run_id, run_config, years=years, assets=assets, tags=tags)
                 failures, held = (_executed_to_the_end if go_on else _executed)(job, created, instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
@@ -127,9 +125,9 @@ def run_job(
 def _create(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
-    *,
     run_id: str,
     config: Mapping[str, Any],
+    *,
     years: Sequence[int] | None,
     assets: Collection[str] | None = None,
     tags: Mapping[str, str] | None = None,

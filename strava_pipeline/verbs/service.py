@@ -71,11 +71,12 @@ NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
 def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
     """Start it, with the web intake where a webhook or pings are configured; it outlives the terminal."""
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.verbs.dashboard import print_dashboard
     from strava_pipeline.verbs.service_process import running
 
     settings = Settings.load()
     if present := running(settings.dagster_home):
-        _echo_dashboard(settings)
+        print_dashboard(settings)
         echo(f"Already running {_since(present)}. `service restart` starts it with the present settings.")
         return
     _up(settings, _address(no_ui, host, port))
@@ -252,26 +253,14 @@ def health() -> None:
 
 def _up(settings: "Settings", ui: "Address | None") -> None:
     from strava_pipeline.verbs.dagster_process import check_schedule
+    from strava_pipeline.verbs.dashboard import print_dashboard
     from strava_pipeline.verbs.service_process import running, start
 
     check_schedule(settings)
     start(settings, None if ui is None else ui.on(settings))
     if present := running(settings.dagster_home):
-        _echo_dashboard(settings)
+        print_dashboard(settings)
         echo(f"Running {_since(present)}.")
-
-
-def _echo_dashboard(settings: "Settings") -> None:
-    """Print where the dashboard answers; at a terminal, as a link that logs in once."""
-    from strava_pipeline.serve.addresses import dashboard_address
-    from strava_pipeline.verbs.dagster_process import wait_until
-    from strava_pipeline.verbs.dashboard import running_dashboard, way_in
-    from strava_pipeline.verbs.dashboard_extra import has_extra
-
-    if dashboard_address(settings) is not None and has_extra():
-        wait_until(lambda: running_dashboard(settings) is not None, SOON)
-    if url := running_dashboard(settings):
-        echo(f"Dashboard: {way_in(settings, url) if sys.stdout.isatty() else url}")
 
 
 def _address(no_ui: bool, host: str, port: int) -> "Address | None":
@@ -286,7 +275,6 @@ def _since(present: "Service") -> str:
 
 
 NAME = "strava-pipeline"
-SOON = 10  # seconds for the dashboard, which begins with the scheduler
 
 
 @dataclass(frozen=True, slots=True)

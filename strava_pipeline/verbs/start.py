@@ -71,6 +71,7 @@ def start(
 def _start(service: str | None, archive: str | None, data_dir: str | None, *, no_pull: bool) -> int:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.providers_file import used_sources
+    from strava_pipeline.verbs.start_zone import ask_zone
 
     settings = Settings.load()
     used = used_sources(settings)
@@ -99,7 +100,7 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
         codes += _pull(Settings.load(), chosen)
     code = next((code for code in codes if code), 0)
     if code in (0, STOPPED):
-        _ask_zone(Settings.load())
+        ask_zone(Settings.load(), _answered)
         _end(Settings.load(), chosen, is_empty=no_pull or not (chosen or path))
     return code
 
@@ -219,10 +220,8 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     """Log in to a source as `auth` or `providers login` do, unless its login exists and may stay."""
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.providers import forget_refusals
     from strava_pipeline.verbs.auth import auth
-    from strava_pipeline.verbs.providers import login_request, permissions
+    from strava_pipeline.verbs.providers import login_request, note_login, permissions
 
     settings, spec = Settings.load(), spec_of(name)
     if missing_login(name, settings) is None and not (is_new and _replaces(spec.title)):
@@ -242,7 +241,7 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
             auth()  # it says who is logged in
             return
         log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
-    forget_refusals(Lake(settings.data_dir), name)
+    note_login(settings, name)
     _say(f"{spec.title}: logged in.")
 
 
@@ -348,8 +347,7 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
         ended = pull_and_report(settings, of, wants, allow_shrink=False, as_json=False, verbose=False)
         return exit_code(ended.values())
 
-    lake = Lake(settings.data_dir)
-    if new := [name for name in names if is_by_start(name) and newest_watermark(lake, name) is None]:
+    if new := [name for name in names if is_by_start(name) and newest_watermark(Lake(settings.data_dir), name) is None]:
         this_year = str(all_years(settings)[-1])
         if code := pulled(new, [this_year]):
             return code
@@ -358,33 +356,6 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
             "press Ctrl-C and go on later, with the same command."
         )
     return pulled(names, [])
-
-
-def _ask_zone(settings: "Settings") -> None:
-    """Ask for the zone of pages where activities don't say it clearly, and write it into goals.toml."""
-    from strava_pipeline.core.insights.goals import GoalsError
-    from strava_pipeline.ingest.clock import utc_now
-    from strava_pipeline.lake.gold.insights import athlete_of
-    from strava_pipeline.lake.gold.publish import current_snapshot
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.user_files import goals_of, seal_of_goals, write_goals
-
-    def write(text: str) -> None:
-        try:
-            if text:
-                write_goals(lake, {("timezone",): text}, seal_of_goals(lake))
-        except GoalsError as error:
-            raise MisuseError(str(error)) from None
-
-    lake = Lake(settings.data_dir)
-    with suppress(PipelineError):  # nothing is published, or goals.toml can't be used, which `status` says
-        with current_snapshot(lake) as connection:
-            athlete = athlete_of(connection, goals_of(lake), utc_now())
-        if athlete is not None and not athlete.is_zone_clear:
-            clock = athlete.clock(settings.timezone)
-            _answered(
-                None, f"Your activities don't clearly say your time zone, such as Europe/Vienna (Enter: {clock})", write
-            )
 
 
 def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:
