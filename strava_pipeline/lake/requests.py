@@ -147,13 +147,14 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
                 yield _read(path) or Unreadable(path.stem)
 
 
-def imports_without_run(lake: Lake) -> list[tuple[str, Sequence[str]]]:
-    """The ids and names of the open imports that no run has begun; also where who was about to begin one was ended."""
-    found = [each for each in open_requests(lake) if isinstance(each, Request)]
+def imports_without_run(lake: Lake, now: datetime) -> list[tuple[str, Sequence[str]]]:
+    """The ids and names of the open imports that no run is at work on: none has begun, or its process died."""
+    found = [(each.id, each.wanted) for each in open_requests(lake) if isinstance(each, Request)]
+    runs = {key: getattr(_state(lake, key), "run_id", None) for key, _ in found}
     return [
-        (each.id, each.wanted.names)
-        for each in found
-        if isinstance(each.wanted, ImportWanted) and getattr(_state(lake, each.id), "run_id", None) is None
+        (key, wanted.names)
+        for key, wanted in found
+        if isinstance(wanted, ImportWanted) and ((run_id := runs[key]) is None or _is_dead(lake, run_id, now))
     ]
 
 

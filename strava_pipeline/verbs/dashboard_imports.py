@@ -36,7 +36,7 @@ def _keep_looking(settings: "Settings") -> None:
     while True:
         time.sleep(PAUSE)
         if not is_anybody_looking(lake, system_now()):
-            for request_id, names in imports_without_run(lake):
+            for request_id, names in imports_without_run(lake, system_now()):
                 begin_request(lake, request_id, None, system_now(), None)
                 why = _imported(settings, request_id, names, watched)
                 end_request(lake, request_id, "failed", system_now(), why)  # unless its run has said how it ended
