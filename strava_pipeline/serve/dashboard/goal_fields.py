@@ -214,5 +214,6 @@ def _one(text: str) -> Any:
 
 def choices_of(document: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Each option of how pages show things: its value, and what it can be."""
-    held = {**CHOICES, "timezone": tuple(sorted(name for name in available_timezones() if _PLACE.match(name)))}
-    return {name: (_text(_at(document, (name,))), each) for name, each in held.items()}
+    zones = {*filter(_PLACE.match, available_timezones()), *filter(None, [document.get("timezone")])}
+    offered = {**CHOICES, "timezone": tuple(sorted(zones))}
+    return {name: (_text(_at(document, (name,))), held) for name, held in offered.items()}

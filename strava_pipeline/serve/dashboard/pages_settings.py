@@ -32,7 +32,7 @@ _PRIORITY, _WRITE = "priority.", "write."
 def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLResponse:
     """What is set, and the forms that change it."""
     owner = None if snapshot is None else shown_owner(site)
-    values = {"owner": owner, "schedule_zone": site.settings.timezone, "zone": str(site.zone), "today": site.today}
+    values = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
     return render(
         request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals_form(site)}
     )
