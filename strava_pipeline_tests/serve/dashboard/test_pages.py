@@ -628,6 +628,16 @@ def test_moments_are_on_the_athletes_clock(tmp_path: Path, new_lake: NewLake) ->
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
 
 
+@pytest.mark.dear
+def test_pages_name_the_clock_of_who_has_no_named_zone(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", timezone=None, utc_offset=3600.0)])  # as Garmin by its key has it
+    publish(lake)
+    with served(settings_of(tmp_path), time=NOW) as made:
+        for path in ("/", "/settings"):
+            assert "(UTC+01:00)" in page(made.browser(), path), path
+
+
 def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = with_toy(tmp_path, monkeypatch)
     limit(toy)
