@@ -17,9 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
+from strava_pipeline.core.providers import Kind
 from strava_pipeline.lake.bronze.answers import AnswerFiles, answer_files, land_answer, land_evidence, landing_of
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import answer_times, listings
@@ -266,6 +268,34 @@ def _keep(lake: Lake, provider: str, state: FeedState) -> None:
 
 def _feed_file(lake: Lake, provider: str) -> Path:
     return _outcomes(lake, provider) / "feed" / "state.json"
+
+
+class Refusal(BaseModel, frozen=True):
+    """When a provider refused a kind of data (UTC), why, and a hash of what it was asked with."""
+
+    at: AwareDatetime
+    why: str
+    asked_with: str
+
+
+def refusal(lake: Lake, provider: str, kind: Kind) -> Refusal | None:
+    """The last refusal of the kind that nothing has ended since."""
+    return record_in(_refusal_file(lake, provider, kind), Refusal)
+
+
+def keep_refusal(lake: Lake, provider: str, kind: Kind, refused: Refusal) -> None:
+    """Record a refusal."""
+    write_whole(_refusal_file(lake, provider, kind), refused.model_dump_json().encode())
+
+
+def forget_refusals(lake: Lake, provider: str) -> None:
+    """Forget what was refused to an earlier login."""
+    for kind in get_args(Kind):
+        _refusal_file(lake, provider, kind).unlink(missing_ok=True)
+
+
+def _refusal_file(lake: Lake, provider: str, kind: Kind) -> Path:
+    return _outcomes(lake, provider) / kind / "refused.json"
 
 
 class DaysAsked(BaseModel, frozen=True):

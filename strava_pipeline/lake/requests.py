@@ -8,7 +8,7 @@ operations/requesting.py.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,8 @@ LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for th
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 _STATE = ".state.json"
 _ALIVE = timedelta(minutes=5)  # the sensor looks every minute; a busy machine is late
-_LOOKED = ".looked"  # its time is when the sensor looked last
+_LOOKED = ".looked"  # the sensor's last look
+_OFTEN = timedelta(hours=1)  # between two ticks of a schedule that only looks for work
 
 
 class _Wanted(BaseModel, frozen=True, extra="forbid"):
@@ -146,6 +147,17 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
                 yield _read(path) or Unreadable(path.stem)
 
 
+def imports_without_run(lake: Lake, now: datetime) -> list[tuple[str, Sequence[str]]]:
+    """The ids and names of the open imports that no run is at work on: none has begun, or its process died."""
+    found = [(each.id, each.wanted) for each in open_requests(lake) if isinstance(each, Request)]
+    runs = {key: getattr(_state(lake, key), "run_id", None) for key, _ in found}
+    return [
+        (key, wanted.names)
+        for key, wanted in found
+        if isinstance(wanted, ImportWanted) and ((run_id := runs[key]) is None or _is_dead(lake, run_id, now))
+    ]
+
+
 def has_requests(lake: Lake) -> bool:
     """Whether any file of a request exists, including ended ones."""
     return any(True for _ in requests_folder(lake).glob("*.json"))
@@ -156,8 +168,8 @@ def asked_since(lake: Lake, at: datetime) -> bool:
     return any(path.stem >= stamp(at) for path in requests_folder(lake).glob("*.json") if _ID.fullmatch(path.stem))
 
 
-def begin_request(lake: Lake, request_id: str, run_id: str, at: datetime, log: str | None) -> None:
-    """Record that a run works on a request. A disk that refuses it stops no run."""
+def begin_request(lake: Lake, request_id: str, run_id: str | None, at: datetime, log: str | None) -> None:
+    """Record that a run works on a request, or (None) is about to. A disk that refuses it stops no run."""
     _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
 
 
@@ -244,21 +256,42 @@ def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:
     return list(islice((view for view in found if view is not None), limit))
 
 
-def note_look(lake: Lake, at: datetime) -> None:
-    """Record that the sensor looked for requests, so that a page can say whether one is running."""
+class ScheduleTicks(BaseModel, frozen=True):
+    """A schedule that is on: its description, and its next two ticks."""
+
+    what: str
+    ticks: tuple[AwareDatetime, AwareDatetime]
+
+
+class _Look(BaseModel, frozen=True):
+    at: AwareDatetime
+    schedules: tuple[ScheduleTicks, ...]
+
+
+def note_look(lake: Lake, at: datetime, schedules: Iterable[ScheduleTicks]) -> None:
+    """Record that the sensor looked for requests, and what is due, for pages: they don't import Dagster."""
     mark = requests_folder(lake) / _LOOKED
     with suppress(OSError):
         mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-        os.utime(mark, (at.timestamp(), at.timestamp()))
+        write_whole(mark, _Look(at=at.astimezone(UTC), schedules=tuple(schedules)).model_dump_json().encode())
 
 
 def looked_at(lake: Lake) -> datetime | None:
     """When the sensor last looked for requests (UTC), or None."""
-    try:
-        return datetime.fromtimestamp((requests_folder(lake) / _LOOKED).stat().st_mtime, UTC)
-    except FileNotFoundError:
-        return None
+    look = record_in(requests_folder(lake) / _LOOKED, _Look)
+    return None if look is None else look.at
+
+
+def due_runs(lake: Lake, now: datetime) -> list[tuple[datetime, str]]:
+    """When each schedule that is on begins its next run, and what that does: the next one first, those that only look for
+    work last. Empty where nobody looked lately.
+    """
+    look = record_in(requests_folder(lake) / _LOOKED, _Look)
+    if look is None or now - look.at >= _ALIVE:
+        return []
+    found = ((each.what, *each.ticks) for each in look.schedules)
+    due = sorted((later - first < _OFTEN, first if first > now else later, what) for what, first, later in found)
+    return [(at, what) for _, at, what in due]
 
 
 def is_anybody_looking(lake: Lake, now: datetime) -> bool:

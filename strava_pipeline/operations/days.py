@@ -24,7 +24,7 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
-from strava_pipeline.operations.providers import pull_kind, unasked
+from strava_pipeline.operations.providers import kind_problem, pull_kind, resting_kind, unasked
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import Scope, StepReport, check_tables, table_report
@@ -52,20 +52,24 @@ def pull_days(
     run: RunContext, source: Source, options: ListingOptions, years: Sequence[int], *, asset: str
 ) -> StepReport:
     """Ask for days and nights: in the modes year and all of all of `years`, else for what is due. A refusal or an outage stops
-    nothing else: the next run asks again.
+    nothing else: the next run asks again, or what was refused the next week.
     """
-    name, report = source.spec.name, DaysFetched()
+    name, report, is_chosen = source.spec.name, DaysFetched(), options.mode in ("year", "all")
+    if not is_chosen and (refused := resting_kind(run, source, "wellness")):
+        return StepReport(asset, [report], findings=[Finding(RULE, False, advice=refused.why, refuses=False)])
     if limit := limit_in_force(run, name):
         return unasked(asset, RULE, limit)
     with run.exclusive(f"wellness-{name}"), outcome_kept(run, name, "wellness", source.keep_allowance) as ending:
         calls = source.client.calls
         try:
-            _pull(run, source, years if options.mode in ("year", "all") else None, report)
+            _pull(run, source, years if is_chosen else None, report)
         except LimitReachedError as limit:
             ending.stopped = limit
         except (TransientError, RefusedError, GoneError) as error:
-            ending.problem = str(error)
-            report.first_problems.append(f"Days and nights of {source.spec.title}: {error}")
+            # of an older year, the account may be younger
+            is_newest = report.years_asked in ([], [run.now().year]) or isinstance(error, ForbiddenError)
+            ending.problem = kind_problem(run, source, "wellness", error, rests=is_newest)
+            report.first_problems.append(ending.problem)
         report.calls = source.client.calls - calls
     lacking = str(ending.stopped or ending.problem)
     found = Finding(RULE, not lacking, advice=lacking, refuses=False)

@@ -8,20 +8,24 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 
-from strava_pipeline.core.errors import GoneError, LimitReachedError, RefusedError, TransientError
+from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.json_values import Json, parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import Kind
+from strava_pipeline.environment.settings import env_file
 from strava_pipeline.ingest.calls import OUTAGE, fetch_each
 from strava_pipeline.ingest.provider import Received
+from strava_pipeline.ingest.registry import kept_login
+from strava_pipeline.ingest.service_tables import seal_of_file
 from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
-from strava_pipeline.lake.providers import land_no_file, land_provider_file
+from strava_pipeline.lake.providers import Refusal, keep_refusal, land_no_file, land_provider_file, refusal
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.fetching import YearsReport
 from strava_pipeline.operations.fetching_steps import fetched_report, listing_report
@@ -42,10 +46,10 @@ from strava_pipeline.operations.table_rules import Finding
 
 @dataclass(frozen=True, slots=True)
 class GearFetched(Numbers):
-    """Further results of a listing: answers about gear, or why there are none; activities that the provider doesn't show."""
+    """Further results of a listing: answers about gear, and why there are none; activities that the provider doesn't show."""
 
     gear_answers: int
-    gear_problem: str
+    first_problems: list[str]
     activities_withheld: int | None
     withheld_advice: str
 
@@ -78,9 +82,10 @@ def list_provider_activities(
             except LimitReachedError as error:
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
-                ending.problem = str(error)
+                ending.problem = kind_problem(run, source, "gear", error)
     withheld = {source_id for manifest in report.manifests for source_id in manifest.withheld}
-    beside = GearFetched(answers, ending.problem, len(withheld) or None, source.spec.withheld if withheld else "")
+    problems, advice = [ending.problem] if ending.problem else [], source.spec.withheld if withheld else ""
+    beside = GearFetched(answers, problems, len(withheld) or None, advice)
     report = replace(report, calls=source.client.calls - calls)  # with those for the login and for gear
     return listing_report(asset, report, [beside], ending.stopped)
 
@@ -97,7 +102,7 @@ UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows
 
 def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool:
     """Whether gear is to be fetched: each week, and a day after the last time if activities name unknown gear."""
-    if "gear" not in source.spec.kinds or "gear" not in source.client.spec.kinds:
+    if "gear" not in source.client.spec.kinds or resting_kind(run, source, "gear"):
         return False
     name = source.spec.name
     last = last_of_kind(run.lake, name, "gear")
@@ -105,6 +110,38 @@ def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool
         return True
     known = {gear_id for provider, gear_id, _, _ in items_of_kind(run.lake, "gear") if provider == name}
     return run.now() - last >= (GEAR_INTERVAL if known.issuperset(named) else UNKNOWN_GEAR_INTERVAL)
+
+
+REFUSED_FOR = timedelta(days=7)
+_WORDS: dict[Kind, str] = {"gear": "Gear", "wellness": "Days and nights"}
+
+
+def kind_problem(
+    run: RunContext, source: Source, kind: Kind, error: TransientError | RefusedError | GoneError, *, rests: bool = True
+) -> str:
+    """What kept a kind from coming, in a line. One that is refused (403, 404) is then not asked for again for a week.
+
+    `rests`: False where less than all of the kind was asked for.
+    """
+    if rests and isinstance(error, ForbiddenError | GoneError):
+        refused = Refusal(at=run.now(), why=str(error), asked_with=_asked_with(source))
+        keep_refusal(run.lake, source.spec.name, kind, refused)
+    return f"{_WORDS[kind]} of {source.spec.title}: {error}"
+
+
+def resting_kind(run: RunContext, source: Source, kind: Kind) -> Refusal | None:
+    """The refusal because of which the kind is not asked for: of the last week, with this login and these settings."""
+    refused = refusal(run.lake, source.spec.name, kind)
+    if refused is None or run.now() - refused.at >= REFUSED_FOR or refused.asked_with != _asked_with(source):
+        return None
+    return refused
+
+
+def _asked_with(source: Source) -> str:
+    """A hash of the files of settings and of the kind of login."""
+    settings = source.settings
+    files = [seal_of_file(path) for path in (env_file(), settings.providers_config)]
+    return sha256(repr((files, kept_login(source.spec.name, settings))).encode()).hexdigest()
 
 
 def pull_kind(

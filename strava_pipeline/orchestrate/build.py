@@ -68,13 +68,14 @@ def build_defs(
     run = run_resource(settings, progress_of, _by_year(assets))
     made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
     names = {job.name for job in made}
+    scheduled = schedules(settings, sources, left_out, running=settings.automation)
     return dg.Definitions(
         assets=assets,
         jobs=[*made, rebuild_job(settings)],
-        schedules=schedules(settings, sources, left_out, running=settings.automation),
+        schedules=scheduled,
         sensors=[
             each
-            for each in sensors(settings, senders, providers, made, running=settings.automation)
+            for each in sensors(settings, senders, providers, made, scheduled, running=settings.automation)
             if names.issuperset(target.job_name for target in each.targets)
         ],
         resources={"run": run, "sources": sources_resource(settings), "snapshot": snapshot_resource(settings)},

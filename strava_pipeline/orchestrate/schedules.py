@@ -8,7 +8,7 @@ https://docs.dagster.io/guides/observe/asset-freshness-policies
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice, pairwise
@@ -24,8 +24,15 @@ from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import ScheduleTicks
 from strava_pipeline.operations.years import year_range
-from strava_pipeline.orchestrate.dagster_private import cron_string_iterator
+from strava_pipeline.orchestrate.dagster_private import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    cron_string_iterator,
+    schedule_execution_time_iterator,
+)
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
@@ -127,6 +134,37 @@ def _comparisons(settings: Settings, source: str, status: dg.DefaultScheduleStat
         return request("all", year_range(settings.first_year).all)
 
     return [weekly, monthly]
+
+
+def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[datetime]:
+    """The next times after `now`, in the zone, by the iterator of Dagster's own daemon."""
+    upcoming = schedule_execution_time_iterator(now.timestamp(), cron, timezone)
+    return list(islice((at for at in upcoming if at > now), count))
+
+
+def switched(instance: dg.DagsterInstance) -> dict[str, InstigatorState]:
+    """What the instance holds of schedules, by name."""
+    return {
+        state.instigator_name: state for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    }
+
+
+def is_on(schedule: dg.ScheduleDefinition, state: InstigatorState | None) -> bool:
+    """Whether it ticks: as the code says, or as somebody switched it in Dagster's web interface."""
+    if state is None or state.status == InstigatorStatus.DECLARED_IN_CODE:
+        return schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    return state.is_running
+
+
+def ticks_due(
+    schedules: Sequence[dg.ScheduleDefinition], instance: dg.DagsterInstance, now: datetime
+) -> Iterator[ScheduleTicks]:
+    """The next ticks of the schedules that are on."""
+    states = switched(instance) if schedules else {}
+    for each in schedules:
+        if is_on(each, states.get(each.name)):
+            first, later = next_ticks(str(each.cron_schedule), each.execution_timezone or "UTC", now, 2)
+            yield ScheduleTicks(what=each.description or each.name, ticks=(first, later))
 
 
 def an_hour_after(schedule: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from strava_pipeline.environment.settings import Settings
 
+SOON = 10  # seconds for the dashboard, which begins with the scheduler
+
 
 def dashboard(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
@@ -27,7 +29,9 @@ def dashboard(
         bool,
         typer.Option("--behind-proxy", help="A proxy in front speaks https; needs a password and DASHBOARD_HOSTS."),
     ] = False,
-    opens: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser, too.")] = False,
+    opens: Annotated[
+        bool, typer.Option("--open", help="Open it in this machine's browser, also one that runs already.")
+    ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Of the demo, without Dagster and services.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
     dagster: Annotated[
@@ -42,11 +46,23 @@ def dashboard(
 
     settings = _demo(folder) if demo else Settings.load()
     check_extra()
+    if opens:
+        if (url := running_dashboard(settings)) is not None:
+            typer.launch(way_in(settings, url))
+            echo(f"Dashboard: {way_in(settings, url) if sys.stderr.isatty() else url}", err=True)
+            return
+        from strava_pipeline.verbs.service_process import free_address  # another folder's dashboard may have its own
+
+        settings = settings.model_copy(update={"dashboard_address": free_address(settings.dashboard_address)})
     from strava_pipeline.serve.dashboard.process import run
     from strava_pipeline.serve.dashboard.site import system_now
 
     is_proxied = behind_proxy or settings.dashboard_behind_proxy
     served, build, begin = _served(settings, behind_proxy=is_proxied, opens=opens, dagster=dagster)
+    if workers == 1 and served is settings:  # a process with threads is not forked
+        from strava_pipeline.verbs.dashboard_imports import keep_importing
+
+        keep_importing(settings)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
         run(served, build, workers=workers, behind_proxy=is_proxied, now=system_now, on_ready=begin)
 
@@ -90,14 +106,6 @@ def _served(
     )
 
 
-def show_in_browser(settings: "Settings") -> None:
-    """Open the dashboard in this machine's browser: the running one, or else one that runs here until Ctrl-C."""
-    if (url := running_dashboard(settings)) is not None:
-        typer.launch(_way_in(settings, url))
-    else:
-        dashboard(workers=1, opens=True)
-
-
 def password(
     remove: Annotated[bool, typer.Option("--remove", help="Have none again: log in by links.")] = False,
 ) -> None:
@@ -125,7 +133,7 @@ def link(
     demo: Annotated[bool, typer.Option("--demo", help="Of the demo's dashboard, which `dev --demo` runs.")] = False,
     folder: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
 ) -> None:
-    """Print an address that logs a browser in, once; for a dashboard without a password."""
+    """Print an address that logs a browser in, once, within ten minutes; for a dashboard without a password."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
     from strava_pipeline.core.sources import NOWHERE
     from strava_pipeline.environment.settings import Settings
@@ -207,36 +215,53 @@ def _show_address(settings: "Settings", url: str, *, opens: bool) -> None:
     """
     from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link
+    from strava_pipeline.serve.dashboard.records.store import LOGGED_LINK
     from strava_pipeline.serve.dashboard.site import system_now
 
     if settings.dashboard_lan:
         echo(f"The dashboard answers on the home network{_how_others_see(settings)}.", err=True)
     if opens:
-        typer.launch(_way_in(settings, url))
+        typer.launch(way_in(settings, url))
     if has_password(settings):
         echo(f"Dashboard: {url} (log in with your password; Ctrl-C stops it)", err=True)
     elif settings.dashboard_lan:
+        logged = new_link(settings, url, system_now(), LOGGED_LINK)
         echo(
-            f"Dashboard: {new_link(settings, url, system_now())}\nThe address logs one browser in, once, within a day. In a "
-            "container, put the machine's own name or address in its place. A password: strava-pipeline dashboard password",
+            f"Dashboard: {logged}\nThe address logs one browser in, once, within a day. In a container, put the machine's own "
+            "name or address in its place. A password: strava-pipeline dashboard password",
             err=True,
         )
     elif sys.stderr.isatty():
         echo(
-            f"Dashboard: {new_link(settings, url, system_now())}\nThe address logs one browser in. Ctrl-C stops it.",
+            f"Dashboard: {way_in(settings, url)}\nThe address logs one browser in, once, within ten minutes. Ctrl-C stops it.",
             err=True,
         )
     else:
         echo(f"Dashboard: {url} (`{link_command(settings)}` prints an address that logs in)", err=True)
 
 
-def _way_in(settings: "Settings", url: str) -> str:
-    """The address to open in a browser: with a login token, unless there is a password."""
+def way_in(settings: "Settings", url: str) -> str:
+    """The address of a running dashboard, with a token that logs in once; without one where a password or an account does."""
+    from strava_pipeline.environment.file_locks import is_held
+    from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.dashboard.passwords import has_password
     from strava_pipeline.serve.dashboard.process import new_link
     from strava_pipeline.serve.dashboard.site import system_now
 
-    return url if has_password(settings) else new_link(settings, url, system_now())
+    is_alone = is_held(Lake(settings.data_dir).dashboard_note)  # and not that of all athletes
+    return new_link(settings, url, system_now()) if is_alone and not has_password(settings) else url
+
+
+def print_dashboard(settings: "Settings") -> None:
+    """Print where the dashboard answers, once it does; at a terminal, as a link that logs in once."""
+    from strava_pipeline.serve.addresses import dashboard_address
+    from strava_pipeline.verbs.dagster_process import wait_until
+    from strava_pipeline.verbs.dashboard_extra import has_extra
+
+    if dashboard_address(settings) is not None and has_extra():
+        wait_until(lambda: running_dashboard(settings) is not None, SOON)
+    if url := running_dashboard(settings):
+        echo(f"Dashboard: {way_in(settings, url) if sys.stdout.isatty() else url}")
 
 
 def _how_others_see(settings: "Settings") -> str:

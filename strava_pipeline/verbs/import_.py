@@ -30,6 +30,9 @@ def import_(
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is found; change nothing.")] = False,
+    request: Annotated[
+        str | None, typer.Option(hidden=True, help="The request of a page that this carries out.")
+    ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -40,10 +43,10 @@ def import_(
     if dry_run:
         _preview(paths, as_json=as_json)
     else:
-        _import(paths, as_json=as_json, verbose=verbose)
+        _import(paths, request, as_json=as_json, verbose=verbose)
 
 
-def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
+def _import(paths: list[Path], request: str | None, *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations.without_activities import without_activities
@@ -54,9 +57,10 @@ def _import(paths: list[Path], *, as_json: bool, verbose: bool) -> None:
     from strava_pipeline.verbs.views import show
 
     settings = Settings.load()
-    check_paths(settings, paths)  # a refusal comes before a run is started
+    if request is None:  # else its run says why
+        check_paths(settings, paths)  # a refusal comes before a run is started
     outcomes = []
-    for outcome in import_runs(settings, paths, verbose=verbose):
+    for outcome in import_runs(settings, paths, request=request, verbose=verbose):
         print_outcome(outcome, lines=not as_json)
         outcomes.append(outcome)
     nothing_kept = outcomes[0].metadata.get("bronze_files", {}).get("paths_without_files", [])

@@ -191,12 +191,20 @@ def login(
     else:
         consent = {"code": code, "listen": (port or PORT) if listen else None}
         log_in(name, settings, login_request(tokens, by_key=key, **permissions(settings, name), **consent))
-        places = " and ".join(map(str, login_files(name, settings)))
-        echo(f"Logged in to {title}; the login is kept in {places}.")
+        note_login(settings, name)
+        echo(f"Logged in to {title}; the login is kept in {' and '.join(map(str, login_files(name, settings)))}.")
     if check:
         check_login(connect(name, settings, clock, lambda why, seconds: echo(why, err=True)), clock.now())
     if name not in enabled_providers(settings):
         _print_how_to_enable(settings, name, title)
+
+
+def note_login(settings: "Settings", name: str) -> None:
+    """What the service refused to an earlier login is asked for again."""
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.providers import forget_refusals
+
+    forget_refusals(Lake(settings.data_dir), name)
 
 
 def check_login(client: "Provider", now: "datetime") -> None:

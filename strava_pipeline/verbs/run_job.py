@@ -42,7 +42,7 @@ from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.resources import ProgressOf
 from strava_pipeline.orchestrate.run_records import prune_daily
 from strava_pipeline.orchestrate.runs import fail_dead_runs
-from strava_pipeline.orchestrate.tags import BY, BY_HAND, MAX_RETRIES, STOPPED_EARLY
+from strava_pipeline.orchestrate.tags import BY, BY_HAND, MAX_RETRIES, REQUEST, STOPPED_EARLY
 from strava_pipeline.verbs.instance import database_faults_named, open_instance
 from strava_pipeline.verbs.terminal import progress_for_terminal
 
@@ -78,6 +78,7 @@ def run_job(
     config: dict[str, dict[str, Any]] | None = None,
     assets: Collection[str] | None = None,
     go_on: bool = False,
+    tags: Mapping[str, str] | None = None,
     progress_of: ProgressOf | None = None,
     log_level: str = "CRITICAL",
     instance: dg.DagsterInstance | None = None,
@@ -105,7 +106,7 @@ def run_job(
         fail_dead_runs(instance, lake)
         try:
             with live_run(lake, run_id):  # from before Dagster has recorded the run until it has recorded its end
-                created = _create(job, instance, run_id=run_id, config=run_config, years=years, assets=assets)
+                created = _create(job, instance, run_id, run_config, years=years, assets=assets, tags=tags)
                 failures, held = (_executed_to_the_end if go_on else _executed)(job, created, instance)
         except DagsterExecutionInterruptedError as error:  # Ctrl-C, after Dagster has marked the run
             signal.raise_signal(signal.SIGINT)  # for the handler that was there before Dagster's
@@ -124,11 +125,12 @@ def run_job(
 def _create(
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
-    *,
     run_id: str,
     config: Mapping[str, Any],
+    *,
     years: Sequence[int] | None,
     assets: Collection[str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.DagsterRun:
     """Create the run `run_id` of `job` in Dagster's records; it has not begun. `years`: None for a job without partitions."""
     of_years: Mapping[str, str] = {} if years is None else range_tags(years)
@@ -138,7 +140,7 @@ def _create(
         job,
         run_id=run_id,
         run_config=config,
-        tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES: "0"},
+        tags={**job.run_tags, **of_years, BY: BY_HAND, MAX_RETRIES: "0", **(tags or {})},
         asset_selection=None if assets is None else frozenset(map(dg.AssetKey, assets)),
         remote_job_origin=_origin(job.name),
     )
@@ -229,15 +231,25 @@ def _outcome(
     return RunOutcome(run_id, run.tags.get(STOPPED_EARLY) if run else None, found, refused, failures)
 
 
-def import_runs(settings: Settings, paths: list[Path], *, verbose: bool = False) -> Iterator[RunOutcome]:
-    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of new data."""
+def import_runs(
+    settings: Settings, paths: list[Path], *, request: str | None = None, verbose: bool = False
+) -> Iterator[RunOutcome]:
+    """Run the import, and yield each run when it has ended: first the files and their readings, then the merge of new data.
+
+    `request`: of the page that asks for it, whose import is one run, as Dagster's daemon makes it.
+    """
     from strava_pipeline.lake.gold.publish import is_published
     from strava_pipeline.lake.imports.merge import years_with_unmerged_imports
     from strava_pipeline.operations.years import year_range
-    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_JOB, MERGE_FILES_JOB
+    from strava_pipeline.orchestrate.jobs import FILE_BRONZE, IMPORT_ALL_JOB, IMPORT_JOB, MERGE_FILES_JOB
 
     run = partial(run_in_terminal, settings, verbose=verbose)
-    config = {"paths": [str(path.absolute()) for path in paths], "also_undone": True}
+    names = [str(path.absolute()) for path in paths]
+    if request is not None:
+        years_of_all = year_range(settings.first_year).all
+        yield run(IMPORT_ALL_JOB, years=years_of_all, config={FILE_BRONZE: {"paths": names}}, tags={REQUEST: request})
+        return
+    config = {"paths": names, "also_undone": True}
     yield run(IMPORT_JOB, config={FILE_BRONZE: config})
     lake, years = Lake(settings.data_dir), year_range(settings.first_year)
     behind = years_with_unmerged_imports(lake, years)
@@ -254,6 +266,7 @@ class RunOptions(TypedDict, total=False):
     config: dict[str, dict[str, Any]] | None
     assets: Collection[str] | None
     go_on: bool
+    tags: Mapping[str, str] | None
 
 
 def run_in_terminal(settings: Settings, name: str, *, verbose: bool = False, **asked: Unpack[RunOptions]) -> RunOutcome:

@@ -71,10 +71,12 @@ NoUi = Annotated[bool, typer.Option("--no-ui", help="The daemon alone.")]
 def up(no_ui: NoUi = False, port: Port = 3000, host: Host = "127.0.0.1") -> None:
     """Start it, with the web intake where a webhook or pings are configured; it outlives the terminal."""
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.verbs.dashboard import print_dashboard
     from strava_pipeline.verbs.service_process import running
 
     settings = Settings.load()
     if present := running(settings.dagster_home):
+        print_dashboard(settings)
         echo(f"Already running {_since(present)}. `service restart` starts it with the present settings.")
         return
     _up(settings, _address(no_ui, host, port))
@@ -251,11 +253,13 @@ def health() -> None:
 
 def _up(settings: "Settings", ui: "Address | None") -> None:
     from strava_pipeline.verbs.dagster_process import check_schedule
+    from strava_pipeline.verbs.dashboard import print_dashboard
     from strava_pipeline.verbs.service_process import running, start
 
     check_schedule(settings)
     start(settings, None if ui is None else ui.on(settings))
     if present := running(settings.dagster_home):
+        print_dashboard(settings)
         echo(f"Running {_since(present)}.")
 
 

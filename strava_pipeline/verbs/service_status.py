@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,15 +18,9 @@ from strava_pipeline.environment.process_owner import is_house
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.webhook_secrets import has_intake
 from strava_pipeline.operations.used import sources_set_up
-from strava_pipeline.orchestrate.dagster_private import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorTick,
-    InstigatorType,
-    schedule_execution_time_iterator,
-)
+from strava_pipeline.orchestrate.dagster_private import InstigatorState, InstigatorTick
 from strava_pipeline.orchestrate.home import may_have_records
-from strava_pipeline.orchestrate.schedules import schedules
+from strava_pipeline.orchestrate.schedules import is_on, next_ticks, schedules, switched
 from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard
@@ -192,14 +185,8 @@ def _scheduler_faults(settings: "Settings") -> list[str]:
 def schedule_states(settings: Settings, instance: dg.DagsterInstance | None, now: datetime) -> list[ScheduleState]:
     """Every schedule; without an instance, as a new one would have them."""
     check_schedule(settings)
-    saved = {} if instance is None else _saved_states(instance)
+    saved = {} if instance is None else switched(instance)
     return [_state(schedule, saved.get(schedule.name), instance, now) for schedule in _schedules(settings)]
-
-
-def next_ticks(cron: str, timezone: str, now: datetime, count: int) -> list[datetime]:
-    """The next times after `now`, in the zone."""
-    upcoming = schedule_execution_time_iterator(now.timestamp(), cron, timezone)
-    return list(islice((at for at in upcoming if at > now), count))
 
 
 def last_success(settings: Settings, instance: dg.DagsterInstance, job: str | None = None) -> datetime | None:
@@ -218,20 +205,12 @@ def _schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     return schedules(settings, sources_set_up(settings), unused(settings), running=settings.automation)
 
 
-def _saved_states(instance: dg.DagsterInstance) -> dict[str, InstigatorState]:
-    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-    return {state.instigator_name: state for state in states}
-
-
 def _state(
     schedule: dg.ScheduleDefinition, saved: InstigatorState | None, instance: dg.DagsterInstance | None, now: datetime
 ) -> ScheduleState:
     cron, timezone = str(schedule.cron_schedule), schedule.execution_timezone or "UTC"
-    running = schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    last = None
+    running, last = is_on(schedule, saved), None
     if saved is not None and instance is not None:
-        if saved.status != InstigatorStatus.DECLARED_IN_CODE:  # somebody switched it in the UI
-            running = saved.is_running
         ticks = instance.get_ticks(saved.instigator_origin_id, saved.selector_id, limit=1)
         last = next((_tick(tick) for tick in ticks), None)
     upcoming = next_ticks(cron, timezone, now, 1) if running else []

@@ -71,6 +71,7 @@ def start(
 def _start(service: str | None, archive: str | None, data_dir: str | None, *, no_pull: bool) -> int:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.providers_file import used_sources
+    from strava_pipeline.verbs.start_zone import ask_zone
 
     settings = Settings.load()
     used = used_sources(settings)
@@ -99,6 +100,7 @@ def _start(service: str | None, archive: str | None, data_dir: str | None, *, no
         codes += _pull(Settings.load(), chosen)
     code = next((code for code in codes if code), 0)
     if code in (0, STOPPED):
+        ask_zone(Settings.load(), _answered)
         _end(Settings.load(), chosen, is_empty=no_pull or not (chosen or path))
     return code
 
@@ -219,7 +221,7 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.registry import application_settings, log_in, login_settings, missing_login, takes_key
     from strava_pipeline.verbs.auth import auth
-    from strava_pipeline.verbs.providers import login_request, permissions
+    from strava_pipeline.verbs.providers import login_request, note_login, permissions
 
     settings, spec = Settings.load(), spec_of(name)
     if missing_login(name, settings) is None and not (is_new and _replaces(spec.title)):
@@ -239,6 +241,7 @@ def _log_in(name: str, *, is_new: bool, is_application_wrong: bool) -> None:
             auth()  # it says who is logged in
             return
         log_in(name, settings, login_request(None, by_key=False, **permissions(settings, name)))
+    note_login(settings, name)
     _say(f"{spec.title}: logged in.")
 
 
@@ -344,8 +347,7 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
         ended = pull_and_report(settings, of, wants, allow_shrink=False, as_json=False, verbose=False)
         return exit_code(ended.values())
 
-    lake = Lake(settings.data_dir)
-    if new := [name for name in names if is_by_start(name) and newest_watermark(lake, name) is None]:
+    if new := [name for name in names if is_by_start(name) and newest_watermark(Lake(settings.data_dir), name) is None]:
         this_year = str(all_years(settings)[-1])
         if code := pulled(new, [this_year]):
             return code
@@ -359,14 +361,14 @@ def _pull_services(settings: "Settings", names: Sequence[str]) -> int:
 def _end(settings: "Settings", chosen: Sequence[str], *, is_empty: bool) -> None:
     """Print the one next step, and open the dashboard if this machine has a browser."""
     from strava_pipeline.environment.browser import has_browser
-    from strava_pipeline.verbs.dashboard import show_in_browser
+    from strava_pipeline.verbs.dashboard import dashboard
     from strava_pipeline.verbs.terminal import print_wrapped, program
 
     opens = not is_empty and settings.athlete_folder is None and has_browser()
     why, words = _next_step(settings, chosen, is_empty=is_empty, is_shown=opens)
     print_wrapped(f"\n{why}\n  {program()} {words}")
     if opens:
-        show_in_browser(settings)
+        dashboard(workers=1, opens=True)
 
 
 def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, is_shown: bool) -> tuple[str, str]:
@@ -379,7 +381,7 @@ def _next_step(settings: "Settings", chosen: Sequence[str], *, is_empty: bool, i
         return "Next, look at your activities in a browser:", "dashboard --open"
     if chosen:
         return "Next, in another terminal, let what is new come every day, in the background:", "service up"
-    return "Later, import more archives and files:", "import PATH"
+    return "While it runs, what you drop onto its page is imported. Without it:", "import PATH"
 
 
 def _missing_details(settings: "Settings") -> str:

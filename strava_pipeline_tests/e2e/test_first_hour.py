@@ -117,7 +117,7 @@ def first_page(folder: Path, settings: dict[str, str]) -> str:
     """The dashboard's first page and its list, as a browser gets them by the address that the command prints."""
     own = {**settings, "DASHBOARD_ADDRESS": f"127.0.0.1:{free_port()}"}
     with terminal(folder, own, "dashboard", columns=400) as shown, requests.Session() as browser:
-        shown.read_until("The address logs one browser in.")
+        shown.read_until("The address logs one browser in")
         link = next(word for word in shown.seen.split() if word.startswith("http://"))
         pages = [browser.get(link, timeout=PATIENCE), browser.get(urljoin(link, "/activities"), timeout=PATIENCE)]
         shown.press(CTRL_C)

@@ -398,21 +398,35 @@ def test_today_is_that_of_the_athletes_zone_else_of_the_setting(label: str | Non
 
 
 @pytest.mark.dear
-def test_the_zone_is_that_of_the_newest_activity_and_the_unit_that_of_the_profile(lake: Lake) -> None:
+def test_the_zone_is_that_of_most_new_activities_and_the_unit_that_of_the_profile(lake: Lake) -> None:
+    home = "(GMT+01:00) Europe/Berlin"
     put(lake, [
-        activity(1, "2022-06-01T08:00", timezone="(GMT+01:00) Europe/Berlin"),
-        activity(2, "2022-07-01T08:00", timezone="(GMT-10:00) Pacific/Honolulu"),
-        activity(3, "2022-08-01T08:00", timezone=None),
+        activity(1, "2022-06-01T08:00", timezone=home),
+        activity(2, "2022-06-02T08:00", timezone="Europe/Berlin"),
+        activity(3, "2022-07-01T08:00", timezone="(GMT-10:00) Pacific/Honolulu"),
+        activity(4, "2022-08-01T08:00", timezone=None),
     ])  # fmt: skip
     put(lake, [{"athlete_id": ME, "measurement_preference": "feet", "fetched_at": "2024-01-01"}], "athlete")
     publish(lake)
     with snapshot(lake) as connection:
-        assert athlete_of(connection, Goals(), NOW) == Athlete(ME, 0, "miles", "(GMT-10:00) Pacific/Honolulu")
-        assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "(GMT-10:00) Pacific/Honolulu")
-    put(lake, [activity(4, "2022-09-01T08:00", timezone=None, utc_offset=20_700.0)])  # as Garmin by its key has it
+        assert athlete_of(connection, Goals(), NOW) == Athlete(ME, 0, "miles", "Europe/Berlin")
+        assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "Europe/Berlin")
+        typed = athlete_of(connection, Goals(timezone="Asia/Tokyo"), NOW)
+        assert typed == Athlete(ME, 0, "miles", "Asia/Tokyo")
+    # as Garmin by its key has them: winter, summer, and a day elsewhere
+    offsets = {
+        "2022-02-01": 3600.0,
+        "2022-02-02": 3600.0,
+        "2022-02-03": 3600.0,
+        "2022-08-11": 7200.0,
+        "2022-08-12": 32_400.0,
+    }
+    rows = enumerate(offsets.items(), 5)
+    put(lake, [activity(n, f"{day}T08:00", timezone=None, utc_offset=offset) for n, (day, offset) in rows])
     publish(lake)
     with snapshot(lake) as connection:
-        assert athlete_of(connection, Goals("km"), NOW) == Athlete(ME, 0, "km", "20700.0")
+        found = athlete_of(connection, Goals(), NOW)
+        assert found == Athlete(ME, 0, "miles", "7200.0", is_zone_clear=False)
 
 
 @pytest.mark.dear

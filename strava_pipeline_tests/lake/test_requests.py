@@ -17,6 +17,7 @@ from strava_pipeline.lake.requests import (
     LARGEST,
     MOST_WAITING,
     TAIL,
+    ImportWanted,
     MonthWanted,
     PullWanted,
     Request,
@@ -26,6 +27,7 @@ from strava_pipeline.lake.requests import (
     end_request,
     forget_requests,
     has_requests,
+    imports_without_run,
     keep_request,
     note_look,
     open_requests,
@@ -85,7 +87,7 @@ def test_a_request_waits_runs_and_ends_and_shows_the_log_of_its_run(lake: Lake) 
         assert [*open_requests(lake)] == [request]
     end_request(lake, request.id, "failed", NOW, "of another run", "r0")
     end_request(lake, request.id, "done", NOW + timedelta(minutes=1), "Strava allows no more calls.", "r1")
-    note_look(lake, NOW)
+    note_look(lake, NOW, [])
     view = request_view(lake, logs, request.id, NOW)
     assert view is not None
     assert (view.status, view.message, view.run_id) == ("done", "Strava allows no more calls.", "r1")
@@ -172,3 +174,20 @@ def test_a_disk_that_refuses_the_state_stops_no_run(lake: Lake) -> None:
     end_request(lake, "../../../etc/passwd", "done", NOW, "")
     assert status(lake, request) == "waiting"
     assert [path.name for path in (lake.data_dir / "inbox").iterdir()] == ["requests"]
+
+
+def test_an_import_waits_for_a_run_until_one_is_at_work_on_it_and_again_where_that_died(tmp_path: Path) -> None:
+    lake, wanted = Lake(tmp_path), ImportWanted(kind="import", names=("a.gpx",))
+    key = keep_request(lake, wanted, NOW, "a test").id
+    keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
+    waiting = [(key, ("a.gpx",))]
+    assert imports_without_run(lake, NOW) == waiting
+    begin_request(lake, key, None, NOW, None)
+    assert imports_without_run(lake, NOW) == waiting, "who was about to begin a run was ended"
+    with live_run(lake, "r1"):
+        begin_request(lake, key, "r1", NOW, None)
+        assert imports_without_run(lake, NOW) == []
+    long_after = datetime.now(UTC) + timedelta(days=3)  # than the file system says that the lock went
+    assert imports_without_run(lake, long_after) == waiting
+    end_request(lake, key, "done", NOW, "1 file came in.", "r1")
+    assert imports_without_run(lake, NOW) == []

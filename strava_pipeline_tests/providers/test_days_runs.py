@@ -113,4 +113,8 @@ def test_days_that_do_not_come_are_a_line_and_activities_go_on(
     service.fail(path=service.lists.replace("activities", "wellness"), exact=False, **fault)
     said = type_on(rig)("providers", "pull", "intervals_icu")
     assert (said.code, said.err.count("Days and nights of intervals.icu: ")) == (0, 1), said.err
+    asked(service)
+    said = type_on(rig)("providers", "pull", "intervals_icu")
+    is_refused = fault.get("status") == 403
+    assert (said.err.count("Days and nights"), len(asked(service))) == ((0, 0) if is_refused else (1, 3)), "it rests"
     assert rig.one("SELECT count(*) FROM activities") == 1

@@ -61,12 +61,46 @@ def test_gear_of_another_shape_is_reported_and_stops_no_merge(world: World) -> N
     for body in ({"error": "x"}, [1], "none", None, [{"other": 1}]):
         world.subject.fail(path=world.subject.gear, kind="body", status=200, body=body, times=3)
         report = listed(world)
-        assert report.metadata["gear_problem"], body
+        assert report.metadata["first_problems"], body
         world.subject.faults.clear()
         assert not list(world.run().lake.kind_of(world.subject.name, "gear").glob("*")), "it is not kept as an answer"
     list_at_strava(world, {"id": 123, "name": "at Strava", "start_date": "2025-01-09T06:00:00Z"})
     world.merge(world.run())
     assert "at Strava" in world.names()
+
+
+def gear_asked(world: World) -> int:
+    """How many of the calls so far asked for gear."""
+    return sum(str(world.subject.gear) in str(each) for each in world.subject.journal.log)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_gear_that_is_refused_is_a_line_and_rests_for_a_week(world: World, status: int) -> None:
+    world.need_kind("gear")
+    five(world.subject)
+
+    def problems() -> list[str]:
+        for path in (world.subject.gear, "/gear-service/gear/v2/list"):  # Garmin has a second list
+            world.subject.fail(path=path, exact=False, kind="status", status=status, times=99)
+        report = listed(world)
+        world.subject.faults.clear()
+        assert (report.stopped, report.metadata["rows_received"]) == (None, 5), "activities go on"
+        problems: list[str] = report.metadata.get("first_problems", [])
+        return problems
+
+    (line,) = problems()
+    assert line.startswith(f"Gear of {spec_of(world.subject.name).title}: ")
+    asked = gear_asked(world)
+    if status == 500:
+        assert problems() == [line], "an outage is asked again"
+        return
+    assert problems() == []
+    if world.subject.name != "ridewithgps":  # whose listing of everything asks for it, for the gear of trips
+        assert gear_asked(world) == asked, "a wasted call is a bug"
+    world.settings.providers_config.write_text("# another login, or other settings\n")
+    assert problems() == [line]
+    world.subject.clock.advance(7 * 86_400)
+    assert problems() == [line]
 
 
 class _WithoutEmptyPages:

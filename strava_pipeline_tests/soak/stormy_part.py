@@ -73,7 +73,7 @@ def pull(run: RunContext, settings: Settings, mode: str) -> None:
     for name in enabled_providers(settings):
         report = list_provider_activities(run, Source(name, settings, run), options, years, asset=name)
         assert report.holds, report
-        assert "gear_problem" not in (report.metadata or {}), report.metadata
+        assert "first_problems" not in (report.metadata or {}), report.metadata
 
 
 def merge(run: RunContext, settings: Settings, mode: str) -> None:

@@ -70,7 +70,11 @@ def test_a_link_logs_in_where_a_dashboard_runs_without_a_password(settings: Sett
 
 @pytest.mark.skipif(sys.platform != "linux", reason="opens by xdg-open")
 def test_a_browser_that_is_opened_has_a_link_of_its_own(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    tmp_path: Path,
+    type_in: Type,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     opened = tmp_path / "opened"
     opener = tmp_path / "xdg-open"
@@ -78,15 +82,26 @@ def test_a_browser_that_is_opened_has_a_link_of_its_own(
     opener.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with running(settings) as records:
-        dashboard._show_address(settings, "http://127.0.0.1:8723", opens=True)
+
+    def tokens(printed: str) -> list[str]:
         deadline = time.monotonic() + PATIENCE
         while not opened.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        printed = re.findall(r"token=(\S+)", capsys.readouterr().err)
-        tokens = [*printed, opened.read_text().partition("?token=")[2]]
-        assert [records.redeem_link(token, datetime.now(UTC)) for token in tokens] == [True, True]
+        address = opened.read_text()
+        opened.unlink()
+        return [*re.findall(r"token=(\S+)", printed), address.partition("?token=")[2]]
+
+    with running(settings) as records:
+        dashboard._show_address(settings, "http://127.0.0.1:8723", opens=True)
+        found = tokens(capsys.readouterr().err)
+        assert [records.redeem_link(token, datetime.now(UTC)) for token in found] == [True, True]
+        monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+        said = type_in("dashboard", "--open")
+        assert (said.code, said.out) == (0, ""), "it runs already, and is opened all the same"
+        (late,) = tokens(said.err)
+        soon = datetime.now(UTC) + timedelta(minutes=10)
+        assert [records.redeem_link(late, soon), "token" in said.err] == [False, False], "a log gets none"
 
 
 def test_the_command_for_a_link_is_that_of_this_dashboard(

@@ -18,12 +18,15 @@ from strava_pipeline.ingest.consent import read_consent
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.ingest.strava.emulator.app import Emulator
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
+from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.verbs import provider_pulls, start
 from strava_pipeline.verbs.options import all_years
 from strava_pipeline_tests.ingest.garmin import subject as garmin_subject
 from strava_pipeline_tests.ingest.intervals_icu.subject import IntervalsIcuSubject
 from strava_pipeline_tests.ingest.intervals_icu.subject import running as running_intervals
 from strava_pipeline_tests.ingest.world import World
+from strava_pipeline_tests.lake.conftest import NewLake
+from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.providers import toy_service
 from strava_pipeline_tests.verbs.conftest import Type, Typed
 
@@ -301,3 +304,14 @@ def test_a_setting_of_the_environment_is_not_written_in_vain(
         f"STRAVA_DATA_DIR is set in the environment, which counts before {here}/.env. Unset it there, or change it there.\n",
     )
     assert files(here) == {}
+
+
+def test_a_zone_that_activities_do_not_say_is_asked_for(here: Path, answers: Any, new_lake: NewLake) -> None:
+    lake = new_lake(here / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", timezone=None, utc_offset=3600.0)])  # as Garmin by its key has it
+    publish(lake)
+    said, asked = answers("0", "", "", "Wien", "Europe/Vienna")
+    assert (said.code, "'Wien' is no time zone" in said.err) == (0, True), said.err
+    assert "time zone" in asked[-1]
+    assert (here / "goals.toml").read_text() == 'timezone = "Europe/Vienna"\n'
+    assert answers("0", "", "")[0].code == 0, "it is known"

@@ -6,15 +6,21 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.garmin.keys import save_key
 from strava_pipeline.operations.used import is_strava_used
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.verbs.instance import open_instance
 from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.orchestrate.sensors.test_catch_up import origin
 from strava_pipeline_tests.processes import python
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import PAGE, words
@@ -112,6 +118,38 @@ def test_no_page_of_a_newcomer_speaks_of_strava(newcomer: Settings) -> None:
                 continue
             page = browser.get(address, headers=PAGE)
             assert (page.status_code < 400 or path == "/health", about_strava(words(page.text))) == (True, []), address
+
+
+@pytest.mark.dear
+def test_the_next_run_of_a_newcomer_is_of_a_schedule_that_is_there_and_on(newcomer: Settings) -> None:
+    def shown(path: str) -> str:
+        with served(newcomer, time=datetime.now(UTC)) as made:
+            return made.browser().get(path, headers=PAGE).text
+
+    assert "Nothing runs by itself" in shown("/"), "nobody looks"
+    assert "Dagster’s daemon is not at work" in shown("/providers")
+    defs = build_defs(newcomer, only_set_up=True)
+    sensor = next(each for each in defs.sensors or () if each.name == "requests")
+    with open_instance(newcomer.dagster_home) as instance:
+
+        def look() -> list[str]:
+            with dg.build_sensor_context(instance=instance, definitions=defs, sensor_name="requests") as context:
+                sensor.evaluate_tick(context)
+            times = re.findall('<li><time datetime="([^"]+)">', shown("/providers"))
+            return [f"{datetime.fromisoformat(each).astimezone(ZoneInfo('Europe/London')):%H:%M}" for each in times]
+
+        if not newcomer.providers_config.exists():
+            assert look() == []
+            assert "No schedule is on" in shown("/providers")
+            return
+        assert sorted(look()) == ["03:00", "04:00", "06:00"]
+        assert "Next run: " in shown("/")
+        for name in ("monthly_garmin", "weekly_garmin"):
+            seen = ScheduleInstigatorData("0 5 * * *")
+            instance.add_instigator_state(
+                InstigatorState(origin(name), InstigatorType.SCHEDULE, InstigatorStatus.STOPPED, seen)
+            )
+        assert look() == ["06:00"], "what is switched off in Dagster is not due"
 
 
 def about_strava(text: str) -> list[str]:

@@ -5,6 +5,7 @@ The warehouse has metres and seconds. `read_goals` gets the parsed text of goals
 units = "km"            # or "miles": the unit of reports; without this line: as the Strava profile says
 week_starts = "monday"  # or "sunday", "saturday": of calendars and their weeks
 dates = "d mmm yyyy"    # or another one of DATES: how a day is written
+timezone = "Europe/Vienna"  # of pages; without this line: the one that most activities have
 
 [2026.ride]             # a year, and a group of core/sports.py or all
 distance_km = 5000      # or several: [4800, 5000]
@@ -26,6 +27,7 @@ from strava_pipeline.core.insights.athlete import AthleteFrom, has_ungrouped_pow
 from strava_pipeline.core.insights.services import GearService, read_services
 from strava_pipeline.core.privacy import PrivacyZone, read_zones
 from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.core.tables.bests import DISTANCES
 
 METRES_PER_MILE = 1609.344  # international yard and pound agreement, 1959
@@ -66,7 +68,7 @@ MONTHS = tuple(name[:3] for name in MONTH_NAMES)
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
 EVERY_YEAR = "every_year"
 _ATHLETE, _SERVICE, _PRIVACY = "athlete", "service", "privacy"
-_NO_GOALS = ("units", "week_starts", "dates", _ATHLETE, _SERVICE, _PRIVACY)
+_NO_GOALS = ("units", "week_starts", "dates", "timezone", _ATHLETE, _SERVICE, _PRIVACY)
 MOST = 5  # lines in a chart; more can't be distinguished
 Units = Literal["km", "miles"]
 WeekStart = Literal["monday", "sunday", "saturday"]
@@ -96,6 +98,7 @@ class Goals:
     ungrouped_power: bool = False
     week_starts: WeekStart = "monday"
     dates: Dates = USUAL_DATES
+    timezone: str | None = None
 
     @property
     def week_begins(self) -> int:
@@ -159,6 +162,10 @@ def _chosen(document: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
         if value not in CHOICES[name]:
             known = " nor ".join(f'"{each}"' for each in CHOICES[name])
             faults.append(f"{name}: {value!r} is neither {known}")
+    if (zone := document.get("timezone")) is not None:
+        if not isinstance(zone, str) or not zone[:1].isalpha() or zone_of(zone) is None:
+            faults.append(f"timezone: {zone!r} is no time zone; write one like Europe/Vienna")
+        found["timezone"] = zone
     return found
 
 

@@ -18,12 +18,12 @@ DataState = tuple[object, ...]
 
 def data_state(lake: Lake, others: Iterable[Path] = ()) -> DataState | None:
     """The state of the data folder, or None if nothing is published. `others`: further files and folders that pages depend on."""
-    published = _look(lake.snapshot)
+    published = file_state(lake.snapshot)
     if published is None:
         return None
     files = (lake.goals, lake.state / "revoked.json", *others)
     folders = (lake.decisions, changes_folder(lake), lake.data_dir / "widgets")
-    return (published, highest_number(lake), tuple(map(_look, files)), *map(entries, folders), *_years(lake))
+    return (published, highest_number(lake), tuple(map(file_state, files)), *map(entries, folders), *_years(lake))
 
 
 def _years(lake: Lake) -> Iterator[object]:
@@ -36,11 +36,11 @@ def _years(lake: Lake) -> Iterator[object]:
 def entries(folder: Path, prefix: str = "") -> tuple[tuple[str, object], ...]:
     """The entries of a folder, by name, whose names begin with `prefix`."""
     with suppress(OSError), os.scandir(folder) as found:
-        return tuple(sorted((each.name, _look(each)) for each in found if each.name.startswith(prefix)))
+        return tuple(sorted((each.name, file_state(each)) for each in found if each.name.startswith(prefix)))
     return ()  # it doesn't exist
 
 
-def _look(path: Path | os.DirEntry[str]) -> object:
+def file_state(path: Path | os.DirEntry[str]) -> object:
     """The identity of a file or folder and the time of its last change, or None if it doesn't exist."""
     try:
         found = path.stat()

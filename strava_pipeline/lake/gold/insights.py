@@ -47,12 +47,15 @@ _FORM = "2"  # of the files: another form makes all of them again
 
 @dataclass(frozen=True, slots=True)
 class Athlete:
-    """The login's athlete, or the one with most activities. `others`: activities of other athletes; `zone`: a label."""
+    """The login's athlete, or the one with most activities. `others`: activities of other athletes; `zone`: a label;
+    `is_zone_clear`: goals.toml names it, or more than half of the newest activities.
+    """
 
     id: int
     others: int
     units: Units
     zone: str | None
+    is_zone_clear: bool = True
 
     def today(self, now: datetime, default_zone: str) -> date:
         """The day on the athlete's own clock."""
@@ -118,9 +121,11 @@ def athlete_of(connection: Connection, goals: Goals, now: datetime) -> Athlete |
     rows = connection.execute(sql("insights_made/athlete"), {"now": now}).fetchall()
     if not rows:
         return None
-    athlete_id, others, preference, label = rows[0]
+    athlete_id, others, preference, label, is_clear = rows[0]
     preferred: Units = "miles" if preference == "feet" else "km"
-    return Athlete(athlete_id, others, goals.units or preferred, label)
+    return Athlete(
+        athlete_id, others, goals.units or preferred, goals.timezone or label, is_clear or bool(goals.timezone)
+    )
 
 
 def write_insights(

@@ -3,7 +3,7 @@
 Sensors in Dagster: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -30,6 +30,7 @@ def sensors(
     senders: Collection[str],
     providers: Collection[str],
     jobs: Jobs,
+    schedules: Sequence[dg.ScheduleDefinition],
     *,
     running: bool,
     now: Callable[[], datetime] = utc_now,
@@ -48,7 +49,7 @@ def sensors(
         *([failure_alert_sensor(settings, url, status, now)] if (url := settings.alert_url) is not None else []),
         run_records_sensor(settings, status, now),
         inbox_sensor(settings, jobs, status, now),
-        requests_sensor(settings, jobs, _status(running or settings.dashboard_requests), now),
+        requests_sensor(settings, jobs, schedules, _status(running or settings.dashboard_requests), now),
         *([publishing_sensor(settings, status, now)] if senders else []),
         quarantine_retry_sensor(settings, status),
         *(sensor for system in parts("schedules") for sensor in system.sensors(settings, status)),

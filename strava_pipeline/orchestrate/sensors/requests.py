@@ -50,6 +50,7 @@ from strava_pipeline.orchestrate.jobs import (
 )
 from strava_pipeline.orchestrate.partitions import run_request
 from strava_pipeline.orchestrate.runs import fail_dead_runs, our_runs
+from strava_pipeline.orchestrate.schedules import ticks_due
 from strava_pipeline.orchestrate.tags import FIRST, REQUEST
 
 _JOBS = ("compact", "flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
@@ -63,10 +64,11 @@ _SILENT = "The run ended and left no word; `strava-pipeline logs latest` and Dag
 def requests_sensor(
     settings: Settings,
     defined: Jobs,
+    schedules: Sequence[dg.ScheduleDefinition],
     status: dg.DefaultSensorStatus,
     now: Callable[[], datetime],
 ) -> dg.SensorDefinition:
-    """The sensor for requests. `defined`: the existing jobs; the definitions' own objects."""
+    """The sensor for requests. `defined`, `schedules`: the existing ones; the definitions' own objects."""
     jobs = [job for job in defined if job.name in _JOBS or job.name not in JOBS]
     names = {job.name for job in jobs}
 
@@ -78,7 +80,7 @@ def requests_sensor(
     )
     def requests(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         lake, clock = Lake(settings.data_dir), system_clock(settings, now)
-        note_look(lake, now())
+        note_look(lake, now(), ticks_due(schedules, context.instance, now()))
         if not has_requests(lake):
             yield dg.SkipReason("Nobody asked for anything.")
             return

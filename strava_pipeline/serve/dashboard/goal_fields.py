@@ -5,10 +5,12 @@ a further value in parts. Places of privacy zones are written, and never shown.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import available_timezones
 
 from strava_pipeline.core.insights.goals import CHOICES, EVERY_YEAR, USUAL_DATES, group_name
 from strava_pipeline.core.sports import ALL, SPORTS
@@ -55,6 +57,7 @@ _ROWS = {
     "add.zone": ("latitude, longitude", "radius"),
 }
 """The labels of what is typed into a row for a further value; empty for a list, which always has a choice."""
+_PLACE = re.compile(r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/|UTC$")
 _USUAL = {"week_starts": "monday", "dates": USUAL_DATES}
 
 
@@ -211,4 +214,6 @@ def _one(text: str) -> Any:
 
 def choices_of(document: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Each option of how pages show things: its value, and what it can be."""
-    return {name: (_text(_at(document, (name,))), held) for name, held in CHOICES.items()}
+    zones = {*filter(_PLACE.match, available_timezones()), *filter(None, [document.get("timezone")])}
+    offered = {**CHOICES, "timezone": tuple(sorted(zones))}
+    return {name: (_text(_at(document, (name,))), held) for name, held in offered.items()}

@@ -1,12 +1,11 @@
-"""The data of the first page: facts that need a person's attention, and the next run of the pipeline."""
+"""The data of the first page: facts that need a person's attention, and what runs next by itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
-from strava_pipeline.core.schedules import next_daily_run
 from strava_pipeline.lake.dashboard.data_state import entries
-from strava_pipeline.lake.requests import is_anybody_looking
+from strava_pipeline.lake.requests import due_runs, is_anybody_looking
 from strava_pipeline.serve.dashboard.site import Site, kept
 
 
@@ -26,15 +25,14 @@ def matters(site: Site, fault: str | None) -> list[Fact]:
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """The daily run. `at`: when it is due, or None if the schedule isn't daily; `is_awake`: whether Dagster's daemon is at work.
+    """What runs next by itself. `due`: when each schedule that is on begins a run, and what that does, the next one first;
+    empty where nobody looks.
 
     `is_answering`: without a schedule, requests on the pages still run, as in the demo. `of_many`: the dashboard is
     that of all athletes, whose Dagster may start the run instead.
     """
 
-    at: datetime | None
-    schedule: str
-    zone: str
+    due: list[tuple[datetime, str]]
     is_on: bool
     is_awake: bool
     is_answering: bool
@@ -42,13 +40,10 @@ class NextRun:
 
 
 def next_run(site: Site) -> NextRun:
-    """When the daily run is due by the settings, and whether anything would start it."""
+    """What Dagster's daemon noted of its schedules, if it is at work."""
     settings, now = site.settings, site.now()
-    due = next_daily_run(settings.schedule, settings.timezone, now)
     return NextRun(
-        due,
-        settings.schedule,
-        settings.timezone,
+        due_runs(site.lake, now),
         settings.automation,
         is_anybody_looking(site.lake, now),
         settings.dashboard_requests,

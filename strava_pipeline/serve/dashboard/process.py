@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 
 import uvicorn
@@ -29,7 +29,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
 from strava_pipeline.serve.dashboard.guard import FILES
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
-from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.records.store import LINK, Records
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import start_telemetry
 from strava_pipeline.serve.server import Connection
@@ -53,11 +53,11 @@ class Browser(Connection):
         return super().is_too_long() and self.is_at_rest()
 
 
-def new_link(settings: Settings, url: str, now: datetime) -> str:
+def new_link(settings: Settings, url: str, now: datetime, lasts: timedelta = LINK) -> str:
     """A one-time login address. The records have to be migrated."""
     records = Records(connect(database_of(settings)))
     with closing(records):
-        return f"{url}/login?token={records.add_link(now)}"
+        return f"{url}/login?token={records.add_link(now, lasts)}"
 
 
 def run(

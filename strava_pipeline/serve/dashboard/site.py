@@ -14,11 +14,12 @@ from fastapi import Depends, Request
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
+from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.dashboard.bests import Owner, owner_of
-from strava_pipeline.lake.dashboard.data_state import data_state
+from strava_pipeline.lake.dashboard.data_state import data_state, file_state
 from strava_pipeline.lake.dashboard.rows import parts_with_content
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
@@ -70,7 +71,7 @@ class Site:
     @property
     def units(self) -> Units:
         """The units of pages: of goals.toml, or else of the athlete's profile."""
-        return self.goals.units or self.facts.of(self).units
+        return self.facts.of(self).units
 
     @property
     def holds(self) -> frozenset[str]:
@@ -127,24 +128,25 @@ class Site:
 class SnapshotFacts:
     """Facts from the published snapshot that each page needs, read once. `zone`, `units`: of the athlete, if there is one."""
 
-    published: datetime | None = None
+    published: object = None
     zone: tzinfo | None = None
     units: Units = "km"
     holds: frozenset[str] = frozenset()
 
     def of(self, site: Site) -> "SnapshotFacts":
         """The facts of the present snapshot; empty if it can't be read, which the page itself reports."""
-        published, default = published_at(site.lake), site.settings.timezone
+        published, default = (published_at(site.lake), file_state(site.lake.goals)), site.settings.timezone
         if self.zone is None or published != self.published:
+            goals = site.goals
             try:
                 with site.snapshot.reader() as connection:
-                    athlete = athlete_of(connection, Goals(), site.now())
+                    athlete = athlete_of(connection, goals, site.now())
                     holds = parts_with_content(connection)
                     if any(any(system.section(connection).values()) for system in parts("pages")):
                         holds |= {"trips"}
             except PipelineError:  # the next page tries again
                 return SnapshotFacts()
-            self.zone = ZoneInfo(default) if athlete is None else athlete.clock(default)
+            self.zone = zone_of(goals.timezone or default) if athlete is None else athlete.clock(default)
             self.units = "km" if athlete is None else athlete.units
             self.holds, self.published = holds, published
         return self

@@ -65,7 +65,7 @@ def test_a_folder_of_the_unofficial_login_goes_on_with_a_key(world: World) -> No
     world.fetch_files()
     assert garmin.minute.calls > 0
     assert said["gear_answers"] == 0
-    assert "gear_problem" not in said
+    assert "first_problems" not in said
     after = world.gold("SELECT id, source_id FROM activities ORDER BY id")
     assert {row for row in after if row[1] != new} == {*before}
     assert len(after) == 6

@@ -401,7 +401,7 @@ def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_
         source = Source("ridewithgps", world.settings, run)
         report = list_provider_activities(run, source, ListingOptions(mode="incremental"), [2025], asset="listing")
         assert report.holds, fault
-        assert "gear_problem" in report.metadata, fault
+        assert "first_problems" in report.metadata, fault
     world.merge(run)
     assert len(world.names()) == len(keys)
     world.subject.clock.advance(3600)

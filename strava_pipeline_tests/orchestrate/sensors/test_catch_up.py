@@ -156,7 +156,7 @@ def test_a_switch_outlasts_the_months_in_which_its_schedule_is_not_set_up(
 def test_every_sensor_stands_still_where_automation_is_off(rig: Rig) -> None:
     for running, status in ((False, "STOPPED"), (True, "RUNNING")):
         alerted = rig.settings.model_copy(update={"alert_url": "https://alerts.example"})
-        made = sensors(alerted, [STRAVA], [], [*(definitions(rig.settings).jobs or ())], running=running)
+        made = sensors(alerted, [STRAVA], [], [*(definitions(rig.settings).jobs or ())], [], running=running)
         assert {one.name: one.default_status.value for one in made} == dict.fromkeys(
             (
                 "new_gear",

@@ -81,9 +81,9 @@ def test_what_a_request_takes_in_is_left_to_it_while_somebody_looks_for_requests
     lake, now = watch.rig.lake, datetime.now(UTC)
     (inbox(watch) / "run.gpx").write_text(GPX)
     keep_request(lake, ImportWanted(kind="import"), now, "a test")
-    note_look(lake, now)
+    note_look(lake, now, [])
     assert watch.tick("inbox") == (None, "A request takes in what is there. Nothing was imported.")
-    note_look(lake, now - timedelta(hours=1))
+    note_look(lake, now - timedelta(hours=1), [])
     assert watch.tick("inbox") == (None, "Still growing. Nothing was imported.")
     asked, why = watch.tick("inbox")
     assert asked is not None, why

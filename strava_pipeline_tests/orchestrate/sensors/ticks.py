@@ -24,13 +24,14 @@ ENDED = {
 
 @dataclass
 class Watch:
-    """An instance, and the machine's clock `later` than it is, or at `at`."""
+    """An instance, and the machine's clock `later` than it is, or at `at`. `scheduled`: whose next ticks are noted."""
 
     rig: Rig
     instance: dg.DagsterInstance
     later: timedelta = timedelta(0)
     at: datetime | None = None
     cursors: dict[str, str | None] = field(default_factory=dict)
+    scheduled: list[dg.ScheduleDefinition] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.defs = definitions(self.rig.settings)
@@ -38,7 +39,9 @@ class Watch:
     def tick(self, name: str) -> tuple[dg.RunRequest | None, str]:
         """What the sensor asks for, or why it does not."""
         now = lambda: self.at or datetime.now(UTC) + self.later  # noqa: E731 - a line of it
-        made = sensors(self.rig.settings, [STRAVA], [], [*(self.defs.jobs or ())], running=False, now=now)
+        made = sensors(
+            self.rig.settings, [STRAVA], [], [*(self.defs.jobs or ())], self.scheduled, running=False, now=now
+        )
         sensor = next(one for one in made if one.name == name)
         context = dg.build_sensor_context(
             instance=self.instance, definitions=self.defs, cursor=self.cursors.get(name), sensor_name=name

@@ -21,7 +21,7 @@ from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import note_look
+from strava_pipeline.lake.requests import ScheduleTicks, note_look
 from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.serve.dashboard.display import (
@@ -188,10 +188,14 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
     assert "2 pairs of activities may be one strava-pipeline matches list" in seen
-    assert "When the next run is due" in seen
-    assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in words(page(site, "/providers"))
-    note_look(dashboard.site.lake, NOW)
-    assert "due on 2 Jul 2025, 05:00" in words(page(site, "/"))
+    assert "Nothing runs by itself now" in seen
+    pings, daily = (
+        ScheduleTicks(what=what, ticks=(NOW + pause, NOW + 2 * pause))
+        for what, pause in (("Takes in pings.", timedelta(minutes=10)), ("Pulls.", timedelta(hours=16)))
+    )
+    note_look(dashboard.site.lake, NOW, [pings, daily])
+    assert "Next run: 2 Jul 2025, 05:00 . Pulls." in words(page(site, "/")), "pings are only looked for"
+    assert "2 Jul 2025, 05:00 : Pulls. 1 Jul 2025, 13:10 : Takes in pings." in words(page(site, "/providers"))
     goals = dashboard.site.lake.goals
     before = goals.read_text()
     try:
@@ -605,7 +609,7 @@ def test_a_change_of_a_whole_row_reads_as_the_other_pages_do() -> None:
 
 
 @pytest.mark.dear
-def test_moments_are_on_the_athletes_clock_the_next_run_on_the_schedules(tmp_path: Path, new_lake: NewLake) -> None:
+def test_moments_are_on_the_athletes_clock(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", source_id="1", timezone="(GMT+05:30) Asia/Kolkata")])
     edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": "{}"}
@@ -618,11 +622,21 @@ def test_moments_are_on_the_athletes_clock_the_next_run_on_the_schedules(tmp_pat
         assert "1 Jul 2025, 17:30, Strava: name" in words(page(browser, "/activities/1"))
         first = page(browser, "/")
         assert "(Asia/Kolkata)" in first, "when data were published"
-        assert "due on 2 Jul 2025, 05:00 (Europe/London, the zone of the schedule)" in words(
-            page(browser, "/providers")
-        )
+        noted = ScheduleTicks(what="Pulls.", ticks=(NOW, NOW + timedelta(days=1)))
+        note_look(made.site.lake, NOW, [noted])
+        assert "2 Jul 2025, 17:30 : Pulls." in words(page(browser, "/providers")), "this day's is begun"
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
+
+
+@pytest.mark.dear
+def test_pages_name_the_clock_of_who_has_no_named_zone(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", timezone=None, utc_offset=3600.0)])  # as Garmin by its key has it
+    publish(lake)
+    with served(settings_of(tmp_path), time=NOW) as made:
+        for path in ("/", "/settings"):
+            assert "(UTC+01:00)" in page(made.browser(), path), path
 
 
 def test_the_limit_of_a_service_ends_on_the_athletes_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ import pytest
 import requests
 import sentry_sdk
 from pydantic import SecretStr
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from strava_pipeline.core.errors import MissingSettingsError, MisuseError
 from strava_pipeline.environment.file_locks import is_held
@@ -30,6 +31,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.process import _Workers
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import only_what_may_be_sent, rate, start_telemetry
+from strava_pipeline_tests.imports import a_gpx
 from strava_pipeline_tests.local_server import Quiet, serving
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.processes import free_port
@@ -265,3 +267,33 @@ def test_seven_hundred_logins_that_come_by_half_hold_up_nobody_else_and_no_file(
             assert another.get(f"http://127.0.0.1:{port}/settings", timeout=PATIENCE).status_code == 200
         file.sendall(b"x" * 96)
         assert file.recv(100).startswith(b"HTTP/1.1 2")
+
+
+@pytest.mark.dear
+def test_what_is_dropped_on_the_page_of_a_person_without_a_service_is_imported(tmp_path: Path) -> None:
+    port = free_port()
+    with started(tmp_path, workers=1, DASHBOARD_ADDRESS=f"127.0.0.1:{port}") as (process, address, _):
+        browser, origin = requests.Session(), f"http://127.0.0.1:{port}"
+        first = browser.get(address, timeout=PATIENCE).text
+        headers = {"X-CSRF-Token": re.findall('data-csrf="([^"]+)"', first)[0], "Origin": origin}
+
+        def dropped(name: str, content: bytes) -> dict[str, Any]:
+            """The request's end, as the page shows it."""
+            put = browser.put(f"{origin}/api/files/{name}", data=content, headers=headers, timeout=PATIENCE)
+            assert put.status_code == 201, put.text
+            wanted = {"kind": "import", "names": [put.json()["name"]]}
+            asked = browser.post(f"{origin}/api/requests", json=wanted, headers=headers, timeout=PATIENCE).json()
+            for attempt in Retrying(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.2)):
+                with attempt:
+                    found: dict[str, Any] = browser.get(f"{origin}/api/requests/{asked['id']}", timeout=PATIENCE).json()
+                    assert found["status"] in ("done", "failed"), found
+            return found
+
+        ended = dropped("evil.zip", b"PK\x03\x04" + b"\0" * 2_000)
+        assert (ended["status"], "is cut off or damaged" in ended["message"]) == ("failed", True), ended
+        assert browser.get(origin, timeout=PATIENCE).status_code == 200, "it stops no page"
+        ended = dropped("run.gpx", a_gpx(60))
+        assert (ended["status"], ended["message"]) == ("done", "1 file came in, with 1 activity.")
+        assert "run ends: done" in "\n".join(ended["lines"]), "it has a run's log"
+        assert len(browser.get(f"{origin}/api/activities", timeout=PATIENCE).json()["activities"]) == 1
+        assert process.poll() is None

@@ -203,6 +203,21 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
 
 
 @pytest.mark.dear
+def test_the_zone_that_is_chosen_is_that_of_pages_at_once(site: TestClient, tmp_path: Path) -> None:
+    def chosen(zone: str) -> int:
+        form = {"seal": seal_on(page(site, "/settings")), '["timezone"]': zone}
+        return site.post("/settings/goals", data=form).status_code
+
+    assert (chosen("Mars/Olympus"), "(Asia/Tokyo)" in page(site, "/")) == (400, False)
+    assert (chosen("Asia/Tokyo"), "(Asia/Tokyo)" in page(site, "/")) == (303, True)
+    with Lake(tmp_path / "data").goals.open("a") as file:
+        file.write("# mine\n")
+    assert chosen("US/Eastern") == 303
+    assert '<option value="US/Eastern" selected>' in page(site, "/settings"), "a name that is not offered stays"
+    assert (chosen(""), "(Asia/Tokyo)" in page(site, "/")) == (303, False)
+
+
+@pytest.mark.dear
 def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site: TestClient, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
     put(lake, [activity(2, "2025-05-02T08:00", gear_id="b1")])

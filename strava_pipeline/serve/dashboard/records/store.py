@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from strava_pipeline.core.errors import PipelineError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
-LINK = timedelta(hours=24)  # then an unopened link no longer logs in
+LINK = timedelta(minutes=10)  # then an unopened link no longer logs in
+LOGGED_LINK = timedelta(hours=24)  # on a home network it stands in a log, where somebody looks later
 FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -81,10 +82,10 @@ class Records:
         self._run("end_all_sessions")
         self._run("end_all_links")
 
-    def add_link(self, now: datetime) -> str:
+    def add_link(self, now: datetime, lasts: timedelta = LINK) -> str:
         """The token of a new link, which logs one browser in, once."""
         token = secrets.token_urlsafe(32)
-        self._run("add_link", token_hash=hash_of(token), ends_at=seconds_of(now + LINK))
+        self._run("add_link", token_hash=hash_of(token), ends_at=seconds_of(now + lasts))
         return token
 
     def redeem_link(self, token: str, now: datetime) -> bool:

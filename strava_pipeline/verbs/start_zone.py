@@ -1,0 +1,37 @@
+"""The question of `start` for the zone of pages, where activities don't say it clearly. The answer is a line of goals.toml."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from strava_pipeline.core.errors import MisuseError, PipelineError
+
+if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
+
+
+def ask_zone(settings: "Settings", answered: Callable[[None, str, Callable[[str], None]], object]) -> None:
+    """`answered`: asks a question until the function that reads the answer accepts it."""
+    from strava_pipeline.core.insights.goals import GoalsError
+    from strava_pipeline.ingest.clock import utc_now
+    from strava_pipeline.lake.gold.insights import athlete_of
+    from strava_pipeline.lake.gold.publish import current_snapshot
+    from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.user_files import goals_of, seal_of_goals, write_goals
+
+    def write(text: str) -> None:
+        try:
+            if text:
+                write_goals(lake, {("timezone",): text}, seal_of_goals(lake))
+        except GoalsError as error:
+            raise MisuseError(str(error)) from None
+
+    lake = Lake(settings.data_dir)
+    with suppress(PipelineError):  # nothing is published, or goals.toml can't be used, which `status` says
+        with current_snapshot(lake) as connection:
+            athlete = athlete_of(connection, goals_of(lake), utc_now())
+        if athlete is not None and not athlete.is_zone_clear:
+            here = athlete.clock(settings.timezone)
+            answered(
+                None, f"Your activities don't clearly say your time zone, such as Europe/Vienna (Enter: {here})", write
+            )
