@@ -12,7 +12,8 @@ from typing import Any
 import tomlkit
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
-from strava_pipeline.core.facts import Fact, ok, problem
+from strava_pipeline.core.facts import Fact, ok, problem, warning
+from strava_pipeline.core.insights.athlete import low_maxima
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.lake.locks import locked
@@ -34,6 +35,8 @@ def goals_health(lake: Lake) -> Fact:
         goals = goals_of(lake)
     except UnusableGoalsError as error:
         return problem(GOALS, str(error), "Correct it, and check it again: strava-pipeline goals check")
+    if low := low_maxima(goals.athlete):
+        return warning(GOALS, "; ".join(sorted(low)), "Correct it, on the page Settings or in the file.")
     rides = "; power that names no group of sports counts for rides (ftp = { ride = 250, run = 310 })"
     return ok(GOALS, f"{lake.goals} sets {len(goals.all)}{rides if goals.ungrouped_power else ''}")
 
@@ -86,8 +89,10 @@ def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
         if _seal(before) != seal:
             raise MisuseError("goals.toml was changed since the page showed it. Load the page again.")
         try:
+            low = low_maxima(read_goals(wanted).athlete)
             _edit(wanted, values, dict, list)
-            read_goals(wanted)
+            if low := low_maxima(read_goals(wanted).athlete) - low:
+                raise GoalsError("\n".join(sorted(low)))
         except (KeyError, IndexError, TypeError):
             raise MisuseError("goals.toml has no such place. Load the page again.") from None
         mark = _MARK if before.startswith(_MARK) else ""

@@ -1,7 +1,6 @@
 """The load of each activity: known hours, and everything laid beside the same in plain Python."""
 
 import random
-from collections import Counter
 from datetime import date, datetime, timedelta
 from math import exp
 from statistics import median
@@ -15,7 +14,7 @@ from strava_pipeline.lake.gold.warehouse import mark_changed, reading, writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement
-from strava_pipeline_tests.lake.insight_rows import Row, activity, group_of, put, put_into
+from strava_pipeline_tests.lake.insight_rows import ME, Row, activity, group_of, put, put_into
 
 pytestmark = pytest.mark.slow
 
@@ -27,15 +26,19 @@ BEST = {
 }
 GIVEN = ("ftp", "threshold_pace", "threshold_heartrate", "max_heartrate", "resting_heartrate")
 TOLD = (
-    "load", "method", "threshold", "threshold_on", "max_heartrate", "max_heartrate_on", "resting_heartrate",
+    "load", "method", "intensity", "threshold", "threshold_on", "max_heartrate", "max_heartrate_on", "resting_heartrate",
     "is_assumed",
 )  # fmt: skip
 
 
 def filled(
-    lake: Lake, rows: list[Row], bests: dict[int, dict[str, float]], held: dict[int, dict[float, float]]
+    lake: Lake,
+    rows: list[Row],
+    bests: dict[int, dict[str, float]],
+    held: dict[int, dict[float, float]],
+    power_of: dict[int, float | None] | None = None,
 ) -> None:
-    """`bests`: by activity, as in BEST; `held`: by activity the seconds at each heart rate of its track."""
+    """By activity, `bests`: as in BEST; `held`: the seconds at each heart rate of its track; `power_of`: those with a power."""
     put(lake, rows)
     with writing(lake) as connection:
         windows = [
@@ -49,7 +52,16 @@ def filled(
             for one, of in bests.items()
             for name, value in of.items()
         ]
-        lists = [{"activity_id": one, "heartrates": [*of], "seconds": [*of.values()]} for one, of in held.items()]
+        lists = [
+            {
+                "activity_id": one,
+                "heartrates": [*of] or None,
+                "seconds": [*of.values()] or None,
+                "powered_seconds": powered,
+            }
+            for one in {**held, **(power_of or {})}
+            for of, powered in [(held.get(one, {}), (power_of or {}).get(one))]
+        ]
         put_into(connection, windows, "track_bests")
         put_into(connection, lists, "activity_heartrates")
 
@@ -66,7 +78,7 @@ def strain(share: float) -> float:
     return max(share, 0.0) * exp(1.92 * max(share, 0.0))
 
 
-def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[int, tuple[Any, ...]]:
+def expected(rows: list[Row], bests: Any, held: Any, power_of: Any, given: list[Row]) -> dict[int, tuple[Any, ...]]:
     """What `activity_load` is to say, row by row."""
     day = {row["id"]: row["start_date_local"].date() for row in rows}
     ways: dict[int, dict[str, tuple[Any, ...]]] = {}
@@ -98,7 +110,9 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
         tops = [(of("top", e) or e["max_heartrate"] or e["average_heartrate"], day[e["id"]]) for e in lately]
         top, rest = threshold("max_heartrate", best(tops)), said.get("resting_heartrate") or 60.0
         found = ways.setdefault(row["id"], {})
-        if row["weighted_average_watts"] and row["device_watts"] is not False and ftp[0]:
+        powered = row["moving_time"] if power_of[row["id"]] is None else power_of[row["id"]]
+        is_measured = row["device_watts"] is not False and powered >= max(600, 0.8 * row["moving_time"])
+        if is_measured and ftp[0] and row["weighted_average_watts"]:
             found["power"] = (
                 seconds / 36 * (row["weighted_average_watts"] / ftp[0]) ** 2,
                 *ftp,
@@ -107,9 +121,6 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
                 None,
                 False,
             )
-        mean_pace = seconds / row["distance"] * 1000
-        if group == "run" and pace[0] and pace[0] <= 1.5 * mean_pace:
-            found["pace"] = (seconds / 36 * (pace[0] / mean_pace) ** 2, *pace, None, None, None, False)
         mean = {row["average_heartrate"]: seconds} if row["average_heartrate"] else {}
         if (beating := held.get(row["id"]) or mean) and beats[0] and beats[0] >= rest + 20:
             reserve, time = max(top[0], beats[0]) - rest, sum(beating.values())
@@ -117,6 +128,9 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
             load = sum_of / 36 / strain((beats[0] - rest) / reserve) * max(seconds / time, 1)
             shown = top if top[0] > beats[0] else (None, None)
             found["heartrate"] = (load, *beats, *shown, rest, "resting_heartrate" not in said)
+        mean_pace = seconds / row["distance"] * 1000
+        if group == "run" and pace[0] and pace[0] <= 1.5 * mean_pace:
+            found["pace"] = (seconds / 36 * (pace[0] / mean_pace) ** 2, *pace, None, None, None, False)
     both = [
         next(iter(ways[r["id"]].values()))[0] / r["suffer_score"] for r in rows if ways[r["id"]] and r["suffer_score"]
     ]
@@ -131,14 +145,12 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
                 None,
                 False,
             )
-    years = {row["id"]: (group_of(row), day[row["id"]].year) for row in rows}
-    having = Counter((years[one], method) for one, of_one in ways.items() for method in of_one)
-    all_of = Counter(years[one] for one, of_one in ways.items() if of_one)
     told = {}
-    for one, of_one in ways.items():
-        usual = [method for method in of_one if having[years[one], method] >= 0.8 * all_of[years[one]]]
-        if method := next(iter(usual or of_one), None):
-            told[one] = (of_one[method][0], method, *of_one[method][1:])
+    for row in rows:
+        if of_one := ways[row["id"]]:
+            method = next(iter(of_one))
+            load, *basis = of_one[method]
+            told[row["id"]] = (load, method, (load * 36 / row["moving_time"]) ** 0.5, *basis)
     return told
 
 
@@ -146,6 +158,7 @@ def expected(rows: list[Row], bests: Any, held: Any, given: list[Row]) -> dict[i
 def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
     dice = random.Random(seed)
     rows, bests, held = [], {}, {}
+    power_of: dict[int, float | None] = {}
     for number in range(1, 121):
         start = datetime.fromisoformat("2022-01-01T08:00") + timedelta(days=dice.randrange(1200), hours=number % 12)
         mean = dice.choice([None, dice.uniform(95, 170)])
@@ -155,7 +168,7 @@ def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
             sport_type=dice.choice(["Ride", "Run", "TrailRun", "Hike"]),
             distance=dice.uniform(3000, 40_000),
             elapsed_time=20_000,
-            moving_time=dice.randrange(600, 9000),
+            moving_time=dice.randrange(400, 9000),
             average_heartrate=mean,
             max_heartrate=mean and dice.choice([None, mean + 20]),
             weighted_average_watts=dice.choice([None, dice.uniform(120, 300)]),
@@ -163,6 +176,7 @@ def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
             suffer_score=dice.choice([None, 0.0, float(dice.randrange(1, 200))]),
         )
         rows.append(row)
+        power_of[number] = dice.choice([None, row["moving_time"] * dice.uniform(0.7, 1)])
         if dice.random() < 0.5:
             limits = {"watts": (150, 320), "beats": (120, 175), "top": (150, 195), "pace": (1900, 4000)}
             bests[number] = {name: dice.uniform(*limit) for name, limit in limits.items() if dice.random() < 0.7}
@@ -179,9 +193,12 @@ def test_loads_are_those_of_a_plain_count(lake: Lake, seed: int) -> None:
         for group in ("ride", "run")
         for on, of in zip(since, values, strict=True)
     ]
-    filled(lake, rows, bests, held)
+    filled(lake, rows, bests, held, power_of)
     put(lake, given, "thresholds_by_date")
-    told, wanted = loads(lake), expected(rows, bests, held, [{k: v for k, v in one.items() if v} for one in given])
+    told, wanted = (
+        loads(lake),
+        expected(rows, bests, held, power_of, [{k: v for k, v in one.items() if v} for one in given]),
+    )
     assert told.keys() == wanted.keys()
     assert len({method for _, method, *_ in told.values()}) == 4
     for one, of_one in wanted.items():
@@ -213,6 +230,68 @@ def test_an_hour_at_threshold_is_100_by_each_method_and_a_resting_heart_rate_mov
     assert told == [("power", 100), ("pace", 100), *by_beats], "nobody runs 40 km in an hour: by heart rate"
     assert days == [([method], load, 0) for method, load in told]
     assert total == [(sum(load for _, load in told),)]
+
+
+def test_power_counts_where_it_was_measured_however_few_rides_of_the_year_have_it(lake: Lake) -> None:
+    measured = {"weighted_average_watts": 196.0, "device_watts": True, "average_heartrate": 120.0, "moving_time": 9562}
+    cases: dict[int, dict[str, Any]] = {
+        1: {},
+        2: {"device_watts": False},
+        3: {"moving_time": 599},
+        4: {},  # of which a fifth of the power is lost
+        5: {"sport_type": "EBikeRide"},  # of which no FTP is known
+        6: {"distance": 400_000.0},  # a drive
+    }
+    others = [activity(n, f"2024-06-{n:02}T08:00", average_heartrate=130.0) for n in range(10, 30)]
+    rows = [activity(n, f"2024-05-0{n}T08:00", **{**measured, **case}) for n, case in cases.items()]
+    put(lake, [{"since": date(2024, 1, 1), "sport_group": "ride", "ftp": 245.0}], "thresholds_by_date")
+    filled(lake, [*rows, *others], {}, {}, {1: 7700.0, 4: 7600.0})
+    told = loads(lake)
+    assert [told[n][1] for n in cases] == ["power", *["heartrate"] * 5]
+    assert (round(told[1][0]), told[1][2:5]) == (170, [pytest.approx(0.8), 245.0, None]), "intensity, FTP, and by whom"
+    assert {told[row["id"]][1] for row in others} == {"heartrate"}
+
+
+def test_the_ftp_of_a_profile_is_of_rides_since_a_year_before_and_of_others_where_nothing_tells_theirs(
+    lake: Lake,
+) -> None:
+    ride = {"weighted_average_watts": 180.0, "device_watts": True}
+    days = {1: "2016-05-01", 2: "2020-05-01", 3: "2023-05-01", 4: "2024-05-01"}
+    put(lake, [{"athlete_id": ME, "ftp": 240.0, "fetched_at": "2024-03-01"}], "athlete")
+    rows = [activity(n, f"{day}T08:00", **ride) for n, day in days.items()]
+    filled(lake, rows, {n: {"watts": 200.0} for n in (2, 3, 4)}, {})
+    told = loads(lake)
+    assert [told[n][3:5] for n in days] == [[240.0, None], [190.0, date(2020, 5, 1)], [240.0, None], [240.0, None]]
+
+
+def test_what_load_estimates_makes_zones_that_say_so_until_somebody_says_more(lake: Lake) -> None:
+    days = {1: "2024-05-01", 2: "2024-05-11", 3: "2024-06-01", 4: "2024-07-10", 5: "2024-08-01"}
+    rows = [activity(n, f"{day}T08:00", moving_time=1800, elapsed_time=1800) for n, day in days.items()]
+    best = {1: {"watts": 200.0, "beats": 160.0}, 3: {"watts": 250.0}, 5: {"watts": 400.0, "beats": 190.0}}
+    put(
+        lake,
+        [{"since": date(2024, 7, 1), "sport_group": "ride", "ftp": 260.0, "power_zones": [150.0]}],
+        "thresholds_by_date",
+    )
+    filled(lake, [*rows, activity(9, "2024-05-01T08:00", sport_type="Hike")], best, {})
+    loads(lake)
+    with reading(lake) as connection:
+        query = "SELECT measure, since, until, zone, from_value, below_value, threshold_on FROM training_zones "
+        zones = connection.execute(f"{query} WHERE sport_group = 'ride' ORDER BY ALL").fetchall()
+        hikes = connection.execute(
+            "SELECT DISTINCT measure, since FROM training_zones WHERE sport_group = 'walk'"
+        ).fetchall()
+    first, third, fifth, said = (date.fromisoformat(days[n]) for n in (1, 3, 5, 3))
+    said = date(2024, 7, 1)
+    assert hikes == [("heartrate", first)], "heart rates are of all sports"
+    assert {(measure, since, until, on) for measure, since, until, *_, on in zones} == {
+        ("heartrate", first, fifth, first),
+        ("heartrate", fifth, None, fifth),
+        ("watts", first, third, first),
+        ("watts", third, said, third),
+        ("watts", said, None, None),
+    }
+    assert zones[1][3:] == (2, 103.4, 126.2, first), "68 to 83 % of 152 bpm"
 
 
 def test_an_hour_is_an_hour_whatever_part_of_it_the_strap_heard(lake: Lake) -> None:
@@ -248,14 +327,19 @@ def test_a_measured_resting_heart_rate_counts_where_none_is_given_and_that_is_sa
 
 
 @pytest.mark.dear
-def test_whoever_had_loads_of_two_scales_is_told_once(lake: Lake) -> None:
-    put(lake, [activity(1, "2024-05-01T08:00", suffer_score=50.0)])
+def test_whoever_had_loads_by_the_usual_method_of_a_year_is_told_once(lake: Lake) -> None:
+    ride = {"weighted_average_watts": 200.0, "device_watts": True, "average_heartrate": 150.0}
+    put(lake, [activity(1, "2024-05-01T08:00", **ride)])
+    lake.goals.write_text("[[athlete]]\nsince = 2024-01-01\nftp = 250\nthreshold_heartrate = 170\n")
     publish(lake)
     assert not notifications(lake)
     lake.snapshot.chmod(0o600)
-    with duckdb.connect(str(lake.snapshot)) as connection:
-        connection.execute("CREATE OR REPLACE VIEW training_load AS SELECT 'relative_effort' AS measure")
+    with duckdb.connect(str(lake.snapshot)) as connection:  # as another version published it
+        connection.execute("ALTER TABLE activity_load DROP COLUMN intensity")
+        connection.execute("UPDATE activity_load SET load = 70")
     for number in (2, 3):
         put(lake, [activity(number, "2024-05-02T08:00")])
         assert publish(lake)
-    assert [note.message[:13] for note in notifications(lake)] == ["Training load"]
+    (note,) = notifications(lake)
+    assert note.message.startswith("Training load goes by activity now")
+    assert "64 instead of 70" in note.message

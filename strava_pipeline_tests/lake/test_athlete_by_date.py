@@ -95,16 +95,16 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
         zones = connection.execute(f"SELECT * EXCLUDE (sport_group) {of_rides}").fetchall()
     days = [date(2024, 3, 1), date(2024, 9, 1), date(2025, 1, 1), None]
     coggan, own = [110, 150, 180, 210, 240, 300], [120, 150]
-    assert weights == [(days[0], days[1], None), (days[1], days[2], 70.5), (days[2], None, 70.5)]
+    assert weights == [(days[0], days[1], None, None), (days[1], days[2], 70.5, None), (days[2], None, 70.5, None)]
     assert held == [
-        (days[0], days[1], "ride", 200, *[None] * 4, coggan, None),
-        (days[1], days[2], "ride", 200, *[None] * 4, coggan, own),
-        (days[2], None, "ride", 300, *[None] * 4, [150, 250], own),
+        (days[0], days[1], "ride", 200, *[None] * 5, coggan, None),
+        (days[1], days[2], "ride", 200, *[None] * 5, coggan, own),
+        (days[2], None, "ride", 300, *[None] * 5, [150, 250], own),
     ]
     assert others == [("ride", 200), ("ride", 300), ("run", 120)]
     limits = {("heartrate", 1): own, ("heartrate", 2): own, ("watts", 1): coggan, ("watts", 2): [150, 250]}
     assert zones == [
-        (days[place], days[place + 1], measure, number, lower, upper)
+        (days[place], days[place + 1], measure, number, lower, upper, None)
         for place in (1, 2)
         for measure in ("heartrate", "watts")
         for number, (lower, upper) in enumerate(

@@ -11,12 +11,13 @@ max_heartrate = 189                                  # bpm; the same
 resting_heartrate = 48                               # bpm; the same
 threshold_pace = "4:15/km"                           # of runs; or "6:50/mile"
 
-A value holds until an entry gives another one. Zones hold until an entry gives other zones or another threshold; without zones
+A value holds until an entry gives another one. An entry `since = "always"` holds on all days before; weight and resting heart
+rate that were measured then come before its own. Zones hold until an entry gives other zones or another threshold; without zones
 of their own, they are the published shares of the threshold. Power without a group is that of rides.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
@@ -29,7 +30,8 @@ from strava_pipeline.core.sports import ALL, SPORTS
 POWER_SHARES = (0.55, 0.75, 0.90, 1.05, 1.20, 1.50)
 HEARTRATE_SHARES = (0.68, 0.83, 0.94, 1.05)
 RIDE, RUN = "ride", "run"
-_WEIGHT, _PACE = "weight_kg", "threshold_pace"
+ALWAYS = "always"  # of `since`: date.min
+_WEIGHT, _PACE, _REST, _USUAL_REST = "weight_kg", "threshold_pace", "resting_heartrate", "usual_resting_heartrate"
 _RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual athlete isn't
     "ftp": (30.0, 700.0, "W"),
     "threshold_heartrate": (60.0, 230.0, "bpm"),
@@ -40,7 +42,7 @@ _RANGES = {  # believable values; a slip such as 2500 W is a fault, an unusual a
     "resting_heartrate": (25.0, 110.0, "bpm"),
     _PACE: (150.0, 900.0, "s/km"),
 }
-_UNSAID = {
+UNSAID = {
     **dict.fromkeys(("ftp", "power_zones"), RIDE),
     **dict.fromkeys(("threshold_heartrate", "heartrate_zones", "max_heartrate", "resting_heartrate"), ALL),
     _PACE: RUN,
@@ -55,7 +57,7 @@ _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """The athlete's values for a group of sports: `ftp` in W, heart rates in bpm, `threshold_pace` in s/km; where each zone
-    after the first begins, in W and bpm.
+    after the first begins, in W and bpm. `usual_resting_heartrate`: said for always, where none was measured.
     """
 
     ftp: float | None = None
@@ -65,19 +67,22 @@ class Thresholds:
     threshold_pace: float | None = None
     max_heartrate: float | None = None
     resting_heartrate: float | None = None
+    usual_resting_heartrate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AthleteFrom:
     """The values from the local day `since` to the day before `until` (None: until today).
 
-    `weight_kg` in kg, or None if unknown. `groups`: values by group of sports; groups without values are absent.
+    `weight_kg` in kg, or None if unknown; `usual_weight_kg`: said for always, where none was measured. `groups`: values by
+    group of sports; groups without values are absent.
     """
 
     since: date
     until: date | None = None
     weight_kg: float | None = None
     groups: Mapping[str, Thresholds] = field(default_factory=dict)
+    usual_weight_kg: float | None = None
 
 
 def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
@@ -91,14 +96,24 @@ def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
         if not isinstance(entry, Mapping):
             faults.append(f"{place}: an entry stands in a table: {_EXAMPLE}")
             continue
-        since = entry.get("since")
+        since = date.min if entry.get("since") == ALWAYS else entry.get("since")
         if not isinstance(since, date) or isinstance(since, datetime):
             faults.append(f"{place} since: {since!r} is no date; write since = 2024-03-01")
         elif since in given:
-            faults.append(f"{place} since: another entry begins on {since}")
+            faults.append(f"{place} since: another entry begins on {entry['since']}")
         else:
             given[since] = _values(place, entry, faults)
     return _held(given)
+
+
+def low_maxima(athlete: Sequence[AthleteFrom]) -> set[str]:
+    """Each maximum that isn't above the threshold of its day and group, as a fault; loads take the threshold for it."""
+    return {
+        f"max_heartrate: {of.max_heartrate:g} bpm is not above the threshold of {of.threshold_heartrate:g} bpm"
+        for each in athlete
+        for of in each.groups.values()
+        if of.max_heartrate and of.threshold_heartrate and of.max_heartrate <= of.threshold_heartrate
+    }
 
 
 def has_ungrouped_power(entries: Any) -> bool:
@@ -112,9 +127,9 @@ def _values(place: str, entry: Mapping[str, Any], faults: list[str]) -> dict[str
     for name, value in entry.items():
         if name == _WEIGHT:
             found[name] = _value(place, name, value, faults)
-        elif name in _UNSAID:
-            by_group = value if isinstance(value, Mapping) else {_UNSAID[name]: value}
-            known = {ALL: [*SPORTS, ALL], RIDE: [*SPORTS], RUN: [RUN]}[_UNSAID[name]]
+        elif name in UNSAID:
+            by_group = value if isinstance(value, Mapping) else {UNSAID[name]: value}
+            known = {ALL: [*SPORTS, ALL], RIDE: [*SPORTS], RUN: [RUN]}[UNSAID[name]]
             if others := [group for group in by_group if group not in known]:
                 faults.append(f"{place} {name}: no group is called {others[0]!r}; there are {', '.join(known)}")
             found[name] = {group: _value(place, name, one, faults) for group, one in by_group.items()}
@@ -153,7 +168,9 @@ def _held(given: dict[date, dict[str, Any]]) -> tuple[AthleteFrom, ...]:
     """Each entry with the values of earlier entries that it doesn't replace."""
     days = sorted(given)
     found, weight = [], None
-    held: dict[str, dict[str, Any]] = {name: {} for name in _UNSAID}
+    held: dict[str, dict[str, Any]] = {name: {} for name in (*UNSAID, _USUAL_REST)}
+    usual_weight = given.get(date.min, {}).pop(_WEIGHT, None)
+    held[_USUAL_REST] = given.get(date.min, {}).pop(_REST, {})
     for since, until in zip(days, [*days[1:], None], strict=False):  # none for no entries
         entry = given[since]
         for threshold, zones, shares in (
@@ -167,7 +184,7 @@ def _held(given: dict[date, dict[str, Any]]) -> tuple[AthleteFrom, ...]:
         weight = entry.get(_WEIGHT, weight)
         of_groups = {group: _of(group, held) for group in SPORTS}
         known = {group: one for group, one in of_groups.items() if one != Thresholds()}
-        found.append(AthleteFrom(since, until, weight, known))
+        found.append(AthleteFrom(since, until, weight, known, usual_weight))
     return tuple(found)
 
 

@@ -92,7 +92,7 @@ class Gear:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Fitness, fatigue and form at the end of the year so far, and the year's highest fitness."""
+    """Fitness, fatigue and form at the end of the year so far, its highest fitness, and loads by an estimated threshold."""
 
     on_day: date
     fitness: float
@@ -100,6 +100,7 @@ class Load:
     form: float
     highest_fitness: float
     highest_on: date
+    estimated_activities: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class LoadDay:
     form: float
     load: float | None
     methods: Sequence[str] | None = None
+    estimated_activities: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ ATHLETE_BY_DATE = Table(
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
         Column("weight_kg", Kind.DOUBLE, "weight", "kg"),
+        Column("usual_weight_kg", Kind.DOUBLE, "that of all days before, where none was measured", "kg"),
     ),
 )
 ASSUMED_STARTS = Table(
@@ -195,14 +196,18 @@ THRESHOLDS_BY_DATE = Table(
         Column("threshold_pace", Kind.DOUBLE, "pace at the threshold, of runs", "s/km"),
         Column("max_heartrate", Kind.DOUBLE, "highest heart rate", "bpm"),
         Column("resting_heartrate", Kind.DOUBLE, "heart rate at rest", "bpm"),
+        Column("usual_resting_heartrate", Kind.DOUBLE, "that of all days before, where none was measured", "bpm"),
         Column("power_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "W"),
         Column("heartrate_zones", Kind.DOUBLES, "where each zone after the first begins; NULL: no zones", "bpm"),
     ),
 )
+_THRESHOLD_ON = Column(
+    "threshold_on", Kind.DATE, "day of the effort that their threshold is estimated from; NULL: somebody said it"
+)
 TRAINING_ZONES = Table(
     "training_zones",
     "The zones of power and heart rate in each group of sports, and when they held; without zones of one's own, Coggan's shares "
-    "of the threshold.",
+    "of the threshold that loads go by.",
     (
         Column("since", Kind.DATE, "first local day on which it holds", key=True),
         Column("until", Kind.DATE, "first local day on which it no longer holds; NULL: it still holds"),
@@ -211,6 +216,7 @@ TRAINING_ZONES = Table(
         Column("zone", Kind.INTEGER, "number, from 1", key=True),
         Column("from_value", Kind.DOUBLE, "least value that counts", "W or bpm"),
         Column("below_value", Kind.DOUBLE, "first value that counts in the next zone; NULL: the highest", "W or bpm"),
+        _THRESHOLD_ON,
     ),
 )
 
@@ -281,6 +287,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         ACTIVITY_LIST,
         ACTIVITY_BESTS,
         ACTIVITY_LOAD,
+        TRAINING_ZONES,
         ACTIVITY_ROUTES,
         VISITED_TILES,
         RECORDING_PAIRS,
@@ -304,6 +311,7 @@ TIME_IN_ZONES = Table(
         Column("measure", Kind.TEXT, "watts or heartrate", key=True),
         Column("zone", Kind.INTEGER, "number, from 1", key=True),
         Column("seconds", Kind.DOUBLE, "how long", "s"),
+        _THRESHOLD_ON,
     ),
 )
 MACROS: dict[str, Table] = {TIME_IN_ZONES.name: TIME_IN_ZONES}
@@ -315,7 +323,6 @@ INSIGHTS: dict[str, Table] = {
         SPORT_GROUPS,
         STANDARD_DISTANCES,
         HUMAN_BESTS,
-        TRAINING_ZONES,
         ACTIVITY_SUMS,
         COUNTED_ACTIVITIES,
         TOO_FAST_ACTIVITIES,

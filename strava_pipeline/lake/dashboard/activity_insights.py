@@ -25,6 +25,7 @@ class ActivityInsights:
     Args:
         zones: by measure (`heartrate`, `watts`) and number, the zones of its day; measures without time are absent.
         effort: `efficiency`, `efficiency_by`, `decoupling` (%), `decoupling_absent`, as in `track_summaries`; None: not counted.
+        load: its load, and what that goes by, as in `activity_load`; None: it has none.
         marks: by record (`power_60`: the best mean power over 60 `seconds`) `value`, `unit`, `place` of `among`, `place_of_year`
             of `among_of_year` in `local_year`; `is_of_all`: the place among all is a mark, else only that of the year is.
             Marks of all come first, then by place.
@@ -35,6 +36,7 @@ class ActivityInsights:
 
     zones: Mapping[str, Mapping[int, ZoneTime]]
     effort: Values | None
+    load: Values | None
     marks: Mapping[str, Values]
     similar: Mapping[int, Values]
 
@@ -63,7 +65,7 @@ def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) 
     """The insights about an activity that isn't deleted; empty if insights don't count it."""
     rows = rows_of(connection, "measured_activity", {"id": found.id})
     if not rows:
-        return ActivityInsights({}, None, {}, {})
+        return ActivityInsights({}, None, None, {}, {})
     effort, of_id = rows[0], {"id": found.id}
     bounds = zone_bounds(connection, effort.pop("on_day"), effort.pop("sport_group"))
     held: dict[str, dict[int, float]] = {}
@@ -76,6 +78,7 @@ def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) 
     return ActivityInsights(
         {measure: zone_times(bounds.get(measure, {}), each) for measure, each in held.items()},
         effort,
+        next(iter(rows_of(connection, "load_of_activity", of_id)), None),
         {row["record"]: row for row in rows_of(connection, "marks_of_activity", {**of_id, **_PLACES})},
         {row.pop("activity_id"): row for row in similar},
     )

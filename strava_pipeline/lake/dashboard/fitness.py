@@ -12,7 +12,7 @@ from typing import Any
 from strava_pipeline.core.insights.pacing import latest_day, year_until
 from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.lake.dashboard.bests import is_before_all
-from strava_pipeline.lake.dashboard.rows import measured_files, rows_of
+from strava_pipeline.lake.dashboard.rows import Values, measured_files, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
@@ -28,7 +28,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """Load by day, each list with a value for each of `days`. None: no activity of the day has a load."""
+    """Load by day: for each of `days` the values of `training_load`. None: no activity of the day has a load."""
 
     days: list[date]
     load: list[float | None]
@@ -36,12 +36,13 @@ class LoadSeries:
     fitness: list[float]
     fatigue: list[float]
     form: list[float]
+    estimated_activities: list[int]
 
 
 def load_series(connection: Connection, athlete_id: int, period: Period) -> LoadSeries | None:
     """Load, fitness, fatigue and form day by day; None if there was no load until the end of the period."""
     days = load_days(connection, athlete_id, period.first, period.until)
-    names = ("on_day", "load", "methods", "fitness", "fatigue", "form")
+    names = ("on_day", "load", "methods", "fitness", "fatigue", "form", "estimated_activities")
     return LoadSeries(*([getattr(day, name) for day in days] for name in names)) if days else None
 
 
@@ -104,11 +105,12 @@ def time_in_zones(
 
 @dataclass(frozen=True, slots=True)
 class ZoneBounds:
-    """A zone since the local day `since`: its lower bound, and the next zone's (None for the highest zone), W or bpm."""
+    """A zone: its lower bound, and the next zone's (None for the highest zone), W or bpm; the others as in `training_zones`."""
 
     from_value: float
     below_value: float | None
     since: date
+    threshold_on: date | None = None
 
 
 def zone_bounds(connection: Connection, on_day: date, sport_group: str) -> dict[str, dict[int, ZoneBounds]]:
@@ -217,3 +219,13 @@ def _fitness(
         zone_bounds(connection, period.until, chosen),
         period.first.year > first_year,
     )
+
+
+def reached_activities(connection: Connection, athlete_id: int, asked: Mapping[str, Any]) -> Values:
+    """How many activities a value of the athlete would count for; `asked`: as goal_fields.span_of gives it."""
+    return rows_of(connection, "reached_activities", {**asked, "athlete_id": athlete_id})[0]
+
+
+def loads(connection: Connection) -> set[tuple[int, float]]:
+    """The load of each activity."""
+    return {*connection.execute("SELECT activity_id, load FROM activity_load").fetchall()}

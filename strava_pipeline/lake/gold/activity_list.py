@@ -1,4 +1,4 @@
-"""The tables for pages that each publish fills: `activity_list`, `activity_bests`, `activity_load`, and `near_towns`.
+"""The tables for pages that each publish fills: lists, bests, loads, zones, and `near_towns`.
 
 A note records the state that the rows belong to. They are read often, and a publish writes them once: a page that read
 the view `activities` would take more time to plan than to read, and one that compares bests would find those of all
@@ -10,6 +10,7 @@ from functools import cache
 
 from strava_pipeline.core.places import TOWNS_FILE
 from strava_pipeline.core.tables.bests import ACTIVITY_BESTS
+from strava_pipeline.core.tables.insights import TRAINING_ZONES
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_LOAD
 from strava_pipeline.lake.gold.measured import MEASURED_NOTE
@@ -17,7 +18,7 @@ from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_num
 from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql, views_version
 
 LIST_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
-LIST_TABLES = (ACTIVITY_LIST.name, ACTIVITY_BESTS.name, ACTIVITY_LOAD.name)  # whose rows are written again at once
+LIST_TABLES = tuple(table.name for table in (ACTIVITY_LIST, ACTIVITY_BESTS, ACTIVITY_LOAD, TRAINING_ZONES))
 _READ_OFTEN = {
     "counted_activities": "*",
     "activities": "id, athlete_id, flagged, device_watts, average_heartrate, max_heartrate",

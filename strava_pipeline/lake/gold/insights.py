@@ -391,7 +391,8 @@ def _load(days: Sequence[LoadDay]) -> Load | None:
     if not days:
         return None
     last, highest = days[-1], max(days, key=lambda day: day.fitness)
-    return Load(last.on_day, last.fitness, last.fatigue, last.form, highest.fitness, highest.on_day)
+    estimated = sum(day.estimated_activities for day in days)
+    return Load(last.on_day, last.fitness, last.fatigue, last.form, highest.fitness, highest.on_day, estimated)
 
 
 def _sums(row: tuple[Any, ...]) -> Sums:

@@ -98,7 +98,7 @@ def dismissed_activities(connection: Connection, lake: Lake) -> list[int]:
 
 def _rows(goals: Goals) -> dict[str, list[Row]]:
     """The rows of each table, in order of their keys."""
-    weights = [(each.since, each.until, each.weight_kg) for each in goals.athlete]
+    weights = [(each.since, each.until, each.weight_kg, each.usual_weight_kg) for each in goals.athlete]
     thresholds = [
         (
             each.since,
@@ -109,6 +109,7 @@ def _rows(goals: Goals) -> dict[str, list[Row]]:
             of.threshold_pace,
             of.max_heartrate,
             of.resting_heartrate,
+            of.usual_resting_heartrate,
             [*of.power_zones] or None,
             [*of.heartrate_zones] or None,
         )

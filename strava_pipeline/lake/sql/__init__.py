@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
+from strava_pipeline.core.insights.athlete import HEARTRATE_SHARES, POWER_SHARES
 from strava_pipeline.core.sources import FILLED, IMPORTED, STRAVA
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, TABLES, Table
@@ -88,8 +89,9 @@ def _texts(texts: Iterable[str]) -> str:
 
 
 def load_statement() -> str:
-    """The statement that writes the rows of `activity_load`."""
-    return sql("activity_load").format(owner=sql("owner"))
+    """The statements that write the rows of `activity_load` and `training_zones`."""
+    shares = {"power_shares": [*POWER_SHARES], "heartrate_shares": [*HEARTRATE_SHARES]}
+    return sql("activity_load").format(owner=sql("owner"), **shares)
 
 
 def days_statement(table: Table) -> str:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
 
+from strava_pipeline.core.insights.athlete import ALWAYS, UNSAID
 from strava_pipeline.core.insights.goals import CHOICES, EVERY_YEAR, USUAL_DATES, group_name
 from strava_pipeline.core.sports import ALL, SPORTS
 from strava_pipeline.lake.user_files import Place
@@ -49,6 +50,7 @@ YOURS = {
 }
 OFFERED = {"groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
+_ALWAYS = "add.always"
 _DAY = "its first day"
 _ROWS = {
     "add.goal": ("", "", "", "how much"),
@@ -103,8 +105,8 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
                 place = _place(name)
                 if texts[0].strip() != _text(_at(document, place)):
                     found[place] = _value(texts[0])
-            elif name.startswith("add."):
-                found |= _added(name, texts, document)
+            elif name.startswith("add.") and name != _ALWAYS:
+                found |= _added(name, texts, document, is_always=_ALWAYS in fields)
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError
@@ -113,7 +115,7 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
     return found | removed
 
 
-def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict[Place, Any]:
+def _added(name: str, texts: Sequence[str], document: Mapping[str, Any], *, is_always: bool) -> dict[Place, Any]:
     *parts, text = given = [each.strip() for each in texts]
     typed = {label: each for label, each in zip(_ROWS[name], given, strict=True) if label}
     if not any(each for label, each in typed.items() if label != _DAY):  # the page fills in a day
@@ -126,12 +128,13 @@ def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict
             return {(year, group, measure): _value(text)}
         case "add.athlete":
             since, what = parts
-            entries = document.get("athlete", [])
-            at = next((at for at, each in enumerate(entries) if str(each["since"]) == since), len(entries))
-            return {
-                ("athlete", at, "since"): date.fromisoformat(since),
-                ("athlete", at, *what.split(".")): _value(text),
-            }
+            days = [date.fromisoformat(since), *([ALWAYS] if is_always else [])]
+            sinces = [each["since"] for each in document.get("athlete", [])]
+            sinces += [day for day in days if day not in sinces]
+            found: dict[Place, Any] = {}
+            for at, day in ((sinces.index(day), day) for day in days):
+                found |= {("athlete", at, "since"): day, ("athlete", at, *what.split(".")): _value(text)}
+            return found
         case "add.service":
             gear, service, every = parts
             return {("service", gear, service, every): _value(text)}
@@ -141,6 +144,27 @@ def _added(name: str, texts: Sequence[str], document: Mapping[str, Any]) -> dict
             zone = ("privacy", "zones", at)
             return {(*zone, "place"): _value(place), (*zone, "radius_m"): _value(text)}
     raise ValueError(name)
+
+
+def span_of(document: Mapping[str, Any], since: date, what: str) -> dict[str, Any]:
+    """For which days a further value would count: from `since` to the day before `until`; with all before, also before `first`.
+
+    `is_usual`: it is the first of a heart rate, which changes least. Raises KeyError for an unknown value.
+    """
+    name, _, group = what.partition(".")
+    own, is_of_all = UNSAID.get(name, ""), YOURS[what] in map(_YOURS.get, _OF_ALL)
+    held = [(entry["since"], entry[name]) for entry in document.get("athlete", []) if name in entry]
+    said = [since for since, value in held if (group or own) in (value if isinstance(value, Mapping) else [own])]
+    days = [day for day in said if day != ALWAYS]
+    until = min((day for day in days if day > since), default=None)
+    span = {"name": name, "group": group or own, "since": since, "until": until, "first": min([since, *days])}
+    return {**span, "is_usual": is_of_all and not said}
+
+
+def saved(document: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """What was saved, in words, by the names of its fields; what was removed has none."""
+    fields = [field for held in fields_of(document).values() for field in held]
+    return [f"{field.words}: {field.text}" for field in fields if field.name in names and field.place[-1] != "since"]
 
 
 def _place(name: str) -> Place:
@@ -178,7 +202,8 @@ def _words(document: Mapping[str, Any], place: Place) -> str:
             return f"First day of these values ({at + 1})"
         case ("athlete", int(at), str(what), *groups):
             since = document["athlete"][at]["since"]
-            return f"From {since}: {_YOURS[what]}{''.join(f' · {GROUPS[str(group)]}' for group in groups)}"
+            days = "All days before" if since == ALWAYS else f"From {since}"
+            return f"{days}: {_YOURS[what]}{''.join(f' · {GROUPS[str(group)]}' for group in groups)}"
         case ("service", gear, service, str(what)):
             return f"{gear}, {service}: {INTERVALS.get(what, 'done on')}"
         case ("privacy", _, int(at), _):

@@ -24,7 +24,7 @@ def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, site: Curren
     proposed = {}
     with suppress(PipelineError):  # an unusable providers.toml, as /settings says
         proposed = {item.name: item.pieces for item in site.pipeline.gear() if item.proposed}
-    values = {"use": use, "pieces": pieces, "proposed": proposed, "goals": goals_form(site), "today": owner.today}
+    values = {"use": use, "pieces": pieces, "proposed": proposed, "goals": goals_form(request), "today": owner.today}
     return render(request, "gear.html", values)
 
 

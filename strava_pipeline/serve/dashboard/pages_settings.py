@@ -4,9 +4,12 @@ All of it is changed here, against the seal of the file that was shown. This pro
 no request and no run carries what they hold. No secret, path or position is on the page.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -14,7 +17,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.core.providers import NEVER_FIRST
-from strava_pipeline.lake.gold.publish import published_at
+from strava_pipeline.lake.dashboard.bests import Owner
+from strava_pipeline.lake.dashboard.fitness import loads, reached_activities
+from strava_pipeline.lake.gold.publish import if_readable, published_at
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
 from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
 from strava_pipeline.serve.dashboard import goal_fields
@@ -32,20 +38,36 @@ _PRIORITY, _WRITE = "priority.", "write."
 def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLResponse:
     """What is set, and the forms that change it."""
     owner = None if snapshot is None else shown_owner(site)
-    values = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
-    return render(
-        request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals_form(site)}
-    )
+    values: dict[str, Any] = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
+    goals = goals_form(request)
+    if not goals["fault"]:
+        values["reached"] = _reached(request.query_params.getlist("add.athlete"), site, snapshot, owner)
+    return render(request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals})
 
 
-def goals_form(site: Site) -> dict[str, Any]:
-    """The values in goals.toml as fields; `seal`: of the file; `fault`: why it can't be used."""
+def _reached(row: Sequence[str], site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
+    """For how many activities a further value would count; `row`: what the form has of it, its day and its name first."""
+    try:
+        day, what, *_ = row or (str(site.today), next(iter(goal_fields.YOURS)))
+        span = goal_fields.span_of(goals_document(site.lake), date.fromisoformat(day), what)
+    except (ValueError, KeyError):
+        raise ProblemError(400, "There is no such value, or no such day.") from None
+    is_usual = span.pop("is_usual")
+    found = reached_activities(snapshot, owner.athlete.id, span) if snapshot and owner else {"since": 0, "before": 0}
+    return {**found, "is_usual": is_usual}
+
+
+def goals_form(request: Request) -> dict[str, Any]:
+    """The values in goals.toml as fields; `seal`: of the file; `fault`: why it can't be used; `saved`: what just was."""
+    site = site_of(request)
     try:
         document, seal = goals_document(site.lake), seal_of_goals(site.lake)
     except PipelineError as error:
         return {"fault": str(error)}
-    choices = goal_fields.choices_of(document)
-    return {**goal_fields.fields_of(document), **goal_fields.OFFERED, "choices": choices, "seal": seal, "fault": None}
+    names, moved = request.query_params.getlist("saved"), request.query_params.get("moved")
+    saved = {"saved": goal_fields.saved(document, names) if moved else None, "moved": moved}
+    fields = {**goal_fields.fields_of(document), **goal_fields.OFFERED, "choices": goal_fields.choices_of(document)}
+    return {**fields, **saved, "seal": seal, "fault": None}
 
 
 @router.post("/settings", response_model=None)
@@ -57,16 +79,19 @@ def change(request: Request, fields: Fields) -> Response:
 
 @router.post("/settings/goals", response_model=None)
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
-    """Write goals.toml, and publish what follows; while a run is at work, ask for it."""
+    """Write goals.toml, publish what follows, and say what that moved; while a run is at work, ask for it."""
     values = goal_fields.values_in(fields, goals_document(site.lake))
     try:
         write_goals(site.lake, values, first_of(fields, "seal"))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
-    if published_at(site.lake) is None or not site.pipeline.publish():
+    before = if_readable(site.lake, loads)
+    if published_at(site.lake) is not None and not site.pipeline.publish():
         return written_page(request)
+    moved = {one for one, *_ in (before or set()) ^ (if_readable(site.lake, loads) or set())}
+    said = urlencode([("moved", len(moved)), *(("saved", json.dumps(place)) for place in values)])
     is_of_gear = all(place[0] == "service" for place in values)
-    return RedirectResponse("/gear" if is_of_gear else "/settings", 303)
+    return RedirectResponse(f"{'/gear' if is_of_gear else '/settings'}?{said}", 303)
 
 
 def written_page(request: Request) -> Response:

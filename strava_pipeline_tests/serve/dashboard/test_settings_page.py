@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from dagster import DagsterRunStatus
@@ -163,7 +164,9 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     )
     assert not (tmp_path / "data" / "inbox").exists()
     answer = site.post("/settings/goals", data=good)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/settings")
+    assert (answer.status_code, answer.headers["location"][:10]) == (303, "/settings?")
+    told = "Saved: 2025 · Ride · distance, km: 5000, 6000; From 2025-01-01: FTP, W · Ride: 251. No activity’s load changed."
+    assert told in words(page(site, answer.headers["location"]))
     with snapshot(lake) as connection:
         assert connection.execute("SELECT ftp FROM thresholds_by_date").fetchall() == [(251.0,)], "it counts at once"
     with exclusively(lake):
@@ -215,6 +218,53 @@ def test_the_zone_that_is_chosen_is_that_of_pages_at_once(site: TestClient, tmp_
     assert chosen("US/Eastern") == 303
     assert '<option value="US/Eastern" selected>' in page(site, "/settings"), "a name that is not offered stays"
     assert (chosen(""), "(Asia/Tokyo)" in page(site, "/")) == (303, False)
+
+
+@pytest.mark.dear
+def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_is_taken(
+    site: TestClient, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "data")
+    hikes = {"sport_type": "Hike", "average_heartrate": 140.0}
+    put(lake, [activity(n, f"202{n}-05-02T08:00", **hikes) for n in (2, 3, 4, 5)])
+    put(lake, [{"day": date(2023, 5, 1), "resting_heartrate": 40.0}], "days")
+    publish(lake)
+
+    def offered(day: str, what: str) -> tuple[bool, list[str]]:
+        asked = urlencode([("add.athlete", day), ("add.athlete", what), ("add.athlete", "")])
+        part = page(site, f"/settings?{asked}").split('id="reach"')[1].split("</p>")[0]
+        return "checked" in part, re.findall(r"\d+", words(part))
+
+    assert offered("2025-01-01", "threshold_heartrate.all") == (True, ["3", "1"])
+    assert offered("2025-01-01", "resting_heartrate.all") == (True, ["2", "1"]), "measured for its day"
+    assert offered("2025-01-01", "ftp.ride") == (False, ["0", "0"])
+    assert offered("2025-01-01", "weight_kg") == (False, ["0", "0"])
+    assert site.get("/settings?add.athlete=yesterday&add.athlete=ftp.ride").status_code == 400
+
+    def save(*row: str, **more: str) -> Any:
+        fields = {"seal": seal_on(page(site, "/settings")), "add.athlete": row, **more}
+        return site.post("/settings/goals", data=fields, headers={"accept": "text/html"})
+
+    answer = save("2025-01-01", "threshold_heartrate.all", "163", **{"add.always": "true"})
+    assert "The load of 4 activities changed." in words(page(site, answer.headers["location"]))
+    assert offered("2025-03-01", "threshold_heartrate.all") == (False, ["3", "1"])
+    for most in ("163", "150"):
+        refused = save("2025-01-01", "max_heartrate.all", most)
+        assert (
+            refused.status_code,
+            f"highest heart rate, bpm: {most} bpm is not above the threshold" in words(refused.text),
+        ) == (400, True)
+    save("2025-01-01", "resting_heartrate.all", "55", **{"add.always": "true"})
+    with snapshot(lake) as connection:
+        told = connection.execute("SELECT threshold, resting_heartrate FROM activity_load ORDER BY on_day").fetchall()
+        zones = connection.execute("SELECT DISTINCT threshold_on FROM training_zones").fetchall()
+    assert told == [(163, 55), (163, 40), (163, 55), (163, 55)]
+    assert zones == [(None,)]
+    assert goals_document(lake)["athlete"] == [
+        {"since": day, "threshold_heartrate": {"all": 163}, "resting_heartrate": {"all": 55}}
+        for day in (date(2025, 1, 1), "always")
+    ]
+    assert "All days before: resting heart rate, bpm" in words(page(site, "/settings"))
 
 
 @pytest.mark.dear

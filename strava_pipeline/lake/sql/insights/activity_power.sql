@@ -4,7 +4,7 @@
 WITH owner AS (
 {owner}),
 weights AS (
-    SELECT owner.athlete_id, since, until, weight_kg FROM athlete_by_date CROSS JOIN owner
+    SELECT owner.athlete_id, since, until, weight_kg, usual_weight_kg FROM athlete_by_date CROSS JOIN owner
 )
 SELECT
     held.activity_id,
@@ -14,7 +14,7 @@ SELECT
     counted.on_day,
     held.width::INTEGER AS seconds,
     held.value AS watts,
-    held.value / coalesce(weights.weight_kg, if(counted.on_day - measured.day <= 30, measured.weight_kg, NULL)) AS watts_per_kg
+    held.value / coalesce(weights.weight_kg, if(counted.on_day - measured.day <= 30, measured.weight_kg, NULL), weights.usual_weight_kg) AS watts_per_kg
 FROM track_bests AS held
 JOIN counted_activities AS counted USING (activity_id)
 JOIN activities ON activities.id = held.activity_id

@@ -8,15 +8,14 @@ SELECT
     counted.local_year,
     counted.sport_group,
     held.measure,
-    zones.zone,
-    sum(held.seconds ORDER BY held.value) AS seconds
+    len(list_filter(zones.begins, lambda lowest: lowest <= held.value))::INTEGER AS zone,
+    sum(held.seconds ORDER BY held.value) AS seconds,
+    zones.threshold_on
 FROM read_parquet(files) AS held
 JOIN counted_activities AS counted USING (activity_id)
 JOIN activities ON activities.id = held.activity_id
-JOIN training_zones AS zones ON zones.measure = held.measure AND zones.sport_group = counted.sport_group
+ASOF JOIN (SELECT * EXCLUDE (zone, below_value, from_value), list(from_value) AS begins FROM training_zones GROUP BY ALL) AS zones
+    ON zones.measure = held.measure AND zones.sport_group = counted.sport_group AND counted.on_day >= zones.since
 WHERE (held.measure <> 'watts' OR activities.device_watts IS NOT false)
-  AND counted.on_day >= zones.since
   AND (zones.until IS NULL OR counted.on_day < zones.until)
-  AND held.value >= zones.from_value
-  AND (zones.below_value IS NULL OR held.value < zones.below_value)
 GROUP BY ALL

@@ -7,7 +7,8 @@ WITH daily AS (
         counted.on_day,
         sum(held.load ORDER BY activity_id) AS load,
         list_sort(list(DISTINCT held.method) FILTER (held.method IS NOT NULL)) AS methods,
-        count(*) FILTER (held.load IS NULL) AS unmeasured
+        count(*) FILTER (held.load IS NULL) AS unmeasured,
+        count(held.threshold_on) AS estimated
     FROM counted_activities AS counted
     LEFT JOIN activity_load AS held USING (activity_id)
     WHERE counted.on_day >= DATE '1970-01-01'
@@ -27,7 +28,8 @@ loaded AS (
         days.*,
         CASE WHEN daily.on_day IS NULL THEN 0 ELSE daily.load END AS load,
         daily.methods,
-        coalesce(daily.unmeasured, 0) AS unmeasured_activities
+        coalesce(daily.unmeasured, 0) AS unmeasured_activities,
+        coalesce(daily.estimated, 0) AS estimated_activities
     FROM days
     LEFT JOIN daily USING (athlete_id, on_day)
 ),
