@@ -1,5 +1,6 @@
 """The data of the first page: facts that need a person's attention, and what runs next by itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,18 +10,17 @@ from strava_pipeline.lake.requests import due_runs, is_anybody_looking
 from strava_pipeline.serve.dashboard.site import Site, kept
 
 
-def matters(site: Site, fault: str | None) -> list[Fact]:
-    """Facts that need a person, and limits that keep a run waiting.
-
-    Facts are read once for each state of the folder, and once a minute, because logins end and limits start again.
-
-    Args:
-        site: the athlete's.
-        fault: the page's own message about the published data.
-    """
+def present_facts(site: Site) -> Sequence[Fact]:
+    """All facts, read once for each state of the folder, and once a minute, because logins end and limits start again."""
     state = (entries(site.lake.state), site.now().replace(second=0, microsecond=0))
-    found = kept(site, ("facts", *state), site.pipeline.facts)
-    return [fact for fact in found if fact.text != fault and (fact.needs_a_person or fact.name == "limited")]
+    return kept(site, ("facts", *state), site.pipeline.facts)
+
+
+def matters(site: Site, fault: str | None) -> list[Fact]:
+    """Facts that need a person, and limits that keep a run waiting; `fault`: the page's own message about the published data."""
+    return [
+        fact for fact in present_facts(site) if fact.text != fault and (fact.needs_a_person or fact.name == "limited")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.copied import known_copy
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
-from strava_pipeline.serve.dashboard.overview import next_run
+from strava_pipeline.serve.dashboard.overview import next_run, present_facts
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite
@@ -22,7 +22,7 @@ _MARKS: Mapping[str, Literal["read", "cleared"]] = {"read": "read", "cleared": "
 @router.get("/providers")
 def providers(request: Request, site: CurrentSite) -> HTMLResponse:
     """Each enabled service: its login, its last pull, its limits; then what stands of none, and when the next run is due."""
-    facts = site.pipeline.facts()
+    facts = present_facts(site)
     names = sorted(dict.fromkeys(fact.of for fact in facts), key=lambda name: not name)
     found: dict[str, list[Fact]] = {name: [fact for fact in facts if fact.of == name] for name in names}
     copy = known_copy(site.lake) if site.settings.is_copied else None
