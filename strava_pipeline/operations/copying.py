@@ -198,10 +198,10 @@ class _Copying:
         keep_folder_id(self.lake, self.id)
         found[OWN] = find(self.lake, OWN)  # with the id
         self.kinds = [kind for kind in KINDS if found[kind].files]
-        leaving = outlived(snapshots, self.purged, self.known.lines or 0)
+        leaving = self._leaving(snapshots)
         for kind in KINDS:
             of_kind = [each for each in snapshots if each.kind == kind]
-            self._copy(kind, found[kind], before[kind], of_kind, is_leaving=any(each in leaving for each in of_kind))
+            self._copy(kind, found[kind], before[kind], of_kind)
         lost = {name: known for name, known in self.known.beginnings.items() if name in self.done.lost}  # said again
         self.known = replace(self.known, beginnings={**beginnings(self.lake), **lost})
         with suppress(BusyRepositoryError):  # the next run does it
@@ -209,6 +209,9 @@ class _Copying:
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))
         keep_decisions(self.lake)
         return self.done
+
+    def _leaving(self, snapshots: Sequence[CopySnapshot]) -> list[CopySnapshot]:
+        return outlived(snapshots, self.purged, self.known.lines or 0)
 
     def _snapshots(self) -> list[CopySnapshot]:
         """The snapshots of this folder. Raises PipelineError if the repository, or the newest snapshot, was not made by
@@ -302,16 +305,14 @@ class _Copying:
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"
             )
 
-    def _copy(
-        self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot], *, is_leaving: bool
-    ) -> None:
+    def _copy(self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot]) -> None:
         """Make a snapshot of a kind, if a file is new or changed, or if the newest one isn't ours, or has to go."""
         if self.adopt:
             note_files(self.lake, kind, found.files)
         lost = {name: before[name] for name in self.done.lost if name in before and name not in found.files}
         last, known = newest(of_kind, self.run.now()), self.known.snapshots.get(kind, "none")
-        is_newest = last is not None and last.id.startswith(known)
-        if not found.files or (is_newest and not self.anew and not is_leaving and {**found.files, **lost} == before):
+        stays = last is not None and last.id.startswith(known) and not self._leaving([last])
+        if not found.files or (stays and not self.anew and {**found.files, **lost} == before):
             return
         try:
             made = self._backup(kind, found, last)

@@ -129,6 +129,18 @@ def test_what_expired_is_no_loss_and_stays_nowhere_in_the_repository(world: Worl
     assert held == {key: key > 7 for key in range(1, 13)}, "a blob's name is the hash of what is in it"
 
 
+def test_what_has_to_go_and_can_not_yet_is_copied_anew_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise BusyRepositoryError("Another restic works on it.")
+
+    world.copy()
+    record_decisions(world.lake, Expired(at=world.now, by="a test", ids=[1], purged=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(Restic, "forget", busy)
+        assert [world.copy().kinds, world.copy().kinds] == [["own", "api", "published"], []]
+    assert world.copy().forgotten == 3
+
+
 def test_a_purge_leaves_nothing_of_the_api_in_any_snapshot_and_the_rest(world: World) -> None:
     world.copy()
     world.decide("another")
