@@ -188,20 +188,18 @@ class _Copying:
         snapshots = self._snapshots()
         found = {kind: find(self.lake, kind) for kind in KINDS}
         before = {kind: self._before(kind, snapshots) for kind in KINDS}
-        self.done.lost = lost_files(
-            self.lake, (name for kind in KINDS for name in before[kind].keys() - found[kind].files.keys())
-        )
-        if self.adopt:
-            self.done.lost = []
+        gone = (name for kind in KINDS for name in before[kind].keys() - found[kind].files.keys())
+        self.done.lost = [] if self.adopt else lost_files(self.lake, gone)
         self._settle_lines(snapshots, before[OWN], found[OWN].files)
         self._refuse_missing()
         keep_folder_id(self.lake, self.id)
         found[OWN] = find(self.lake, OWN)  # with the id
         self.kinds = [kind for kind in KINDS if found[kind].files]
-        leaving = self._leaving(snapshots)
+        leaving = outlived(snapshots, self.purged, self.known.lines or 0)
         for kind in KINDS:
             of_kind = [each for each in snapshots if each.kind == kind]
-            self._copy(kind, found[kind], before[kind], of_kind)
+            is_leaving = newest(of_kind, self.run.now()) in leaving
+            self._copy(kind, found[kind], before[kind], of_kind, is_leaving=is_leaving)
         lost = {name: known for name, known in self.known.beginnings.items() if name in self.done.lost}  # said again
         self.known = replace(self.known, beginnings={**beginnings(self.lake), **lost})
         with suppress(BusyRepositoryError):  # the next run does it
@@ -209,9 +207,6 @@ class _Copying:
         note_copy(self.lake, replace(self.known, at=self.run.now(), problem=self.done.problem))
         keep_decisions(self.lake)
         return self.done
-
-    def _leaving(self, snapshots: Sequence[CopySnapshot]) -> list[CopySnapshot]:
-        return outlived(snapshots, self.purged, self.known.lines or 0)
 
     def _snapshots(self) -> list[CopySnapshot]:
         """The snapshots of this folder. Raises PipelineError if the repository, or the newest snapshot, was not made by
@@ -305,13 +300,15 @@ class _Copying:
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"
             )
 
-    def _copy(self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot]) -> None:
+    def _copy(
+        self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot], *, is_leaving: bool
+    ) -> None:
         """Make a snapshot of a kind, if a file is new or changed, or if the newest one isn't ours, or has to go."""
         if self.adopt:
             note_files(self.lake, kind, found.files)
         lost = {name: before[name] for name in self.done.lost if name in before and name not in found.files}
         last, known = newest(of_kind, self.run.now()), self.known.snapshots.get(kind, "none")
-        stays = last is not None and last.id.startswith(known) and not self._leaving([last])
+        stays = last is not None and last.id.startswith(known) and not is_leaving
         if not found.files or (stays and not self.anew and {**found.files, **lost} == before):
             return
         try:

@@ -77,14 +77,10 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         text = f"{counted(matched.activities, 'activity')} recorded several times count once"
         yield ok("matches", text, values={"of_several_sources": matched.activities})
     if matched.proposed:
-        kilometres = round(metres / 1000)
-        waits = f"; until you decide, {counted(waiting, 'activity')} with {kilometres:,} km in no total"
-        yield warning(
-            "matches",
-            f"{counted(matched.proposed, 'pair')} of activities may be one{waits if waiting else ''}",
-            "strava-pipeline matches list",
-            values={"undecided": matched.proposed, "waiting": waiting, "waiting_km": kilometres},
-        )
+        values = {"undecided": matched.proposed, "waiting": waiting, "waiting_km": round(metres / 1000)}
+        waits = f"; until you decide, {counted(waiting, 'activity')} with {values['waiting_km']:,} km in no total"
+        text = f"{counted(matched.proposed, 'pair')} of activities may be one{waits if waiting else ''}"
+        yield warning("matches", text, "strava-pipeline matches list", values=values)
 
 
 def _left_out(views: Mapping[str, str], files: int) -> Iterator[Fact]:

@@ -342,4 +342,3 @@ def test_whoever_had_loads_by_the_usual_method_of_a_year_is_told_once(lake: Lake
         assert publish(lake)
     (note,) = notifications(lake)
     assert note.message.startswith("Training load goes by activity now")
-    assert "64 instead of 70" in note.message

@@ -299,6 +299,21 @@ def test_what_fails_while_its_views_are_made_leaves_the_warehouse_closed_and_as_
     assert present(lake) == [1]
 
 
+def test_a_view_of_an_earlier_version_goes_with_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown() -> set[str]:
+        with reading(lake) as connection:
+            return {
+                name
+                for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+            }
+
+    ours = shown()
+    with writing(lake) as connection:
+        connection.execute("CREATE VIEW gear_uses AS SELECT 1 AS uses")
+    monkeypatch.setattr(warehouse, "views_version", lambda: "of another version")
+    assert shown() == ours
+
+
 def test_a_warehouse_made_anew_is_another_one(lake: Lake) -> None:
     with reading(lake) as connection:
         first = revision(connection)

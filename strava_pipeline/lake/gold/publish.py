@@ -119,9 +119,9 @@ def _publish(
             cut = _sync_tables(connection, lake)
             found, published = look(connection)
             due = _prepare(connection, lake, published, views, refuse)
-            made = [connection.execute(query).fetchall() for query in (_LOADS, _RESTS)]
+            rests = connection.execute(_RESTS).fetchall()
         if due:
-            _replace_snapshot(lake, views, *made)
+            _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
         return due, found, cut
@@ -193,13 +193,12 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
     )
 
 
-_LOADS = "SELECT round(sum(load)) FROM training_load"
+_LOADS = "SELECT 1 FROM activity_load LIMIT 1"
 _BY_ACTIVITY = (
     "SELECT intensity FROM activity_load LIMIT 1"  # unknown to versions whose loads kept to a method for a year
 )
 _ONE_LOAD = """Training load goes by activity now: by measured power before heart rate before pace; 100 is an hour at \
-threshold. All loads together are {after:,.0f} instead of {before:,.0f}, and fitness, fatigue and form moved with them. /fitness \
-says what they go by."""
+threshold. Fitness, fatigue and form of all years have other numbers than before; /fitness says what they go by."""
 
 
 _RESTS = "SELECT 1 FROM days WHERE resting_heartrate IS NOT NULL LIMIT 1"
@@ -207,8 +206,8 @@ _MEASURED_REST = """Load by heart rate goes by your measured resting heart rate 
 median of the 30 days before. Load, fitness, fatigue and form of these days have other numbers than before."""
 
 
-def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], loads: list[Any], rests: list[Any]) -> None:
-    """`loads`: the sum of all in the new one; `rests`: a row if it has a measured resting heart rate."""
+def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], rests: list[Any]) -> None:
+    """`rests`: a row if the new one has a measured resting heart rate."""
     had_loads, by_activity, before = _found(lake, _LOADS, _BY_ACTIVITY, _RESTS)
     temporary = lake.snapshot.with_name(f".{lake.snapshot.name}.tmp")
     log = log_of(temporary)
@@ -228,9 +227,8 @@ def _replace_snapshot(lake: Lake, views: Sequence[ViewFile], loads: list[Any], r
             left.unlink(missing_ok=True)
     sync_folder(lake.snapshot.parent)
     lake.deleted_for_good.unlink(missing_ok=True)
-    if by_activity is None and had_loads not in (None, [(None,)], loads):
-        text = _ONE_LOAD.format(before=had_loads[0][0], after=loads[0][0] or 0)
-        notify(lake, "info", text, datetime.now(UTC), link="strava-pipeline goals check")
+    if by_activity is None and had_loads:
+        notify(lake, "info", _ONE_LOAD, datetime.now(UTC), link="strava-pipeline goals check")
     if before == [] and rests:
         notify(lake, "info", _MEASURED_REST, datetime.now(UTC), link="strava-pipeline goals check")
 

@@ -17,7 +17,6 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
-from strava_pipeline.core.tables.insights import PUBLISH_TABLES
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.gold.sessions import (
     IN_USE,
@@ -349,10 +348,10 @@ def is_marked(connection: Connection, name: str) -> bool:
 
 
 def make_views(connection: Connection) -> None:
-    """Make all views of the catalogue, replacing existing ones; within the caller's transaction."""
-    for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
-        if name in PUBLISH_TABLES:  # a view until an earlier version
-            connection.execute(f"DROP VIEW {name}")
+    """Make all views of the catalogue, in the place of those of any version; within the caller's transaction."""
+    ours = "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = current_schema()"
+    for (name,) in connection.execute(ours).fetchall():
+        connection.execute(f"DROP VIEW {name}")
     for statement in view_statements():
         connection.execute(statement)
 
