@@ -283,15 +283,17 @@ def refusal(lake: Lake, provider: str, kind: Kind) -> Refusal | None:
     return record_in(_refusal_file(lake, provider, kind), Refusal)
 
 
-def keep_refusal(lake: Lake, provider: str, kind: Kind, refused: Refusal) -> None:
-    """Record a refusal."""
-    write_whole(_refusal_file(lake, provider, kind), refused.model_dump_json().encode())
+def keep_refusal(lake: Lake, provider: str, kind: Kind, refused: Refusal | None) -> None:
+    """Record a refusal, or (None) that the last one has ended."""
+    _refusal_file(lake, provider, kind).unlink(missing_ok=True)
+    if refused is not None:
+        write_whole(_refusal_file(lake, provider, kind), refused.model_dump_json().encode())
 
 
 def forget_refusals(lake: Lake, provider: str) -> None:
     """Forget what was refused to an earlier login."""
     for kind in get_args(Kind):
-        _refusal_file(lake, provider, kind).unlink(missing_ok=True)
+        keep_refusal(lake, provider, kind, None)
 
 
 def _refusal_file(lake: Lake, provider: str, kind: Kind) -> Path:

@@ -147,15 +147,22 @@ def open_requests(lake: Lake) -> Iterator[Request | Unreadable]:
                 yield _read(path) or Unreadable(path.stem)
 
 
-def imports_without_run(lake: Lake, now: datetime) -> list[tuple[str, Sequence[str]]]:
-    """The ids and names of the open imports that no run is at work on: none has begun, or its process died."""
-    found = [(each.id, each.wanted) for each in open_requests(lake) if isinstance(each, Request)]
-    runs = {key: getattr(_state(lake, key), "run_id", None) for key, _ in found}
-    return [
-        (key, wanted.names)
-        for key, wanted in found
-        if isinstance(wanted, ImportWanted) and ((run_id := runs[key]) is None or _is_dead(lake, run_id, now))
-    ]
+def take_import(lake: Lake, now: datetime) -> tuple[str, Sequence[str]] | None:
+    """Mark the oldest open import without a run, or with a dead one, as begun; its id and names. None where the sensor looks."""
+    with locked(lake, "requests"):
+        for each in () if is_anybody_looking(lake, now) else open_requests(lake):
+            if isinstance(each, Request) and isinstance(each.wanted, ImportWanted):
+                run_id = getattr(_state(lake, each.id), "run_id", None)
+                if run_id is None or _is_dead(lake, run_id, now):
+                    begin_request(lake, each.id, None, now, None)
+                    return each.id, each.wanted.names
+    return None
+
+
+def is_taken(lake: Lake, request_id: str, now: datetime) -> bool:
+    """Whether a request was begun minutes ago, so that its run is about to be known. After that, who took it counts as dead."""
+    since = getattr(_state(lake, request_id), "began_at", None)
+    return since is not None and timedelta(0) <= now - since < _ALIVE
 
 
 def has_requests(lake: Lake) -> bool:
@@ -170,7 +177,8 @@ def asked_since(lake: Lake, at: datetime) -> bool:
 
 def begin_request(lake: Lake, request_id: str, run_id: str | None, at: datetime, log: str | None) -> None:
     """Record that a run works on a request, or (None) is about to. A disk that refuses it stops no run."""
-    _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
+    with suppress(OSError), locked(lake, "requests"):
+        _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
 
 
 def end_request(
@@ -271,7 +279,7 @@ class _Look(BaseModel, frozen=True):
 def note_look(lake: Lake, at: datetime, schedules: Iterable[ScheduleTicks]) -> None:
     """Record that the sensor looked for requests, and what is due, for pages: they don't import Dagster."""
     mark = requests_folder(lake) / _LOOKED
-    with suppress(OSError):
+    with suppress(OSError), locked(lake, "requests"):  # who takes an import has seen this, or we see that
         mark.parent.mkdir(parents=True, exist_ok=True)
         write_whole(mark, _Look(at=at.astimezone(UTC), schedules=tuple(schedules)).model_dump_json().encode())
 

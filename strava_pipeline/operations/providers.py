@@ -131,10 +131,9 @@ def kind_problem(
 
 def resting_kind(run: RunContext, source: Source, kind: Kind) -> Refusal | None:
     """The refusal because of which the kind is not asked for: of the last week, with this login and these settings."""
-    refused = refusal(run.lake, source.spec.name, kind)
-    if refused is None or run.now() - refused.at >= REFUSED_FOR or refused.asked_with != _asked_with(source):
-        return None
-    return refused
+    last = refusal(run.lake, source.spec.name, kind)
+    rests = last and timedelta(0) <= run.now() - last.at < REFUSED_FOR and last.asked_with == _asked_with(source)
+    return last if rests else None
 
 
 def _asked_with(source: Source) -> str:
@@ -167,6 +166,7 @@ def pull_kind(
 
     for _ in client.landed(client.list_kind(kind, first, last), land):
         pass
+    keep_refusal(run.lake, name, kind, None)
     return found
 
 

@@ -58,11 +58,7 @@ def dashboard(
     from strava_pipeline.serve.dashboard.site import system_now
 
     is_proxied = behind_proxy or settings.dashboard_behind_proxy
-    served, build, begin = _served(settings, behind_proxy=is_proxied, opens=opens, dagster=dagster)
-    if workers == 1 and served is settings:  # a process with threads is not forked
-        from strava_pipeline.verbs.dashboard_imports import keep_importing
-
-        keep_importing(settings)
+    served, build, begin = _served(settings, workers, behind_proxy=is_proxied, opens=opens, dagster=dagster)
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
         run(served, build, workers=workers, behind_proxy=is_proxied, now=system_now, on_ready=begin)
 
@@ -75,7 +71,7 @@ def _demo(folder: Path) -> "Settings":
 
 
 def _served(
-    settings: "Settings", *, behind_proxy: bool, opens: bool, dagster: str | None
+    settings: "Settings", workers: int, *, behind_proxy: bool, opens: bool, dagster: str | None
 ) -> tuple["Settings", Callable[[Callable[[str], object]], "FastAPI"], Callable[[str], object]]:
     """For this folder, or for all athletes: the settings, the builder of the application, and the action once it listens."""
     from strava_pipeline.operations.dashboard import DashboardPipeline
@@ -92,7 +88,7 @@ def _served(
                 settings, pipeline, behind_proxy=behind_proxy, link_command=command, dagster=dagster, say=say
             )
 
-        return settings, build, lambda url: _begin(settings, url, opens=opens)
+        return settings, build, lambda url: _begin(settings, url, workers, opens=opens)
 
     from strava_pipeline.environment.process_owner import is_house
     from strava_pipeline.serve.dashboard.athletes_app import build_house
@@ -187,10 +183,14 @@ def _refuse_with_accounts(settings: "Settings") -> None:
         raise MisuseError("This dashboard has accounts. See: strava-pipeline dashboard account --help")
 
 
-def _begin(settings: "Settings", url: str, *, opens: bool) -> None:
+def _begin(settings: "Settings", url: str, workers: int, *, opens: bool) -> None:
     """The actions once the dashboard listens, before it answers."""
     _keep_password(settings)
     _show_address(settings, url, opens=opens)
+    if workers == 1:  # a process with threads is not forked
+        from strava_pipeline.verbs.dashboard_imports import keep_importing
+
+        keep_importing(settings)
 
 
 def _keep_password(settings: "Settings") -> None:

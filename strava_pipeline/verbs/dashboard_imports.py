@@ -6,14 +6,16 @@ The page's process reads no file: a hostile one ends a child. The child's run ha
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from strava_pipeline.core.errors import PipelineError, told
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import begin_request, end_request, imports_without_run, is_anybody_looking
+from strava_pipeline.lake.requests import end_request, take_import
 from strava_pipeline.operations.requesting import paths_of_import
+from strava_pipeline.verbs.output import echo
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
@@ -25,21 +27,23 @@ _SILENT = "The import ended and left no word; `strava-pipeline logs latest` may 
 
 def keep_importing(settings: "Settings") -> None:
     """Look for dropped files in a thread, until this process ends."""
-    Thread(target=_keep_looking, args=(settings,), name="imports", daemon=True).start()
+    Thread(target=look_for_ever, args=(settings, lambda: time.sleep(PAUSE)), name="imports", daemon=True).start()
 
 
-def _keep_looking(settings: "Settings") -> None:
+def look_for_ever(settings: "Settings", pause: Callable[[], object]) -> None:
+    """Import a dropped file after each pause. A fault is said, once, and the next look goes on."""
     from strava_pipeline.serve.dashboard.site import system_now
 
-    lake = Lake(settings.data_dir)
+    lake, say_once = Lake(settings.data_dir), cache(partial(echo, err=True))
     watched, _ = os.pipe()  # the kernel closes the other end when we die, however we die
     while True:
-        time.sleep(PAUSE)
-        if not is_anybody_looking(lake, system_now()):
-            for request_id, names in imports_without_run(lake, system_now()):
-                begin_request(lake, request_id, None, system_now(), None)
-                why = _imported(settings, request_id, names, watched)
-                end_request(lake, request_id, "failed", system_now(), why)  # unless its run has said how it ended
+        pause()
+        try:
+            if taken := take_import(lake, system_now()):
+                why = _imported(settings, *taken, watched)
+                end_request(lake, taken[0], "failed", system_now(), why)  # unless its run has said how it ended
+        except (PipelineError, OSError) as error:
+            say_once(f"Dropped files are not imported: {told(error)}")
 
 
 def _imported(settings: "Settings", request_id: str, names: Sequence[str], watched: int) -> str:

@@ -27,12 +27,12 @@ from strava_pipeline.lake.requests import (
     end_request,
     forget_requests,
     has_requests,
-    imports_without_run,
     keep_request,
     note_look,
     open_requests,
     request_view,
     requests_folder,
+    take_import,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -180,14 +180,17 @@ def test_an_import_waits_for_a_run_until_one_is_at_work_on_it_and_again_where_th
     lake, wanted = Lake(tmp_path), ImportWanted(kind="import", names=("a.gpx",))
     key = keep_request(lake, wanted, NOW, "a test").id
     keep_request(lake, PullWanted(kind="pull", provider="toy"), NOW, "a test")
-    waiting = [(key, ("a.gpx",))]
-    assert imports_without_run(lake, NOW) == waiting
-    begin_request(lake, key, None, NOW, None)
-    assert imports_without_run(lake, NOW) == waiting, "who was about to begin a run was ended"
+    waiting, long_after = (
+        (key, ("a.gpx",)),
+        datetime.now(UTC) + timedelta(days=3),
+    )  # than the lock went, says the file system
+    note_look(lake, NOW, [])
+    assert take_import(lake, NOW) is None
+    assert take_import(lake, long_after) == waiting
+    assert take_import(lake, long_after) == waiting, "who was about to begin a run was ended"
     with live_run(lake, "r1"):
         begin_request(lake, key, "r1", NOW, None)
-        assert imports_without_run(lake, NOW) == []
-    long_after = datetime.now(UTC) + timedelta(days=3)  # than the file system says that the lock went
-    assert imports_without_run(lake, long_after) == waiting
+        assert take_import(lake, long_after) is None
+    assert take_import(lake, long_after) == waiting
     end_request(lake, key, "done", NOW, "1 file came in.", "r1")
-    assert imports_without_run(lake, NOW) == []
+    assert take_import(lake, long_after) is None

@@ -1,18 +1,19 @@
 """The steps of a run that ask a provider, where something is odd: a limit at the login, gear of another shape, no page at all."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from strava_pipeline.core.errors import LimitReachedError
+from strava_pipeline.core.errors import ForbiddenError, LimitReachedError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.ingest.provider import Lister, Page
 from strava_pipeline.lake.bronze.manifests import Window
-from strava_pipeline.lake.providers import last_outcomes
+from strava_pipeline.lake.providers import keep_refusal, last_outcomes
 from strava_pipeline.operations.listing_windows import listing_lock
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.providers import list_provider_activities
+from strava_pipeline.operations.providers import kind_problem, list_provider_activities, pull_kind, resting_kind
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava, listed_to_the_end
@@ -101,6 +102,20 @@ def test_gear_that_is_refused_is_a_line_and_rests_for_a_week(world: World, statu
     assert problems() == [line]
     world.subject.clock.advance(7 * 86_400)
     assert problems() == [line]
+
+
+def test_a_refusal_ends_where_its_kind_comes_and_counts_for_nothing_if_it_is_of_the_future(world: World) -> None:
+    world.need_kind("gear")
+    run, name = world.run(), world.subject.name
+    source = Source(name, world.settings, run)
+    kind_problem(run, source, "gear", ForbiddenError("no"))
+    refused = resting_kind(run, source, "gear")
+    assert refused is not None
+    keep_refusal(run.lake, name, "gear", refused.model_copy(update={"at": run.now() + timedelta(hours=1)}))
+    assert resting_kind(run, source, "gear") is None
+    keep_refusal(run.lake, name, "gear", refused)
+    pull_kind(run, source, "gear")
+    assert resting_kind(run, source, "gear") is None
 
 
 class _WithoutEmptyPages:

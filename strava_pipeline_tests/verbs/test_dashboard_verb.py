@@ -6,6 +6,7 @@ import re
 import socket
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -66,6 +67,15 @@ def test_a_link_logs_in_where_a_dashboard_runs_without_a_password(settings: Sett
         assert type_in("dashboard", "link").code == 2
         again = type_in("dashboard")
         assert (again.code, "is running already" in again.err) == (1, True)
+
+
+def test_a_second_dashboard_of_the_folder_is_refused_before_it_imports_anything(
+    settings: Settings, type_in: Type
+) -> None:
+    before = {*threading.enumerate()}
+    with running(settings):
+        assert "is running already" in type_in("dashboard").err
+    assert not [each for each in {*threading.enumerate()} - before if each.name == "imports"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="opens by xdg-open")

@@ -28,6 +28,7 @@ from strava_pipeline.lake.requests import (
     end_request,
     forget_requests,
     has_requests,
+    is_taken,
     note_look,
     open_requests,
 )
@@ -93,7 +94,7 @@ def requests_sensor(
             # several: Dagster restarts one whose process died
             elif runs := our_runs(context.instance, lake, dg.RunsFilter(tags={REQUEST: request.id})):
                 _settle(lake, request, runs, now())
-            else:
+            elif not is_taken(lake, request.id, now()):
                 try:
                     asked = request_of(settings, request, clock.now())
                     if asked.job_name not in names:  # otherwise Dagster would refuse everything that waits with it

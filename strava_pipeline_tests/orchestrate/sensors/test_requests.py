@@ -102,6 +102,17 @@ def test_a_request_becomes_one_run_and_says_how_that_ended(watch: Watch) -> None
     assert watch.tick("requests")[0] is None
 
 
+def test_what_a_dashboard_is_about_to_import_gets_no_second_run_unless_minutes_pass(watch: Watch) -> None:
+    (watch.rig.lake.inbox_files / "a.zip").mkdir(parents=True)
+    request = ask(watch, ImportWanted(kind="import"))
+    begin_request(watch.rig.lake, request.id, None, datetime.now(UTC), None)
+    assert watch.tick("requests")[0] is None
+    watch.later = timedelta(minutes=10)
+    asked, _ = watch.tick("requests")
+    assert asked is not None
+    assert asked.run_key == request.id
+
+
 @pytest.mark.dear
 def test_a_run_that_ended_without_a_word_ends_its_request(watch: Watch) -> None:
     request = ask(watch)
