@@ -208,7 +208,6 @@ def test_choices_are_what_activities_have(published: Connection) -> None:
         "sports": [],
         "sources": [],
         "gear": {},
-        "linked": {},
         "tags": [],
         **dict.fromkeys(("commute", "corrected", "not_counted"), False),
     }

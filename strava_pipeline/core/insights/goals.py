@@ -232,7 +232,8 @@ def amount_text(measure: str, amount: float | None, units: Units) -> str:
     """An amount with its unit, small ones with a decimal: `1,234 km`, `12.5 km`, `310 h`, `12,040 m`, `204`."""
     if amount is None:
         return NOTHING
-    value, unit = scaled(measure, amount, units)
+    exact, unit = scaled(measure, amount, units)
+    value = round(exact, 6)  # a sum may differ in the last digits by its order
     small = abs(value) < 100 if unit in ("km", "mi", "h") else not unit and abs(value) < 10 and value != int(value)
     return f"{value:,.{1 if small else 0}f} {unit}".rstrip()
 

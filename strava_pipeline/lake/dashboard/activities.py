@@ -19,6 +19,7 @@ from strava_pipeline.lake.dashboard.rows import Values, columns_of, rows_of, wit
 from strava_pipeline.lake.gold.members import activities_of
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import has_time
 from strava_pipeline.lake.tracks import track_path
 
 MOST_OF_A_PART = 2_000  # laps, lengths … of an activity: 50 km in a pool of 25 m
@@ -129,7 +130,7 @@ def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:
     """Each source's values of an activity, the best first, by source and id (`strava:123`); with a link if known."""
     return {
         f"{row['source']}:{row['id']}": {**row, "link": _link(row["source"], row["source_id"])}
-        for row in rows_of(connection, "sources_of_activity", {"id": activity_id})
+        for row in rows_of(connection, "sources_of_activity", {"id": activity_id}, has_time=has_time("said"))
     }
 
 

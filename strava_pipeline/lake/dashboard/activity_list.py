@@ -55,7 +55,7 @@ class Selection:
         sport: a sport as Strava names it, or a group of sports.
         words, place: a part of the name, or of the place; case and accents make no difference.
         source: one of the sources that have it.
-        gear: its gear: an item of `gear_items`, or source and id of a piece, as `strava:b1234`.
+        gear: its gear: an item of `gear_items`.
         commute: false: not marked as one.
         tag: one of its tags, as it is written.
         corrected: whether a person said something of it.
@@ -116,7 +116,7 @@ _CONDITIONS = {
     "words": "contains(strip_accents(lower(name)), strip_accents(lower({})))",
     "place": "contains(strip_accents(lower(place)), strip_accents(lower({})))",
     "source": "list_contains(sources, {})",
-    "gear": "gear_item = coalesce((SELECT item FROM gear_links WHERE source || ':' || piece = {0}), {0})",
+    "gear": "gear_item = {}",
     "commute": "coalesce(commute, false) = {}",
     "tag": "id IN (SELECT activity_id FROM own_values WHERE list_contains(tags, {}))",
     "corrected": "(id IN (SELECT activity_id FROM corrections)) = {}",
@@ -253,8 +253,12 @@ def selected_rows(connection: Connection, selection: Selection) -> Iterator[list
 def choices_of(connection: Connection) -> Values:
     """The existing values of the filters: `sports`, `sources`, `tags`, and `gear`, the names by item.
 
-    `linked`: the items of pieces (`strava:b1234`). `commute`, `corrected`, `not_counted`: whether there is any.
+    `commute`, `corrected`, `not_counted`: whether there is any.
     """
     found = rows_of(connection, "list_choices", {})[0]
-    linked = {each["key"]: each["item"] for each in found["linked"]}
-    return {**found, "gear": {each["key"]: each["name"] for each in found["gear"]}, "linked": linked}
+    return {**found, "gear": {each["key"]: each["name"] for each in found["gear"]}}
+
+
+def gear_item(connection: Connection, gear: str) -> str | None:
+    """The item of `gear_items` that a text means: its own, or that of a piece, as `strava:b1234`."""
+    return next((row["item"] for row in rows_of(connection, "gear_meant", {"gear": gear})), None)

@@ -64,10 +64,10 @@ def list_statement() -> str:
 
 def matching_statement() -> str:
     """The statement that tells of every activity what telling which are one needs."""
-    return sql("matching").format(has_time=_has_time("said"))
+    return sql("matching").format(has_time=has_time("said"))
 
 
-def _has_time(row: str) -> str:
+def has_time(row: str) -> str:
     """Whether the start of a row is a moment: no day alone, and not the time of day that is none at its source (a note's)."""
     told = f"(SELECT value FROM lake_meta WHERE key = 'no_times')::JSON ->> {row}.source"
     return f"({row}.start_date IS NOT NULL AND coalesce({row}.start_date_local::TIME::VARCHAR <> ({told}), true))"
@@ -118,8 +118,8 @@ def _gold() -> Iterator[str]:
         drives=_texts(sorted(DRIVES)),
         unspecified=UNSPECIFIED,
         later=_LATER,
-        said_time=_has_time("said"),
-        head_time=_has_time("head"),
+        said_time=has_time("said"),
+        head_time=has_time("head"),
         said_gear=_gear("said"),
         head_gear=_gear("head"),
         impossible=" ".join(f"WHEN {is_so} THEN {literal(why)}" for why, is_so in IMPOSSIBLE.items()),

@@ -35,7 +35,7 @@ from strava_pipeline.serve.dashboard.answers import (
 )
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.list_query import AskedOfApi, refuse_unknown
+from strava_pipeline.serve.dashboard.list_query import AskedOfApi, known_selection
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 
@@ -59,8 +59,8 @@ _HISTORY = page_shape("History", id=int, history=dict[str, Rows])
 @router.get("", response_model=_LIST, dependencies=[KEPT])
 def activities(snapshot: Snapshot, asked: AskedOfApi) -> Response:
     """Activities by id in the order that was asked for, the sums of all that are selected, and the cursor of the next page."""
-    refuse_unknown(asked, snapshot)
-    page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
+    selection = known_selection(asked, snapshot)
+    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after)
     return json_answer({"activities": page.activities, "totals": page.totals, "next": page.next and page.next.text})
 
 

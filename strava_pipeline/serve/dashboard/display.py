@@ -393,7 +393,9 @@ def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
         ),
         "clocked": pass_context(lambda page, text: clocked(text, page["zone"], dates)),
         "day": lambda value: day(value, dates),
-        "moment": pass_context(lambda page, value: moment(value, page["zone"], dates)),
+        "moment": pass_context(
+            lambda page, value, has_time=True: moment(value, page["zone"], dates) if has_time else day(value, dates)
+        ),
         "text_moment": pass_context(lambda page, value: text_moment(value, page["zone"], dates)),
         "years_by_day": lambda found: years_by_day(found, lambda at: day(at, dates)),
     }

@@ -49,7 +49,13 @@ YOURS = {
     },
     **{f"{name}.{ALL}": _YOURS[name] for name in _OF_ALL},
 }
-OFFERED = {"groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
+DISPLAY = {
+    "units": "Units",
+    "week_starts": "Weeks of calendars start on",
+    "dates": "Days are written as",
+    "timezone": "Time zone",
+}
+OFFERED = {"display": DISPLAY, "groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
 _ALWAYS = "add.always"
 _DAY = "its first day"
@@ -163,8 +169,9 @@ def span_of(document: Mapping[str, Any], since: date, what: str) -> dict[str, An
 
 
 def saved(document: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """What was saved, in words, by the names of its fields; what was removed has none."""
-    fields = [field for held in fields_of(document).values() for field in held]
+    """What was saved, in words, by the names of its fields; a removed value has none."""
+    fields = [Field((name,), words, _text(_at(document, (name,))) or "as usual") for name, words in DISPLAY.items()]
+    fields += [field for held in fields_of(document).values() for field in held]
     return [f"{field.words}: {field.text}" for field in fields if field.name in names and field.place[-1] != "since"]
 
 

@@ -6,7 +6,7 @@ ignored.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
 from strava_pipeline.core.sports import GROUP_OF, SPORTS
-from strava_pipeline.lake.dashboard.activity_list import TEXTS, After, Selection, Sort, choices_of
+from strava_pipeline.lake.dashboard.activity_list import TEXTS, After, Selection, Sort, choices_of, gear_item
 from strava_pipeline.lake.dashboard.rows import CursorError, Values
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
@@ -208,16 +208,18 @@ AskedList = Annotated[Asked, Depends(_of_page)]
 AskedOfApi = Annotated[Asked, Depends(_of_api)]
 
 
-def refuse_unknown(asked: Asked, snapshot: Connection, choices: Values | None = None) -> None:
-    """Raise an error for a sport, source or gear that no activity has, if there are activities. `choices`: those of
-    `choices_of`.
+def known_selection(asked: Asked, snapshot: Connection, choices: Values | None = None) -> Selection:
+    """What is asked for, its gear by the item. Raises an error for a sport or a source that no activity has, and for gear that
+    is nowhere, if there are activities. `choices`: those of `choices_of`.
     """
-    wanted = {name: value for name, value in asked.selection.wanted.items() if name in ("sport", "source", "gear")}
+    item = gear_item(snapshot, asked.query.gear) if asked.query.gear else None
+    selection = replace(asked.selection, gear=item or asked.query.gear)
+    wanted = {name: value for name, value in selection.wanted.items() if name in ("sport", "source", "gear")}
     if not wanted or not (has := choices or choices_of(snapshot))["sources"]:
-        return
-    known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [*has["gear"]]}
+        return selection
+    known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [item] if item else [*has["gear"]]}
     for name, value in wanted.items():
-        value = has["linked"].get(value, value) if name == "gear" else value
         if value not in known[name] and not (name == "sport" and value in GROUP_OF):
             why = f"no activity has it; there are: {', '.join(known[name][:_MOST_NAMED]) or 'none'}"
             raise ProblemError(400, f"This {name} is not known: {why}.", errors={name: why})
+    return selection

@@ -42,11 +42,12 @@ class NextRun:
 def next_run(site: Site) -> NextRun:
     """What Dagster's daemon noted of its schedules, if it is at work."""
     settings, now = site.settings, site.now()
+    is_awake = is_anybody_looking(site.lake, now)
     return NextRun(
         due_runs(site.lake, now),
         settings.automation,
-        is_anybody_looking(site.lake, now),
-        settings.dashboard_requests,
+        is_awake,
+        is_awake and settings.dashboard_requests,
         site.house is not None,
     )
 

@@ -11,7 +11,7 @@ from strava_pipeline.lake.dashboard.activities import known_activities
 from strava_pipeline.lake.dashboard.activity_list import activity_page, choices_of, selected_rows, selection_sql
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.list_query import AskedList, refuse_unknown
+from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
 from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
@@ -25,13 +25,13 @@ def activities(request: Request, snapshot: Snapshot, lake: CurrentLake, asked: A
     if not asked.is_clean:
         return RedirectResponse(asked.address(), 303)
     offered = choices_of(snapshot)
-    refuse_unknown(asked, snapshot, offered)
-    page = activity_page(snapshot, asked.selection, limit=asked.limit, after=asked.after)
+    selection = known_selection(asked, snapshot, offered)
+    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after)
     fields = asked.fields(site_of(request).units)
-    fields["gear"] = offered["linked"].get(fields["gear"], fields["gear"])
+    fields["gear"] = selection.gear or ""
     values = {"page": page, "asked": asked, "choices": offered, "fields": fields}
     values |= {"own": choices(snapshot), "step": last_step(request, snapshot, lake)}
-    return render(request, "activities.html", {**values, "groups": [*SPORTS], "sql": selection_sql(asked.selection)})
+    return render(request, "activities.html", {**values, "groups": [*SPORTS], "sql": selection_sql(selection)})
 
 
 @router.post("/activities/words")
@@ -49,7 +49,7 @@ def correct(snapshot: Snapshot, pipeline: CurrentPipeline, asked: AskedList, fie
 @router.get("/activities.csv")
 def activities_csv(snapshot: Snapshot, asked: AskedList) -> Response:
     """All that are selected, for a spreadsheet, which computes no text of it."""
-    refuse_unknown(asked, snapshot)
-    lines: Iterator[str] = (csv_text(rows, as_text=True) for rows in selected_rows(snapshot, asked.selection))
+    selection = known_selection(asked, snapshot)
+    lines: Iterator[str] = (csv_text(rows, as_text=True) for rows in selected_rows(snapshot, selection))
     headers = {"Content-Disposition": 'attachment; filename="activities.csv"'}
     return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")

@@ -65,7 +65,7 @@ def goals_form(request: Request) -> dict[str, Any]:
     except PipelineError as error:
         return {"fault": str(error)}
     names, moved = request.query_params.getlist("saved"), request.query_params.get("moved")
-    saved = {"saved": goal_fields.saved(document, names) if moved else None, "moved": moved}
+    saved = {"saved": goal_fields.saved(document, names) if names else None, "moved": moved}
     fields = {**goal_fields.fields_of(document), **goal_fields.OFFERED, "choices": goal_fields.choices_of(document)}
     return {**fields, **saved, "seal": seal, "fault": None}
 
@@ -89,7 +89,8 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
     if published_at(site.lake) is not None and not site.pipeline.publish():
         return written_page(request)
     moved = {one for one, *_ in (before or set()) ^ (if_readable(site.lake, loads) or set())}
-    said = urlencode([("moved", len(moved)), *(("saved", json.dumps(place)) for place in values)])
+    told = [("moved", str(len(moved)))] if any(place[0] == "athlete" for place in values) else []
+    said = urlencode([*told, *(("saved", json.dumps(place)) for place in values)])
     is_of_gear = all(place[0] == "service" for place in values)
     return RedirectResponse(f"{'/gear' if is_of_gear else '/settings'}?{said}", 303)
 

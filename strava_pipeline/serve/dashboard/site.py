@@ -138,6 +138,7 @@ class SnapshotFacts:
         published, default = (published_at(site.lake), file_state(site.lake.goals)), site.settings.timezone
         if self.zone is None or published != self.published:
             goals = site.goals
+            zone, units = zone_of(goals.timezone or default), goals.units or "km"
             try:
                 with site.snapshot.reader() as connection:
                     athlete = athlete_of(connection, goals, site.now())
@@ -145,9 +146,8 @@ class SnapshotFacts:
                     if any(any(system.section(connection).values()) for system in parts("pages")):
                         holds |= {"trips"}
             except PipelineError:  # the next page tries again
-                return SnapshotFacts()
-            self.zone = zone_of(goals.timezone or default) if athlete is None else athlete.clock(default)
-            self.units = "km" if athlete is None else athlete.units
+                return SnapshotFacts(zone=zone, units=units)
+            self.zone, self.units = (zone, units) if athlete is None else (athlete.clock(default), athlete.units)
             self.holds, self.published = holds, published
         return self
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, Thresholds
-from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, day_text, read_goals
+from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, amount_text, day_text, read_goals
 from strava_pipeline.core.insights.services import GearService
 from strava_pipeline.core.sports import SPORTS
 
@@ -203,6 +203,12 @@ def test_days_and_weeks_are_written_and_begin_as_the_file_says() -> None:
     }
     assert [read(f'week_starts = "{each}"').week_begins for each in CHOICES["week_starts"]] == [0, 6, 5]
     assert (day_text(day), day_text(None, "dd.mm.yyyy"), read("").week_begins) == ("5 Mar 2026", "–", 0)
+
+
+def test_a_sum_is_written_alike_in_whatever_order_it_was_added() -> None:
+    assert {amount_text("elevation_gain_m", each, "km") for each in (1473.5, 1473.5 - 3e-13, 1473.5 + 3e-13)} == {
+        "1,474 m"
+    }
 
 
 def test_every_fault_is_told_at_once() -> None:

@@ -58,6 +58,9 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
     ], "quarters, by time"
     assert days[1][3] == "5 May 2025: 2 activities, 25.0 km, 2.0 h, Ride, Run"
     assert days[0][3] == "30 Apr 2025: 1 activity, 20.0 km, Ride"
+    for path, times in (("/activities/4", 2), ("/activities/4/with/5", 1)):
+        without = page(site, path)
+        assert (without.count("30 Apr 2025") >= times, "30 Apr 2025, 0" in without) == (True, False), "a day alone"
     assert "30 Ride 20.0 km" in words(text), "of which no time is known"
     assert "5 Ride +1 2.0 h 12" in words(text)
     assert text.count("<caption>") == 12

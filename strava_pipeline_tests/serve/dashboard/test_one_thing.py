@@ -80,11 +80,15 @@ def test_lists_forms_and_the_gear_page_count_the_same(site: TestClient) -> None:
     assert offered("/activities/1") == [["strava:b1"]]
     things = site.get("/api/gear").json()["things"]
     assert {item: (each["name"], each["activities"]) for item, each in things.items()} == {"The bike": ("The bike", 4)}
-    for asked in ("The bike", "strava:b1", "ridewithgps:7", f"spreadsheet:{NAMES[2].lower()}"):
+    pieces = [f"{source}:{piece}" for source, held in site.get("/api/gear").json()["gear"].items() for piece in held]
+    assert sorted(pieces) == ["ridewithgps:7", f"spreadsheet:{NAMES[2].lower()}", "strava:b1"], "as its activities say"
+    for asked in ("The bike", *pieces, f"spreadsheet:{NAMES[2]}", f"spreadsheet:{NAMES[2].upper()} "):
         found = site.get("/api/activities", params={"gear": asked}).json()["activities"]
         assert [*found] == ["4", "-3", "2", "1"], asked
         assert {(row["gear_item"], row["gear_name"]) for row in found.values()} == {("The bike", "The bike")}
     assert 'value="The bike" selected' in site.get("/activities?gear=strava:b1", headers={"Accept": "text/html"}).text
+    sources = site.get("/activities/-3", headers={"Accept": "text/html"}).text.split('id="sources"')[1]
+    assert f"<td>{NAMES[2].upper()}</td>" in sources.replace("<bdi>", "").replace("</bdi>", ""), "as that one writes it"
 
 
 def test_reports_and_tables_of_gold_have_it_once(lake: Lake) -> None:

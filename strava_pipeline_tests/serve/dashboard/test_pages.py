@@ -59,6 +59,7 @@ SHOWN = {
     "device_watts": False,
 }
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
+LASTS = {"elapsed_time": 900, "moving_time": 840, "start_date": NOW}
 KNOWN_FILES: set[str] = set()  # what a page has named that is there, at every dashboard
 
 
@@ -82,10 +83,15 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{"activity_id": 3, **failed}, {"activity_id": 4, **failed, "dropped_at": NOW}], "quarantine")
     pairs = ((2, None), (3, None), (99, 99))
     put(lake, [{"id": 1, "other_id": n, "joined": False, "part_id": part} for n, part in pairs], "activity_matches")
-    put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, "elapsed_time": 900}], "activity_laps")
+    put(lake, [{**CHILD, "lap_position": 1, "name": HOSTILE, "distance": 5000.0, **LASTS}], "activity_laps")
     split = {**CHILD, "distance_m": 1609.3}
     climbs = ((n, {"elapsed_time_seconds": 300 + n, "elevation_difference": 4.0 - n}) for n in range(1, 15))
     put(lake, [{**split, "split_index": n, **climb} for n, climb in climbs], "activity_splits_standard")
+    put(
+        lake,
+        [{**split, "split_index": 15, "elapsed_time_seconds": 400, "moving_time_seconds": 291}],
+        "activity_splits_standard",
+    )
     effort = {**CHILD, "effort_index": 1, **SEGMENT}
     estimated = {**effort, "name": HOSTILE, "elapsed_time": 61, "average_watts": 210.0, "device_watts": False}
     put(lake, [estimated, {**effort, "activity_id": 6, "name": "x", "elapsed_time": 90}], "activity_segment_efforts")
@@ -234,8 +240,8 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
         "title, headline, gear, its choice, lap, segment, source and its gear, before"
     )
     for part in (
-        "12.4 mi", "1:00:00", "3.1 mi 15:00", "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02", "5 1.0 mi 5:05 -3 ft",
-        "Splits: 4 more Split Distance", "1.00 mi -1.5 % 1:01 210 W",
+        "12.4 mi", "1:00:00", "3.1 mi 14:00", "15 1.0 mi 4:51", "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02", "5 1.0 mi 5:05 -3 ft",
+        "Splits: 5 more Split Distance", "1.00 mi -1.5 % 1:01 210 W",
         "power, estimated 190 W", "Strava counts",
     ):  # fmt: skip
         assert part in seen, part
@@ -243,6 +249,7 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     assert "Best efforts" not in seen, "Fastest times are the one table of them"
     assert "gear (was Old shoes )" in seen, "by its name"
     assert 'data-track="/api/activities/7/track" data-units="miles" data-group="ride" data-estimated' in text
+    assert 'data-lasts="900"' in text, "what is marked on the chart has its stops"
     assert f'href="/segments/{2**53 + 1}"' in text
     assert site.get("/api/activities/7/track").json()["recorded"] == 1
     bare = words(page(site, "/activities/9"))
@@ -627,6 +634,9 @@ def test_moments_are_on_the_athletes_clock(tmp_path: Path, new_lake: NewLake) ->
         assert "2 Jul 2025, 17:30 : Pulls." in words(page(browser, "/providers")), "this day's is begun"
         lake.snapshot.unlink()
         assert "error · 1 Jul 2025, 13:00 · unread" in words(page(browser, "/notifications")), "without an athlete"
+        lake.goals.write_text('units = "miles"\ntimezone = "Asia/Tokyo"\n')
+        assert "error · 1 Jul 2025, 21:00 · unread" in words(page(browser, "/notifications"))
+        assert made.site.units == "miles"
 
 
 @pytest.mark.dear

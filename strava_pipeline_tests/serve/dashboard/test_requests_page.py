@@ -87,5 +87,8 @@ def test_a_request_that_waits_says_what_is_true_of_who_would_carry_it_out(
         for path in (f"/requests/{key}", "/requests"):
             assert expected in words(page(made.browser(), path)), path
         assert ("service up" in words(page(made.browser(), f"/requests/{key}"))) == automation
+        runs = "What you ask for on the pages of months and services runs."
+        assert runs not in words(page(made.browser(), "/providers")), "nobody looks"
         note_look(made.site.lake, NOW, [])
         assert expected not in words(page(made.browser(), f"/requests/{key}"))
+        assert (runs in words(page(made.browser(), "/providers"))) is answering

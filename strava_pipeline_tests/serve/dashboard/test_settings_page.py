@@ -165,7 +165,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     assert not (tmp_path / "data" / "inbox").exists()
     answer = site.post("/settings/goals", data=good)
     assert (answer.status_code, answer.headers["location"][:10]) == (303, "/settings?")
-    told = "Saved: 2025 · Ride · distance, km: 5000, 6000; From 2025-01-01: FTP, W · Ride: 251. No activity’s load changed."
+    told = "Saved: Units: miles; 2025 · Ride · distance, km: 5000, 6000; From 2025-01-01: FTP, W · Ride: 251. No activity’s load changed."
     assert told in words(page(site, answer.headers["location"]))
     with snapshot(lake) as connection:
         assert connection.execute("SELECT ftp FROM thresholds_by_date").fetchall() == [(251.0,)], "it counts at once"
@@ -209,7 +209,11 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
 def test_the_zone_that_is_chosen_is_that_of_pages_at_once(site: TestClient, tmp_path: Path) -> None:
     def chosen(zone: str) -> int:
         form = {"seal": seal_on(page(site, "/settings")), '["timezone"]': zone}
-        return site.post("/settings/goals", data=form).status_code
+        answer = site.post("/settings/goals", data=form)
+        if answer.status_code == 303:
+            said = words(page(site, answer.headers["location"]))
+            assert (f"Saved: Time zone: {zone or 'as usual'}." in said, "load changed" in said) == (True, False)
+        return answer.status_code
 
     assert (chosen("Mars/Olympus"), "(Asia/Tokyo)" in page(site, "/")) == (400, False)
     assert (chosen("Asia/Tokyo"), "(Asia/Tokyo)" in page(site, "/")) == (303, True)
@@ -236,6 +240,7 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
         return "checked" in part, re.findall(r"\d+", words(part))
 
     assert offered("2025-01-01", "threshold_heartrate.all") == (True, ["3", "1"])
+    assert 'hx-sync="this:replace"' in page(site, "/settings"), "of quick changes, the last one wins"
     assert offered("2025-01-01", "resting_heartrate.all") == (True, ["2", "1"]), "measured for its day"
     assert offered("2025-01-01", "ftp.ride") == (False, ["0", "0"])
     assert offered("2025-01-01", "weight_kg") == (False, ["0", "0"])

@@ -4,6 +4,7 @@ SELECT
     counted.sport_type,
     counted.sport_group,
     counted.start_date_local,
+    counted.has_time,
     counted.distance_m,
     counted.moving_time_seconds,
     counted.elapsed_time_seconds,

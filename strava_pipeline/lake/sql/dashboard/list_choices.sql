@@ -14,7 +14,6 @@ SELECT
         ),
         []
     ) AS gear,
-    coalesce((SELECT list({'key': source || ':' || piece, 'item': item}) FROM gear_links), []) AS linked,
     coalesce((SELECT list_sort(list(DISTINCT tag)) FROM (SELECT unnest(tags) AS tag FROM own_values SEMI JOIN activity_list ON id = activity_id)), []) AS tags,
     EXISTS (FROM activity_list WHERE commute) AS commute,
     EXISTS (FROM corrections SEMI JOIN activity_list ON id = activity_id) AS corrected,

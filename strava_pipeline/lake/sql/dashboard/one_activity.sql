@@ -3,6 +3,7 @@
 SELECT
     {columns},
     activities.counts,
+    activities.has_time,
     (SELECT min(counted_id) FROM activity_matches WHERE waiting_id = $id) AS waits_for,
     activities.impossible,
     CASE WHEN list_contains($lifted, coalesce(activities.sport_type, activities.type)) THEN coalesce(device.descent_m, track.elevation_loss) END

@@ -1,4 +1,4 @@
--- What each source says of the activity $id, the best source first.
+-- What each source says of the activity $id, the best source first. {has_time}: as in `activities`.
 SELECT
     said.id,
     said.source,
@@ -9,6 +9,7 @@ SELECT
     coalesce(said.sport_type, said.type, said.extra ->> '$.sport') AS sport_type,
     said.start_date,
     said.start_date_local,
+    {has_time} AS has_time,
     said.distance,
     said.moving_time,
     said.elapsed_time,
@@ -17,7 +18,7 @@ SELECT
     said.average_watts,
     said.gear_source,
     said.gear_id,
-    coalesce(gear.name, gear.nickname) AS gear_name,
+    coalesce(gear.name, gear.nickname, nullif(trim(said.extra ->> '$.equipment'), '')) AS gear_name,
     said.device_name,
     said.ingestion_ts AS received_at,
     said.edited_at,
