@@ -98,7 +98,7 @@ def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestC
         assert "warehouse warehouse/strava.duckdb can't be read" in site.get("/api/activities").json()["detail"]
     home = words(page(site, "/"))
     assert home.count("strava-pipeline compact") == 1
-    assert ("A run failed" in home, "Add files" in home, "the next run" in home) == (True, True, True)
+    assert ("A run failed" in home, "Add files" in home, "Nothing runs by itself now" in home) == (True, True, True)
     assert "no activities here yet" not in home
     assert "Time zone" in words(page(site, "/settings"))
     assert site.get("/activities", headers={"HX-Request": "true", "Accept": "text/html"}).status_code == 409
