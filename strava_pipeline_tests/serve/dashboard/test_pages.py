@@ -373,7 +373,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         in words(recent)
     )
     assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
-    assert 'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-period="the last 90 days"' in recent
+    assert 'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-group="ride" data-period="the last 90 days"' in recent
     assert 'data-fitness="/api/fitness?days=30&amp;sport=ride"' in page(site, "/fitness?days=30")
     of_90, of_30 = (site.get(f"/api/fitness?days={days}").json() for days in (90, 30))
     assert (of_90["first_on"], of_30["first_on"], of_30["last_on"]) == ("2025-04-03", "2025-06-02", "2025-07-01")
