@@ -344,7 +344,10 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert 'data-fitness="/api/fitness/2025?sport=ride"></div>' in text
     of_7 = "estimated, of 7 May 2025"
     assert f"Ride heart rate 1 133 bpm {of_7} ; maximum 180 bpm {of_7} ; rest 60 bpm assumed" in words(text)
-    assert 'data-curve="watts" data-group="ride" data-period="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"' in text
+    assert (
+        'data-curve="watts" data-group="ride" data-period="2025" data-names="5 s|10 s|15 s|30 s|1 min|2 min|5 min"'
+        in text
+    )
     assert "5 s 200 W 6 May 2025 200 W 2.50 6 May 2025 10 s" in words(text)
     assert "come out of tracks: there are some of 2025." in words(text)
     assert site.get("/api/fitness/2025").json()["track_years"] == [2025]
@@ -373,7 +376,10 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         in words(recent)
     )
     assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
-    assert 'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-group="ride" data-period="the last 90 days"' in recent
+    assert (
+        'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-group="ride" data-period="the last 90 days"'
+        in recent
+    )
     assert 'data-fitness="/api/fitness?days=30&amp;sport=ride"' in page(site, "/fitness?days=30")
     of_90, of_30 = (site.get(f"/api/fitness?days={days}").json() for days in (90, 30))
     assert (of_90["first_on"], of_30["first_on"], of_30["last_on"]) == ("2025-04-03", "2025-06-02", "2025-07-01")
