@@ -251,6 +251,11 @@ def record_name(record: str) -> str:
     return words[0].upper() + words[1:]
 
 
+def pace_or_speed(group: str) -> str:
+    """`Pace` on foot and in the water, else `Speed`: what `speed` tells."""
+    return "Pace" if group in ("run", "walk", "swim") else "Speed"
+
+
 def speed(metres_a_second: float | None, group: str, units: Units) -> str:
     """A speed: `25.1 km/h`; on foot the pace, `5:03 /km`; for swimming `1:45 /100 m`."""
     if not metres_a_second or not isfinite(metres_a_second) or metres_a_second < 0:

@@ -30,6 +30,7 @@ from strava_pipeline.core.insights.goals import (
     clock,
     day_text,
     group_name,
+    pace_or_speed,
     record_name,
     record_text,
     speed,
@@ -206,13 +207,8 @@ def month(text: str) -> str:
     return f"{MONTH_NAMES[int(text[5:7]) - 1]} {text[:4]}"
 
 
-_LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for record, metres in DISTANCES.items()}
-
-
-def length_name(metres: float) -> str:
-    """The name of a raced or recorded distance, in any units: `400 m`, `1 mile`, `5 km`, `half marathon`."""
-    usual = f"{metres:.0f} m" if metres < 1000 else f"{metres / 1000:.4g} km"
-    return _LENGTHS.get(int(metres), usual)
+_RECORDS = {metres: record for record, metres in DISTANCES.items()}
+_LENGTHS = {metres: record_name(record).removeprefix("Fastest ") for metres, record in _RECORDS.items()}
 
 
 def short_distance(metres: float | None, units: Units) -> str:
@@ -241,9 +237,10 @@ def years(numbers: Sequence[int]) -> str:
 
 
 def window(width: float, measure: str) -> str:
-    """The width of a curve's window: seconds for power (`20 min`), metres for pace (`5 km`)."""
+    """The width of a curve's window: seconds for power (`20 min`), metres for pace (`400 m`, `1 mile`, `5 km`)."""
     if measure != "watts":
-        return length_name(width)
+        usual = f"{width:.0f} m" if width < 1000 else f"{width / 1000:.4g} km"
+        return _LENGTHS.get(int(width), usual)
     unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if width >= size)
     return f"{width / size:.3g} {unit}"
 
@@ -261,8 +258,7 @@ def best(found: Best, width: float, measure: str, group: str, units: Units) -> s
     """The best of a window, of seconds or else metres: watts, or a time with its speed, without that where it is a bound."""
     if measure == "watts":
         return whole(found.value, "W")
-    text = record_text(found.value, "s", "", units, at_most=found.at_most)
-    return text if found.at_most else f"{text} · {speed(width / found.value, group, units)}"
+    return record_text(found.value, "s", _RECORDS.get(int(width), ""), units, group, found.at_most)
 
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:
@@ -357,6 +353,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "hours": hours,
     "measured": measured_text,
     "speed": speed,
+    "pace_or_speed": pace_or_speed,
     "whole": whole,
     "day_as": day_text,
     "instant": lambda value: value.astimezone(UTC).isoformat(),
