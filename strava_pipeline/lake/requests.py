@@ -284,9 +284,19 @@ def note_look(lake: Lake, at: datetime, schedules: Iterable[ScheduleTicks]) -> N
         write_whole(mark, _Look(at=at.astimezone(UTC), schedules=tuple(schedules)).model_dump_json().encode())
 
 
+def _look(lake: Lake) -> _Look | None:
+    return record_in(requests_folder(lake) / _LOOKED, _Look)
+
+
+def _late_look(lake: Lake, now: datetime) -> _Look | None:
+    """The sensor's last look, if it is so late that the sensor is at work."""
+    look = _look(lake)
+    return look if look is not None and now - look.at < _ALIVE else None
+
+
 def looked_at(lake: Lake) -> datetime | None:
     """When the sensor last looked for requests (UTC), or None."""
-    look = record_in(requests_folder(lake) / _LOOKED, _Look)
+    look = _look(lake)
     return None if look is None else look.at
 
 
@@ -294,18 +304,15 @@ def due_runs(lake: Lake, now: datetime) -> list[tuple[datetime, str]]:
     """When each schedule that is on begins its next run, and what that does: the next one first, those that only look for
     work last. Empty where nobody looked lately.
     """
-    look = record_in(requests_folder(lake) / _LOOKED, _Look)
-    if look is None or now - look.at >= _ALIVE:
-        return []
-    found = ((each.what, *each.ticks) for each in look.schedules)
+    look = _late_look(lake, now)
+    found = ((each.what, *each.ticks) for each in (look.schedules if look else ()))
     due = sorted((later - first < _OFTEN, first if first > now else later, what) for what, first, later in found)
     return [(at, what) for _, at, what in due]
 
 
 def is_anybody_looking(lake: Lake, now: datetime) -> bool:
     """Whether the sensor looked for requests lately."""
-    seen = looked_at(lake)
-    return seen is not None and now - seen < _ALIVE
+    return _late_look(lake, now) is not None
 
 
 def _is_dead(lake: Lake, run_id: str, now: datetime) -> bool:
