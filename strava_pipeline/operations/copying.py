@@ -197,9 +197,8 @@ class _Copying:
         self.kinds = [kind for kind in KINDS if found[kind].files]
         leaving = outlived(snapshots, self.purged, self.known.lines or 0)
         for kind in KINDS:
-            of_kind = [each for each in snapshots if each.kind == kind]
-            is_leaving = newest(of_kind, self.run.now()) in leaving
-            self._copy(kind, found[kind], before[kind], of_kind, is_leaving=is_leaving)
+            last = newest((each for each in snapshots if each.kind == kind), self.run.now())
+            self._copy(kind, found[kind], before[kind], last, is_leaving=last in leaving)
         lost = {name: known for name, known in self.known.beginnings.items() if name in self.done.lost}  # said again
         self.known = replace(self.known, beginnings={**beginnings(self.lake), **lost})
         with suppress(BusyRepositoryError):  # the next run does it
@@ -301,13 +300,13 @@ class _Copying:
             )
 
     def _copy(
-        self, kind: str, found: Found, before: Mapping[str, State], of_kind: Sequence[CopySnapshot], *, is_leaving: bool
+        self, kind: str, found: Found, before: Mapping[str, State], last: CopySnapshot | None, *, is_leaving: bool
     ) -> None:
         """Make a snapshot of a kind, if a file is new or changed, or if the newest one isn't ours, or has to go."""
         if self.adopt:
             note_files(self.lake, kind, found.files)
         lost = {name: before[name] for name in self.done.lost if name in before and name not in found.files}
-        last, known = newest(of_kind, self.run.now()), self.known.snapshots.get(kind, "none")
+        known = self.known.snapshots.get(kind, "none")
         stays = last is not None and last.id.startswith(known) and not is_leaving
         if not found.files or (stays and not self.anew and {**found.files, **lost} == before):
             return
