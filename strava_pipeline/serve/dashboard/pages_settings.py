@@ -5,7 +5,7 @@ no request and no run carries what they hold. No secret, path or position is on 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -22,7 +22,7 @@ from strava_pipeline.lake.dashboard.fitness import loads, reached_activities
 from strava_pipeline.lake.gold.publish import if_readable, published_at
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
-from strava_pipeline.lake.user_files import goals_document, seal_of_goals, write_goals
+from strava_pipeline.lake.user_files import Place, goals_document, seal_of_goals, write_goals
 from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
@@ -85,14 +85,24 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
         write_goals(site.lake, values, first_of(fields, "seal"))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
-    before = if_readable(site.lake, loads)
+    is_of_athlete = any(place[0] == "athlete" for place in values)  # whose loads may move
+    before = _loads(site) if is_of_athlete else set()
     if published_at(site.lake) is not None and not site.pipeline.publish():
         return written_page(request)
-    moved = {one for one, *_ in (before or set()) ^ (if_readable(site.lake, loads) or set())}
-    told = [("moved", str(len(moved)))] if any(place[0] == "athlete" for place in values) else []
-    said = urlencode([*told, *(("saved", json.dumps(place)) for place in values)])
-    is_of_gear = all(place[0] == "service" for place in values)
-    return RedirectResponse(f"{'/gear' if is_of_gear else '/settings'}?{said}", 303)
+    moved = {one for one, _ in before ^ _loads(site)} if is_of_athlete else None
+    return RedirectResponse(_where_it_is_said(values, moved), 303)
+
+
+def _loads(site: Site) -> set[tuple[int, float]]:
+    return if_readable(site.lake, loads) or set()
+
+
+def _where_it_is_said(values: Mapping[Place, Any], moved: Collection[int] | None) -> str:
+    """The address of the page that says what was saved, and (unless None) for how many activities that moved the load."""
+    told = [] if moved is None else [("moved", str(len(moved)))]
+    told += [("saved", json.dumps(place)) for place in values]
+    page = "/gear" if all(place[0] == "service" for place in values) else "/settings"
+    return f"{page}?{urlencode(told)}"
 
 
 def written_page(request: Request) -> Response:
