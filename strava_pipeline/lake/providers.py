@@ -285,9 +285,11 @@ def refusal(lake: Lake, provider: str, kind: Kind) -> Refusal | None:
 
 def keep_refusal(lake: Lake, provider: str, kind: Kind, refused: Refusal | None) -> None:
     """Record a refusal, or (None) that the last one has ended."""
-    _refusal_file(lake, provider, kind).unlink(missing_ok=True)
-    if refused is not None:
-        write_whole(_refusal_file(lake, provider, kind), refused.model_dump_json().encode())
+    file = _refusal_file(lake, provider, kind)
+    if refused is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_whole(file, refused.model_dump_json().encode())
 
 
 def forget_refusals(lake: Lake, provider: str) -> None:

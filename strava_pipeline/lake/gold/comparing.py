@@ -4,10 +4,8 @@ from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 
-_OWN = (
-    "lake_meta",
-    "proposed_changes",
-)  # notes about the runs that made it; states that follow the clock and a yes since
+# notes about the runs that made it; states that follow the clock and a yes since
+_OWN = ("lake_meta", "proposed_changes")
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY table_name"
 
 

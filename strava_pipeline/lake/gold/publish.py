@@ -194,9 +194,8 @@ def is_publish_due(connection: Connection, lake: Lake) -> bool:
 
 
 _LOADS = "SELECT 1 FROM activity_load LIMIT 1"
-_BY_ACTIVITY = (
-    "SELECT intensity FROM activity_load LIMIT 1"  # unknown to versions whose loads kept to a method for a year
-)
+# unknown to versions whose loads kept to a method for a year
+_BY_ACTIVITY = "SELECT intensity FROM activity_load LIMIT 1"
 _ONE_LOAD = """Training load goes by activity now: by measured power before heart rate before pace; 100 is an hour at \
 threshold. Fitness, fatigue and form of all years have other numbers than before; /fitness says what they go by."""
 

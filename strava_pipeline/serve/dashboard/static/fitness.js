@@ -21,12 +21,13 @@
   }
 
   function curve(box, windows) {
-    const { METRES, paced, over, pace, fast } = speeds(box), isOfTimes = box.dataset.curve === "pace", names = box.dataset.names.split("|"); // of the windows, in the order of their widths
+    const { METRES, paced, over, pace, fast } = speeds(box), names = box.dataset.names.split("|"); // of the windows, in the order of their widths
+    const isOfTimes = box.dataset.curve === "pace", isPace = isOfTimes && paced;
     const sorted = Object.entries(windows).map(([width, best]) => [Number(width), best]).sort(([a], [b]) => a - b);
     const widths = sorted.map(([width]) => width);
-    const told = !isOfTimes ? (_, watts) => watts : paced ? (width, seconds) => seconds / width * over : (width, seconds) => width / seconds * 3600 / METRES;
+    const told = isPace ? (width, seconds) => seconds / width * over : isOfTimes ? (width, seconds) => width / seconds * 3600 / METRES : (_, watts) => watts;
     const of = (which) => sorted.map(([width, best]) => best[which] && told(width, best[which].value));
-    const text = !isOfTimes ? (v) => `${Math.round(v)} W` : paced ? pace : fast;
+    const text = isPace ? pace : isOfTimes ? fast : (v) => `${Math.round(v)} W`;
     // of those too close to the one before, which would be written into each other, no name is written
     const apart = (chart, ticks) => {
       let last = -Infinity;
@@ -42,8 +43,8 @@
       ...size(box),
       padding: [null, 40, null, null], // for half of the last name below the axis
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: isOfTimes && paced ? { dir: -1 } : {} },
-      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 78, ...(isOfTimes && paced && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
+      scales: { x: { time: false, distr: 3, log: 10, range: (_, least, most) => [least, most] }, y: isPace ? { dir: -1 } : {} },
+      axes: [{ ...axis(), splits: () => widths, values: apart, filter: (_, ticks) => ticks }, { ...axis(), size: 78, ...(isPace && { incrs: STEPS }), values: (_, ticks) => ticks.map(text) }],
       series: [{ label: "over", value: (_, v) => v === null ? "–" : name(v) }, line(box.dataset.period, "--accent", { value: shown("of_period"), spanGaps: true }), line("all years", "--quiet", { value: shown("of_all"), dash: [6, 4] })],
     }, [widths, of("of_period"), of("of_all")], box);
   }
