@@ -20,7 +20,7 @@ UNREADABLE = FileNotFoundError, pl.exceptions.ComputeError
 def write_made(lake: Lake, table: Table, year: int, rows: pl.DataFrame, made_from: Mapping[int, str]) -> None:
     """Write the file of a table and year. `made_from`: by activity a digest of what its rows were made from."""
     path = table_file(lake, table, year)
-    write_rows(path, rows, "zstd", {_MADE_FROM: json.dumps({str(one): digest for one, digest in made_from.items()})})
+    write_rows(path, rows, "zstd", {_MADE_FROM: json.dumps({str(one): made_from[one] for one in sorted(made_from)})})
     sync_folder(path.parent)
 
 
