@@ -165,7 +165,7 @@ def test_the_password_of_a_secret_is_kept_as_a_hash_and_a_new_one_logs_everybody
 
     def began_with(password: str) -> str:
         monkeypatch.setenv("DASHBOARD_PASSWORD", password)
-        dashboard._begin(Settings.load(), "http://127.0.0.1:8723", opens=False)
+        dashboard._begin(Settings.load(), "http://127.0.0.1:8723", 2, opens=False)
         return file.read_text()
 
     with running(settings) as records:

@@ -66,7 +66,7 @@ def test_a_card_has_what_its_kind_draws_of_the_rows(site: TestClient) -> None:
         assert not re.search(r"<script|<style|\sstyle=|\son\w+=|\u202e", answer.text)
         return answer.text
 
-    assert words(card("kilometres")) == "240 &lt;km&gt; &lt;i&gt;: a&lt;b"
+    assert words(card("kilometres")) == "240 &lt;km&gt; a&lt;b"
     listed = card("list")
     assert 'href="/activities/2">Ride 2</a>' in listed
     assert "activity_id" not in listed
