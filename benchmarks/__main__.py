@@ -279,6 +279,7 @@ def _pages_table(count: int, found: dashboard.Measured) -> Table:
     title = (
         f"Pages of the dashboard over {count:,} activities of {len(dashboard.SERVICES)} services, half of them with tracks. "
         f"Idle: {found.idle_mb:.0f} MB (aim: {dashboard.MOST_IDLE_MB}); "
+        f"the first overview: {found.first_ms:.0f} CPU ms (aim: {dashboard.MOST_FIRST}); "
         f"after all of these: {found.after_mb:.0f} MB (aim: {dashboard.MOST_USED_MB})"
     )
     table = Table(box=box.MARKDOWN, title=title, title_justify="left")

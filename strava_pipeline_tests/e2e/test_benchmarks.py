@@ -18,13 +18,17 @@ STAGES = {"listing", "shards", "merge_summaries", "details", "merge_details", "p
 def test_every_page_is_measured_beside_its_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_ADDRESS", "127.0.0.1:8723")
     measured = dashboard.measure(tmp_path, 20)
-    assert all(cost.queries and cost.cold > 0 and cost.warm > 0 for cost in measured.pages.values())
+    assert all(cost.cold > 0 and cost.warm > 0 for cost in measured.pages.values())
+    assert [path for path, cost in measured.pages.items() if not cost.queries] == ["/backfill"]
     assert {path for path, cost in measured.pages.items() if cost.again is None} == {
         "/",
         "/month/2025-05",
         "/providers",
+        "/settings",
+        "/backfill",
     }
     assert 0 < measured.idle_mb <= measured.after_mb
+    assert measured.first_ms > 0
 
 
 @pytest.mark.soak(part="calendar")  # `make types` sees a name that is gone; forty processes see the rest
