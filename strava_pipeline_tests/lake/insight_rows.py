@@ -173,10 +173,9 @@ def loads(by_day: dict[date, float | None], last: date) -> dict[date, tuple[floa
     found, fitness, fatigue = {}, 0.0, 0.0
     day = min(known)
     while day <= last:
-        form = fitness - fatigue
         load = by_day.get(day) or 0.0
         fitness += (load - fitness) / 42
         fatigue += (load - fatigue) / 7
-        found[day] = (fitness, fatigue, form)
+        found[day] = (fitness, fatigue, fitness - fatigue)
         day += timedelta(days=1)
     return found

@@ -191,13 +191,13 @@ def fitness_chart(days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DAT
     axes = _Axes((date(number, 12, 31) - first).days + 1, lowest, max(ceil(max(values) / step) * step, step))
     named = [
         (kind, [((day.on_day - first).days + 1.0, float(getattr(day, kind))) for day in days], kind)
-        for kind, _ in _SIGNS
+        for kind in ("fitness", "fatigue", "form")
     ]
     last = days[-1]
-    numbers = ", ".join(f"{kind} {round(getattr(last, kind)):{sign}d}" for kind, sign in _SIGNS)
+    fitness, fatigue = round(last.fitness), round(last.fatigue)
     return Chart(
         title="Fitness",
-        about=f"{numbers} on {day_text(last.on_day, dates)}",
+        about=f"fitness {fitness}, fatigue {fatigue}, form {fitness - fatigue:+d} on {day_text(last.on_day, dates)}",
         lines=_labelled(axes, named),
         now=axes.at(named[0][1])[-1],
         x_ticks=_months(axes, first),
@@ -205,7 +205,6 @@ def fitness_chart(days: Sequence[LoadDay], number: int, dates: Dates = USUAL_DAT
     )
 
 
-_SIGNS = (("fitness", ""), ("fatigue", ""), ("form", "+"))
 _TITLES = {
     "distance_m": "distance",
     "moving_time_seconds": "moving time",

@@ -64,6 +64,6 @@ TRAINING_LOAD = Table(
         Column("estimated_activities", Kind.BIGINT, "activities of the day whose load goes by an estimated threshold"),
         Column("fitness", Kind.DOUBLE, "yesterday's and 1/42 of the load's difference to it (chronic training load)"),
         Column("fatigue", Kind.DOUBLE, "yesterday's and 1/7 of the load's difference to it (acute training load)"),
-        Column("form", Kind.DOUBLE, "fitness minus fatigue of the day before (training stress balance)"),
+        Column("form", Kind.DOUBLE, "fitness minus fatigue (training stress balance, with the day's own load)"),
     ),
 )

@@ -1,5 +1,5 @@
--- Fitness and fatigue by day: each follows the day's load by 1/42 and by 1/7 of the difference; form is yesterday's fitness minus
--- yesterday's fatigue (Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 8; after Banister 1975). A day whose
+-- Fitness and fatigue by day: each follows the day's load by 1/42 and by 1/7 of the difference; form is their difference
+-- (Allen, Coggan: Training and Racing with a Power Meter, 2nd ed. 2010, ch. 8; after Banister 1975). A day whose
 -- activities all lack a load has none, and counts as rest.
 WITH daily AS (
     SELECT
@@ -59,6 +59,5 @@ states AS (
 )
 SELECT
     * EXCLUDE (place, spell, age),
-    coalesce(lag(fitness) OVER by_day, 0) - coalesce(lag(fatigue) OVER by_day, 0) AS form
+    fitness - fatigue AS form
 FROM states
-WINDOW by_day AS (PARTITION BY athlete_id ORDER BY on_day)

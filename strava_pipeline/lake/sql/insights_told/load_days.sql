@@ -17,7 +17,7 @@ SELECT
     on_day + days::INTEGER AS day,
     fitness * (41.0 / 42) ** days,
     fatigue * (6.0 / 7) ** days,
-    fitness * (41.0 / 42) ** (days - 1) - fatigue * (6.0 / 7) ** (days - 1),
+    fitness * (41.0 / 42) ** days - fatigue * (6.0 / 7) ** days,
     0,
     NULL,
     0

@@ -11,12 +11,13 @@
 
   function load(box, series) {
     const days = series.days.map((day) => Date.parse(day) / 1000), value = (_, v) => v === null ? "–" : Math.round(v);
+    const form = (_, v, __, place) => v === null ? "–" : Math.round(series.fitness[place]) - Math.round(series.fatigue[place]);
     return new uPlot({
       ...size(box),
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { drag: { x: true, y: false } },
       axes: [{ ...axis(), space: 60, values: (_, ticks) => ticks.map((at) => onDay(at)) }, axis()],
-      series: [day, line("fitness", "--accent", { value }), line("fatigue", "--quiet", { value, dash: [6, 4] }), line("form before the day’s training", "--good", { value, dash: [2, 3] })],
+      series: [day, line("fitness", "--accent", { value }), line("fatigue", "--quiet", { value, dash: [6, 4] }), line("form", "--good", { value: form, dash: [2, 3] })],
     }, [days, series.fitness, series.fatigue, series.form], box);
   }
 
