@@ -15,6 +15,7 @@ from strava_pipeline.core.human_bests import STEEP, least_seconds
 from strava_pipeline.core.tables.bests import DISTANCES_OF
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 from strava_pipeline.core.track_lines import (
+    HOLDS,
     along_line,
     begin_of,
     between,
@@ -24,7 +25,7 @@ from strava_pipeline.core.track_lines import (
     timed_values,
 )
 
-FORM = 6  # raised whenever the same points would come to something else
+FORM = 7  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
@@ -70,12 +71,13 @@ def curves(points: pl.DataFrame, sport_group: str | None) -> pl.DataFrame:
 def value_seconds(points: pl.DataFrame, sport_group: str | None = None) -> pl.DataFrame:
     """The seconds for which each whole watt and each heart rate held: measure, value, seconds.
 
-    A point counts until the next one; for one second if that is more than HOLDS seconds away.
+    A point counts until the next one; for one second if that is more than HOLDS seconds away. A track whose points are
+    usually further apart has none.
     """
     del sport_group  # counts for every sport
     found = []
-    for measure, bounds in _BELIEVABLE.items():
-        timed = timed_values(points, measure, *bounds)
+    for measure in _BELIEVABLE:
+        timed = _dense_values(points, measure)
         found.append(
             timed.select(
                 pl.lit(measure).alias("measure"),
@@ -95,7 +97,7 @@ def _columns(schema: dict[str, pl.DataType], *names: str) -> list[pl.Expr]:
 
 def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) -> pl.DataFrame:
     """The greatest mean of a column over each duration that fits into the recording; a pause is time without power or beats."""
-    timed = timed_values(points, measure, *_BELIEVABLE[measure])
+    timed = _dense_values(points, measure)
     rows: list[_Row] = []
     if timed.height and float(timed[measure].max() or 0) > 0:  # type: ignore[arg-type]
         held = timed.with_columns(held=held_seconds()).with_columns(energy=pl.col(measure) * pl.col("held"))
@@ -105,6 +107,12 @@ def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) 
         rises = _best_rises(line["t"], line["energy"], durations)
         rows = [(measure, width, rise / width, begins, METER) for width, rise, begins in rises]
     return _rows(points, rows)
+
+
+def _dense_values(points: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """`timed_values` of a measure; none if they are usually more than HOLDS apart, as most of the time is then unknown."""
+    timed = timed_values(points, measure, *_BELIEVABLE[measure])
+    return timed if timed.height < 2 or float(timed["t"].diff().median() or 0) <= HOLDS else timed.clear()  # type: ignore[arg-type]
 
 
 def _best_rises(t: pl.Series, energy: pl.Series, durations: Sequence[float]) -> list[tuple[float, float, float]]:

@@ -41,7 +41,7 @@ REPORT = "report.html"
 MARK = ".made-by-strava-pipeline-demo"
 ACTIVITIES, ARCHIVED = 2000, 350  # by default; the files of an archive take longer to read than the API's answers
 SOURCES = """
-    SELECT source, count(*) AS rows, count(DISTINCT activity_id) AS efforts,
+    SELECT source, count(*) AS rows, count(DISTINCT activity_id) AS activities,
         count(DISTINCT activity_id) FILTER (sources = 1) AS alone
     FROM (SELECT source, activity_id, count(DISTINCT source) OVER (PARTITION BY activity_id) AS sources FROM activity_sources)
     GROUP BY source ORDER BY rows DESC
@@ -240,10 +240,10 @@ def _print_sources(sources: list[tuple[str, int, int, int]]) -> None:
     from strava_pipeline.core.providers import spec_of
     from strava_pipeline.core.sources import IMPORTED
 
-    names = ("source", "rows", "efforts", "at_no_other_source")
+    names = ("source", "rows", "activities", "at_no_other_source")
     titled = [("Files" if source in IMPORTED else spec_of(source).title, *counts) for source, *counts in sources]
     rows = [dict(zip(names, row, strict=True)) for row in titled]
-    show({"sources": rows}, advice=["One row an effort, whoever knows it."])
+    show({"sources": rows}, advice=["An activity has a row at each source that knows it."])
 
 
 def _print_next_steps(folder: Path, settings: "Settings", seconds: float) -> None:

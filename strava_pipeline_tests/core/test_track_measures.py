@@ -54,6 +54,7 @@ STEADY: dict[int, float | None] = dict.fromkeys(range(600), 200.0)
         (STEADY | {300: -50.0, 301: None, 302: float("nan")}, {5: 200, 600: 200}),
         (STEADY | {300: 700.0}, {5: 300, 10: 250, 60: 200 + 500 / 60}),  # a hard second is believed
         (dict.fromkeys(range(0, 600, 7), 200.0), {5: 200, 60: 200, 300: 200}),  # smart recording
+        (dict.fromkeys(range(0, 3600, 60), 200.0), {5: None, 60: None, 1200: None}),  # nobody knows what was between
         (dict.fromkeys((*range(60), *range(120, 180)), 300.0), {5: 300, 60: 300, 120: 150, 30: 300}),  # a pause
         (dict.fromkeys(range(600), 0.0), {5: None, 60: None}),
         (dict.fromkeys(range(600)), {5: None}),
@@ -223,6 +224,7 @@ def test_seconds_at_each_value() -> None:
         ("heartrate", 150, 39.0),  # 2 s each, 1 s before the pause
         ("heartrate", 160, 1.0),
     ]
+    assert value_seconds(watts(dict.fromkeys(range(0, 3600, 60), 200.0))).is_empty(), "most of the hour is unknown"
 
 
 def tile(latitude: float, longitude: float) -> tuple[int, int]:
