@@ -244,6 +244,22 @@ def test_any_track_fits_a_screen_and_keeps_its_sum(tmp_path: Path, count: int, e
     assert sum(shown) / len(shown) == pytest.approx((count - 1) / 2, rel=0.1)
 
 
+def test_positions_tell_the_way_and_the_speed_that_no_device_told(tmp_path: Path) -> None:
+    seconds = [float(each) for each in range(100)]
+    north: list[float | None] = [47 + 3 * each / 111_195 for each in seconds]
+    north[50] = None
+    told = of_track(seconds, latitude=north, longitude=[None if each is None else 11.0 for each in north])
+    columns = shown_on_a_screen(tmp_path, told).columns
+    assert (columns["distance"][50], columns["distance"][-1]) == (
+        pytest.approx(147, abs=0.1),
+        pytest.approx(297, abs=0.1),
+    )
+    assert columns["speed"] == pytest.approx([3.0] * 100, rel=0.12), "a position that is missing moves a tenth"
+    device = told.with_columns(distance=pl.Series([2 * each for each in seconds]), speed=pl.lit(1.0))
+    columns = shown_on_a_screen(tmp_path, device).columns
+    assert (columns["distance"][-1], columns["speed"][-1]) == (198.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [

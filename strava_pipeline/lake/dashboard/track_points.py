@@ -41,8 +41,8 @@ class TrackPoints:
         recorded: how many points the track has.
         columns: by name a value for each of at most MOST_POINTS places: `time` (seconds since the first point), `distance` (m),
             `latitude`, `longitude` (degrees), `altitude` (m), `speed` (m/s), `heartrate` (bpm), `cadence`, `watts` (W),
-            `temperature` (°C). Joined points have the mean, and the first position. None: not recorded;
-            in a gap every column has None. A column without any value is left out.
+            `temperature` (°C). Joined points have the mean, and the first position. Distance and speed follow from the positions
+            where no device told them. None: not recorded; in a gap every column has None. A column without any value is left out.
     """
 
     begins_at: datetime | None

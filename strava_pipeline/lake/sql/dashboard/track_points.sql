@@ -9,9 +9,36 @@ WITH timed AS (
         (epoch_us(recorded_at) - min(epoch_us(recorded_at)) OVER ()) / 1e6 AS time
     FROM read_parquet($path, hive_partitioning = false)
 ),
+-- the step from the last position: the haversine formula, with the mean radius of the earth
+stepped AS (
+    SELECT
+        *,
+        radians(latitude) AS north,
+        lag(north IGNORE NULLS) OVER in_order AS before,
+        sin((north - before) / 2) ** 2
+            + cos(north) * cos(before) * sin(radians(longitude - lag(longitude IGNORE NULLS) OVER in_order) / 2) ** 2 AS haversine,
+        if(latitude IS NULL, NULL, coalesce(2 * 6371008.8 * asin(sqrt(haversine)), 0)) AS step
+    FROM timed
+    WINDOW in_order AS (ORDER BY place)
+),
+led AS (
+    SELECT * REPLACE (if(count(distance) OVER () = 0, sum(step) OVER (ORDER BY place), distance) AS distance) FROM stepped
+),
+-- what no device told follows from the way: of ten points, as two are metres wrong
+told AS (
+    SELECT * REPLACE (
+        if(
+            count(speed) OVER () = 0,
+            (max(distance) OVER around - min(distance) OVER around) / nullif(max(time) OVER around - min(time) OVER around, 0),
+            speed
+        ) AS speed
+    )
+    FROM led
+    WINDOW around AS (PARTITION BY part ORDER BY place ROWS BETWEEN 5 PRECEDING AND 5 FOLLOWING)
+),
 paused AS (
     SELECT *, time - lag(time) OVER in_order AS pause, part <> lag(part) OVER in_order AS is_part
-    FROM timed
+    FROM told
     WINDOW in_order AS (ORDER BY place)
 ),
 gaps AS (
