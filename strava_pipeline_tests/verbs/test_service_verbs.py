@@ -69,7 +69,9 @@ def test_the_next_runs_are_right_where_clocks_change(
         assert f"  {expected}  daily_flow" in lines
 
 
-def test_only_schedules_that_are_defined_and_on_have_a_next_run(settings: Callable[..., Settings], tmp_path: Path) -> None:
+def test_only_schedules_that_are_defined_and_on_have_a_next_run(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     chosen = tmp_path / "providers.toml"
     chosen.write_text("[providers.intervals_icu]\nenabled = true\n")
     own = {"client_id": None, "providers_config": chosen, "timezone": "Europe/Berlin"}
