@@ -20,7 +20,7 @@ class Piece:
         source, gear_id: the service and its id of the piece.
         name: as the service shows it; the id, where it shows none.
         retired: whether it is no longer used; None if unknown.
-        activities: how many activities of the service name it.
+        rows: how many rows of the service name it.
         last_used_at: the start of the last of these (UTC).
     """
 
@@ -28,7 +28,7 @@ class Piece:
     gear_id: str
     name: str
     retired: bool | None = None
-    activities: int = 0
+    rows: int = 0
     last_used_at: datetime | None = None
 
 

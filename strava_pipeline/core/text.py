@@ -54,8 +54,8 @@ def some_of(names: Sequence[object], most: int) -> str:
 
 
 def at_minute(moment: datetime | None) -> str:
-    """A moment in UTC to the minute, as "2026-03-04 06:31 UTC"; empty for None."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+    """A moment of any zone in UTC to the minute, as "2026-03-04 06:31 UTC"; empty for None."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def wait_in_words(seconds: float) -> str:

@@ -63,11 +63,13 @@ class KeptLogin:
         way: its kind, for a person: `by key`.
         ends_on: the last day on which it works, or None if it has no end, or unknown.
         renewal: a person's action before that day, as a sentence.
+        by_key: whether `providers login --key` renews it.
     """
 
     way: str
     ends_on: date | None = None
     renewal: str = ""
+    by_key: bool = False
 
     @property
     def described(self) -> str:
@@ -79,7 +81,7 @@ class KeptLogin:
         if self.ends_on is None or self.ends_on - today > WARNED_BEFORE:
             return None
         verb = "ended" if self.ends_on < today else "ends"
-        return f"The login at {title} ({self.way}) {verb} on {self.ends_on}. {self.renewal}".rstrip()
+        return f"The login at {title} ({self.way}) {verb} on {self.ends_on}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ same modules (core/sources.py). A module is imported when it is used, so a provi
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -187,6 +188,14 @@ def login_settings(name: str, settings: Settings) -> Sequence[str]:
 def takes_key(name: str) -> bool:
     """Whether a person can log in to the source `name` by a key that `log_in` asks for."""
     return hasattr(_module(name), "login_by_key")
+
+
+def login_command(name: str, settings: Settings) -> str:
+    """The command by which a person logs in to the source `name`: in the way in use, and by key where none is."""
+    kept, by_key = kept_login(name, settings), False
+    with suppress(UnusableSourceError):
+        by_key = takes_key(name) if kept is None else kept.by_key
+    return spec_of(name).command("login") + " --key" * by_key
 
 
 def application_settings(name: str) -> Sequence[str]:

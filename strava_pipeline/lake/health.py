@@ -25,7 +25,7 @@ from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.bronze.answers import AnswerFiles, detail_files
-from strava_pipeline.lake.bronze.listings import future_listings
+from strava_pipeline.lake.bronze.listings import future_listings, provider_listings
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
@@ -149,10 +149,11 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Fact]:
 
 def listings_health(lake: Lake) -> Fact:
     """Whether every listing can be read: runs skip a listing without a readable manifest."""
-    if not lake.listings.is_dir():
+    folders = [path for source in lake.listed_sources for path in sorted(lake.listings_of(source).glob("*/"))]
+    if not folders:
         return skipped(LISTINGS, "none yet")
     unread, damaged, pages = [], [], 0
-    for folder in sorted(path for path in lake.listings.iterdir() if path.is_dir()):
+    for folder in folders:
         try:
             manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         except (OSError, ValidationError):
@@ -166,10 +167,12 @@ def listings_health(lake: Lake) -> Fact:
         return ok(LISTINGS, f"all {pages} pages can be read")
     faults = [f"manifest.json of {some_of(unread, NAMED)} can't be read"] if unread else []
     faults += [f"{some_of(damaged, NAMED)}: missing or damaged"] if damaged else []
+    named = sorted({lake.source_of(path.parent) for path in (*unread, *(page.parent for page in damaged))})
+    again = ["run-all" if name == STRAVA else f"providers pull {name} --all" for name in named]
     fix = (
         "Restore the files from a backup. Without one, the next run writes a manifest again from its pages. A page's activities "
-        "are listed again, and the page is noted as lost, by:\nstrava-pipeline run-all\nstrava-pipeline rebuild"
-    )
+        "are listed again, and the page is noted as lost, by:\n"
+    ) + "\n".join(f"strava-pipeline {command}" for command in (*again, "rebuild"))
     return (problem if damaged else warning)(LISTINGS, "; ".join(faults) + ".", fix)
 
 
@@ -312,7 +315,7 @@ def _size(count: int) -> str:
 
 def times_health(lake: Lake, now: datetime, answers: Callable[[], Iterable[AnswerFiles]]) -> Fact:
     """Whether anything in bronze claims a future time; `now`: this machine's time (UTC); `answers`: from `answers_on_disk`."""
-    if not lake.listings.is_dir():
+    if next(provider_listings(lake), None) is None:
         return skipped(TIMES, "nothing came yet")
     lake = replace(lake, clock=lambda: now)
     ahead = [*_listings(lake), *_details(answers())]

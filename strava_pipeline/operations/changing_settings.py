@@ -11,6 +11,7 @@ from strava_pipeline.environment.setting_files import replace_file
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.providers_file import ProviderChoice, chosen_priorities, enabled_providers, providers_file
+from strava_pipeline.ingest.registry import login_command
 from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.publish import current_snapshot
@@ -28,11 +29,11 @@ def chosen_settings(settings: Settings) -> dict[str, Any]:
         return {"services": {}, "seal": None, "fault": str(error)}
     chosen = {STRAVA} & choices.keys()
     names = [*([STRAVA] if chosen or is_strava_used(settings) else []), *enabled_providers(settings)]
-    services = {name: _service(name, choices.get(name, ProviderChoice())) for name in names}
+    services = {name: _service(settings, name, choices.get(name, ProviderChoice())) for name in names}
     return {"services": services, "seal": seal_of_file(path), "fault": None}
 
 
-def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
+def _service(settings: Settings, name: str, choice: ProviderChoice) -> dict[str, Any]:
     spec = spec_of(name)
     return {
         "title": spec.title,
@@ -41,7 +42,7 @@ def _service(name: str, choice: ProviderChoice) -> dict[str, Any]:
         "never_counts": choice.write_only,
         "write": list(choice.write),
         "possible": sorted({*spec.edits, *choice.write}),
-        "login": None if "whole" in spec.capabilities else spec.command("login"),  # a file has no login
+        "login": None if "whole" in spec.capabilities else login_command(name, settings),  # a file has no login
     }
 
 

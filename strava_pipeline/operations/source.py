@@ -110,9 +110,11 @@ class Source:
     def warn_of_end(self) -> None:
         """Store a notification if the login ends within two weeks, unless there is the same."""
         kept, now = registry.kept_login(self.spec.name, self.settings), self._run.now()
-        warning = None if kept is None else kept.warning(self.spec.title, now.date())
-        if warning is not None and all(each.message != warning for each in notifications(self._run.lake)):
-            notify(self._run.lake, "warning", warning, now, link=self.spec.command("login"), run_id=self._run.run_id)
+        if kept is None or (warning := kept.warning(self.spec.title, now.date())) is None:
+            return
+        message, link = f"{warning} {kept.renewal}".rstrip(), registry.login_command(self.spec.name, self.settings)
+        if all(each.message != message for each in notifications(self._run.lake)):
+            notify(self._run.lake, "warning", message, now, link=link, run_id=self._run.run_id)
 
     @property
     def host(self) -> str | None:

@@ -59,10 +59,9 @@ def _taken_in(reports: Reports) -> str:
     landed, read = reports.get("bronze_files"), reports.get("file_readings", {})
     if landed is None:
         return ""
-    files, activities = landed["new_files"], read.get("activities", 0)
-    came = f"{counted(files, 'file')} came in, with {counted(activities, 'activity')}." if files else "No file came in."
-    if not files and landed["dagster/row_count"]:
-        came = "No file came in: all of them were here already."
+    files, rows = landed["new_files"], counted(read.get("activities", 0), "row")
+    came = f"{counted(files, 'file')} came in, with {rows} of new or known activities." if files else "No file came in."
+    rest = {"Here already": landed["dagster/row_count"] - files, "Of purged activities": landed.get("purged_files")}
     unsupported = [
         f"{printable(name)} (it is of a kind that is not read)" for name in landed.get("unsupported_files", ())
     ]
@@ -72,6 +71,7 @@ def _taken_in(reports: Reports) -> str:
     of_archives = f"{counted(others, 'other file')} of archives and folders held no activities." if others > 0 else ""
     parts = [
         came,
+        *(f"{what}: {counted(number, 'file')}." for what, number in rest.items() if number),
         _first_of("Left out", unsupported, left_out),
         _first_of("With problems", problems, faulty),
         of_archives,

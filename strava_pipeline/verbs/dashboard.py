@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,14 +82,9 @@ def _served(
     if house is None:
         from strava_pipeline.serve.dashboard.app import build_dashboard
 
-        pipeline, command = DashboardPipeline(settings), link_command(settings)
-
-        def build(say: Callable[[str], object]) -> "FastAPI":
-            return build_dashboard(
-                settings, pipeline, behind_proxy=behind_proxy, link_command=command, dagster=dagster, say=say
-            )
-
-        return settings, build, lambda url: _begin(settings, url, workers, opens=opens)
+        build = partial(build_dashboard, settings, DashboardPipeline(settings), takes_files=workers == 1)
+        build = partial(build, behind_proxy=behind_proxy, link_command=link_command(settings), dagster=dagster)
+        return settings, lambda say: build(say=say), lambda url: _begin(settings, url, workers, opens=opens)
 
     from strava_pipeline.environment.process_owner import is_house
     from strava_pipeline.serve.dashboard.athletes_app import build_house

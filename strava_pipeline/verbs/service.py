@@ -177,7 +177,7 @@ def exec_(
 
 @service.command("time")
 def time_() -> None:
-    """Show the schedule's zone, the time there, and the next daily runs."""
+    """Show the zone, the time there, and the next run of each schedule that is on."""
     from datetime import UTC, datetime
 
     from strava_pipeline.environment.settings import Settings

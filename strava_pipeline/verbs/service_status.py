@@ -134,16 +134,21 @@ def status_advice(report: ServiceStatus) -> list[str]:
 
 
 def time_lines(settings: Settings, now: datetime) -> list[str]:
-    """The zone, the cron line, now in that zone, and the next runs, with what each is in UTC."""
-    check_schedule(settings)
-    upcoming = next_ticks(settings.schedule, settings.timezone, now, 5)
+    """The zone, now in that zone, and the next run of each schedule that is on, with its distance from UTC."""
+    due = sorted((state.next_tick_at, state.name) for state in _states(settings, now) if state.next_tick_at)
     return [
         f"Zone:       {settings.timezone}",
-        f"Daily run:  {settings.schedule}",
         f"Now:        {_local(now, settings.timezone)}",
-        "Next runs:",
-        *(f"  {_local(at, settings.timezone)}" for at in upcoming),
+        "Next runs:" if due else "Next runs:  none. No schedule is on.",
+        *(f"  {_local(at, settings.timezone)}  {name}" for at, name in due),
     ]
+
+
+def _states(settings: Settings, now: datetime) -> list[ScheduleState]:
+    if not may_have_records(settings.dagster_home):
+        return schedule_states(settings, None, now)
+    with open_instance(settings.dagster_home) as instance:
+        return schedule_states(settings, instance, now)
 
 
 def _local(at: datetime, timezone: str) -> str:

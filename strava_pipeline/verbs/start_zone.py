@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def ask_zone(settings: "Settings", answered: Callable[[None, str, Callable[[str], None]], object]) -> None:
-    """`answered`: asks a question until the function that reads the answer accepts it."""
+    """`answered`: asks a question until the function that reads the answer accepts it. The zone of the settings is proposed."""
     from strava_pipeline.core.insights.goals import GoalsError
     from strava_pipeline.ingest.clock import utc_now
     from strava_pipeline.lake.gold.insights import athlete_of
@@ -21,17 +21,17 @@ def ask_zone(settings: "Settings", answered: Callable[[None, str, Callable[[str]
 
     def write(text: str) -> None:
         try:
-            if text:
-                write_goals(lake, {("timezone",): text}, seal_of_goals(lake))
+            if text or own:
+                write_goals(lake, {("timezone",): text or own}, seal_of_goals(lake))
         except GoalsError as error:
             raise MisuseError(str(error)) from None
 
-    lake = Lake(settings.data_dir)
+    lake, own = Lake(settings.data_dir), settings.timezone if "timezone" in settings.model_fields_set else ""
     with suppress(PipelineError):  # nothing is published, or goals.toml can't be used, which `status` says
         with current_snapshot(lake) as connection:
             athlete = athlete_of(connection, goals_of(lake), utc_now())
         if athlete is not None and not athlete.is_zone_clear:
-            here = athlete.clock(settings.timezone)
+            here = own or athlete.clock(settings.timezone)
             answered(
                 None, f"Your activities don't clearly say your time zone, such as Europe/Vienna (Enter: {here})", write
             )

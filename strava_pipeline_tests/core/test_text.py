@@ -2,12 +2,13 @@
 
 import json
 import unicodedata
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strava_pipeline.core.text import counted, json_line, printable, wait_in_words
+from strava_pipeline.core.text import at_minute, counted, json_line, printable, wait_in_words
 
 HOSTILE = "a\x1b]0;title\x07b\x9b31mc\u202etxt.exe\u2066d\x7f\re"
 
@@ -47,6 +48,11 @@ def test_one_thing_is_one_and_several_are_several(number: int, noun: str, words:
 )
 def test_a_wait_is_told_in_minutes_that_are_enough(seconds: float, words: str) -> None:
     assert wait_in_words(seconds) == words
+
+
+def test_a_moment_of_another_zone_is_told_in_utc() -> None:
+    there = datetime(2026, 11, 30, 6, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert (at_minute(there), at_minute(None)) == ("2026-11-30 05:00 UTC", "")
 
 
 def test_what_people_write_stays() -> None:

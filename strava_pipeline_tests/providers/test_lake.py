@@ -23,6 +23,7 @@ from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.files import record_in
 from strava_pipeline.lake.gold.changes import newest_landings
 from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.lake.health import listings_health, times_health
 from strava_pipeline.lake.imports.merge import has_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files, land_provider_file
@@ -50,6 +51,17 @@ def listed(lake: Lake, account: str | None, *keys: str, at: datetime = NOW, mode
     listing.land(spec_of("toy").read_page(page), json.dumps(page).encode(), {"page": 1, "per_page": 50}, at, YEARS)
     listing.mark_ended()
     return listing
+
+
+def test_the_listings_of_every_service_are_examined(lake: Lake) -> None:
+    assert (listings_health(lake).state, times_health(lake, NOW, list).state) == ("skipped", "skipped")
+    listed(lake, None, "a", "b")
+    assert listings_health(lake).text == "all 1 pages can be read"
+    assert times_health(lake, NOW, list).state == "ok"
+    min(lake.listings_of("toy").rglob("page-*")).unlink()
+    found = listings_health(lake)
+    assert (found.state, "providers pull toy --all" in str(found.advice)) == ("problem", True)
+    assert "run-all" not in str(found.advice)
 
 
 def gold(lake: Lake, query: str) -> list[tuple[Any, ...]]:

@@ -59,16 +59,12 @@ def test_gear_of_all_services_stands_side_by_side(world: World, type_in: Type) -
         "unclear": [],
         "lost": [],
         "services": {
-            "strava": {
-                "b1": {"name": "Blue Bike", "retired": None, "activities": 1, "last_used_at": "2025-01-01T06:00:00Z"}
-            },
-            "toy": {
-                "B1": {"name": "blue bike", "retired": None, "activities": 2, "last_used_at": "2025-02-02T06:00:00Z"}
-            },
+            "strava": {"b1": {"name": "Blue Bike", "retired": None, "rows": 1, "last_used_at": "2025-01-01T06:00:00Z"}},
+            "toy": {"B1": {"name": "blue bike", "retired": None, "rows": 2, "last_used_at": "2025-02-02T06:00:00Z"}},
         },
     }
-    assert found["Red [bold]bike"]["services"]["toy"]["B2"]["activities"] == 0
-    assert found["unknown"]["services"]["toy"]["unknown"]["activities"] == 1
+    assert found["Red [bold]bike"]["services"]["toy"]["B2"]["rows"] == 0
+    assert found["unknown"]["services"]["toy"]["unknown"]["rows"] == 1
     world.settings.providers_config.write_text(OWN + '[gear.Mine]\nstrava = "b1"\ntoy = "B9"\n')
     said = type_in("providers", "gear")
     assert (said.code, "Mine" in said.out) == (0, True)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -62,9 +62,23 @@ def settings(tmp_path: Path) -> Callable[..., Settings]:
 def test_the_next_runs_are_right_where_clocks_change(
     settings: Callable[..., Settings], cron: str, zone: str, now: datetime, coming: list[str]
 ) -> None:
-    lines = time_lines(settings(schedule=cron, timezone=zone), now)
-    assert lines[:2] == [f"Zone:       {zone}", f"Daily run:  {cron}"]
-    assert [line.strip() for line in lines[4:6]] == coming
+    own = settings(schedule=cron, timezone=zone)
+    for at, expected in zip((now, now + timedelta(days=1)), coming, strict=True):
+        zoned, _, title, *lines = time_lines(own, at)
+        assert (zoned, title) == (f"Zone:       {zone}", "Next runs:")
+        assert f"  {expected}  daily_flow" in lines
+
+
+def test_only_schedules_that_are_defined_and_on_have_a_next_run(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    chosen = tmp_path / "providers.toml"
+    chosen.write_text("[providers.intervals_icu]\nenabled = true\n")
+    own = {"client_id": None, "providers_config": chosen, "timezone": "Europe/Berlin"}
+    assert [line for line in time_lines(settings(**own), SPRING) if "daily" in line] == [
+        "  Sun 2026-03-29 06:00 CEST (UTC+02:00)  daily_intervals_icu"
+    ]
+    assert time_lines(settings(**own, automation=False), SPRING)[2:] == ["Next runs:  none. No schedule is on."]
 
 
 @pytest.mark.parametrize("cron", ["99 5 * * *", "0 0 30 2 *"])

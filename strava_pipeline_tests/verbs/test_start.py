@@ -315,3 +315,16 @@ def test_a_zone_that_activities_do_not_say_is_asked_for(here: Path, answers: Any
     assert "time zone" in asked[-1]
     assert (here / "goals.toml").read_text() == 'timezone = "Europe/Vienna"\n'
     assert answers("0", "", "")[0].code == 0, "it is known"
+
+
+def test_the_zone_that_a_person_set_is_proposed_and_kept(
+    here: Path, answers: Any, new_lake: NewLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = new_lake(here / "data")
+    put(lake, [activity(1, "2025-05-01T08:00", timezone=None, utc_offset=3600.0)])
+    publish(lake)
+    assert "(Enter: UTC+01:00)" in answers("0", "", "", "")[1][-1]
+    assert not (here / "goals.toml").exists(), "a default is not what a person said"
+    monkeypatch.setenv("STRAVA_TIMEZONE", "Europe/Berlin")
+    assert "(Enter: Europe/Berlin)" in answers("0", "", "", "")[1][-1]
+    assert (here / "goals.toml").read_text() == 'timezone = "Europe/Berlin"\n'

@@ -171,6 +171,7 @@ def kept_login(settings: Settings) -> KeptLogin | None:
         "by key; gear and changes by the unofficial login" if is_beside else "by key, read-only",
         min((day for day in ends if day is not None), default=None),
         f"{NEW_KEY}.",
+        by_key=True,
     )
 
 

@@ -33,6 +33,7 @@ def build_dashboard(
     behind_proxy: bool = False,
     link_command: str = LINK_COMMAND,
     dagster: str | None = None,
+    takes_files: bool = False,
     say: Callable[[str], object] = lambda line: None,
 ) -> FastAPI:
     """The dashboard over the data folder of the settings. It opens nothing yet; its records have to be migrated before.
@@ -42,13 +43,13 @@ def build_dashboard(
         behind_proxy: browsers come by https, through a proxy that adds their address to X-Forwarded-For.
         link_command: the command for a link that logs in.
         dagster: the address of Dagster's UI on this machine, which is then served below /dagster, or None.
+        takes_files: its command imports dropped files where no daemon looks for requests.
         say: gets a line of JSON for each request.
     """
     lake = Lake(settings.data_dir)
     records = Records(connect(database_of(settings)))
-    site = Site(
-        settings, lake, pipeline, now, records, pipeline.snapshot, behind_proxy, link_command, dagster is not None
-    )
+    of_command = behind_proxy, link_command, dagster is not None, takes_files
+    site = Site(settings, lake, pipeline, now, records, pipeline.snapshot, *of_command)
     app = application(site, (*DATA, *ALONE))
     app.add_middleware(KeepAnswers, site=site)  # each one stands around those before it
     add_dagster(app, dagster)

@@ -1,12 +1,12 @@
 """The data of the first page: facts that need a person's attention, and what runs next by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.dashboard.data_state import entries
-from strava_pipeline.lake.requests import due_runs, is_anybody_looking
+from strava_pipeline.lake.requests import RequestView, due_runs, is_anybody_looking
 from strava_pipeline.serve.dashboard.site import Site, kept
 
 
@@ -52,10 +52,11 @@ def next_run(site: Site) -> NextRun:
     )
 
 
-def why_waiting(site: Site) -> str | None:
-    """Why requests are not carried out, and what to do about it, or None if the sensor looked for requests lately."""
-    settings = site.settings
-    if is_anybody_looking(site.lake, site.now()):
+def why_waiting(site: Site, views: Iterable[RequestView]) -> str | None:
+    """Why some of these requests wait until a person acts, and what to do, or None if none does."""
+    settings, taken = site.settings, {"import"} if site.takes_files else set()
+    waits = any(view.status == "waiting" and view.request.wanted.kind not in taken for view in views)
+    if not waits or is_anybody_looking(site.lake, site.now()):
         return None
     if settings.automation:
         return (

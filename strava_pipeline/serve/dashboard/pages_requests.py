@@ -37,8 +37,9 @@ _WANTED: TypeAdapter[Wanted] = TypeAdapter(Annotated[Wanted, Field(discriminator
 @router.get("/requests")
 def listed(request: Request, site: CurrentSite) -> HTMLResponse:
     """What was asked for, the newest first."""
-    found = [shown_request(view) for view in latest_requests(site.lake, site.now(), MOST_LISTED)]
-    return render(request, "requests.html", {"requests": found, "why_waiting": why_waiting(site)})
+    views = latest_requests(site.lake, site.now(), MOST_LISTED)
+    shown = [*map(shown_request, views)]
+    return render(request, "requests.html", {"requests": shown, "why_waiting": why_waiting(site, views)})
 
 
 @router.post("/requests", response_model=None)
@@ -72,7 +73,7 @@ def _page(request: Request, view: RequestView, *, status: int = 200) -> HTMLResp
     site = site_of(request)
     month = _month_of(site.pipeline, view.request.wanted)
     shown = shown_request(view, month)
-    values = {"shown": shown, "why_waiting": why_waiting(site), "is_out_of_band": False}
+    values = {"shown": shown, "why_waiting": why_waiting(site, [view]), "is_out_of_band": False}
     if shown.has_ended and month is not None and "hx-request" in request.headers:
         with suppress(PipelineError):  # nothing usable is published any more: the request has ended all the same
             text = _written(site.pipeline, view)

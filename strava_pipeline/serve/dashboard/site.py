@@ -58,6 +58,7 @@ class Site:
     behind_proxy: bool = False  # which speaks https with browsers
     link_command: str = LINK_COMMAND
     has_dagster: bool = False  # whether Dagster's UI is below /dagster
+    takes_files: bool = False  # whether its command imports dropped files where no daemon looks for requests
     house: "House | None" = None  # if there are accounts
     has_data: bool = True  # False: the pages before the login, and those of a person without an athlete
     facts: "SnapshotFacts" = field(default_factory=lambda: SnapshotFacts())

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from strava_pipeline.core.errors import UndecidedError
+from strava_pipeline.ingest.garmin.client import login_files
 from strava_pipeline.ingest.garmin.key_tokens import token_file
 from strava_pipeline.ingest.garmin.keys import key_file, save_key
 from strava_pipeline.ingest.garmin.personal import LARGEST_PAGE
 from strava_pipeline.ingest.garmin.record import SPEC
 from strava_pipeline.ingest.garmin.tokens import tokens_file
-from strava_pipeline.ingest.registry import kept_login, missing_login, offered
+from strava_pipeline.ingest.registry import kept_login, login_command, missing_login, offered
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.notifications import mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
@@ -183,7 +184,8 @@ def test_a_notification_says_once_that_a_key_ends(world: World) -> None:
     (made,) = notifications(lake)
     assert made.category == "warning"
     assert f"ends on {day}" in made.message
-    assert "personalApiToken" in made.message
+    assert made.message.count("personalApiToken") == 1
+    assert made.link == "strava-pipeline providers login garmin --key"
     mark_notifications(lake, "cleared", [made.id])
     world.subject.clock.advance(86_400)
     listed(world)
@@ -217,3 +219,8 @@ def test_the_fact_of_the_login_names_its_way_and_end(world: World, more: Callabl
     (login,) = facts_of(world.settings, "garmin", "login")
     assert shown in login.text
     assert login.values["way"] in shown or shown.startswith("ended")
+    assert f"{login.text} {login.advice}".count("Make a new key") == shown.startswith("ended"), "once"
+    assert login_command("garmin", world.settings).endswith("--key") == ("unofficial" not in shown)
+    for kept in login_files(world.settings):
+        kept.unlink()
+    assert login_command("garmin", world.settings).endswith("--key"), "the way for who has none"

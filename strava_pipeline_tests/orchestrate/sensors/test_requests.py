@@ -181,7 +181,8 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
     ended = view(watch, request)
     assert (ended.status, rig.one("SELECT count(*) FROM activities")) == ("done", 1)
     assert ended.message == (
-        "2 files came in, with 1 activity. Left out: note.txt (it is of a kind that is not read). With problems: odd.fit: "
+        "2 files came in, with 1 row of new or known activities. Left out: note.txt (it is of a kind that is not read). "
+        "With problems: odd.fit: "
         "It is neither FIT, GPX, TCX nor KML, whatever .fit says."
     )
     assert watch.tick("inbox")[1].endswith("All imports are in the warehouse.")
@@ -192,12 +193,13 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
     [
         ({"new_files": 0, "dagster/row_count": 0, "unsupported": 1, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
          "No file came in. Left out: a.txt (it is of a kind that is not read)."),
-        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in: all of them were here already."),
-        ({"new_files": 1, "dagster/row_count": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
-         "1 file came in, with 1,200 activities. 2 other files of archives and folders held no activities."),
+        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in. Here already: 3 files."),
+        ({"new_files": 1, "dagster/row_count": 2, "purged_files": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
+         "1 file came in, with 1,200 rows of new or known activities. Here already: 1 file. Of purged activities: 1 file. "
+         "2 other files of archives and folders held no activities."),
         ({"new_files": 12, "dagster/row_count": 12, "unsupported": 1, "unsupported_files": ["\u202etxt.exe"], "left_out_by_kind": {"exe": 1}},
          {"activities": 0, "files_with_problems": 62, "first_problems": [f"{n}.fit: It is empty." for n in range(50)]},
-         "12 files came in, with 0 activities. Left out: \\u202etxt.exe (it is of a kind that is not read). With problems: "
+         "12 files came in, with 0 rows of new or known activities. Left out: \\u202etxt.exe (it is of a kind that is not read). With problems: "
          + "; ".join(f"{n}.fit: It is empty." for n in range(10)) + "; and 52 more."),
     ],
 )  # fmt: skip

@@ -56,6 +56,7 @@ class Dashboard:
     link_command: str = "strava-pipeline dashboard link"
     address: str = ADDRESS
     dagster: str | None = None
+    takes_files: bool = False
     time: datetime = NOW
     lines: list[str] = field(default_factory=list)
 
@@ -68,6 +69,7 @@ class Dashboard:
             behind_proxy=self.behind_proxy,
             link_command=self.link_command,
             dagster=self.dagster,
+            takes_files=self.takes_files,
             say=self.lines.append,
         )
 

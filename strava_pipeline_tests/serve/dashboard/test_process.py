@@ -293,7 +293,10 @@ def test_what_is_dropped_on_the_page_of_a_person_without_a_service_is_imported(t
         assert (ended["status"], "is cut off or damaged" in ended["message"]) == ("failed", True), ended
         assert browser.get(origin, timeout=PATIENCE).status_code == 200, "it stops no page"
         ended = dropped("run.gpx", a_gpx(60))
-        assert (ended["status"], ended["message"]) == ("done", "1 file came in, with 1 activity.")
+        assert (ended["status"], ended["message"]) == (
+            "done",
+            "1 file came in, with 1 row of new or known activities.",
+        )
         assert "run ends: done" in "\n".join(ended["lines"]), "it has a run's log"
         assert len(browser.get(f"{origin}/api/activities", timeout=PATIENCE).json()["activities"]) == 1
         assert process.poll() is None

@@ -92,3 +92,20 @@ def test_a_request_that_waits_says_what_is_true_of_who_would_carry_it_out(
         note_look(made.site.lake, NOW, [])
         assert expected not in words(page(made.browser(), f"/requests/{key}"))
         assert (runs in words(page(made.browser(), "/providers"))) is answering
+
+
+@pytest.mark.parametrize("takes_files", [True, False])
+def test_what_runs_or_what_the_dashboard_imports_waits_for_nobody(tmp_path: Path, takes_files: bool) -> None:
+    folders = {"data_dir": tmp_path / "data", "secrets_dir": tmp_path / "secrets"}
+    advice = "Start it: strava-pipeline service up"
+    with served(Settings.load(_env_file=None, **folders), takes_files=takes_files) as made:
+        lake, browser = made.site.lake, made.browser()
+        running, waiting = (ask(lake, ImportWanted(kind="import", names=(name,))) for name in ("a.gpx", "b.gpx"))
+        begin_request(lake, running, None, NOW, None)
+        for path in (f"/requests/{waiting}", "/requests"):
+            assert (advice in words(page(browser, path))) is not takes_files, path
+        assert advice not in words(page(browser, f"/requests/{running}"))
+        end_request(lake, waiting, "done", NOW, "", None)
+        assert advice not in words(page(browser, "/requests")), "beside one that runs"
+        ask(lake, PullWanted(kind="pull", provider="strava"))
+        assert advice in words(page(browser, "/requests"))
