@@ -57,7 +57,7 @@ DISPLAY = {
 }
 OFFERED = {"display": DISPLAY, "groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
-_ALWAYS = "add.always"
+ALWAYS_BEFORE, OFFERED_BEFORE = "add.always", "add.offered"  # the tick for all days before, and what the page offered
 _DAY = "its first day"
 _ROWS = {
     "add.goal": ("", "", "", "how much"),
@@ -112,8 +112,8 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
                 place = _place(name)
                 if texts[0].strip() != _text(_at(document, place)):
                     found[place] = _value(texts[0])
-            elif name.startswith("add.") and name != _ALWAYS:
-                found |= _added(name, texts, document, is_always=_ALWAYS in fields)
+            elif name.startswith("add.") and name not in (ALWAYS_BEFORE, OFFERED_BEFORE):
+                found |= _added(name, texts, document, is_always=ALWAYS_BEFORE in fields)
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError

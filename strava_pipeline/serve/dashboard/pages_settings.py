@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
@@ -41,20 +42,23 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
     values: dict[str, Any] = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
     goals = goals_form(request)
     if not goals["fault"]:
-        values["reached"] = _reached(request.query_params.getlist("add.athlete"), site, snapshot, owner)
+        values["reached"] = _reached(request.query_params, site, snapshot, owner)
     return render(request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals})
 
 
-def _reached(row: Sequence[str], site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
-    """For how many activities a further value would count; `row`: what the form has of it, its day and its name first."""
+def _reached(form: QueryParams, site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
+    """For how many activities the form's further value would count, and whether it is for all days before, too: as is usual,
+    until the tick is another one than was `offered`.
+    """
     try:
-        day, what, *_ = row or (str(site.today), next(iter(goal_fields.YOURS)))
+        day, what, *_ = form.getlist("add.athlete") or (str(site.today), next(iter(goal_fields.YOURS)))
         span = goal_fields.span_of(goals_document(site.lake), date.fromisoformat(day), what)
     except (ValueError, KeyError):
         raise ProblemError(400, "There is no such value, or no such day.") from None
-    is_usual = span.pop("is_usual")
+    usual, ticked = "true" if span.pop("is_usual") else "", form.get(goal_fields.ALWAYS_BEFORE, "")
+    is_chosen = form.get(goal_fields.OFFERED_BEFORE, "") != ticked
     found = reached_activities(snapshot, owner.athlete.id, span) if snapshot and owner else {"since": 0, "before": 0}
-    return {**found, "is_usual": is_usual}
+    return {**found, "ticked": ticked if is_chosen else usual, "offered": "chosen" if is_chosen else usual}
 
 
 def goals_form(request: Request) -> dict[str, Any]:

@@ -273,6 +273,32 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
 
 
 @pytest.mark.dear
+def test_the_tick_for_all_days_before_is_the_default_of_its_kind_until_a_person_changes_it(site: TestClient) -> None:
+    ticked = {"add.always": "true"}  # what a browser sends of a box that is ticked; of another one, nothing
+
+    def again(what: str, sent: dict[str, str]) -> dict[str, str]:
+        """What a browser sends of the part of the form that follows."""
+        row = [("add.athlete", each) for each in ("2025-01-01", what, "")]
+        part = page(site, f"/settings?{urlencode([*row, *sent.items()])}").split('id="reach"')[1].split("</p>")[0]
+        (offered,) = re.findall(r'name="add.offered" value="(\w*)"', part)
+        return {"add.offered": offered, **(ticked if " checked" in part else {})}
+
+    first = again("weight_kg", {})
+    assert first == {"add.offered": ""}
+    beats = again("threshold_heartrate.all", first)
+    assert beats == {"add.offered": "true", **ticked}
+    assert again("weight_kg", beats) == first, "nobody changed it"
+    chosen = again("ftp.ride", first | ticked)
+    assert chosen == {"add.offered": "chosen", **ticked}
+    assert again("weight_kg", again("threshold_heartrate.all", chosen)) == chosen
+    unticked = again("threshold_heartrate.all", {"add.offered": beats["add.offered"]})
+    assert again("max_heartrate.all", unticked) == unticked == {"add.offered": "chosen"}
+    row = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-01-01", "threshold_heartrate.all", "163"]}
+    said = site.post("/settings/goals", data=row | unticked).headers["location"]
+    assert "All days before" not in words(page(site, said)), "as it was sent"
+
+
+@pytest.mark.dear
 def test_gear_shows_what_is_due_on_its_card_and_names_a_service_of_nothing(site: TestClient, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "data")
     put(lake, [activity(2, "2025-05-02T08:00", gear_id="b1")])
