@@ -261,7 +261,7 @@ def _group() -> None:
 @goals.command()
 def check() -> None:
     """Show the goals that goals.toml sets, or what is wrong in it. Ends with 2 where it can't be used."""
-    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
+    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name, speed
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
@@ -294,5 +294,10 @@ def check() -> None:
     show(
         {"goals": goals, "athlete": found.athlete, "services": found.services},
         advice=[*(advice if found.ungrouped_power else []), f"{lake.goals} can be followed."],
-        forms=_amounts(units),
+        forms={
+            **_amounts(units),
+            "threshold_pace": lambda pace: speed(1000 / pace, "run", units),
+            "ftp": "{:g} W".format,
+            **dict.fromkeys(("threshold_heartrate", "max_heartrate", "resting_heartrate"), "{:g} bpm".format),
+        },
     )

@@ -84,7 +84,7 @@ def change(request: Request, fields: Fields) -> Response:
 @router.post("/settings/goals", response_model=None)
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Write goals.toml, publish what follows, and say what that moved; while a run is at work, ask for it."""
-    values = goal_fields.values_in(fields, goals_document(site.lake))
+    values = goal_fields.values_in(fields, goals_document(site.lake), site.today)
     try:
         write_goals(site.lake, values, first_of(fields, "seal"))
     except GoalsError as error:

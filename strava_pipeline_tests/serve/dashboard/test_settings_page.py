@@ -148,6 +148,10 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"remove": '["nothing"]'}, 400),
         ({"add.path": ["/etc/passwd"]}, 400),
         ({"add.athlete": ["", "ftp.ride", "250"]}, 400),
+        ({"add.athlete": ["1899-12-31", "ftp.ride", "250"]}, 400),
+        ({"add.athlete": ["2025-07-03", "ftp.ride", "250"]}, 400),  # the day after tomorrow
+        ({'["service", "Blue", "chain", "done"]': "2025-01-01, 2099-01-01"}, 400),
+        ({"add.goal": ["2025", "ride", "count", "12.5"]}, 400),
         ({"add.zone": ["91, 0", "400"]}, 400),
         ({"add.zone": ["52.5, 13.25", " "]}, 400),
         ({"add.zone": ["", "400"]}, 400),
@@ -253,6 +257,8 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
     answer = save("2025-01-01", "threshold_heartrate.all", "163", **{"add.always": "true"})
     assert "The load of 4 activities changed." in words(page(site, answer.headers["location"]))
     assert offered("2025-03-01", "threshold_heartrate.all") == (False, ["3", "1"])
+    refused = save("2025-01-01", "max_heartrate.all", "300", **{"add.always": "true"})
+    assert words(refused.text).count("highest heart rate, bpm: 300 is not a number from 100 to 250") == 1
     for most in ("163", "150"):
         refused = save("2025-01-01", "max_heartrate.all", most)
         assert (
